@@ -1,0 +1,5 @@
+import 'reflect-metadata';
+import { Module } from '@nestjs/common';
+@Module({})
+class App {}
+console.log(App.name);

@@ -1,0 +1,116 @@
+import type { Deadline } from '../platform/http/deadline.js';
+
+/** What the inventory says of one product. */
+export interface Product {
+  id: string;
+  name: string;
+  /** Decimal digits, exact, as in `79.99`. */
+  price: string;
+  /** Units that can still be reserved. */
+  available: number;
+}
+
+/** One line of an order, as the inventory needs to know it. */
+export interface ReservationLine {
+  /** The line's number within its order, from 1; part of the idempotency key of each call about it. */
+  line: number;
+  productId: string;
+  quantity: number;
+}
+
+/** A line whose units are to be given back. */
+export interface ReleaseLine extends ReservationLine {
+  /** False when nobody knows whether the units were ever reserved. */
+  certainlyHeld: boolean;
+}
+
+/**
+ * What became of one line. `refused`: too few units, or no such product. `untouched`: certainly not reserved, because
+ * another line was refused. `unknown`: it may have happened, and is never to be treated as refused.
+ */
+export type ReserveOutcome =
+  | { line: number; outcome: 'held' }
+  | { line: number; outcome: 'refused'; reason: string }
+  | { line: number; outcome: 'untouched' }
+  | { line: number; outcome: 'unknown'; reason: string };
+
+export type ReleaseOutcome =
+  { line: number; outcome: 'released' } | { line: number; outcome: 'unknown'; reason: string };
+
+/** Where stock is kept. Adapters: src/inventory. */
+export abstract class Inventory {
+  /**
+   * Whether `reserve` and `release` act once however often they are called for the same order and line. Where they
+   * don't, they are called once, and an unknown outcome is left to a person.
+   */
+  abstract readonly repeatable: boolean;
+
+  /**
+   * Looks products up.
+   *
+   * @returns the products that exist, by id; an unknown product is absent
+   * @throws {UpstreamFault} when the inventory gives no usable answer before the deadline
+   */
+  abstract findProducts(productIds: readonly string[], deadline: Deadline): Promise<Map<string, Product>>;
+
+  /** Reserves the lines of an order, each on its own. Faults are outcomes (`unknown`), never exceptions. */
+  abstract reserve(
+    orderId: string,
+    lines: readonly ReservationLine[],
+    deadline: Deadline,
+  ): Promise<ReserveOutcome[]>;
+
+  /**
+   * Gives units back. After `released` nothing is held for the line, and a `reserve` of it that is still on its way
+   * reserves nothing. Faults are outcomes (`unknown`), never exceptions. Where calls are not repeatable, it is called
+   * at most once a line, and only for lines that are certainly held.
+   */
+  abstract release(
+    orderId: string,
+    lines: readonly ReleaseLine[],
+    deadline: Deadline,
+  ): Promise<ReleaseOutcome[]>;
+}
+
+export interface Cart {
+  id: string;
+  customerId: string;
+  items: { productId: string; quantity: number }[];
+}
+
+/** Where customers fill their carts. Adapter: src/carts. */
+export abstract class ShoppingCarts {
+  /** False when no cart service is configured: then every order has to name its items. */
+  abstract readonly enabled: boolean;
+
+  /**
+   * @returns the customer's active cart, or null where there is none
+   * @throws {UpstreamFault} when the cart service gives no usable answer before the deadline
+   */
+  abstract findActiveCart(customerId: string, deadline: Deadline): Promise<Cart | null>;
+
+  /**
+   * Sets the customer's cart to `Ordered`. Safe to repeat.
+   *
+   * @throws {UpstreamFault} when it is not certain that it was done
+   */
+  abstract markOrdered(customerId: string, idempotencyKey: string, deadline: Deadline): Promise<void>;
+}
+
+/** One message to a customer about one order. */
+export interface Notification {
+  orderId: string;
+  customerName: string;
+  customerEmail: string;
+  status: string;
+}
+
+/** Who tells the customer. Adapter: src/notifications. */
+export abstract class Notifications {
+  /**
+   * Sends one message. Repeated with the same key it is one message for the customer.
+   *
+   * @throws {UpstreamFault} when it is not certain that it was accepted
+   */
+  abstract send(notification: Notification, idempotencyKey: string, deadline: Deadline): Promise<void>;
+}

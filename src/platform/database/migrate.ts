@@ -1,0 +1,71 @@
+import 'reflect-metadata';
+import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import { DataSource } from 'typeorm';
+import { loadSettings, SettingsError } from '../../config/settings.js';
+import { migrateJobs } from '../jobs/job-schema.js';
+import { dataSourceOptions } from './data-source.js';
+import type { DatabaseSettings } from './database-tls.js';
+
+/** Any number that nobody else uses: instances that start together take turns on it. */
+const MIGRATION_LOCK = 7_305_116_112;
+
+/** Two are enough: one holds the lock while the other runs the migrations. */
+const CONNECTIONS = 2;
+
+const HELP = `Usage: npm run migrate
+
+Creates or upgrades the tables of the order service in the database that DATABASE_URL names, then exits.
+Needed only where MIGRATE_ON_START=false; otherwise the service does the same when it starts.
+`;
+
+/**
+ * Brings the database to the newest schema: the tables of the service and those of its job queue. Safe to run by
+ * several instances at once, and when nothing is left to do.
+ *
+ * @returns the names of the migrations that were applied now
+ */
+export async function migrate(settings: DatabaseSettings): Promise<string[]> {
+  const options = await dataSourceOptions({ ...settings, DATABASE_POOL_SIZE: CONNECTIONS });
+  // A migration may well take longer than any statement of the running service.
+  const dataSource = await new DataSource({ ...options, extra: { statement_timeout: 0 } } as typeof options).initialize();
+  try {
+    const lock = dataSource.createQueryRunner();
+    try {
+      await lock.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
+      const applied = await dataSource.runMigrations();
+      await migrateJobs(settings);
+      await lock.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]);
+      return applied.map((migration) => migration.name);
+    } finally {
+      await lock.release();
+    }
+  } finally {
+    // Closing the connections also gives up the lock where a migration has failed.
+    await dataSource.destroy();
+  }
+}
+
+/** Brings a database without TLS to the newest schema, as tests need it. */
+export async function migrateDatabase(databaseUrl: string): Promise<void> {
+  await migrate({ DATABASE_URL: databaseUrl, DATABASE_TLS: 'off', DATABASE_POOL_SIZE: CONNECTIONS });
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { help: { type: 'boolean', short: 'h' } } });
+  if (values.help) {
+    process.stdout.write(HELP);
+    return;
+  }
+  const applied = await migrate(loadSettings(process.env));
+  process.stdout.write(
+    applied.length === 0 ? 'The database is up to date.\n' : `Applied: ${applied.join(', ')}.\n`,
+  );
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  main().catch((error: unknown) => {
+    process.stderr.write(`${error instanceof SettingsError ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  });
+}

@@ -1,0 +1,74 @@
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { isDatabaseUnavailable } from '../database/transaction.js';
+import { Problem, PROBLEM_MEDIA_TYPE } from './problem.js';
+import { UpstreamFault } from './upstream-fault.js';
+
+/** What a client should wait before it tries again after a fault that will pass by itself. */
+const RETRY_AFTER = { 'retry-after': '2' };
+
+/** What the framework and its HTTP server call the faults of a request, by status. */
+const FRAMEWORK_PROBLEMS = {
+  404: 'not-found',
+  413: 'payload-too-large',
+  415: 'unsupported-media-type',
+} as const;
+
+/** Turns everything that is thrown into problem details; what nobody foresaw is logged and told as a plain 500. */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  private readonly logger = new Logger(ProblemFilter.name);
+
+  catch(thrown: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    const request = http.getRequest<FastifyRequest>();
+    const reply = http.getResponse<FastifyReply>();
+    const problem = this.toProblem(thrown, request);
+    if (problem.status >= 500) {
+      this.logger.error({ err: thrown, requestId: request.id, problem: problem.name }, problem.message);
+    }
+    sendProblem(reply, problem);
+  }
+
+  private toProblem(thrown: unknown, request: FastifyRequest): Problem {
+    if (thrown instanceof Problem) return thrown;
+    if (thrown instanceof UpstreamFault) {
+      return Problem.http('upstream-unavailable', `The ${thrown.upstream} does not answer`, {}, RETRY_AFTER);
+    }
+    if (isDatabaseUnavailable(thrown)) {
+      return Problem.http('database-unavailable', 'The database does not answer', {}, RETRY_AFTER);
+    }
+    const status = thrown instanceof HttpException ? thrown.getStatus() : clientErrorStatus(thrown);
+    return status === undefined || status >= 500
+      ? Problem.http('internal-error', 'The service has failed; the fault has been logged')
+      : frameworkProblem(status, thrown, request);
+  }
+}
+
+/** Writes a problem as the answer; also for requests that fail before any controller is reached. */
+export function sendProblem(reply: FastifyReply, problem: Problem): void {
+  void reply
+    .status(problem.status)
+    .headers(problem.headers)
+    .header('content-type', PROBLEM_MEDIA_TYPE)
+    .serializer((body: unknown) => JSON.stringify(body))
+    .send(problem.toBody());
+}
+
+/** A request that the HTTP server refused: its status and reason, without a framework's own words for the place. */
+export function frameworkProblem(status: number, thrown: unknown, request: FastifyRequest): Problem {
+  const path = request.url.split('?', 1)[0] ?? '';
+  if (status === 404) return Problem.http('not-found', `There is nothing at ${request.method} ${path}`);
+  if (status in FRAMEWORK_PROBLEMS) {
+    const name = FRAMEWORK_PROBLEMS[status as keyof typeof FRAMEWORK_PROBLEMS];
+    return Problem.http(name, thrown instanceof Error ? thrown.message : 'The request was refused');
+  }
+  return Problem.invalidRequest([{ field: '', message: thrown instanceof Error ? thrown.message : 'was refused' }]);
+}
+
+/** Status that Fastify gives to its own errors about a request. */
+function clientErrorStatus(thrown: unknown): number | undefined {
+  return thrown instanceof Error && 'statusCode' in thrown && typeof thrown.statusCode === 'number'
+    ? thrown.statusCode
+    : undefined;
+}

@@ -1,0 +1,167 @@
+import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { PgBoss, type Job, type JobResult } from 'pg-boss';
+import { Settings } from '../../config/settings.js';
+import type { Sql } from '../database/transaction.js';
+import { Deadline } from '../http/deadline.js';
+import { jobDatabaseOptions } from './job-schema.js';
+
+/** One kind of background work. */
+export interface Queue<Payload extends object> {
+  name: string;
+  /** Never set: it carries the payload's type from whoever sends to whoever handles. */
+  readonly payload?: Payload;
+}
+
+/** Work to be done once the transaction that sends it has committed. */
+export interface QueuedJob {
+  queue: Queue<object>;
+  /** Jobs of one queue with the same key are done one after another, in the order in which they were sent. */
+  key: string;
+  payload: object;
+}
+
+type Handler = (payload: object, deadline: Deadline) => Promise<void>;
+
+/** One attempt at a job; well within its expiry, so that a slow attempt never overlaps the next. */
+const ATTEMPT_TIMEOUT_MS = 10_000;
+
+/** After this a job whose process died is given to another one. */
+const EXPIRE_SECONDS = 30;
+
+/** How often jobs of dead processes are looked for. */
+const SUPERVISE_SECONDS = 5;
+
+/** First wait after a failed attempt; it doubles up to the longest, so that a recovered service is found soon. */
+const RETRY_SECONDS = 1;
+const RETRY_MAX_SECONDS = 30;
+
+/** With the longest wait between them these attempts last for about a year: however long a service is down. */
+const RETRY_LIMIT = 1_000_000;
+const RETENTION_SECONDS = 366 * 24 * 3_600;
+
+/** Finished jobs are kept for a day for those who investigate, no longer, since tables that grow get slow. */
+const KEEP_FINISHED_SECONDS = 24 * 3_600;
+
+/** Jobs taken at once by a worker; all of them run concurrently. */
+const BATCH_SIZE = 50;
+
+/** Workers a queue, so that one slow batch does not hold up all others. */
+const WORKERS = 2;
+
+/** New jobs announce themselves; looking for them anyway covers a lost connection. The least that is possible. */
+const POLL_SECONDS = 0.5;
+
+/**
+ * Background work on the database itself: a job is sent in the transaction that makes it necessary, so that it exists
+ * exactly when that transaction has committed, and is repeated until it succeeds.
+ */
+@Injectable()
+export class JobQueue implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly logger = new Logger(JobQueue.name);
+  private readonly handlers = new Map<string, Handler>();
+  private readonly boss: PgBoss;
+
+  constructor(settings: Settings) {
+    this.boss = new PgBoss({
+      ...jobDatabaseOptions(settings),
+      migrate: false,
+      useListenNotify: true,
+      superviseIntervalSeconds: SUPERVISE_SECONDS,
+      monitorIntervalSeconds: SUPERVISE_SECONDS,
+    });
+    this.boss.on('error', (error) => this.logger.error({ err: error }, 'job queue'));
+    this.boss.on('warning', (warning) => this.logger.warn({ data: warning.data }, warning.message));
+  }
+
+  /** Says who does the jobs of a queue. To be called before the application starts. */
+  handle<Payload extends object>(
+    queue: Queue<Payload>,
+    handler: (payload: Payload, deadline: Deadline) => Promise<void>,
+  ): void {
+    this.handlers.set(queue.name, handler as Handler);
+  }
+
+  /** Sends jobs as part of a transaction. */
+  async send(transaction: Sql, jobs: readonly QueuedJob[]): Promise<void> {
+    const db = {
+      executeSql: async (text: string, values?: unknown[]) => ({
+        rows: await transaction.query<object[]>(text, values),
+      }),
+    };
+    for (const [queue, queued] of Map.groupBy(jobs, (job) => job.queue.name)) {
+      const inserts = queued.map((job) => ({ data: job.payload, singletonKey: job.key }));
+      await this.boss.insert(queue, inserts, { db });
+    }
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    await this.boss.start();
+    for (const [queue, handler] of this.handlers) {
+      await this.createQueue(queue);
+      for (let worker = 0; worker < WORKERS; worker += 1) await this.startWorker(queue, handler);
+    }
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.boss.stop({ graceful: true, timeout: ATTEMPT_TIMEOUT_MS });
+  }
+
+  private async createQueue(name: string): Promise<void> {
+    const options = {
+      notify: true,
+      expireInSeconds: EXPIRE_SECONDS,
+      retryLimit: RETRY_LIMIT,
+      retryDelay: RETRY_SECONDS,
+      retryBackoff: true,
+      retryDelayMax: RETRY_MAX_SECONDS,
+      retentionSeconds: RETENTION_SECONDS,
+      deleteAfterSeconds: KEEP_FINISHED_SECONDS,
+    };
+    await this.boss.createQueue(name, { policy: 'key_strict_fifo', ...options });
+    // A queue that exists keeps the options of the release that created it unless it is told otherwise.
+    await this.boss.updateQueue(name, options);
+  }
+
+  private async startWorker(queue: string, handler: Handler): Promise<void> {
+    let workerId = '';
+    workerId = await this.boss.work<object, void, WorkOptions>(
+      queue,
+      {
+        batchSize: BATCH_SIZE,
+        perJobResults: true,
+        burstWhenBatchFull: true,
+        pollingIntervalSeconds: POLL_SECONDS,
+        notifyPollingIntervalSeconds: POLL_SECONDS,
+      },
+      async (jobs) => {
+        const results = await Promise.all(jobs.map((job) => this.attempt(job, handler)));
+        // Once these are settled the next jobs of their keys are free, and nothing else would announce them.
+        this.boss.notifyWorker(workerId);
+        return results;
+      },
+    );
+  }
+
+  private async attempt(job: Job<object>, handler: Handler): Promise<JobResult> {
+    try {
+      await handler(job.data, Deadline.in(ATTEMPT_TIMEOUT_MS));
+      return { id: job.id, status: 'completed' };
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      this.logger.warn(
+        { queue: job.name, jobId: job.id, attempt: job.retryCount + 1, payload: job.data, reason: message },
+        'a job failed and will be repeated',
+      );
+      return { id: job.id, status: 'failed', output: { message } };
+    }
+  }
+}
+
+/** What makes the worker settle each job of a batch on its own. */
+interface WorkOptions {
+  batchSize: number;
+  perJobResults: true;
+  burstWhenBatchFull: boolean;
+  pollingIntervalSeconds: number;
+  notifyPollingIntervalSeconds: number;
+}

@@ -1,0 +1,28 @@
+import { PgBoss, type ConstructorOptions } from 'pg-boss';
+import { databaseTls, type DatabaseSettings } from '../database/database-tls.js';
+
+/** Connections for fetching and settling jobs and for the supervisor; one more, always, listens for new jobs. */
+const JOB_CONNECTIONS = 4;
+
+/** Options that the job queue and the migration of its tables have in common. */
+export function jobDatabaseOptions(settings: DatabaseSettings): ConstructorOptions {
+  return {
+    connectionString: settings.DATABASE_URL,
+    ssl: databaseTls(settings),
+    application_name: 'order-service jobs',
+    max: JOB_CONNECTIONS,
+    // Nothing in the service recurs by the calendar.
+    schedule: false,
+  };
+}
+
+/** Creates or upgrades the tables of the job queue. Safe to repeat and to run beside running instances. */
+export async function migrateJobs(settings: DatabaseSettings): Promise<void> {
+  const boss = new PgBoss({ ...jobDatabaseOptions(settings), max: 1, migrate: true, supervise: false });
+  let fault: unknown;
+  // Without a listener an error event would end the process before the failure could be told.
+  boss.on('error', (error) => (fault = error));
+  await boss.start();
+  await boss.stop({ graceful: false });
+  if (fault instanceof Error) throw fault;
+}

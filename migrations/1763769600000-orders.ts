@@ -59,6 +59,7 @@ const STATEMENTS = [
   `COMMENT ON COLUMN order_items.price IS 'Price of one unit, in the currency of the order.'`,
   `COMMENT ON COLUMN order_items.reservation IS 'held: counted as taken from stock, from the moment the order is stored. released: certainly not held. in_doubt: nobody knows yet.'`,
   `CREATE INDEX order_items_by_product ON order_items (product_id, order_id)`,
+  `CREATE INDEX order_items_in_doubt ON order_items (order_id) WHERE reservation = 'in_doubt'`,
 
   `CREATE TABLE order_events (
      order_id uuid NOT NULL,

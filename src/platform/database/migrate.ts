@@ -1,17 +1,23 @@
 import 'reflect-metadata';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { DataSource } from 'typeorm';
-import { loadSettings, SettingsError } from '../../config/settings.js';
+import { loadSettings, type Settings, SettingsError } from '../../config/settings.js';
 import { migrateJobs } from '../jobs/job-schema.js';
 import { dataSourceOptions } from './data-source.js';
 import type { DatabaseSettings } from './database-tls.js';
+import { databaseErrorCode, isDatabaseUnavailable } from './transaction.js';
 
 /** Any number that nobody else uses: instances that start together take turns on it. */
 const MIGRATION_LOCK = 7_305_116_112;
 
 /** Two are enough: one holds the lock while the other runs the migrations. */
 const CONNECTIONS = 2;
+
+/** A database that is started together with the service needs a few seconds. */
+const DATABASE_WAIT_MS = 30_000;
+const DATABASE_RETRY_MS = 1_000;
 
 const HELP = `Usage: npm run migrate
 
@@ -28,7 +34,10 @@ Needed only where MIGRATE_ON_START=false; otherwise the service does the same wh
 export async function migrate(settings: DatabaseSettings): Promise<string[]> {
   const options = await dataSourceOptions({ ...settings, DATABASE_POOL_SIZE: CONNECTIONS });
   // A migration may well take longer than any statement of the running service.
-  const dataSource = await new DataSource({ ...options, extra: { statement_timeout: 0 } } as typeof options).initialize();
+  const dataSource = await new DataSource({
+    ...options,
+    extra: { statement_timeout: 0 },
+  } as typeof options).initialize();
   try {
     const lock = dataSource.createQueryRunner();
     try {
@@ -44,6 +53,52 @@ export async function migrate(settings: DatabaseSettings): Promise<string[]> {
     // Closing the connections also gives up the lock where a migration has failed.
     await dataSource.destroy();
   }
+}
+
+/**
+ * What the service does before it starts: waits for a database that is still starting, and migrates it, or makes sure
+ * that somebody else has.
+ *
+ * @throws {Error} when the database can't be reached in time, or lacks migrations and may not be migrated
+ */
+export async function prepareDatabase(settings: Settings): Promise<void> {
+  const giveUpAt = Date.now() + DATABASE_WAIT_MS;
+  for (;;) {
+    try {
+      if (settings.MIGRATE_ON_START) await migrate(settings);
+      else await assertMigrated(settings);
+      return;
+    } catch (error) {
+      if (!isDatabaseUnavailable(error) || Date.now() > giveUpAt) throw describe(error);
+      process.stderr.write(`Waiting for the database: ${messageOf(error)}\n`);
+      await sleep(DATABASE_RETRY_MS);
+    }
+  }
+}
+
+async function assertMigrated(settings: DatabaseSettings): Promise<void> {
+  const dataSource = await new DataSource(await dataSourceOptions(settings)).initialize();
+  try {
+    if (await dataSource.showMigrations()) {
+      throw new SettingsError([
+        'MIGRATE_ON_START: is false, but the database lacks migrations: run npm run migrate',
+      ]);
+    }
+  } finally {
+    await dataSource.destroy();
+  }
+}
+
+function messageOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(messageOf).join(', ');
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** A fault of the database in words for whoever starts the service; others are bugs and keep their stack. */
+function describe(error: unknown): unknown {
+  return databaseErrorCode(error) === undefined
+    ? error
+    : new SettingsError([`DATABASE_URL: the database can not be used: ${messageOf(error)}`]);
 }
 
 /** Brings a database without TLS to the newest schema, as tests need it. */

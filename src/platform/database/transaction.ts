@@ -43,7 +43,9 @@ export function databaseErrorCode(error: unknown): string | undefined {
 export function isDatabaseUnavailable(error: unknown): boolean {
   const code = databaseErrorCode(error);
   if (code !== undefined) {
-    return UNAVAILABLE_SOCKET_CODES.has(code) || UNAVAILABLE_SQLSTATES.some((prefix) => code.startsWith(prefix));
+    return (
+      UNAVAILABLE_SOCKET_CODES.has(code) || UNAVAILABLE_SQLSTATES.some((prefix) => code.startsWith(prefix))
+    );
   }
   const cause: unknown = error instanceof QueryFailedError ? error.driverError : error;
   return cause instanceof Error && UNAVAILABLE_MESSAGES.test(cause.message);

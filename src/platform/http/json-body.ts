@@ -11,6 +11,9 @@ const CLOSING = new Set([0x5d, 0x7d]);
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
+/** Refuses bytes that are no UTF-8, which would otherwise be stored as something the client never sent. */
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
+
 /** A request body that is no JSON, or none that this service is willing to look at. */
 class JsonBodyError extends Error {
   readonly statusCode = 400;
@@ -37,6 +40,14 @@ function isTooDeep(body: Buffer): boolean {
   return false;
 }
 
+function decode(bytes: Buffer): string | undefined {
+  try {
+    return UTF8.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * Makes the server read JSON bodies and no others. A body may be absent even where its type is announced, as clients
  * do that always send the header; `__proto__` and its like are refused by the parser that Fastify brings.
@@ -49,13 +60,13 @@ export function acceptJsonBodies(server: FastifyInstance): void {
     { parseAs: 'buffer', bodyLimit: BODY_LIMIT_BYTES },
     (request, body, done) => {
       const bytes = Buffer.isBuffer(body) ? body : Buffer.from(body);
-      if (bytes.length === 0) done(null, undefined);
-      else if (isTooDeep(bytes)) done(new JsonBodyError('the body is nested too deeply'));
-      else {
-        void parse(request, bytes.toString('utf8'), (error, parsed) =>
-          error ? done(new JsonBodyError('the body is not valid JSON')) : done(null, parsed),
-        );
-      }
+      if (bytes.length === 0) return done(null, undefined);
+      if (isTooDeep(bytes)) return done(new JsonBodyError('the body is nested too deeply'));
+      const text = decode(bytes);
+      if (text === undefined) return done(new JsonBodyError('the body is not valid UTF-8'));
+      void parse(request, text, (error, parsed) =>
+        error ? done(new JsonBodyError('the body is not valid JSON')) : done(null, parsed),
+      );
     },
   );
 }

@@ -63,7 +63,9 @@ export function frameworkProblem(status: number, thrown: unknown, request: Fasti
     const name = FRAMEWORK_PROBLEMS[status as keyof typeof FRAMEWORK_PROBLEMS];
     return Problem.http(name, thrown instanceof Error ? thrown.message : 'The request was refused');
   }
-  return Problem.invalidRequest([{ field: '', message: thrown instanceof Error ? thrown.message : 'was refused' }]);
+  return Problem.invalidRequest([
+    { field: '', message: thrown instanceof Error ? thrown.message : 'was refused' },
+  ]);
 }
 
 /** Status that Fastify gives to its own errors about a request. */

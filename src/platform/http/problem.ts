@@ -19,6 +19,7 @@ export const HTTP_PROBLEMS = {
   'unsupported-media-type': { status: 415, title: 'The body is not JSON' },
   'internal-error': { status: 500, title: 'The service has failed' },
   'upstream-unavailable': { status: 503, title: 'A service that is needed does not answer' },
+  'not-ready': { status: 503, title: 'The service is not ready' },
   'database-unavailable': { status: 503, title: 'The database does not answer' },
 } as const satisfies Record<string, ProblemType>;
 
@@ -32,7 +33,7 @@ export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
  */
 export class Problem extends Error {
   constructor(
-    readonly name: string,
+    override readonly name: string,
     private readonly kind: ProblemType,
     readonly detail: string,
     /** Members beyond those of the RFC, such as `errors` or `shortages`. */
@@ -53,7 +54,9 @@ export class Problem extends Error {
 
   /** A request with wrong fields. */
   static invalidRequest(errors: readonly FieldError[]): Problem {
-    const names = errors.map((error) => (error.field === '' ? error.message : `${error.field} ${error.message}`));
+    const names = errors.map((error) =>
+      error.field === '' ? error.message : `${error.field} ${error.message}`,
+    );
     return Problem.http('invalid-request', `The request is not valid: ${names.join('; ')}`, { errors });
   }
 

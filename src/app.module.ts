@@ -1,0 +1,49 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { APP_FILTER, APP_PIPE } from '@nestjs/core';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { LoggerModule } from 'nestjs-pino';
+import { CartsModule } from './carts/carts.module.js';
+import { ConfigModule } from './config/config.module.js';
+import { Settings } from './config/settings.js';
+import { HealthModule } from './health/health.module.js';
+import { InventoryModule } from './inventory/inventory.module.js';
+import { ProductCatalogMovement } from './inventory/product-catalog-movement.entity.js';
+import { NotificationModule } from './notifications/notification.module.js';
+import { OrderEvent } from './orders/order-event.entity.js';
+import { OrderItem } from './orders/order-item.entity.js';
+import { Order } from './orders/order.entity.js';
+import { OrdersModule } from './orders/orders.module.js';
+import { CartClaim } from './orders/placement/cart-claim.entity.js';
+import { IdempotencyKey } from './orders/placement/idempotency-key.entity.js';
+import { dataSourceOptions } from './platform/database/data-source.js';
+import { ProblemFilter } from './platform/http/problem.filter.js';
+import { RequestValidationPipe } from './platform/http/validation.pipe.js';
+import { JobsModule } from './platform/jobs/jobs.module.js';
+import { loggerOptions } from './platform/logger-options.js';
+
+/** Every table that the service's own statements use. */
+export const ENTITIES = [Order, OrderItem, OrderEvent, IdempotencyKey, CartClaim, ProductCatalogMovement];
+
+/** The composition root: which adapters stand behind the ports of the orders is decided here and nowhere else. */
+@Module({})
+export class AppModule {
+  static with(settings: Settings): DynamicModule {
+    const orders = OrdersModule.with([InventoryModule, CartsModule]);
+    return {
+      module: AppModule,
+      imports: [
+        ConfigModule.with(settings),
+        LoggerModule.forRoot(loggerOptions(settings)),
+        TypeOrmModule.forRootAsync({ useFactory: () => dataSourceOptions(settings, ENTITIES) }),
+        JobsModule,
+        orders,
+        NotificationModule.with([orders]),
+        HealthModule.with([orders]),
+      ],
+      providers: [
+        { provide: APP_FILTER, useClass: ProblemFilter },
+        { provide: APP_PIPE, useClass: RequestValidationPipe },
+      ],
+    };
+  }
+}

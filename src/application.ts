@@ -1,0 +1,42 @@
+import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { Logger, PinoLogger } from 'nestjs-pino';
+import { AppModule } from './app.module.js';
+import type { Settings } from './config/settings.js';
+import { BODY_LIMIT_BYTES, acceptJsonBodies } from './platform/http/json-body.js';
+import { serveOpenApiDocument } from './platform/http/openapi.js';
+import { frameworkProblem, sendProblem } from './platform/http/problem.filter.js';
+import { logRequests, newRequestId } from './platform/http/request-log.js';
+
+/** A client that needs longer to send a request of at most 100 kB is stuck or means harm. */
+const REQUEST_TIMEOUT_MS = 15_000;
+
+/** An id has at most 128 characters, each of which may be written as up to twelve (four bytes, percent-encoded). */
+const MAX_PATH_PARAMETER_LENGTH = 128 * 12;
+
+/** The application, ready to listen; it has connected to the database but serves nothing yet. */
+export async function createApplication(settings: Settings): Promise<NestFastifyApplication> {
+  const adapter = new FastifyAdapter({
+    bodyLimit: BODY_LIMIT_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    genReqId: newRequestId,
+    routerOptions: { maxParamLength: MAX_PATH_PARAMETER_LENGTH },
+    // What the router can't even read, such as a malformed escape, never reaches a controller or its filter.
+    frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) =>
+      sendProblem(reply, frameworkProblem(error.statusCode ?? 400, error, request)),
+  });
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(settings), adapter, {
+    bodyParser: false,
+    bufferLogs: true,
+    abortOnError: false,
+  });
+  app.useLogger(app.get(Logger));
+  app.flushLogs();
+  const server = adapter.getInstance();
+  acceptJsonBodies(server);
+  logRequests(server, await app.resolve(PinoLogger));
+  serveOpenApiDocument(app);
+  return app;
+}

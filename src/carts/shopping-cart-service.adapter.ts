@@ -1,0 +1,109 @@
+import { ShoppingCarts } from '../orders/order.ports.js';
+import type { Cart } from '../orders/order.ports.js';
+import type { Deadline } from '../platform/http/deadline.js';
+import type { UpstreamAnswer, UpstreamClient } from '../platform/http/upstream-client.js';
+import { fieldsOf, readId } from '../platform/http/upstream-fields.js';
+import { UpstreamFault } from '../platform/http/upstream-fault.js';
+
+/**
+ * Size limit of the answer to `GET /cart_items`, which holds the lines of all customers' carts: about a hundred
+ * thousand lines. A service with more has to put the lines into the cart.
+ */
+const MAX_CART_ITEMS_BYTES = 10 * 1024 * 1024;
+
+/** The status, compared without case, of a cart that can be ordered. Any other, such as `Ordered`, is a past one. */
+const ACTIVE = 'active';
+
+/** The Shopping Cart Service (system B). */
+export class ShoppingCartServiceAdapter extends ShoppingCarts {
+  override readonly enabled = true;
+
+  constructor(private readonly client: UpstreamClient) {
+    super();
+  }
+
+  /**
+   * `GET /carts/{customer_id}` answers `{cart: {id, customer_id, status, items?}}`, or 404. Where the cart does not
+   * carry its lines, `GET /cart_items` answers those of all carts.
+   */
+  override async findActiveCart(customerId: string, deadline: Deadline): Promise<Cart | null> {
+    const answer = await this.get(['carts', customerId], deadline);
+    if (answer.status === 404) return null;
+    const cart = fieldsOf(this.bodyOf(answer)['cart']);
+    const id = readId(cart['id']);
+    const owner = readId(cart['customer_id']);
+    const { status, items } = cart;
+    if (id === null || owner === null || typeof status !== 'string') {
+      throw this.garbage('a cart whose fields are not as agreed');
+    }
+    if (status.toLowerCase() !== ACTIVE) return null;
+    // Orders go by the customer's id, so a cart that is found under another spelling of it (`1` for `01`) is not theirs.
+    if (owner !== customerId) return null;
+    const lines =
+      items === undefined || items === null ? await this.findLines(id, deadline) : this.listOf(items);
+    return {
+      id,
+      customerId,
+      items: lines.map((line) => this.readLine(line)).filter((line) => line.quantity > 0),
+    };
+  }
+
+  /** `PUT /carts/{customer_id}` with `{"status": "Ordered"}` answers 200 or 202. */
+  override async markOrdered(customerId: string, idempotencyKey: string, deadline: Deadline): Promise<void> {
+    const answer = await this.client.request({
+      method: 'PUT',
+      path: ['carts', customerId],
+      body: { status: 'Ordered' },
+      idempotencyKey,
+      deadline,
+      // To set a status that is already set changes nothing, whether keys are honoured or not.
+      repeatable: true,
+      mayBeEmpty: true,
+    });
+    // 404: there is no active cart any more, which is what this call is for.
+    if (answer.status >= 300 && answer.status !== 404) throw this.unexpected(answer);
+  }
+
+  private async findLines(cartId: string, deadline: Deadline): Promise<unknown[]> {
+    const answer = await this.get(['cart_items'], deadline, MAX_CART_ITEMS_BYTES);
+    const lines = this.listOf(this.bodyOf(answer)['items']);
+    // The other carts' lines are nobody's business here, not even if they are wrong.
+    return lines.filter((line) => readId(fieldsOf(line)['cart_id']) === cartId);
+  }
+
+  private readLine(line: unknown): Cart['items'][number] {
+    const { product_id: product, quantity } = fieldsOf(line);
+    const productId = readId(product);
+    if (
+      productId === null ||
+      typeof quantity !== 'number' ||
+      !Number.isSafeInteger(quantity) ||
+      quantity < 0
+    ) {
+      throw this.garbage('a cart line whose fields are not as agreed');
+    }
+    return { productId, quantity };
+  }
+
+  private get(path: readonly string[], deadline: Deadline, maxBytes?: number): Promise<UpstreamAnswer> {
+    return this.client.request({ method: 'GET', path, deadline, repeatable: true, maxBytes });
+  }
+
+  private bodyOf(answer: UpstreamAnswer): Record<string, unknown> {
+    if (answer.status !== 200) throw this.unexpected(answer);
+    return fieldsOf(answer.body);
+  }
+
+  private listOf(value: unknown): unknown[] {
+    if (!Array.isArray(value)) throw this.garbage('cart lines that are not a list');
+    return value;
+  }
+
+  private garbage(what: string): UpstreamFault {
+    return new UpstreamFault(this.client.name, 'garbage', `answered with ${what}`);
+  }
+
+  private unexpected(answer: UpstreamAnswer): UpstreamFault {
+    return new UpstreamFault(this.client.name, 'status', `answered ${answer.status}`);
+  }
+}

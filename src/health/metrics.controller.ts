@@ -1,0 +1,35 @@
+import { Controller, Get, Header } from '@nestjs/common';
+import { ApiExcludeEndpoint } from '@nestjs/swagger';
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { OrderRepository } from '../orders/order.repository.js';
+
+/** Metrics in the text format of Prometheus. */
+@Controller('metrics')
+export class MetricsController {
+  private readonly registry = new Registry();
+
+  private readonly linesInDoubt = new Gauge({
+    name: 'order_lines_in_doubt',
+    help: 'Lines of orders of which nobody knows whether their stock is held.',
+    registers: [this.registry],
+  });
+
+  private readonly pendingOrders = new Gauge({
+    name: 'orders_pending',
+    help: 'Orders whose placement is not settled yet.',
+    registers: [this.registry],
+  });
+
+  constructor(private readonly orders: OrderRepository) {
+    collectDefaultMetrics({ register: this.registry });
+  }
+
+  @Get()
+  @Header('content-type', Registry.PROMETHEUS_CONTENT_TYPE)
+  @ApiExcludeEndpoint()
+  async getMetrics(): Promise<string> {
+    this.linesInDoubt.set(await this.orders.countLinesInDoubt());
+    this.pendingOrders.set(await this.orders.countPending());
+    return this.registry.metrics();
+  }
+}

@@ -1,0 +1,36 @@
+import { Big } from 'big.js';
+import type { Product } from '../orders/order.ports.js';
+import { readId, readText } from '../platform/http/upstream-fields.js';
+import { UpstreamFault } from '../platform/http/upstream-fault.js';
+
+/** Calls about one order to one inventory at the same time: quick for long orders, yet not a burst of hundreds. */
+export const CALLS_AT_ONCE = 16;
+
+/** A stock that can be counted: an integer of at least 0 that binary floating point holds exactly. */
+function isStock(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+
+/** @returns decimal digits without an exponent, or null unless it is a number of at least 0 */
+function readPrice(value: unknown): string | null {
+  if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) return null;
+  // `String()` gives the digits that were sent, but with an exponent for very small and very large numbers.
+  return new Big(String(value)).toFixed();
+}
+
+/**
+ * Reads a product of either inventory.
+ *
+ * @param id the value of the field that identifies the product, which the two inventories call differently
+ * @throws {UpstreamFault} of kind `garbage` unless it has an id, a name, a price and a stock
+ */
+export function readProduct(upstream: string, id: unknown, fields: Record<string, unknown>): Product {
+  const readableId = readId(id);
+  const name = readText(fields['name']);
+  const price = readPrice(fields['price']);
+  const { quantity } = fields;
+  if (readableId === null || name === null || price === null || !isStock(quantity)) {
+    throw new UpstreamFault(upstream, 'garbage', 'answered with a product whose fields are not as agreed');
+  }
+  return { id: readableId, name, price, available: quantity };
+}

@@ -1,0 +1,172 @@
+import { Inventory } from '../orders/order.ports.js';
+import type {
+  Product,
+  ReleaseLine,
+  ReleaseOutcome,
+  ReservationLine,
+  ReserveOutcome,
+} from '../orders/order.ports.js';
+import type { Deadline } from '../platform/http/deadline.js';
+import type { UpstreamAnswer, UpstreamClient } from '../platform/http/upstream-client.js';
+import { fieldsOf, readReason, reasonOfFault } from '../platform/http/upstream-fields.js';
+import { UpstreamFault } from '../platform/http/upstream-fault.js';
+import { mapBounded } from '../platform/http/upstream-parallel.js';
+import { CALLS_AT_ONCE, readProduct } from './inventory-answers.js';
+import { findEachProduct } from './product-lookup.js';
+
+/** Too few units, and no such product: the two refusals that the inventory of system A knows. */
+const REFUSALS = new Set([400, 404]);
+
+/**
+ * Looks one product up at an inventory with the calls of system A: `GET /inventory/{id}` answers
+ * `{product_id, name, quantity, price}`, or 404.
+ *
+ * @throws {UpstreamFault} when there is no usable answer
+ */
+export async function findInventoryProduct(
+  client: UpstreamClient,
+  productId: string,
+  deadline: Deadline,
+): Promise<Product | null> {
+  const answer = await client.request({
+    method: 'GET',
+    path: ['inventory', productId],
+    deadline,
+    repeatable: true,
+  });
+  if (answer.status === 404) return null;
+  if (answer.status !== 200) throw new UpstreamFault(client.name, 'status', `answered ${answer.status}`);
+  const fields = fieldsOf(answer.body);
+  return readProduct(client.name, fields['product_id'], fields);
+}
+
+/** The Inventory Service (system A), which reserves and gives back one product a call. */
+export class InventoryServiceAdapter extends Inventory {
+  constructor(
+    private readonly client: UpstreamClient,
+    /** Whether the service honours `Idempotency-Key`, so that a repeated call acts once. */
+    override readonly repeatable: boolean,
+  ) {
+    super();
+  }
+
+  override findProducts(productIds: readonly string[], deadline: Deadline): Promise<Map<string, Product>> {
+    return findEachProduct(productIds, (id) => findInventoryProduct(this.client, id, deadline));
+  }
+
+  override reserve(
+    orderId: string,
+    lines: readonly ReservationLine[],
+    deadline: Deadline,
+  ): Promise<ReserveOutcome[]> {
+    if (!this.repeatable) return this.reserveOneByOne(orderId, lines, deadline);
+    // Every line is sent even after a refusal: an earlier call for the same order may have reserved it, so that
+    // leaving it out would not make it certainly untouched.
+    return mapBounded(lines, CALLS_AT_ONCE, (line) => this.reserveLine(orderId, line, deadline));
+  }
+
+  override release(
+    orderId: string,
+    lines: readonly ReleaseLine[],
+    deadline: Deadline,
+  ): Promise<ReleaseOutcome[]> {
+    return mapBounded(lines, CALLS_AT_ONCE, (line) => this.releaseLine(orderId, line, deadline));
+  }
+
+  /** Nothing is ever sent twice, so as little as possible is sent once an order can't be completed any more. */
+  private async reserveOneByOne(
+    orderId: string,
+    lines: readonly ReservationLine[],
+    deadline: Deadline,
+  ): Promise<ReserveOutcome[]> {
+    const outcomes: ReserveOutcome[] = [];
+    let goOn = true;
+    for (const line of lines) {
+      const outcome: ReserveOutcome = goOn
+        ? await this.reserveLine(orderId, line, deadline)
+        : { line: line.line, outcome: 'untouched' };
+      goOn = outcome.outcome === 'held';
+      outcomes.push(outcome);
+    }
+    return outcomes;
+  }
+
+  private async reserveLine(
+    orderId: string,
+    { line, productId, quantity }: ReservationLine,
+    deadline: Deadline,
+  ): Promise<ReserveOutcome> {
+    let answer: UpstreamAnswer;
+    try {
+      answer = await this.put(productId, 'reserve', quantity, `${orderId}/${line}/reserve`, deadline);
+    } catch (error) {
+      return { line, outcome: 'unknown', reason: reasonOfFault(error) };
+    }
+    if (REFUSALS.has(answer.status)) {
+      return {
+        line,
+        outcome: 'refused',
+        reason: readReason(answer, `Product ${productId} can't be reserved`),
+      };
+    }
+    // All else, such as 401 or 409, says that something is wrong between the two services and nothing about stock.
+    if (answer.status !== 200) return { line, outcome: 'unknown', reason: this.unexpected(answer) };
+    const reserved = fieldsOf(answer.body)['reserved_quantity'];
+    if (reserved !== quantity) {
+      const reason = `${this.client.name}: did not confirm the quantity that was to be reserved`;
+      return { line, outcome: 'unknown', reason };
+    }
+    return { line, outcome: 'held' };
+  }
+
+  private async releaseLine(orderId: string, line: ReleaseLine, deadline: Deadline): Promise<ReleaseOutcome> {
+    if (!line.certainlyHeld) {
+      if (!this.repeatable) {
+        const reason = `${this.client.name}: can't be asked whether the units were reserved`;
+        return { line: line.line, outcome: 'unknown', reason };
+      }
+      // The same key again brings the outcome of the first call, or settles the matter if that never arrived.
+      const reserved = await this.reserveLine(orderId, line, deadline);
+      if (reserved.outcome === 'refused') return { line: line.line, outcome: 'released' };
+      if (reserved.outcome === 'unknown') return reserved;
+    }
+    return this.replenish(orderId, line, deadline);
+  }
+
+  private async replenish(
+    orderId: string,
+    { line, productId, quantity }: ReleaseLine,
+    deadline: Deadline,
+  ): Promise<ReleaseOutcome> {
+    try {
+      const answer = await this.put(productId, 'replenish', quantity, `${orderId}/${line}/release`, deadline);
+      if (answer.status === 200) return { line, outcome: 'released' };
+      return { line, outcome: 'unknown', reason: this.unexpected(answer) };
+    } catch (error) {
+      return { line, outcome: 'unknown', reason: reasonOfFault(error) };
+    }
+  }
+
+  private put(
+    productId: string,
+    action: 'reserve' | 'replenish',
+    quantity: number,
+    idempotencyKey: string,
+    deadline: Deadline,
+  ): Promise<UpstreamAnswer> {
+    return this.client.request({
+      method: 'PUT',
+      path: ['inventory', productId, action],
+      body: { quantity },
+      idempotencyKey,
+      deadline,
+      repeatable: this.repeatable,
+      ownConnection: !this.repeatable,
+      mayBeEmpty: action === 'replenish',
+    });
+  }
+
+  private unexpected(answer: UpstreamAnswer): string {
+    return `${this.client.name}: answered ${answer.status}`;
+  }
+}

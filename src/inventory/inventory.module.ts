@@ -1,0 +1,39 @@
+import { HttpService } from '@nestjs/axios';
+import { Module } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { Settings } from '../config/settings.js';
+import { Inventory } from '../orders/order.ports.js';
+import { UpstreamClient } from '../platform/http/upstream-client.js';
+import { UpstreamHttpModule } from '../platform/http/upstream-http.module.js';
+import { InventoryServiceAdapter } from './inventory-service.adapter.js';
+import { ProductCatalogAdapter } from './product-catalog.adapter.js';
+import { ReservationsAdapter } from './reservations.adapter.js';
+
+/** Chooses the inventory: the catalog of system B when its address is set, else one of the two of system A. */
+function createInventory(settings: Settings, http: HttpService, dataSource: DataSource): Inventory {
+  const timeoutMs = settings.UPSTREAM_TIMEOUT_MS;
+  if (settings.PRODUCT_CATALOG_SERVICE_URL) {
+    const baseUrl = settings.PRODUCT_CATALOG_SERVICE_URL;
+    const client = new UpstreamClient(http, { name: 'product catalog service', baseUrl, timeoutMs });
+    return new ProductCatalogAdapter(client, dataSource, settings.DATABASE_POOL_SIZE);
+  }
+  const baseUrl = settings.INVENTORY_SERVICE_URL;
+  const client = new UpstreamClient(http, { name: 'inventory service', baseUrl, timeoutMs });
+  return settings.INVENTORY_API === 'reservations'
+    ? new ReservationsAdapter(client)
+    : new InventoryServiceAdapter(client, settings.INVENTORY_HONOURS_IDEMPOTENCY_KEYS);
+}
+
+/** Provides `Inventory`. */
+@Module({
+  imports: [UpstreamHttpModule],
+  providers: [
+    {
+      provide: Inventory,
+      inject: [Settings, HttpService, DataSource],
+      useFactory: createInventory,
+    },
+  ],
+  exports: [Inventory],
+})
+export class InventoryModule {}

@@ -1,0 +1,230 @@
+import { Logger } from '@nestjs/common';
+import type { PoolClient } from 'pg';
+import type { DataSource } from 'typeorm';
+import { Inventory } from '../orders/order.ports.js';
+import type {
+  Product,
+  ReleaseLine,
+  ReleaseOutcome,
+  ReservationLine,
+  ReserveOutcome,
+} from '../orders/order.ports.js';
+import type { Deadline } from '../platform/http/deadline.js';
+import type { UpstreamClient } from '../platform/http/upstream-client.js';
+import { UpstreamFault } from '../platform/http/upstream-fault.js';
+import { ProductCatalogClient } from './product-catalog.client.js';
+import * as journal from './product-catalog.repository.js';
+import { findEachProduct } from './product-lookup.js';
+import { ProductBusy, ProductLock } from './product-lock.js';
+import { InDoubt, StockMover, Unsettled } from './stock-mover.js';
+
+/** What is to be said of one line, before it is known which line that is. */
+type Held = { outcome: 'held' } | { outcome: 'refused'; reason: string };
+
+/** Lines by product, in the order of the products' ids, so that all orders take their products in the same order. */
+function groupByProduct<Line extends ReservationLine>(lines: readonly Line[]): [string, Line[]][] {
+  const groups = new Map<string, Line[]>();
+  for (const line of lines.toSorted((one, other) => one.line - other.line)) {
+    const group = groups.get(line.productId);
+    if (group) group.push(line);
+    else groups.set(line.productId, [line]);
+  }
+  return [...groups].toSorted(([one], [other]) => (one < other ? -1 : 1));
+}
+
+function inOrderOf<Outcome extends { line: number }>(
+  lines: readonly ReservationLine[],
+  outcomes: readonly Outcome[],
+): Outcome[] {
+  const byLine = new Map(outcomes.map((outcome) => [outcome.line, outcome]));
+  return lines.flatMap(({ line }) => byLine.get(line) ?? []);
+}
+
+/**
+ * The Product Catalog Service (system B) as an inventory. Its `PUT` sets the stock, so reading and setting it are one
+ * critical section per product over all instances, and a journal makes each movement happen once.
+ */
+export class ProductCatalogAdapter extends Inventory {
+  override readonly repeatable = true;
+  private readonly logger = new Logger(ProductCatalogAdapter.name);
+  private readonly catalog: ProductCatalogClient;
+  private readonly lock: ProductLock;
+
+  /** @param poolSize connections that the data source has at most */
+  constructor(upstream: UpstreamClient, dataSource: DataSource, poolSize: number) {
+    super();
+    this.catalog = new ProductCatalogClient(upstream);
+    this.lock = new ProductLock(dataSource, poolSize);
+  }
+
+  override findProducts(productIds: readonly string[], deadline: Deadline): Promise<Map<string, Product>> {
+    return findEachProduct(productIds, async (productId) => {
+      const product = await this.catalog.find(productId, deadline);
+      return (
+        product && { id: product.id, name: product.name, price: product.price, available: product.available }
+      );
+    });
+  }
+
+  /**
+   * Every call for an order takes its lines in the same order and goes on to the next only when one is held. A line
+   * behind one that was refused was therefore never reserved, by no call. Behind one that is unknown it may have been.
+   */
+  override async reserve(
+    orderId: string,
+    lines: readonly ReservationLine[],
+    deadline: Deadline,
+  ): Promise<ReserveOutcome[]> {
+    const outcomes: ReserveOutcome[] = [];
+    let stoppedBy: 'refused' | 'unknown' | null = null;
+    const behind = (line: number): ReserveOutcome =>
+      stoppedBy === 'refused'
+        ? { line, outcome: 'untouched' }
+        : { line, outcome: 'unknown', reason: 'its turn comes after a line whose outcome is unknown' };
+    for (const [productId, group] of groupByProduct(lines)) {
+      const done: ReserveOutcome[] = stoppedBy
+        ? []
+        : await this.reserveGroup(orderId, productId, group, deadline);
+      outcomes.push(...done);
+      const last = done.at(-1)?.outcome;
+      if (last === 'refused' || last === 'unknown') stoppedBy = last;
+      for (const { line } of group.slice(done.length)) outcomes.push(behind(line));
+    }
+    return inOrderOf(lines, outcomes);
+  }
+
+  override async release(
+    orderId: string,
+    lines: readonly ReleaseLine[],
+    deadline: Deadline,
+  ): Promise<ReleaseOutcome[]> {
+    const outcomes: ReleaseOutcome[] = [];
+    for (const [productId, group] of groupByProduct(lines)) {
+      let done = 0;
+      try {
+        await this.enter(productId, deadline, async (session, mover) => {
+          for (const line of group) {
+            await this.releaseLine(session, mover, orderId, line, deadline);
+            outcomes.push({ line: line.line, outcome: 'released' });
+            done += 1;
+          }
+        });
+      } catch (error) {
+        const reason = this.reasonOf(error);
+        for (const { line } of group.slice(done)) outcomes.push({ line, outcome: 'unknown', reason });
+      }
+    }
+    return inOrderOf(lines, outcomes);
+  }
+
+  /** @returns the outcomes of the lines up to the first that is not held */
+  private async reserveGroup(
+    orderId: string,
+    productId: string,
+    group: readonly ReservationLine[],
+    deadline: Deadline,
+  ): Promise<ReserveOutcome[]> {
+    const outcomes: ReserveOutcome[] = [];
+    try {
+      await this.enter(productId, deadline, async (session, mover) => {
+        for (const line of group) {
+          const result = await this.reserveLine(session, mover, orderId, line, deadline);
+          outcomes.push({ line: line.line, ...result });
+          if (result.outcome === 'refused') return;
+        }
+      });
+    } catch (error) {
+      const next = group[outcomes.length];
+      if (next) outcomes.push({ line: next.line, outcome: 'unknown', reason: this.reasonOf(error) });
+    }
+    return outcomes;
+  }
+
+  private enter(
+    productId: string,
+    deadline: Deadline,
+    work: (session: PoolClient, mover: StockMover) => Promise<void>,
+  ): Promise<void> {
+    return this.lock.hold(productId, deadline, async (session) => {
+      const mover = new StockMover(this.catalog, session, productId, deadline);
+      await mover.settleUnfinished();
+      await work(session, mover);
+    });
+  }
+
+  private async reserveLine(
+    session: PoolClient,
+    mover: StockMover,
+    orderId: string,
+    { line, productId, quantity }: ReservationLine,
+    deadline: Deadline,
+  ): Promise<Held> {
+    const key = `${orderId}/${line}/reserve`;
+    const releaseKey = `${orderId}/${line}/release`;
+    const movements = await journal.findMovements(session, productId, [key, releaseKey]);
+    const released = movements.get(releaseKey);
+    if (released && released.state !== 'applied') throw new InDoubt(productId);
+    if (released) return { outcome: 'refused', reason: `The units of product ${productId} were given back` };
+    const before = movements.get(key);
+    if (before?.state === 'applied') return { outcome: 'held' };
+    if (before?.state === 'refused') return { outcome: 'refused', reason: before.reason ?? '' };
+    if (before) throw new InDoubt(productId);
+    const product = await this.catalog.find(productId, deadline);
+    if (product && product.available >= quantity) {
+      await mover.move(product, { key, delta: -quantity });
+      return { outcome: 'held' };
+    }
+    const reason = product
+      ? `Insufficient inventory for product ${productId}: requested ${quantity}, available ${product.available}`
+      : `Product ${productId} not found`;
+    const quantityBefore = product?.available ?? null;
+    await journal.insertRefused(session, { productId, key, delta: -quantity, quantityBefore, reason });
+    return { outcome: 'refused', reason };
+  }
+
+  /** Returns when nothing is held for the line any more. @throws when that is not certain */
+  private async releaseLine(
+    session: PoolClient,
+    mover: StockMover,
+    orderId: string,
+    { line, productId, quantity, certainlyHeld }: ReleaseLine,
+    deadline: Deadline,
+  ): Promise<void> {
+    const key = `${orderId}/${line}/release`;
+    const reserveKey = `${orderId}/${line}/reserve`;
+    const movements = await journal.findMovements(session, productId, [key, reserveKey]);
+    const released = movements.get(key);
+    if (released?.state === 'applied') return;
+    if (released) throw new InDoubt(productId);
+    const reserved = movements.get(reserveKey)?.state;
+    if (reserved === 'refused') return;
+    if (reserved === 'in_doubt') throw new InDoubt(productId);
+    if (!reserved && !certainlyHeld) {
+      // It was never reserved. The note makes a reservation that is still on its way reserve nothing.
+      const reason = `The reservation of product ${productId} was taken back before it was made`;
+      const delta = -quantity;
+      await journal.insertRefused(session, {
+        productId,
+        key: reserveKey,
+        delta,
+        quantityBefore: null,
+        reason,
+      });
+      return;
+    }
+    const product = await this.catalog.find(productId, deadline);
+    if (!product)
+      throw new UpstreamFault(this.catalog.name, 'status', `does not know product ${productId} any more`);
+    await mover.move(product, { key, delta: quantity });
+  }
+
+  /** Why an outcome is unknown, for people. */
+  private reasonOf(error: unknown): string {
+    if (error instanceof UpstreamFault) return error.message;
+    if (error instanceof ProductBusy || error instanceof Unsettled || error instanceof InDoubt) {
+      return `${this.catalog.name}: ${error.message}`;
+    }
+    this.logger.error('The movements of the stock could not be read or noted.', error);
+    return `${this.catalog.name}: the movements of its stock could not be read or noted`;
+  }
+}

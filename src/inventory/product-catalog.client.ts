@@ -1,0 +1,70 @@
+import type { Product } from '../orders/order.ports.js';
+import type { Deadline } from '../platform/http/deadline.js';
+import type { UpstreamClient } from '../platform/http/upstream-client.js';
+import { fieldsOf } from '../platform/http/upstream-fields.js';
+import { UpstreamFault } from '../platform/http/upstream-fault.js';
+import { readProduct } from './inventory-answers.js';
+
+/** A product of the catalog, with what has to be sent back unchanged when its stock is set. */
+export interface CatalogProduct extends Product {
+  /** The price as it came, because the catalog expects the number that it sent. */
+  rawPrice: unknown;
+}
+
+/** The two calls of the Product Catalog Service (system B). */
+export class ProductCatalogClient {
+  constructor(private readonly upstream: UpstreamClient) {}
+
+  get name(): string {
+    return this.upstream.name;
+  }
+
+  /** How long setting a stock may be under way, in milliseconds. */
+  get timeoutMs(): number {
+    return this.upstream.timeoutMs;
+  }
+
+  /**
+   * `GET /products/{id}` answers `{product_detail: {id, name, price, quantity}}`, or 404.
+   *
+   * @returns null when there is no product, or none whose own id is the one asked for
+   * @throws {UpstreamFault} when there is no usable answer
+   */
+  async find(productId: string, deadline: Deadline): Promise<CatalogProduct | null> {
+    const answer = await this.upstream.request({
+      method: 'GET',
+      path: ['products', productId],
+      deadline,
+      repeatable: true,
+    });
+    if (answer.status === 404) return null;
+    if (answer.status !== 200) throw this.unexpected(answer.status);
+    const fields = fieldsOf(fieldsOf(answer.body)['product_detail']);
+    const product = readProduct(this.name, fields['id'], fields);
+    return product.id === productId ? { ...product, rawPrice: fields['price'] } : null;
+  }
+
+  /**
+   * `PUT /products/{id}` with `{name, price, quantity}` sets the stock, and answers 200. Sent once unless it certainly
+   * did not arrive: of two calls under way, the slower one could take effect after others have changed the stock.
+   *
+   * @throws {UpstreamFault} when it is not certain that the stock was set; kind `not_sent` when it certainly was not
+   */
+  async setStock(product: CatalogProduct, quantity: number, key: string, deadline: Deadline): Promise<void> {
+    const answer = await this.upstream.request({
+      method: 'PUT',
+      path: ['products', product.id],
+      body: { name: product.name, price: product.rawPrice, quantity },
+      idempotencyKey: key,
+      deadline,
+      repeatable: false,
+      mayBeEmpty: true,
+    });
+    // After the product was read, no refusal is one that the contract knows.
+    if (answer.status >= 300) throw this.unexpected(answer.status);
+  }
+
+  private unexpected(status: number): UpstreamFault {
+    return new UpstreamFault(this.name, 'status', `answered ${status}`);
+  }
+}

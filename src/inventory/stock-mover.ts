@@ -1,0 +1,136 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
+import type { PoolClient } from 'pg';
+import { Deadline } from '../platform/http/deadline.js';
+import { UpstreamFault } from '../platform/http/upstream-fault.js';
+import type { CatalogProduct, ProductCatalogClient } from './product-catalog.client.js';
+import * as journal from './product-catalog.repository.js';
+
+/**
+ * How long after its timeout a call may still take effect in the catalog: what is left of its processing once this
+ * end has hung up. Nothing can bound that for certain; a second is many times what such a call takes.
+ */
+export const LATE_EFFECT_MARGIN_MS = 1_000;
+
+/** What is asked for: units to add to the stock of a product (negative to take them), once for all time per key. */
+export interface Move {
+  key: string;
+  delta: number;
+}
+
+/** It is not known whether a movement took place, or some movement before it has to be settled first. */
+export class Unsettled extends Error {
+  constructor(productId: string) {
+    super(`it is not known yet whether the stock of product ${productId} was changed`);
+    this.name = 'Unsettled';
+  }
+}
+
+/** Others changed the stock while a call was under way, so that reading does not tell any more what became of it. */
+export class InDoubt extends Error {
+  constructor(productId: string) {
+    super(`whether the stock of product ${productId} was changed can only be found out by a person`);
+    this.name = 'InDoubt';
+  }
+}
+
+/**
+ * Changes the stock of one product of the catalog within its critical section, and notes each change before and after
+ * its call, so that whoever comes next, on any instance, learns what became of it.
+ */
+export class StockMover {
+  private readonly logger = new Logger(StockMover.name);
+
+  constructor(
+    private readonly catalog: ProductCatalogClient,
+    /** The connection that holds the product's lock. */
+    private readonly session: PoolClient,
+    private readonly productId: string,
+    private readonly deadline: Deadline,
+  ) {}
+
+  /**
+   * Changes the stock of a product that has just been read.
+   *
+   * @throws {UpstreamFault} or {Unsettled} when the outcome is not known: the same key may be tried again
+   * @throws {InDoubt} when it can't be learned any more
+   */
+  async move(product: CatalogProduct, { key, delta }: Move): Promise<void> {
+    const quantityAfter = product.available + delta;
+    // Begun before the note is written, so that the call is over by the time that others take from the note.
+    const callDeadline = this.startCall();
+    await journal.insertStarted(this.session, {
+      productId: this.productId,
+      key,
+      delta,
+      quantityBefore: product.available,
+      quantityAfter,
+    });
+    try {
+      await this.catalog.setStock(product, quantityAfter, key, callDeadline);
+    } catch (error) {
+      if (!(error instanceof UpstreamFault)) throw error;
+      if (error.kind === 'not_sent') {
+        await journal.deleteStarted(this.session, this.productId, key);
+        throw error;
+      }
+      await this.settleUnfinished();
+      const movement = (await journal.findMovements(this.session, this.productId, [key])).get(key);
+      if (movement?.state !== 'applied') throw new InDoubt(this.productId);
+      return;
+    }
+    await journal.settle(this.session, this.productId, key, 'applied');
+  }
+
+  /**
+   * Finds out what became of calls that ended without a result, here or on an instance that crashed. Nobody may
+   * change the stock before that, or it could not be found out any more.
+   *
+   * @throws {UpstreamFault} or {Unsettled} when it can't be found out now
+   */
+  async settleUnfinished(): Promise<void> {
+    for (const movement of await journal.findUnfinished(this.session, this.productId)) {
+      const outcome = await this.learn(movement);
+      await journal.settle(this.session, this.productId, movement.key, outcome);
+      if (outcome === 'in_doubt') {
+        this.logger.error(
+          `The outcome of ${movement.key} on product ${this.productId} is in doubt: others changed its stock ` +
+            'meanwhile. In product_catalog_movements, set its state to applied, or delete it if it did not happen.',
+        );
+      }
+    }
+  }
+
+  private async learn(movement: journal.UnfinishedMovement): Promise<'applied' | 'in_doubt'> {
+    const product = await this.catalog.find(this.productId, this.deadline);
+    if (product?.available === movement.quantityAfter) return 'applied';
+    if (product?.available !== movement.quantityBefore) return 'in_doubt';
+    // Not yet. Until its time is over the call may still be under way.
+    const rest = this.catalog.timeoutMs + LATE_EFFECT_MARGIN_MS - movement.ageMs;
+    if (rest <= 0) return this.repeat(product, movement);
+    if (rest >= this.deadline.remaining()) throw new Unsettled(this.productId);
+    await sleep(rest);
+    const later = await this.catalog.find(this.productId, this.deadline);
+    if (later?.available === movement.quantityAfter) return 'applied';
+    if (later?.available !== movement.quantityBefore) return 'in_doubt';
+    return this.repeat(later, movement);
+  }
+
+  /**
+   * Sends the call again. To forget it would do as well if it were certain that it never takes effect; with its key
+   * used up, a catalog that honours keys can't let it take effect later, over the changes of others.
+   */
+  private async repeat(product: CatalogProduct, movement: journal.UnfinishedMovement): Promise<'applied'> {
+    const callDeadline = this.startCall();
+    await journal.restart(this.session, this.productId, movement.key);
+    await this.catalog.setStock(product, movement.quantityAfter, movement.key, callDeadline);
+    return 'applied';
+  }
+
+  /** @throws {Unsettled} when there is no time left, so that no note is left behind by a call that is never made */
+  private startCall(): Deadline {
+    const remaining = this.deadline.remaining();
+    if (remaining <= 0) throw new Unsettled(this.productId);
+    return Deadline.in(Math.min(this.catalog.timeoutMs, remaining));
+  }
+}

@@ -1,0 +1,78 @@
+import { ApiPropertyOptional, PickType } from '@nestjs/swagger';
+import { Type } from 'class-transformer';
+import { IsEmail, IsInt, IsISO8601, IsUUID, Max, Min } from 'class-validator';
+import type { OrderFilter } from '../order.repository.js';
+import { ORDER_STATUS_NAMES, parseStatus } from '../order-status.js';
+import { IsOrderStatus } from './status.decorator.js';
+import { IsOpaqueId, MayBeAbsent } from './text.decorators.js';
+
+const DEFAULT_LIMIT = 50;
+
+/** Answers stay below a few hundred kilobytes, and no caller holds a connection for long. */
+const MAX_LIMIT = 200;
+
+/** Query of `GET /orders`: the filters, all of which must hold, and the page. */
+export class ListOrdersDto {
+  @ApiPropertyOptional({ enum: ORDER_STATUS_NAMES, description: 'In any case. `Ordered` means `confirmed`.' })
+  @MayBeAbsent()
+  @IsOrderStatus()
+  status?: string;
+
+  @ApiPropertyOptional({ type: 'string', maxLength: 128 })
+  @MayBeAbsent()
+  @IsOpaqueId()
+  customer_id?: string;
+
+  @ApiPropertyOptional({ type: 'string', format: 'email', description: 'In any case.' })
+  @MayBeAbsent()
+  @IsEmail({}, { message: 'must be an e-mail address' })
+  customer_email?: string;
+
+  @ApiPropertyOptional({ type: 'string', maxLength: 128, description: 'Orders with a line of this product.' })
+  @MayBeAbsent()
+  @IsOpaqueId()
+  product_id?: string;
+
+  @ApiPropertyOptional({ type: 'string', format: 'date-time', description: 'Placed at this time or later.' })
+  @MayBeAbsent()
+  @IsISO8601({ strict: true }, { message: 'must be an ISO 8601 time' })
+  placed_from?: string;
+
+  @ApiPropertyOptional({ type: 'string', format: 'date-time', description: 'Placed before this time.' })
+  @MayBeAbsent()
+  @IsISO8601({ strict: true }, { message: 'must be an ISO 8601 time' })
+  placed_to?: string;
+
+  @ApiPropertyOptional({ type: 'integer', minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT })
+  @Type(() => Number)
+  @IsInt({ message: 'must be a whole number' })
+  @Min(1, { message: 'must be at least 1' })
+  @Max(MAX_LIMIT, { message: `must be at most ${MAX_LIMIT}` })
+  limit: number = DEFAULT_LIMIT;
+
+  @ApiPropertyOptional({ type: 'string', description: '`next_cursor` of the page before.' })
+  @MayBeAbsent()
+  @IsUUID('all', { message: 'must be the next_cursor of an earlier answer' })
+  cursor?: string;
+}
+
+/** Query of `GET /orders/{customer_id}`: the page only. */
+export class PageDto extends PickType(ListOrdersDto, ['limit', 'cursor'] as const) {}
+
+export function toOrderFilter(query: ListOrdersDto): OrderFilter {
+  return {
+    status: query.status === undefined ? undefined : parseStatus(query.status),
+    customerId: query.customer_id,
+    customerEmail: query.customer_email,
+    productId: query.product_id,
+    fromId: query.placed_from === undefined ? undefined : smallestIdAt(query.placed_from),
+    beforeId: query.placed_to === undefined ? undefined : smallestIdAt(query.placed_to),
+  };
+}
+
+/** Ids begin with the milliseconds of their placement (UUIDv7), so a time is a bound on ids. */
+function smallestIdAt(time: string): string {
+  const milliseconds = Math.max(0, Date.parse(time));
+  const hex = milliseconds.toString(16).padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-0000-0000-000000000000`;
+}

@@ -1,0 +1,179 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { PROBLEM_PATH } from '../../platform/http/problem.js';
+import type { OrderEvent } from '../order-event.entity.js';
+import type { OrderItem } from '../order-item.entity.js';
+import { ORDER_STATUS_NAMES, type OrderStatus } from '../order-status.js';
+import type { Order } from '../order.entity.js';
+import type { OrderPage } from '../orders.service.js';
+import { toJsonNumber } from '../placement/order-pricing.js';
+
+export class OrderConfirmationResponse {
+  @ApiProperty({ format: 'uuid' })
+  order_id!: string;
+
+  @ApiProperty({ enum: ['confirmed'] })
+  status!: string;
+
+  @ApiProperty({ example: 'Order placed successfully' })
+  message!: string;
+
+  @ApiProperty({ format: 'date-time', description: 'When the order was placed.' })
+  timestamp!: string;
+
+  @ApiProperty({ example: 139.97 })
+  total_amount!: number;
+
+  @ApiProperty({ example: 'USD' })
+  currency!: string;
+}
+
+export class OrderItemResponse {
+  @ApiProperty({ example: 'PROD001' })
+  product_id!: string;
+
+  @ApiProperty({ example: 'Wireless Headphones' })
+  product_name!: string;
+
+  @ApiProperty({ example: 2 })
+  quantity!: number;
+
+  @ApiProperty({ example: 79.99, description: 'Price of one unit when the order was placed.' })
+  price!: number;
+
+  static from(item: OrderItem): OrderItemResponse {
+    return {
+      product_id: item.productId,
+      product_name: item.productName,
+      quantity: item.quantity,
+      price: toJsonNumber(item.price),
+    };
+  }
+}
+
+export class OrderResponse {
+  @ApiProperty({ format: 'uuid' })
+  order_id!: string;
+
+  @ApiProperty({ type: 'string', nullable: true, example: '42' })
+  customer_id!: string | null;
+
+  @ApiProperty({ type: 'string', nullable: true, example: 'Alice Johnson' })
+  customer_name!: string | null;
+
+  @ApiProperty({ type: 'string', nullable: true, example: 'alice@example.com' })
+  customer_email!: string | null;
+
+  @ApiProperty({ type: [OrderItemResponse] })
+  items!: OrderItemResponse[];
+
+  @ApiProperty({ example: 159.98 })
+  total_amount!: number;
+
+  @ApiProperty({ example: 'USD' })
+  currency!: string;
+
+  @ApiProperty({ enum: ORDER_STATUS_NAMES })
+  status!: OrderStatus;
+
+  @ApiProperty({ example: 2, description: 'Also the ETag.' })
+  version!: number;
+
+  @ApiProperty({ format: 'date-time', description: 'When the order was placed.' })
+  timestamp!: string;
+
+  @ApiProperty({ format: 'date-time' })
+  updated_at!: string;
+
+  @ApiPropertyOptional({
+    example: '/problems/insufficient-stock',
+    description: 'Problem type, of a rejected or failed order.',
+  })
+  failure?: string;
+
+  static from(order: Order): OrderResponse {
+    return {
+      order_id: order.id,
+      customer_id: order.customerId,
+      customer_name: order.customerName,
+      customer_email: order.customerEmail,
+      items: order.items.map(OrderItemResponse.from),
+      total_amount: toJsonNumber(order.totalAmount),
+      currency: order.currency,
+      status: order.status,
+      version: order.version,
+      timestamp: order.placedAt.toISOString(),
+      updated_at: order.updatedAt.toISOString(),
+      ...(order.failure !== null && { failure: `${PROBLEM_PATH}${order.failure}` }),
+    };
+  }
+}
+
+export class OrderListResponse {
+  @ApiProperty({ description: 'Number of orders in this answer.', example: 1 })
+  count!: number;
+
+  @ApiProperty({ type: [OrderResponse] })
+  orders!: OrderResponse[];
+
+  @ApiProperty({
+    type: 'string',
+    nullable: true,
+    description: 'Where the next page begins; null on the last one.',
+  })
+  next_cursor!: string | null;
+
+  static from(page: OrderPage): OrderListResponse {
+    return {
+      count: page.orders.length,
+      orders: page.orders.map(OrderResponse.from),
+      next_cursor: page.nextCursor,
+    };
+  }
+}
+
+export class OrderEventResponse {
+  @ApiProperty({ example: 2, description: 'From 1 without a gap; the version that the event led to.' })
+  seq!: number;
+
+  @ApiProperty({ enum: ['placed', 'status_changed', 'stock_released', 'stock_in_doubt'] })
+  type!: string;
+
+  @ApiProperty({ type: 'string', nullable: true, enum: ORDER_STATUS_NAMES })
+  from!: OrderStatus | null;
+
+  @ApiProperty({ type: 'string', nullable: true, enum: ORDER_STATUS_NAMES })
+  to!: OrderStatus | null;
+
+  @ApiProperty({ description: 'Who caused it.', example: 'placement' })
+  actor!: string;
+
+  @ApiProperty({ type: 'string', nullable: true })
+  reason!: string | null;
+
+  @ApiProperty({ type: 'object', nullable: true, additionalProperties: true })
+  data!: Record<string, unknown> | null;
+
+  @ApiProperty({ format: 'date-time' })
+  timestamp!: string;
+
+  static from(event: OrderEvent): OrderEventResponse {
+    return {
+      seq: event.seq,
+      type: event.type,
+      from: event.fromStatus,
+      to: event.toStatus,
+      actor: event.actor,
+      reason: event.reason,
+      data: event.data,
+      timestamp: event.occurredAt.toISOString(),
+    };
+  }
+}
+
+export class OrderEventsResponse {
+  @ApiProperty({ format: 'uuid' })
+  order_id!: string;
+
+  @ApiProperty({ type: [OrderEventResponse] })
+  events!: OrderEventResponse[];
+}

@@ -1,0 +1,137 @@
+import { ApiProperty, ApiPropertyOptional, OmitType, PartialType } from '@nestjs/swagger';
+import { Type } from 'class-transformer';
+import {
+  ArrayMaxSize,
+  ArrayMinSize,
+  IsArray,
+  IsEmail,
+  IsIn,
+  IsInt,
+  IsNotEmpty,
+  IsObject,
+  Matches,
+  Max,
+  MaxLength,
+  Min,
+  ValidateNested,
+} from 'class-validator';
+import { MAX_LINES, type PlacementRequest } from '../placement/order-draft.js';
+import { IsAmount } from './money.decorators.js';
+import { IsOpaqueId, IsPlainText, MayBeAbsent } from './text.decorators.js';
+
+/** More of one product is a mistake or an attack, and must not block the stock of all others. */
+const MAX_QUANTITY = 1_000_000;
+
+const MAX_NAME_LENGTH = 200;
+
+/** The longest address that can be delivered to (RFC 5321). */
+const MAX_EMAIL_LENGTH = 254;
+
+const CURRENCIES = Intl.supportedValuesOf('currency');
+
+export class OrderItemDto {
+  @ApiProperty({
+    oneOf: [{ type: 'string', minLength: 1, maxLength: 128 }, { type: 'integer' }],
+    description: 'Id of the product: text, or an integer that is kept as its digits.',
+    example: 'PROD001',
+  })
+  @IsOpaqueId()
+  product_id!: string;
+
+  @ApiProperty({ type: 'integer', minimum: 1, maximum: MAX_QUANTITY, example: 2 })
+  @IsInt({ message: 'must be a whole number' })
+  @Min(1, { message: 'must be at least 1' })
+  @Max(MAX_QUANTITY, { message: `must be at most ${MAX_QUANTITY}` })
+  quantity!: number;
+
+  @ApiPropertyOptional({
+    type: 'number',
+    minimum: 0,
+    description:
+      'The price of one unit that the customer was shown. An order at another price is refused (409).',
+    example: 79.99,
+  })
+  @MayBeAbsent()
+  @IsAmount()
+  price?: number;
+}
+
+export class PlaceOrderDto {
+  @ApiProperty({ type: 'string', maxLength: MAX_NAME_LENGTH, example: 'Alice Johnson' })
+  @IsNotEmpty({ message: 'must not be empty' })
+  @Matches(/\S/, { message: 'must not be blank' })
+  @MaxLength(MAX_NAME_LENGTH, { message: `must have at most ${MAX_NAME_LENGTH} characters` })
+  @IsPlainText()
+  customer_name!: string;
+
+  @ApiProperty({ type: 'string', format: 'email', maxLength: MAX_EMAIL_LENGTH, example: 'alice@example.com' })
+  @IsEmail({}, { message: 'must be an e-mail address' })
+  @MaxLength(MAX_EMAIL_LENGTH, { message: `must have at most ${MAX_EMAIL_LENGTH} characters` })
+  customer_email!: string;
+
+  @ApiProperty({ type: [OrderItemDto], minItems: 1, maxItems: MAX_LINES })
+  @IsArray({ message: 'must be a list' })
+  @ArrayMinSize(1, { message: 'must not be empty' })
+  @ArrayMaxSize(MAX_LINES, { message: `must have at most ${MAX_LINES} lines` })
+  @IsObject({ each: true, message: 'must hold objects only' })
+  @ValidateNested({ each: true, message: 'must hold objects only' })
+  @Type(() => OrderItemDto)
+  items!: OrderItemDto[];
+
+  @ApiPropertyOptional({
+    oneOf: [{ type: 'string', minLength: 1, maxLength: 128 }, { type: 'integer' }],
+    description: 'Id of the customer, to find the order by.',
+    example: '42',
+  })
+  @MayBeAbsent()
+  @IsOpaqueId()
+  customer_id?: string;
+
+  @ApiPropertyOptional({
+    type: 'string',
+    description: 'ISO 4217 code. Default: the currency of the products.',
+    example: 'USD',
+  })
+  @MayBeAbsent()
+  @IsIn(CURRENCIES, { message: 'must be an ISO 4217 currency code such as USD' })
+  currency?: string;
+
+  @ApiPropertyOptional({
+    type: 'number',
+    minimum: 0,
+    description: 'The total that the customer was shown. An order with another total is refused (409).',
+    example: 139.97,
+  })
+  @MayBeAbsent()
+  @IsAmount()
+  expected_total?: number;
+}
+
+/** Body of `POST /orders/{customer_id}`, of which everything may be absent; without items the cart is ordered. */
+export class PlaceCustomerOrderDto extends PartialType(OmitType(PlaceOrderDto, ['customer_id'] as const), {
+  skipNullProperties: false,
+}) {}
+
+/** What the domain makes of a checked body. */
+export function toPlacementRequest(
+  body: PlaceOrderDto | PlaceCustomerOrderDto,
+  customerId: string | undefined,
+): PlacementRequest {
+  return {
+    customerId,
+    customerName: body.customer_name,
+    customerEmail: body.customer_email,
+    items: body.items?.map((item) => ({
+      productId: item.product_id,
+      quantity: item.quantity,
+      price: item.price === undefined ? undefined : toDigits(item.price),
+    })),
+    currency: body.currency,
+    expectedTotal: body.expected_total === undefined ? undefined : toDigits(body.expected_total),
+  };
+}
+
+/** The decimal digits that the client wrote: the shortest that give this number, which is exact for amounts. */
+function toDigits(amount: number): string {
+  return String(amount);
+}

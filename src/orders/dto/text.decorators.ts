@@ -1,0 +1,55 @@
+import { applyDecorators } from '@nestjs/common';
+import { Transform } from 'class-transformer';
+import {
+  IsString,
+  MaxLength,
+  MinLength,
+  ValidateBy,
+  ValidateIf,
+  type ValidationOptions,
+} from 'class-validator';
+
+/** Longest id of a customer or a product: what upstreams use is far shorter, and keys of indexes must stay small. */
+export const MAX_ID_LENGTH = 128;
+
+/** Control characters, which no name or id has, and which a database may not even be able to store. */
+// oxlint-disable-next-line no-control-regex -- control characters are what this looks for
+const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f-\u009f]/;
+
+/** Text without control characters and without halves of characters (lone surrogates). */
+export function IsPlainText(options?: ValidationOptions): PropertyDecorator {
+  return ValidateBy(
+    {
+      name: 'isPlainText',
+      validator: {
+        validate: (value: unknown) =>
+          typeof value === 'string' && value.isWellFormed() && !CONTROL_CHARACTERS.test(value),
+        defaultMessage: () => 'must be text without control characters',
+      },
+    },
+    options,
+  );
+}
+
+/** May be absent, but not null, which would mean something else. */
+export function MayBeAbsent(): PropertyDecorator {
+  return ValidateIf((_object, value) => value !== undefined);
+}
+
+/** An opaque id: text, or an integer that is kept as its digits. */
+export function IsOpaqueId(): PropertyDecorator {
+  return applyDecorators(
+    Transform(({ value }: { value: unknown }) => (Number.isSafeInteger(value) ? String(value) : value)),
+    IsString({ message: 'must be text or an integer' }),
+    MinLength(1, { message: 'must not be empty' }),
+    MaxLength(MAX_ID_LENGTH, { message: `must have at most ${MAX_ID_LENGTH} characters` }),
+    IsPlainText(),
+  );
+}
+
+/** Whether a path segment is an id that could exist. */
+export function isOpaqueId(text: string): boolean {
+  return (
+    text.length > 0 && text.length <= MAX_ID_LENGTH && text.isWellFormed() && !CONTROL_CHARACTERS.test(text)
+  );
+}

@@ -1,0 +1,24 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { IsString, MaxLength } from 'class-validator';
+import { IsPlainText, MayBeAbsent } from './text.decorators.js';
+import { IsOrderStatus } from './status.decorator.js';
+
+/** A reason is a sentence for the history, not a document. */
+const MAX_REASON_LENGTH = 500;
+
+export class UpdateStatusDto {
+  @ApiProperty({
+    type: 'string',
+    description: 'In any case. `Ordered` means `confirmed`.',
+    example: 'shipped',
+  })
+  @IsOrderStatus()
+  status!: string;
+
+  @ApiPropertyOptional({ type: 'string', maxLength: MAX_REASON_LENGTH, example: 'Left with the courier' })
+  @MayBeAbsent()
+  @IsString({ message: 'must be text' })
+  @MaxLength(MAX_REASON_LENGTH, { message: `must have at most ${MAX_REASON_LENGTH} characters` })
+  @IsPlainText()
+  reason?: string;
+}

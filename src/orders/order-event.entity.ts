@@ -1,0 +1,40 @@
+import { Column, Entity, JoinColumn, ManyToOne, PrimaryColumn } from 'typeorm';
+import { Order } from './order.entity.js';
+import type { OrderStatus } from './order-status.js';
+
+export type OrderEventType = 'placed' | 'status_changed' | 'stock_released' | 'stock_in_doubt';
+
+/** One entry of an order's history. */
+@Entity('order_events')
+export class OrderEvent {
+  @PrimaryColumn('uuid', { name: 'order_id', primaryKeyConstraintName: 'order_events_pkey' })
+  orderId!: string;
+
+  @PrimaryColumn('integer', { primaryKeyConstraintName: 'order_events_pkey' })
+  seq!: number;
+
+  @Column('text')
+  type!: OrderEventType;
+
+  @Column('text', { name: 'from_status', nullable: true })
+  fromStatus!: OrderStatus | null;
+
+  @Column('text', { name: 'to_status', nullable: true })
+  toStatus!: OrderStatus | null;
+
+  @Column('text')
+  actor!: string;
+
+  @Column('text', { nullable: true })
+  reason!: string | null;
+
+  @Column('jsonb', { nullable: true })
+  data!: Record<string, unknown> | null;
+
+  @Column('timestamptz', { name: 'occurred_at' })
+  occurredAt!: Date;
+
+  @ManyToOne(() => Order)
+  @JoinColumn({ name: 'order_id', foreignKeyConstraintName: 'order_events_order_fkey' })
+  order?: Order;
+}

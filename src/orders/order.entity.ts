@@ -1,0 +1,60 @@
+import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import type { OrderItem } from './order-item.entity.js';
+import { ORDER_STATUS_NAMES, type OrderStatus } from './order-status.js';
+
+const STATUS_LIST = ORDER_STATUS_NAMES.map((status) => `'${status}'`).join(', ');
+
+/** An order. What its columns mean is said in the comments of the migration that creates them. */
+@Entity('orders')
+@Check('orders_status_known', `status IN (${STATUS_LIST})`)
+@Check('orders_total_not_negative', 'total_amount >= 0')
+@Index('orders_by_customer', ['customerId', 'id'])
+@Index('orders_by_email', { synchronize: false })
+@Index('orders_by_status', ['status', 'id'])
+@Index('orders_to_recover', ['leaseUntil'], { where: `status = 'pending'` })
+export class Order {
+  @PrimaryColumn('uuid', { primaryKeyConstraintName: 'orders_pkey' })
+  id!: string;
+
+  @Column('text', { name: 'customer_id', nullable: true })
+  customerId!: string | null;
+
+  @Column('text', { name: 'customer_name', nullable: true })
+  customerName!: string | null;
+
+  @Column('text', { name: 'customer_email', nullable: true })
+  customerEmail!: string | null;
+
+  @Column('text')
+  status!: OrderStatus;
+
+  @Column('char', { length: 3 })
+  currency!: string;
+
+  @Column('numeric', { name: 'total_amount', precision: 19, scale: 4 })
+  totalAmount!: string;
+
+  @Column('integer')
+  version!: number;
+
+  @Column('text', { name: 'cart_id', nullable: true })
+  cartId!: string | null;
+
+  @Column('text', { nullable: true })
+  failure!: string | null;
+
+  @Column('timestamptz', { name: 'placed_at' })
+  placedAt!: Date;
+
+  @Column('timestamptz', { name: 'updated_at' })
+  updatedAt!: Date;
+
+  @Column('integer')
+  attempt!: number;
+
+  @Column('timestamptz', { name: 'lease_until', nullable: true })
+  leaseUntil!: Date | null;
+
+  /** The lines, by number; read and written together with the order. */
+  items!: OrderItem[];
+}

@@ -1,0 +1,170 @@
+import { Body, Controller, Get, Headers, HttpCode, Param, Post, Put, Query, Res } from '@nestjs/common';
+import {
+  ApiBody,
+  ApiHeader,
+  ApiOperation,
+  ApiParam,
+  ApiResponse,
+  ApiTags,
+  getSchemaPath,
+} from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { Problem } from '../platform/http/problem.js';
+import { ApiProblems } from '../platform/http/problem.openapi.js';
+import { ListOrdersDto, PageDto, toOrderFilter } from './dto/list-orders.dto.js';
+import {
+  OrderConfirmationResponse,
+  OrderEventResponse,
+  OrderEventsResponse,
+  OrderListResponse,
+  OrderResponse,
+} from './dto/order.response.js';
+import { PlaceCustomerOrderDto, PlaceOrderDto, toPlacementRequest } from './dto/place-order.dto.js';
+import { etag, parseIdempotencyKey, parseIfMatch } from './dto/request-headers.js';
+import { isOpaqueId, MAX_ID_LENGTH } from './dto/text.decorators.js';
+import { UpdateStatusDto } from './dto/update-status.dto.js';
+import { orderNotFound } from './order.problems.js';
+import { parseStatus } from './order-status.js';
+import { OrdersService } from './orders.service.js';
+import type { PlacementRequest } from './placement/order-draft.js';
+import { PlaceOrder } from './placement/place-order.js';
+
+/** Everybody who reaches the service, as long as nobody has to say who they are. */
+const ANYBODY = 'anonymous';
+
+const IDEMPOTENCY_KEY = {
+  name: 'Idempotency-Key',
+  required: false,
+  description: 'Up to 255 printable characters. The same key gives the same order and the same answer.',
+};
+
+@ApiTags('orders')
+@Controller('orders')
+export class OrdersController {
+  constructor(
+    private readonly orders: OrdersService,
+    private readonly placeOrder: PlaceOrder,
+  ) {}
+
+  @Post()
+  @ApiOperation({ operationId: 'placeOrder', summary: 'Place an order' })
+  @ApiHeader(IDEMPOTENCY_KEY)
+  @ApiResponse({ status: 201, description: 'The order is confirmed.', type: OrderConfirmationResponse })
+  @ApiProblems(400, 409, 413, 415, 422, 503)
+  async place(
+    @Body() body: PlaceOrderDto,
+    @Headers('idempotency-key') key: string | undefined,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    await this.answer(toPlacementRequest(body, body.customer_id), key, reply);
+  }
+
+  @Post(':customer_id')
+  @ApiOperation({
+    operationId: 'placeCustomerOrder',
+    summary: 'Place an order for a customer',
+    description: "Without items, or without a body, the customer's shopping cart is ordered.",
+  })
+  @ApiParam({ name: 'customer_id', description: 'Id of the customer, text or integer.', example: '1' })
+  @ApiHeader(IDEMPOTENCY_KEY)
+  @ApiBody({ type: PlaceCustomerOrderDto, required: false })
+  @ApiResponse({ status: 201, description: 'The order is confirmed.', type: OrderConfirmationResponse })
+  @ApiProblems(400, 404, 409, 413, 415, 422, 503)
+  async placeForCustomer(
+    @Param('customer_id') customerId: string,
+    @Body() body: PlaceCustomerOrderDto,
+    @Headers('idempotency-key') key: string | undefined,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    if (!isOpaqueId(customerId)) {
+      const message = `must have 1 to ${MAX_ID_LENGTH} characters, none of them a control character`;
+      throw Problem.invalidRequest([{ field: 'customer_id', message }]);
+    }
+    await this.answer(toPlacementRequest(body, customerId), key, reply);
+  }
+
+  @Get()
+  @ApiOperation({ operationId: 'listOrders', summary: 'List orders, newest first' })
+  @ApiResponse({ status: 200, type: OrderListResponse })
+  @ApiProblems(400, 503)
+  async list(@Query() query: ListOrdersDto): Promise<OrderListResponse> {
+    return OrderListResponse.from(await this.orders.list(toOrderFilter(query), query.limit, query.cursor));
+  }
+
+  @Get(':id')
+  @ApiOperation({
+    operationId: 'getOrder',
+    summary: 'Get an order, or the orders of a customer',
+    description: 'The id of an order gives that order; otherwise it is taken as the id of a customer.',
+  })
+  @ApiParam({ name: 'id', description: 'Id of an order or of a customer.' })
+  @ApiResponse({
+    status: 200,
+    schema: { oneOf: [{ $ref: getSchemaPath(OrderResponse) }, { $ref: getSchemaPath(OrderListResponse) }] },
+  })
+  @ApiProblems(404, 503)
+  async get(
+    @Param('id') id: string,
+    @Query() page: PageDto,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<OrderResponse | OrderListResponse> {
+    const order = await this.orders.find(id);
+    if (order) {
+      void reply.header('etag', etag(order.version));
+      return OrderResponse.from(order);
+    }
+    if (!isOpaqueId(id)) throw orderNotFound(id);
+    const orders = await this.orders.list({ customerId: id }, page.limit, page.cursor);
+    if (orders.orders.length === 0) throw orderNotFound(id);
+    return OrderListResponse.from(orders);
+  }
+
+  @Put(':order_id')
+  @HttpCode(200)
+  @ApiOperation({ operationId: 'updateOrderStatus', summary: 'Set the status of an order' })
+  @ApiParam({ name: 'order_id', format: 'uuid' })
+  @ApiHeader({
+    name: 'If-Match',
+    required: false,
+    description: 'ETag of the order that the caller has seen.',
+  })
+  @ApiResponse({ status: 200, type: OrderResponse })
+  @ApiProblems(400, 404, 409, 412, 413, 415, 503)
+  async updateStatus(
+    @Param('order_id') id: string,
+    @Body() body: UpdateStatusDto,
+    @Headers('if-match') ifMatch: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<OrderResponse> {
+    const to = parseStatus(body.status);
+    if (to === undefined) throw new Error(`the status ${body.status} has passed the validation`);
+    const expectedVersions = parseIfMatch(ifMatch);
+    const order = await this.orders.changeStatus(id, {
+      to,
+      reason: body.reason,
+      expectedVersions,
+      actor: ANYBODY,
+    });
+    void reply.header('etag', etag(order.version));
+    return OrderResponse.from(order);
+  }
+
+  @Get(':order_id/events')
+  @ApiOperation({ operationId: 'listOrderEvents', summary: 'The history of an order, oldest first' })
+  @ApiParam({ name: 'order_id', format: 'uuid' })
+  @ApiResponse({ status: 200, type: OrderEventsResponse })
+  @ApiProblems(404, 503)
+  async listEvents(@Param('order_id') id: string): Promise<OrderEventsResponse> {
+    return { order_id: id, events: (await this.orders.listEvents(id)).map(OrderEventResponse.from) };
+  }
+
+  private async answer(
+    request: PlacementRequest,
+    key: string | undefined,
+    reply: FastifyReply,
+  ): Promise<void> {
+    const { answer, isReplay } = await this.placeOrder.place(request, parseIdempotencyKey(key), ANYBODY);
+    if (isReplay) void reply.header('idempotency-replayed', 'true');
+    await reply.status(answer.status).headers(answer.headers).send(answer.body);
+  }
+}

@@ -1,0 +1,34 @@
+import { type DynamicModule, Module, type ModuleMetadata } from '@nestjs/common';
+import { OrderRepository } from './order.repository.js';
+import { OrdersController } from './orders.controller.js';
+import { OrdersService } from './orders.service.js';
+import { IdempotencyRepository } from './placement/idempotency.repository.js';
+import { OrderDrafts } from './placement/order-draft.js';
+import { OrderPlacement } from './placement/order-placement.js';
+import { OrderRecovery } from './placement/order-recovery.js';
+import { PlaceOrder } from './placement/place-order.js';
+import { StockRelease } from './placement/stock-release.js';
+
+/** Orders. Which adapters stand behind its ports is for the composition root to say. */
+@Module({})
+export class OrdersModule {
+  /** @param imports modules that provide `Inventory` and `ShoppingCarts` */
+  static with(imports: NonNullable<ModuleMetadata['imports']>): DynamicModule {
+    return {
+      module: OrdersModule,
+      imports,
+      controllers: [OrdersController],
+      providers: [
+        OrderRepository,
+        IdempotencyRepository,
+        OrderDrafts,
+        OrderPlacement,
+        PlaceOrder,
+        OrderRecovery,
+        StockRelease,
+        OrdersService,
+      ],
+      exports: [OrderRepository],
+    };
+  }
+}

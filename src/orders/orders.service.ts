@@ -1,0 +1,123 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { inTransaction } from '../platform/database/transaction.js';
+import { JobQueue } from '../platform/jobs/job-queue.js';
+import type { OrderEvent } from './order-event.entity.js';
+import type { Order } from './order.entity.js';
+import { canNotify, NOBODY_NOTIFIED, notificationJob, stockReleaseJob } from './order.jobs.js';
+import { orderNotFound, transitionNotAllowed, versionConflict } from './order.problems.js';
+import { type OrderFilter, OrderRepository } from './order.repository.js';
+import { allowedTransitions, isLive, type OrderStatus, transition } from './order-status.js';
+import { IdempotencyRepository } from './placement/idempotency.repository.js';
+
+/** One page of a list, newest first. */
+export interface OrderPage {
+  orders: Order[];
+  /** Where the next page begins; null on the last one. */
+  nextCursor: string | null;
+}
+
+/** An admin tool's wish to change the status of an order. */
+export interface StatusChange {
+  to: OrderStatus;
+  reason?: string | undefined;
+  /** Versions that the caller has seen, one of which must be the current one; undefined when it does not care. */
+  expectedVersions?: number[] | undefined;
+  actor: string;
+}
+
+/** Another change may come in between, and the one after it; more than that in a row is left to the caller. */
+const CHANGE_ATTEMPTS = 3;
+
+/** Reading orders and changing their status; placing them is in src/orders/placement. */
+@Injectable()
+export class OrdersService {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly orders: OrderRepository,
+    private readonly keys: IdempotencyRepository,
+    private readonly jobs: JobQueue,
+  ) {}
+
+  /** @throws {Problem} order-not-found */
+  async get(id: string): Promise<Order> {
+    const order = isOrderId(id) ? await this.orders.findOrder(id) : undefined;
+    if (!order) throw orderNotFound(id);
+    return order;
+  }
+
+  async find(id: string): Promise<Order | undefined> {
+    return isOrderId(id) ? this.orders.findOrder(id) : undefined;
+  }
+
+  /** @param cursor the id of the last order of the page before */
+  async list(filter: OrderFilter, limit: number, cursor?: string): Promise<OrderPage> {
+    const beforeId = smaller(filter.beforeId, cursor);
+    // One more than asked for tells whether there is another page.
+    const orders = await this.orders.listOrders({ ...filter, beforeId }, limit + 1);
+    const page = orders.slice(0, limit);
+    return { orders: page, nextCursor: orders.length > limit ? (page.at(-1)?.id ?? null) : null };
+  }
+
+  /** @throws {Problem} order-not-found */
+  async listEvents(id: string): Promise<OrderEvent[]> {
+    // Every order has at least the event of its placement.
+    const events = isOrderId(id) ? await this.orders.listEvents(id) : [];
+    if (events.length === 0) throw orderNotFound(id);
+    return events;
+  }
+
+  /**
+   * Sets the status of an order. Setting the one that it has changes nothing and is no event.
+   *
+   * @throws {Problem} order-not-found, transition-not-allowed, version-conflict
+   */
+  async changeStatus(id: string, change: StatusChange): Promise<Order> {
+    for (let attempt = 1; ; attempt += 1) {
+      // Read before the transaction begins: jobs are put in order by the start of the transaction that sends them, so
+      // it must not have begun before the change that it builds upon was committed.
+      const order = await this.get(id);
+      if (change.expectedVersions && !change.expectedVersions.includes(order.version)) {
+        throw versionConflict(order.version);
+      }
+      const verdict = transition(order.status, change.to);
+      if (verdict === 'unchanged') return order;
+      if (verdict === 'refused')
+        throw transitionNotAllowed(order.status, change.to, allowedTransitions(order.status));
+      const changed = await this.write(order, change);
+      if (changed) return changed;
+      if (attempt === CHANGE_ATTEMPTS) throw versionConflict(order.version + 1);
+    }
+  }
+
+  /** @returns the changed order, or undefined when somebody else changed it first */
+  private async write(order: Order, { to, reason, actor }: StatusChange): Promise<Order | undefined> {
+    const at = new Date();
+    const version = order.version + 1;
+    const isChanged = await inTransaction(this.dataSource, async (transaction) => {
+      if (!(await this.orders.updateStatus(transaction, order, to, at))) return false;
+      const data = canNotify(order) ? undefined : NOBODY_NOTIFIED;
+      const event = { type: 'status_changed', actor, reason, data, at } as const;
+      await this.orders.insertEvent(transaction, order.id, version, event, order.status, to);
+      if (!isLive(to) && order.cartId !== null) await this.keys.freeCart(transaction, order.cartId, order.id);
+      await this.jobs.send(transaction, [
+        ...(canNotify(order) ? [notificationJob(order.id, version)] : []),
+        ...(isLive(to) ? [] : [stockReleaseJob(order.id)]),
+      ]);
+      return true;
+    });
+    return isChanged ? { ...order, status: to, version, updatedAt: at } : undefined;
+  }
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/** Whether a text has the form of an order's id; nothing else is looked for in the database. */
+export function isOrderId(text: string): boolean {
+  return UUID.test(text);
+}
+
+function smaller(left: string | undefined, right: string | undefined): string | undefined {
+  if (left === undefined || right === undefined) return left ?? right;
+  return left < right ? left : right;
+}

@@ -1,0 +1,100 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { Sql } from '../../platform/database/transaction.js';
+import type { IdempotencyKey } from './idempotency-key.entity.js';
+import type { PlacementAnswer } from './placement-answer.js';
+
+/** A client's key with the request that it came with. */
+export interface KeyClaim {
+  /** Who the client is: keys of different callers have nothing to do with each other. */
+  scope: string;
+  key: string;
+  /** SHA-256 of the request in a canonical form. */
+  requestHash: string;
+  expiresAt: Date;
+}
+
+/** Every statement on the keys of clients and the claims on carts. */
+@Injectable()
+export class IdempotencyRepository {
+  constructor(private readonly dataSource: DataSource) {}
+
+  /** The key's record, unless it has expired. */
+  async findKey(scope: string, key: string): Promise<IdempotencyKey | undefined> {
+    const rows = await this.dataSource.query<IdempotencyKey[]>(
+      `SELECT scope, key, request_hash AS "requestHash", order_id AS "orderId", response_status AS "responseStatus",
+         response_headers AS "responseHeaders", response_body AS "responseBody", created_at AS "createdAt",
+         expires_at AS "expiresAt"
+       FROM idempotency_keys WHERE scope = $1 AND key = $2 AND expires_at > $3`,
+      [scope, key, new Date()],
+    );
+    return rows[0];
+  }
+
+  /** Binds a key to an order. @returns false when another request has it already */
+  async claimForOrder(sql: Sql, claim: KeyClaim, orderId: string): Promise<boolean> {
+    const rows = await sql.query<unknown[]>(
+      `INSERT INTO idempotency_keys (scope, key, request_hash, order_id, created_at, expires_at)
+       VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (scope, key) DO NOTHING RETURNING 1`,
+      [claim.scope, claim.key, claim.requestHash, orderId, new Date(), claim.expiresAt],
+    );
+    return rows.length === 1;
+  }
+
+  /** Keeps the answer to a request that was refused before there was an order. @returns false when the key is taken */
+  async claimForRefusal(claim: KeyClaim, answer: PlacementAnswer): Promise<boolean> {
+    const rows = await this.dataSource.query<unknown[]>(
+      `INSERT INTO idempotency_keys (scope, key, request_hash, response_status, response_headers, response_body,
+         created_at, expires_at)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (scope, key) DO NOTHING RETURNING 1`,
+      [
+        claim.scope,
+        claim.key,
+        claim.requestHash,
+        answer.status,
+        JSON.stringify(answer.headers),
+        JSON.stringify(answer.body),
+        new Date(),
+        claim.expiresAt,
+      ],
+    );
+    return rows.length === 1;
+  }
+
+  /** Forgets one key if it has expired, so that it can be used anew. */
+  async deleteKeyIfExpired(scope: string, key: string): Promise<void> {
+    await this.dataSource.query(
+      `DELETE FROM idempotency_keys WHERE scope = $1 AND key = $2 AND expires_at <= $3`,
+      [scope, key, new Date()],
+    );
+  }
+
+  /** Forgets all keys that have expired. */
+  async deleteExpiredKeys(): Promise<void> {
+    await this.dataSource.query(`DELETE FROM idempotency_keys WHERE expires_at <= $1`, [new Date()]);
+  }
+
+  /** Binds a cart to its order. @returns false when the cart has a live order already */
+  async claimCart(sql: Sql, cartId: string, orderId: string): Promise<boolean> {
+    const rows = await sql.query<unknown[]>(
+      `INSERT INTO cart_claims (cart_id, order_id, claimed_at) VALUES ($1, $2, $3)
+       ON CONFLICT (cart_id) DO NOTHING RETURNING 1`,
+      [cartId, orderId, new Date()],
+    );
+    return rows.length === 1;
+  }
+
+  /** The live order of a cart. */
+  async findCartOrder(cartId: string): Promise<string | undefined> {
+    const rows = await this.dataSource.query<{ orderId: string }[]>(
+      `SELECT order_id AS "orderId" FROM cart_claims WHERE cart_id = $1`,
+      [cartId],
+    );
+    return rows[0]?.orderId;
+  }
+
+  /** Lets a cart be ordered again, because its order is not live any more. */
+  async freeCart(sql: Sql, cartId: string, orderId: string): Promise<void> {
+    await sql.query(`DELETE FROM cart_claims WHERE cart_id = $1 AND order_id = $2`, [cartId, orderId]);
+  }
+}

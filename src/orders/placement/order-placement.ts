@@ -1,0 +1,198 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { v7 as uuidv7 } from 'uuid';
+import { Settings } from '../../config/settings.js';
+import { inTransaction } from '../../platform/database/transaction.js';
+import { Deadline } from '../../platform/http/deadline.js';
+import { JobQueue, type QueuedJob } from '../../platform/jobs/job-queue.js';
+import type { Order } from '../order.entity.js';
+import {
+  canNotify,
+  cartCheckoutJob,
+  NOBODY_NOTIFIED,
+  notificationJob,
+  stockReleaseJob,
+} from '../order.jobs.js';
+import { Inventory } from '../order.ports.js';
+import { orderProblem } from '../order.problems.js';
+import { OrderRepository } from '../order.repository.js';
+import { IdempotencyRepository, type KeyClaim } from './idempotency.repository.js';
+import type { OrderDraft } from './order-draft.js';
+import { decide, giveUp, type Patience, type Settlement, SETTLEMENTS } from './settlement.js';
+
+/**
+ * A driver may hold a placement this much longer than the request may take, so that it is over before anybody else
+ * comes along.
+ */
+const LEASE_MARGIN_MS = 1_000;
+
+/** Wait before an unsettled placement is tried again; doubled with every attempt, up to the longest. */
+const RETRY_WAIT_MS = 200;
+const RETRY_WAIT_MAX_MS = 10_000;
+
+/**
+ * The saga: an order is stored as pending, its stock is reserved, and what came of that settles it. The request that
+ * placed the order and the recovery of orders that nobody drives any more go through the same `advance`.
+ */
+@Injectable()
+export class OrderPlacement {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly orders: OrderRepository,
+    private readonly keys: IdempotencyRepository,
+    private readonly inventory: Inventory,
+    private readonly jobs: JobQueue,
+    private readonly settings: Settings,
+  ) {}
+
+  /**
+   * Transaction 1: stores the order as pending, so that it can't be lost any more. The caller drives it from here.
+   *
+   * @returns the order, or undefined when the key belongs to another request that came first
+   * @throws {Problem} when the cart has been ordered already
+   */
+  async accept(draft: OrderDraft, claim: KeyClaim | undefined, actor: string): Promise<Order | undefined> {
+    const order = newOrder(draft);
+    const isAccepted = await inTransaction(this.dataSource, async (transaction) => {
+      if (claim && !(await this.keys.claimForOrder(transaction, claim, order.id))) return false;
+      if (order.cartId !== null) await this.claimCart(transaction, order.cartId, order.id);
+      await this.orders.insertOrder(transaction, order, this.leaseMs);
+      const placed = { type: 'placed', actor, at: order.placedAt } as const;
+      await this.orders.insertEvent(transaction, order.id, order.version, placed, null, 'pending');
+      return true;
+    });
+    return isAccepted ? order : undefined;
+  }
+
+  /**
+   * Takes over a placement that nobody drives.
+   *
+   * @returns the order for `advance`, or undefined when it is settled or somebody else drives it
+   */
+  async takeOver(orderId: string): Promise<Order | undefined> {
+    return (await this.orders.takeLease(orderId, this.leaseMs)) ? this.orders.findOrder(orderId) : undefined;
+  }
+
+  /**
+   * Drives a placement that the caller has the lease of: reserves the stock, outside any transaction, and settles the
+   * order by what came of it.
+   *
+   * @param patience what to do when it is unknown whether the stock was reserved
+   * @returns the order as it is now: still pending when nothing could be decided
+   */
+  async advance(order: Order, patience: Patience, deadline: Deadline, actor: string): Promise<Order> {
+    if (!this.inventory.repeatable && order.attempt > 1) {
+      // Somebody asked before and its answer is lost; this inventory would act a second time if it were asked again.
+      return this.settle(order, giveUp(order.items, 'it is unknown what was reserved'), actor);
+    }
+    const lines = order.items.map((item) => ({
+      line: item.id,
+      productId: item.productId,
+      quantity: item.quantity,
+    }));
+    const outcomes = await this.inventory.reserve(order.id, lines, deadline);
+    const settlement = decide(outcomes, order.items, this.inventory.repeatable ? patience : 'give_up');
+    if (settlement !== 'wait') return this.settle(order, settlement, actor);
+    await this.orders.postpone(order, Math.min(RETRY_WAIT_MAX_MS, RETRY_WAIT_MS * 2 ** order.attempt));
+    return order;
+  }
+
+  /** Takes back an order that could not be settled within the recovery window. */
+  async abandon(order: Order, actor: string): Promise<Order> {
+    return this.settle(order, giveUp(order.items, 'not settled within the recovery window'), actor);
+  }
+
+  /**
+   * Transaction 2: sets the status by compare-and-set, with its event and its jobs.
+   *
+   * @returns the order as it is now, which is what somebody else made of it when they were first
+   */
+  private async settle(order: Order, settlement: Settlement, actor: string): Promise<Order> {
+    const at = new Date();
+    const rules = SETTLEMENTS[settlement.to];
+    const version = order.version + 1;
+    const isMine = await inTransaction(this.dataSource, async (transaction) => {
+      if (!(await this.orders.settlePlacement(transaction, order, settlement.to, rules.failure, at)))
+        return false;
+      await this.writeReservations(transaction, order.id, settlement);
+      const data = {
+        ...(settlement.shortages.length > 0 && { shortages: settlement.shortages }),
+        ...(settlement.inDoubt.length > 0 && { lines_in_doubt: settlement.inDoubt }),
+        ...(rules.tellsCustomer && !canNotify(order) && NOBODY_NOTIFIED),
+      };
+      const change = { type: 'status_changed', actor, reason: settlement.reason, data, at } as const;
+      await this.orders.insertEvent(transaction, order.id, version, change, 'pending', settlement.to);
+      if (rules.givesBack && order.cartId !== null)
+        await this.keys.freeCart(transaction, order.cartId, order.id);
+      await this.jobs.send(transaction, this.jobsOf(order, settlement, version));
+      return true;
+    });
+    if (!isMine) return (await this.orders.findOrder(order.id)) ?? order;
+    return {
+      ...order,
+      status: settlement.to,
+      failure: rules.failure,
+      version,
+      updatedAt: at,
+      leaseUntil: null,
+    };
+  }
+
+  private jobsOf(order: Order, settlement: Settlement, version: number): QueuedJob[] {
+    const rules = SETTLEMENTS[settlement.to];
+    const jobs: QueuedJob[] = [];
+    if (rules.tellsCustomer && canNotify(order)) jobs.push(notificationJob(order.id, version));
+    if (rules.checksOutCart && order.cartId !== null && order.customerId !== null) {
+      jobs.push(cartCheckoutJob(order.id, order.customerId, order.cartId));
+    }
+    if (rules.givesBack && settlement.released.length < order.items.length)
+      jobs.push(stockReleaseJob(order.id));
+    return jobs;
+  }
+
+  /** Lines are stored as held from the start, so that an order that is confirmed needs no second write. */
+  private async writeReservations(
+    sql: EntityManager,
+    orderId: string,
+    settlement: Settlement,
+  ): Promise<void> {
+    const { released, inDoubt } = settlement;
+    if (released.length > 0) await this.orders.setReservation(sql, orderId, released, ['held'], 'released');
+    if (inDoubt.length > 0) await this.orders.setReservation(sql, orderId, inDoubt, ['held'], 'in_doubt');
+  }
+
+  private async claimCart(transaction: EntityManager, cartId: string, orderId: string): Promise<void> {
+    if (await this.keys.claimCart(transaction, cartId, orderId)) return;
+    // Thrown rather than returned, so that the claim on the key is rolled back with everything else.
+    throw orderProblem('cart-already-ordered', 'This cart has been ordered already', {
+      order_id: await this.keys.findCartOrder(cartId),
+    });
+  }
+
+  private get leaseMs(): number {
+    return this.settings.REQUEST_DEADLINE_MS + LEASE_MARGIN_MS;
+  }
+}
+
+/** A pending order made from a draft. Its id carries the time of placement. */
+function newOrder(draft: OrderDraft): Order {
+  const id = uuidv7();
+  const placedAt = timeOf(id);
+  return {
+    ...draft,
+    id,
+    status: 'pending',
+    version: 1,
+    failure: null,
+    placedAt,
+    updatedAt: placedAt,
+    attempt: 1,
+    leaseUntil: null,
+    items: draft.lines.map((line, index) => ({ ...line, orderId: id, id: index + 1, reservation: 'held' })),
+  };
+}
+
+/** The time in a UUIDv7: its first 48 bits are milliseconds since 1970 (RFC 9562). */
+function timeOf(id: string): Date {
+  return new Date(Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16));
+}

@@ -1,0 +1,59 @@
+import { Big } from 'big.js';
+
+/** Digits that the money columns keep after the point; no currency has more. */
+export const MAX_DECIMALS = 4;
+
+/**
+ * No total reaches this: with four decimals it has fifteen digits, which is what a JSON number (a binary double) keeps
+ * exactly, so that totals survive the edge unchanged.
+ */
+const TOTAL_LIMIT = new Big('100000000000');
+
+export interface PricedLine {
+  quantity: number;
+  /** Price of one unit as exact decimal digits. */
+  price: string;
+}
+
+/** Digits after the point that amounts in a currency have: 2 for USD, 0 for JPY, 3 for KWD. */
+export function currencyDecimals(currency: string): number {
+  const format = new Intl.NumberFormat('en', { style: 'currency', currency });
+  return format.resolvedOptions().maximumFractionDigits ?? MAX_DECIMALS;
+}
+
+/** Whether an amount can be paid in a currency: 79.999 is no price in USD. */
+export function fitsCurrency(amount: string, currency: string): boolean {
+  const exact = new Big(amount);
+  return exact.round(currencyDecimals(currency), Big.roundDown).eq(exact);
+}
+
+/** Whether two amounts are equal, however they are written: 80 and 80.00 are. */
+export function sameAmount(left: string, right: string): boolean {
+  return new Big(left).eq(right);
+}
+
+/** The exact sum of price times quantity, as decimal digits without an exponent; `0` of no lines. */
+export function totalOf(lines: readonly PricedLine[]): string {
+  return lines
+    .reduce((sum, line) => sum.plus(new Big(line.price).times(line.quantity)), new Big(0))
+    .toFixed();
+}
+
+/** Whether a total is small enough to be stored and told exactly. */
+export function isRepresentable(total: string): boolean {
+  return new Big(total).lt(TOTAL_LIMIT);
+}
+
+/** An exact amount as the JSON number that clients get. */
+export function toJsonNumber(amount: string): number {
+  return Number(amount);
+}
+
+/** Units asked for of each product, lines of the same product summed. */
+export function unitsByProduct(
+  lines: readonly { productId: string; quantity: number }[],
+): Map<string, number> {
+  const units = new Map<string, number>();
+  for (const line of lines) units.set(line.productId, (units.get(line.productId) ?? 0) + line.quantity);
+  return units;
+}

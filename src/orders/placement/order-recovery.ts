@@ -1,0 +1,87 @@
+import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Settings } from '../../config/settings.js';
+import { Deadline } from '../../platform/http/deadline.js';
+import { OrderRepository } from '../order.repository.js';
+import { IdempotencyRepository } from './idempotency.repository.js';
+import { OrderPlacement } from './order-placement.js';
+
+/** Placements that one sweep looks at; the rest is for the next sweep, or for another instance. */
+const SWEEP_SIZE = 100;
+
+/** Placements driven at the same time, so that recovery after a crash leaves room for new orders. */
+const CONCURRENCY = 8;
+
+const ACTOR = 'recovery';
+
+/**
+ * Finds placements that nobody drives any more, because a process died or an outcome stayed unknown, and settles them:
+ * forward while they are young, back once they are older than the recovery window. Runs on every instance; the lease
+ * on each order keeps them out of each other's way.
+ */
+@Injectable()
+export class OrderRecovery implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly logger = new Logger(OrderRecovery.name);
+  private timer: NodeJS.Timeout | undefined;
+  private sweeping: Promise<void> = Promise.resolve();
+  private isStopped = false;
+
+  constructor(
+    private readonly orders: OrderRepository,
+    private readonly placement: OrderPlacement,
+    private readonly keys: IdempotencyRepository,
+    private readonly settings: Settings,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.scheduleSweep();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    this.isStopped = true;
+    clearTimeout(this.timer);
+    await this.sweeping;
+  }
+
+  private scheduleSweep(): void {
+    if (this.isStopped) return;
+    this.timer = setTimeout(() => {
+      this.sweeping = this.sweep()
+        .catch((error: unknown) => this.logger.error({ err: error }, 'recovery could not look for orders'))
+        .finally(() => this.scheduleSweep());
+    }, this.settings.RECOVERY_INTERVAL_MS);
+  }
+
+  private async sweep(): Promise<void> {
+    const queue = await this.orders.findAbandoned(SWEEP_SIZE);
+    const workers = Array.from({ length: CONCURRENCY }, async () => {
+      for (let id = queue.shift(); id !== undefined && !this.isStopped; id = queue.shift())
+        await this.recover(id);
+    });
+    await Promise.all(workers);
+    await this.keys.deleteExpiredKeys();
+  }
+
+  /** One order's trouble must not keep the others waiting, so it is logged and left to the next sweep. */
+  private async recover(orderId: string): Promise<void> {
+    try {
+      const order = await this.placement.takeOver(orderId);
+      if (!order) return;
+      const age = Date.now() - order.placedAt.getTime();
+      const settled =
+        age > this.settings.RECOVERY_WINDOW_MS
+          ? await this.placement.abandon(order, ACTOR)
+          : await this.placement.advance(
+              order,
+              'wait',
+              Deadline.in(this.settings.REQUEST_DEADLINE_MS),
+              ACTOR,
+            );
+      this.logger.log(
+        { orderId, attempt: order.attempt, status: settled.status },
+        'recovery took an order on',
+      );
+    } catch (error) {
+      this.logger.error({ err: error, orderId }, 'recovery could not take an order on');
+    }
+  }
+}

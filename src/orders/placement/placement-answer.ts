@@ -1,0 +1,81 @@
+import { Problem, PROBLEM_MEDIA_TYPE } from '../../platform/http/problem.js';
+import type { Order } from '../order.entity.js';
+import { orderProblem, type Shortage } from '../order.problems.js';
+import { toJsonNumber } from './order-pricing.js';
+
+/** What a client is told about the placement of an order: the same again whenever it repeats its key. */
+export interface PlacementAnswer {
+  status: number;
+  headers: Record<string, string>;
+  body: Record<string, unknown>;
+}
+
+/** The version at which every order is confirmed: it was placed at 1, and nothing comes in between. */
+const CONFIRMED_VERSION = 2;
+
+/** A settled order will still be found in a second or two; an unsettled one is driven on by then. */
+const RETRY_AFTER = { 'retry-after': '2' };
+
+/** The order stands. System A: "Order confirmation with order ID and status". */
+export function confirmedAnswer(order: Order): PlacementAnswer {
+  return {
+    status: 201,
+    headers: { location: `/orders/${order.id}`, etag: `"${CONFIRMED_VERSION}"` },
+    body: {
+      order_id: order.id,
+      status: 'confirmed',
+      message: 'Order placed successfully',
+      timestamp: order.placedAt.toISOString(),
+      total_amount: toJsonNumber(order.totalAmount),
+      currency: order.currency,
+    },
+  };
+}
+
+/** The inventory had too little after all, although it had enough when it was looked up. */
+export function rejectedProblem(order: Order, shortages: readonly Shortage[]): Problem {
+  return orderProblem('insufficient-stock', shortageDetail(shortages), { order_id: order.id, shortages });
+}
+
+/** The order was taken back since nobody could find out whether its stock was reserved. */
+export function failedProblem(order: Order): Problem {
+  return orderProblem(
+    'placement-failed',
+    'The order was not placed: the inventory did not say whether the stock was reserved. To try again, send a new ' +
+      'request with another Idempotency-Key.',
+    { order_id: order.id },
+  );
+}
+
+/** Nobody knows yet; the same key asks again. */
+export function unsettledProblem(order: Order): Problem {
+  return orderProblem(
+    'placement-unsettled',
+    'The inventory does not answer. Repeat the request with the same Idempotency-Key to learn the outcome.',
+    { order_id: order.id },
+    RETRY_AFTER,
+  );
+}
+
+export function keyInProgress(): Problem {
+  return orderProblem(
+    'idempotency-key-in-progress',
+    'The first request with this Idempotency-Key is still being processed; repeat the request later.',
+    {},
+    RETRY_AFTER,
+  );
+}
+
+export function shortageDetail(shortages: readonly Shortage[]): string {
+  const lines = shortages.map((shortage) => `${shortage.product_id} (${shortage.reason})`);
+  return `Insufficient inventory for one or more items: ${lines.join(', ')}`;
+}
+
+/** A refusal in the form in which it is kept for its key. */
+export function answerOf(problem: Problem): PlacementAnswer {
+  return {
+    status: problem.status,
+    headers: { ...problem.headers, 'content-type': PROBLEM_MEDIA_TYPE },
+    body: problem.toBody(),
+  };
+}

@@ -1,0 +1,118 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { inTransaction } from '../../platform/database/transaction.js';
+import type { Deadline } from '../../platform/http/deadline.js';
+import { JobQueue } from '../../platform/jobs/job-queue.js';
+import type { OrderItem } from '../order-item.entity.js';
+import { isLive } from '../order-status.js';
+import type { Order } from '../order.entity.js';
+import { STOCK_RELEASES_QUEUE } from '../order.jobs.js';
+import { Inventory, type ReleaseOutcome } from '../order.ports.js';
+import { type Change, OrderRepository } from '../order.repository.js';
+
+const ACTOR = 'stock-release';
+
+/** Hardly anybody changes an order that is not live; three in a row means that something is wrong. */
+const RECORD_ATTEMPTS = 3;
+
+/** Gives the stock of orders back that are not live any more: the compensation of the saga. */
+@Injectable()
+export class StockRelease implements OnModuleInit {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly orders: OrderRepository,
+    private readonly inventory: Inventory,
+    private readonly jobs: JobQueue,
+  ) {}
+
+  onModuleInit(): void {
+    this.jobs.handle(STOCK_RELEASES_QUEUE, ({ orderId }, deadline) => this.release(orderId, deadline));
+  }
+
+  /** @throws {Error} when some of the stock may still be held, so that the job is repeated */
+  private async release(orderId: string, deadline: Deadline): Promise<void> {
+    const order = await this.orders.findOrder(orderId);
+    if (!order || isLive(order.status))
+      throw new Error(`order ${orderId} is live, its stock is not to be released`);
+    if (this.inventory.repeatable) await this.releaseRepeatably(order, deadline);
+    else await this.releaseOnce(order, deadline);
+  }
+
+  /** Calls may be repeated, so what is in doubt is asked about until it is known. */
+  private async releaseRepeatably(order: Order, deadline: Deadline): Promise<void> {
+    const items = order.items.filter((item) => item.reservation !== 'released');
+    if (items.length === 0) return;
+    const outcomes = await this.inventory.release(order.id, items.map(toReleaseLine), deadline);
+    await this.recordReleased(order, outcomes);
+    const open = outcomes.find((outcome) => outcome.outcome === 'unknown');
+    if (open) throw new Error(`line ${open.line} may still be held: ${open.reason}`);
+  }
+
+  /**
+   * Each line is given back at most once: it is noted as in doubt before the call, so that a crash leaves it to a
+   * person instead of giving units back twice. Too little sold beats oversold.
+   */
+  private async releaseOnce(order: Order, deadline: Deadline): Promise<void> {
+    const held = order.items.filter((item) => item.reservation === 'held');
+    const lines = held.map((item) => item.id);
+    const claimed = await this.orders.setReservation(this.dataSource, order.id, lines, ['held'], 'in_doubt');
+    if (claimed.length === 0) return;
+    const items = held.filter((item) => claimed.includes(item.id));
+    const outcomes = await this.inventory.release(order.id, items.map(toReleaseLine), deadline);
+    await this.recordReleased(order, outcomes);
+    const inDoubt = outcomes.filter((outcome) => outcome.outcome === 'unknown');
+    if (inDoubt.length === 0) return;
+    const data = { lines: inDoubt.map((outcome) => outcome.line) };
+    const change = {
+      type: 'stock_in_doubt',
+      actor: ACTOR,
+      reason: inDoubt[0]?.reason,
+      data,
+      at: new Date(),
+    } as const;
+    await this.record(order.id, change, async () => true);
+  }
+
+  private async recordReleased(order: Order, outcomes: readonly ReleaseOutcome[]): Promise<void> {
+    const lines = outcomes.filter((outcome) => outcome.outcome === 'released').map((outcome) => outcome.line);
+    if (lines.length === 0) return;
+    const change = { type: 'stock_released', actor: ACTOR, data: { lines }, at: new Date() } as const;
+    await this.record(order.id, change, async (transaction) => {
+      const from = ['held', 'in_doubt'] as const;
+      return (await this.orders.setReservation(transaction, order.id, lines, from, 'released')).length > 0;
+    });
+  }
+
+  /**
+   * Adds an event together with what `write` changes. The order is read before the transaction and must not have
+   * changed since; where it has, it is read again.
+   */
+  private async record(
+    orderId: string,
+    change: Change,
+    write: (transaction: EntityManager) => Promise<boolean>,
+  ): Promise<void> {
+    for (let attempt = 1; attempt <= RECORD_ATTEMPTS; attempt += 1) {
+      const order = await this.orders.findOrder(orderId);
+      if (!order) break;
+      const isRecorded = await inTransaction(this.dataSource, async (transaction) => {
+        if (!(await this.orders.touch(transaction, order, change.at))) return false;
+        if (!(await write(transaction)))
+          throw new Error(`the lines of order ${orderId} were settled by someone else`);
+        await this.orders.insertEvent(transaction, orderId, order.version + 1, change, null, null);
+        return true;
+      });
+      if (isRecorded) return;
+    }
+    throw new Error(`order ${orderId} keeps changing`);
+  }
+}
+
+function toReleaseLine(item: OrderItem) {
+  return {
+    line: item.id,
+    productId: item.productId,
+    quantity: item.quantity,
+    certainlyHeld: item.reservation === 'held',
+  };
+}

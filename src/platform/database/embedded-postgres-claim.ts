@@ -1,0 +1,188 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { Socket } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client } from 'pg';
+import { EmbeddedPostgresError, hasCode, run } from './embedded-postgres-launch.js';
+
+/** The advisory lock that the process holds for which a server runs; the number spells "order" and means nothing. */
+const OWNER_LOCK = 478_560_413_042;
+
+/** On this machine a connection takes milliseconds; more means that nobody answers there. */
+const CONNECT_TIMEOUT_MS = 2_000;
+
+/** How often a server is asked again that does not answer yet, or not any more. */
+const POLL_INTERVAL_MS = 50;
+
+/** How soon the lock is taken again after its connection was lost, as when the server recovers from a crash. */
+const RETAKE_INTERVAL_MS = 500;
+
+/** A server left over by a killed process gets as long to stop as `stop()` gives it, and a recovering one to answer. */
+const LEFTOVER_TIMEOUT_MS = 30_000;
+
+/**
+ * The proof that this process is the one that a server runs for.
+ *
+ * It is a lock in the server itself: taken by one of two that want it, and gone in the moment in which its holder is,
+ * which no file with a process id in it can promise.
+ */
+export class Claim {
+  private closed = false;
+
+  private constructor(
+    private readonly url: string,
+    private client: Client,
+    private socket: Socket,
+  ) {
+    this.watch();
+  }
+
+  /**
+   * Asks a server for the lock.
+   *
+   * @returns `taken` when somebody else has it, `silent` when no server answers to this password there
+   */
+  static async take(url: string): Promise<Claim | 'taken' | 'silent'> {
+    const socket = new Socket();
+    const client = new Client({
+      connectionString: url,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      stream: () => socket,
+    });
+    // A connection that breaks announces it here as well as in the call; unheard it would end the process.
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      const answer = await client.query<{ got: boolean }>('SELECT pg_try_advisory_lock($1) AS got', [
+        OWNER_LOCK,
+      ]);
+      if (answer.rows[0]?.got) return new Claim(url, client, socket);
+      await client.end();
+      return 'taken';
+    } catch {
+      // Not `end()`: that waits for a farewell from whoever listens there, who need not be a PostgreSQL.
+      socket.destroy();
+      return 'silent';
+    }
+  }
+
+  /** Runs a statement on the connection that holds the lock. */
+  async query(sql: string, values: unknown[] = []): Promise<unknown[]> {
+    this.socket.ref();
+    try {
+      return (await this.client.query<Record<string, unknown>>(sql, values)).rows;
+    } finally {
+      this.socket.unref();
+    }
+  }
+
+  /** Gives the lock back. */
+  async release(): Promise<void> {
+    this.closed = true;
+    this.socket.ref();
+    await this.client.end().catch(() => undefined);
+  }
+
+  private watch(): void {
+    // The lock must not keep a process alive that has nothing else to do.
+    this.socket.unref();
+    this.client.once('end', () => {
+      if (!this.closed) void this.retake();
+    });
+  }
+
+  private async retake(): Promise<void> {
+    while (!this.closed) {
+      await sleep(RETAKE_INTERVAL_MS, undefined, { ref: false });
+      if (this.closed) return;
+      const claim = await Claim.take(this.url);
+      if (!(claim instanceof Claim)) continue;
+      claim.closed = true;
+      this.client = claim.client;
+      this.socket = claim.socket;
+      if (this.closed) await this.release();
+      else this.watch();
+      return;
+    }
+  }
+}
+
+/** What PostgreSQL writes about itself beside its data while it runs. */
+interface PidFile {
+  pid: number;
+  port: number;
+}
+
+async function readPidFile(data: string): Promise<PidFile | undefined> {
+  const content = await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => '');
+  // The first line is the process, the fourth the port; the port is not there yet while the server comes up.
+  const [pid, , , port] = content.split('\n');
+  return pid && Number(pid) > 0 ? { pid: Number(pid), port: Number(port) } : undefined;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return hasCode(error, 'EPERM');
+  }
+}
+
+/** Numbers of processes come round again, after a restart of the machine for instance, so the command decides. */
+async function isServerOf(pid: number, data: string): Promise<boolean> {
+  const fromProc = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => undefined);
+  if (fromProc !== undefined) return fromProc.split('\0').includes(data);
+  const self = { prefix: [], identity: {}, owner: { uid: 0, gid: 0 } };
+  const listed = await run(self, 'ps', ['-p', String(pid), '-o', 'command='], {
+    timeoutMs: CONNECT_TIMEOUT_MS,
+  });
+  return listed.output.includes(data);
+}
+
+/**
+ * Makes sure that no server runs on the data: one that nobody is there for any more is stopped cleanly.
+ *
+ * @param urlOfPort where a server on that port would be reached with the password of these data
+ * @throws {EmbeddedPostgresError} when the server belongs to a process that lives
+ */
+export async function clearTheWay(
+  folder: string,
+  data: string,
+  urlOfPort: (port: number) => string,
+): Promise<void> {
+  const deadline = Date.now() + LEFTOVER_TIMEOUT_MS;
+  let left: PidFile | undefined;
+  for (;;) {
+    left = await readPidFile(data);
+    if (!left || !isAlive(left.pid)) return;
+    if (!(await isServerOf(left.pid, data))) return giveUpPid(data);
+    if (Date.now() > deadline) break;
+    const claim = left.port > 0 ? await Claim.take(urlOfPort(left.port)) : 'silent';
+    if (claim === 'taken') throw new EmbeddedPostgresError(describeUse(folder));
+    if (claim instanceof Claim) {
+      await claim.release();
+      process.kill(left.pid, 'SIGINT');
+    }
+    await sleep(POLL_INTERVAL_MS);
+  }
+  throw new EmbeddedPostgresError(
+    `A PostgreSQL with its data in ${folder} is still running (process ${left.pid}) and does not answer. Stop it, then start again.`,
+  );
+}
+
+/** The sentence for the second of two that want the same folder. */
+export function describeUse(folder: string): string {
+  return `The database in ${folder} is in use by another start of this service. Stop that one first, or give this one a folder or a DATABASE_URL of its own.`;
+}
+
+/**
+ * PostgreSQL itself deals with a process id of the past, unless it meanwhile is somebody else's; then it would refuse
+ * to start. Named instead is this process, which PostgreSQL knows not to be a server, and which leaves it the rest of
+ * the file, and with it the check for old servers that still use the shared memory.
+ */
+async function giveUpPid(data: string): Promise<void> {
+  const file = join(data, 'postmaster.pid');
+  const [, ...rest] = (await readFile(file, 'utf8')).split('\n');
+  await writeFile(file, [process.pid, ...rest].join('\n'));
+}

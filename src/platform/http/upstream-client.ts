@@ -1,0 +1,181 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { HttpService } from '@nestjs/axios';
+import type { AxiosResponse } from 'axios';
+import { lastValueFrom } from 'rxjs';
+import type { Deadline } from './deadline.js';
+import { MAX_ANSWER_BYTES, TransportError } from './undici-transport.js';
+import { UpstreamFault } from './upstream-fault.js';
+import {
+  AttemptFailure,
+  isAnswer,
+  MAX_ATTEMPTS,
+  mayPass,
+  pauseAfter,
+  readRetryAfter,
+} from './upstream-retry.js';
+
+export interface UpstreamOptions {
+  /** The service's name for people, as in `inventory service`; starts the message of every fault. */
+  name: string;
+  /** May have a path, with or without a slash at its end, and a user and password for basic authentication. */
+  baseUrl: string;
+  /** How long one attempt may take at most. */
+  timeoutMs: number;
+}
+
+export interface UpstreamRequest {
+  method: 'GET' | 'PUT' | 'POST' | 'DELETE';
+  /** The segments of the path, not encoded: identifiers may hold any character. */
+  path: readonly string[];
+  /** Sent as JSON. */
+  body?: Record<string, unknown>;
+  /** Sent as `Idempotency-Key`. */
+  idempotencyKey?: string;
+  /** All attempts and the pauses between them end by then. */
+  deadline: Deadline;
+  /**
+   * Whether the service acts once however often it is sent this: true for GET and where it honours the key. All
+   * else is sent again only when nothing arrived.
+   */
+  repeatable: boolean;
+  /** Size limit of the answer; 256 KiB unless set. */
+  maxBytes?: number;
+  /**
+   * Use a connection of its own: for a call that nobody may ever repeat, as the end of a kept connection at the moment
+   * of its use leaves the outcome unknown.
+   */
+  ownConnection?: boolean;
+  /** Accept an answer of 2xx without a body, where the contract promises none. */
+  mayBeEmpty?: boolean;
+}
+
+export interface UpstreamAnswer {
+  /** 2xx, or 4xx other than 408, 425 and 429. */
+  status: number;
+  /** The parsed JSON; null where there is no body. Its shape is for the caller to check. */
+  body: unknown;
+}
+
+/** Segments that a URL can't hold: parsers remove the dots (RFC 3986, section 5.2.4), and nothing names a collection. */
+const UNNAMEABLE_SEGMENTS = new Set(['', '.', '..']);
+
+/** What such a path is answered with, without a call: no service can have a resource of that name. */
+const NO_SUCH_RESOURCE: UpstreamAnswer = { status: 404, body: { detail: 'No resource can have this name' } };
+
+/** @returns the encoded path, or null when a segment can't be part of a URL */
+function encodePath(segments: readonly string[]): string | null {
+  const encoded: string[] = [];
+  for (const segment of segments) {
+    if (UNNAMEABLE_SEGMENTS.has(segment) || !segment.isWellFormed()) return null;
+    encoded.push(encodeURIComponent(segment));
+  }
+  return encoded.join('/');
+}
+
+/** Calls one other service, within a deadline, and sorts what comes back into answers and faults. */
+export class UpstreamClient {
+  readonly name: string;
+  /** How long one attempt may take at most, in milliseconds. */
+  readonly timeoutMs: number;
+  private readonly origin: string;
+  private readonly pathPrefix: string;
+  private readonly authorization: string | undefined;
+
+  constructor(
+    private readonly http: HttpService,
+    options: UpstreamOptions,
+  ) {
+    const base = new URL(options.baseUrl);
+    this.name = options.name;
+    this.timeoutMs = options.timeoutMs;
+    this.origin = base.origin;
+    this.pathPrefix = base.pathname.replace(/\/+$/, '');
+    if (base.username !== '') {
+      const credentials = `${decodeURIComponent(base.username)}:${decodeURIComponent(base.password)}`;
+      this.authorization = `Basic ${Buffer.from(credentials).toString('base64')}`;
+    }
+  }
+
+  /**
+   * Sends a request, and sends it again where that is safe and may help.
+   *
+   * @returns the service's answer: done (2xx) or refused (4xx)
+   * @throws {UpstreamFault} when there is none. Only with kind `not_sent` is it certain that the request had no effect
+   */
+  async request(request: UpstreamRequest): Promise<UpstreamAnswer> {
+    const path = encodePath(request.path);
+    if (path === null) return NO_SUCH_RESOURCE;
+    // Once an attempt may have arrived, a later one that did not can't make the call as a whole "not sent".
+    let mayHaveArrived: UpstreamFault | undefined;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.attempt(path, request);
+      } catch (failure) {
+        if (!(failure instanceof AttemptFailure)) throw failure;
+        const notSent = failure.fault.kind === 'not_sent';
+        if (!notSent) mayHaveArrived = failure.fault;
+        const pause = pauseAfter(attempt, failure);
+        const again =
+          attempt < MAX_ATTEMPTS &&
+          failure.passing &&
+          (request.repeatable || notSent) &&
+          pause < request.deadline.remaining();
+        if (!again) throw mayHaveArrived ?? failure.fault;
+        await sleep(pause);
+      }
+    }
+  }
+
+  private async attempt(path: string, request: UpstreamRequest): Promise<UpstreamAnswer> {
+    const timeout = Math.min(this.timeoutMs, request.deadline.remaining());
+    if (timeout <= 0)
+      throw new AttemptFailure(this.fault('not_sent', 'no time was left for the call'), false);
+    let response: AxiosResponse<string>;
+    try {
+      response = await lastValueFrom(
+        this.http.request<string>({
+          method: request.method,
+          baseURL: this.origin,
+          url: `${this.pathPrefix}/${path}`,
+          headers: this.headersFor(request),
+          data: request.body === undefined ? undefined : JSON.stringify(request.body),
+          timeout,
+          maxContentLength: request.maxBytes ?? MAX_ANSWER_BYTES,
+          ownConnection: request.ownConnection ?? false,
+        }),
+      );
+    } catch (error) {
+      if (!(error instanceof TransportError)) throw error;
+      throw new AttemptFailure(this.fault(error.failure, error.message, error));
+    }
+    return this.read(response, request.mayBeEmpty ?? false);
+  }
+
+  private headersFor(request: UpstreamRequest): Record<string, string> {
+    const headers: Record<string, string> = { accept: 'application/json' };
+    if (request.body !== undefined) headers['content-type'] = 'application/json';
+    if (request.idempotencyKey !== undefined) headers['idempotency-key'] = request.idempotencyKey;
+    if (this.authorization !== undefined) headers['authorization'] = this.authorization;
+    return headers;
+  }
+
+  private read(response: AxiosResponse<string>, mayBeEmpty: boolean): UpstreamAnswer {
+    const { status, data } = response;
+    if (!isAnswer(status)) {
+      const pause = readRetryAfter(status, response.headers['retry-after']);
+      throw new AttemptFailure(this.fault('status', `answered ${status}`), mayPass(status), pause);
+    }
+    if (data === '' && status < 300 && (status === 204 || mayBeEmpty)) return { status, body: null };
+    try {
+      return { status, body: JSON.parse(data) as unknown };
+    } catch {
+      // A refusal without JSON is as unreadable: it may come from whatever stands in front of the service. The
+      // parser's own error is left out because it quotes the answer.
+      throw new AttemptFailure(this.fault('garbage', `answered ${status} with something other than JSON`));
+    }
+  }
+
+  private fault(kind: UpstreamFault['kind'], message: string, cause?: unknown): UpstreamFault {
+    return new UpstreamFault(this.name, kind, message, cause === undefined ? undefined : { cause });
+  }
+}

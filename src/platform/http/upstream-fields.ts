@@ -1,0 +1,50 @@
+import type { UpstreamAnswer } from './upstream-client.js';
+import { UpstreamFault } from './upstream-fault.js';
+
+/** A reason is stored and shown to people: one sentence, not a page of the other service. */
+const MAX_REASON_LENGTH = 300;
+
+/** The control characters, with U+0000, which PostgreSQL can't store. */
+// oxlint-disable-next-line no-control-regex -- these characters are what the pattern is about
+const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f]+/g;
+
+/** The fields of a JSON object; none where the value is anything else. */
+export function fieldsOf(value: unknown): Record<string, unknown> {
+  return isFields(value) ? value : {};
+}
+
+function isFields(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** @returns null unless it is text that can be stored: no U+0000, no half of a surrogate pair */
+export function readText(value: unknown): string | null {
+  return typeof value === 'string' && value.isWellFormed() && !value.includes('\u0000') ? value : null;
+}
+
+/**
+ * Reads an identifier: text, or an integer, which is kept as its digits.
+ *
+ * @returns null when it is neither, or an integer that binary floating point may have changed
+ */
+export function readId(value: unknown): string | null {
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? String(value) : null;
+  return value === '' ? null : readText(value);
+}
+
+/** The `detail` of an error answer, or what to say in its place. */
+export function readReason(answer: UpstreamAnswer, otherwise: string): string {
+  const { detail } = fieldsOf(answer.body);
+  if (typeof detail !== 'string' || detail === '') return otherwise;
+  return detail.slice(0, MAX_REASON_LENGTH).toWellFormed().replace(CONTROL_CHARACTERS, ' ');
+}
+
+/**
+ * Why the outcome of a call is unknown.
+ *
+ * @throws what it was given, unless that is a fault of the other service: a mistake of this one must not pass for it
+ */
+export function reasonOfFault(error: unknown): string {
+  if (error instanceof UpstreamFault) return error.message;
+  throw error;
+}

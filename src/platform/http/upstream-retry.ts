@@ -1,0 +1,64 @@
+import { UpstreamFault } from './upstream-fault.js';
+
+/** One try and two repetitions: enough for a restart or a lost packet, too few to keep an overloaded service down. */
+export const MAX_ATTEMPTS = 3;
+
+/** About one round trip between data centres, so that the first repetition does not meet the same moment. */
+const FIRST_BACKOFF_MS = 50;
+
+/** A longer pause would use up the deadline of a request in which somebody is waiting. */
+const MAX_BACKOFF_MS = 1_000;
+
+/** Answers that say "not now" rather than "no" (RFC 9110, RFC 8470, RFC 6585). */
+const PASSING_CLIENT_ERRORS = new Set([408, 425, 429]);
+
+/** Answers with a `Retry-After` that is worth obeying (RFC 9110, section 10.2.3; RFC 6585, section 4). */
+const ANSWERS_THAT_NAME_A_PAUSE = new Set([429, 503]);
+
+/** A failed attempt, with what decides whether there is another one. */
+export class AttemptFailure extends Error {
+  constructor(
+    readonly fault: UpstreamFault,
+    /** False when the same call would certainly fail again, as after a redirect. */
+    readonly passing: boolean = true,
+    /** The pause that the other service asked for, in milliseconds. */
+    readonly pauseMs: number = 0,
+  ) {
+    super(fault.message, { cause: fault });
+    this.name = 'AttemptFailure';
+  }
+}
+
+/** Whether a status is an answer to the request, rather than a failure to give one. */
+export function isAnswer(status: number): boolean {
+  if (status >= 200 && status < 300) return true;
+  return status >= 400 && status < 500 && !PASSING_CLIENT_ERRORS.has(status);
+}
+
+/** Whether a status that is no answer may be another one next time. A redirect will not. */
+export function mayPass(status: number): boolean {
+  return status >= 500 || PASSING_CLIENT_ERRORS.has(status);
+}
+
+/**
+ * Reads `Retry-After`, which is either a number of seconds or a date (RFC 9110, section 10.2.3).
+ *
+ * @returns milliseconds from now; 0 when the header is absent or can't be read
+ */
+export function readRetryAfter(status: number, header: unknown): number {
+  if (!ANSWERS_THAT_NAME_A_PAUSE.has(status) || typeof header !== 'string') return 0;
+  if (/^\s*\d+\s*$/.test(header)) return Number(header) * 1_000;
+  const at = Date.parse(header);
+  return Number.isNaN(at) ? 0 : Math.max(0, at - Date.now());
+}
+
+/**
+ * How long to wait before the next attempt: anything up to a limit that doubles (full jitter), so that clients which
+ * failed together do not come back together, and never less than the service asked for.
+ *
+ * @param attempt the number of the attempt that failed, from 1
+ */
+export function pauseAfter(attempt: number, failure: AttemptFailure): number {
+  const limit = Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (attempt - 1));
+  return failure.pauseMs + Math.random() * limit;
+}

@@ -1,0 +1,34 @@
+import type { Params } from 'nestjs-pino';
+import type { Settings } from '../config/settings.js';
+
+/** Fields that would carry personal data or secrets, should an object that has them ever reach the log. */
+const REDACTED = [
+  'customer_name',
+  'customer_email',
+  'customerName',
+  'customerEmail',
+  'authorization',
+  'headers.authorization',
+  'err.parameters',
+  'err.query',
+  'err.driverError.detail',
+];
+
+/**
+ * JSON lines in production, for programs to read; lines for people in development. The lines about requests are written
+ * by src/platform/http/request-log.ts, so that the logger needs no middleware.
+ */
+export function loggerOptions(settings: Settings): Params {
+  return {
+    forRoutes: [],
+    pinoHttp: {
+      level: settings.LOG_LEVEL,
+      base: { service: 'order-service', pid: process.pid },
+      autoLogging: false,
+      redact: { paths: REDACTED, censor: '(redacted)' },
+      ...(settings.NODE_ENV === 'development' && {
+        transport: { target: 'pino-pretty', options: { ignore: 'pid,service,context', singleLine: true } },
+      }),
+    },
+  };
+}

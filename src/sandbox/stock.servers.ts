@@ -1,0 +1,121 @@
+import { type Answer, answer, refusal } from './idempotency.js';
+import { idToJson, MAX_QUANTITY, readFields, readId, readInteger, readNumber, readText } from './input.js';
+import type { Call, ServiceServer } from './service-server.js';
+import { type HoldOutcome, readLines, type Stock, type StockedProduct } from './stock.js';
+
+/** Prices have no upper limit of their own; this keeps out what isn't a price. */
+const MAX_PRICE = 1e15;
+
+function unknownProduct(id: string): Answer {
+  return refusal(404, `Product ${id} not found`);
+}
+
+function idOf({ params }: Call): string {
+  return params['id'] ?? '';
+}
+
+/** What was noted about the product that a repeated call names. */
+function notesReplay(stock: Stock): (call: Call) => void {
+  return (call) => stock.recordReplay(idOf(call), call);
+}
+
+/** System A's Inventory Service. */
+export function addInventory(server: ServiceServer, stock: Stock): void {
+  server.read('/inventory/:id', (call) => {
+    const product = stock.find(idOf(call));
+    if (!product) return unknownProduct(idOf(call));
+    const { id, name, quantity, price } = product;
+    return answer(200, { product_id: id, name, quantity, price });
+  });
+  server.mutate('PUT', '/inventory/:id/reserve', {
+    effect: (call) => moveUnits(stock, call, -1),
+    replayed: notesReplay(stock),
+  });
+  server.mutate('PUT', '/inventory/:id/replenish', {
+    effect: (call) => moveUnits(stock, call, 1),
+    replayed: notesReplay(stock),
+  });
+  server.mutate('POST', '/reservations', {
+    effect: (call) => {
+      const fields = readFields(call.body, 'the body');
+      const id = readId(fields['reservation_id'], 'reservation_id');
+      return presentHold(id, stock.hold(id, readLines(fields['items']), call));
+    },
+    replayed: (call) =>
+      stock.recordReplay(null, call, readId(readFields(call.body, 'the body')['reservation_id'], 'id')),
+  });
+  server.mutate('DELETE', '/reservations/:id', {
+    effect: (call) => {
+      stock.cancel(idOf(call), call);
+      return { status: 204, body: '' };
+    },
+    replayed: (call) => stock.recordReplay(null, call, idOf(call)),
+  });
+}
+
+function moveUnits(stock: Stock, call: Call, sign: 1 | -1): Answer {
+  const id = idOf(call);
+  const units = readInteger(readFields(call.body, 'the body')['quantity'], 'quantity', 1, MAX_QUANTITY);
+  const product = stock.find(id);
+  if (!product) return unknownProduct(id);
+  const before = product.quantity;
+  if (!stock.move(id, sign * units, call)) {
+    return refusal(400, `Insufficient stock for ${id}: requested ${units}, available ${before}`);
+  }
+  const common = { product_id: id, name: product.name, previous_quantity: before };
+  const timestamp = new Date().toISOString();
+  return sign < 0
+    ? answer(200, { ...common, reserved_quantity: units, remaining_quantity: before - units, timestamp })
+    : answer(200, { ...common, replenished_quantity: units, current_quantity: before + units, timestamp });
+}
+
+/** No line is short, and yet it can't be made. */
+function refuseHold(detail: string): Answer {
+  return answer(409, { detail, shortages: [] });
+}
+
+function presentHold(id: string, hold: HoldOutcome): Answer {
+  switch (hold.outcome) {
+    case 'held':
+    case 'held-before':
+      return answer(201, { reservation_id: id, status: 'held' });
+    case 'short': {
+      const products = hold.shortages.map((line) => line.product_id).join(', ');
+      return answer(409, { detail: `Insufficient stock for ${products}`, shortages: hold.shortages });
+    }
+    case 'cancelled':
+      return refuseHold(`Reservation ${id} was cancelled`);
+    case 'other-items':
+      return refuseHold(`Reservation ${id} exists with other items`);
+    case 'full':
+  }
+  return refusal(503, 'Too many reservations are held');
+}
+
+function presentDetail({ id, name, price, quantity }: StockedProduct): Answer {
+  return answer(200, { product_detail: { id: idToJson(id), name, price, quantity } });
+}
+
+/** System B's Product Catalog Service. */
+export function addCatalog(server: ServiceServer, stock: Stock): void {
+  server.read('/products/:id', (call) => {
+    const product = stock.find(idOf(call));
+    return product ? presentDetail(product) : unknownProduct(idOf(call));
+  });
+  server.mutate('PUT', '/products/:id', {
+    effect: (call) => {
+      const id = idOf(call);
+      const fields = readFields(call.body, 'the body');
+      const product: StockedProduct = {
+        id,
+        name: readText(fields['name'], 'name'),
+        price: readNumber(fields['price'], 'price', 0, MAX_PRICE),
+        quantity: readInteger(fields['quantity'], 'quantity', 0, MAX_QUANTITY),
+      };
+      if (!stock.find(id)) return unknownProduct(id);
+      stock.put(product, call);
+      return presentDetail(product);
+    },
+    replayed: notesReplay(stock),
+  });
+}

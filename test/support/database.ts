@@ -1,0 +1,60 @@
+import { Client } from 'pg';
+
+/** A database of one test file. */
+export interface TestDatabase {
+  url: string;
+  drop(): Promise<void>;
+}
+
+/** What the setup of a run leaves for the test files; their processes inherit the environment. */
+export const SERVER_VARIABLE = 'ORDER_TEST_SERVER_URL';
+export const RUN_VARIABLE = 'ORDER_TEST_RUN';
+
+/** All databases of tests begin with it: nothing else is ever dropped. */
+export const TEST_DATABASE_PREFIX = 'order_test_';
+
+/** Distinguishes the databases of one process; the process's number does the rest. */
+let count = 0;
+
+/** The database that all others of a run are copies of. */
+export function templateOf(run: string): string {
+  return `${TEST_DATABASE_PREFIX}${run}_template`;
+}
+
+/** Runs statements on a server, each on its own, as databases can't be made within a transaction. */
+export async function administer(serverUrl: string, ...statements: string[]): Promise<void> {
+  const client = new Client({ connectionString: serverUrl });
+  await client.connect();
+  try {
+    for (const statement of statements) await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}
+
+export function urlOf(serverUrl: string, database: string): string {
+  const url = new URL(serverUrl);
+  url.pathname = `/${database}`;
+  return url.href;
+}
+
+/**
+ * Creates a database with all tables and no rows, for the caller alone: a copy of the run's template.
+ *
+ * What is not dropped by the caller is dropped at the end of the run.
+ */
+export async function createTestDatabase(): Promise<TestDatabase> {
+  const serverUrl = process.env[SERVER_VARIABLE];
+  const run = process.env[RUN_VARIABLE];
+  if (!serverUrl || !run) {
+    throw new Error('There is no server for tests: jest has to run with test/support/global-setup.ts.');
+  }
+  count += 1;
+  const name = `${TEST_DATABASE_PREFIX}${run}_${process.pid}_${process.env['JEST_WORKER_ID'] ?? 0}_${count}_${Date.now().toString(36)}`;
+  await administer(serverUrl, `CREATE DATABASE ${name} TEMPLATE ${templateOf(run)}`);
+  return {
+    url: urlOf(serverUrl, name),
+    // By force, because a service that was killed for a test may leave connections behind.
+    drop: () => administer(serverUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
+  };
+}

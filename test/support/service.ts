@@ -1,0 +1,114 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { createApplication } from '../../src/application.js';
+import { loadSettings } from '../../src/config/settings.js';
+import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.js';
+import { createTestDatabase, type TestDatabase } from './database.js';
+
+/** Any free port. */
+const ANY_PORTS = { inventory: 0, notification: 0, catalog: 0, carts: 0 };
+
+/** What a test of the whole service works with: real HTTP in, a real database, real HTTP out. */
+export interface TestService {
+  /** Where the service listens, as in `http://127.0.0.1:4711`. */
+  url: string;
+  app: NestFastifyApplication;
+  sandbox: Sandbox;
+  database: TestDatabase;
+  /** Sends a request; a body that is no string is sent as JSON. */
+  request(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<TestResponse>;
+  stop(): Promise<void>;
+}
+
+export interface TestResponse {
+  status: number;
+  headers: Headers;
+  // Tests look into answers of many forms; what they find is compared, not computed with.
+  // oxlint-disable-next-line typescript/no-explicit-any -- the form of an answer is what the tests check
+  body: any;
+}
+
+export interface TestServiceOptions {
+  /** Settings that differ from those of a test, by the names of their environment variables. */
+  settings?: Record<string, string>;
+  sandbox?: SandboxOptions;
+  /** Stand-ins and database of another instance, to run two against the same. */
+  beside?: Pick<TestService, 'sandbox' | 'database'>;
+}
+
+/** The settings by which a service in a test uses the stand-ins and the database that were made for it. */
+export function testSettings(sandbox: Sandbox, databaseUrl: string): Record<string, string> {
+  return {
+    NODE_ENV: 'test',
+    HOST: '127.0.0.1',
+    PORT: '0',
+    LOG_LEVEL: 'silent',
+    DATABASE_URL: databaseUrl,
+    MIGRATE_ON_START: 'false',
+    INVENTORY_SERVICE_URL: sandbox.urls.inventory,
+    NOTIFICATION_SERVICE_URL: sandbox.urls.notification,
+    SHOPPING_CART_SERVICE_URL: sandbox.urls.carts,
+  };
+}
+
+/** Starts the service in this process. */
+export async function startTestService(options: TestServiceOptions = {}): Promise<TestService> {
+  const database = options.beside?.database ?? (await createTestDatabase());
+  const sandbox = options.beside?.sandbox ?? (await startSandbox({ ports: ANY_PORTS, ...options.sandbox }));
+  const settings = loadSettings({ ...testSettings(sandbox, database.url), ...options.settings });
+  const app = await createApplication(settings);
+  await app.listen(0, '127.0.0.1');
+  const url = await app.getUrl();
+  return {
+    url,
+    app,
+    sandbox,
+    database,
+    request: (method, path, body, headers) => send(`${url}${path}`, method, body, headers),
+    stop: async () => {
+      await app.close();
+      if (options.beside) return;
+      await sandbox.close();
+      await database.drop();
+    },
+  };
+}
+
+/** Sends a request and reads the answer, as JSON where it is. */
+export async function send(
+  url: string,
+  method: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<TestResponse> {
+  const response = await fetch(url, {
+    method,
+    headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+    ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  const isJson = response.headers.get('content-type')?.includes('json') ?? false;
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: isJson ? (JSON.parse(text) as unknown) : text,
+  };
+}
+
+/** Waits until `check` gives a value that is not falsy, and returns it; fails after the time with what it last gave. */
+export async function eventually<T>(
+  check: () => Promise<T> | T,
+  timeoutMs = 10_000,
+): Promise<NonNullable<T>> {
+  const giveUpAt = Date.now() + timeoutMs;
+  for (;;) {
+    const value = await check();
+    if (value) return value;
+    if (Date.now() > giveUpAt) throw new Error(`it did not happen within ${timeoutMs} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

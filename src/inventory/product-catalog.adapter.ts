@@ -19,7 +19,22 @@ import { ProductBusy, ProductLock } from './product-lock.js';
 import { InDoubt, StockMover, Unsettled } from './stock-mover.js';
 
 /** What is to be said of one line, before it is known which line that is. */
-type Held = { outcome: 'held' } | { outcome: 'refused'; reason: string };
+type Held =
+  | { outcome: 'held' }
+  | {
+      outcome: 'refused';
+      reason: string;
+      /** The line was held once, so that the lines behind it may have been reserved as well. */
+      wasHeld?: boolean;
+    };
+
+/** What came of the lines of one product. */
+interface GroupOutcome {
+  /** Up to the first line that is not held. */
+  outcomes: ReserveOutcome[];
+  /** What is to be said of the lines behind it; null when all are held. */
+  behind: 'untouched' | 'unknown' | null;
+}
 
 /** Lines by product, in the order of the products' ids, so that all orders take their products in the same order. */
 function groupByProduct<Line extends ReservationLine>(lines: readonly Line[]): [string, Line[]][] {
@@ -68,7 +83,8 @@ export class ProductCatalogAdapter extends Inventory {
 
   /**
    * Every call for an order takes its lines in the same order and goes on to the next only when one is held. A line
-   * behind one that was refused was therefore never reserved, by no call. Behind one that is unknown it may have been.
+   * behind one that was refused was therefore never reserved, by no call. Behind one that is unknown, or that was held
+   * and then given back, it may have been. This relies on every call being given all lines of the order.
    */
   override async reserve(
     orderId: string,
@@ -76,19 +92,21 @@ export class ProductCatalogAdapter extends Inventory {
     deadline: Deadline,
   ): Promise<ReserveOutcome[]> {
     const outcomes: ReserveOutcome[] = [];
-    let stoppedBy: 'refused' | 'unknown' | null = null;
-    const behind = (line: number): ReserveOutcome =>
-      stoppedBy === 'refused'
-        ? { line, outcome: 'untouched' }
-        : { line, outcome: 'unknown', reason: 'its turn comes after a line whose outcome is unknown' };
+    let behind: GroupOutcome['behind'] = null;
     for (const [productId, group] of groupByProduct(lines)) {
-      const done: ReserveOutcome[] = stoppedBy
-        ? []
-        : await this.reserveGroup(orderId, productId, group, deadline);
-      outcomes.push(...done);
-      const last = done.at(-1)?.outcome;
-      if (last === 'refused' || last === 'unknown') stoppedBy = last;
-      for (const { line } of group.slice(done.length)) outcomes.push(behind(line));
+      if (behind === null) {
+        const done: GroupOutcome = await this.reserveGroup(orderId, productId, group, deadline);
+        outcomes.push(...done.outcomes);
+        behind = done.behind;
+      }
+      for (const { line } of group) {
+        if (outcomes.some((outcome) => outcome.line === line)) continue;
+        outcomes.push(
+          behind === 'untouched'
+            ? { line, outcome: 'untouched' }
+            : { line, outcome: 'unknown', reason: 'its turn comes after a line that stopped the order' },
+        );
+      }
     }
     return inOrderOf(lines, outcomes);
   }
@@ -117,27 +135,33 @@ export class ProductCatalogAdapter extends Inventory {
     return inOrderOf(lines, outcomes);
   }
 
-  /** @returns the outcomes of the lines up to the first that is not held */
   private async reserveGroup(
     orderId: string,
     productId: string,
     group: readonly ReservationLine[],
     deadline: Deadline,
-  ): Promise<ReserveOutcome[]> {
+  ): Promise<GroupOutcome> {
     const outcomes: ReserveOutcome[] = [];
+    let behind: GroupOutcome['behind'] = null;
     try {
       await this.enter(productId, deadline, async (session, mover) => {
         for (const line of group) {
           const result = await this.reserveLine(session, mover, orderId, line, deadline);
-          outcomes.push({ line: line.line, ...result });
-          if (result.outcome === 'refused') return;
+          if (result.outcome === 'held') {
+            outcomes.push({ line: line.line, outcome: 'held' });
+            continue;
+          }
+          outcomes.push({ line: line.line, outcome: 'refused', reason: result.reason });
+          behind = result.wasHeld ? 'unknown' : 'untouched';
+          return;
         }
       });
     } catch (error) {
       const next = group[outcomes.length];
       if (next) outcomes.push({ line: next.line, outcome: 'unknown', reason: this.reasonOf(error) });
+      behind = 'unknown';
     }
-    return outcomes;
+    return { outcomes, behind };
   }
 
   private enter(
@@ -164,7 +188,10 @@ export class ProductCatalogAdapter extends Inventory {
     const movements = await journal.findMovements(session, productId, [key, releaseKey]);
     const released = movements.get(releaseKey);
     if (released && released.state !== 'applied') throw new InDoubt(productId);
-    if (released) return { outcome: 'refused', reason: `The units of product ${productId} were given back` };
+    if (released) {
+      const reason = `The units of product ${productId} were given back`;
+      return { outcome: 'refused', reason, wasHeld: true };
+    }
     const before = movements.get(key);
     if (before?.state === 'applied') return { outcome: 'held' };
     if (before?.state === 'refused') return { outcome: 'refused', reason: before.reason ?? '' };

@@ -27,12 +27,12 @@ export type OrderStatus = keyof typeof ORDER_STATUSES;
 export const ORDER_STATUS_NAMES = Object.keys(ORDER_STATUSES) as OrderStatus[];
 
 /** System B calls an order `Ordered` once it is placed. */
-const ALIASES: Record<string, OrderStatus> = { ordered: 'confirmed' };
+const ALIASES = new Map<string, OrderStatus>([['ordered', 'confirmed']]);
 
 /** Reads a status as clients write it, in any case. */
 export function parseStatus(text: string): OrderStatus | undefined {
   const name = text.toLowerCase();
-  return ALIASES[name] ?? ORDER_STATUS_NAMES.find((status) => status === name);
+  return ALIASES.get(name) ?? ORDER_STATUS_NAMES.find((status) => status === name);
 }
 
 /** The statuses that an admin tool may set next; none while the placement is still under way. */

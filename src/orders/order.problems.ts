@@ -43,6 +43,11 @@ export function orderNotFound(id: string): Problem {
   return orderProblem('order-not-found', `Order ${id} not found`);
 }
 
+/** Neither an order nor a customer with orders has this id. */
+export function noOrdersOf(id: string): Problem {
+  return orderProblem('order-not-found', `Order ${id} not found, and no orders found for a customer ${id}`);
+}
+
 export function transitionNotAllowed(from: OrderStatus, to: OrderStatus, allowed: OrderStatus[]): Problem {
   return orderProblem('transition-not-allowed', `An order that is ${from} can not become ${to}`, {
     current_status: from,

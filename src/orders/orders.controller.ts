@@ -23,7 +23,7 @@ import { PlaceCustomerOrderDto, PlaceOrderDto, toPlacementRequest } from './dto/
 import { etag, parseIdempotencyKey, parseIfMatch } from './dto/request-headers.js';
 import { isOpaqueId, MAX_ID_LENGTH } from './dto/text.decorators.js';
 import { UpdateStatusDto } from './dto/update-status.dto.js';
-import { orderNotFound } from './order.problems.js';
+import { noOrdersOf, orderNotFound } from './order.problems.js';
 import { parseStatus } from './order-status.js';
 import { OrdersService } from './orders.service.js';
 import type { PlacementRequest } from './placement/order-draft.js';
@@ -102,7 +102,7 @@ export class OrdersController {
     status: 200,
     schema: { oneOf: [{ $ref: getSchemaPath(OrderResponse) }, { $ref: getSchemaPath(OrderListResponse) }] },
   })
-  @ApiProblems(404, 503)
+  @ApiProblems(400, 404, 503)
   async get(
     @Param('id') id: string,
     @Query() page: PageDto,
@@ -115,7 +115,7 @@ export class OrdersController {
     }
     if (!isOpaqueId(id)) throw orderNotFound(id);
     const orders = await this.orders.list({ customerId: id }, page.limit, page.cursor);
-    if (orders.orders.length === 0) throw orderNotFound(id);
+    if (orders.orders.length === 0) throw noOrdersOf(id);
     return OrderListResponse.from(orders);
   }
 
@@ -155,7 +155,8 @@ export class OrdersController {
   @ApiResponse({ status: 200, type: OrderEventsResponse })
   @ApiProblems(404, 503)
   async listEvents(@Param('order_id') id: string): Promise<OrderEventsResponse> {
-    return { order_id: id, events: (await this.orders.listEvents(id)).map(OrderEventResponse.from) };
+    const events = await this.orders.listEvents(id);
+    return { order_id: id, events: events.map((event) => OrderEventResponse.from(event)) };
   }
 
   private async answer(

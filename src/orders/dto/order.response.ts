@@ -96,7 +96,7 @@ export class OrderResponse {
       customer_id: order.customerId,
       customer_name: order.customerName,
       customer_email: order.customerEmail,
-      items: order.items.map(OrderItemResponse.from),
+      items: order.items.map((item) => OrderItemResponse.from(item)),
       total_amount: toJsonNumber(order.totalAmount),
       currency: order.currency,
       status: order.status,
@@ -125,7 +125,7 @@ export class OrderListResponse {
   static from(page: OrderPage): OrderListResponse {
     return {
       count: page.orders.length,
-      orders: page.orders.map(OrderResponse.from),
+      orders: page.orders.map((order) => OrderResponse.from(order)),
       next_cursor: page.nextCursor,
     };
   }

@@ -19,14 +19,14 @@ export interface KeyClaim {
 export class IdempotencyRepository {
   constructor(private readonly dataSource: DataSource) {}
 
-  /** The key's record, unless it has expired. */
+  /** The key's record, which may have expired. */
   async findKey(scope: string, key: string): Promise<IdempotencyKey | undefined> {
     const rows = await this.dataSource.query<IdempotencyKey[]>(
       `SELECT scope, key, request_hash AS "requestHash", order_id AS "orderId", response_status AS "responseStatus",
          response_headers AS "responseHeaders", response_body AS "responseBody", created_at AS "createdAt",
          expires_at AS "expiresAt"
-       FROM idempotency_keys WHERE scope = $1 AND key = $2 AND expires_at > $3`,
-      [scope, key, new Date()],
+       FROM idempotency_keys WHERE scope = $1 AND key = $2`,
+      [scope, key],
     );
     return rows[0];
   }

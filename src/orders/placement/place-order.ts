@@ -96,9 +96,12 @@ export class PlaceOrder {
 
   /** The answer to a key that is known already; undefined for a new one. */
   private async resume(claim: KeyClaim, deadline: Deadline): Promise<PlacementAnswer | undefined> {
-    await this.keys.deleteKeyIfExpired(claim.scope, claim.key);
     const known = await this.keys.findKey(claim.scope, claim.key);
     if (!known) return undefined;
+    if (known.expiresAt <= new Date()) {
+      await this.keys.deleteKeyIfExpired(claim.scope, claim.key);
+      return undefined;
+    }
     if (known.requestHash !== claim.requestHash) {
       throw orderProblem('idempotency-key-reused', 'This Idempotency-Key was used for another request');
     }

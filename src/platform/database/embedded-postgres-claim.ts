@@ -5,8 +5,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { EmbeddedPostgresError, hasCode, run } from './embedded-postgres-launch.js';
 
-/** The advisory lock that the process holds for which a server runs; the number spells "order" and means nothing. */
-const OWNER_LOCK = 478_560_413_042;
+/** The advisory lock that the process holds for which a server runs: any two numbers that nobody else uses. */
+const OWNER_LOCK = [730_511, 6_112];
+
+/** The setting of a server that names the process it was started by; PostgreSQL accepts any name with a dot in it. */
+export const STARTER_SETTING = 'order_service.starter';
+
+/** A process takes the lock as soon as its server answers; one that has not for so long is not there any more. */
+const CLAIM_TIMEOUT_MS = 5_000;
 
 /** On this machine a connection takes milliseconds; more means that nobody answers there. */
 const CONNECT_TIMEOUT_MS = 2_000;
@@ -40,9 +46,14 @@ export class Claim {
   /**
    * Asks a server for the lock.
    *
-   * @returns `taken` when somebody else has it, `silent` when no server answers to this password there
+   * @param respectStarter leave the lock to the process that started the server, which may be about to take it
+   * @returns `taken` when somebody else has it, `starting` when it is left to another process, `silent` when no server
+   *   answers to this password there
    */
-  static async take(url: string): Promise<Claim | 'taken' | 'silent'> {
+  static async take(
+    url: string,
+    { respectStarter = false } = {},
+  ): Promise<Claim | 'taken' | 'starting' | 'silent'> {
     const socket = new Socket();
     const client = new Client({
       connectionString: url,
@@ -53,12 +64,11 @@ export class Claim {
     client.on('error', () => undefined);
     try {
       await client.connect();
-      const answer = await client.query<{ got: boolean }>('SELECT pg_try_advisory_lock($1) AS got', [
-        OWNER_LOCK,
-      ]);
-      if (answer.rows[0]?.got) return new Claim(url, client, socket);
+      const state = respectStarter ? await readState(client) : 'free';
+      const answer = state === 'free' ? await takeLock(client) : state;
+      if (answer === 'got') return new Claim(url, client, socket);
       await client.end();
-      return 'taken';
+      return answer;
     } catch {
       // Not `end()`: that waits for a farewell from whoever listens there, who need not be a PostgreSQL.
       socket.destroy();
@@ -107,6 +117,26 @@ export class Claim {
   }
 }
 
+async function takeLock(client: Client): Promise<'got' | 'taken'> {
+  const sql = 'SELECT pg_try_advisory_lock($1, $2) AS got';
+  const { rows } = await client.query<{ got: boolean }>(sql, OWNER_LOCK);
+  return rows[0]?.got ? 'got' : 'taken';
+}
+
+/** Looks without touching: to take the lock for a moment would mislead the one whose it is. */
+async function readState(client: Client): Promise<'free' | 'taken' | 'starting'> {
+  const sql = `SELECT current_setting($3, true) AS starter, EXISTS (
+    SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = $1 AND objid = $2 AND objsubid = 2 AND granted
+  ) AS taken`;
+  const { rows } = await client.query<{ starter: string | null; taken: boolean }>(sql, [
+    ...OWNER_LOCK,
+    STARTER_SETTING,
+  ]);
+  if (rows[0]?.taken) return 'taken';
+  const starter = Number(rows[0]?.starter);
+  return starter > 0 && isAlive(starter) ? 'starting' : 'free';
+}
+
 /** What PostgreSQL writes about itself beside its data while it runs. */
 interface PidFile {
   pid: number;
@@ -152,17 +182,21 @@ export async function clearTheWay(
   urlOfPort: (port: number) => string,
 ): Promise<void> {
   const deadline = Date.now() + LEFTOVER_TIMEOUT_MS;
+  const patience = Date.now() + CLAIM_TIMEOUT_MS;
   let left: PidFile | undefined;
   for (;;) {
     left = await readPidFile(data);
     if (!left || !isAlive(left.pid)) return;
     if (!(await isServerOf(left.pid, data))) return giveUpPid(data);
     if (Date.now() > deadline) break;
-    const claim = left.port > 0 ? await Claim.take(urlOfPort(left.port)) : 'silent';
+    // The number of the starting process may have come round too: it is respected only for as long as a start takes.
+    const respectStarter = Date.now() < patience;
+    const claim = left.port > 0 ? await Claim.take(urlOfPort(left.port), { respectStarter }) : 'silent';
     if (claim === 'taken') throw new EmbeddedPostgresError(describeUse(folder));
     if (claim instanceof Claim) {
-      await claim.release();
+      // In this order: free again while it still answers, the server would look like anybody's.
       process.kill(left.pid, 'SIGINT');
+      await claim.release();
     }
     await sleep(POLL_INTERVAL_MS);
   }

@@ -8,6 +8,7 @@ import {
   type Launcher,
   type Programs,
   run,
+  tailOf,
 } from './embedded-postgres-launch.js';
 
 /** Where everything of one database lies. */
@@ -79,7 +80,7 @@ export async function initialise(programs: Programs, launcher: Launcher, paths: 
     const result = await run(launcher, programs.initdb, [`--pgdata=${data}`, ...locale, ...access], {
       timeoutMs: INITIALISE_TIMEOUT_MS,
     });
-    if (result.code !== 0) throw new EmbeddedPostgresError(explain(result.output.trim()));
+    if (result.code !== 0) throw new EmbeddedPostgresError(explain(tailOf(result.output)));
     await rename(draft, paths.cluster);
   } catch (error) {
     await rm(draft, { recursive: true, force: true });

@@ -11,9 +11,17 @@ export class EmbeddedPostgresError extends Error {
   }
 }
 
+/** The lines of an output that a message shows: the reason is among the last ones. */
+const TAIL_LINES = 15;
+
+export function tailOf(output: string): string {
+  return output.trim().split('\n').slice(-TAIL_LINES).join('\n');
+}
+
 /** Says first what to do about the faults that people can mend. */
 export function explain(output: string): string {
-  if (/ENOSPC|No space left on device/.test(output)) return `The disk is full.\n${output}`;
+  if (/ENOSPC|No space left on device|Check free disk space/.test(output))
+    return `The disk is full.\n${output}`;
   if (/EACCES|EPERM|EROFS|Permission denied|Read-only file system/.test(output)) {
     return `The folder can't be written to, or belongs to another user.\n${output}`;
   }
@@ -122,13 +130,12 @@ export async function chooseLauncher(programs: Programs, folder: string, cluster
       failures.push(String(error));
     }
   }
-  const advice = 'Run this as another user, or name a PostgreSQL of your own in DATABASE_URL.';
   const reasons = [...new Set(failures)].map((failure) => `  - ${failure}`).join('\n');
-  const libraries = /shared librar|Library not loaded/.test(reasons)
-    ? ' Its libraries are incomplete: run `npm rebuild`.'
-    : '';
+  const advice = /shared librar|Library not loaded/.test(reasons)
+    ? 'Its libraries are incomplete: run `npm rebuild`.'
+    : 'Run this as another user, or name a PostgreSQL of your own in DATABASE_URL.';
   throw new EmbeddedPostgresError(
-    `PostgreSQL can't be run with its data in ${folder}.${libraries} ${advice} What was tried:\n${reasons}`,
+    `PostgreSQL can't be run with its data in ${folder}. ${advice} What was tried:\n${reasons}`,
   );
 }
 

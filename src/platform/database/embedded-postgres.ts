@@ -2,7 +2,7 @@ import { closeSync, existsSync, openSync, renameSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Claim, clearTheWay, describeUse } from './embedded-postgres-claim.js';
+import { Claim, clearTheWay, describeUse, STARTER_SETTING } from './embedded-postgres-claim.js';
 import { initialise, type Paths, preparePaths } from './embedded-postgres-cluster.js';
 import {
   chooseLauncher,
@@ -13,6 +13,7 @@ import {
   type Programs,
   type Server,
   startServer,
+  tailOf,
 } from './embedded-postgres-launch.js';
 
 export { EmbeddedPostgresError } from './embedded-postgres-launch.js';
@@ -34,6 +35,8 @@ export interface EmbeddedPostgres {
   /** Contains the password. */
   url: string;
   logFile: string;
+  /** Where people find the password. */
+  passwordFile: string;
   /**
    * Stops the server; safe to repeat.
    *
@@ -60,9 +63,6 @@ const START_ATTEMPTS = 5;
 /** Enough for the instances and tools of one developer. */
 const DEFAULT_MAX_CONNECTIONS = 100;
 
-/** The lines of the log that a failed start shows: the reason is among the last ones. */
-const LOG_TAIL_LINES = 15;
-
 /**
  * Starts a real PostgreSQL that needs no installation, with its data in a folder.
  *
@@ -85,7 +85,9 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
       const server = openServer(programs, launcher, paths, listSettings(options, port));
       const claim = await waitUntilOurs(server, urlOfPort(port), paths);
       if (claim) return await finish(server, claim, urlOfPort(port), options, paths);
-      const tail = await readLogTail(paths.log);
+      const tail = tailOf(await readFile(paths.log, 'utf8').catch(() => ''));
+      // Another start may have been faster: that is a better reason than what either of them has left in the log.
+      await clearTheWay(paths.folder, paths.data, urlOfPort);
       const passing = /lock file .* already exists|pre-existing shared memory/.test(tail);
       // Of a free port another one can be chosen; a fixed port was asked for.
       const portTaken = options.port === undefined && /Address already in use/.test(tail);
@@ -111,6 +113,7 @@ function listSettings(options: EmbeddedPostgresOptions, port: number): string[] 
     full_page_writes: durable ? 'on' : 'off',
     // Stays on also where tests need no durability: with it off the order of what is visible would differ.
     synchronous_commit: 'on',
+    [STARTER_SETTING]: process.pid,
   };
   return Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
 }
@@ -169,7 +172,7 @@ async function finish(
     await stop();
     throw error;
   }
-  return { url: url.href, logFile: paths.log, stop };
+  return { url: url.href, logFile: paths.log, passwordFile: paths.password, stop };
 }
 
 async function endServer(server: Server, how: 'fast' | 'immediate'): Promise<void> {
@@ -202,14 +205,10 @@ async function findFreePort(): Promise<number> {
   return port;
 }
 
-async function readLogTail(log: string): Promise<string> {
-  const lines = (await readFile(log, 'utf8').catch(() => '')).trimEnd().split('\n');
-  return lines.slice(-LOG_TAIL_LINES).join('\n');
-}
-
 function describeFailure(error: unknown, paths: Paths): EmbeddedPostgresError {
   const reason = error instanceof EmbeddedPostgresError ? error.message : explain(String(error));
-  if (reason.includes(paths.folder)) return new EmbeddedPostgresError(reason, { cause: error });
+  if (reason.split('\n')[0]?.includes(paths.folder))
+    return new EmbeddedPostgresError(reason, { cause: error });
   const message = `PostgreSQL could not be started with its data in ${paths.folder} (log: ${paths.log}).\n${reason}`;
   return new EmbeddedPostgresError(message, { cause: error });
 }

@@ -1,4 +1,3 @@
-import 'reflect-metadata';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -37,7 +36,7 @@ export async function migrate(settings: DatabaseSettings): Promise<string[]> {
   const dataSource = await new DataSource({
     ...options,
     extra: { statement_timeout: 0 },
-  } as typeof options).initialize();
+  }).initialize();
   try {
     const lock = dataSource.createQueryRunner();
     try {

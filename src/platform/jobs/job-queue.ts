@@ -26,7 +26,7 @@ type Handler = (payload: object, deadline: Deadline) => Promise<void>;
 const ATTEMPT_TIMEOUT_MS = 10_000;
 
 /** After this a job whose process died is given to another one. */
-const EXPIRE_SECONDS = 30;
+const EXPIRE_SECONDS = 15;
 
 /** How often jobs of dead processes are looked for. */
 const SUPERVISE_SECONDS = 5;
@@ -142,7 +142,7 @@ export class JobQueue implements OnApplicationBootstrap, OnApplicationShutdown {
     );
   }
 
-  private async attempt(job: Job<object>, handler: Handler): Promise<JobResult> {
+  private async attempt(job: Job, handler: Handler): Promise<JobResult> {
     try {
       await handler(job.data, Deadline.in(ATTEMPT_TIMEOUT_MS));
       return { id: job.id, status: 'completed' };

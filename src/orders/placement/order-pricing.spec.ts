@@ -1,0 +1,104 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import {
+  currencyDecimals,
+  fitsCurrency,
+  isRepresentable,
+  sameAmount,
+  toJsonNumber,
+  totalOf,
+  unitsByProduct,
+} from './order-pricing.js';
+
+const SCALE = 10_000n;
+
+/** An amount in ten-thousandths, the smallest unit that any currency is stored in, and its digits. */
+const amounts = fc.bigInt({ min: 0n, max: 10n ** 9n }).map((units) => ({
+  units,
+  digits: `${units / SCALE}.${(units % SCALE).toString().padStart(4, '0')}`,
+}));
+
+const lines = fc.array(fc.record({ price: amounts, quantity: fc.integer({ min: 1, max: 1_000_000 }) }), {
+  minLength: 1,
+  maxLength: 50,
+});
+
+const priced = (line: { price: { digits: string }; quantity: number }) => ({
+  price: line.price.digits,
+  quantity: line.quantity,
+});
+
+describe('the total', () => {
+  it('is exact: the same as integers give', () => {
+    fc.assert(
+      fc.property(lines, (all) => {
+        const units = all.reduce((sum, line) => sum + line.price.units * BigInt(line.quantity), 0n);
+        const expected = `${units / SCALE}.${(units % SCALE).toString().padStart(4, '0')}`;
+        expect(sameAmount(totalOf(all.map(priced)), expected)).toBe(true);
+      }),
+    );
+  });
+
+  it('does not depend on the order of the lines', () => {
+    fc.assert(
+      fc.property(lines, (all) => {
+        expect(totalOf(all.map(priced))).toBe(totalOf(all.toReversed().map(priced)));
+      }),
+    );
+  });
+
+  it('is where binary numbers go wrong', () => {
+    expect(totalOf([{ price: '0.1', quantity: 3 }])).toBe('0.3');
+    expect(totalOf([])).toBe('0');
+  });
+
+  it('survives as a JSON number as long as it is representable', () => {
+    fc.assert(
+      fc.property(fc.bigInt({ min: 0n, max: 10n ** 15n - 1n }), (units) => {
+        const digits = `${units / SCALE}.${(units % SCALE).toString().padStart(4, '0')}`;
+        expect(isRepresentable(digits)).toBe(true);
+        expect(sameAmount(String(toJsonNumber(digits)), digits)).toBe(true);
+      }),
+    );
+    expect(isRepresentable('100000000000')).toBe(false);
+    expect(isRepresentable('99999999999.9999')).toBe(true);
+  });
+});
+
+describe('amounts', () => {
+  it.each([
+    ['79.99', 'USD', true],
+    ['79.990', 'USD', true],
+    ['79.999', 'USD', false],
+    ['100', 'JPY', true],
+    ['100.5', 'JPY', false],
+    ['1.234', 'KWD', true],
+    ['1.2345', 'KWD', false],
+  ])('%s in %s: %s', (amount, currency, fits) => {
+    expect(fitsCurrency(amount, currency)).toBe(fits);
+  });
+
+  it('are equal whatever they are written like', () => {
+    expect(sameAmount('80', '80.0000')).toBe(true);
+    expect(sameAmount('80', '80.0001')).toBe(false);
+  });
+
+  it('have no more decimals in any currency than the columns keep', () => {
+    for (const currency of Intl.supportedValuesOf('currency'))
+      expect(currencyDecimals(currency)).toBeLessThanOrEqual(4);
+  });
+});
+
+describe('units', () => {
+  it('of one product are summed over its lines', () => {
+    const items = [
+      { productId: 'a', quantity: 2 },
+      { productId: 'b', quantity: 1 },
+      { productId: 'a', quantity: 3 },
+    ];
+    expect([...unitsByProduct(items)]).toEqual([
+      ['a', 5],
+      ['b', 1],
+    ]);
+  });
+});

@@ -1,0 +1,150 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { DataSource } from 'typeorm';
+import { InventoryServiceAdapter } from '../../src/inventory/inventory-service.adapter.js';
+import { ProductCatalogAdapter } from '../../src/inventory/product-catalog.adapter.js';
+import type { Inventory, ReleaseLine, ReservationLine } from '../../src/orders/order.ports.js';
+import { Deadline } from '../../src/platform/http/deadline.js';
+import type { FaultRule } from '../../src/sandbox/faults.js';
+import { startSandbox } from '../../src/sandbox/sandbox.js';
+import type { Sandbox } from '../../src/sandbox/sandbox.js';
+import { cleanUp, clientFor, json, startUpstream } from './upstream-stub.js';
+
+const TIMEOUT_MS = 300;
+const POOL_SIZE = 3;
+
+const STOCK = ['A-1', 'B-2', '7'].map((id) => ({ id, name: 'Anvil', price: 79.99, quantity: 3 }));
+
+let sandbox: Sandbox;
+
+beforeAll(async () => {
+  sandbox = await startSandbox({ ports: { inventory: 0 }, services: ['inventory'], stock: STOCK });
+});
+beforeEach(() => sandbox.reset());
+afterAll(async () => {
+  await cleanUp();
+  await sandbox.close();
+});
+
+function line(number: number, productId: string, quantity: number): ReservationLine {
+  return { line: number, productId, quantity };
+}
+
+function certain(lines: ReservationLine[], certainlyHeld = true): ReleaseLine[] {
+  return lines.map((each) => ({ ...each, certainlyHeld }));
+}
+
+function soon(): Deadline {
+  return Deadline.in(5_000);
+}
+
+const UNKNOWN = [{ line: 1, outcome: 'unknown', reason: expect.any(String) }];
+
+/** An inventory whose calls may never be repeated. */
+function plainInventory(): Inventory {
+  return new InventoryServiceAdapter(clientFor(sandbox.urls.inventory, TIMEOUT_MS), false);
+}
+
+function putPaths(): string[] {
+  const calls = sandbox.services.inventory.calls.all();
+  return calls.filter(({ method }) => method === 'PUT').map(({ path }) => path);
+}
+
+describe('the Inventory Service without idempotency keys', () => {
+  it('takes the lines one after another and ends with the first that is refused', async () => {
+    const lines = [line(1, 'A-1', 1), line(2, 'B-2', 4), line(3, '7', 1)];
+    expect(await plainInventory().reserve('order', lines, soon())).toMatchObject([
+      { line: 1, outcome: 'held' },
+      { line: 2, outcome: 'refused' },
+      { line: 3, outcome: 'untouched' },
+    ]);
+    expect(putPaths()).toEqual(['/inventory/A-1/reserve', '/inventory/B-2/reserve']);
+  });
+
+  it.each<FaultRule>([
+    { kind: 'reset', when: 'after' },
+    { kind: 'status', status: 503 },
+    { kind: 'hang' },
+    { kind: 'garbage' },
+  ])('asks once, even after %j', async (rule) => {
+    sandbox.services.inventory.faults.add({ ...rule, method: 'PUT' });
+    const lines = [line(1, 'A-1', 1), line(2, 'B-2', 1)];
+    expect(await plainInventory().reserve('order', lines, soon())).toEqual([
+      ...UNKNOWN,
+      { line: 2, outcome: 'untouched' },
+    ]);
+    expect(await plainInventory().release('order', certain([line(1, '7', 1)]), soon())).toEqual(UNKNOWN);
+    expect(putPaths()).toEqual(['/inventory/A-1/reserve', '/inventory/7/replenish']);
+  });
+
+  it('is not asked about a line that may not be held', async () => {
+    expect(await plainInventory().release('order', certain([line(1, 'A-1', 1)], false), soon())).toEqual(
+      UNKNOWN,
+    );
+    expect(putPaths()).toEqual([]);
+  });
+});
+
+/** Looking products up needs no database. */
+const lookUpOnly = new DataSource({ type: 'postgres' });
+
+describe('an answer about a product', () => {
+  let body: unknown;
+  let url: string;
+
+  beforeAll(async () => {
+    const upstream = await startUpstream((_request, response) => json(response, 200, body));
+    url = upstream.origin;
+  });
+
+  const good = { name: 'Anvil', price: 79.99, quantity: 10 };
+  const both = (): [Inventory, string][] => [
+    [new InventoryServiceAdapter(clientFor(url, TIMEOUT_MS), true), 'product_id'],
+    [new ProductCatalogAdapter(clientFor(url, TIMEOUT_MS), lookUpOnly, POOL_SIZE), 'id'],
+  ];
+
+  it.each([
+    ['no id', { id: undefined }],
+    ['an empty id', { id: '' }],
+    ['a fraction as id', { id: 1.5 }],
+    ['an integer as id that is too large to be exact', { id: 2 ** 53 }],
+    ['no name', { name: undefined }],
+    ['a name that is no text', { name: 7 }],
+    ['a name that can not be stored', { name: 'A\u0000' }],
+    ['no price', { price: null }],
+    ['a price as text', { price: '79.99' }],
+    ['a negative price', { price: -0.01 }],
+    ['no quantity', { quantity: undefined }],
+    ['a negative quantity', { quantity: -1 }],
+    ['half a unit', { quantity: 0.5 }],
+    ['a quantity as text', { quantity: '10' }],
+  ])('with %s is a fault', async (_, wrong) => {
+    for (const [inventory, idField] of both()) {
+      const { id, ...fields } = { id: 'A-1', ...good, ...wrong };
+      const product = { [idField]: id, ...fields };
+      body = idField === 'id' ? { product_detail: product } : product;
+      await expect(inventory.findProducts(['A-1'], soon())).rejects.toMatchObject({ kind: 'garbage' });
+    }
+  });
+
+  it.each([null, [], 'text', 7, {}])('that is %j is a fault', async (answer) => {
+    body = answer;
+    for (const [inventory] of both()) {
+      await expect(inventory.findProducts(['A-1'], soon())).rejects.toMatchObject({ kind: 'garbage' });
+    }
+  });
+
+  it('may have an integer as id, and is about no product when that is not the id that was asked for', async () => {
+    for (const [inventory, idField] of both()) {
+      const product = { [idField]: 7, ...good };
+      body = idField === 'id' ? { product_detail: product } : product;
+      const products = await inventory.findProducts(['7', '07'], soon());
+      expect([...products]).toEqual([['7', { id: '7', name: 'Anvil', price: '79.99', available: 10 }]]);
+    }
+  });
+
+  it('that does not confirm the quantity leaves the outcome unknown', async () => {
+    body = { product_id: 'A-1', reserved_quantity: 1 };
+    const inventory = new InventoryServiceAdapter(clientFor(url, TIMEOUT_MS), true);
+    expect(await inventory.reserve('order', [line(1, 'A-1', 2)], soon())).toEqual(UNKNOWN);
+  });
+});

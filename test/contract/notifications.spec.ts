@@ -1,0 +1,116 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { HttpService } from '@nestjs/axios';
+import axios from 'axios';
+import { loadSettings } from '../../src/config/settings.js';
+import { HttpNotifications } from '../../src/notifications/http-notifications.js';
+import { Deadline } from '../../src/platform/http/deadline.js';
+import { UndiciTransport } from '../../src/platform/http/undici-transport.js';
+import { UpstreamFault } from '../../src/platform/http/upstream-fault.js';
+import type { FaultRule } from '../../src/sandbox/faults.js';
+import { startSandbox } from '../../src/sandbox/sandbox.js';
+import type { Sandbox } from '../../src/sandbox/sandbox.js';
+
+const TIMEOUT_MS = 500;
+
+const MESSAGE = {
+  orderId: '0196-order',
+  customerName: 'Alice Johnson',
+  customerEmail: 'alice@example.com',
+  status: 'confirmed',
+};
+
+let sandbox: Sandbox;
+let notifications: HttpNotifications;
+const transport = new UndiciTransport();
+
+function notificationsAt(url: string): HttpNotifications {
+  const settings = loadSettings({
+    DATABASE_URL: 'postgres://localhost/orders',
+    NOTIFICATION_SERVICE_URL: url,
+    UPSTREAM_TIMEOUT_MS: String(TIMEOUT_MS),
+  });
+  return new HttpNotifications(new HttpService(axios.create(transport.axiosDefaults())), settings);
+}
+
+beforeAll(async () => {
+  sandbox = await startSandbox({
+    ports: { notification: 0 },
+    services: ['notification'],
+    delaysMs: { notification: 0 },
+  });
+  notifications = notificationsAt(sandbox.urls.notification);
+});
+beforeEach(() => sandbox.reset());
+afterAll(async () => {
+  await transport.onApplicationShutdown();
+  await sandbox.close();
+});
+
+async function send(key = 'key'): Promise<UpstreamFault | null> {
+  const error: unknown = await notifications.send(MESSAGE, key, Deadline.in(2_000)).then(
+    () => null,
+    (thrown: unknown) => thrown,
+  );
+  if (error === null || error instanceof UpstreamFault) return error;
+  throw error;
+}
+
+const calls = (): number => sandbox.services.notification.calls.total;
+
+describe('the Notification Service', () => {
+  it('is sent the message with its key', async () => {
+    expect(await send()).toBeNull();
+    expect(sandbox.notifications.messages.all()).toMatchObject([
+      {
+        key: 'key',
+        order_id: '0196-order',
+        customer_name: 'Alice Johnson',
+        customer_email: 'alice@example.com',
+        status: 'confirmed',
+        delivered: true,
+      },
+    ]);
+  });
+
+  it('delivers one message for one key', async () => {
+    await send('one');
+    await send('one');
+    await send('two');
+    const delivered = sandbox.notifications.messages.all().filter((message) => message.delivered);
+    expect(delivered.map(({ key }) => key)).toEqual(['one', 'two']);
+  });
+
+  it.each<[FaultRule, string]>([
+    [{ kind: 'status', status: 500 }, 'status'],
+    [{ kind: 'status', status: 429 }, 'status'],
+    [{ kind: 'status', status: 400 }, 'status'],
+    [{ kind: 'status', status: 404 }, 'status'],
+    [{ kind: 'garbage' }, 'garbage'],
+    [{ kind: 'truncate' }, 'connection'],
+    [{ kind: 'reset', when: 'after' }, 'connection'],
+    [{ kind: 'hang', when: 'before' }, 'timeout'],
+    [{ kind: 'hang', when: 'after' }, 'timeout'],
+  ])('is called once when %j, and that is a fault of kind %s without personal data', async (rule, kind) => {
+    sandbox.services.notification.faults.add(rule);
+    const fault = await send();
+    expect(fault).toMatchObject({ kind, upstream: 'notification service' });
+    expect(calls()).toBe(1);
+    expect(fault?.message).not.toMatch(/alice/i);
+  });
+
+  it('that can not be reached has certainly not been called', async () => {
+    const closed = await startSandbox({ ports: { notification: 0 }, services: ['notification'] });
+    const url = closed.urls.notification;
+    await closed.close();
+    await expect(notificationsAt(url).send(MESSAGE, 'key', Deadline.in(2_000))).rejects.toMatchObject({
+      kind: 'not_sent',
+    });
+  });
+
+  it('is not called after the deadline', async () => {
+    await expect(notifications.send(MESSAGE, 'key', Deadline.in(0))).rejects.toMatchObject({
+      kind: 'not_sent',
+    });
+    expect(calls()).toBe(0);
+  });
+});

@@ -1,0 +1,219 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { NoShoppingCarts } from '../../src/carts/no-shopping-carts.js';
+import { ShoppingCartServiceAdapter } from '../../src/carts/shopping-cart-service.adapter.js';
+import { Deadline } from '../../src/platform/http/deadline.js';
+import type { FaultRule } from '../../src/sandbox/faults.js';
+import { startSandbox } from '../../src/sandbox/sandbox.js';
+import type { Sandbox } from '../../src/sandbox/sandbox.js';
+import { cleanUp, clientFor, startUpstream } from './upstream-stub.js';
+
+const TIMEOUT_MS = 500;
+
+const CARTS = [
+  { customer_id: '1', items: [{ product_id: '5', quantity: 2 }] },
+  {
+    customer_id: 'c/ü',
+    items: [
+      { product_id: 'A-1', quantity: 1 },
+      { product_id: '7', quantity: 3 },
+    ],
+  },
+  { customer_id: 'nothing', items: [] },
+];
+
+function soon(milliseconds = 3_000): Deadline {
+  return Deadline.in(milliseconds);
+}
+
+afterAll(cleanUp);
+
+describe.each([false, true])('the Shopping Cart Service (carts carry their items: %s)', (cartsCarryItems) => {
+  let sandbox: Sandbox;
+  let carts: ShoppingCartServiceAdapter;
+
+  beforeAll(async () => {
+    sandbox = await startSandbox({ ports: { carts: 0 }, services: ['carts'], carts: CARTS, cartsCarryItems });
+    carts = new ShoppingCartServiceAdapter(clientFor(sandbox.urls.carts, TIMEOUT_MS));
+  });
+  beforeEach(() => sandbox.reset());
+  afterAll(() => sandbox.close());
+
+  const disturb = (rule: FaultRule): number => sandbox.services.carts.faults.add(rule);
+  const ordered = (): string[] =>
+    sandbox.carts.changes
+      .all()
+      .filter(({ to, replay }) => to === 'Ordered' && !replay)
+      .map(({ customer_id }) => customer_id);
+
+  it('is enabled', () => {
+    expect(carts.enabled).toBe(true);
+  });
+
+  it('has a cart with its lines and none of another cart, all ids as text', async () => {
+    expect(await carts.findActiveCart('1', soon())).toEqual({
+      id: '1',
+      customerId: '1',
+      items: [{ productId: '5', quantity: 2 }],
+    });
+    expect(await carts.findActiveCart('c/ü', soon())).toEqual({
+      id: '2',
+      customerId: 'c/ü',
+      items: [
+        { productId: 'A-1', quantity: 1 },
+        { productId: '7', quantity: 3 },
+      ],
+    });
+    expect(await carts.findActiveCart('nothing', soon())).toEqual({
+      id: '3',
+      customerId: 'nothing',
+      items: [],
+    });
+  });
+
+  it('has no cart for a stranger, nor one that was ordered', async () => {
+    for (const stranger of ['2', '..', '']) expect(await carts.findActiveCart(stranger, soon())).toBeNull();
+    await carts.markOrdered('1', 'key', soon());
+    expect(await carts.findActiveCart('1', soon())).toBeNull();
+  });
+
+  it('marks a cart once, however often it is told to', async () => {
+    await carts.markOrdered('1', 'key', soon());
+    await carts.markOrdered('1', 'key', soon());
+    await carts.markOrdered('1', 'another', soon());
+    expect(ordered()).toEqual(['1']);
+    expect(sandbox.services.carts.calls.all().map(({ key }) => key)).toEqual(['key', 'key', 'another']);
+  });
+
+  it('has nothing to mark for a customer without a cart', async () => {
+    await expect(carts.markOrdered('stranger', 'key', soon())).resolves.toBeUndefined();
+  });
+
+  it.each<FaultRule>([
+    { kind: 'reset', when: 'after', times: 1 },
+    { kind: 'status', status: 503, times: 2 },
+    { kind: 'garbage', times: 1 },
+    { kind: 'hang', times: 1 },
+    { kind: 'refuse', times: 2 },
+  ])('gets over %j', async (rule) => {
+    disturb(rule);
+    expect(await carts.findActiveCart('1', soon())).toMatchObject({ id: '1' });
+    sandbox.services.carts.faults.clear();
+    disturb({ ...rule, method: 'PUT' });
+    await carts.markOrdered('1', 'key', soon());
+    expect(ordered()).toEqual(['1']);
+  });
+
+  it.each<[FaultRule, string]>([
+    [{ kind: 'status', status: 500 }, 'status'],
+    [{ kind: 'status', status: 403 }, 'status'],
+    [{ kind: 'garbage' }, 'garbage'],
+    [{ kind: 'reset', when: 'after' }, 'connection'],
+    [{ kind: 'hang' }, 'timeout'],
+  ])('does not know after %j: a fault of kind %s', async (rule, kind) => {
+    disturb(rule);
+    await expect(carts.findActiveCart('1', soon(900))).rejects.toMatchObject({ name: 'UpstreamFault', kind });
+    await expect(carts.markOrdered('1', 'key', soon(900))).rejects.toMatchObject({
+      name: 'UpstreamFault',
+      kind,
+    });
+  });
+
+  it('does not mistake a fault of the second call for an empty cart', async () => {
+    if (cartsCarryItems) return;
+    disturb({ kind: 'status', status: 404, path: '/cart_items' });
+    await expect(carts.findActiveCart('1', soon())).rejects.toMatchObject({ kind: 'status' });
+  });
+});
+
+describe('an answer about a cart', () => {
+  let answers: Record<string, unknown> = {};
+  let status = 200;
+  let carts: ShoppingCartServiceAdapter;
+
+  beforeAll(async () => {
+    const upstream = await startUpstream((request, response) => {
+      const answer = answers[request.url ?? ''];
+      response.statusCode = status;
+      response.end(answer === undefined ? '' : JSON.stringify(answer));
+    });
+    carts = new ShoppingCartServiceAdapter(clientFor(upstream.origin, TIMEOUT_MS));
+  });
+  beforeEach(() => {
+    answers = {};
+    status = 200;
+  });
+
+  const cart = { id: 1, customer_id: 1, status: 'active' };
+
+  it.each([
+    ['no cart', {}],
+    ['no id', { cart: { ...cart, id: null } }],
+    ['no customer', { cart: { ...cart, customer_id: undefined } }],
+    ['no status', { cart: { ...cart, status: 3 } }],
+    ['lines that are no list', { cart: { ...cart, items: {} } }],
+    ['a line without a product', { cart: { ...cart, items: [{ quantity: 1 }] } }],
+    ['a line without a quantity', { cart: { ...cart, items: [{ product_id: 1 }] } }],
+    ['half a unit', { cart: { ...cart, items: [{ product_id: 1, quantity: 0.5 }] } }],
+    ['less than nothing', { cart: { ...cart, items: [{ product_id: 1, quantity: -1 }] } }],
+  ])('with %s is a fault', async (_, answer) => {
+    answers = { '/carts/1': answer };
+    await expect(carts.findActiveCart('1', soon())).rejects.toMatchObject({ kind: 'garbage' });
+  });
+
+  it.each(['Ordered', 'ORDERED', 'abandoned'])(
+    'with the status %s is about no active cart',
+    async (other) => {
+      answers = { '/carts/1': { cart: { ...cart, status: other, items: [] } } };
+      expect(await carts.findActiveCart('1', soon())).toBeNull();
+    },
+  );
+
+  it.each(['Active', 'ACTIVE', 'active'])('with the status %s is about an active cart', async (active) => {
+    answers = { '/carts/1': { cart: { ...cart, status: active, items: [] } } };
+    expect(await carts.findActiveCart('1', soon())).toEqual({ id: '1', customerId: '1', items: [] });
+  });
+
+  it("does not make another customer's cart this one's", async () => {
+    answers = { '/carts/01': { cart: { ...cart, items: [] } } };
+    expect(await carts.findActiveCart('01', soon())).toBeNull();
+  });
+
+  it('leaves out lines without units, and lines of other carts even when they are wrong', async () => {
+    const items = [
+      { product_id: 1, quantity: 0, cart_id: 1 },
+      { product_id: 2, quantity: 1, cart_id: '1' },
+      { product_id: 3, quantity: 1, cart_id: 11 },
+      { quantity: 'many', cart_id: null },
+    ];
+    answers = { '/carts/1': { cart }, '/cart_items': { items } };
+    expect((await carts.findActiveCart('1', soon()))?.items).toEqual([{ productId: '2', quantity: 1 }]);
+  });
+
+  it('may be several megabytes long where it has the lines of all carts, but not endless', async () => {
+    const others = Array.from({ length: 60_000 }, (_, id) => ({
+      id,
+      product_id: 1,
+      quantity: 1,
+      cart_id: 2,
+    }));
+    const items = [...others, { id: 0, product_id: 7, quantity: 1, cart_id: 1 }];
+    answers = { '/carts/1': { cart }, '/cart_items': { items } };
+    expect((await carts.findActiveCart('1', soon()))?.items).toEqual([{ productId: '7', quantity: 1 }]);
+    answers['/cart_items'] = { items: ['x'.repeat(11 * 1024 * 1024)] };
+    await expect(carts.findActiveCart('1', soon())).rejects.toMatchObject({ kind: 'garbage' });
+  });
+
+  it.each([200, 202, 204])('may be empty with %d once the cart was marked', async (done) => {
+    status = done;
+    await expect(carts.markOrdered('1', 'key', soon())).resolves.toBeUndefined();
+  });
+});
+
+describe('without a cart service', () => {
+  it('nobody has a cart, and nothing can be marked', async () => {
+    const carts = new NoShoppingCarts();
+    expect(carts.enabled).toBe(false);
+    expect(await carts.findActiveCart()).toBeNull();
+    await expect(carts.markOrdered()).rejects.toThrow('SHOPPING_CART_SERVICE_URL');
+  });
+});

@@ -1,0 +1,128 @@
+import { inspect } from 'node:util';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { Deadline } from '../../src/platform/http/deadline.js';
+import type { UpstreamRequest } from '../../src/platform/http/upstream-client.js';
+import type { UpstreamFault } from '../../src/platform/http/upstream-fault.js';
+import { MAX_ATTEMPTS } from '../../src/platform/http/upstream-retry.js';
+import { cleanUp, clientFor, faultOf, type Handler, json, startUpstream } from './upstream-stub.js';
+
+const TIMEOUT_MS = 300;
+
+afterEach(cleanUp);
+
+function put(changes: Partial<UpstreamRequest> = {}): UpstreamRequest {
+  return {
+    method: 'PUT',
+    path: ['things', '1'],
+    body: { secret: 'hunter2' },
+    idempotencyKey: 'key-1',
+    deadline: Deadline.in(5_000),
+    repeatable: false,
+    ...changes,
+  };
+}
+
+describe('a fault', () => {
+  const faults: [string, UpstreamFault['kind'], Handler][] = [
+    ['500', 'status', (_request, response) => json(response, 500, { detail: 'hunter2' })],
+    ['503', 'status', (_request, response) => json(response, 503, {})],
+    ['429', 'status', (_request, response) => json(response, 429, {})],
+    ['408', 'status', (_request, response) => json(response, 408, {})],
+    ['HTML', 'garbage', (_request, response) => response.end('<p>hunter2</p>')],
+    ['HTML with 404', 'garbage', (_request, response) => response.writeHead(404).end('<p>not here</p>')],
+    ['half of the JSON', 'garbage', (_request, response) => response.end('{"secret": "hunter2')],
+    ['a reset', 'connection', (request) => request.socket.resetAndDestroy()],
+    ['a closed connection', 'connection', (request) => request.socket.destroy()],
+    [
+      'half of the body',
+      'connection',
+      (_request, response) => {
+        response.writeHead(200, { 'content-length': '100' }).write('{"half":');
+        setImmediate(() => response.destroy());
+      },
+    ],
+    ['something else than HTTP', 'garbage', (request) => request.socket.end('hunter2\r\n\r\n')],
+    ['silence', 'timeout', () => undefined],
+    ['a head and then silence', 'timeout', (_request, response) => response.writeHead(200).write('{')],
+  ];
+
+  it.each(faults)(
+    'is reported after %s as %s: once, without what was sent or received',
+    async (_, kind, handler) => {
+      const upstream = await startUpstream(handler);
+      const fault = await faultOf(clientFor(upstream.origin.replace('//', '//me:hunter2@'), TIMEOUT_MS).request(put()));
+      expect(fault).toMatchObject({ kind, upstream: 'test service' });
+      expect(inspect(fault, { depth: 9 })).not.toContain('hunter2');
+      expect(upstream.calls).toHaveLength(1);
+    },
+  );
+
+  it.each(faults)(
+    'after %s leads to repetitions with the same key where that is safe',
+    async (_, _kind, handler) => {
+      const upstream = await startUpstream((request, response, call) => {
+        if (call < MAX_ATTEMPTS) handler(request, response, call);
+        else json(response, 200, { done: true });
+      });
+      const answer = await clientFor(upstream.origin, TIMEOUT_MS).request(put({ repeatable: true }));
+      expect(answer.body).toEqual({ done: true });
+      expect(new Set(upstream.calls.map((call) => call.headers['idempotency-key']))).toEqual(
+        new Set(['key-1']),
+      );
+    },
+  );
+
+  it('ends the repetitions after the third', async () => {
+    const upstream = await startUpstream((_request, response) => json(response, 500, {}));
+    expect(await faultOf(clientFor(upstream.origin, TIMEOUT_MS).request(put({ repeatable: true })))).toMatchObject({
+      kind: 'status',
+    });
+    expect(upstream.calls).toHaveLength(MAX_ATTEMPTS);
+  });
+
+  it('is a redirect, which is neither followed nor repeated', async () => {
+    const upstream = await startUpstream((_request, response) =>
+      json(response, 307, {}, { location: '/elsewhere' }),
+    );
+    expect(await faultOf(clientFor(upstream.origin, TIMEOUT_MS).request(put({ repeatable: true })))).toMatchObject({
+      kind: 'status',
+    });
+    expect(upstream.calls.map((call) => call.url)).toEqual(['/things/1']);
+  });
+
+  it('of an attempt takes no longer than the attempt may, and of the call no longer than its deadline', async () => {
+    const upstream = await startUpstream(() => undefined);
+    const client = clientFor(upstream.origin, TIMEOUT_MS);
+    const begun = performance.now();
+    await faultOf(client.request(put()));
+    const one = performance.now() - begun;
+    expect(one).toBeGreaterThanOrEqual(TIMEOUT_MS - 5);
+    expect(one).toBeLessThan(TIMEOUT_MS + 200);
+    await faultOf(client.request(put({ repeatable: true, deadline: Deadline.in(400) })));
+    expect(performance.now() - begun - one).toBeLessThan(600);
+  });
+
+  it('that a closed kept connection caused is of an unknown outcome', async () => {
+    // The second request on a connection is read and then met by its end, as when both ends act at the same time.
+    const upstream = await startUpstream((request, response) => {
+      const earlier = upstream.calls.length > 1;
+      if (earlier) request.socket.destroy();
+      else json(response, 200, {});
+    });
+    const client = clientFor(upstream.origin, TIMEOUT_MS);
+    await client.request(put());
+    expect(await faultOf(client.request(put()))).toMatchObject({ kind: 'connection' });
+    expect(upstream.calls).toHaveLength(2);
+  });
+
+  it('does not come from a connection that was closed while it was idle', async () => {
+    const upstream = await startUpstream((_request, response) => json(response, 200, {}));
+    const client = clientFor(upstream.origin, TIMEOUT_MS);
+    for (let count = 0; count < 20; count += 1) {
+      await client.request(put());
+      for (const socket of upstream.connections) socket.end();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    expect(upstream.calls).toHaveLength(20);
+  });
+});

@@ -1,0 +1,195 @@
+import { connect } from 'node:net';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import {
+  callsTo,
+  countRows,
+  expectProblem,
+  line,
+  orderBody,
+  placeOrder,
+  sendBytes,
+  statusesTold,
+} from '../support/builders.js';
+import { eventually, startTestService, type TestService } from '../support/service.js';
+
+const JSON_HEADERS = { 'content-type': 'application/json' };
+const LIMIT_BYTES = 100 * 1024;
+const VALID = JSON.stringify(orderBody());
+
+let service: TestService;
+let rowsBefore: Record<string, number>;
+
+beforeAll(async () => {
+  service = await startTestService();
+});
+
+beforeEach(async () => {
+  rowsBefore = await countRows(service.database);
+  for (const upstream of Object.values(service.sandbox.services)) upstream.calls.clear();
+});
+
+afterAll(() => service.stop());
+
+async function expectNoTrace(): Promise<void> {
+  expect(await countRows(service.database)).toEqual(rowsBefore);
+  expect(callsTo(service.sandbox)).toEqual([]);
+}
+
+/** A valid order, but for its length in bytes, which is made up by spaces between its tokens. */
+function orderOf(bytes: number): string {
+  return `${VALID.slice(0, -1)}${' '.repeat(bytes - VALID.length)}}`;
+}
+
+function bytesOf(...parts: (string | number[])[]): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(parts.flatMap((part) => (typeof part === 'string' ? [...Buffer.from(part)] : part)));
+}
+
+const nested = (open: string, close: string, depth: number): string =>
+  open.repeat(depth) + close.repeat(depth);
+
+/** A valid order whose only line has a field more. */
+const withInLine = (json: string): string => VALID.replace('"quantity":1', `"quantity":1,"extra":${json}`);
+
+const BODIES: [name: string, body: string | Uint8Array<ArrayBuffer>, status: number][] = [
+  ['text that is no JSON', 'customer_name=Alice', 400],
+  ['truncated JSON', VALID.slice(0, -5), 400],
+  ['JSON with something behind it', `${VALID}}`, 400],
+  ['JSON with single quotes', `{'items':[]}`, 400],
+  ['NaN, which is no JSON', VALID.replace('"quantity":1', '"quantity":1,"price":NaN'), 400],
+  ['nothing but a space', ' ', 400],
+  ['a null', 'null', 400],
+  ['a list', `[${VALID}]`, 400],
+  ['text in JSON', '"order"', 400],
+  ['a number', '42', 400],
+  ['true', 'true', 400],
+  ['a byte that is no UTF-8', bytesOf('{"customer_name":"', [0xff], '"}'), 400],
+  ['half of a UTF-8 character', bytesOf('{"customer_name":"Al', [0xe2, 0x82], '"}'), 400],
+  ['an overlong UTF-8 form', bytesOf('{"customer_name":"', [0xc0, 0xaf], '"}'), 400],
+  ['a surrogate in UTF-8', bytesOf('{"customer_name":"', [0xed, 0xa0, 0x80], '"}'), 400],
+  ['UTF-16', Uint8Array.from(Buffer.from(VALID, 'utf16le')), 400],
+  ['one byte more than 100 kB', orderOf(LIMIT_BYTES + 1), 413],
+  ['a megabyte', orderOf(1024 * 1024), 413],
+  ['lists nested 10,000 deep', nested('[', ']', 10_000), 400],
+  ['lists nested 10,000 deep that never end', '['.repeat(10_000), 400],
+  ['objects nested 10,000 deep', `${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}`, 400],
+  ['lists nested 10,000 deep in a field', VALID.replace('"Alice Johnson"', nested('[', ']', 10_000)), 400],
+  ['lists nested 10,000 deep in a line', withInLine(nested('[', ']', 10_000)), 400],
+  ['objects nested 1,000 deep in a line', withInLine(`${'{"a":'.repeat(1_000)}1${'}'.repeat(1_000)}`), 400],
+  ['lists nested 10 deep in a line', withInLine(nested('[', ']', 10)), 400],
+  ['a key named __proto__', VALID.replace('{', '{"__proto__":{"admin":true},'), 400],
+  ['an escaped key named __proto__', VALID.replace('{', String.raw`{"\u005f_proto__":{"admin":true},`), 400],
+  ['a key named __proto__ in a line', withInLine('{"__proto__":[]}'), 400],
+  ['a prototype behind a constructor', VALID.replace('{', '{"constructor":{"prototype":{"a":1}},'), 400],
+];
+
+describe.each(['/orders', '/orders/42'])('POST %s refuses a body that is', (path) => {
+  afterEach(expectNoTrace);
+
+  it.each(BODIES)('%s', async (_name, body, status) => {
+    expectProblem(await sendBytes(`${service.url}${path}`, 'POST', body, JSON_HEADERS), status);
+  });
+});
+
+describe('a body of exactly 100 kB', () => {
+  it('is accepted', async () => {
+    const answer = await sendBytes(`${service.url}/orders`, 'POST', orderOf(LIMIT_BYTES), JSON_HEADERS);
+    expect(answer.status).toBe(201);
+    // Its notification must not come while a later test watches the calls.
+    await eventually(() => statusesTold(service.sandbox, answer.body.order_id).length);
+  });
+});
+
+describe('a body that is not announced as JSON is refused with 415', () => {
+  afterEach(expectNoTrace);
+
+  it.each<[string, Record<string, string>]>([
+    ['no content type', {}],
+    ['a form', { 'content-type': 'application/x-www-form-urlencoded' }],
+    ['plain text', { 'content-type': 'text/plain' }],
+    ['XML', { 'content-type': 'application/xml' }],
+    ['a multipart form', { 'content-type': 'multipart/form-data; boundary=x' }],
+    ['a type that only looks like JSON', { 'content-type': 'application/jsonp' }],
+    ['a content type that is none', { 'content-type': 'json' }],
+  ])('%s', async (_name, headers) => {
+    for (const path of ['/orders', '/orders/42']) {
+      expectProblem(await sendBytes(`${service.url}${path}`, 'POST', VALID, headers), 415);
+    }
+  });
+});
+
+const TOO_LONG = 'x'.repeat(129);
+
+describe('a path that names nothing is refused', () => {
+  afterEach(expectNoTrace);
+
+  it.each<[string, string, string, number]>([
+    ['a route that there is not', 'GET', '/order', 404],
+    ['the root', 'GET', '/', 404],
+    ['a route below an order', 'GET', '/orders/42/items', 404],
+    ['a method that there is not', 'DELETE', '/orders/42', 404],
+    ['a method that the list does not have', 'PUT', '/orders', 404],
+    ['a malformed escape', 'GET', '/orders/%zz', 400],
+    ['a truncated escape', 'GET', '/orders/%', 400],
+    ['an escape that is no UTF-8', 'GET', '/orders/%ff', 400],
+    ['a malformed escape in another route', 'GET', '/%zz', 400],
+    ['an order with NUL', 'GET', '/orders/a%00b', 404],
+    ['an order with a control character', 'GET', '/orders/%0a', 404],
+    ['an order of 129 characters', 'GET', `/orders/${TOO_LONG}`, 404],
+    ['an order of 5,000 characters', 'GET', `/orders/${'x'.repeat(5_000)}`, 400],
+    ['the history of an order with NUL', 'GET', '/orders/%00/events', 404],
+    ['the history of an order that is text', 'GET', '/orders/abc/events', 404],
+    ['the history of an order of 129 characters', 'GET', `/orders/${TOO_LONG}/events`, 404],
+  ])('%s', async (_name, method, path, status) => {
+    expectProblem(await sendBytes(`${service.url}${path}`, method, undefined, {}), status);
+  });
+
+  it.each(['/orders/%00', '/orders/%7f', `/orders/${TOO_LONG}`, '/orders/%C2%85'])(
+    'an order for a customer that can not exist: %s',
+    async (path) => {
+      const answer = await sendBytes(`${service.url}${path}`, 'POST', VALID, JSON_HEADERS);
+      expectProblem(answer, 400, ['customer_id']);
+    },
+  );
+
+  it.each(['/orders/%00', '/orders/abc', `/orders/${TOO_LONG}`])(
+    'a change of an order that can not exist: %s',
+    async (path) => {
+      const answer = await sendBytes(`${service.url}${path}`, 'PUT', '{"status":"shipped"}', JSON_HEADERS);
+      expectProblem(answer, 404);
+    },
+  );
+});
+
+/** Sends text over a plain connection, for requests that no client library would write. @returns the answer's text */
+function sendText(text: string): Promise<string> {
+  const { hostname, port } = new URL(service.url);
+  return new Promise((resolve, reject) => {
+    let answer = '';
+    const socket = connect(Number(port), hostname, () => socket.write(text, 'latin1'));
+    socket.setEncoding('latin1');
+    socket.on('data', (data: string) => (answer += data));
+    socket.on('error', reject);
+    socket.on('close', () => resolve(answer));
+  });
+}
+
+describe('a request that is no proper HTTP is refused without a trace', () => {
+  afterEach(expectNoTrace);
+
+  it.each<[string, string]>([
+    ['no HTTP at all', 'hello\r\n\r\n'],
+    ['a NUL in a header', 'GET /orders HTTP/1.1\r\nhost: x\r\nx: a\u0000b\r\n\r\n'],
+    ['two lengths', 'POST /orders HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{}'],
+    ['headers of 20 kB', `GET /orders HTTP/1.1\r\nhost: x\r\nx: ${'a'.repeat(20_000)}\r\n\r\n`],
+  ])('%s', async (_name, text) => {
+    const answer = await sendText(text);
+    expect(answer).toMatch(/^HTTP\/1\.1 4\d\d /);
+    expect(answer).not.toMatch(/node_modules|\.js:\d+/);
+  });
+});
+
+describe('a bad request', () => {
+  it('leaves the service able to take the next order', async () => {
+    expect(await placeOrder(service, orderBody([line('PROD003')]))).not.toBe('');
+  });
+});

@@ -1,0 +1,158 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import type { Sandbox } from '../../src/sandbox/sandbox.js';
+import {
+  catalogSettings,
+  countByStatus,
+  line,
+  movementsOf,
+  orderBody,
+  selectRows,
+  setStock,
+  startFleet,
+  stockOf,
+  type TestFleet,
+} from '../support/builders.js';
+import { eventually, type TestResponse } from '../support/service.js';
+
+/** Digits, so that both systems know the product: system B has integers for ids. */
+const PRODUCT = '7';
+
+let fleet: TestFleet | undefined;
+
+afterEach(async () => {
+  await fleet?.stop();
+  fleet = undefined;
+});
+
+/** Sends orders all at once, to the instances in turn. */
+function placeAtOnce(to: TestFleet, bodies: Record<string, unknown>[]): Promise<TestResponse[]> {
+  return Promise.all(
+    bodies.map(async (body, index) => {
+      const service = to.services[index % to.services.length];
+      if (!service) throw new Error('there is no instance to send the order to');
+      return service.request('POST', '/orders', body);
+    }),
+  );
+}
+
+function countStatuses(answers: readonly TestResponse[]): Record<string, number> {
+  const groups = Map.groupBy(
+    answers,
+    (answer) => `${answer.status} ${String(answer.body.type ?? 'confirmed')}`,
+  );
+  return Object.fromEntries([...groups].map(([status, group]) => [status, group.length]));
+}
+
+async function waitUntilSettled(of: TestFleet): Promise<void> {
+  await eventually(async () => {
+    const [row] = await selectRows<{ open: boolean }>(
+      of.database,
+      `SELECT EXISTS (SELECT 1 FROM orders WHERE status = 'pending')
+         OR EXISTS (SELECT 1 FROM order_items i JOIN orders o ON o.id = i.order_id
+           WHERE o.status IN ('rejected', 'failed', 'cancelled') AND i.reservation <> 'released') AS open`,
+    );
+    return row?.open === false;
+  });
+}
+
+/** Units that live orders hold, as the database has them. */
+async function unitsHeld(of: TestFleet, product: string): Promise<number> {
+  const [row] = await selectRows<{ units: number }>(
+    of.database,
+    `SELECT coalesce(sum(i.quantity), 0)::int AS units FROM order_items i JOIN orders o ON o.id = i.order_id
+      WHERE o.status = 'confirmed' AND i.product_id = $1`,
+    [product],
+  );
+  return row?.units ?? 0;
+}
+
+const INVENTORIES: [
+  name: string,
+  instances: number,
+  settings: (sandbox: Sandbox) => Record<string, string>,
+][] = [
+  ['the inventory service', 1, () => ({})],
+  ['the inventory service and two instances', 2, () => ({})],
+  ['an inventory that offers reservations', 1, () => ({ INVENTORY_API: 'reservations' })],
+  ['the product catalog and two instances', 2, catalogSettings],
+];
+
+describe.each(INVENTORIES)('with %s', (_name, instances, settings) => {
+  it('100 units are sold to exactly 100 of 300 orders that come at once', async () => {
+    fleet = await startFleet(instances, settings);
+    setStock(fleet.sandbox, PRODUCT, 100);
+
+    const answers = await placeAtOnce(
+      fleet,
+      Array.from({ length: 300 }, () => orderBody([line(PRODUCT)])),
+    );
+
+    expect(countStatuses(answers)).toEqual({
+      '201 confirmed': 100,
+      '400 /problems/insufficient-stock': 200,
+    });
+    await waitUntilSettled(fleet);
+    expect(stockOf(fleet.sandbox, PRODUCT)).toBe(0);
+    expect((await countByStatus(fleet.database))['confirmed']).toBe(100);
+    const taken = movementsOf(fleet.sandbox, PRODUCT).filter((entry) => entry.route !== 'test');
+    expect(taken.reduce((sum, entry) => sum + entry.delta, 0)).toBe(-100);
+  });
+
+  it('orders of several products at once never hold more than there is, and none is half-done', async () => {
+    fleet = await startFleet(instances, settings);
+    for (const id of ['7', '8', '9']) setStock(fleet.sandbox, id, 20);
+
+    // In different orders of lines, which is how two orders could wait for each other for ever.
+    const wishes = [
+      [line('7', 2), line('8', 1)],
+      [line('8', 2), line('9', 1)],
+      [line('9', 2), line('7', 1)],
+    ];
+    const bodies = Array.from({ length: 60 }, (_, index) => orderBody(wishes[index % wishes.length]));
+    const answers = await placeAtOnce(fleet, bodies);
+
+    for (const answer of answers) expect([201, 400]).toContain(answer.status);
+    await waitUntilSettled(fleet);
+    for (const id of ['7', '8', '9']) {
+      const held = await unitsHeld(fleet, id);
+      expect({ id, total: held + (stockOf(fleet.sandbox, id) ?? 0) }).toEqual({ id, total: 20 });
+    }
+    const sold = answers.filter((answer) => answer.status === 201).length;
+    expect(await countByStatus(fleet.database)).toMatchObject({ confirmed: sold });
+  });
+});
+
+describe('two instances that order the last units of one product at the catalog', () => {
+  it('sell each of the last five units once', async () => {
+    fleet = await startFleet(2, catalogSettings);
+    setStock(fleet.sandbox, PRODUCT, 5);
+
+    const answers = await placeAtOnce(
+      fleet,
+      Array.from({ length: 20 }, () => orderBody([line(PRODUCT)])),
+    );
+
+    expect(countStatuses(answers)).toEqual({
+      '201 confirmed': 5,
+      '400 /problems/insufficient-stock': 15,
+    });
+    await waitUntilSettled(fleet);
+    expect(stockOf(fleet.sandbox, PRODUCT)).toBe(0);
+    // Every write to the catalog took one unit: no two of them started from the same quantity.
+    const writes = movementsOf(fleet.sandbox, PRODUCT).filter((entry) => entry.route === 'PUT /products/:id');
+    expect(writes.map((entry) => entry.quantity)).toEqual([4, 3, 2, 1, 0]);
+  });
+
+  it('sell them once even while the catalog is slow', async () => {
+    fleet = await startFleet(2, catalogSettings, { delaysMs: { catalog: 50 } });
+    setStock(fleet.sandbox, PRODUCT, 5);
+
+    const answers = await placeAtOnce(
+      fleet,
+      Array.from({ length: 12 }, () => orderBody([line(PRODUCT)])),
+    );
+
+    expect(countStatuses(answers)).toEqual({ '201 confirmed': 5, '400 /problems/insufficient-stock': 7 });
+    expect(stockOf(fleet.sandbox, PRODUCT)).toBe(0);
+  });
+});

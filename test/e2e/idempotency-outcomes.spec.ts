@@ -1,0 +1,167 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import type { FaultRule } from '../../src/sandbox/faults.js';
+import {
+  clearFaults,
+  countByStatus,
+  expectProblem,
+  isReplay,
+  line,
+  newProduct,
+  orderBody,
+  placeWithKey,
+  setStock,
+  statusesOfOrdersOf,
+  takenFrom,
+} from '../support/builders.js';
+import { eventually, startTestService, type TestService } from '../support/service.js';
+
+/** Short, so that giving up on the inventory is quick; recovery is kept away, so that only the client drives. */
+const IMPATIENT = {
+  UPSTREAM_TIMEOUT_MS: '400',
+  REQUEST_DEADLINE_MS: '1200',
+  RECOVERY_INTERVAL_MS: '60000',
+};
+
+let service: TestService;
+
+beforeAll(async () => {
+  service = await startTestService({ settings: IMPATIENT });
+});
+
+afterEach(() => clearFaults(service.sandbox));
+
+afterAll(() => service.stop());
+
+describe('a refusal that is certain', () => {
+  it('of too little stock stays what it was, even after the stock is filled again', async () => {
+    const product = newProduct(service.sandbox, 0);
+    const body = orderBody([line(product)]);
+    const first = await placeWithKey(service, 'short', body);
+    expectProblem(first, 400);
+    setStock(service.sandbox, product, 10);
+
+    const second = await placeWithKey(service, 'short', body);
+    expectProblem(second, 400);
+    expect([isReplay(second), second.body]).toEqual([true, first.body]);
+    expect((await placeWithKey(service, 'short, asked anew', body)).status).toBe(201);
+  });
+
+  it('by the inventory, after the look-up said enough, stays what it was too', async () => {
+    const product = newProduct(service.sandbox);
+    const path = `/inventory/${product}/reserve`;
+    service.sandbox.services.inventory.faults.add({ kind: 'status', status: 400, method: 'PUT', path });
+    const body = orderBody([line(product)]);
+    const first = await placeWithKey(service, 'refused', body);
+    expectProblem(first, 400);
+    clearFaults(service.sandbox);
+    const second = await placeWithKey(service, 'refused', body);
+    expect([second.status, isReplay(second), second.body]).toEqual([400, true, first.body]);
+    expect(await statusesOfOrdersOf(service.database, product)).toEqual(['rejected']);
+  });
+
+  it('of a changed price stays what it was', async () => {
+    const product = newProduct(service.sandbox);
+    const body = orderBody([line(product, 1, 9)]);
+    const first = await placeWithKey(service, 'price', body);
+    expectProblem(first, 409);
+    setStock(service.sandbox, product, 10, 9);
+    expect(await placeWithKey(service, 'price', body)).toMatchObject({ status: 409, body: first.body });
+  });
+
+  it('of a request that is not valid leaves the key free for the right one', async () => {
+    const product = newProduct(service.sandbox);
+    expectProblem(await placeWithKey(service, 'typo', orderBody([line(product, 0)])), 400);
+    expect((await placeWithKey(service, 'typo', orderBody([line(product, 1)]))).status).toBe(201);
+  });
+});
+
+const RESERVE = { method: 'PUT', path: '/inventory/*/reserve' } as const;
+
+describe('a retry after an uncertain failure', () => {
+  it.each<[string, FaultRule]>([
+    ['hangs before its effect', { kind: 'hang', ...RESERVE }],
+    ['hangs after its effect', { kind: 'hang', when: 'after', ...RESERVE }],
+    ['answers 500 before its effect', { kind: 'status', status: 500, ...RESERVE }],
+    ['answers 500 after its effect', { kind: 'status', status: 500, when: 'after', ...RESERVE }],
+    ['breaks the connection after its effect', { kind: 'reset', when: 'after', ...RESERVE }],
+    ['answers garbage after its effect', { kind: 'garbage', ...RESERVE }],
+  ])('drives the same order on when the inventory %s', async (name, rule) => {
+    const product = newProduct(service.sandbox);
+    const body = orderBody([line(product, 2)]);
+    service.sandbox.services.inventory.faults.add(rule);
+    const first = await placeWithKey(service, name, body);
+    expectProblem(first, 503);
+    expect(first.body.type).toBe('/problems/placement-unsettled');
+    expect(first.headers.get('retry-after')).toMatch(/^\d+$/);
+    clearFaults(service.sandbox);
+
+    const second = await eventually(async () => {
+      const answer = await placeWithKey(service, name, body);
+      return answer.status !== 409 && answer;
+    });
+    expect(second.status).toBe(201);
+    expect(second.body.order_id).toBe(first.body.order_id);
+    expect(await statusesOfOrdersOf(service.database, product)).toEqual(['confirmed']);
+    expect(takenFrom(service.sandbox, product)).toEqual([-2]);
+  });
+
+  it('begins anew when not even the look-up was answered', async () => {
+    const product = newProduct(service.sandbox);
+    const body = orderBody([line(product)]);
+    service.sandbox.services.inventory.faults.add({ kind: 'away' });
+    const first = await placeWithKey(service, 'away', body);
+    expectProblem(first, 503);
+    expect(first.headers.get('retry-after')).toMatch(/^\d+$/);
+    expect(await statusesOfOrdersOf(service.database, product)).toEqual([]);
+    clearFaults(service.sandbox);
+    const second = await placeWithKey(service, 'away', body);
+    expect([second.status, isReplay(second)]).toEqual([201, false]);
+  });
+});
+
+describe('a cart with a key', () => {
+  const give = (customer: string, product: string): unknown =>
+    service.sandbox.carts.give(customer, [{ product_id: product, quantity: 2 }], {
+      route: 'test',
+      key: null,
+    });
+
+  it('is ordered once, and the answer is the same after the cart is gone', async () => {
+    const product = newProduct(service.sandbox);
+    give('71', product);
+    const first = await placeWithKey(service, 'cart', undefined, '/orders/71');
+    expect(first.status).toBe(201);
+    await eventually(() => service.sandbox.carts.findActive('71') === undefined);
+    const second = await placeWithKey(service, 'cart', undefined, '/orders/71');
+    expect([second.status, isReplay(second), second.body]).toEqual([201, true, first.body]);
+    expect(takenFrom(service.sandbox, product)).toEqual([-2]);
+  });
+
+  it('is ordered once whatever keys are used at the same time', async () => {
+    const product = newProduct(service.sandbox);
+    give('72', product);
+    const keys = Array.from({ length: 10 }, (_, index) => `cart-${index % 5}`);
+    const answers = await Promise.all(keys.map((key) => placeWithKey(service, key, undefined, '/orders/72')));
+    const ids = answers.filter(({ status }) => status === 201).map(({ body }) => body.order_id);
+    expect(new Set(ids).size).toBe(1);
+    for (const { status } of answers) expect([201, 404, 409]).toContain(status);
+    expect(takenFrom(service.sandbox, product)).toEqual([-2]);
+    expect(await countByStatus(service.database)).not.toHaveProperty('pending');
+  });
+
+  it('is not the cart of another customer', async () => {
+    give('73', newProduct(service.sandbox));
+    give('74', newProduct(service.sandbox));
+    expect((await placeWithKey(service, 'whose', undefined, '/orders/73')).status).toBe(201);
+    expectProblem(await placeWithKey(service, 'whose', undefined, '/orders/74'), 422);
+  });
+
+  it('may be ordered with another key after it was refused, once there is enough', async () => {
+    const product = newProduct(service.sandbox, 0);
+    give('75', product);
+    expectProblem(await placeWithKey(service, 'too early', undefined, '/orders/75'), 400);
+    setStock(service.sandbox, product, 5);
+    expectProblem(await placeWithKey(service, 'too early', undefined, '/orders/75'), 400);
+    expect((await placeWithKey(service, 'in time', undefined, '/orders/75')).status).toBe(201);
+  });
+});

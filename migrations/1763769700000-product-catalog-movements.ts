@@ -22,7 +22,7 @@ const STATEMENTS = [
   `COMMENT ON COLUMN product_catalog_movements.delta IS 'Units added to the stock; negative for a reservation.'`,
   `COMMENT ON COLUMN product_catalog_movements.quantity_before IS 'Stock as it was read; null where it never came to that.'`,
   `COMMENT ON COLUMN product_catalog_movements.quantity_after IS 'Stock as it was to be set; null for a refusal.'`,
-  `COMMENT ON COLUMN product_catalog_movements.state IS 'started: the call may be under way. applied. refused: never takes place, whenever it is asked for again. in_doubt: the stock was changed by others before it could be read; a person sets applied, or deletes the row if it did not happen.'`,
+  `COMMENT ON COLUMN product_catalog_movements.state IS 'started: the call may be under way. applied. refused: never takes place, whenever it is asked for again. in_doubt: the stock does not tell whether it happened, as when others changed it meanwhile; a person sets applied, or deletes the row.'`,
   `COMMENT ON COLUMN product_catalog_movements.reason IS 'Why it was refused, to say the same when asked again.'`,
   `COMMENT ON COLUMN product_catalog_movements.started_at IS 'When its last call was begun, by the clock of the database.'`,
   `CREATE INDEX product_catalog_movements_unfinished ON product_catalog_movements (product_id)

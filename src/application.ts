@@ -15,7 +15,7 @@ const REQUEST_TIMEOUT_MS = 15_000;
 /** An id has at most 128 characters, each of which may be written as up to twelve (four bytes, percent-encoded). */
 const MAX_PATH_PARAMETER_LENGTH = 128 * 12;
 
-/** The application, ready to listen; it has connected to the database but serves nothing yet. */
+/** The application, ready to listen: it is connected to the database and does its background work. */
 export async function createApplication(settings: Settings): Promise<NestFastifyApplication> {
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT_BYTES,
@@ -28,14 +28,15 @@ export async function createApplication(settings: Settings): Promise<NestFastify
   });
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(settings), adapter, {
     bodyParser: false,
-    bufferLogs: true,
     abortOnError: false,
+    // Until the application is complete the framework tells of each module and route, which helps nobody.
+    logger: ['error', 'warn'],
   });
-  app.useLogger(app.get(Logger));
-  app.flushLogs();
   const server = adapter.getInstance();
   acceptJsonBodies(server);
   logRequests(server, await app.resolve(PinoLogger));
   serveOpenApiDocument(app);
+  await app.init();
+  app.useLogger(app.get(Logger));
   return app;
 }

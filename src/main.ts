@@ -1,6 +1,8 @@
 import { pathToFileURL } from 'node:url';
+import { Logger } from '@nestjs/common';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { createApplication } from './application.js';
-import { loadSettings, SettingsError } from './config/settings.js';
+import { loadSettings, type Settings, SettingsError } from './config/settings.js';
 import { prepareDatabase } from './platform/database/migrate.js';
 
 /** A service that accepts requests. */
@@ -15,8 +17,20 @@ export async function startService(): Promise<RunningService> {
   const settings = loadSettings(process.env);
   await prepareDatabase(settings);
   const app = await createApplication(settings);
-  await app.listen(settings.PORT, settings.HOST);
-  return { url: await app.getUrl(), stop: () => app.close() };
+  await listen(app, settings);
+  const url = await app.getUrl();
+  new Logger('main').log(`The order service listens on ${url}`);
+  return { url, stop: () => app.close() };
+}
+
+async function listen(app: NestFastifyApplication, { PORT, HOST }: Settings): Promise<void> {
+  try {
+    await app.listen(PORT, HOST);
+  } catch (error) {
+    await app.close();
+    const isTaken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+    throw isTaken ? new SettingsError([`PORT: ${PORT} is in use already by another program`]) : error;
+  }
 }
 
 async function main(): Promise<void> {

@@ -48,9 +48,15 @@ export class ProductCatalogClient {
    * `PUT /products/{id}` with `{name, price, quantity}` sets the stock, and answers 200. Sent once unless it certainly
    * did not arrive: of two calls under way, the slower one could take effect after others have changed the stock.
    *
+   * @returns false for 422: the catalog will never do this, for example because it knows the key from another request
    * @throws {UpstreamFault} when it is not certain that the stock was set; kind `not_sent` when it certainly was not
    */
-  async setStock(product: CatalogProduct, quantity: number, key: string, deadline: Deadline): Promise<void> {
+  async setStock(
+    product: CatalogProduct,
+    quantity: number,
+    key: string,
+    deadline: Deadline,
+  ): Promise<boolean> {
     const answer = await this.upstream.request({
       method: 'PUT',
       path: ['products', product.id],
@@ -60,8 +66,10 @@ export class ProductCatalogClient {
       repeatable: false,
       mayBeEmpty: true,
     });
-    // After the product was read, no refusal is one that the contract knows.
+    if (answer.status === 422) return false;
+    // After the product was read, no other refusal tells anything about the stock.
     if (answer.status >= 300) throw this.unexpected(answer.status);
+    return true;
   }
 
   private unexpected(status: number): UpstreamFault {

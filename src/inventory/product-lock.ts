@@ -69,9 +69,7 @@ export class ProductLock {
 
   /** TypeORM's own sessions can't be discarded when they fail, but those of the pool beneath it can. */
   private pool(): Pool {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the data source is always one of PostgreSQL
     const { master } = this.dataSource.driver as PostgresDriver;
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- TypeORM declares it as `any`; it is pg's pool
     return master as Pool;
   }
 

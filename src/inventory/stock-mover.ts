@@ -26,7 +26,7 @@ export class Unsettled extends Error {
   }
 }
 
-/** Others changed the stock while a call was under way, so that reading does not tell any more what became of it. */
+/** Reading the stock does not tell any more what became of a call, as when others changed it meanwhile. */
 export class InDoubt extends Error {
   constructor(productId: string) {
     super(`whether the stock of product ${productId} was changed can only be found out by a person`);
@@ -66,20 +66,24 @@ export class StockMover {
       quantityBefore: product.available,
       quantityAfter,
     });
+    let isSet = false;
     try {
-      await this.catalog.setStock(product, quantityAfter, key, callDeadline);
+      isSet = await this.catalog.setStock(product, quantityAfter, key, callDeadline);
     } catch (error) {
       if (!(error instanceof UpstreamFault)) throw error;
       if (error.kind === 'not_sent') {
         await journal.deleteStarted(this.session, this.productId, key);
         throw error;
       }
-      await this.settleUnfinished();
-      const movement = (await journal.findMovements(this.session, this.productId, [key])).get(key);
-      if (movement?.state !== 'applied') throw new InDoubt(this.productId);
+    }
+    if (isSet) {
+      await journal.settle(this.session, this.productId, key, 'applied');
       return;
     }
-    await journal.settle(this.session, this.productId, key, 'applied');
+    // Whatever the fault was, reading the product tells what became of the call.
+    await this.settleUnfinished();
+    const movement = (await journal.findMovements(this.session, this.productId, [key])).get(key);
+    if (movement?.state !== 'applied') throw new InDoubt(this.productId);
   }
 
   /**
@@ -94,8 +98,8 @@ export class StockMover {
       await journal.settle(this.session, this.productId, movement.key, outcome);
       if (outcome === 'in_doubt') {
         this.logger.error(
-          `The outcome of ${movement.key} on product ${this.productId} is in doubt: others changed its stock ` +
-            'meanwhile. In product_catalog_movements, set its state to applied, or delete it if it did not happen.',
+          `The outcome of ${movement.key} on product ${this.productId} is in doubt: its stock does ` +
+            'not tell whether it happened. In product_catalog_movements, set its state to applied, or delete it if it did not happen.',
         );
       }
     }
@@ -120,11 +124,15 @@ export class StockMover {
    * Sends the call again. To forget it would do as well if it were certain that it never takes effect; with its key
    * used up, a catalog that honours keys can't let it take effect later, over the changes of others.
    */
-  private async repeat(product: CatalogProduct, movement: journal.UnfinishedMovement): Promise<'applied'> {
+  private async repeat(
+    product: CatalogProduct,
+    movement: journal.UnfinishedMovement,
+  ): Promise<'applied' | 'in_doubt'> {
     const callDeadline = this.startCall();
     await journal.restart(this.session, this.productId, movement.key);
-    await this.catalog.setStock(product, movement.quantityAfter, movement.key, callDeadline);
-    return 'applied';
+    const isSet = await this.catalog.setStock(product, movement.quantityAfter, movement.key, callDeadline);
+    // If it never can be set under this key, waiting longer would only keep the product from all other orders.
+    return isSet ? 'applied' : 'in_doubt';
   }
 
   /** @throws {Unsettled} when there is no time left, so that no note is left behind by a call that is never made */

@@ -49,13 +49,17 @@ describe('a request', () => {
     ['...', '...'],
   ])('encodes the segment %j as %s, under the path of the base address', async (segment, encoded) => {
     const upstream = await startUpstream((_request, response) => json(response, 200, {}));
-    await clientFor(`${upstream.origin}/api/v1/`, TIMEOUT_MS).request(put({ path: ['things', segment, 'reserve'] }));
+    await clientFor(`${upstream.origin}/api/v1/`, TIMEOUT_MS).request(
+      put({ path: ['things', segment, 'reserve'] }),
+    );
     expect(upstream.calls.map((call) => call.url)).toEqual([`/api/v1/things/${encoded}/reserve`]);
   });
 
   it.each(['', '.', '..', '\ud800'])('answers 404 for the segment %j without a call', async (segment) => {
     const upstream = await startUpstream((_request, response) => json(response, 200, {}));
-    const answer = await clientFor(upstream.origin, TIMEOUT_MS).request(put({ path: ['things', segment, 'reserve'] }));
+    const answer = await clientFor(upstream.origin, TIMEOUT_MS).request(
+      put({ path: ['things', segment, 'reserve'] }),
+    );
     expect(answer.status).toBe(404);
     expect(upstream.calls).toEqual([]);
   });
@@ -178,7 +182,9 @@ describe('Retry-After', () => {
       json(response, 503, {}, { 'retry-after': new Date(Date.now() + 60_000).toUTCString() }),
     );
     const begun = performance.now();
-    expect(await faultOf(clientFor(upstream.origin, TIMEOUT_MS).request(put({ repeatable: true })))).toMatchObject({
+    expect(
+      await faultOf(clientFor(upstream.origin, TIMEOUT_MS).request(put({ repeatable: true }))),
+    ).toMatchObject({
       kind: 'status',
     });
     expect(performance.now() - begun).toBeLessThan(1_000);

@@ -50,7 +50,9 @@ describe('a fault', () => {
     'is reported after %s as %s: once, without what was sent or received',
     async (_, kind, handler) => {
       const upstream = await startUpstream(handler);
-      const fault = await faultOf(clientFor(upstream.origin.replace('//', '//me:hunter2@'), TIMEOUT_MS).request(put()));
+      const fault = await faultOf(
+        clientFor(upstream.origin.replace('//', '//me:hunter2@'), TIMEOUT_MS).request(put()),
+      );
       expect(fault).toMatchObject({ kind, upstream: 'test service' });
       expect(inspect(fault, { depth: 9 })).not.toContain('hunter2');
       expect(upstream.calls).toHaveLength(1);
@@ -74,7 +76,9 @@ describe('a fault', () => {
 
   it('ends the repetitions after the third', async () => {
     const upstream = await startUpstream((_request, response) => json(response, 500, {}));
-    expect(await faultOf(clientFor(upstream.origin, TIMEOUT_MS).request(put({ repeatable: true })))).toMatchObject({
+    expect(
+      await faultOf(clientFor(upstream.origin, TIMEOUT_MS).request(put({ repeatable: true }))),
+    ).toMatchObject({
       kind: 'status',
     });
     expect(upstream.calls).toHaveLength(MAX_ATTEMPTS);
@@ -84,7 +88,9 @@ describe('a fault', () => {
     const upstream = await startUpstream((_request, response) =>
       json(response, 307, {}, { location: '/elsewhere' }),
     );
-    expect(await faultOf(clientFor(upstream.origin, TIMEOUT_MS).request(put({ repeatable: true })))).toMatchObject({
+    expect(
+      await faultOf(clientFor(upstream.origin, TIMEOUT_MS).request(put({ repeatable: true }))),
+    ).toMatchObject({
       kind: 'status',
     });
     expect(upstream.calls.map((call) => call.url)).toEqual(['/things/1']);

@@ -97,7 +97,7 @@ describe('a retry after an uncertain failure', () => {
 
     const second = await eventually(async () => {
       const answer = await placeWithKey(service, name, body);
-      return answer.status !== 409 && answer;
+      return answer.status === 409 ? undefined : answer;
     });
     expect(second.status).toBe(201);
     expect(second.body.order_id).toBe(first.body.order_id);
@@ -119,16 +119,15 @@ describe('a retry after an uncertain failure', () => {
   });
 });
 
-describe('a cart with a key', () => {
-  const give = (customer: string, product: string): unknown =>
-    service.sandbox.carts.give(customer, [{ product_id: product, quantity: 2 }], {
-      route: 'test',
-      key: null,
-    });
+function giveCart(customer: string, product: string): void {
+  const lines = [{ product_id: product, quantity: 2 }];
+  service.sandbox.carts.give(customer, lines, { route: 'test', key: null });
+}
 
+describe('a cart with a key', () => {
   it('is ordered once, and the answer is the same after the cart is gone', async () => {
     const product = newProduct(service.sandbox);
-    give('71', product);
+    giveCart('71', product);
     const first = await placeWithKey(service, 'cart', undefined, '/orders/71');
     expect(first.status).toBe(201);
     await eventually(() => service.sandbox.carts.findActive('71') === undefined);
@@ -139,7 +138,7 @@ describe('a cart with a key', () => {
 
   it('is ordered once whatever keys are used at the same time', async () => {
     const product = newProduct(service.sandbox);
-    give('72', product);
+    giveCart('72', product);
     const keys = Array.from({ length: 10 }, (_, index) => `cart-${index % 5}`);
     const answers = await Promise.all(keys.map((key) => placeWithKey(service, key, undefined, '/orders/72')));
     const ids = answers.filter(({ status }) => status === 201).map(({ body }) => body.order_id);
@@ -150,15 +149,15 @@ describe('a cart with a key', () => {
   });
 
   it('is not the cart of another customer', async () => {
-    give('73', newProduct(service.sandbox));
-    give('74', newProduct(service.sandbox));
+    giveCart('73', newProduct(service.sandbox));
+    giveCart('74', newProduct(service.sandbox));
     expect((await placeWithKey(service, 'whose', undefined, '/orders/73')).status).toBe(201);
     expectProblem(await placeWithKey(service, 'whose', undefined, '/orders/74'), 422);
   });
 
   it('may be ordered with another key after it was refused, once there is enough', async () => {
     const product = newProduct(service.sandbox, 0);
-    give('75', product);
+    giveCart('75', product);
     expectProblem(await placeWithKey(service, 'too early', undefined, '/orders/75'), 400);
     setStock(service.sandbox, product, 5);
     expectProblem(await placeWithKey(service, 'too early', undefined, '/orders/75'), 400);

@@ -1,0 +1,69 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Sandbox } from '../../src/sandbox/sandbox.js';
+import {
+  catalogSettings,
+  clearFaults,
+  line,
+  newProduct,
+  orderBody,
+  placeOrder,
+  startFleet,
+  stockOf,
+  takenFrom,
+  type TestFleet,
+} from '../support/builders.js';
+import { eventually, type TestService } from '../support/service.js';
+
+const INVENTORIES: [name: string, settings: (sandbox: Sandbox) => Record<string, string>][] = [
+  ['the inventory service', () => ({})],
+  ['an inventory that offers reservations', () => ({ INVENTORY_API: 'reservations' })],
+  ['the product catalog', catalogSettings],
+];
+
+describe.each(INVENTORIES)('an order that is cancelled, with %s', (_name, settings) => {
+  let fleet: TestFleet;
+  let service: TestService;
+
+  beforeAll(async () => {
+    fleet = await startFleet(1, settings);
+    [service] = fleet.services as [TestService];
+  });
+
+  afterAll(() => fleet.stop());
+
+  const cancel = (id: string) => service.request('PUT', `/orders/${id}`, { status: 'cancelled' });
+
+  it('gives the stock of each of its lines back, once', async () => {
+    const [first, second] = [newProduct(fleet.sandbox), newProduct(fleet.sandbox)];
+    const id = await placeOrder(service, orderBody([line(first, 3), line(second, 2), line(first, 1)]));
+    expect([stockOf(fleet.sandbox, first), stockOf(fleet.sandbox, second)]).toEqual([6, 8]);
+
+    // Asked for twice, as impatient people do.
+    const answers = await Promise.all([cancel(id), cancel(id)]);
+    expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+    await eventually(() => stockOf(fleet.sandbox, first) === 10 && stockOf(fleet.sandbox, second) === 10);
+    await eventually(async () => {
+      const { body } = await service.request('GET', `/orders/${id}/events`);
+      return body.events.at(-1).type === 'stock_released';
+    });
+    expect(takenFrom(fleet.sandbox, first).reduce((sum, delta) => sum + delta, 0)).toBe(0);
+  });
+
+  it('gives it back even when the inventory is away at first, or does not say that it has it', async () => {
+    const product = newProduct(fleet.sandbox);
+    const id = await placeOrder(service, orderBody([line(product, 4)]));
+    for (const server of [fleet.sandbox.services.inventory, fleet.sandbox.services.catalog]) {
+      server.faults.add({ kind: 'refuse', times: 1 });
+      server.faults.add({ kind: 'status', status: 500, when: 'after', method: 'PUT', times: 1 });
+      server.faults.add({ kind: 'status', status: 500, when: 'after', method: 'DELETE', times: 1 });
+    }
+    expect((await cancel(id)).status).toBe(200);
+    await eventually(() => stockOf(fleet.sandbox, product) === 10, 20_000);
+    clearFaults(fleet.sandbox);
+    await eventually(async () => {
+      const { body } = await service.request('GET', `/orders/${id}/events`);
+      return body.events.at(-1).type === 'stock_released';
+    }, 20_000);
+    expect(stockOf(fleet.sandbox, product)).toBe(10);
+  });
+});

@@ -1,0 +1,264 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Sandbox } from '../../src/sandbox/sandbox.js';
+import {
+  callsTo,
+  catalogSettings,
+  clearFaults,
+  expectProblem,
+  newProduct,
+  ORDER_ID,
+  selectRows,
+  startFleet,
+  stockOf,
+  takenFrom,
+  type TestFleet,
+} from '../support/builders.js';
+import { eventually, type TestResponse, type TestService } from '../support/service.js';
+
+let fleet: TestFleet;
+let service: TestService;
+let sandbox: Sandbox;
+
+beforeAll(async () => {
+  fleet = await startFleet(1, catalogSettings);
+  sandbox = fleet.sandbox;
+  [service] = fleet.services as [TestService];
+});
+
+afterEach(() => clearFaults(sandbox));
+
+afterAll(() => fleet.stop());
+
+function order(customer: string | number, items?: unknown, more?: object): Promise<TestResponse> {
+  const body = items === undefined && more === undefined ? undefined : { items, ...more };
+  return service.request('POST', `/orders/${customer}`, body);
+}
+
+function giveCart(customer: string, lines: [product: string, quantity: number][]): void {
+  const items = lines.map(([product, quantity]) => ({ product_id: product, quantity }));
+  sandbox.carts.give(customer, items, { route: 'test', key: null });
+}
+
+describe('POST /orders/{customer_id} with items', () => {
+  it('creates an order of products whose ids are integers, and takes them from the catalog', async () => {
+    const [headphones, charger] = [stockOf(sandbox, '1') ?? 0, stockOf(sandbox, '2') ?? 0];
+    const answer = await order(42, [
+      { product_id: 1, quantity: 2 },
+      { product_id: 2, quantity: 3 },
+    ]);
+    expect(answer.status).toBe(201);
+    expect(answer.body).toMatchObject({ status: 'confirmed', total_amount: 249.95, currency: 'USD' });
+    expect(answer.body.order_id).toMatch(ORDER_ID);
+    expect([stockOf(sandbox, '1'), stockOf(sandbox, '2')]).toEqual([headphones - 2, charger - 3]);
+    // The catalog keeps names and prices as they were: its call sets all of a product at once.
+    expect(sandbox.stock.find('1')).toMatchObject({ name: 'Wireless Headphones', price: 79.99 });
+    expect(callsTo(sandbox, 'inventory')).toEqual([]);
+  });
+
+  it('makes GET and PUT requests to the catalog, each PUT under a key', async () => {
+    const product = newProduct(sandbox);
+    const { body } = await order(43, [{ product_id: Number(product), quantity: 1 }]);
+    const calls = callsTo(sandbox, 'catalog').filter(({ path }) => path === `/products/${product}`);
+    expect(calls.map(({ method }) => method)).toEqual(expect.arrayContaining(['GET', 'PUT']));
+    expect(calls.at(-1)).toMatchObject({ method: 'PUT', key: `${body.order_id}/1/reserve`, status: 200 });
+  });
+
+  it('answers 400 when there is too little of one or more items, and takes nothing', async () => {
+    const [enough, few] = [newProduct(sandbox, 5), newProduct(sandbox, 1)];
+    const answer = await order(44, [
+      { product_id: Number(enough), quantity: 1 },
+      { product_id: Number(few), quantity: 2 },
+    ]);
+    expectProblem(answer, 400);
+    expect(answer.body.detail).toContain('Insufficient inventory for one or more items');
+    expect(answer.body.shortages).toMatchObject([{ product_id: few, requested: 2, available: 1 }]);
+    expect([stockOf(sandbox, enough), stockOf(sandbox, few)]).toEqual([5, 1]);
+    expectProblem(await order(44, [{ product_id: 999_999, quantity: 1 }]), 400);
+  });
+
+  it('takes ids that are text, for the customer and for products', async () => {
+    const answer = await order('customer%20%C3%A9', [{ product_id: 'PROD001', quantity: 1 }]);
+    expect(answer.status).toBe(201);
+    const { body } = await service.request('GET', '/orders/customer%20%C3%A9');
+    expect(body.orders).toMatchObject([{ customer_id: 'customer é', items: [{ product_id: 'PROD001' }] }]);
+  });
+
+  it('notes the name and e-mail where they are given', async () => {
+    const product = newProduct(sandbox);
+    const customer = { customer_name: 'Bob', customer_email: 'bob@example.com' };
+    const { body } = await order(45, [{ product_id: product, quantity: 1 }], customer);
+    expect((await service.request('GET', `/orders/${body.order_id}`)).body).toMatchObject(customer);
+    await eventually(() => sandbox.notifications.messages.all().find((m) => m.order_id === body.order_id));
+  });
+
+  it('leaves the cart alone', async () => {
+    giveCart('46', [[newProduct(sandbox), 1]]);
+    expect((await order(46, [{ product_id: newProduct(sandbox), quantity: 1 }])).status).toBe(201);
+    expect(sandbox.carts.findActive('46')).toBeDefined();
+  });
+});
+
+describe('POST /orders/{customer_id} without a body', () => {
+  it.each<[customer: number, total: number, lines: number]>([
+    [1, 189.97, 2],
+    [2, 249.97, 2],
+    [3, 259.95, 3],
+  ])('orders the cart of customer %s, which then becomes Ordered', async (customer, total, lines) => {
+    const cart = sandbox.carts.findActive(String(customer));
+    const answer = await order(customer);
+    expect([answer.status, answer.body.total_amount]).toEqual([201, total]);
+    const { body } = await service.request('GET', `/orders/${answer.body.order_id}`);
+    expect(body.items).toHaveLength(lines);
+    expect(body.customer_id).toBe(String(customer));
+    await eventually(() => sandbox.carts.list().find(({ id }) => id === cart?.id)?.status === 'Ordered');
+    const put = callsTo(sandbox, 'carts').findLast(({ method }) => method === 'PUT');
+    expect(put).toMatchObject({ path: `/carts/${customer}`, key: `${answer.body.order_id}/cart` });
+    expectProblem(await order(customer), 404);
+  });
+
+  it('means the same with an empty object', async () => {
+    giveCart('50', [[newProduct(sandbox), 1]]);
+    expect((await order(50, undefined, {})).status).toBe(201);
+  });
+
+  it('answers 404 where the customer has no active cart', async () => {
+    const answer = await order('nobody');
+    expectProblem(answer, 404);
+    expect(answer.body.type).toBe('/problems/cart-not-found');
+  });
+
+  it('answers 400 where the cart is empty', async () => {
+    giveCart('51', []);
+    const answer = await order(51);
+    expectProblem(answer, 400);
+    expect(answer.body.type).toBe('/problems/cart-empty');
+  });
+
+  it('answers 400 where there is too little of what is in the cart, which stays active', async () => {
+    const product = newProduct(sandbox, 1);
+    giveCart('52', [[product, 2]]);
+    const answer = await order(52);
+    expectProblem(answer, 400);
+    expect(answer.body.shortages).toMatchObject([{ product_id: product, requested: 2, available: 1 }]);
+    expect(sandbox.carts.findActive('52')).toBeDefined();
+  });
+
+  it('answers 409 where the cart has been ordered already, even before the cart service knows', async () => {
+    const product = newProduct(sandbox);
+    giveCart('53', [[product, 2]]);
+    sandbox.services.carts.faults.add({ kind: 'status', status: 503, method: 'PUT' });
+    const first = await order(53);
+    expect(first.status).toBe(201);
+    const second = await order(53);
+    expectProblem(second, 409);
+    expect(second.body).toMatchObject({
+      type: '/problems/cart-already-ordered',
+      order_id: first.body.order_id,
+    });
+    expect(takenFrom(sandbox, product)).toEqual([-2]);
+
+    clearFaults(sandbox);
+    await eventually(() => sandbox.carts.findActive('53') === undefined);
+  });
+
+  it('can order the cart again after its order was cancelled before the cart service knew', async () => {
+    const product = newProduct(sandbox);
+    giveCart('54', [[product, 2]]);
+    sandbox.services.carts.faults.add({ kind: 'status', status: 503, method: 'PUT' });
+    const first = await order(54);
+    await service.request('PUT', `/orders/${first.body.order_id}`, { status: 'cancelled' });
+    expect((await order(54)).status).toBe(201);
+  });
+
+  it('does not mark a cart that the customer has begun since', async () => {
+    giveCart('55', [[newProduct(sandbox), 1]]);
+    const rule = sandbox.services.carts.faults.add({ kind: 'status', status: 503, method: 'PUT' });
+    expect((await order(55)).status).toBe(201);
+    await eventually(() =>
+      callsTo(sandbox, 'carts').some(({ method, path }) => method === 'PUT' && path === '/carts/55'),
+    );
+    giveCart('55', [[newProduct(sandbox), 1]]);
+    sandbox.services.carts.faults.remove(rule);
+    const [job] = await eventually(async () => {
+      const rows = await selectRows<{ state: string }>(
+        fleet.database,
+        `SELECT state FROM pgboss.job WHERE name = 'cart-checkouts' AND data->>'customerId' = '55'`,
+      );
+      return rows.every(({ state }) => state === 'completed') ? rows : undefined;
+    });
+    expect(job).toBeDefined();
+    expect(sandbox.carts.findActive('55')).toBeDefined();
+  });
+
+  it('answers 503 where the cart service does not answer', async () => {
+    sandbox.services.carts.faults.add({ kind: 'away' });
+    const answer = await order(2);
+    expectProblem(answer, 503);
+    expect(answer.headers.get('retry-after')).toMatch(/^\d+$/);
+  });
+});
+
+describe('a cart service whose carts carry their own items', () => {
+  it('is not asked for the items of all carts', async () => {
+    const other = await startFleet(1, catalogSettings, { cartsCarryItems: true });
+    const [instance] = other.services as [TestService];
+    const answer = await instance.request('POST', '/orders/1');
+    expect([answer.status, answer.body.total_amount]).toEqual([201, 189.97]);
+    expect(callsTo(other.sandbox, 'carts').map(({ path }) => path)).not.toContain('/cart_items');
+    await other.stop();
+  });
+});
+
+describe('GET /orders', () => {
+  it('gets all orders', async () => {
+    const { status, body } = await service.request('GET', '/orders?limit=200');
+    const [row] = await selectRows<{ count: number }>(
+      fleet.database,
+      'SELECT count(*)::int AS count FROM orders',
+    );
+    expect([status, body.count]).toEqual([200, row?.count]);
+  });
+});
+
+describe('GET /orders/{customer_id}', () => {
+  it('answers 200 with the orders of the customer, and with no others', async () => {
+    const product = newProduct(sandbox);
+    const ids: string[] = [];
+    for (let index = 0; index < 3; index += 1) {
+      ids.unshift((await order(60, [{ product_id: product, quantity: 1 }])).body.order_id);
+    }
+    await order(600, [{ product_id: product, quantity: 1 }]);
+    const { status, body } = await service.request('GET', '/orders/60');
+    expect([status, body.count, body.next_cursor]).toEqual([200, 3, null]);
+    expect(body.orders.map((found: { order_id: string }) => found.order_id)).toEqual(ids);
+  });
+
+  it('answers 404 where the customer has none', async () => {
+    expectProblem(await service.request('GET', '/orders/61'), 404);
+  });
+});
+
+describe('GET and PUT /orders/{order_id}', () => {
+  it('answer 200 with the order, and 404 where there is none', async () => {
+    const { body } = await order(62, [{ product_id: newProduct(sandbox), quantity: 1 }]);
+    const path = `/orders/${body.order_id}`;
+    expect(await service.request('GET', path)).toMatchObject({ status: 200, body: { customer_id: '62' } });
+    expect(await service.request('PUT', path, { status: 'Ordered' })).toMatchObject({ status: 200 });
+    const shipped = await service.request('PUT', path, { status: 'Shipped' });
+    expect(shipped).toMatchObject({ status: 200, body: { order_id: body.order_id, status: 'shipped' } });
+    const nowhere = '/orders/01980000-0000-7000-8000-000000000000';
+    expectProblem(await service.request('GET', nowhere), 404);
+    expectProblem(await service.request('PUT', nowhere, { status: 'shipped' }), 404);
+  });
+
+  it.each(['Ordered', 'ORDERED', 'ordered'])(
+    '%s is the status of an order that was just placed',
+    async (status) => {
+      const { body } = await order(63, [{ product_id: newProduct(sandbox), quantity: 1 }]);
+      const answer = await service.request('PUT', `/orders/${body.order_id}`, { status });
+      expect([answer.status, answer.body.status, answer.body.version]).toEqual([200, 'confirmed', 2]);
+      const listed = await service.request('GET', `/orders?status=${status}&limit=1`);
+      expect(listed.body.orders).toMatchObject([{ order_id: body.order_id }]);
+    },
+  );
+});

@@ -1,0 +1,189 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { callsTo, ISO_TIME, line, ORDER_ID, orderBody, placeOrder, stockOf } from '../support/builders.js';
+import { eventually, startTestService, type TestService } from '../support/service.js';
+
+/** The body that the document of system A shows for `POST /orders`, character for character. */
+const DOCUMENTED_BODY = `{
+  "customer_name": "John Doe",
+  "customer_email": "john@example.com",
+  "items": [
+    {
+      "product_id": "PROD001",
+      "quantity": 2,
+      "price": 79.99
+    }
+  ]
+}`;
+
+/** The body of the document's curl example. */
+const CURL_BODY = `{
+    "customer_name": "Alice Johnson",
+    "customer_email": "alice@example.com",
+    "items": [
+      {
+        "product_id": "PROD001",
+        "quantity": 1,
+        "price": 79.99
+      },
+      {
+        "product_id": "PROD002",
+        "quantity": 2,
+        "price": 29.99
+      }
+    ]
+  }`;
+
+let service: TestService;
+
+beforeAll(async () => {
+  service = await startTestService();
+});
+
+afterAll(() => service.stop());
+
+describe('GET /health', () => {
+  it('verifies that the service is running correctly', async () => {
+    const answer = await service.request('GET', '/health');
+    expect(answer.status).toBe(200);
+    expect(answer.body).toMatchObject({ status: 'healthy', service: 'Order Service' });
+    expect(answer.body.timestamp).toMatch(ISO_TIME);
+  });
+
+  it.each(['/health/live', '/health/ready'])('has %s for orchestrators', async (path) => {
+    const answer = await service.request('GET', path);
+    expect([answer.status, answer.body.status]).toEqual([200, 'ok']);
+  });
+});
+
+describe('before the first order', () => {
+  it('GET /orders lists nothing, with 200', async () => {
+    const answer = await service.request('GET', '/orders');
+    expect(answer.status).toBe(200);
+    expect(answer.body).toEqual({ count: 0, orders: [], next_cursor: null });
+  });
+});
+
+describe('the curl walk of the document', () => {
+  let orderId: string;
+
+  it('creates a new order', async () => {
+    const answer = await service.request('POST', '/orders', CURL_BODY);
+    expect(answer.status).toBe(201);
+    expect(answer.body).toEqual({
+      order_id: expect.stringMatching(ORDER_ID),
+      status: 'confirmed',
+      message: 'Order placed successfully',
+      timestamp: expect.stringMatching(ISO_TIME),
+      total_amount: 139.97,
+      currency: 'USD',
+    });
+    orderId = answer.body.order_id;
+    expect(answer.headers.get('location')).toBe(`/orders/${orderId}`);
+  });
+
+  it('gets its details', async () => {
+    const answer = await service.request('GET', `/orders/${orderId}`);
+    expect(answer.status).toBe(200);
+    expect(answer.body).toEqual({
+      order_id: orderId,
+      customer_id: null,
+      customer_name: 'Alice Johnson',
+      customer_email: 'alice@example.com',
+      items: [
+        { product_id: 'PROD001', product_name: 'Wireless Headphones', quantity: 1, price: 79.99 },
+        { product_id: 'PROD002', product_name: 'USB-C Charger', quantity: 2, price: 29.99 },
+      ],
+      total_amount: 139.97,
+      currency: 'USD',
+      status: 'confirmed',
+      version: 2,
+      timestamp: expect.stringMatching(ISO_TIME),
+      updated_at: expect.stringMatching(ISO_TIME),
+    });
+  });
+
+  it('lists all orders, with their count', async () => {
+    const answer = await service.request('GET', '/orders');
+    expect(answer.status).toBe(200);
+    expect(answer.body).toMatchObject({ count: 1, orders: [{ order_id: orderId }], next_cursor: null });
+    expect(answer.body.orders[0]).toEqual((await service.request('GET', `/orders/${orderId}`)).body);
+  });
+});
+
+describe('the flow of an order', () => {
+  let orderId: string;
+
+  beforeAll(async () => {
+    for (const upstream of Object.values(service.sandbox.services)) upstream.calls.clear();
+    service.sandbox.stock.ledger.clear();
+    const answer = await service.request('POST', '/orders', DOCUMENTED_BODY);
+    expect(answer).toMatchObject({ status: 201, body: { total_amount: 159.98, status: 'confirmed' } });
+    orderId = answer.body.order_id;
+  });
+
+  it('generates a unique order id', async () => {
+    const others = [await placeOrder(service), await placeOrder(service)];
+    expect(new Set([orderId, ...others]).size).toBe(3);
+    expect(orderId).toMatch(ORDER_ID);
+  });
+
+  it('checks the stock with the inventory service, and then reserves it under a key', () => {
+    const calls = callsTo(service.sandbox, 'inventory').slice(0, 2);
+    expect(calls).toMatchObject([
+      { method: 'GET', path: '/inventory/PROD001', status: 200 },
+      { method: 'PUT', path: '/inventory/PROD001/reserve', key: `${orderId}/1/reserve`, status: 200 },
+    ]);
+    expect(service.sandbox.stock.ledger.all()[0]).toMatchObject({ product: 'PROD001', delta: -2 });
+    expect(stockOf(service.sandbox, 'PROD001')).toBeLessThanOrEqual(47);
+  });
+
+  it('stores the confirmed order', async () => {
+    const { body } = await service.request('GET', `/orders/${orderId}`);
+    expect(body).toMatchObject({ status: 'confirmed', customer_name: 'John Doe', total_amount: 159.98 });
+  });
+
+  it('sends a confirmation to the notification service, with the four fields and a key', async () => {
+    const messages = () => service.sandbox.notifications.messages.all();
+    const message = await eventually(() => messages().find(({ order_id: id }) => id === orderId));
+    expect(message).toMatchObject({
+      order_id: orderId,
+      customer_name: 'John Doe',
+      customer_email: 'john@example.com',
+      status: 'confirmed',
+      key: `${orderId}/2/notify`,
+      duplicate: false,
+    });
+  });
+
+  it('sends a key with every call that changes something, and never the same one twice', async () => {
+    await eventually(() => service.sandbox.notifications.messages.all().length >= 4);
+    const changing = callsTo(service.sandbox).filter(({ method }) => method !== 'GET');
+    const keys = changing.map((call) => call.key);
+    expect(keys).not.toContain(null);
+    expect(new Set(keys).size).toBe(keys.length);
+  });
+
+  it('refuses what there is too little of, and leaves the stock as it was', async () => {
+    const before = stockOf(service.sandbox, 'PROD005');
+    const answer = await service.request('POST', '/orders', orderBody([line('PROD005', 41)]));
+    expect([answer.status, answer.body.type]).toEqual([400, '/problems/insufficient-stock']);
+    expect(stockOf(service.sandbox, 'PROD005')).toBe(before);
+  });
+});
+
+describe('GET /orders', () => {
+  it('lists the newest first and counts what it lists', async () => {
+    const id = await placeOrder(service, orderBody([line('PROD004')]));
+    const { body } = await service.request('GET', '/orders');
+    expect(body.orders[0].order_id).toBe(id);
+    expect(body.count).toBe(body.orders.length);
+  });
+});
+
+describe('GET /orders/{order_id}', () => {
+  it('of an order that there is not answers 404', async () => {
+    const answer = await service.request('GET', '/orders/01980000-0000-7000-8000-000000000000');
+    expect([answer.status, answer.body.type]).toEqual([404, '/problems/order-not-found']);
+    expect(answer.body.detail).toBe('Order 01980000-0000-7000-8000-000000000000 not found');
+  });
+});

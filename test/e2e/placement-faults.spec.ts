@@ -1,0 +1,181 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import type { FaultRule } from '../../src/sandbox/faults.js';
+import {
+  callsTo,
+  clearFaults,
+  expectProblem,
+  line,
+  newProduct,
+  orderBody,
+  placeOrder,
+  setStock,
+  statusesOfOrdersOf,
+  statusesTold,
+  stockOf,
+  takenFrom,
+} from '../support/builders.js';
+import { eventually, startTestService, type TestResponse, type TestService } from '../support/service.js';
+
+let service: TestService;
+
+beforeAll(async () => {
+  const settings = { UPSTREAM_TIMEOUT_MS: '400', REQUEST_DEADLINE_MS: '1200' };
+  service = await startTestService({ settings });
+});
+
+afterEach(() => clearFaults(service.sandbox));
+
+afterAll(() => service.stop());
+
+function place(...products: string[]): Promise<TestResponse> {
+  return service.request('POST', '/orders', orderBody(products.map((product) => line(product, 2))));
+}
+
+async function reservationsOf(orderId: string): Promise<unknown[]> {
+  const { body } = await service.request('GET', `/orders/${orderId}/events`);
+  return body.events;
+}
+
+const RESERVE = { method: 'PUT', path: '/inventory/*/reserve' } as const;
+
+describe('while the inventory is down', () => {
+  it('an order is refused with 503 and leaves nothing behind', async () => {
+    const product = newProduct(service.sandbox);
+    service.sandbox.services.inventory.faults.add({ kind: 'away' });
+    const answer = await place(product);
+    expectProblem(answer, 503);
+    expect(answer.body.type).toBe('/problems/upstream-unavailable');
+    expect(answer.headers.get('retry-after')).toMatch(/^\d+$/);
+    expect(await statusesOfOrdersOf(service.database, product)).toEqual([]);
+  });
+
+  it.each<[string, FaultRule]>([
+    ['away', { kind: 'refuse', ...RESERVE }],
+    ['hanging before its effect', { kind: 'hang', ...RESERVE }],
+    ['hanging after its effect', { kind: 'hang', when: 'after', ...RESERVE }],
+    ['answering 500 before its effect', { kind: 'status', status: 500, ...RESERVE }],
+    ['answering 500 after its effect', { kind: 'status', status: 500, when: 'after', ...RESERVE }],
+    ['answering half of it', { kind: 'truncate', ...RESERVE }],
+  ])('when it is to reserve, the order fails and no stock stays held: %s', async (_name, rule) => {
+    const [first, second] = [newProduct(service.sandbox), newProduct(service.sandbox)];
+    service.sandbox.services.inventory.faults.add(rule);
+    const answer = await place(first, second);
+    expectProblem(answer, 503);
+    expect(answer.body.type).toBe('/problems/placement-failed');
+    clearFaults(service.sandbox);
+
+    const { body: order } = await service.request('GET', `/orders/${answer.body.order_id}`);
+    expect(order).toMatchObject({ status: 'failed', failure: '/problems/placement-failed' });
+    // The service asks again, under the key of the reservation, until it knows; then it gives back what it has.
+    await eventually(async () => {
+      const events = await reservationsOf(order.order_id);
+      return JSON.stringify(events).includes('stock_released');
+    });
+    for (const product of [first, second]) {
+      expect(stockOf(service.sandbox, product)).toBe(10);
+      expect(takenFrom(service.sandbox, product).reduce((sum, delta) => sum + delta, 0)).toBe(0);
+    }
+    expect(statusesTold(service.sandbox, order.order_id)).toEqual([]);
+  });
+});
+
+describe('an order that failed because the inventory did not answer', () => {
+  it('tells its client when to try again', async () => {
+    service.sandbox.services.inventory.faults.add({ kind: 'refuse', ...RESERVE });
+    const answer = await place(newProduct(service.sandbox));
+    expectProblem(answer, 503);
+    expect(answer.headers.get('retry-after')).toMatch(/^\d+$/);
+  });
+});
+
+describe('an order that is refused at its reservation, although the look-up said enough', () => {
+  it('is rejected, and what was reserved for its other lines is given back', async () => {
+    const [enough, gone] = [newProduct(service.sandbox), newProduct(service.sandbox)];
+    const inventory = service.sandbox.services.inventory;
+    inventory.faults.add({ kind: 'hang', method: 'PUT', path: `/inventory/${gone}/reserve`, times: 1 });
+    const placing = place(enough, gone);
+    await eventually(() => inventory.faults.held === 1);
+    // Somebody else is quicker.
+    setStock(service.sandbox, gone, 1);
+    inventory.faults.release();
+
+    const answer = await placing;
+    expectProblem(answer, 400);
+    expect(answer.body).toMatchObject({
+      type: '/problems/insufficient-stock',
+      shortages: [{ product_id: gone, requested: 2 }],
+    });
+    expect(answer.body.detail).toContain(gone);
+    const { body: order } = await service.request('GET', `/orders/${answer.body.order_id}`);
+    expect(order).toMatchObject({ status: 'rejected', failure: '/problems/insufficient-stock' });
+    await eventually(() => stockOf(service.sandbox, enough) === 10);
+    expect(takenFrom(service.sandbox, enough)).toEqual([-2, 2]);
+    expect(takenFrom(service.sandbox, gone)).toEqual([]);
+    expect(statusesTold(service.sandbox, order.order_id)).toEqual([]);
+  });
+});
+
+async function setStatus(orderId: string, status: string): Promise<void> {
+  expect((await service.request('PUT', `/orders/${orderId}`, { status })).status).toBe(200);
+}
+
+describe('while the notification service is down', () => {
+  it('orders are confirmed all the same, and every notification arrives later, in order', async () => {
+    service.sandbox.services.notification.faults.add({ kind: 'away' });
+    const id = await placeOrder(service, orderBody([line(newProduct(service.sandbox))]));
+    for (const status of ['processing', 'shipped', 'delivered']) await setStatus(id, status);
+    await eventually(() => callsTo(service.sandbox, 'notification').length > 0);
+    expect(statusesTold(service.sandbox, id)).toEqual([]);
+
+    clearFaults(service.sandbox);
+    await eventually(() => statusesTold(service.sandbox, id).length === 4, 20_000);
+    expect(statusesTold(service.sandbox, id)).toEqual(['confirmed', 'processing', 'shipped', 'delivered']);
+  });
+
+  it('one order that is told again and again is told once as far as the customer sees', async () => {
+    const notification = service.sandbox.services.notification;
+    notification.faults.add({ kind: 'status', status: 500, when: 'after', times: 1 });
+    const id = await placeOrder(service, orderBody([line(newProduct(service.sandbox))]));
+    const messagesOf = () => service.sandbox.notifications.messages.all().filter((m) => m.order_id === id);
+    await eventually(() => messagesOf().length === 2);
+    expect(messagesOf().map(({ duplicate, delivered }) => ({ duplicate, delivered }))).toEqual([
+      { duplicate: false, delivered: true },
+      { duplicate: true, delivered: false },
+    ]);
+  });
+});
+
+describe('while the notification service is slow', () => {
+  it('the client does not wait for it', async () => {
+    const notification = service.sandbox.services.notification;
+    notification.faults.add({ kind: 'hang', times: 1 });
+    const id = await placeOrder(service, orderBody([line(newProduct(service.sandbox))]));
+    // Answered, although the message can not be through: the stand-in still holds it, or has not even got it.
+    expect(statusesTold(service.sandbox, id)).toEqual([]);
+    await eventually(() => notification.faults.held === 1);
+    notification.faults.release();
+    await eventually(() => statusesTold(service.sandbox, id).length === 1);
+  });
+});
+
+describe('an order without a name or an e-mail', () => {
+  it.each<[string, Record<string, unknown>]>([
+    ['neither', {}],
+    ['a name only', { customer_name: 'Bob' }],
+    ['an e-mail only', { customer_email: 'bob@example.com' }],
+  ])('notifies nobody and says so in its events: %s', async (_name, customer) => {
+    const product = newProduct(service.sandbox);
+    const answer = await service.request('POST', '/orders/9', { items: [line(product)], ...customer });
+    expect(answer.status).toBe(201);
+    const id: string = answer.body.order_id;
+    await setStatus(id, 'shipped');
+    const { body } = await service.request('GET', `/orders/${id}/events`);
+    const notification = 'none: the order has no name or no e-mail address';
+    expect(body.events.slice(1)).toMatchObject([{ data: { notification } }, { data: { notification } }]);
+
+    // A later order's message comes after any that this one might have caused.
+    const other = await placeOrder(service, orderBody([line(product)]));
+    await eventually(() => statusesTold(service.sandbox, other).length === 1);
+    expect(statusesTold(service.sandbox, id)).toEqual([]);
+  });
+});

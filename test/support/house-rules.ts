@@ -1,0 +1,233 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { basename, dirname, join, normalize, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import ts from 'typescript';
+
+const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
+
+/** More files than this, and nobody sees any more what a folder is about; tests beside the code don't count. */
+export const MAX_FILES_IN_FOLDER = 14;
+
+/** What is read in one go. */
+export const MAX_LINES_OF_FILE = 300;
+
+/** What fits on a screen. */
+export const MAX_LINES_OF_FUNCTION = 60;
+
+/** A class that needs more has more than one job. */
+export const MAX_CONSTRUCTOR_PARAMETERS = 6;
+
+/** What each part of `src` may import besides itself. The files at the top may import all but the sandbox. */
+const ALLOWED_IMPORTS: Record<string, readonly string[]> = {
+  config: [],
+  platform: ['config'],
+  orders: ['platform', 'config'],
+  inventory: ['orders', 'platform', 'config'],
+  carts: ['orders', 'platform', 'config'],
+  notifications: ['orders', 'platform', 'config'],
+  auth: ['orders', 'platform', 'config'],
+  health: ['orders', 'platform', 'config'],
+  sandbox: ['platform', 'config', 'main'],
+};
+
+/** Readers of the environment outside of `src/config`, and why they must be. */
+export const ENVIRONMENT_READERS: Record<string, string> = {
+  'src/sandbox/first-run.ts': 'hands the addresses of what it has started to the service',
+  'src/platform/database/embedded-postgres-launch.ts': 'passes the environment on to another program',
+};
+
+/** The file's name ends with what its classes are. */
+const SUFFIX_OF_DECORATOR: Record<string, string> = {
+  Entity: '.entity.ts',
+  Controller: '.controller.ts',
+  Module: '.module.ts',
+  Catch: '.filter.ts',
+};
+const SUFFIX_OF_CLASS: [RegExp, string][] = [
+  [/Repository$/, '.repository.ts'],
+  [/Adapter$/, '.adapter.ts'],
+];
+
+/** A file as the rules see it. */
+export interface Code {
+  /** Below the project, with slashes. */
+  path: string;
+  text: string;
+  tree: ts.SourceFile;
+}
+
+/** @returns what a file does against the rule, in a few words each */
+export type Rule = (code: Code) => string[];
+
+export function parse(path: string, text: string): Code {
+  return { path, text, tree: ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true) };
+}
+
+export function readTree(...folders: string[]): Code[] {
+  return folders
+    .filter((folder) => existsSync(join(PROJECT, folder)))
+    .flatMap((folder) =>
+      readdirSync(join(PROJECT, folder), { recursive: true, encoding: 'utf8' }).map((name) =>
+        join(folder, name),
+      ),
+    )
+    .filter((path) => path.endsWith('.ts'))
+    .map((path) => parse(path.split(sep).join('/'), readFileSync(join(PROJECT, path), 'utf8')));
+}
+
+/** Every node of a kind, wherever it is; with a file's tokens too, so that each comment is beside one of them. */
+function collect<Found extends ts.Node>(
+  tree: ts.SourceFile,
+  isWanted: (node: ts.Node) => node is Found,
+): Found[] {
+  const found: Found[] = [];
+  const visit = (node: ts.Node): void => {
+    if (isWanted(node)) found.push(node);
+    for (const child of node.getChildren(tree)) visit(child);
+  };
+  visit(tree);
+  return found;
+}
+
+function lineOf(tree: ts.SourceFile, position: number): number {
+  return tree.getLineAndCharacterOfPosition(position).line + 1;
+}
+
+function commentsOf({ tree, text }: Code): string[] {
+  const comments = new Map<number, string>();
+  for (const node of collect(
+    tree,
+    (candidate): candidate is ts.Node => candidate.getChildCount(tree) === 0,
+  )) {
+    const ranges = [
+      ...(ts.getLeadingCommentRanges(text, node.getFullStart()) ?? []),
+      ...(ts.getTrailingCommentRanges(text, node.getEnd()) ?? []),
+    ];
+    for (const { pos, end } of ranges) comments.set(pos, text.slice(pos, end));
+  }
+  return [...comments.values()];
+}
+
+function importsOf({ tree }: Code): string[] {
+  const declared = collect(tree, (node) => ts.isImportDeclaration(node) || ts.isExportDeclaration(node));
+  const called = collect(tree, ts.isCallExpression).filter(
+    ({ expression }) => expression.kind === ts.SyntaxKind.ImportKeyword,
+  );
+  const specifiers = [
+    ...declared.map((node) => node.moduleSpecifier),
+    ...called.map((call) => call.arguments[0]),
+  ];
+  return specifiers
+    .filter((node) => node !== undefined)
+    .filter(ts.isStringLiteral)
+    .map((node) => node.text);
+}
+
+function partOf(path: string): string {
+  const [, first = ''] = path.split('/');
+  return first.replace(/\.(ts|js)$/, '');
+}
+
+export const crowdedFolders = (files: Code[]): string[] => {
+  const folders = Map.groupBy(
+    files.filter(({ path }) => !path.endsWith('.spec.ts')),
+    ({ path }) => dirname(path),
+  );
+  return [...folders]
+    .filter(([, content]) => content.length > MAX_FILES_IN_FOLDER)
+    .map(([folder, content]) => `${folder} holds ${content.length} files`);
+};
+
+export const longFile: Rule = ({ text }) => {
+  const lines = text.trimEnd().split('\n').length;
+  return lines > MAX_LINES_OF_FILE ? [`${lines} lines`] : [];
+};
+
+export const longFunctions: Rule = ({ tree }) =>
+  collect(tree, ts.isFunctionLike).flatMap((node) => {
+    const first = lineOf(tree, node.getStart(tree));
+    const lines = lineOf(tree, node.getEnd()) - first + 1;
+    return lines > MAX_LINES_OF_FUNCTION ? [`the function in line ${first} has ${lines} lines`] : [];
+  });
+
+export const greedyConstructors: Rule = ({ tree }) =>
+  collect(tree, ts.isConstructorDeclaration)
+    .filter(({ parameters }) => parameters.length > MAX_CONSTRUCTOR_PARAMETERS)
+    .map(({ parameters }) => `a constructor with ${parameters.length} parameters`);
+
+export const wrongName: Rule = ({ path, tree }) => {
+  const name = basename(path);
+  const problems: string[] = [];
+  if (!/^[a-z0-9]+(-[a-z0-9]+)*(\.[a-z]+)*\.ts$/.test(name)) problems.push('the name is not kebab-case');
+  if (name === 'index.ts') problems.push('a barrel file');
+  for (const node of collect(tree, ts.isClassDeclaration)) {
+    const decorators = (ts.getDecorators(node) ?? []).map(({ expression }) => expression);
+    const byDecorator = decorators
+      .filter(ts.isCallExpression)
+      .map(({ expression }) => SUFFIX_OF_DECORATOR[expression.getText(tree)]);
+    const byName = SUFFIX_OF_CLASS.filter(([ending]) => ending.test(node.name?.text ?? '')).map(
+      ([, suffix]) => suffix,
+    );
+    for (const suffix of [...byDecorator, ...byName]) {
+      if (suffix && !name.endsWith(suffix)) problems.push(`the name must end with ${suffix}`);
+    }
+  }
+  return problems;
+};
+
+export const prefixedInterfaces: Rule = ({ tree }) =>
+  collect(
+    tree,
+    (node) =>
+      ts.isInterfaceDeclaration(node) || ts.isTypeAliasDeclaration(node) || ts.isClassDeclaration(node),
+  )
+    .map((node) => node.name?.text ?? '')
+    .filter((name) => /^I[A-Z][a-z]/.test(name));
+
+export const environmentReaders: Rule = ({ path, tree }) =>
+  partOf(path) === 'config' || path in ENVIRONMENT_READERS
+    ? []
+    : collect(tree, ts.isPropertyAccessExpression)
+        .filter((node) => node.getText(tree) === 'process.env')
+        // Where the program begins the environment is handed over as a whole to the one that reads it.
+        .filter(
+          ({ parent }) =>
+            !(ts.isCallExpression(parent) && parent.expression.getText(tree) === 'loadSettings'),
+        )
+        .map((node) => `reads process.env in line ${lineOf(tree, node.getStart(tree))}`);
+
+export const forbiddenImports: Rule = (code) => {
+  const part = partOf(code.path);
+  const isAtTop = code.path.split('/').length === 2;
+  const allowed = isAtTop ? undefined : ALLOWED_IMPORTS[part];
+  if (!isAtTop && !allowed) return [`${part} is not listed among the parts of src`];
+  return importsOf(code).flatMap((specifier) => {
+    if (!specifier.startsWith('.')) return [];
+    const target = normalize(join(dirname(code.path), specifier))
+      .split(sep)
+      .join('/');
+    if (!target.startsWith('src/')) return [`imports ${specifier}, which is not in src`];
+    const targetPart = partOf(target);
+    const isAllowed = allowed ? allowed.includes(targetPart) : targetPart !== 'sandbox';
+    if (targetPart !== part && !isAllowed) return [`${part} imports ${targetPart}`];
+    // Modules are put together in one place; only mechanisms may be taken along by those that need them.
+    const isForeignModule =
+      target.endsWith('.module.js') && ![part, 'platform', 'config', 'app.module'].includes(targetPart);
+    return isForeignModule && part !== 'app.module' ? [`${part} imports the module ${target}`] : [];
+  });
+};
+
+export const unexplainedEscapes: Rule = (code) =>
+  commentsOf(code).filter(
+    (comment) =>
+      (/(oxlint|eslint)-disable/.test(comment) && !/-disable\S*\s+\S.*\s--\s+\S+/.test(comment)) ||
+      /@ts-(ignore|nocheck)/.test(comment) ||
+      /@ts-expect-error\s*(\*\/)?$/.test(comment),
+  );
+
+export const unfinished: Rule = (code) =>
+  commentsOf(code).filter((comment) => /\b(TODO|FIXME|XXX|HACK)\b/.test(comment));
+
+export function violations(rule: Rule, files: Code[]): string[] {
+  return files.flatMap((code) => rule(code).map((problem) => `${code.path}: ${problem}`));
+}

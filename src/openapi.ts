@@ -18,11 +18,15 @@ Writes docs/openapi.json anew from the controllers. Needs no database and no oth
 /** The OpenAPI document, made without starting anything. */
 export async function createOpenApiDocument(): Promise<OpenAPIObject> {
   const settings = loadSettings({ DATABASE_URL: 'postgres://nobody@localhost/none', LOG_LEVEL: 'silent' });
-  const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(settings), new FastifyAdapter(), {
-    // Nothing is instantiated: the document is made from what the classes say of themselves.
-    preview: true,
-    logger: false,
-  });
+  const app = await NestFactory.create<NestFastifyApplication>(
+    AppModule.with(settings),
+    new FastifyAdapter(),
+    {
+      // Nothing is instantiated: the document is made from what the classes say of themselves.
+      preview: true,
+      logger: false,
+    },
+  );
   return buildOpenApiDocument(app);
 }
 

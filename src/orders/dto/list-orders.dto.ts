@@ -45,9 +45,9 @@ export class ListOrdersDto {
 
   @ApiPropertyOptional({ type: 'integer', minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT })
   @Type(() => Number)
-  @IsInt({ message: 'must be a whole number' })
-  @Min(1, { message: 'must be at least 1' })
   @Max(MAX_LIMIT, { message: `must be at most ${MAX_LIMIT}` })
+  @Min(1, { message: 'must be at least 1' })
+  @IsInt({ message: 'must be a whole number' })
   limit: number = DEFAULT_LIMIT;
 
   @ApiPropertyOptional({ type: 'string', description: '`next_cursor` of the page before.' })

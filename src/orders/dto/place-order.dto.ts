@@ -7,8 +7,7 @@ import {
   IsEmail,
   IsIn,
   IsInt,
-  IsNotEmpty,
-  IsObject,
+  IsString,
   Matches,
   Max,
   MaxLength,
@@ -39,9 +38,9 @@ export class OrderItemDto {
   product_id!: string;
 
   @ApiProperty({ type: 'integer', minimum: 1, maximum: MAX_QUANTITY, example: 2 })
-  @IsInt({ message: 'must be a whole number' })
-  @Min(1, { message: 'must be at least 1' })
   @Max(MAX_QUANTITY, { message: `must be at most ${MAX_QUANTITY}` })
+  @Min(1, { message: 'must be at least 1' })
+  @IsInt({ message: 'must be a whole number' })
   quantity!: number;
 
   @ApiPropertyOptional({
@@ -58,23 +57,22 @@ export class OrderItemDto {
 
 export class PlaceOrderDto {
   @ApiProperty({ type: 'string', maxLength: MAX_NAME_LENGTH, example: 'Alice Johnson' })
-  @IsNotEmpty({ message: 'must not be empty' })
-  @Matches(/\S/, { message: 'must not be blank' })
-  @MaxLength(MAX_NAME_LENGTH, { message: `must have at most ${MAX_NAME_LENGTH} characters` })
   @IsPlainText()
+  @MaxLength(MAX_NAME_LENGTH, { message: `must have at most ${MAX_NAME_LENGTH} characters` })
+  @Matches(/\S/, { message: 'must not be blank' })
+  @IsString({ message: 'must be text' })
   customer_name!: string;
 
   @ApiProperty({ type: 'string', format: 'email', maxLength: MAX_EMAIL_LENGTH, example: 'alice@example.com' })
-  @IsEmail({}, { message: 'must be an e-mail address' })
   @MaxLength(MAX_EMAIL_LENGTH, { message: `must have at most ${MAX_EMAIL_LENGTH} characters` })
+  @IsEmail({ ignore_max_length: true }, { message: 'must be an e-mail address' })
   customer_email!: string;
 
   @ApiProperty({ type: [OrderItemDto], minItems: 1, maxItems: MAX_LINES })
-  @IsArray({ message: 'must be a list' })
-  @ArrayMinSize(1, { message: 'must not be empty' })
+  @ValidateNested({ each: true, message: 'must be an object' })
   @ArrayMaxSize(MAX_LINES, { message: `must have at most ${MAX_LINES} lines` })
-  @IsObject({ each: true, message: 'must hold objects only' })
-  @ValidateNested({ each: true, message: 'must hold objects only' })
+  @ArrayMinSize(1, { message: 'must not be empty' })
+  @IsArray({ message: 'must be a list' })
   @Type(() => OrderItemDto)
   items!: OrderItemDto[];
 

@@ -17,8 +17,8 @@ export class UpdateStatusDto {
 
   @ApiPropertyOptional({ type: 'string', maxLength: MAX_REASON_LENGTH, example: 'Left with the courier' })
   @MayBeAbsent()
-  @IsString({ message: 'must be text' })
-  @MaxLength(MAX_REASON_LENGTH, { message: `must have at most ${MAX_REASON_LENGTH} characters` })
   @IsPlainText()
+  @MaxLength(MAX_REASON_LENGTH, { message: `must have at most ${MAX_REASON_LENGTH} characters` })
+  @IsString({ message: 'must be text' })
   reason?: string;
 }

@@ -120,7 +120,13 @@ export class OrderPlacement {
         ...(settlement.inDoubt.length > 0 && { lines_in_doubt: settlement.inDoubt }),
         ...(rules.tellsCustomer && !canNotify(order) && NOBODY_NOTIFIED),
       };
-      const change = { type: 'status_changed', actor, reason: settlement.reason, data, at } as const;
+      const change = {
+        type: 'status_changed',
+        actor,
+        reason: settlement.reason,
+        data: Object.keys(data).length > 0 ? data : undefined,
+        at,
+      } as const;
       await this.orders.insertEvent(transaction, order.id, version, change, 'pending', settlement.to);
       if (rules.givesBack && order.cartId !== null)
         await this.keys.freeCart(transaction, order.cartId, order.id);

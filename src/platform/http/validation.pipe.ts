@@ -27,6 +27,8 @@ export class RequestValidationPipe extends ValidationPipe {
   constructor() {
     super({
       transform: true,
+      // One message a field: the first rule that it breaks, checked from the bottom of its decorators upwards.
+      stopAtFirstError: true,
       whitelist: true,
       forbidNonWhitelisted: true,
       exceptionFactory: (errors) => Problem.invalidRequest(flatten(errors)),

@@ -1,0 +1,214 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { countRows, expectProblem, line, newProduct, orderBody, placeOrder } from '../support/builders.js';
+import { startTestService, type TestResponse, type TestService } from '../support/service.js';
+
+let service: TestService;
+
+beforeAll(async () => {
+  service = await startTestService();
+});
+
+afterAll(() => service.stop());
+
+function list(query: Record<string, string | number>, path = '/orders'): Promise<TestResponse> {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) parameters.set(name, String(value));
+  return service.request('GET', `${path}?${parameters.toString()}`);
+}
+
+function idsOf(answer: TestResponse): string[] {
+  return answer.body.orders.map((order: { order_id: string }) => order.order_id);
+}
+
+/** Follows the cursors to the end, doing something between the pages. @returns the ids of all orders seen */
+async function walk(
+  query: Record<string, string | number>,
+  path = '/orders',
+  between: () => Promise<unknown> = async () => undefined,
+): Promise<{ ids: string[]; pages: number }> {
+  const ids: string[] = [];
+  let pages = 0;
+  let cursor: string | null = null;
+  do {
+    const answer: TestResponse = await list({ ...query, ...(cursor !== null && { cursor }) }, path);
+    expect(answer.status).toBe(200);
+    expect(answer.body.count).toBe(answer.body.orders.length);
+    ids.push(...idsOf(answer));
+    pages += 1;
+    cursor = answer.body.next_cursor;
+    await between();
+  } while (cursor !== null);
+  return { ids, pages };
+}
+
+/** Places orders one after another. @returns their ids, newest first */
+async function placeMany(count: number, body: Record<string, unknown>): Promise<string[]> {
+  const ids: string[] = [];
+  for (let index = 0; index < count; index += 1) ids.unshift(await placeOrder(service, body));
+  return ids;
+}
+
+describe('a list of orders', () => {
+  it('is paged without a gap or a repetition, newest first, while new orders come in', async () => {
+    const product = newProduct(service.sandbox, 1000);
+    const body = orderBody([line(product)]);
+    const ids = await placeMany(17, body);
+    const seen = await walk({ limit: 5, product_id: product }, '/orders', () => placeMany(2, body));
+    expect(seen.ids).toEqual(ids);
+    expect(seen.pages).toBe(4);
+    expect((await walk({ limit: 200, product_id: product })).ids).toHaveLength(17 + 2 * 4);
+  });
+
+  it('of a customer is paged in the same way', async () => {
+    const product = newProduct(service.sandbox, 1000);
+    const body = orderBody([line(product)], { customer_id: 'pages' });
+    const ids = await placeMany(7, body);
+    await placeMany(3, orderBody([line(product)], { customer_id: 'pages-of-another' }));
+    const seen = await walk({ limit: 3 }, '/orders/pages', () => placeMany(1, body));
+    expect(seen).toEqual({ ids, pages: 3 });
+  });
+
+  it('has no next page when the last one is exactly full', async () => {
+    const product = newProduct(service.sandbox);
+    const ids = await placeMany(4, orderBody([line(product)]));
+    expect(await walk({ limit: 2, product_id: product })).toEqual({ ids, pages: 2 });
+    expect((await list({ limit: 4, product_id: product })).body.next_cursor).toBeNull();
+  });
+
+  it('holds 50 orders unless more are asked for, and at most 200', async () => {
+    const product = newProduct(service.sandbox, 1000);
+    const body = orderBody([line(product)]);
+    for (let batch = 0; batch < 21; batch += 1) {
+      await Promise.all(Array.from({ length: 10 }, () => placeOrder(service, body)));
+    }
+    expect((await list({ product_id: product })).body.count).toBe(50);
+    expect((await list({ product_id: product, limit: 200 })).body.count).toBe(200);
+    expect((await list({ product_id: product, limit: 1 })).body.count).toBe(1);
+    const { ids } = await walk({ product_id: product });
+    expect(new Set(ids).size).toBe(210);
+    expect(ids).toEqual(ids.toSorted((one, other) => (one < other ? 1 : -1)));
+  });
+});
+
+describe('a filter', () => {
+  const [alice, bob] = ['alice.filter@example.com', 'bob.filter@example.com'];
+  let products: [string, string];
+  let times: string[];
+  /** Of Alice, of Bob and of Alice again, the last one shipped. */
+  let ids: [string, string, string];
+
+  beforeAll(async () => {
+    products = [newProduct(service.sandbox, 100), newProduct(service.sandbox, 100)];
+    times = [];
+    const place = async (customer: string, email: string, product: string): Promise<string> => {
+      // Times have milliseconds: nothing else is to be placed within the one that bounds a filter.
+      await sleep(5);
+      times.push(new Date().toISOString());
+      await sleep(5);
+      const items = [line(product), line(product, 2), line('PROD002')];
+      return placeOrder(service, orderBody(items, { customer_id: customer, customer_email: email }));
+    };
+    ids = [
+      await place('filter-a', alice, products[0]),
+      await place('filter-b', bob, products[1]),
+      await place('filter-a', alice, products[1]),
+    ];
+    expect((await service.request('PUT', `/orders/${ids[2]}`, { status: 'shipped' })).status).toBe(200);
+  });
+
+  it.each<[string, () => Record<string, string>, number[]]>([
+    ['of a status', () => ({ status: 'shipped' }), [2]],
+    ['of a status in another case', () => ({ status: 'SHIPPED' }), [2]],
+    ['of Ordered', () => ({ status: 'Ordered', customer_id: 'filter-a' }), [0]],
+    ['of a customer', () => ({ customer_id: 'filter-a' }), [2, 0]],
+    ['of an e-mail', () => ({ customer_email: bob }), [1]],
+    ['of an e-mail in another case', () => ({ customer_email: alice.toUpperCase() }), [2, 0]],
+    ['of a product', () => ({ product_id: products[1] }), [2, 1]],
+    ['of all orders since a time', () => ({ placed_from: times[1] ?? '' }), [2, 1]],
+    ['of a span of time', () => ({ placed_from: times[1] ?? '', placed_to: times[2] ?? '' }), [1]],
+    ['of two conditions', () => ({ product_id: products[1], customer_id: 'filter-a' }), [2]],
+    ['of conditions that no order meets', () => ({ customer_id: 'filter-b', status: 'shipped' }), []],
+    ['of a customer that there is not', () => ({ customer_id: 'nobody' }), []],
+    ['of a time to come', () => ({ placed_from: '2999-01-01T00:00:00Z' }), []],
+    ['of a time before all others', () => ({ placed_to: '1969-12-31T23:59:59Z' }), []],
+  ])('%s finds those orders and no others', async (_name, query, expected) => {
+    const answer = await list(query());
+    expect(answer.status).toBe(200);
+    expect(idsOf(answer)).toEqual(expected.map((index) => ids[index]));
+  });
+
+  it('leaves out what was placed at the end of a span, or later', async () => {
+    const { body } = await service.request('GET', `/orders/${ids[1]}`);
+    expect(idsOf(await list({ placed_to: body.timestamp, customer_id: 'filter-b' }))).toEqual([]);
+    expect(idsOf(await list({ placed_from: body.timestamp, customer_id: 'filter-b' }))).toEqual([ids[1]]);
+  });
+
+  it('holds on all pages', async () => {
+    expect(await walk({ customer_id: 'filter-a', limit: 1 })).toEqual({ ids: [ids[2], ids[0]], pages: 2 });
+    const span = { placed_from: times[0] ?? '', placed_to: times[2] ?? '', limit: 1 };
+    expect(await walk(span)).toEqual({ ids: [ids[1], ids[0]], pages: 2 });
+  });
+});
+
+describe('a list with a wrong query is refused with 400, naming the field', () => {
+  it.each<[query: string, fields: string[]]>([
+    ['limit=0', ['limit']],
+    ['limit=201', ['limit']],
+    ['limit=-1', ['limit']],
+    ['limit=1.5', ['limit']],
+    ['limit=ten', ['limit']],
+    ['limit=', ['limit']],
+    ['limit=1&limit=2', ['limit']],
+    ['limit=1e999', ['limit']],
+    ['cursor=', ['cursor']],
+    ['cursor=abc', ['cursor']],
+    [`cursor='%20OR%201=1`, ['cursor']],
+    ['status=lost', ['status']],
+    ['status=', ['status']],
+    ['status=constructor', ['status']],
+    ['status=confirmed&status=shipped', ['status']],
+    ['customer_id=', ['customer_id']],
+    ['customer_id=a%00b', ['customer_id']],
+    ['customer_id=a&customer_id=b', ['customer_id']],
+    [`customer_id=${'x'.repeat(129)}`, ['customer_id']],
+    ['customer_email=nobody', ['customer_email']],
+    ['product_id=%0a', ['product_id']],
+    ['placed_from=yesterday', ['placed_from']],
+    ['placed_from=2026-02-30', ['placed_from']],
+    ['placed_from=2026-13-01T00:00:00Z', ['placed_from']],
+    ['placed_from=2026-W05', ['placed_from']],
+    ['placed_from=2026-W05-1', ['placed_from']],
+    ['placed_from=20260101', ['placed_from']],
+    ['placed_from=20260101T120000Z', ['placed_from']],
+    ['placed_from=-0001-01-01', ['placed_from']],
+    ['placed_to=', ['placed_to']],
+    ['placed_to=2026-01-01&placed_to=2026-01-02', ['placed_to']],
+    ['placed_to=1767225600000', ['placed_to']],
+    ['placed_to=2026-001', ['placed_to']],
+    ['offset=10', ['offset']],
+    ['Status=shipped', ['Status']],
+    ['constructor=1', ['constructor']],
+    ['__proto__=1', ['__proto__']],
+    ['a=1&limit=0&status=x', ['a', 'limit', 'status']],
+  ])('%s', async (query, fields) => {
+    expectProblem(await service.request('GET', `/orders?${query}`), 400, fields);
+  });
+
+  it.each<[query: string, fields: string[]]>([
+    ['limit=0', ['limit']],
+    ['cursor=x', ['cursor']],
+    ['status=shipped', ['status']],
+    ['x=', ['x']],
+  ])('also of a customer: %s', async (query, fields) => {
+    expectProblem(await service.request('GET', `/orders/filter-a?${query}`), 400, fields);
+  });
+});
+
+describe('reading', () => {
+  it('writes nothing', async () => {
+    const before = await countRows(service.database);
+    for (const path of ['/orders', '/orders/filter-a', '/orders/nobody']) await service.request('GET', path);
+    expect(await countRows(service.database)).toEqual(before);
+  });
+});

@@ -1,8 +1,9 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { loadSettings, SettingsError } from './settings.js';
+import { getMetadataStorage } from 'class-validator';
+import { loadSettings, Settings, SettingsError } from './settings.js';
 
 const DATABASE_URL = 'postgres://orders:secret@localhost:5432/orders';
 
@@ -87,5 +88,15 @@ describe('settings', () => {
     const file = join(mkdtempSync(join(tmpdir(), 'settings-')), 'ca.pem');
     writeFileSync(file, 'a certificate');
     expect(problemsOf({ DATABASE_TLS: 'verify', DATABASE_TLS_CA_FILE: file })).toEqual([]);
+  });
+
+  it('are the ones that the README explains', () => {
+    const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+    const rows = readme.split('\n').filter((line) => /^\| `[A-Z_]+`/.test(line));
+    const explained = rows.flatMap((row) => [...(row.split('|')[1] ?? '').matchAll(/`([A-Z_]+)`/g)]);
+    const declared = getMetadataStorage().getTargetValidationMetadatas(Settings, '', true, false);
+    expect(explained.map(([, name]) => name).toSorted()).toEqual(
+      [...new Set(declared.map(({ propertyName }) => propertyName))].toSorted(),
+    );
   });
 });

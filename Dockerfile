@@ -1,0 +1,46 @@
+FROM node:24-slim AS base
+WORKDIR /app
+
+# The files that name the dependencies come before the code, so that these steps run again only when one of them changes.
+# Install scripts are left out: they fetch what only tests and npm's own scripts need (PostgreSQL, another Node).
+FROM base AS build
+COPY package.json package-lock.json ./
+RUN --mount=type=cache,target=/root/.npm \
+    npm ci --ignore-scripts --no-audit --no-fund
+COPY nest-cli.json tsconfig.json ./
+COPY src ./src
+RUN npm run build
+
+# Optional packages are left out as well: they are drivers and tools that other packages could use and this service
+# does not, such as the TypeScript compiler. Nor does a running program read declarations or the source maps of others.
+FROM base AS production-dependencies
+COPY package.json package-lock.json ./
+RUN --mount=type=cache,target=/root/.npm \
+    npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund \
+    && find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete
+
+FROM base
+# Stack traces name the lines of src/ instead of those of dist/.
+ENV NODE_ENV=production \
+    NODE_OPTIONS=--enable-source-maps
+# The only folder that the program may write to, and only the stand-ins in dist/sandbox do: the service itself keeps
+# everything in PostgreSQL, so it also runs with a read-only file system.
+RUN install --directory --owner=node --group=node /data
+COPY package.json ./
+COPY --from=production-dependencies /app/node_modules ./node_modules
+# TypeScript, which Node runs as it is.
+COPY migrations ./migrations
+COPY --from=build /app/dist ./dist
+
+# The user `node`, by number, because Kubernetes can verify only a number not to be root (`runAsNonRoot`).
+USER 1000:1000
+EXPOSE 8080
+
+# Liveness, not readiness: some platforms replace a container that is unhealthy, and while the database is away a new
+# one would be no better. When the service first answers, it has reached and migrated the database.
+HEALTHCHECK --interval=10s --timeout=5s --retries=3 --start-period=60s --start-interval=1s \
+    CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 8080}/health/live`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+
+# Node itself is the first process and so receives SIGTERM, which lets it finish the orders under way. Give it 30 seconds
+# for that before it is killed (`docker stop -t 30`): an order may take as long as REQUEST_DEADLINE_MS.
+CMD ["node", "dist/main.js"]

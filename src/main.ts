@@ -34,12 +34,15 @@ async function listen(app: NestFastifyApplication, { PORT, HOST }: Settings): Pr
 }
 
 async function main(): Promise<void> {
-  const service = await startService();
+  let service: RunningService | undefined;
+  // Before the start: the first process of a container would otherwise ignore a signal that comes during it.
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {
+      if (!service) process.exit(0);
       service.stop().catch((error: unknown) => fail(error));
     });
   }
+  service = await startService();
 }
 
 function fail(error: unknown): void {

@@ -1,4 +1,4 @@
-import { Controller, Get } from '@nestjs/common';
+import { Controller, Get, ServiceUnavailableException } from '@nestjs/common';
 import { ApiOperation, ApiProperty, ApiResponse, ApiTags } from '@nestjs/swagger';
 import {
   HealthCheck,
@@ -6,6 +6,7 @@ import {
   type HealthCheckResult,
   TypeOrmHealthIndicator,
 } from '@nestjs/terminus';
+import { Problem, RETRY_AFTER } from '../platform/http/problem.js';
 import { ApiProblems } from '../platform/http/problem.openapi.js';
 
 /** A database that takes longer to answer `SELECT 1` is not ready for orders. */
@@ -58,6 +59,11 @@ export class HealthController {
   @ApiResponse({ status: 200, description: 'Each check and its result.' })
   @ApiProblems(503)
   async getReadiness(): Promise<HealthCheckResult> {
-    return this.checks.check([() => this.database.pingCheck('database', { timeout: PING_TIMEOUT_MS })]);
+    try {
+      return await this.checks.check([() => this.database.pingCheck('database', { timeout: PING_TIMEOUT_MS })]);
+    } catch (error) {
+      if (!(error instanceof ServiceUnavailableException)) throw error;
+      throw Problem.http('not-ready', 'The database does not answer', {}, RETRY_AFTER);
+    }
   }
 }

@@ -14,6 +14,18 @@ const REDACTED = [
   'err.driverError.detail',
 ];
 
+const PRETTY = { target: 'pino-pretty', options: { ignore: 'pid,service,context', singleLine: true } };
+
+/** The printer is a tool for developers, which an image for production does not contain. */
+function hasPrettyPrinter(): boolean {
+  try {
+    import.meta.resolve(PRETTY.target);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * JSON lines in production, for programs to read; lines for people in development. The lines about requests are written
  * by src/platform/http/request-log.ts, so that the logger needs no middleware.
@@ -26,9 +38,7 @@ export function loggerOptions(settings: Settings): Params {
       base: { service: 'order-service', pid: process.pid },
       autoLogging: false,
       redact: { paths: REDACTED, censor: '(redacted)' },
-      ...(settings.NODE_ENV === 'development' && {
-        transport: { target: 'pino-pretty', options: { ignore: 'pid,service,context', singleLine: true } },
-      }),
+      ...(settings.NODE_ENV === 'development' && hasPrettyPrinter() && { transport: PRETTY }),
     },
   };
 }

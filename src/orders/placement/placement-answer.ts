@@ -1,4 +1,4 @@
-import { Problem, PROBLEM_MEDIA_TYPE } from '../../platform/http/problem.js';
+import { Problem, PROBLEM_MEDIA_TYPE, RETRY_AFTER } from '../../platform/http/problem.js';
 import type { Order } from '../order.entity.js';
 import { orderProblem, type Shortage } from '../order.problems.js';
 import { toJsonNumber } from './order-pricing.js';
@@ -12,9 +12,6 @@ export interface PlacementAnswer {
 
 /** The version at which every order is confirmed: it was placed at 1, and nothing comes in between. */
 const CONFIRMED_VERSION = 2;
-
-/** A settled order will still be found in a second or two; an unsettled one is driven on by then. */
-const RETRY_AFTER = { 'retry-after': '2' };
 
 /** The order stands. System A: "Order confirmation with order ID and status". */
 export function confirmedAnswer(order: Order): PlacementAnswer {

@@ -1,11 +1,8 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isDatabaseUnavailable } from '../database/transaction.js';
-import { Problem, PROBLEM_MEDIA_TYPE } from './problem.js';
+import { Problem, PROBLEM_MEDIA_TYPE, RETRY_AFTER } from './problem.js';
 import { UpstreamFault } from './upstream-fault.js';
-
-/** What a client should wait before it tries again after a fault that will pass by itself. */
-const RETRY_AFTER = { 'retry-after': '2' };
 
 /** What the framework and its HTTP server call the faults of a request, by status. */
 const FRAMEWORK_PROBLEMS = {

@@ -26,6 +26,9 @@ export const HTTP_PROBLEMS = {
 /** Where the description of each problem type is found, relative to the service. */
 export const PROBLEM_PATH = '/problems/';
 
+/** What a client should wait before it tries again after a fault that will pass by itself. */
+export const RETRY_AFTER = { 'retry-after': '2' };
+
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
 
 /**

@@ -26,7 +26,9 @@ export function logRequests(server: FastifyInstance, logger: PinoLogger): void {
       status: reply.statusCode,
       durationMs: Math.round(reply.elapsedTime * 10) / 10,
     };
-    logger.info(line, 'request');
+    // Supervisors ask every few seconds; their questions would bury the others.
+    if (line.path.startsWith('/health')) logger.debug(line, 'request');
+    else logger.info(line, 'request');
     done();
   });
 }

@@ -56,7 +56,7 @@ describe('settings', () => {
       DEFAULT_CURRENCY: 'DOLLAR',
       UPSTREAM_TIMEOUT_MS: '1.5',
     });
-    expect(problems.map((problem) => problem.split(':')[0]).toSorted()).toEqual(
+    expect(problems.map((problem) => problem.split(':')[0] ?? '').toSorted()).toEqual(
       [
         'DEFAULT_CURRENCY',
         'INVENTORY_SERVICE_URL',
@@ -95,7 +95,7 @@ describe('settings', () => {
     const rows = readme.split('\n').filter((line) => /^\| `[A-Z_]+`/.test(line));
     const explained = rows.flatMap((row) => [...(row.split('|')[1] ?? '').matchAll(/`([A-Z_]+)`/g)]);
     const declared = getMetadataStorage().getTargetValidationMetadatas(Settings, '', true, false);
-    expect(explained.map(([, name]) => name).toSorted()).toEqual(
+    expect(explained.map(([, name = '']) => name).toSorted()).toEqual(
       [...new Set(declared.map(({ propertyName }) => propertyName))].toSorted(),
     );
   });

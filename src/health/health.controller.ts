@@ -60,7 +60,9 @@ export class HealthController {
   @ApiProblems(503)
   async getReadiness(): Promise<HealthCheckResult> {
     try {
-      return await this.checks.check([() => this.database.pingCheck('database', { timeout: PING_TIMEOUT_MS })]);
+      return await this.checks.check([
+        () => this.database.pingCheck('database', { timeout: PING_TIMEOUT_MS }),
+      ]);
     } catch (error) {
       if (!(error instanceof ServiceUnavailableException)) throw error;
       throw Problem.http('not-ready', 'The database does not answer', {}, RETRY_AFTER);

@@ -31,7 +31,7 @@ function place(...products: string[]): Promise<TestResponse> {
   return service.request('POST', '/orders', orderBody(products.map((product) => line(product, 2))));
 }
 
-async function reservationsOf(orderId: string): Promise<unknown[]> {
+async function eventsOf(orderId: string): Promise<unknown[]> {
   const { body } = await service.request('GET', `/orders/${orderId}/events`);
   return body.events;
 }
@@ -68,7 +68,7 @@ describe('while the inventory is down', () => {
     expect(order).toMatchObject({ status: 'failed', failure: '/problems/placement-failed' });
     // The service asks again, under the key of the reservation, until it knows; then it gives back what it has.
     await eventually(async () => {
-      const events = await reservationsOf(order.order_id);
+      const events = await eventsOf(order.order_id);
       return JSON.stringify(events).includes('stock_released');
     });
     for (const product of [first, second]) {

@@ -1,7 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { CART_CHECKOUTS_QUEUE } from '../orders/order.jobs.js';
 import { ShoppingCarts } from '../orders/order.ports.js';
-import type { Deadline } from '../platform/http/deadline.js';
+import type { Deadline } from '../platform/deadline.js';
 import { JobQueue } from '../platform/jobs/job-queue.js';
 
 /** Sets a cart to `Ordered` once its order is confirmed. */

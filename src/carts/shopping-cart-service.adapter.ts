@@ -1,9 +1,9 @@
 import { ShoppingCarts } from '../orders/order.ports.js';
 import type { Cart } from '../orders/order.ports.js';
-import type { Deadline } from '../platform/http/deadline.js';
-import type { UpstreamAnswer, UpstreamClient } from '../platform/http/upstream-client.js';
-import { fieldsOf, readId } from '../platform/http/upstream-fields.js';
-import { UpstreamFault } from '../platform/http/upstream-fault.js';
+import type { Deadline } from '../platform/deadline.js';
+import type { UpstreamAnswer, UpstreamClient } from '../platform/upstream/upstream-client.js';
+import { fieldsOf, readId } from '../platform/upstream/upstream-fields.js';
+import { UpstreamFault } from '../platform/upstream/upstream-fault.js';
 
 /**
  * Size limit of the answer to `GET /cart_items`, which holds the lines of all customers' carts: about a hundred

@@ -1,4 +1,4 @@
-import type { Deadline } from '../platform/http/deadline.js';
+import type { Deadline } from '../platform/deadline.js';
 
 /** The deadline passed before there was room. */
 export class GateTimeout extends Error {

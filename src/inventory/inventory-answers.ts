@@ -1,7 +1,7 @@
 import { Big } from 'big.js';
 import type { Product } from '../orders/order.ports.js';
-import { readId, readText } from '../platform/http/upstream-fields.js';
-import { UpstreamFault } from '../platform/http/upstream-fault.js';
+import { readId, readText } from '../platform/upstream/upstream-fields.js';
+import { UpstreamFault } from '../platform/upstream/upstream-fault.js';
 
 /** Calls about one order to one inventory at the same time: quick for long orders, yet not a burst of hundreds. */
 export const CALLS_AT_ONCE = 16;

@@ -6,11 +6,11 @@ import type {
   ReservationLine,
   ReserveOutcome,
 } from '../orders/order.ports.js';
-import type { Deadline } from '../platform/http/deadline.js';
-import type { UpstreamAnswer, UpstreamClient } from '../platform/http/upstream-client.js';
-import { fieldsOf, readReason, reasonOfFault } from '../platform/http/upstream-fields.js';
-import { UpstreamFault } from '../platform/http/upstream-fault.js';
-import { mapBounded } from '../platform/http/upstream-parallel.js';
+import type { Deadline } from '../platform/deadline.js';
+import type { UpstreamAnswer, UpstreamClient } from '../platform/upstream/upstream-client.js';
+import { fieldsOf, readReason, reasonOfFault } from '../platform/upstream/upstream-fields.js';
+import { UpstreamFault } from '../platform/upstream/upstream-fault.js';
+import { mapBounded } from '../platform/upstream/upstream-parallel.js';
 import { CALLS_AT_ONCE, readProduct } from './inventory-answers.js';
 import { findEachProduct } from './product-lookup.js';
 

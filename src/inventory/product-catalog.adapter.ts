@@ -9,9 +9,9 @@ import type {
   ReservationLine,
   ReserveOutcome,
 } from '../orders/order.ports.js';
-import type { Deadline } from '../platform/http/deadline.js';
-import type { UpstreamClient } from '../platform/http/upstream-client.js';
-import { UpstreamFault } from '../platform/http/upstream-fault.js';
+import type { Deadline } from '../platform/deadline.js';
+import type { UpstreamClient } from '../platform/upstream/upstream-client.js';
+import { UpstreamFault } from '../platform/upstream/upstream-fault.js';
 import { ProductCatalogClient } from './product-catalog.client.js';
 import * as journal from './product-catalog.repository.js';
 import { findEachProduct } from './product-lookup.js';

@@ -1,8 +1,8 @@
 import type { Product } from '../orders/order.ports.js';
-import type { Deadline } from '../platform/http/deadline.js';
-import type { UpstreamClient } from '../platform/http/upstream-client.js';
-import { fieldsOf } from '../platform/http/upstream-fields.js';
-import { UpstreamFault } from '../platform/http/upstream-fault.js';
+import type { Deadline } from '../platform/deadline.js';
+import type { UpstreamClient } from '../platform/upstream/upstream-client.js';
+import { fieldsOf } from '../platform/upstream/upstream-fields.js';
+import { UpstreamFault } from '../platform/upstream/upstream-fault.js';
 import { readProduct } from './inventory-answers.js';
 
 /** A product of the catalog, with what has to be sent back unchanged when its stock is set. */

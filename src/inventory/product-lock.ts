@@ -1,7 +1,7 @@
 import type { Pool, PoolClient } from 'pg';
 import type { DataSource } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
-import type { Deadline } from '../platform/http/deadline.js';
+import type { Deadline } from '../platform/deadline.js';
 import { Gate, GateTimeout } from './gate.js';
 import * as statements from './product-catalog.repository.js';
 

@@ -1,5 +1,5 @@
 import type { Product } from '../orders/order.ports.js';
-import { mapBounded } from '../platform/http/upstream-parallel.js';
+import { mapBounded } from '../platform/upstream/upstream-parallel.js';
 import { CALLS_AT_ONCE } from './inventory-answers.js';
 
 /**

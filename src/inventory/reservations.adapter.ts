@@ -6,9 +6,9 @@ import type {
   ReservationLine,
   ReserveOutcome,
 } from '../orders/order.ports.js';
-import type { Deadline } from '../platform/http/deadline.js';
-import type { UpstreamAnswer, UpstreamClient } from '../platform/http/upstream-client.js';
-import { fieldsOf, readId, readReason, reasonOfFault } from '../platform/http/upstream-fields.js';
+import type { Deadline } from '../platform/deadline.js';
+import type { UpstreamAnswer, UpstreamClient } from '../platform/upstream/upstream-client.js';
+import { fieldsOf, readId, readReason, reasonOfFault } from '../platform/upstream/upstream-fields.js';
 import { findInventoryProduct } from './inventory-service.adapter.js';
 import { findEachProduct } from './product-lookup.js';
 

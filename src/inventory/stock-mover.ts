@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { PoolClient } from 'pg';
-import { Deadline } from '../platform/http/deadline.js';
-import { UpstreamFault } from '../platform/http/upstream-fault.js';
+import { Deadline } from '../platform/deadline.js';
+import { UpstreamFault } from '../platform/upstream/upstream-fault.js';
 import type { CatalogProduct, ProductCatalogClient } from './product-catalog.client.js';
 import * as journal from './product-catalog.repository.js';
 

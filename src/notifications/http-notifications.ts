@@ -3,9 +3,9 @@ import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { Notifications } from '../orders/order.ports.js';
 import type { Notification } from '../orders/order.ports.js';
-import type { Deadline } from '../platform/http/deadline.js';
-import { UpstreamClient } from '../platform/http/upstream-client.js';
-import { UpstreamFault } from '../platform/http/upstream-fault.js';
+import type { Deadline } from '../platform/deadline.js';
+import { UpstreamClient } from '../platform/upstream/upstream-client.js';
+import { UpstreamFault } from '../platform/upstream/upstream-fault.js';
 
 /** The Notification Service (system A). */
 @Injectable()

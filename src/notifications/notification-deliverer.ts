@@ -2,7 +2,7 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { NOTIFICATIONS_QUEUE } from '../orders/order.jobs.js';
 import { Notifications } from '../orders/order.ports.js';
 import { OrderRepository } from '../orders/order.repository.js';
-import type { Deadline } from '../platform/http/deadline.js';
+import type { Deadline } from '../platform/deadline.js';
 import { JobQueue } from '../platform/jobs/job-queue.js';
 
 /**

@@ -1,6 +1,6 @@
 import { type DynamicModule, Module, type ModuleMetadata } from '@nestjs/common';
 import { Notifications } from '../orders/order.ports.js';
-import { UpstreamHttpModule } from '../platform/http/upstream-http.module.js';
+import { UpstreamHttpModule } from '../platform/upstream/upstream-http.module.js';
 import { HttpNotifications } from './http-notifications.js';
 import { NotificationDeliverer } from './notification-deliverer.js';
 

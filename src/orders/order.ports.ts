@@ -1,4 +1,4 @@
-import type { Deadline } from '../platform/http/deadline.js';
+import type { Deadline } from '../platform/deadline.js';
 
 /** What the inventory says of one product. */
 export interface Product {

@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import { InventoryServiceAdapter } from '../../src/inventory/inventory-service.adapter.js';
 import { ProductCatalogAdapter } from '../../src/inventory/product-catalog.adapter.js';
 import type { Inventory, ReleaseLine, ReservationLine } from '../../src/orders/order.ports.js';
-import { Deadline } from '../../src/platform/http/deadline.js';
+import { Deadline } from '../../src/platform/deadline.js';
 import type { FaultRule } from '../../src/sandbox/faults.js';
 import { startSandbox } from '../../src/sandbox/sandbox.js';
 import type { Sandbox } from '../../src/sandbox/sandbox.js';

@@ -4,8 +4,8 @@ import { InventoryServiceAdapter } from '../../src/inventory/inventory-service.a
 import { ProductCatalogAdapter } from '../../src/inventory/product-catalog.adapter.js';
 import { ReservationsAdapter } from '../../src/inventory/reservations.adapter.js';
 import type { Inventory, ReleaseLine, ReservationLine } from '../../src/orders/order.ports.js';
-import { Deadline } from '../../src/platform/http/deadline.js';
-import { UpstreamFault } from '../../src/platform/http/upstream-fault.js';
+import { Deadline } from '../../src/platform/deadline.js';
+import { UpstreamFault } from '../../src/platform/upstream/upstream-fault.js';
 import type { FaultRule } from '../../src/sandbox/faults.js';
 import { startSandbox } from '../../src/sandbox/sandbox.js';
 import type { Sandbox } from '../../src/sandbox/sandbox.js';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { NoShoppingCarts } from '../../src/carts/no-shopping-carts.js';
 import { ShoppingCartServiceAdapter } from '../../src/carts/shopping-cart-service.adapter.js';
-import { Deadline } from '../../src/platform/http/deadline.js';
+import { Deadline } from '../../src/platform/deadline.js';
 import type { FaultRule } from '../../src/sandbox/faults.js';
 import { startSandbox } from '../../src/sandbox/sandbox.js';
 import type { Sandbox } from '../../src/sandbox/sandbox.js';

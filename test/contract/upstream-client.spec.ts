@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { Deadline } from '../../src/platform/http/deadline.js';
-import { CONNECTIONS_PER_ORIGIN } from '../../src/platform/http/undici-transport.js';
-import type { UpstreamRequest } from '../../src/platform/http/upstream-client.js';
+import { Deadline } from '../../src/platform/deadline.js';
+import { CONNECTIONS_PER_ORIGIN } from '../../src/platform/upstream/undici-transport.js';
+import type { UpstreamRequest } from '../../src/platform/upstream/upstream-client.js';
 import { cleanUp, clientFor, faultOf, json, startUpstream } from './upstream-stub.js';
 
 const TIMEOUT_MS = 300;

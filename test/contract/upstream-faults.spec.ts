@@ -1,9 +1,9 @@
 import { inspect } from 'node:util';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { Deadline } from '../../src/platform/http/deadline.js';
-import type { UpstreamRequest } from '../../src/platform/http/upstream-client.js';
-import type { UpstreamFault } from '../../src/platform/http/upstream-fault.js';
-import { MAX_ATTEMPTS } from '../../src/platform/http/upstream-retry.js';
+import { Deadline } from '../../src/platform/deadline.js';
+import type { UpstreamRequest } from '../../src/platform/upstream/upstream-client.js';
+import type { UpstreamFault } from '../../src/platform/upstream/upstream-fault.js';
+import { MAX_ATTEMPTS } from '../../src/platform/upstream/upstream-retry.js';
 import { cleanUp, clientFor, faultOf, type Handler, json, startUpstream } from './upstream-stub.js';
 
 const TIMEOUT_MS = 300;

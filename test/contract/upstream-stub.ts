@@ -3,9 +3,9 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { HttpService } from '@nestjs/axios';
 import axios from 'axios';
-import { UndiciTransport } from '../../src/platform/http/undici-transport.js';
-import { UpstreamClient } from '../../src/platform/http/upstream-client.js';
-import { UpstreamFault } from '../../src/platform/http/upstream-fault.js';
+import { UndiciTransport } from '../../src/platform/upstream/undici-transport.js';
+import { UpstreamClient } from '../../src/platform/upstream/upstream-client.js';
+import { UpstreamFault } from '../../src/platform/upstream/upstream-fault.js';
 
 /** @param call the number of the request, from 1 */
 export type Handler = (request: IncomingMessage, response: ServerResponse, call: number) => void;

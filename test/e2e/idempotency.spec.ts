@@ -75,7 +75,9 @@ describe('the same key twice', () => {
     const second = await placeWithKey(service, 'form', other);
     expect([second.status, isReplay(second), second.body]).toEqual([201, true, first.body]);
   });
+});
 
+describe('the same request again', () => {
   it('gives two orders when the keys differ, or when there is none', async () => {
     const product = newProduct(service.sandbox);
     const body = orderBody([line(product)]);

@@ -120,21 +120,23 @@ describe('POST /orders/{customer_id} without a body', () => {
     giveCart('50', [[newProduct(sandbox), 1]]);
     expect((await order(50, undefined, {})).status).toBe(201);
   });
+});
 
-  it('answers 404 where the customer has no active cart', async () => {
+describe('POST /orders/{customer_id} without a body is refused', () => {
+  it('with 404 where the customer has no active cart', async () => {
     const answer = await order('nobody');
     expectProblem(answer, 404);
     expect(answer.body.type).toBe('/problems/cart-not-found');
   });
 
-  it('answers 400 where the cart is empty', async () => {
+  it('with 400 where the cart is empty', async () => {
     giveCart('51', []);
     const answer = await order(51);
     expectProblem(answer, 400);
     expect(answer.body.type).toBe('/problems/cart-empty');
   });
 
-  it('answers 400 where there is too little of what is in the cart, which stays active', async () => {
+  it('with 400 where there is too little of what is in the cart, which stays active', async () => {
     const product = newProduct(sandbox, 1);
     giveCart('52', [[product, 2]]);
     const answer = await order(52);
@@ -143,7 +145,16 @@ describe('POST /orders/{customer_id} without a body', () => {
     expect(sandbox.carts.findActive('52')).toBeDefined();
   });
 
-  it('answers 409 where the cart has been ordered already, even before the cart service knows', async () => {
+  it('with 503 where the cart service does not answer', async () => {
+    sandbox.services.carts.faults.add({ kind: 'away' });
+    const answer = await order(2);
+    expectProblem(answer, 503);
+    expect(answer.headers.get('retry-after')).toMatch(/^\d+$/);
+  });
+});
+
+describe('a cart of which the cart service does not know yet that it was ordered', () => {
+  it('is not ordered a second time, but refused with 409', async () => {
     const product = newProduct(sandbox);
     giveCart('53', [[product, 2]]);
     sandbox.services.carts.faults.add({ kind: 'status', status: 503, method: 'PUT' });
@@ -161,7 +172,7 @@ describe('POST /orders/{customer_id} without a body', () => {
     await eventually(() => sandbox.carts.findActive('53') === undefined);
   });
 
-  it('can order the cart again after its order was cancelled before the cart service knew', async () => {
+  it('can be ordered again after its order was cancelled', async () => {
     const product = newProduct(sandbox);
     giveCart('54', [[product, 2]]);
     sandbox.services.carts.faults.add({ kind: 'status', status: 503, method: 'PUT' });
@@ -170,7 +181,7 @@ describe('POST /orders/{customer_id} without a body', () => {
     expect((await order(54)).status).toBe(201);
   });
 
-  it('does not mark a cart that the customer has begun since', async () => {
+  it('is not mistaken for a cart that the customer has begun since', async () => {
     giveCart('55', [[newProduct(sandbox), 1]]);
     const rule = sandbox.services.carts.faults.add({ kind: 'status', status: 503, method: 'PUT' });
     expect((await order(55)).status).toBe(201);
@@ -188,13 +199,6 @@ describe('POST /orders/{customer_id} without a body', () => {
     });
     expect(job).toBeDefined();
     expect(sandbox.carts.findActive('55')).toBeDefined();
-  });
-
-  it('answers 503 where the cart service does not answer', async () => {
-    sandbox.services.carts.faults.add({ kind: 'away' });
-    const answer = await order(2);
-    expectProblem(answer, 503);
-    expect(answer.headers.get('retry-after')).toMatch(/^\d+$/);
   });
 });
 
@@ -233,7 +237,7 @@ describe('GET /orders/{customer_id}', () => {
     expect(body.orders.map((found: { order_id: string }) => found.order_id)).toEqual(ids);
   });
 
-  it('answers 404 where the customer has none', async () => {
+  it('with 404 where the customer has none', async () => {
     expectProblem(await service.request('GET', '/orders/61'), 404);
   });
 });

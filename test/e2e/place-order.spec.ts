@@ -193,8 +193,10 @@ describe('what can not be had', () => {
     ]);
     expect(await countRows(service.database)).toEqual(rows);
   });
+});
 
-  it('counts the lines of one product together', async () => {
+describe('the lines of an order', () => {
+  it('count together where they are of one product', async () => {
     const product = newProduct(service.sandbox, 5);
     const answer = await place([line(product, 3), line(product, 3)]);
     expectProblem(answer, 400);
@@ -204,7 +206,7 @@ describe('what can not be had', () => {
     expect(stockOf(service.sandbox, product)).toBe(0);
   });
 
-  it('is looked up once for each product, however many lines it has', async () => {
+  it('cause one look-up for each product, however many there are', async () => {
     const product = newProduct(service.sandbox, 300);
     await placeOrder(service, orderBody(Array.from({ length: 200 }, () => line(product))));
     const lookups = callsTo(service.sandbox, 'inventory').filter(
@@ -215,7 +217,7 @@ describe('what can not be had', () => {
   });
 
   it.each(['..', '.', 'a/b', 'a?b', 'a#b', '%41', 'ü ß', '🎧'])(
-    'may have any name, as an unknown product named %s has',
+    'may be of a product of any name, which is looked up under that name: %s',
     async (product) => {
       const answer = await place([line(product)]);
       expectProblem(answer, 400);

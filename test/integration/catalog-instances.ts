@@ -7,9 +7,9 @@ import { ProductCatalogMovement } from '../../src/inventory/product-catalog-move
 import { ProductCatalogAdapter } from '../../src/inventory/product-catalog.adapter.js';
 import { LATE_EFFECT_MARGIN_MS } from '../../src/inventory/stock-mover.js';
 import type { ReleaseLine, ReservationLine } from '../../src/orders/order.ports.js';
-import { Deadline } from '../../src/platform/http/deadline.js';
-import { UndiciTransport } from '../../src/platform/http/undici-transport.js';
-import { UpstreamClient } from '../../src/platform/http/upstream-client.js';
+import { Deadline } from '../../src/platform/deadline.js';
+import { UndiciTransport } from '../../src/platform/upstream/undici-transport.js';
+import { UpstreamClient } from '../../src/platform/upstream/upstream-client.js';
 import { startSandbox } from '../../src/sandbox/sandbox.js';
 import type { Sandbox } from '../../src/sandbox/sandbox.js';
 import { createTestDatabase } from '../support/database.js';

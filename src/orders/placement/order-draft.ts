@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
-import type { Deadline } from '../../platform/http/deadline.js';
+import type { Deadline } from '../../platform/deadline.js';
 import { Problem } from '../../platform/http/problem.js';
-import { UpstreamFault } from '../../platform/http/upstream-fault.js';
+import { UpstreamFault } from '../../platform/upstream/upstream-fault.js';
 import { Inventory, type Product, ShoppingCarts } from '../order.ports.js';
 import { orderProblem, type Shortage } from '../order.problems.js';
 import {

@@ -3,7 +3,7 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { Settings } from '../../config/settings.js';
 import { inTransaction } from '../../platform/database/transaction.js';
-import { Deadline } from '../../platform/http/deadline.js';
+import { Deadline } from '../../platform/deadline.js';
 import { JobQueue, type QueuedJob } from '../../platform/jobs/job-queue.js';
 import type { Order } from '../order.entity.js';
 import {

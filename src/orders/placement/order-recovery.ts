@@ -1,6 +1,6 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
-import { Deadline } from '../../platform/http/deadline.js';
+import { Deadline } from '../../platform/deadline.js';
 import { OrderRepository } from '../order.repository.js';
 import { IdempotencyRepository } from './idempotency.repository.js';
 import { OrderPlacement } from './order-placement.js';

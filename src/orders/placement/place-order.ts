@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
-import { Deadline } from '../../platform/http/deadline.js';
+import { Deadline } from '../../platform/deadline.js';
 import { Problem } from '../../platform/http/problem.js';
 import type { Order } from '../order.entity.js';
 import { orderProblem, type Shortage } from '../order.problems.js';

@@ -1,7 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { inTransaction } from '../../platform/database/transaction.js';
-import type { Deadline } from '../../platform/http/deadline.js';
+import type { Deadline } from '../../platform/deadline.js';
 import { JobQueue } from '../../platform/jobs/job-queue.js';
 import type { OrderItem } from '../order-item.entity.js';
 import { isLive } from '../order-status.js';

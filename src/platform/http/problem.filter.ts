@@ -2,7 +2,7 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isDatabaseUnavailable } from '../database/transaction.js';
 import { Problem, PROBLEM_MEDIA_TYPE, RETRY_AFTER } from './problem.js';
-import { UpstreamFault } from './upstream-fault.js';
+import { UpstreamFault } from '../upstream/upstream-fault.js';
 
 /** What the framework and its HTTP server call the faults of a request, by status. */
 const FRAMEWORK_PROBLEMS = {

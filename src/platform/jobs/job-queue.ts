@@ -2,7 +2,7 @@ import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShut
 import { PgBoss, type Job, type JobResult } from 'pg-boss';
 import { Settings } from '../../config/settings.js';
 import type { Sql } from '../database/transaction.js';
-import { Deadline } from '../http/deadline.js';
+import { Deadline } from '../deadline.js';
 import { jobDatabaseOptions } from './job-schema.js';
 
 /** One kind of background work. */

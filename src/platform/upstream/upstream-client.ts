@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { HttpService } from '@nestjs/axios';
 import type { AxiosResponse } from 'axios';
 import { lastValueFrom } from 'rxjs';
-import type { Deadline } from './deadline.js';
+import type { Deadline } from '../deadline.js';
 import { MAX_ANSWER_BYTES, TransportError } from './undici-transport.js';
 import { UpstreamFault } from './upstream-fault.js';
 import {

@@ -56,8 +56,9 @@ export class ShoppingCartServiceAdapter extends ShoppingCarts {
       body: { status: 'Ordered' },
       idempotencyKey,
       deadline,
-      // To set a status that is already set changes nothing, whether keys are honoured or not.
-      repeatable: true,
+      // The call names the customer: sent again after an unknown outcome it could meet a cart that was begun since.
+      // Whoever repeats it looks first which cart is active.
+      repeatable: false,
       mayBeEmpty: true,
     });
     // 404: there is no active cart any more, which is what this call is for.

@@ -90,7 +90,7 @@ export abstract class ShoppingCarts {
   abstract findActiveCart(customerId: string, deadline: Deadline): Promise<Cart | null>;
 
   /**
-   * Sets the customer's cart to `Ordered`. Safe to repeat.
+   * Sets the active cart of the customer to `Ordered`. To be repeated only after a look at which cart that is.
    *
    * @throws {UpstreamFault} when it is not certain that it was done
    */

@@ -1,6 +1,6 @@
 import { ApiPropertyOptional, PickType } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
-import { IsEmail, IsInt, IsISO8601, IsUUID, Max, Min } from 'class-validator';
+import { IsEmail, IsInt, IsISO8601, IsUUID, Matches, Max, Min } from 'class-validator';
 import type { OrderFilter } from '../order.repository.js';
 import { ORDER_STATUS_NAMES, parseStatus } from '../order-status.js';
 import { IsOrderStatus } from './status.decorator.js';
@@ -10,6 +10,10 @@ const DEFAULT_LIMIT = 50;
 
 /** Answers stay below a few hundred kilobytes, and no caller holds a connection for long. */
 const MAX_LIMIT = 200;
+
+/** A day, which begins at midnight UTC, or a time with its zone: ISO 8601 has more forms, of which none is in use. */
+const TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/;
+const TIME_MESSAGE = { message: 'must be a day or a time with its zone, as in 2026-01-31T12:00:00Z' };
 
 /** Query of `GET /orders`: the filters, all of which must hold, and the page. */
 export class ListOrdersDto {
@@ -35,12 +39,14 @@ export class ListOrdersDto {
 
   @ApiPropertyOptional({ type: 'string', format: 'date-time', description: 'Placed at this time or later.' })
   @MayBeAbsent()
-  @IsISO8601({ strict: true }, { message: 'must be an ISO 8601 time' })
+  @IsISO8601({ strict: true }, TIME_MESSAGE)
+  @Matches(TIME, TIME_MESSAGE)
   placed_from?: string;
 
   @ApiPropertyOptional({ type: 'string', format: 'date-time', description: 'Placed before this time.' })
   @MayBeAbsent()
-  @IsISO8601({ strict: true }, { message: 'must be an ISO 8601 time' })
+  @IsISO8601({ strict: true }, TIME_MESSAGE)
+  @Matches(TIME, TIME_MESSAGE)
   placed_to?: string;
 
   @ApiPropertyOptional({ type: 'integer', minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT })

@@ -7,6 +7,7 @@ import {
   IsEmail,
   IsIn,
   IsInt,
+  IsObject,
   IsString,
   Matches,
   Max,
@@ -64,12 +65,14 @@ export class PlaceOrderDto {
   customer_name!: string;
 
   @ApiProperty({ type: 'string', format: 'email', maxLength: MAX_EMAIL_LENGTH, example: 'alice@example.com' })
+  @IsPlainText()
   @MaxLength(MAX_EMAIL_LENGTH, { message: `must have at most ${MAX_EMAIL_LENGTH} characters` })
   @IsEmail({ ignore_max_length: true }, { message: 'must be an e-mail address' })
   customer_email!: string;
 
   @ApiProperty({ type: [OrderItemDto], minItems: 1, maxItems: MAX_LINES })
   @ValidateNested({ each: true, message: 'must be an object' })
+  @IsObject({ each: true, message: 'must hold objects only' })
   @ArrayMaxSize(MAX_LINES, { message: `must have at most ${MAX_LINES} lines` })
   @ArrayMinSize(1, { message: 'must not be empty' })
   @IsArray({ message: 'must be a list' })
@@ -98,7 +101,7 @@ export class PlaceOrderDto {
     type: 'number',
     minimum: 0,
     description: 'The total that the customer was shown. An order with another total is refused (409).',
-    example: 139.97,
+    example: 159.98,
   })
   @MayBeAbsent()
   @IsAmount()

@@ -62,6 +62,7 @@ export class OrderDrafts {
    */
   async prepare(request: PlacementRequest, deadline: Deadline): Promise<OrderDraft> {
     const currency = request.currency ?? this.settings.DEFAULT_CURRENCY;
+    refuseUnpayableAmounts(request, currency);
     const { items, cartId } = await this.findItems(request, deadline);
     this.checkCurrency(items, currency);
     const products = await this.inventory.findProducts([...unitsByProduct(items).keys()], deadline);
@@ -121,10 +122,6 @@ export class OrderDrafts {
     const lines = items.map((item, index) => {
       const product = products.get(item.productId);
       if (!product) throw new Error(`line ${index + 1} has no product although all were found`);
-      if (item.price !== undefined && !fitsCurrency(item.price, currency)) {
-        const message = `has more decimals than ${currency} has`;
-        throw Problem.invalidRequest([{ field: `items[${index}].price`, message }]);
-      }
       const isTrusted = this.settings.PRICE_CHECK === 'trust' && item.price !== undefined;
       if (!isTrusted && item.price !== undefined && !sameAmount(item.price, product.price)) {
         differences.push({
@@ -149,6 +146,18 @@ export class OrderDrafts {
     }
     return lines;
   }
+}
+
+/** Refuses amounts with more decimals than their currency has, naming each. */
+function refuseUnpayableAmounts({ items, expectedTotal }: PlacementRequest, currency: string): void {
+  const amounts = [
+    ...(items ?? []).map((item, index) => ({ field: `items[${index}].price`, amount: item.price })),
+    { field: 'expected_total', amount: expectedTotal },
+  ];
+  const errors = amounts
+    .filter(({ amount }) => amount !== undefined && !fitsCurrency(amount, currency))
+    .map(({ field }) => ({ field, message: `must not have more decimals than ${currency} has` }));
+  if (errors.length > 0) throw Problem.invalidRequest(errors);
 }
 
 /** Refuses the order if any product is unknown or short, naming each that is; lines of one product count together. */

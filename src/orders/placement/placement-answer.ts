@@ -41,6 +41,7 @@ export function failedProblem(order: Order): Problem {
     'The order was not placed: the inventory did not say whether the stock was reserved. To try again, send a new ' +
       'request with another Idempotency-Key.',
     { order_id: order.id },
+    RETRY_AFTER,
   );
 }
 

@@ -2,20 +2,36 @@ import { type ArgumentMetadata, type Type, ValidationPipe } from '@nestjs/common
 import { ValidationError } from 'class-validator';
 import { type FieldError, Problem } from './problem.js';
 
+const UNKNOWN_FIELD = 'is not a known field';
+
 /** Path of a nested field as clients write it: `items[0].quantity`. */
 function fieldPath(parent: string, property: string): string {
   if (/^\d+$/.test(property)) return `${parent}[${property}]`;
   return parent === '' ? property : `${parent}.${property}`;
 }
 
+/** One message a field: the first rule that it breaks, as they stand from the bottom of its decorators upwards. */
 function flatten(errors: readonly ValidationError[], parent = ''): FieldError[] {
   return errors.flatMap((error) => {
     const field = fieldPath(parent, error.property);
-    const own = Object.entries(error.constraints ?? {}).map(([rule, message]) => ({
-      field,
-      message: rule === 'whitelistValidation' ? 'is not a known field' : message,
-    }));
+    const [broken] = Object.entries(error.constraints ?? {});
+    const own = broken
+      ? [{ field, message: broken[0] === 'whitelistValidation' ? UNKNOWN_FIELD : broken[1] }]
+      : [];
     return [...own, ...flatten(error.children ?? [], field)];
+  });
+}
+
+/**
+ * Fields that are called like what every object inherits. The libraries behind the pipe drop them in silence; to a
+ * client they are unknown fields as any other. The body parser has bounded the depth.
+ */
+function inheritedNames(value: unknown, parent = ''): FieldError[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([name, content]) => {
+    const field = fieldPath(parent, name);
+    const own = name in Object.prototype || name === 'prototype' ? [{ field, message: UNKNOWN_FIELD }] : [];
+    return [...own, ...inheritedNames(content, field)];
   });
 }
 
@@ -27,8 +43,6 @@ export class RequestValidationPipe extends ValidationPipe {
   constructor() {
     super({
       transform: true,
-      // One message a field: the first rule that it breaks, checked from the bottom of its decorators upwards.
-      stopAtFirstError: true,
       whitelist: true,
       forbidNonWhitelisted: true,
       exceptionFactory: (errors) => Problem.invalidRequest(flatten(errors)),
@@ -38,6 +52,10 @@ export class RequestValidationPipe extends ValidationPipe {
   override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
     if (metadata.type === 'body' && isDto(metadata.metatype) && !isObject(value)) {
       throw Problem.invalidRequest([{ field: '', message: 'the body must be a JSON object' }]);
+    }
+    if (metadata.type !== 'param' && isDto(metadata.metatype)) {
+      const errors = inheritedNames(value);
+      if (errors.length > 0) throw Problem.invalidRequest(errors);
     }
     return super.transform(value, metadata);
   }

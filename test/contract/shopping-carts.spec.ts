@@ -94,13 +94,14 @@ describe.each([false, true])('the Shopping Cart Service (carts carry their items
     { kind: 'garbage', times: 1 },
     { kind: 'hang', times: 1 },
     { kind: 'refuse', times: 2 },
-  ])('gets over %j', async (rule) => {
+  ])('gets over %j when it looks, and asks once when it marks', async (rule) => {
     disturb(rule);
     expect(await carts.findActiveCart('1', soon())).toMatchObject({ id: '1' });
     sandbox.services.carts.faults.clear();
+    sandbox.services.carts.calls.clear();
     disturb({ ...rule, method: 'PUT' });
-    await carts.markOrdered('1', 'key', soon());
-    expect(ordered()).toEqual(['1']);
+    await expect(carts.markOrdered('1', 'key', soon())).rejects.toMatchObject({ name: 'UpstreamFault' });
+    expect(sandbox.services.carts.calls.all().filter(({ method }) => method === 'PUT')).toHaveLength(1);
   });
 
   it.each<[FaultRule, string]>([

@@ -235,7 +235,7 @@ function indent(lines: string[]): string {
 }
 
 function describe(todo: Plan, { database, sandbox, service }: Running): string {
-  const url = `http://localhost:${new URL(service?.url ?? '').port}`;
+  const url = service?.url.replace(/\/\/(127\.0\.0\.1|0\.0\.0\.0|\[::1?\])(?=:|$)/, '//localhost');
   const lines = [`Order service    ${url}`, `API, to try out  ${url}/docs`];
   if (database) {
     const { port, pathname } = new URL(database.url);

@@ -2,6 +2,7 @@ import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -152,6 +153,20 @@ describe('npm start', () => {
       expect(second.output).not.toMatch(/^\s+at /m);
       expect(await statusOf(`${first.url}/health/ready`)).toBe(200);
       expect(await first.end('SIGINT')).toBe(0);
+    },
+    SLOW_MS,
+  );
+
+  it(
+    'ends cleanly also when it is interrupted during the start',
+    async () => {
+      const data = join(root, 'interrupted');
+      const child = spawnFirstRun(onFreePorts(data));
+      child.stdout?.once('data', () => child.kill('SIGINT'));
+      const { code, output } = await refusalOf(child);
+      expect(code).toBe(0);
+      expect(output).toBe('Starting PostgreSQL ...\n');
+      expect(await readdir(join(data, 'postgres', 'cluster', 'data'))).not.toContain('postmaster.pid');
     },
     SLOW_MS,
   );

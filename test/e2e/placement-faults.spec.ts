@@ -66,10 +66,12 @@ describe('while the inventory is down', () => {
 
     const { body: order } = await service.request('GET', `/orders/${answer.body.order_id}`);
     expect(order).toMatchObject({ status: 'failed', failure: '/problems/placement-failed' });
-    // The service asks again, under the key of the reservation, until it knows; then it gives back what it has.
+    // The service asks again, under the key of the reservation, until it knows; then it gives back what it has, which
+    // may take it two goes if it has given up on the inventory for the moment.
     await eventually(async () => {
-      const events = await eventsOf(order.order_id);
-      return JSON.stringify(events).includes('stock_released');
+      const events = (await eventsOf(order.order_id)) as { type: string; data: { lines: number[] } }[];
+      const released = events.filter((event) => event.type === 'stock_released');
+      return released.flatMap((event) => event.data.lines).length === order.items.length;
     });
     for (const product of [first, second]) {
       expect(stockOf(service.sandbox, product)).toBe(10);

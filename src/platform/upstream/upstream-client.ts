@@ -4,10 +4,12 @@ import type { AxiosResponse } from 'axios';
 import { lastValueFrom } from 'rxjs';
 import type { Deadline } from '../deadline.js';
 import { MAX_ANSWER_BYTES, TransportError } from './undici-transport.js';
+import { UpstreamCircuit } from './upstream-circuit.js';
 import { UpstreamFault } from './upstream-fault.js';
 import {
   AttemptFailure,
   isAnswer,
+  isFaultOfService,
   MAX_ATTEMPTS,
   mayPass,
   pauseAfter,
@@ -80,6 +82,7 @@ export class UpstreamClient {
   private readonly origin: string;
   private readonly pathPrefix: string;
   private readonly authorization: string | undefined;
+  private readonly circuit: UpstreamCircuit;
 
   constructor(
     private readonly http: HttpService,
@@ -88,6 +91,7 @@ export class UpstreamClient {
     const base = new URL(options.baseUrl);
     this.name = options.name;
     this.timeoutMs = options.timeoutMs;
+    this.circuit = new UpstreamCircuit(options.name, isFaultOfService);
     this.origin = base.origin;
     this.pathPrefix = base.pathname.replace(/\/+$/, '');
     if (base.username !== '') {
@@ -130,6 +134,13 @@ export class UpstreamClient {
     const timeout = Math.min(this.timeoutMs, request.deadline.remaining());
     if (timeout <= 0)
       throw new AttemptFailure(this.fault('not_sent', 'no time was left for the call'), false);
+    const made = await this.circuit.run(() => this.send(path, request, timeout));
+    if (made) return made.value;
+    // Nothing was sent. To try again within this call would be to wait for what the circuit is there to spare.
+    throw new AttemptFailure(this.fault('not_sent', 'is not asked for now, since it has failed'), false);
+  }
+
+  private async send(path: string, request: UpstreamRequest, timeout: number): Promise<UpstreamAnswer> {
     let response: AxiosResponse<string>;
     try {
       response = await lastValueFrom(
@@ -163,7 +174,7 @@ export class UpstreamClient {
     const { status, data } = response;
     if (!isAnswer(status)) {
       const pause = readRetryAfter(status, response.headers['retry-after']);
-      throw new AttemptFailure(this.fault('status', `answered ${status}`), mayPass(status), pause);
+      throw new AttemptFailure(this.fault('status', `answered ${status}`), mayPass(status), pause, status);
     }
     if (data === '' && status < 300 && (status === 204 || mayBeEmpty)) return { status, body: null };
     try {

@@ -23,6 +23,8 @@ export class AttemptFailure extends Error {
     readonly passing: boolean = true,
     /** The pause that the other service asked for, in milliseconds. */
     readonly pauseMs: number = 0,
+    /** The status of an answer that is no answer to the request. */
+    readonly status?: number,
   ) {
     super(fault.message, { cause: fault });
     this.name = 'AttemptFailure';
@@ -38,6 +40,12 @@ export function isAnswer(status: number): boolean {
 /** Whether a status that is no answer may be another one next time. A redirect will not. */
 export function mayPass(status: number): boolean {
   return status >= 500 || PASSING_CLIENT_ERRORS.has(status);
+}
+
+/** Whether an attempt failed because the service does not work: with a 4xx, such as 429, it does. */
+export function isFaultOfService(failure: unknown): boolean {
+  if (!(failure instanceof AttemptFailure)) return false;
+  return failure.status === undefined || failure.status < 400 || failure.status >= 500;
 }
 
 /**

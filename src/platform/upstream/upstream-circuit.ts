@@ -1,0 +1,102 @@
+import { Logger } from '@nestjs/common';
+import CircuitBreaker from 'opossum';
+
+/** How long a service that fails is left alone before one call tries it again; more would delay its return. */
+export const RESET_MS = 1_000;
+
+/** The attempts of so long ago are forgotten: longer than a few that time out, shorter than a restart. */
+const WINDOW_MS = 10_000;
+
+/** Half of the attempts must fail: what fails less is what repetitions are for. */
+const FAILING_PERCENT = 50;
+
+/** With fewer attempts than these in the window one bad moment would count as an outage. */
+export const MIN_ATTEMPTS = 10;
+
+/** `closed`: calls go through. `open`: none do. `half_open`: the next one tries whether the service is back. */
+export type CircuitState = 'closed' | 'open' | 'half_open';
+
+/** The newest circuit of each name: in a process of the service there is one. */
+const circuits = new Map<string, UpstreamCircuit>();
+
+/** Every service that this process calls, by its name for people, and whether calls to it go through. */
+export function upstreamStates(): { upstream: string; state: CircuitState }[] {
+  return [...circuits].map(([upstream, circuit]) => ({ upstream, state: circuit.state }));
+}
+
+/**
+ * Keeps calls away from a service that does not work, so that nobody waits for it and it can come back. Once most of
+ * the latest attempts have failed it lets none through, and after a short while one, which decides.
+ */
+export class UpstreamCircuit {
+  private readonly logger = new Logger(UpstreamCircuit.name);
+  private readonly breaker: CircuitBreaker<[() => Promise<void>], void>;
+  private isDown = false;
+
+  /** @param isFault whether a failed attempt says that the service does not work */
+  constructor(
+    private readonly upstream: string,
+    isFault: (failure: unknown) => boolean,
+  ) {
+    this.breaker = new CircuitBreaker(async (attempt: () => Promise<void>) => attempt(), {
+      name: upstream,
+      // Each attempt has its own limit of time.
+      timeout: false,
+      resetTimeout: RESET_MS,
+      rollingCountTimeout: WINDOW_MS,
+      errorThresholdPercentage: FAILING_PERCENT,
+      volumeThreshold: MIN_ATTEMPTS,
+      // They are computed from a list of every call's duration, which nobody reads.
+      rollingPercentilesEnabled: false,
+      errorFilter: (failure) => !isFault(failure),
+    });
+    this.breaker.on('open', () => this.tellOfFailure());
+    this.breaker.on('close', () => this.tellOfReturn());
+    circuits.set(upstream, this);
+  }
+
+  get state(): CircuitState {
+    if (this.breaker.halfOpen) return 'half_open';
+    return this.breaker.opened ? 'open' : 'closed';
+  }
+
+  /**
+   * Makes an attempt.
+   *
+   * @returns what the attempt gave, or undefined when it was not made
+   * @throws what the attempt threw
+   */
+  async run<T>(attempt: () => Promise<T>): Promise<{ value: T } | undefined> {
+    // Asked here as well, since the library counts what it turns away and would take long to open a second time.
+    if (!this.breaker.closed && !this.breaker.pendingClose) return undefined;
+    let outcome: { value: T } | { failure: unknown } | undefined;
+    try {
+      await this.breaker.fire(async () => {
+        try {
+          outcome = { value: await attempt() };
+        } catch (failure) {
+          outcome = { failure };
+          throw failure;
+        }
+      });
+    } catch (error) {
+      // Whatever the library makes of it, the attempt's own outcome is what counts.
+      if (outcome === undefined) throw error;
+    }
+    if (outcome !== undefined && 'failure' in outcome) throw outcome.failure;
+    return outcome;
+  }
+
+  /** Told once an outage: a try that fails opens the circuit again, and is no news. */
+  private tellOfFailure(): void {
+    if (this.isDown) return;
+    this.isDown = true;
+    this.logger.warn(`The ${this.upstream} does not work; it is asked once in ${RESET_MS} ms until it does`);
+  }
+
+  private tellOfReturn(): void {
+    if (!this.isDown) return;
+    this.isDown = false;
+    this.logger.log(`The ${this.upstream} works again`);
+  }
+}

@@ -1,0 +1,137 @@
+import type { ServerResponse } from 'node:http';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { Logger } from '@nestjs/common';
+import { Deadline } from '../../src/platform/deadline.js';
+import { MIN_ATTEMPTS, upstreamStates } from '../../src/platform/upstream/upstream-circuit.js';
+import type { UpstreamRequest } from '../../src/platform/upstream/upstream-client.js';
+import { MAX_ATTEMPTS } from '../../src/platform/upstream/upstream-retry.js';
+import { eventually } from '../support/service.js';
+import { cleanUp, clientFor, faultOf, json, startUpstream } from './upstream-stub.js';
+
+const TIMEOUT_MS = 200;
+
+/** Attempts that are made besides those that open the circuit: the tries whether the service is back. */
+const TRIES = 10;
+
+/** How a service fails, and what its client makes of it. */
+const FAILURES: [string, (response: ServerResponse) => void][] = [
+  ['answers 500', (response) => json(response, 500, { detail: 'broken' })],
+  ['answers 503', (response) => json(response, 503, { detail: 'broken' })],
+  ['answers garbage', (response) => response.end('<html>')],
+  ['closes the connection', (response) => response.destroy()],
+  ['does not answer', () => undefined],
+];
+
+let warnings: ReturnType<typeof jest.spyOn>;
+let news: ReturnType<typeof jest.spyOn>;
+
+beforeEach(() => {
+  warnings = jest.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
+  news = jest.spyOn(Logger.prototype, 'log').mockImplementation(() => undefined);
+});
+
+afterEach(async () => {
+  jest.restoreAllMocks();
+  await cleanUp();
+});
+
+function get(changes: Partial<UpstreamRequest> = {}): UpstreamRequest {
+  return { method: 'GET', path: ['things'], deadline: Deadline.in(5_000), repeatable: true, ...changes };
+}
+
+/** Not repeatable, so that each call is one attempt. */
+function once(): UpstreamRequest {
+  return get({ method: 'PUT', body: {}, repeatable: false });
+}
+
+function state(): string | undefined {
+  return upstreamStates().find(({ upstream }) => upstream === 'test service')?.state;
+}
+
+describe.each(FAILURES)('when the service %s', (_name, fail) => {
+  it('a hundred requests cost it few calls, and all later ones fail as not sent', async () => {
+    const upstream = await startUpstream((_request, response) => fail(response));
+    const client = clientFor(upstream.origin, TIMEOUT_MS);
+    const kinds: string[] = [];
+    for (let count = 0; count < 100; count += 1) kinds.push((await faultOf(client.request(once()))).kind);
+    expect(upstream.calls.length).toBeGreaterThanOrEqual(MIN_ATTEMPTS);
+    expect(upstream.calls.length).toBeLessThanOrEqual(MIN_ATTEMPTS + TRIES);
+    expect(kinds.filter((kind) => kind !== 'not_sent').length).toBe(upstream.calls.length);
+    expect(state()).toBe('open');
+  });
+});
+
+describe('the circuit', () => {
+  it('opens when no connection can be had', async () => {
+    const upstream = await startUpstream(() => undefined);
+    await upstream.close();
+    const client = clientFor(upstream.origin, TIMEOUT_MS);
+    for (let count = 0; count < MIN_ATTEMPTS; count += 1) await faultOf(client.request(get()));
+    expect(state()).toBe('open');
+    expect((await faultOf(client.request(get()))).message).toContain('is not asked for now');
+  });
+
+  it.each([400, 404, 409, 422, 429])('stays closed whatever is answered with %i', async (status) => {
+    const upstream = await startUpstream((_request, response) => json(response, status, { detail: 'no' }));
+    const client = clientFor(upstream.origin, TIMEOUT_MS);
+    for (let count = 0; count < 3 * MIN_ATTEMPTS; count += 1) {
+      await client.request(once()).catch(() => undefined);
+    }
+    expect(upstream.calls).toHaveLength(3 * MIN_ATTEMPTS);
+    expect(state()).toBe('closed');
+  });
+
+  it('stays closed while most calls are answered', async () => {
+    const upstream = await startUpstream((_request, response, call) =>
+      json(response, call % 3 === 0 ? 500 : 200, {}),
+    );
+    const client = clientFor(upstream.origin, TIMEOUT_MS);
+    for (let count = 0; count < 30; count += 1) await client.request(once()).catch(() => undefined);
+    expect(upstream.calls).toHaveLength(30);
+    expect(state()).toBe('closed');
+  });
+
+  it('closes when the service is back, after one call that tries, and tells of each change once', async () => {
+    let isBroken = true;
+    const upstream = await startUpstream((_request, response) => json(response, isBroken ? 500 : 200, {}));
+    const client = clientFor(upstream.origin, TIMEOUT_MS);
+    for (let count = 0; count < 2 * MIN_ATTEMPTS; count += 1) await faultOf(client.request(once()));
+    // A try that fails is not told of again.
+    const calls = upstream.calls.length;
+    await eventually(async () => {
+      await faultOf(client.request(once()));
+      return upstream.calls.length > calls;
+    });
+    expect(warnings).toHaveBeenCalledTimes(1);
+    isBroken = false;
+    await eventually(() => state() === 'half_open');
+    const tries = upstream.calls.length;
+    const answers = await Promise.allSettled([client.request(once()), client.request(once())]);
+    expect(answers.map((answer) => answer.status)).toEqual(['fulfilled', 'rejected']);
+    expect(upstream.calls).toHaveLength(tries + 1);
+    expect(state()).toBe('closed');
+    expect((await client.request(once())).status).toBe(200);
+    expect(warnings).toHaveBeenCalledTimes(1);
+    expect(news).toHaveBeenCalledTimes(1);
+  });
+
+  it('never lets a call pass for not sent of which an earlier attempt may have arrived', async () => {
+    const upstream = await startUpstream((_request, response, call) =>
+      call < MIN_ATTEMPTS ? json(response, 500, {}) : undefined,
+    );
+    const client = clientFor(upstream.origin, TIMEOUT_MS);
+    for (let count = 1; count < MIN_ATTEMPTS; count += 1) await faultOf(client.request(once()));
+    // Its first attempt gets no answer and opens the circuit, which refuses the second.
+    const fault = await faultOf(client.request(get({ method: 'PUT', body: {}, repeatable: true })));
+    expect(state()).toBe('open');
+    expect(upstream.calls).toHaveLength(MIN_ATTEMPTS);
+    expect(fault.kind).toBe('timeout');
+  });
+
+  it('does not repeat a call that it has refused', async () => {
+    const upstream = await startUpstream((_request, response) => json(response, 500, {}));
+    const client = clientFor(upstream.origin, TIMEOUT_MS);
+    for (let count = 0; count < MIN_ATTEMPTS; count += 1) await faultOf(client.request(get()));
+    expect(upstream.calls.length).toBeLessThanOrEqual(MIN_ATTEMPTS + MAX_ATTEMPTS);
+  });
+});

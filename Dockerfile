@@ -21,7 +21,9 @@ RUN --mount=type=cache,target=/root/.npm \
 
 FROM base
 # Stack traces name the lines of src/ instead of those of dist/.
+# A load balancer gets this long to notice that an instance is being stopped, before its port closes.
 ENV NODE_ENV=production \
+    SHUTDOWN_DELAY_MS=5000 \
     NODE_OPTIONS=--enable-source-maps
 # The only folder that the program may write to, and only the stand-ins in dist/sandbox do: the service itself keeps
 # everything in PostgreSQL, so it also runs with a read-only file system.

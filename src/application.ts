@@ -4,6 +4,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { Logger, PinoLogger } from 'nestjs-pino';
 import { AppModule } from './app.module.js';
 import type { Settings } from './config/settings.js';
+import { Availability } from './health/availability.js';
 import { BODY_LIMIT_BYTES, acceptJsonBodies } from './platform/http/json-body.js';
 import { serveOpenApiDocument } from './platform/http/openapi.js';
 import { frameworkProblem, sendProblem } from './platform/http/problem.filter.js';
@@ -21,6 +22,8 @@ export async function createApplication(settings: Settings): Promise<NestFastify
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     genReqId: newRequestId,
+    // Whoever still sends requests while the service stops gets them answered.
+    return503OnClosing: false,
     routerOptions: { maxParamLength: MAX_PATH_PARAMETER_LENGTH },
     // What the router can't even read, such as a malformed escape, never reaches a controller or its filter.
     frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) =>
@@ -35,6 +38,7 @@ export async function createApplication(settings: Settings): Promise<NestFastify
   const server = adapter.getInstance();
   acceptJsonBodies(server);
   logRequests(server, await app.resolve(PinoLogger));
+  app.get(Availability).announceTo(server);
   serveOpenApiDocument(app);
   await app.init();
   app.useLogger(app.get(Logger));

@@ -1,14 +1,22 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { Logger } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { createApplication } from './application.js';
 import { loadSettings, type Settings, SettingsError } from './config/settings.js';
+import { Availability } from './health/availability.js';
 import { prepareDatabase } from './platform/database/migrate.js';
+import { ATTEMPT_TIMEOUT_MS } from './platform/jobs/job-queue.js';
+
+/** Closing connections takes milliseconds; this is for a database that does not answer. */
+const CLOSING_MS = 5_000;
 
 /** A service that accepts requests. */
 export interface RunningService {
   url: string;
-  /** Answers what is under way, finishes running jobs, and closes all connections. */
+  /** How long stopping may take at most, in milliseconds. */
+  stopLimitMs: number;
+  /** Calls itself not ready, waits until nothing is sent here any more, finishes what is under way and disconnects. */
   stop(): Promise<void>;
 }
 
@@ -20,7 +28,20 @@ export async function startService(): Promise<RunningService> {
   await listen(app, settings);
   const url = await app.getUrl();
   new Logger('main').log(`The order service listens on ${url}`);
-  return { url, stop: () => app.close() };
+  return { url, stopLimitMs: stopLimitOf(settings), stop: () => stop(app, settings) };
+}
+
+async function stop(app: NestFastifyApplication, { SHUTDOWN_DELAY_MS }: Settings): Promise<void> {
+  app.get(Availability).withdraw();
+  await sleep(SHUTDOWN_DELAY_MS);
+  await app.close();
+}
+
+/** Jobs and recovery are waited for at the same time, and then what was asked for meanwhile. */
+function stopLimitOf({ SHUTDOWN_DELAY_MS, REQUEST_DEADLINE_MS }: Settings): number {
+  return (
+    SHUTDOWN_DELAY_MS + Math.max(REQUEST_DEADLINE_MS, ATTEMPT_TIMEOUT_MS) + REQUEST_DEADLINE_MS + CLOSING_MS
+  );
 }
 
 async function listen(app: NestFastifyApplication, { PORT, HOST }: Settings): Promise<void> {
@@ -39,10 +60,19 @@ async function main(): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {
       if (!service) process.exit(0);
+      limitStop(service.stopLimitMs);
       service.stop().catch((error: unknown) => fail(error));
     });
   }
   service = await startService();
+}
+
+/** Ends the process by force if it is still there then. What it was doing is taken up by recovery and by the jobs. */
+function limitStop(milliseconds: number): void {
+  setTimeout(() => {
+    process.stderr.write(`The service could not be stopped within ${milliseconds} ms\n`);
+    process.exit(1);
+  }, milliseconds).unref();
 }
 
 function fail(error: unknown): void {

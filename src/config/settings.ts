@@ -123,6 +123,13 @@ export class Settings {
   @Max(60_000)
   RECOVERY_INTERVAL_MS: number = 1_000;
 
+  /** How long the service goes on as usual, but not ready, after it was told to stop. */
+  @Type(() => Number)
+  @IsInt()
+  @Min(0)
+  @Max(300_000)
+  SHUTDOWN_DELAY_MS: number = 0;
+
   /** How long the answer for an `Idempotency-Key` is kept. */
   @Type(() => Number)
   @IsInt()

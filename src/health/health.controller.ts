@@ -8,6 +8,7 @@ import {
 } from '@nestjs/terminus';
 import { Problem, RETRY_AFTER } from '../platform/http/problem.js';
 import { ApiProblems } from '../platform/http/problem.openapi.js';
+import { Availability } from './availability.js';
 
 /** A database that takes longer to answer `SELECT 1` is not ready for orders. */
 const PING_TIMEOUT_MS = 2_000;
@@ -34,6 +35,7 @@ export class HealthController {
   constructor(
     private readonly checks: HealthCheckService,
     private readonly database: TypeOrmHealthIndicator,
+    private readonly availability: Availability,
   ) {}
 
   @Get()
@@ -59,13 +61,18 @@ export class HealthController {
   @ApiResponse({ status: 200, description: 'Each check and its result.' })
   @ApiProblems(503)
   async getReadiness(): Promise<HealthCheckResult> {
+    if (this.availability.isWithdrawn) throw notReady('The service is being stopped');
     try {
       return await this.checks.check([
         () => this.database.pingCheck('database', { timeout: PING_TIMEOUT_MS }),
       ]);
     } catch (error) {
       if (!(error instanceof ServiceUnavailableException)) throw error;
-      throw Problem.http('not-ready', 'The database does not answer', {}, RETRY_AFTER);
+      throw notReady('The database does not answer');
     }
   }
+}
+
+function notReady(reason: string): Problem {
+  return Problem.http('not-ready', reason, {}, RETRY_AFTER);
 }

@@ -1,4 +1,10 @@
-import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import {
+  type BeforeApplicationShutdown,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+} from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
 import { Deadline } from '../../platform/deadline.js';
 import { OrderRepository } from '../order.repository.js';
@@ -19,7 +25,7 @@ const ACTOR = 'recovery';
  * on each order keeps them out of each other's way.
  */
 @Injectable()
-export class OrderRecovery implements OnApplicationBootstrap, OnModuleDestroy {
+export class OrderRecovery implements OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown {
   private readonly logger = new Logger(OrderRecovery.name);
   private timer: NodeJS.Timeout | undefined;
   private sweeping: Promise<void> = Promise.resolve();
@@ -36,9 +42,13 @@ export class OrderRecovery implements OnApplicationBootstrap, OnModuleDestroy {
     this.scheduleSweep();
   }
 
-  async onModuleDestroy(): Promise<void> {
+  /** Takes up nothing more; what is under way is waited for along with the jobs. */
+  onModuleDestroy(): void {
     this.isStopped = true;
     clearTimeout(this.timer);
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
     await this.sweeping;
   }
 

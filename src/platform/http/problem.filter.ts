@@ -11,6 +11,9 @@ const FRAMEWORK_PROBLEMS = {
   415: 'unsupported-media-type',
 } as const;
 
+/** What is asked for every few seconds, or refused so as to save work; each has its line in the log of requests. */
+const UNREMARKABLE = new Set<string>(['not-ready']);
+
 /** Turns everything that is thrown into problem details; what nobody foresaw is logged and told as a plain 500. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
@@ -21,7 +24,7 @@ export class ProblemFilter implements ExceptionFilter {
     const request = http.getRequest<FastifyRequest>();
     const reply = http.getResponse<FastifyReply>();
     const problem = this.toProblem(thrown, request);
-    if (problem.status >= 500) {
+    if (problem.status >= 500 && !UNREMARKABLE.has(problem.name)) {
       this.logger.error({ err: thrown, requestId: request.id, problem: problem.name }, problem.message);
     }
     sendProblem(reply, problem);

@@ -1,4 +1,11 @@
-import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import {
+  type BeforeApplicationShutdown,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+  type OnModuleDestroy,
+} from '@nestjs/common';
 import { PgBoss, type Job, type JobResult } from 'pg-boss';
 import { Settings } from '../../config/settings.js';
 import type { Sql } from '../database/transaction.js';
@@ -23,7 +30,7 @@ export interface QueuedJob {
 type Handler = (payload: object, deadline: Deadline) => Promise<void>;
 
 /** One attempt at a job; well within its expiry, so that a slow attempt never overlaps the next. */
-const ATTEMPT_TIMEOUT_MS = 10_000;
+export const ATTEMPT_TIMEOUT_MS = 10_000;
 
 /** After this a job whose process died is given to another one. */
 const EXPIRE_SECONDS = 15;
@@ -56,10 +63,13 @@ const POLL_SECONDS = 0.5;
  * exactly when that transaction has committed, and is repeated until it succeeds.
  */
 @Injectable()
-export class JobQueue implements OnApplicationBootstrap, OnApplicationShutdown {
+export class JobQueue
+  implements OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown, OnApplicationShutdown
+{
   private readonly logger = new Logger(JobQueue.name);
   private readonly handlers = new Map<string, Handler>();
   private readonly boss: PgBoss;
+  private jobsUnderWay: Promise<unknown> = Promise.resolve();
 
   constructor(settings: Settings) {
     this.boss = new PgBoss({
@@ -100,6 +110,16 @@ export class JobQueue implements OnApplicationBootstrap, OnApplicationShutdown {
       await this.createQueue(queue);
       for (let worker = 0; worker < WORKERS; worker += 1) await this.startWorker(queue, handler);
     }
+  }
+
+  /** Takes no more jobs, while those under way and the requests that send new ones go on. */
+  onModuleDestroy(): void {
+    this.jobsUnderWay = Promise.all([...this.handlers.keys()].map((queue) => this.boss.offWork(queue)));
+  }
+
+  /** Before the connections are closed, to the database and to other services, that the jobs need. */
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.jobsUnderWay;
   }
 
   async onApplicationShutdown(): Promise<void> {

@@ -123,6 +123,13 @@ export class Settings {
   @Max(60_000)
   RECOVERY_INTERVAL_MS: number = 1_000;
 
+  /** Orders that this instance places at the same time; beyond it they are refused at once. */
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  @Max(10_000)
+  MAX_PLACEMENTS: number = 32;
+
   /** How long the service goes on as usual, but not ready, after it was told to stop. */
   @Type(() => Number)
   @IsInt()

@@ -2,7 +2,7 @@ import type { Pool, PoolClient } from 'pg';
 import type { DataSource } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import type { Deadline } from '../platform/deadline.js';
-import { Gate, GateTimeout } from './gate.js';
+import { Gate, NoRoom } from '../platform/gate.js';
 import * as statements from './product-catalog.repository.js';
 
 /**
@@ -61,7 +61,7 @@ export class ProductLock {
       leaves.push(await this.connections.enter(deadline));
       return await this.withSession(productId, deadline, work);
     } catch (error) {
-      throw error instanceof GateTimeout ? new ProductBusy(productId) : error;
+      throw error instanceof NoRoom ? new ProductBusy(productId) : error;
     } finally {
       for (const leave of leaves.toReversed()) leave();
     }

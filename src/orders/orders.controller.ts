@@ -1,4 +1,16 @@
-import { Body, Controller, Get, Headers, HttpCode, Param, Post, Put, Query, Res } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Get,
+  Headers,
+  HttpCode,
+  Param,
+  Post,
+  Put,
+  Query,
+  Res,
+  UseInterceptors,
+} from '@nestjs/common';
 import {
   ApiBody,
   ApiHeader,
@@ -9,6 +21,7 @@ import {
   getSchemaPath,
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
+import { BoundedPlacements, BoundedReads } from '../platform/http/bounded.interceptor.js';
 import { Problem } from '../platform/http/problem.js';
 import { ApiProblems } from '../platform/http/problem.openapi.js';
 import { ListOrdersDto, PageDto, toOrderFilter } from './dto/list-orders.dto.js';
@@ -47,6 +60,7 @@ export class OrdersController {
   ) {}
 
   @Post()
+  @UseInterceptors(BoundedPlacements)
   @ApiOperation({ operationId: 'placeOrder', summary: 'Place an order' })
   @ApiHeader(IDEMPOTENCY_KEY)
   @ApiResponse({ status: 201, description: 'The order is confirmed.', type: OrderConfirmationResponse })
@@ -60,6 +74,7 @@ export class OrdersController {
   }
 
   @Post(':customer_id')
+  @UseInterceptors(BoundedPlacements)
   @ApiOperation({
     operationId: 'placeCustomerOrder',
     summary: 'Place an order for a customer',
@@ -84,6 +99,7 @@ export class OrdersController {
   }
 
   @Get()
+  @UseInterceptors(BoundedReads)
   @ApiOperation({ operationId: 'listOrders', summary: 'List orders, newest first' })
   @ApiResponse({ status: 200, type: OrderListResponse })
   @ApiProblems(400, 503)
@@ -92,6 +108,7 @@ export class OrdersController {
   }
 
   @Get(':id')
+  @UseInterceptors(BoundedReads)
   @ApiOperation({
     operationId: 'getOrder',
     summary: 'Get an order, or the orders of a customer',
@@ -120,6 +137,7 @@ export class OrdersController {
   }
 
   @Put(':order_id')
+  @UseInterceptors(BoundedReads)
   @HttpCode(200)
   @ApiOperation({ operationId: 'updateOrderStatus', summary: 'Set the status of an order' })
   @ApiParam({ name: 'order_id', format: 'uuid' })
@@ -150,6 +168,7 @@ export class OrdersController {
   }
 
   @Get(':order_id/events')
+  @UseInterceptors(BoundedReads)
   @ApiOperation({ operationId: 'listOrderEvents', summary: 'The history of an order, oldest first' })
   @ApiParam({ name: 'order_id', format: 'uuid' })
   @ApiResponse({ status: 200, type: OrderEventsResponse })

@@ -12,7 +12,7 @@ const FRAMEWORK_PROBLEMS = {
 } as const;
 
 /** What is asked for every few seconds, or refused so as to save work; each has its line in the log of requests. */
-const UNREMARKABLE = new Set<string>(['not-ready']);
+const UNREMARKABLE = new Set<string>(['not-ready', 'overloaded']);
 
 /** Turns everything that is thrown into problem details; what nobody foresaw is logged and told as a plain 500. */
 @Catch()

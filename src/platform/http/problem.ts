@@ -19,6 +19,7 @@ export const HTTP_PROBLEMS = {
   'unsupported-media-type': { status: 415, title: 'The body is not JSON' },
   'internal-error': { status: 500, title: 'The service has failed' },
   'upstream-unavailable': { status: 503, title: 'A service that is needed does not answer' },
+  overloaded: { status: 503, title: 'The service has too much to do' },
   'not-ready': { status: 503, title: 'The service is not ready' },
   'database-unavailable': { status: 503, title: 'The database does not answer' },
 } as const satisfies Record<string, ProblemType>;
@@ -77,4 +78,14 @@ export class Problem extends Error {
       ...this.extensions,
     };
   }
+}
+
+/** More is under way than can be done in time. Nothing was begun for this request. */
+export function overloaded(): Problem {
+  return Problem.http(
+    'overloaded',
+    'The service has too much to do at the moment; nothing was done for this request',
+    {},
+    RETRY_AFTER,
+  );
 }

@@ -1,10 +1,10 @@
-import type { Deadline } from '../platform/deadline.js';
+import type { Deadline } from './deadline.js';
 
-/** The deadline passed before there was room. */
-export class GateTimeout extends Error {
+/** There was no room, not even to wait, or none became free in time. */
+export class NoRoom extends Error {
   constructor() {
-    super('no room before the deadline');
-    this.name = 'GateTimeout';
+    super('no room');
+    this.name = 'NoRoom';
   }
 }
 
@@ -12,7 +12,11 @@ export class GateTimeout extends Error {
 export class Gate {
   private readonly waiting = new Set<() => void>();
 
-  constructor(private free: number) {}
+  /** @param mayWait how many may wait at a time; by default as many as come */
+  constructor(
+    private free: number,
+    private readonly mayWait = Infinity,
+  ) {}
 
   /** True when nobody is inside or waiting, given how many the gate was made for. */
   isIdle(places: number): boolean {
@@ -21,13 +25,14 @@ export class Gate {
 
   /**
    * @returns what the caller has to call, once, when leaving
-   * @throws {GateTimeout} when the deadline passes first
+   * @throws {NoRoom} when too many wait already, or the deadline passes first
    */
   async enter(deadline: Deadline): Promise<() => void> {
     if (this.free > 0) {
       this.free -= 1;
       return () => this.leave();
     }
+    if (this.waiting.size >= this.mayWait) throw new NoRoom();
     await new Promise<void>((resolve, reject) => {
       const admit = (): void => {
         clearTimeout(timer);
@@ -35,7 +40,7 @@ export class Gate {
       };
       const timer = setTimeout(() => {
         this.waiting.delete(admit);
-        reject(new GateTimeout());
+        reject(new NoRoom());
       }, deadline.remaining());
       this.waiting.add(admit);
     });

@@ -1,0 +1,99 @@
+import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
+import { Client } from 'pg';
+import {
+  callsTo,
+  clearFaults,
+  countRows,
+  expectProblem,
+  line,
+  newProduct,
+  orderBody,
+  stockOf,
+} from '../support/builders.js';
+import { eventually, startTestService, type TestResponse, type TestService } from '../support/service.js';
+
+const MAX_PLACEMENTS = 3;
+const POOL_SIZE = 2;
+
+/** Ten a connection: see src/platform/http/bounded.interceptor.ts. */
+const MAX_READS = POOL_SIZE * 10;
+
+let service: TestService;
+
+beforeAll(async () => {
+  const settings = { MAX_PLACEMENTS: String(MAX_PLACEMENTS), DATABASE_POOL_SIZE: String(POOL_SIZE) };
+  service = await startTestService({ settings });
+});
+afterAll(() => service.stop());
+afterEach(() => clearFaults(service.sandbox));
+
+/** Sends many requests at the same time, and notes the answers in the order in which they come. */
+function sendAtOnce(
+  count: number,
+  request: () => Promise<TestResponse>,
+): { answers: TestResponse[]; all: Promise<unknown> } {
+  const answers: TestResponse[] = [];
+  const all = Promise.all(
+    Array.from({ length: count }, () => request().then((answer) => answers.push(answer))),
+  );
+  return { answers, all };
+}
+
+function expectRefused(answers: readonly TestResponse[]): void {
+  for (const answer of answers) {
+    expectProblem(answer, 503);
+    expect(answer.body.type).toBe('/problems/overloaded');
+    expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+  }
+}
+
+it('orders beyond the bound are refused while the others go on, and leave nothing behind', async () => {
+  const product = newProduct(service.sandbox, 100);
+  const { faults } = service.sandbox.services.inventory;
+  const before = await countRows(service.database);
+  const calls = callsTo(service.sandbox).length;
+  faults.add({ kind: 'hang', method: 'GET', times: MAX_PLACEMENTS });
+  const order = orderBody([line(product)]);
+  const { answers, all } = sendAtOnce(20, () => service.request('POST', '/orders', order));
+  // All of these are answered while those that were let in can't go on.
+  await eventually(() => answers.length === 20 - MAX_PLACEMENTS);
+  expectRefused(answers);
+  expect(faults.held).toBe(MAX_PLACEMENTS);
+  expect(callsTo(service.sandbox).length - calls).toBe(MAX_PLACEMENTS);
+  // What needs no other service is not in the way of it.
+  expect((await service.request('GET', '/orders?limit=1')).status).toBe(200);
+  expect((await service.request('GET', '/health/ready')).status).toBe(200);
+  faults.release();
+  await all;
+  expect(answers.slice(-MAX_PLACEMENTS).map((answer) => answer.status)).toEqual([201, 201, 201]);
+  expect(stockOf(service.sandbox, product)).toBe(100 - MAX_PLACEMENTS);
+  const after = await countRows(service.database);
+  expect((after['orders'] ?? 0) - (before['orders'] ?? 0)).toBe(MAX_PLACEMENTS);
+  // There is room again, however the ones before have ended.
+  faults.add({ kind: 'status', status: 500, method: 'GET', times: 3 });
+  expectProblem(await service.request('POST', '/orders', order), 503);
+  expectProblem(await service.request('POST', '/orders', {}), 400);
+  const { answers: later, all: done } = sendAtOnce(MAX_PLACEMENTS, () =>
+    service.request('POST', '/orders', order),
+  );
+  await done;
+  expect(later.map((answer) => answer.status)).toEqual([201, 201, 201]);
+});
+
+it('reads beyond the bound are refused while the database lets the others wait', async () => {
+  const lock = new Client({ connectionString: service.database.url });
+  await lock.connect();
+  try {
+    await lock.query('BEGIN');
+    await lock.query('LOCK TABLE orders IN ACCESS EXCLUSIVE MODE');
+    const { answers, all } = sendAtOnce(50, () => service.request('GET', '/orders?limit=1'));
+    await eventually(() => answers.length === 50 - MAX_READS);
+    expectRefused(answers);
+    expect((await service.request('GET', '/health/live')).status).toBe(200);
+    await lock.query('COMMIT');
+    await all;
+    expect(answers.slice(-MAX_READS).every((answer) => answer.status === 200)).toBe(true);
+  } finally {
+    await lock.end();
+  }
+});

@@ -164,9 +164,9 @@ describe('a notification that ran out of attempts', () => {
     expect((await settle(incident_id, 'write_off')).status).toBe(200);
     await eventually(() => statusesTold(service.sandbox, id).length === 1);
     expect(statusesTold(service.sandbox, id)).toEqual(['shipped']);
-    const other_action = await settle(incident_id, 'retry');
-    expectProblem(other_action, 409);
-    expect(other_action.body).toMatchObject({ allowed_actions: [], settled_by: 'write_off' });
+    const otherAction = await settle(incident_id, 'retry');
+    expectProblem(otherAction, 409);
+    expect(otherAction.body).toMatchObject({ allowed_actions: [], settled_by: 'write_off' });
   });
 
   it('that is retried in vain is another incident, which a late repetition does not touch', async () => {
@@ -208,14 +208,15 @@ describe('a notification that ran out of attempts', () => {
   });
 });
 
-describe('stock that could not be given back', () => {
-  async function cancelInVain(product: string): Promise<Incident> {
-    const id = await placeOrder(service, orderBody([line(product, 4)]));
-    service.sandbox.services.inventory.faults.add({ kind: 'away' });
-    await service.request('PUT', `/orders/${id}`, { status: 'cancelled' });
-    return eventually(async () => (await incidentsOf(id)).find(({ kind }) => kind === 'stock_release'));
-  }
+/** An order whose stock was to be given back while the inventory was away for too long. */
+async function cancelInVain(product: string): Promise<Incident> {
+  const id = await placeOrder(service, orderBody([line(product, 4)]));
+  service.sandbox.services.inventory.faults.add({ kind: 'away' });
+  await service.request('PUT', `/orders/${id}`, { status: 'cancelled' });
+  return eventually(async () => (await incidentsOf(id)).find(({ kind }) => kind === 'stock_release'));
+}
 
+describe('stock that could not be given back', () => {
   it('is given back when a person says so', async () => {
     const product = newProduct(service.sandbox);
     const { incident_id, reason } = await cancelInVain(product);

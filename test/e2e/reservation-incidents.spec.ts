@@ -47,6 +47,19 @@ const actionsOf = (incident: { actions: { action: string }[] }) =>
 
 afterEach(() => clearFaults(fleet.sandbox));
 
+/** An order that failed, of which the service can't know whether its one line was reserved. */
+async function failInDoubt(product: string, when: 'before' | 'after') {
+  const path = `/inventory/${product}/reserve`;
+  fleet.sandbox.services.inventory.faults.add({ kind: 'status', status: 500, when, path, times: 1 });
+  const answer = await service.request('POST', '/orders', orderBody([line(product, 3)]));
+  expect(answer.status).toBe(503);
+  const [incident] = await eventually(async () => {
+    const found = await incidentsOf(answer.body.order_id);
+    return found.length > 0 && found;
+  });
+  return incident;
+}
+
 describe('a line in doubt, with an inventory that may be asked only once', () => {
   beforeAll(async () => {
     const settings = { INVENTORY_HONOURS_IDEMPOTENCY_KEYS: 'false', ...SHORT };
@@ -58,19 +71,6 @@ describe('a line in doubt, with an inventory that may be asked only once', () =>
     expect(await findEventGaps(fleet.database.url)).toEqual([]);
     await fleet.stop();
   });
-
-  /** An order that failed, of which the service can't know whether its one line was reserved. */
-  async function failInDoubt(product: string, when: 'before' | 'after') {
-    const path = `/inventory/${product}/reserve`;
-    fleet.sandbox.services.inventory.faults.add({ kind: 'status', status: 500, when, path, times: 1 });
-    const answer = await service.request('POST', '/orders', orderBody([line(product, 3)]));
-    expect(answer.status).toBe(503);
-    const [incident] = await eventually(async () => {
-      const found = await incidentsOf(answer.body.order_id);
-      return found.length > 0 && found;
-    });
-    return incident;
-  }
 
   it('tells what happened, and offers nothing that would ask twice', async () => {
     const product = newProduct(fleet.sandbox);
@@ -147,6 +147,33 @@ describe('a line in doubt, with an inventory that may be asked only once', () =>
   });
 });
 
+/** An order placed ten minutes ago by a process that died, and which no sweep has found. */
+async function leavePending(product: string): Promise<string> {
+  const placedAt = new Date(Date.now() - 600_000);
+  const id = uuidv7({ msecs: placedAt.getTime() });
+  const { url } = fleet.database;
+  await queryDatabase(
+    url,
+    `INSERT INTO orders (id, customer_name, customer_email, status, currency, total_amount, version, placed_at,
+       updated_at, attempt, lease_until)
+     VALUES ($1, 'Alice', 'alice@example.com', 'pending', 'USD', 30, 1, $2, $2, 1, $2)`,
+    [id, placedAt],
+  );
+  await queryDatabase(
+    url,
+    `INSERT INTO order_items (order_id, id, product_id, product_name, quantity, price, reservation)
+     VALUES ($1, 1, $2, 'Thing', 3, 10, 'held')`,
+    [id, product],
+  );
+  await queryDatabase(
+    url,
+    `INSERT INTO order_events (order_id, seq, type, to_status, actor, occurred_at)
+     VALUES ($1, 1, 'placed', 'pending', 'anonymous', $2)`,
+    [id, placedAt],
+  );
+  return id;
+}
+
 describe('with an inventory that can be asked again', () => {
   beforeAll(async () => {
     fleet = await startFleet(1, () => ({ ...SHORT, ...SLOW_RECOVERY }));
@@ -187,34 +214,33 @@ describe('with an inventory that can be asked again', () => {
     expect(await incidentsOf(id)).toEqual([]);
     expect(await findEventGaps(fleet.database.url)).toEqual([]);
   });
-
-  /** An order placed ten minutes ago by a process that died, and which no sweep has found. */
-  async function leavePending(product: string): Promise<string> {
-    const placedAt = new Date(Date.now() - 600_000);
-    const id = uuidv7({ msecs: placedAt.getTime() });
-    const { url } = fleet.database;
-    await queryDatabase(
-      url,
-      `INSERT INTO orders (id, customer_name, customer_email, status, currency, total_amount, version, placed_at,
-         updated_at, attempt, lease_until)
-       VALUES ($1, 'Alice', 'alice@example.com', 'pending', 'USD', 30, 1, $2, $2, 1, $2)`,
-      [id, placedAt],
-    );
-    await queryDatabase(
-      url,
-      `INSERT INTO order_items (order_id, id, product_id, product_name, quantity, price, reservation)
-       VALUES ($1, 1, $2, 'Thing', 3, 10, 'held')`,
-      [id, product],
-    );
-    await queryDatabase(
-      url,
-      `INSERT INTO order_events (order_id, seq, type, to_status, actor, occurred_at)
-       VALUES ($1, 1, 'placed', 'pending', 'anonymous', $2)`,
-      [id, placedAt],
-    );
-    return id;
-  }
 });
+
+/** A cancelled order whose stock can't be given back, since the journal is in doubt about one of its movements. */
+async function cancelInDoubt(product: string, direction: 'reserve' | 'release') {
+  const id = await placeOrder(service, orderBody([line(product, 3)]));
+  const key = `${id}/1/${direction}`;
+  if (direction === 'release') {
+    await queryDatabase(
+      fleet.database.url,
+      `INSERT INTO product_catalog_movements (product_id, key, delta, quantity_before, quantity_after, state)
+       VALUES ($1, $2, 3, 7, 10, 'in_doubt')`,
+      [product, key],
+    );
+  } else {
+    await queryDatabase(
+      fleet.database.url,
+      `UPDATE product_catalog_movements SET state = 'in_doubt' WHERE key = $1`,
+      [key],
+    );
+  }
+  await service.request('PUT', `/orders/${id}`, { status: 'cancelled' });
+  const [incident] = await eventually(async () => {
+    const found = await incidentsOf(id);
+    return found.length > 0 && found;
+  });
+  return incident;
+}
 
 describe('with a catalog whose stock does not tell what became of a call', () => {
   beforeAll(async () => {
@@ -223,32 +249,6 @@ describe('with a catalog whose stock does not tell what became of a call', () =>
   });
 
   afterAll(() => fleet.stop());
-
-  /** A cancelled order whose stock can't be given back, since the journal is in doubt about one of its movements. */
-  async function cancelInDoubt(product: string, direction: 'reserve' | 'release') {
-    const id = await placeOrder(service, orderBody([line(product, 3)]));
-    const key = `${id}/1/${direction}`;
-    if (direction === 'release') {
-      await queryDatabase(
-        fleet.database.url,
-        `INSERT INTO product_catalog_movements (product_id, key, delta, quantity_before, quantity_after, state)
-         VALUES ($1, $2, 3, 7, 10, 'in_doubt')`,
-        [product, key],
-      );
-    } else {
-      await queryDatabase(
-        fleet.database.url,
-        `UPDATE product_catalog_movements SET state = 'in_doubt' WHERE key = $1`,
-        [key],
-      );
-    }
-    await service.request('PUT', `/orders/${id}`, { status: 'cancelled' });
-    const [incident] = await eventually(async () => {
-      const found = await incidentsOf(id);
-      return found.length > 0 && found;
-    });
-    return incident;
-  }
 
   it.each(['reserve', 'release'] as const)('a person says that the units are held: %s', async (direction) => {
     const product = newProduct(fleet.sandbox);

@@ -1,4 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { PgBoss } from 'pg-boss';
+import { JobRepository } from '../../src/platform/jobs/job.repository.js';
 import {
   clearFaults,
   expectProblem,
@@ -54,17 +56,13 @@ async function settledEvents(orderId: string): Promise<Record<string, unknown>[]
   return body.events.filter((event: { type: string }) => event.type === 'incident_settled');
 }
 
-async function ship(orderId: string): Promise<void> {
-  expect((await service.request('PUT', `/orders/${orderId}`, { status: 'shipped' })).status).toBe(200);
-}
-
 const place = () => placeOrder(service, orderBody([line(newProduct(service.sandbox))]));
 
 /** An order of which the customer was told nothing, since the notification service was away for too long. */
 async function placeUntold(): Promise<string> {
   service.sandbox.services.notification.faults.add({ kind: 'status', status: 500 });
   const id = await place();
-  await ship(id);
+  await service.request('PUT', `/orders/${id}`, { status: 'shipped' });
   await incidentOf(id);
   return id;
 }
@@ -199,12 +197,21 @@ describe('a notification that ran out of attempts', () => {
   });
 
   it('is kept for ever, unlike jobs that are done', async () => {
-    const rows = await queryDatabase<{ name: string; seconds: number }>(
-      service.database.url,
-      `SELECT name, deletion_seconds AS seconds FROM pgboss.queue WHERE policy = 'key_strict_fifo'`,
-    );
-    expect(rows).toHaveLength(3);
-    expect(rows.every(({ seconds }) => seconds === 0)).toBe(true);
+    const id = await placeUntold();
+    const { url } = service.database;
+    await queryDatabase(url, `UPDATE pgboss.job SET completed_on = completed_on - interval '5 years'`);
+    await queryDatabase(url, 'UPDATE pgboss.queue SET maintain_on = NULL');
+    const boss = new PgBoss({ connectionString: url, migrate: false, schedule: false });
+    await boss.start();
+    await boss.supervise();
+    await boss.stop({ graceful: false });
+    expect(await incidentsOf(id)).toHaveLength(1);
+
+    const count = `SELECT count(*)::int AS count FROM pgboss.job WHERE state = 'completed'`;
+    expect(await queryDatabase(url, count)).not.toEqual([{ count: 0 }]);
+    await service.app.get(JobRepository).deleteCompleted(['order-notifications', 'stock-releases']);
+    expect(await queryDatabase(url, count)).toEqual([{ count: 0 }]);
+    expect(await incidentsOf(id)).toHaveLength(1);
   });
 });
 

@@ -9,6 +9,8 @@ import { HealthModule } from './health/health.module.js';
 import { InventoryModule } from './inventory/inventory.module.js';
 import { ProductCatalogMovement } from './inventory/product-catalog-movement.entity.js';
 import { NotificationModule } from './notifications/notification.module.js';
+import { OperationsModule } from './operations/operations.module.js';
+import { StockDrift } from './operations/drift/stock-drift.entity.js';
 import { OrderEvent } from './orders/order-event.entity.js';
 import { OrderItem } from './orders/order-item.entity.js';
 import { Order } from './orders/order.entity.js';
@@ -20,9 +22,21 @@ import { ProblemFilter } from './platform/http/problem.filter.js';
 import { RequestValidationPipe } from './platform/http/validation.pipe.js';
 import { JobsModule } from './platform/jobs/jobs.module.js';
 import { loggerOptions } from './platform/logger-options.js';
+import { MetricsModule } from './platform/metrics/metrics.module.js';
 
 /** Every table that the service's own statements use. */
-export const ENTITIES = [Order, OrderItem, OrderEvent, IdempotencyKey, CartClaim, ProductCatalogMovement];
+export const ENTITIES = [
+  Order,
+  OrderItem,
+  OrderEvent,
+  IdempotencyKey,
+  CartClaim,
+  ProductCatalogMovement,
+  StockDrift,
+];
+
+/** Sums over all orders of a product may take longer than any statement of the running service. */
+const REPORT_STATEMENT_TIMEOUT_MS = 300_000;
 
 /** The composition root: which adapters stand behind the ports of the orders is decided here and nowhere else. */
 @Module({})
@@ -36,13 +50,32 @@ export class AppModule {
         LoggerModule.forRoot(loggerOptions(settings)),
         TypeOrmModule.forRootAsync({ useFactory: () => dataSourceOptions(settings, ENTITIES) }),
         JobsModule,
+        MetricsModule,
         orders,
         NotificationModule.with([orders]),
+        OperationsModule.with([orders, InventoryModule]),
         HealthModule.with([orders]),
       ],
       providers: [
         { provide: APP_FILTER, useClass: ProblemFilter },
         { provide: APP_PIPE, useClass: RequestValidationPipe },
+      ],
+    };
+  }
+
+  /** What the drift report needs, and nothing that would do the work of the running service. */
+  static forDrift(settings: Settings): DynamicModule {
+    const options = async () => ({
+      ...(await dataSourceOptions(settings)),
+      extra: { statement_timeout: REPORT_STATEMENT_TIMEOUT_MS },
+    });
+    return {
+      module: AppModule,
+      imports: [
+        ConfigModule.with(settings),
+        TypeOrmModule.forRootAsync({ useFactory: options }),
+        MetricsModule,
+        OperationsModule.forDrift([InventoryModule]),
       ],
     };
   }

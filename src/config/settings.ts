@@ -143,6 +143,23 @@ export class Settings {
   @Min(1)
   @Max(8_760)
   IDEMPOTENCY_KEY_HOURS: number = 24;
+
+  /**
+   * How often a background job is repeated before it waits for a person. With the longest wait between them the
+   * default lasts for three days: longer than a weekend during which nobody looked.
+   */
+  @Type(() => Number)
+  @IsInt()
+  @Min(0)
+  @Max(1_000_000)
+  JOB_RETRY_LIMIT: number = 9_000;
+
+  /** Longest wait between two attempts at a background job; short, so that a service that is back is found soon. */
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  @Max(3_600)
+  JOB_RETRY_MAX_SECONDS: number = 30;
 }
 
 /** The start was refused; the message names every wrong setting. */

@@ -1,27 +1,30 @@
 import { Controller, Get, Header } from '@nestjs/common';
 import { ApiExcludeEndpoint } from '@nestjs/swagger';
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { Gauge, Registry } from 'prom-client';
 import { OrderRepository } from '../orders/order.repository.js';
+import { Metrics } from '../platform/metrics/metrics.js';
 
 /** Metrics in the text format of Prometheus. */
 @Controller('metrics')
 export class MetricsController {
-  private readonly registry = new Registry();
+  private readonly linesInDoubt: Gauge;
+  private readonly pendingOrders: Gauge;
 
-  private readonly linesInDoubt = new Gauge({
-    name: 'order_lines_in_doubt',
-    help: 'Lines of orders of which nobody knows whether their stock is held.',
-    registers: [this.registry],
-  });
-
-  private readonly pendingOrders = new Gauge({
-    name: 'orders_pending',
-    help: 'Orders whose placement is not settled yet.',
-    registers: [this.registry],
-  });
-
-  constructor(private readonly orders: OrderRepository) {
-    collectDefaultMetrics({ register: this.registry });
+  constructor(
+    private readonly orders: OrderRepository,
+    private readonly metrics: Metrics,
+  ) {
+    const registers = [metrics.registry];
+    this.linesInDoubt = new Gauge({
+      name: 'order_lines_in_doubt',
+      help: 'Lines of orders of which nobody knows whether their stock is held.',
+      registers,
+    });
+    this.pendingOrders = new Gauge({
+      name: 'orders_pending',
+      help: 'Orders whose placement is not settled yet.',
+      registers,
+    });
   }
 
   @Get()
@@ -30,6 +33,6 @@ export class MetricsController {
   async getMetrics(): Promise<string> {
     this.linesInDoubt.set(await this.orders.countLinesInDoubt());
     this.pendingOrders.set(await this.orders.countPending());
-    return this.registry.metrics();
+    return this.metrics.registry.metrics();
   }
 }

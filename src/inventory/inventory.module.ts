@@ -2,12 +2,13 @@ import { HttpService } from '@nestjs/axios';
 import { Module } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { Settings } from '../config/settings.js';
-import { Inventory } from '../orders/order.ports.js';
+import { Inventory, StockJournal } from '../orders/order.ports.js';
 import { UpstreamClient } from '../platform/upstream/upstream-client.js';
 import { UpstreamHttpModule } from '../platform/upstream/upstream-http.module.js';
 import { InventoryServiceAdapter } from './inventory-service.adapter.js';
 import { ProductCatalogAdapter } from './product-catalog.adapter.js';
 import { ReservationsAdapter } from './reservations.adapter.js';
+import { CatalogJournalRepository, NoStockJournal } from './stock-journal.repository.js';
 
 /** Chooses the inventory: the catalog of system B when its address is set, else one of the two of system A. */
 function createInventory(settings: Settings, http: HttpService, dataSource: DataSource): Inventory {
@@ -24,7 +25,13 @@ function createInventory(settings: Settings, http: HttpService, dataSource: Data
     : new InventoryServiceAdapter(client, settings.INVENTORY_HONOURS_IDEMPOTENCY_KEYS);
 }
 
-/** Provides `Inventory`. */
+function createStockJournal(settings: Settings, dataSource: DataSource): StockJournal {
+  return settings.PRODUCT_CATALOG_SERVICE_URL
+    ? new CatalogJournalRepository(dataSource)
+    : new NoStockJournal();
+}
+
+/** Provides `Inventory` and `StockJournal`. */
 @Module({
   imports: [UpstreamHttpModule],
   providers: [
@@ -33,7 +40,8 @@ function createInventory(settings: Settings, http: HttpService, dataSource: Data
       inject: [Settings, HttpService, DataSource],
       useFactory: createInventory,
     },
+    { provide: StockJournal, inject: [Settings, DataSource], useFactory: createStockJournal },
   ],
-  exports: [Inventory],
+  exports: [Inventory, StockJournal],
 })
 export class InventoryModule {}

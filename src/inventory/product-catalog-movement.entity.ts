@@ -14,6 +14,7 @@ export type MovementState = 'started' | 'applied' | 'refused' | 'in_doubt';
   `state = 'refused' OR (quantity_before IS NOT NULL AND quantity_after IS NOT NULL)`,
 )
 @Index('product_catalog_movements_unfinished', ['productId'], { where: `state = 'started'` })
+@Index('product_catalog_movements_in_doubt', ['key'], { where: `state = 'in_doubt'` })
 export class ProductCatalogMovement {
   @PrimaryColumn('text', {
     name: 'product_id',

@@ -2,7 +2,15 @@ import { Column, Entity, JoinColumn, ManyToOne, PrimaryColumn } from 'typeorm';
 import { Order } from './order.entity.js';
 import type { OrderStatus } from './order-status.js';
 
-export type OrderEventType = 'placed' | 'status_changed' | 'stock_released' | 'stock_in_doubt';
+export const ORDER_EVENT_TYPES = [
+  'placed',
+  'status_changed',
+  'stock_released',
+  'stock_in_doubt',
+  'incident_settled',
+] as const;
+
+export type OrderEventType = (typeof ORDER_EVENT_TYPES)[number];
 
 /** One entry of an order's history. */
 @Entity('order_events')

@@ -1,3 +1,4 @@
+import type { Sql } from '../platform/database/transaction.js';
 import type { Deadline } from '../platform/deadline.js';
 
 /** What the inventory says of one product. */
@@ -70,6 +71,35 @@ export abstract class Inventory {
     lines: readonly ReleaseLine[],
     deadline: Deadline,
   ): Promise<ReleaseOutcome[]>;
+}
+
+/** One line of one order. */
+export interface OrderLine {
+  orderId: string;
+  line: number;
+  productId: string;
+}
+
+/** A line of which asking the inventory again does not tell what became of a call, why, and since when. */
+export interface StuckLine extends OrderLine {
+  reason: string;
+  since: Date;
+}
+
+/** What this service itself has noted about its calls to an inventory that can't tell. Adapters: src/inventory. */
+export abstract class StockJournal {
+  /** Lines of which only a person can say whether units are held for them, from an order on, by order. */
+  abstract findStuck(fromOrderId: string, limit: number): Promise<StuckLine[]>;
+
+  /**
+   * Notes, as part of a transaction, what a person has found out about a line.
+   *
+   * @returns whether the line was stuck; nothing is noted otherwise
+   */
+  abstract settleStuck(sql: Sql, line: OrderLine, isHeld: boolean): Promise<boolean>;
+
+  /** Units taken from each product by what was noted as done; null where nothing is noted. */
+  abstract sumTaken(productIds: readonly string[]): Promise<Map<string, number> | null>;
 }
 
 export interface Cart {

@@ -28,7 +28,7 @@ export class OrdersModule {
         StockRelease,
         OrdersService,
       ],
-      exports: [OrderRepository],
+      exports: [OrderRepository, OrderPlacement],
     };
   }
 }

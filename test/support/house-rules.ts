@@ -25,6 +25,7 @@ const ALLOWED_IMPORTS: Record<string, readonly string[]> = {
   inventory: ['orders', 'platform', 'config'],
   carts: ['orders', 'platform', 'config'],
   notifications: ['orders', 'platform', 'config'],
+  operations: ['orders', 'platform', 'config'],
   auth: ['orders', 'platform', 'config'],
   health: ['orders', 'platform', 'config'],
   sandbox: ['platform', 'config', 'main'],

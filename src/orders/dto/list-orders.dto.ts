@@ -77,7 +77,7 @@ export function toOrderFilter(query: ListOrdersDto): OrderFilter {
 }
 
 /** Ids begin with the milliseconds of their placement (UUIDv7), so a time is a bound on ids. */
-function smallestIdAt(time: string): string {
+export function smallestIdAt(time: string): string {
   const milliseconds = Math.max(0, Date.parse(time));
   const hex = milliseconds.toString(16).padStart(12, '0');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-0000-0000-000000000000`;

@@ -1,6 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { PROBLEM_PATH } from '../../platform/http/problem.js';
-import type { OrderEvent } from '../order-event.entity.js';
+import { ORDER_EVENT_TYPES, type OrderEvent } from '../order-event.entity.js';
 import type { OrderItem } from '../order-item.entity.js';
 import { ORDER_STATUS_NAMES, type OrderStatus } from '../order-status.js';
 import type { Order } from '../order.entity.js';
@@ -135,7 +135,7 @@ export class OrderEventResponse {
   @ApiProperty({ example: 2, description: 'From 1 without a gap; the version that the event led to.' })
   seq!: number;
 
-  @ApiProperty({ enum: ['placed', 'status_changed', 'stock_released', 'stock_in_doubt'] })
+  @ApiProperty({ enum: ORDER_EVENT_TYPES })
   type!: string;
 
   @ApiProperty({ type: 'string', nullable: true, enum: ORDER_STATUS_NAMES })

@@ -8,6 +8,7 @@ export function buildOpenApiDocument(app: INestApplication): OpenAPIObject {
     .setDescription('Takes orders, reserves their stock, stores them and notifies the customer.')
     .setVersion('1')
     .addTag('orders')
+    .addTag('operations')
     .addTag('health')
     .build();
   return SwaggerModule.createDocument(app, config);

@@ -11,6 +11,7 @@ import { Settings } from '../../config/settings.js';
 import type { Sql } from '../database/transaction.js';
 import { Deadline } from '../deadline.js';
 import { jobDatabaseOptions } from './job-schema.js';
+import { JobRepository } from './job.repository.js';
 
 /** One kind of background work. */
 export interface Queue<Payload extends object> {
@@ -38,16 +39,20 @@ const EXPIRE_SECONDS = 15;
 /** How often jobs of dead processes are looked for. */
 const SUPERVISE_SECONDS = 5;
 
-/** First wait after a failed attempt; it doubles up to the longest, so that a recovered service is found soon. */
+/** First wait after a failed attempt; it doubles up to `JOB_RETRY_MAX_SECONDS`. */
 const RETRY_SECONDS = 1;
-const RETRY_MAX_SECONDS = 30;
 
-/** With the longest wait between them these attempts last for about a year: however long a service is down. */
-const RETRY_LIMIT = 1_000_000;
-const RETENTION_SECONDS = 366 * 24 * 3_600;
+/** Twenty years: jobs that wait behind one that ran out of attempts wait until a person has settled that one. */
+const RETENTION_SECONDS = 20 * 366 * 24 * 3_600;
 
-/** Finished jobs are kept for a day for those who investigate, no longer, since tables that grow get slow. */
-const KEEP_FINISHED_SECONDS = 24 * 3_600;
+/**
+ * Never: to the queue a job that ran out of attempts is finished too, and must be kept until a person has settled it.
+ * Those that succeeded are deleted by `deleteCompleted`.
+ */
+const DELETE_FINISHED_NEVER = 0;
+
+/** How often completed jobs are deleted that have been kept for long enough. */
+const CLEAN_UP_MS = 3_600_000;
 
 /** Jobs taken at once by a worker; all of them run concurrently. */
 const BATCH_SIZE = 50;
@@ -60,7 +65,8 @@ const POLL_SECONDS = 0.5;
 
 /**
  * Background work on the database itself: a job is sent in the transaction that makes it necessary, so that it exists
- * exactly when that transaction has committed, and is repeated until it succeeds.
+ * exactly when that transaction has committed, and is repeated until it succeeds or has run out of attempts. Then it
+ * stays as it is, holding back the later jobs of its key, until a person has settled it.
  */
 @Injectable()
 export class JobQueue
@@ -70,8 +76,12 @@ export class JobQueue
   private readonly handlers = new Map<string, Handler>();
   private readonly boss: PgBoss;
   private jobsUnderWay: Promise<unknown> = Promise.resolve();
+  private cleanUp: NodeJS.Timeout | undefined;
 
-  constructor(settings: Settings) {
+  constructor(
+    private readonly settings: Settings,
+    private readonly repository: JobRepository,
+  ) {
     this.boss = new PgBoss({
       ...jobDatabaseOptions(settings),
       migrate: false,
@@ -89,6 +99,15 @@ export class JobQueue
     handler: (payload: Payload, deadline: Deadline) => Promise<void>,
   ): void {
     this.handlers.set(queue.name, handler as Handler);
+  }
+
+  /**
+   * Gives jobs that ran out of attempts as many again, as part of a transaction.
+   *
+   * @returns how many there were; fewer than asked for when somebody else was first
+   */
+  async redrive(transaction: Sql, queue: Queue<object>, jobIds: readonly string[]): Promise<number> {
+    return this.repository.redrive(transaction, queue.name, jobIds, this.settings.JOB_RETRY_LIMIT + 1);
   }
 
   /** Sends jobs as part of a transaction. */
@@ -110,6 +129,7 @@ export class JobQueue
       await this.createQueue(queue);
       for (let worker = 0; worker < WORKERS; worker += 1) await this.startWorker(queue, handler);
     }
+    this.cleanUp = setInterval(() => void this.deleteCompleted(), CLEAN_UP_MS);
   }
 
   /** Takes no more jobs, while those under way and the requests that send new ones go on. */
@@ -123,19 +143,29 @@ export class JobQueue
   }
 
   async onApplicationShutdown(): Promise<void> {
+    clearInterval(this.cleanUp);
     await this.boss.stop({ graceful: true, timeout: ATTEMPT_TIMEOUT_MS });
+  }
+
+  /** A failure only means that the table is larger for an hour. */
+  private async deleteCompleted(): Promise<void> {
+    try {
+      await this.repository.deleteCompleted([...this.handlers.keys()]);
+    } catch (error) {
+      this.logger.warn({ err: error }, 'completed jobs could not be deleted');
+    }
   }
 
   private async createQueue(name: string): Promise<void> {
     const options = {
       notify: true,
       expireInSeconds: EXPIRE_SECONDS,
-      retryLimit: RETRY_LIMIT,
+      retryLimit: this.settings.JOB_RETRY_LIMIT,
       retryDelay: RETRY_SECONDS,
       retryBackoff: true,
-      retryDelayMax: RETRY_MAX_SECONDS,
+      retryDelayMax: this.settings.JOB_RETRY_MAX_SECONDS,
       retentionSeconds: RETENTION_SECONDS,
-      deleteAfterSeconds: KEEP_FINISHED_SECONDS,
+      deleteAfterSeconds: DELETE_FINISHED_NEVER,
     };
     await this.boss.createQueue(name, { policy: 'key_strict_fifo', ...options });
     // A queue that exists keeps the options of the release that created it unless it is told otherwise.
@@ -170,7 +200,7 @@ export class JobQueue
       const message = error instanceof Error ? error.message : String(error);
       this.logger.warn(
         { queue: job.name, jobId: job.id, attempt: job.retryCount + 1, payload: job.data, reason: message },
-        'a job failed and will be repeated',
+        'a job failed',
       );
       return { id: job.id, status: 'failed', output: { message } };
     }

@@ -1,0 +1,75 @@
+import { Injectable } from '@nestjs/common';
+import { smallestIdAt } from '../../orders/dto/list-orders.dto.js';
+import { Inventory, StockJournal } from '../../orders/order.ports.js';
+import { Deadline } from '../../platform/deadline.js';
+import { type Baseline, type Books, compare, type ProductDrift, widest } from './drift.js';
+import { DriftRepository } from './drift.repository.js';
+import { NIL_ID } from '../incident-finder.js';
+
+/** Products compared in one go: few enough that the books hardly change while the inventory is being asked. */
+const BATCH_SIZE = 50;
+
+/** Nobody waits for a report as a client does for an order, so a slow inventory may take its time. */
+const BATCH_DEADLINE_MS = 60_000;
+
+export interface DriftRequest {
+  /** Only these products; all that were ordered where it is left out. */
+  productIds?: readonly string[];
+  /** Only products of orders placed at this time or later. */
+  since?: string;
+  /** Take what is there now as what is to be compared with from now on. */
+  rebase: boolean;
+}
+
+const NOTHING: Books = { sold: 0, held: 0 };
+
+/** Compares the stock at the inventory with what the books say was taken from it. Changes nothing at the inventory. */
+@Injectable()
+export class DriftReport {
+  constructor(
+    private readonly repository: DriftRepository,
+    private readonly inventory: Inventory,
+    private readonly journal: StockJournal,
+  ) {}
+
+  /** @throws {UpstreamFault} when the inventory can't be asked; what was compared before is kept */
+  async run({ productIds, since, rebase }: DriftRequest): Promise<ProductDrift[]> {
+    const from = since === undefined ? NIL_ID : smallestIdAt(since);
+    const products = productIds ?? (await this.repository.findProducts(from));
+    const found: ProductDrift[] = [];
+    for (let start = 0; start < products.length; start += BATCH_SIZE) {
+      found.push(...(await this.compareAll(products.slice(start, start + BATCH_SIZE), rebase)));
+    }
+    return found;
+  }
+
+  private async compareAll(productIds: readonly string[], rebase: boolean): Promise<ProductDrift[]> {
+    const at = new Date();
+    // The journal and the inventory are read between two readings of the books: what changes meanwhile is between them.
+    const before = await this.repository.sumBooks(productIds);
+    const journal = await this.journal.sumTaken(productIds);
+    const stock = await this.inventory.findProducts(productIds, Deadline.in(BATCH_DEADLINE_MS));
+    const after = await this.repository.sumBooks(productIds);
+    const baselines = rebase ? new Map<string, Baseline>() : await this.repository.findBaselines(productIds);
+    const found = productIds.map((productId) =>
+      compare({
+        productId,
+        quantity: stock.get(productId)?.available ?? null,
+        books: widest(before.get(productId) ?? NOTHING, after.get(productId) ?? NOTHING),
+        baseline: baselines.get(productId),
+        journal: journal === null ? undefined : (journal.get(productId) ?? 0),
+      }),
+    );
+    for (const product of found) await this.keep(product, at);
+    return found;
+  }
+
+  /** A product that the inventory has never known has nothing to be compared with later. */
+  private async keep(
+    { productId, quantity, books, drift, ...product }: ProductDrift,
+    at: Date,
+  ): Promise<void> {
+    const baseline = product.baseline ?? (quantity === null ? undefined : { ...books, quantity, at });
+    if (baseline) await this.repository.save({ productId, baseline, quantity, drift }, at);
+  }
+}

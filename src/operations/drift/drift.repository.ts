@@ -1,0 +1,82 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { Baseline, Books } from './drift.js';
+
+/** What the last reports found, over all products. */
+export interface DriftSummary {
+  surplus: number;
+  missing: number;
+  /** When a product was last looked at; null if none ever was. */
+  checkedAt: Date | null;
+}
+
+/** What a report found about one product, to be kept. */
+export interface DriftRow {
+  productId: string;
+  baseline: Baseline;
+  quantity: number | null;
+  drift: number;
+}
+
+/** The statements of the drift report, on its own table and on those of orders. */
+@Injectable()
+export class DriftRepository {
+  constructor(private readonly dataSource: DataSource) {}
+
+  /** The products of orders from an id on, which is a time of placement. */
+  async findProducts(fromOrderId: string): Promise<string[]> {
+    const rows = await this.dataSource.query<{ id: string }[]>(
+      `SELECT DISTINCT product_id AS id FROM order_items WHERE order_id >= $1 ORDER BY product_id`,
+      [fromOrderId],
+    );
+    return rows.map((row) => row.id);
+  }
+
+  async sumBooks(productIds: readonly string[]): Promise<Map<string, Books>> {
+    const rows = await this.dataSource.query<(Books & { productId: string })[]>(
+      `SELECT i.product_id AS "productId",
+         coalesce(sum(i.quantity) FILTER (WHERE o.status NOT IN ('pending', 'rejected', 'failed', 'cancelled')), 0)::float8
+           AS sold,
+         coalesce(sum(i.quantity) FILTER (WHERE o.status NOT IN ('rejected', 'failed', 'cancelled')
+           OR i.reservation <> 'released'), 0)::float8 AS held
+       FROM order_items i JOIN orders o ON o.id = i.order_id
+       WHERE i.product_id = ANY ($1) GROUP BY i.product_id`,
+      [productIds],
+    );
+    return new Map(rows.map(({ productId, sold, held }) => [productId, { sold, held }]));
+  }
+
+  async findBaselines(productIds: readonly string[]): Promise<Map<string, Baseline>> {
+    const rows = await this.dataSource.query<(Baseline & { productId: string })[]>(
+      `SELECT product_id AS "productId", baseline_quantity::float8 AS quantity, baseline_sold::float8 AS sold,
+         baseline_held::float8 AS held, baseline_at AS at
+       FROM stock_drift WHERE product_id = ANY ($1)`,
+      [productIds],
+    );
+    return new Map(rows.map(({ productId, ...baseline }) => [productId, baseline]));
+  }
+
+  async save({ productId, baseline, quantity, drift }: DriftRow, checkedAt: Date): Promise<void> {
+    await this.dataSource.query(
+      `INSERT INTO stock_drift (product_id, baseline_quantity, baseline_sold, baseline_held, baseline_at, quantity,
+         drift, checked_at)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+       ON CONFLICT (product_id) DO UPDATE SET baseline_quantity = excluded.baseline_quantity,
+         baseline_sold = excluded.baseline_sold, baseline_held = excluded.baseline_held,
+         baseline_at = excluded.baseline_at, quantity = excluded.quantity, drift = excluded.drift,
+         checked_at = excluded.checked_at`,
+      [productId, baseline.quantity, baseline.sold, baseline.held, baseline.at, quantity, drift, checkedAt],
+    );
+  }
+
+  async summarise(): Promise<DriftSummary> {
+    const [row] = await this.dataSource.query<DriftSummary[]>(
+      `SELECT (SELECT coalesce(sum(drift) FILTER (WHERE drift > 0), 0)::float8 FROM stock_drift WHERE drift <> 0)
+           AS surplus,
+         (SELECT coalesce(-sum(drift) FILTER (WHERE drift < 0), 0)::float8 FROM stock_drift WHERE drift <> 0)
+           AS missing,
+         (SELECT max(checked_at) FROM stock_drift) AS "checkedAt"`,
+    );
+    return row ?? { surplus: 0, missing: 0, checkedAt: null };
+  }
+}

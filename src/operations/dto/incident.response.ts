@@ -1,0 +1,136 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { INCIDENT_ACTIONS, INCIDENT_KIND_NAMES, type IncidentAction, textOf } from '../incident.js';
+import type { IncidentKind } from '../incident.js';
+import type { IncidentPage, NamedIncident } from '../incidents.service.js';
+import type { Settlement } from '../operations.service.js';
+
+const EXAMPLE_ORDER = '01a1ffe2-9b80-748a-ba30-787d85a2b441';
+
+class IncidentActionResponse {
+  @ApiProperty({ enum: INCIDENT_ACTIONS })
+  action!: IncidentAction;
+
+  @ApiProperty({ description: 'What it means, for whoever has to choose.' })
+  description!: string;
+}
+
+export class IncidentResponse {
+  @ApiProperty({ example: `notification-${EXAMPLE_ORDER}-2-1` })
+  incident_id!: string;
+
+  @ApiProperty({ enum: INCIDENT_KIND_NAMES })
+  kind!: IncidentKind;
+
+  @ApiProperty({ format: 'uuid' })
+  order_id!: string;
+
+  @ApiPropertyOptional({ description: 'Line of the order, of a reservation.', example: 1 })
+  line?: number;
+
+  @ApiPropertyOptional({ description: 'Of a reservation.', example: 'PROD001' })
+  product_id?: string;
+
+  @ApiPropertyOptional({ description: 'Of a reservation.', example: 2 })
+  quantity?: number;
+
+  @ApiPropertyOptional({ description: 'The event that the message is about, of a notification.', example: 2 })
+  event_seq?: number;
+
+  @ApiProperty({ example: 'notification service: answered 500' })
+  reason!: string;
+
+  @ApiProperty({ format: 'date-time', description: 'Since when only a person can settle it.' })
+  since!: string;
+
+  @ApiProperty({ example: 5400 })
+  age_seconds!: number;
+
+  @ApiProperty({ type: [IncidentActionResponse], description: 'What can safely be done about it.' })
+  actions!: IncidentActionResponse[];
+
+  static from(incident: NamedIncident, now: Date): IncidentResponse {
+    const { id, kind, orderId, number, productId, quantity, reason, since, actions } = incident;
+    return {
+      incident_id: id,
+      kind,
+      order_id: orderId,
+      ...(kind === 'reservation' && { line: number, product_id: productId, quantity }),
+      ...(kind === 'notification' && { event_seq: number }),
+      reason,
+      since: since.toISOString(),
+      age_seconds: Math.max(0, Math.floor((now.getTime() - since.getTime()) / 1_000)),
+      actions: actions.map((action) => ({ action, description: textOf(kind, action).does })),
+    };
+  }
+}
+
+export class IncidentListResponse {
+  @ApiProperty({ description: 'Number of incidents in this answer.', example: 1 })
+  count!: number;
+
+  @ApiProperty({ type: [IncidentResponse] })
+  incidents!: IncidentResponse[];
+
+  @ApiProperty({
+    type: 'string',
+    nullable: true,
+    description: 'Where the next page begins; null on the last one.',
+  })
+  next_cursor!: string | null;
+
+  static from({ incidents, nextCursor }: IncidentPage): IncidentListResponse {
+    const now = new Date();
+    return {
+      count: incidents.length,
+      incidents: incidents.map((incident) => IncidentResponse.from(incident, now)),
+      next_cursor: nextCursor,
+    };
+  }
+}
+
+export class SettlementResponse {
+  @ApiProperty({ example: `notification-${EXAMPLE_ORDER}-2-1` })
+  incident_id!: string;
+
+  @ApiProperty({ enum: INCIDENT_KIND_NAMES })
+  kind!: IncidentKind;
+
+  @ApiProperty({ format: 'uuid' })
+  order_id!: string;
+
+  @ApiProperty({ enum: INCIDENT_ACTIONS })
+  action!: IncidentAction;
+
+  @ApiProperty({ type: 'string', nullable: true })
+  reason!: string | null;
+
+  @ApiProperty({ description: 'Who decided it.', example: 'anonymous' })
+  actor!: string;
+
+  @ApiProperty({ format: 'date-time', description: 'When it was decided.' })
+  timestamp!: string;
+
+  @ApiProperty({ example: 'The message is being sent again.' })
+  result!: string;
+
+  static from({ incident, subject, decision, settledAt, result }: Settlement): SettlementResponse {
+    return {
+      incident_id: incident,
+      kind: subject.kind,
+      order_id: subject.orderId,
+      action: decision.action,
+      reason: decision.reason ?? null,
+      actor: decision.actor,
+      timestamp: settledAt.toISOString(),
+      result,
+    };
+  }
+}
+
+export class RedriveResponse {
+  @ApiProperty({ example: 12, description: 'Number of messages that are being sent again.' })
+  count!: number;
+
+  @ApiProperty({ description: 'Whether there are more: one call takes a limited number. Call again then.' })
+  more!: boolean;
+}

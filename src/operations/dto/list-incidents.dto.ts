@@ -1,0 +1,29 @@
+import { ApiPropertyOptional, PickType } from '@nestjs/swagger';
+import { IsIn, Validate, ValidatorConstraint, type ValidatorConstraintInterface } from 'class-validator';
+import { ListOrdersDto } from '../../orders/dto/list-orders.dto.js';
+import { MayBeAbsent } from '../../orders/dto/text.decorators.js';
+import { INCIDENT_KIND_NAMES, type IncidentKind, parseIncidentId } from '../incident.js';
+
+@ValidatorConstraint({ name: 'isIncidentId' })
+class IsIncidentId implements ValidatorConstraintInterface {
+  validate(value: unknown): boolean {
+    return typeof value === 'string' && parseIncidentId(value) !== undefined;
+  }
+
+  defaultMessage(): string {
+    return 'must be the next_cursor of an earlier answer';
+  }
+}
+
+/** Query of `GET /operations/incidents`. */
+export class ListIncidentsDto extends PickType(ListOrdersDto, ['limit'] as const) {
+  @ApiPropertyOptional({ enum: INCIDENT_KIND_NAMES })
+  @MayBeAbsent()
+  @IsIn(INCIDENT_KIND_NAMES, { message: `must be one of ${INCIDENT_KIND_NAMES.join(', ')}` })
+  kind?: IncidentKind;
+
+  @ApiPropertyOptional({ type: 'string', description: '`next_cursor` of the page before.' })
+  @MayBeAbsent()
+  @Validate(IsIncidentId)
+  cursor?: string;
+}

@@ -1,0 +1,146 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import type { Order } from '../orders/order.entity.js';
+import { STOCK_RELEASES_QUEUE, stockReleaseJob } from '../orders/order.jobs.js';
+import { StockJournal } from '../orders/order.ports.js';
+import { OrderRepository } from '../orders/order.repository.js';
+import { inTransaction } from '../platform/database/transaction.js';
+import { JobRepository } from '../platform/jobs/job.repository.js';
+import { JobQueue } from '../platform/jobs/job-queue.js';
+import type { IncidentAction } from './incident.js';
+import { JOB_INCIDENTS, type JobIncidentKind } from './incident-finder.js';
+import type { NamedIncident } from './incidents.service.js';
+
+/** A person's decision about an incident. */
+export interface Decision {
+  action: IncidentAction;
+  reason: string | undefined;
+  actor: string;
+}
+
+/** Somebody else was first; everything is to be rolled back and looked at again. */
+class Overtaken extends Error {}
+
+/**
+ * Writes down what a person has decided, together with what follows from it, in one transaction. Another service is
+ * never called from here: what has to be asked of one is a job of that transaction, so that a crash neither loses it
+ * nor lets it happen twice.
+ */
+@Injectable()
+export class IncidentSettlement {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly orders: OrderRepository,
+    private readonly queue: JobQueue,
+    private readonly jobs: JobRepository,
+    private readonly journal: StockJournal,
+  ) {}
+
+  /**
+   * @param order as it was read before the incident was found
+   * @returns when it was settled; undefined when the order or the incident has changed since they were read
+   */
+  async settle(order: Order, incident: NamedIncident, decision: Decision): Promise<Date | undefined> {
+    const at = new Date();
+    try {
+      return await inTransaction(this.dataSource, async (transaction) => {
+        if (!(await this.orders.touch(transaction, order, at))) return undefined;
+        await this.apply(transaction, order, incident, decision.action);
+        await this.record(transaction, order, incident, decision, at);
+        return at;
+      });
+    } catch (error) {
+      if (error instanceof Overtaken) return undefined;
+      throw error;
+    }
+  }
+
+  /** Adds the decision to the history of an order that has been touched. */
+  async record(
+    transaction: EntityManager,
+    order: Order,
+    incident: NamedIncident,
+    { action, reason, actor }: Decision,
+    at: Date,
+  ): Promise<void> {
+    const data = { incident: incident.id, kind: incident.kind, action };
+    const change = { type: 'incident_settled', actor, reason, data, at } as const;
+    await this.orders.insertEvent(transaction, order.id, order.version + 1, change, null, null);
+  }
+
+  private async apply(
+    sql: EntityManager,
+    order: Order,
+    incident: NamedIncident,
+    action: IncidentAction,
+  ): Promise<void> {
+    switch (incident.kind) {
+      case 'reservation':
+        return this.settleReservation(sql, incident, action);
+      case 'stock_release':
+        if (action === 'write_off') await this.writeOffStock(sql, order);
+        return this.settleJob(sql, incident.kind, order.id, action);
+      case 'notification':
+      case 'cart_checkout':
+        return this.settleJob(sql, incident.kind, order.id, action);
+      case 'pending_order':
+        throw new Error('pending orders are settled by their placement');
+    }
+  }
+
+  private async settleReservation(
+    sql: EntityManager,
+    { orderId, number: line, productId = '' }: NamedIncident,
+    action: IncidentAction,
+  ): Promise<void> {
+    if (action !== 'retry') {
+      const isHeld = action === 'release';
+      // Of a line that is stuck the journal knows more than the order, for which it may be held all the time.
+      const wasStuck = await this.journal.settleStuck(sql, { orderId, line, productId }, isHeld);
+      const from = wasStuck ? (['held', 'in_doubt'] as const) : (['in_doubt'] as const);
+      const settled = await this.orders.setReservation(
+        sql,
+        orderId,
+        [line],
+        from,
+        isHeld ? 'held' : 'released',
+      );
+      if (settled.length === 0) throw new Overtaken();
+    }
+    if (action !== 'write_off') await this.releaseByJob(sql, orderId);
+  }
+
+  /**
+   * Has the stock given back by the job that does so for every order: the rules about what may be asked twice are its
+   * business. Where one is under way already the new one comes after it and finds little to do.
+   */
+  private async releaseByJob(sql: EntityManager, orderId: string): Promise<void> {
+    const dead = (await this.jobs.findDeadByKey(STOCK_RELEASES_QUEUE.name, [orderId])).get(orderId);
+    if (dead !== undefined && (await this.queue.redrive(sql, STOCK_RELEASES_QUEUE, [dead])) > 0) return;
+    await this.queue.send(sql, [stockReleaseJob(orderId)]);
+  }
+
+  private async writeOffStock(sql: EntityManager, order: Order): Promise<void> {
+    const lines = order.items.map((item) => item.id);
+    await this.orders.setReservation(sql, order.id, lines, ['held', 'in_doubt'], 'released');
+    for (const { orderId, id: line, productId } of order.items) {
+      await this.journal.settleStuck(sql, { orderId, line, productId }, false);
+    }
+  }
+
+  private async settleJob(
+    sql: EntityManager,
+    kind: JobIncidentKind,
+    orderId: string,
+    action: IncidentAction,
+  ): Promise<void> {
+    const queue = JOB_INCIDENTS[kind];
+    const dead = (await this.jobs.findDeadByKey(queue.name, [orderId])).get(orderId);
+    const jobIds = dead === undefined ? [] : [dead];
+    const settled =
+      action === 'retry'
+        ? await this.queue.redrive(sql, queue, jobIds)
+        : await this.jobs.deleteDead(sql, queue.name, jobIds);
+    if (settled === 0) throw new Overtaken();
+  }
+}

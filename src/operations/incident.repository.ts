@@ -1,0 +1,106 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { OrderLine } from '../orders/order.ports.js';
+import type { Tally } from '../platform/jobs/job.repository.js';
+import type { IncidentAction } from './incident.js';
+
+/** A line that may still be held for an order that is not live. */
+export interface DoubtfulLine extends OrderLine {
+  quantity: number;
+  /** When the order was last changed: the line has been in doubt since then at the latest. */
+  changedAt: Date;
+}
+
+/** What an event says of lines in doubt. */
+export interface DoubtEvent {
+  orderId: string;
+  reason: string | null;
+  lines: number[];
+  occurredAt: Date;
+}
+
+/** One incident that a person has settled, as the history of the order tells it. */
+export interface Settled {
+  orderId: string;
+  incident: string;
+  action: IncidentAction;
+  reason: string | null;
+  actor: string;
+  occurredAt: Date;
+}
+
+/** An order that has been pending for too long. */
+export interface OverdueOrder {
+  orderId: string;
+  placedAt: Date;
+}
+
+/** What operations read from the tables of orders, by indexes that hold nothing but what they look for. */
+@Injectable()
+export class IncidentRepository {
+  constructor(private readonly dataSource: DataSource) {}
+
+  /** Lines in doubt, by order and number. Pending orders are left out: they may still be confirmed. */
+  async findDoubtfulLines(from: { orderId: string; line: number }, limit: number): Promise<DoubtfulLine[]> {
+    return this.dataSource.query<DoubtfulLine[]>(
+      `SELECT i.order_id AS "orderId", i.id AS line, i.product_id AS "productId", i.quantity,
+         o.updated_at AS "changedAt"
+       FROM order_items i JOIN orders o ON o.id = i.order_id
+       WHERE i.reservation = 'in_doubt' AND i.order_id >= $1 AND (i.order_id > $1 OR i.id >= $2)
+         AND o.status IN ('rejected', 'failed', 'cancelled')
+       ORDER BY i.order_id, i.id LIMIT $3`,
+      [from.orderId, from.line, limit],
+    );
+  }
+
+  /** Which lines of some orders may still be held although the order came to nothing. */
+  async findUnreleasedLines(orderIds: readonly string[]): Promise<DoubtfulLine[]> {
+    return this.dataSource.query<DoubtfulLine[]>(
+      `SELECT i.order_id AS "orderId", i.id AS line, i.product_id AS "productId", i.quantity,
+         o.updated_at AS "changedAt"
+       FROM order_items i JOIN orders o ON o.id = i.order_id
+       WHERE i.order_id = ANY ($1) AND i.reservation <> 'released'
+         AND o.status IN ('rejected', 'failed', 'cancelled')`,
+      [orderIds],
+    );
+  }
+
+  /** The events of orders that tell why lines are in doubt, oldest first. */
+  async findDoubtEvents(orderIds: readonly string[]): Promise<DoubtEvent[]> {
+    return this.dataSource.query<DoubtEvent[]>(
+      `SELECT order_id AS "orderId", reason, occurred_at AS "occurredAt",
+         coalesce(data->'lines', data->'lines_in_doubt') AS lines
+       FROM order_events WHERE order_id = ANY ($1)
+         AND (type = 'stock_in_doubt' OR (type = 'status_changed' AND data ? 'lines_in_doubt'))
+       ORDER BY order_id, seq`,
+      [orderIds],
+    );
+  }
+
+  /** What people have settled about orders, oldest first. */
+  async findSettled(orderIds: readonly string[]): Promise<Settled[]> {
+    return this.dataSource.query<Settled[]>(
+      `SELECT order_id AS "orderId", data->>'incident' AS incident, data->>'action' AS action, reason, actor,
+         occurred_at AS "occurredAt"
+       FROM order_events WHERE order_id = ANY ($1) AND type = 'incident_settled' ORDER BY order_id, seq`,
+      [orderIds],
+    );
+  }
+
+  /** Orders that are still pending although placed before a time, which is given as the smallest id of that time. */
+  async findOverdue(fromId: string, beforeId: string, limit: number): Promise<OverdueOrder[]> {
+    return this.dataSource.query<OverdueOrder[]>(
+      `SELECT id AS "orderId", placed_at AS "placedAt" FROM orders
+       WHERE status = 'pending' AND id >= $1 AND id < $2 ORDER BY id LIMIT $3`,
+      [fromId, beforeId, limit],
+    );
+  }
+
+  async countOverdue(beforeId: string): Promise<Tally> {
+    const [row] = await this.dataSource.query<Tally[]>(
+      `SELECT count(*)::int AS count, min(placed_at) AS oldest FROM orders WHERE status = 'pending' AND id < $1`,
+      [beforeId],
+    );
+    return row ?? { count: 0, oldest: null };
+  }
+}

@@ -1,0 +1,73 @@
+import { Injectable } from '@nestjs/common';
+import { MAX_LINES } from '../orders/placement/order-draft.js';
+import {
+  compareSubjects,
+  type Incident,
+  INCIDENT_KIND_NAMES,
+  incidentId,
+  type IncidentKind,
+} from './incident.js';
+import type { Subject } from './incident.js';
+import { IncidentFinder, NIL_ID } from './incident-finder.js';
+import { IncidentRepository, type Settled } from './incident.repository.js';
+
+/** An incident under the id that it has now. */
+export interface NamedIncident extends Incident {
+  id: string;
+}
+
+/** One page of the list. */
+export interface IncidentPage {
+  incidents: NamedIncident[];
+  /** Where the next page begins; null on the last one. */
+  nextCursor: string | null;
+}
+
+/** The most incidents of one kind that one order can have: one for each of its lines. */
+const MAX_OF_ONE_ORDER = MAX_LINES;
+
+/** Lists what waits for a person, those about the oldest orders first: they have waited longest. */
+@Injectable()
+export class IncidentsService {
+  constructor(
+    private readonly finder: IncidentFinder,
+    private readonly repository: IncidentRepository,
+  ) {}
+
+  /** @param after what the last incident of the page before was about */
+  async list(kind: IncidentKind | undefined, limit: number, after?: Subject): Promise<IncidentPage> {
+    const from = after?.orderId ?? NIL_ID;
+    // Those of the same order as the last one are found again, and one more tells whether there is another page.
+    const most = limit + 1 + MAX_OF_ONE_ORDER;
+    const kinds = kind ? [kind] : INCIDENT_KIND_NAMES;
+    const found = await Promise.all(kinds.map((one) => this.finder.find(one, from, most)));
+    const behind = found.flat().filter((incident) => !after || compareSubjects(incident, after) > 0);
+    const sorted = behind.toSorted(compareSubjects);
+    const incidents = await this.name(sorted.slice(0, limit));
+    return { incidents, nextCursor: sorted.length > limit ? (incidents.at(-1)?.id ?? null) : null };
+  }
+
+  /** @returns the incident as it is now, whatever round it is in; undefined when nothing waits for a person */
+  async find(subject: Subject): Promise<NamedIncident | undefined> {
+    const found = await this.finder.find(subject.kind, subject.orderId, MAX_OF_ONE_ORDER);
+    const incident = found.find((one) => compareSubjects(one, subject) === 0);
+    return incident && (await this.name([incident]))[0];
+  }
+
+  private async name(incidents: readonly Incident[]): Promise<NamedIncident[]> {
+    if (incidents.length === 0) return [];
+    const settled = await this.repository.findSettled([...new Set(incidents.map(({ orderId }) => orderId))]);
+    return incidents.map((incident) => ({
+      ...incident,
+      id: incidentId(incident, roundOf(incident, settled)),
+    }));
+  }
+}
+
+/** What was settled before and has come back is in the round after that. */
+function roundOf(subject: Subject, settled: readonly Settled[]): number {
+  const ids = new Set(settled.map(({ incident }) => incident));
+  let round = 1;
+  while (ids.has(incidentId(subject, round))) round += 1;
+  return round;
+}

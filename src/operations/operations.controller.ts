@@ -1,0 +1,67 @@
+import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
+import { ApiBody, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiProblems } from '../platform/http/problem.openapi.js';
+import { IncidentListResponse, RedriveResponse, SettlementResponse } from './dto/incident.response.js';
+import { ListIncidentsDto } from './dto/list-incidents.dto.js';
+import { RedriveDto, SettleIncidentDto } from './dto/settle-incident.dto.js';
+import { parseIncidentId } from './incident.js';
+import { IncidentsService } from './incidents.service.js';
+import { OperationsService } from './operations.service.js';
+
+/** Everybody who reaches the service, as long as nobody has to say who they are. */
+const ANYBODY = 'anonymous';
+
+@ApiTags('operations')
+@Controller('operations')
+export class OperationsController {
+  constructor(
+    private readonly incidents: IncidentsService,
+    private readonly operations: OperationsService,
+  ) {}
+
+  @Get('incidents')
+  @ApiOperation({
+    operationId: 'listIncidents',
+    summary: 'What only a person can settle',
+    description: 'Incidents of the oldest orders come first: they have waited longest.',
+  })
+  @ApiResponse({ status: 200, type: IncidentListResponse })
+  @ApiProblems(400, 503)
+  async list(@Query() { kind, limit, cursor }: ListIncidentsDto): Promise<IncidentListResponse> {
+    const after = cursor === undefined ? undefined : parseIncidentId(cursor);
+    return IncidentListResponse.from(await this.incidents.list(kind, limit, after));
+  }
+
+  @Post('incidents/:incident_id')
+  @HttpCode(200)
+  @ApiOperation({
+    operationId: 'settleIncident',
+    summary: 'Settle an incident by one of its actions',
+    description:
+      'The decision is written into the history of the order. The same action again gives the same answer and has ' +
+      'no further effect.',
+  })
+  @ApiParam({ name: 'incident_id' })
+  @ApiResponse({ status: 200, type: SettlementResponse })
+  @ApiProblems(400, 404, 409, 413, 415, 503)
+  async settle(
+    @Param('incident_id') id: string,
+    @Body() { action, reason }: SettleIncidentDto,
+  ): Promise<SettlementResponse> {
+    return SettlementResponse.from(await this.operations.settle(id, { action, reason, actor: ANYBODY }));
+  }
+
+  @Post('notifications/redrive')
+  @HttpCode(200)
+  @ApiOperation({
+    operationId: 'redriveNotifications',
+    summary: 'Send again all notifications that ran out of attempts',
+    description: 'The messages about one order arrive in the order of its events.',
+  })
+  @ApiBody({ type: RedriveDto, required: false })
+  @ApiResponse({ status: 200, type: RedriveResponse })
+  @ApiProblems(400, 413, 415, 503)
+  async redrive(@Body() { reason }: RedriveDto): Promise<RedriveResponse> {
+    return this.operations.redriveNotifications({ reason, actor: ANYBODY });
+  }
+}

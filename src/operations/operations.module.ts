@@ -1,0 +1,50 @@
+import { type DynamicModule, Module, type ModuleMetadata } from '@nestjs/common';
+import { DriftReport } from './drift/drift-report.js';
+import { DriftRepository } from './drift/drift.repository.js';
+import { IncidentFinder } from './incident-finder.js';
+import { IncidentSettlement } from './incident-settlement.js';
+import { IncidentRepository } from './incident.repository.js';
+import { IncidentsService } from './incidents.service.js';
+import { OperationsController } from './operations.controller.js';
+import { OperationsMetrics } from './operations.metrics.js';
+import { OperationsService } from './operations.service.js';
+import { PendingOrders } from './pending-orders.js';
+
+type Imports = NonNullable<ModuleMetadata['imports']>;
+
+/** What people need who look after the service: incidents, metrics about them, and the drift report. */
+@Module({})
+export class OperationsModule {
+  /** @param imports modules that provide `OrderRepository`, `OrderPlacement`, `Inventory` and `StockJournal` */
+  static with(imports: Imports): DynamicModule {
+    return {
+      module: OperationsModule,
+      imports,
+      controllers: [OperationsController],
+      providers: [
+        IncidentRepository,
+        IncidentFinder,
+        IncidentsService,
+        IncidentSettlement,
+        PendingOrders,
+        OperationsService,
+        DriftRepository,
+        OperationsMetrics,
+      ],
+    };
+  }
+
+  /**
+   * The drift report alone, for its command, which must not do the service's background work.
+   *
+   * @param imports modules that provide `Inventory` and `StockJournal`
+   */
+  static forDrift(imports: Imports): DynamicModule {
+    return {
+      module: OperationsModule,
+      imports,
+      providers: [DriftRepository, DriftReport],
+      exports: [DriftReport],
+    };
+  }
+}

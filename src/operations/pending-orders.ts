@@ -1,0 +1,43 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { Settings } from '../config/settings.js';
+import type { Order } from '../orders/order.entity.js';
+import { OrderRepository } from '../orders/order.repository.js';
+import { OrderPlacement } from '../orders/placement/order-placement.js';
+import { inTransaction } from '../platform/database/transaction.js';
+import { Deadline } from '../platform/deadline.js';
+import { type Decision, IncidentSettlement } from './incident-settlement.js';
+import type { NamedIncident } from './incidents.service.js';
+
+/** Pending orders, which are settled by driving their placement on. */
+@Injectable()
+export class PendingOrders {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly orders: OrderRepository,
+    private readonly placement: OrderPlacement,
+    private readonly settlement: IncidentSettlement,
+    private readonly settings: Settings,
+  ) {}
+
+  /** @returns when it was decided; undefined when somebody else drives the order at this moment */
+  async settle(order: Order, incident: NamedIncident, decision: Decision): Promise<Date | undefined> {
+    const taken = await this.placement.takeOver(order.id);
+    if (taken?.version !== order.version) return undefined;
+    const at = new Date();
+    const isRecorded = await inTransaction(this.dataSource, async (transaction) => {
+      if (!(await this.orders.touch(transaction, taken, at))) return false;
+      await this.settlement.record(transaction, taken, incident, decision, at);
+      return true;
+    });
+    if (!isRecorded) return undefined;
+    const current = { ...taken, version: taken.version + 1, updatedAt: at };
+    if (decision.action === 'release') {
+      await this.placement.abandon(current, decision.actor);
+    } else {
+      const deadline = Deadline.in(this.settings.REQUEST_DEADLINE_MS);
+      await this.placement.advance(current, 'wait', deadline, decision.actor);
+    }
+    return at;
+  }
+}

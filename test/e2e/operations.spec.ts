@@ -1,0 +1,300 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { PgBoss } from 'pg-boss';
+import { JobRepository } from '../../src/platform/jobs/job.repository.js';
+import {
+  clearFaults,
+  expectProblem,
+  line,
+  newProduct,
+  orderBody,
+  placeOrder,
+  statusesTold,
+  stockOf,
+} from '../support/builders.js';
+import { queryDatabase } from '../support/invariants.js';
+import { eventually, startTestService, type TestResponse, type TestService } from '../support/service.js';
+
+/** Jobs run out of attempts at once. */
+const IMPATIENT = { JOB_RETRY_LIMIT: '0', JOB_RETRY_MAX_SECONDS: '1' };
+
+let service: TestService;
+
+beforeAll(async () => {
+  service = await startTestService({ settings: IMPATIENT });
+});
+
+afterEach(() => clearFaults(service.sandbox));
+
+afterAll(() => service.stop());
+
+interface Incident {
+  incident_id: string;
+  kind: string;
+  order_id: string;
+  reason: string;
+  since: string;
+  age_seconds: number;
+  actions: { action: string; description: string }[];
+}
+
+async function incidentsOf(orderId: string): Promise<Incident[]> {
+  const { body } = await service.request('GET', '/operations/incidents?limit=200');
+  return (body.incidents as Incident[]).filter((incident) => incident.order_id === orderId);
+}
+
+/** Waits for the only incident of an order. */
+async function incidentOf(orderId: string): Promise<Incident> {
+  return eventually(async () => (await incidentsOf(orderId))[0]);
+}
+
+function settle(id: string, action: string, reason?: string): Promise<TestResponse> {
+  return service.request('POST', `/operations/incidents/${id}`, { action, ...(reason && { reason }) });
+}
+
+async function settledEvents(orderId: string): Promise<Record<string, unknown>[]> {
+  const { body } = await service.request('GET', `/orders/${orderId}/events`);
+  return body.events.filter((event: { type: string }) => event.type === 'incident_settled');
+}
+
+const place = () => placeOrder(service, orderBody([line(newProduct(service.sandbox))]));
+
+/** An order of which the customer was told nothing, since the notification service was away for too long. */
+async function placeUntold(): Promise<string> {
+  service.sandbox.services.notification.faults.add({ kind: 'status', status: 500 });
+  const id = await place();
+  await service.request('PUT', `/orders/${id}`, { status: 'shipped' });
+  await incidentOf(id);
+  return id;
+}
+
+describe('the list of incidents', () => {
+  it('is empty where nothing waits for a person', async () => {
+    const { status, body } = await service.request('GET', '/operations/incidents');
+    expect(status).toBe(200);
+    expect(body).toEqual({ count: 0, incidents: [], next_cursor: null });
+  });
+
+  it('says what it is about, why, since when, and what can be done', async () => {
+    const id = await placeUntold();
+    expect(await incidentOf(id)).toEqual({
+      incident_id: `notification-${id}-2-1`,
+      kind: 'notification',
+      order_id: id,
+      event_seq: 2,
+      reason: 'notification service: answered 500',
+      since: expect.stringMatching(/Z$/),
+      age_seconds: expect.any(Number),
+      actions: [
+        { action: 'retry', description: expect.stringContaining('again') },
+        { action: 'write_off', description: expect.stringContaining('not told') },
+      ],
+    });
+    expect(JSON.stringify(await incidentsOf(id))).not.toMatch(/Alice|example\.com/);
+  });
+
+  it('comes in pages, the oldest orders first, and by kind', async () => {
+    const ids = [await placeUntold(), await placeUntold(), await placeUntold()];
+    const all = await service.request('GET', '/operations/incidents?kind=notification');
+    const listed = all.body.incidents.map((incident: Incident) => incident.order_id);
+    expect(listed).toEqual(listed.toSorted());
+    expect(listed).toEqual(expect.arrayContaining(ids));
+
+    const paged: string[] = [];
+    let cursor: string | null = null;
+    do {
+      const at: string = cursor ? `&cursor=${cursor}` : '';
+      const { body } = await service.request('GET', `/operations/incidents?limit=2${at}`);
+      expect(body.count).toBe(body.incidents.length);
+      expect(body.count).toBeLessThanOrEqual(2);
+      paged.push(...body.incidents.map((incident: Incident) => incident.order_id));
+      cursor = body.next_cursor;
+    } while (cursor);
+    expect(paged).toEqual(listed);
+    expect((await service.request('GET', '/operations/incidents?kind=reservation')).body.count).toBe(0);
+  });
+
+  it('refuses what it does not know', async () => {
+    expectProblem(await service.request('GET', '/operations/incidents?kind=fire'), 400, ['kind']);
+    expectProblem(await service.request('GET', '/operations/incidents?cursor=1'), 400, ['cursor']);
+    expectProblem(await service.request('GET', '/operations/incidents?limit=0'), 400, ['limit']);
+  });
+});
+
+describe('a notification that ran out of attempts', () => {
+  it('is sent again when a person says so, before those behind it, and only once', async () => {
+    const id = await placeUntold();
+    clearFaults(service.sandbox);
+    const { incident_id } = await incidentOf(id);
+    expect(statusesTold(service.sandbox, id)).toEqual([]);
+
+    const answers = await Promise.all([1, 2, 3].map(() => settle(incident_id, 'retry', 'It is back')));
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+    expect(answers[0]?.body).toMatchObject({
+      incident_id,
+      kind: 'notification',
+      order_id: id,
+      action: 'retry',
+      reason: 'It is back',
+      actor: 'anonymous',
+    });
+    await eventually(() => statusesTold(service.sandbox, id).length === 2);
+    expect(statusesTold(service.sandbox, id)).toEqual(['confirmed', 'shipped']);
+
+    const late = await settle(incident_id, 'retry', 'It is back');
+    expect(late.body).toEqual(answers[0]?.body);
+    expect(await settledEvents(id)).toMatchObject([
+      { actor: 'anonymous', reason: 'It is back', data: { incident: incident_id, action: 'retry' } },
+    ]);
+    const messages = service.sandbox.notifications.messages.all().filter((m) => m.order_id === id);
+    expect(messages).toHaveLength(2);
+    expect(await incidentsOf(id)).toEqual([]);
+  });
+
+  it('keeps those about the same order waiting, and lets them go when it is written off', async () => {
+    const id = await placeUntold();
+    clearFaults(service.sandbox);
+    // A message of another order that is sent now shows that the queue has had its turn.
+    const other = await place();
+    await eventually(() => statusesTold(service.sandbox, other).length === 1);
+    expect(statusesTold(service.sandbox, id)).toEqual([]);
+
+    const { incident_id } = await incidentOf(id);
+    expect((await settle(incident_id, 'write_off')).status).toBe(200);
+    await eventually(() => statusesTold(service.sandbox, id).length === 1);
+    expect(statusesTold(service.sandbox, id)).toEqual(['shipped']);
+    const otherAction = await settle(incident_id, 'retry');
+    expectProblem(otherAction, 409);
+    expect(otherAction.body).toMatchObject({ allowed_actions: [], settled_by: 'write_off' });
+  });
+
+  it('that is retried in vain is another incident, which a late repetition does not touch', async () => {
+    const id = await placeUntold();
+    const first = await incidentOf(id);
+    await settle(first.incident_id, 'retry');
+    const second = await eventually(async () =>
+      (await incidentsOf(id)).find(({ incident_id }) => incident_id !== first.incident_id),
+    );
+    expect(second.incident_id).toBe(`notification-${id}-2-2`);
+    expect((await settle(first.incident_id, 'retry')).status).toBe(200);
+    expect(await settledEvents(id)).toHaveLength(1);
+    expect(await incidentsOf(id)).toHaveLength(1);
+  });
+
+  it('can be redriven together with all others', async () => {
+    const ids = [await placeUntold(), await placeUntold()];
+    clearFaults(service.sandbox);
+    const { body: before } = await service.request('GET', '/operations/incidents?limit=200');
+    const answer = await service.request('POST', '/operations/notifications/redrive', { reason: 'Back' });
+    expect(answer.status).toBe(200);
+    expect(answer.body).toEqual({ count: before.count, more: false });
+    for (const id of ids) {
+      await eventually(() => statusesTold(service.sandbox, id).length === 2);
+      expect(statusesTold(service.sandbox, id)).toEqual(['confirmed', 'shipped']);
+      expect(await settledEvents(id)).toMatchObject([{ reason: 'Back' }]);
+    }
+    const again = await service.request('POST', '/operations/notifications/redrive');
+    expect(again.body).toEqual({ count: 0, more: false });
+  });
+
+  it('is kept for ever, unlike jobs that are done', async () => {
+    const id = await placeUntold();
+    const { url } = service.database;
+    await queryDatabase(url, `UPDATE pgboss.job SET completed_on = completed_on - interval '5 years'`);
+    await queryDatabase(url, 'UPDATE pgboss.queue SET maintain_on = NULL');
+    const boss = new PgBoss({ connectionString: url, migrate: false, schedule: false });
+    await boss.start();
+    await boss.supervise();
+    await boss.stop({ graceful: false });
+    expect(await incidentsOf(id)).toHaveLength(1);
+
+    const count = `SELECT count(*)::int AS count FROM pgboss.job WHERE state = 'completed'`;
+    expect(await queryDatabase(url, count)).not.toEqual([{ count: 0 }]);
+    await service.app.get(JobRepository).deleteCompleted(['order-notifications', 'stock-releases']);
+    expect(await queryDatabase(url, count)).toEqual([{ count: 0 }]);
+    expect(await incidentsOf(id)).toHaveLength(1);
+  });
+});
+
+/** An order whose stock was to be given back while the inventory was away for too long. */
+async function cancelInVain(product: string): Promise<Incident> {
+  const id = await placeOrder(service, orderBody([line(product, 4)]));
+  service.sandbox.services.inventory.faults.add({ kind: 'away' });
+  await service.request('PUT', `/orders/${id}`, { status: 'cancelled' });
+  return eventually(async () => (await incidentsOf(id)).find(({ kind }) => kind === 'stock_release'));
+}
+
+describe('stock that could not be given back', () => {
+  it('is given back when a person says so', async () => {
+    const product = newProduct(service.sandbox);
+    const { incident_id, reason } = await cancelInVain(product);
+    expect(reason).toContain('inventory service');
+    clearFaults(service.sandbox);
+    expect((await settle(incident_id, 'retry')).status).toBe(200);
+    await eventually(() => stockOf(service.sandbox, product) === 10);
+  });
+
+  it('can be written off, without a call', async () => {
+    const product = newProduct(service.sandbox);
+    const { incident_id, order_id } = await cancelInVain(product);
+    clearFaults(service.sandbox);
+    expect((await settle(incident_id, 'write_off', 'Broken in the warehouse')).status).toBe(200);
+    const lines = await queryDatabase(
+      service.database.url,
+      'SELECT reservation FROM order_items WHERE order_id = $1',
+      [order_id],
+    );
+    expect(lines).toEqual([{ reservation: 'released' }]);
+    expect(stockOf(service.sandbox, product)).toBe(6);
+    expect((await incidentsOf(order_id)).filter(({ kind }) => kind === 'stock_release')).toEqual([]);
+  });
+});
+
+describe('an incident', () => {
+  it.each([
+    'notification-00000000-0000-7000-8000-000000000000-2-1',
+    'fire-00000000-0000-7000-8000-000000000000-2-1',
+    'nonsense',
+  ])('that never was can not be settled: %s', async (id) => {
+    const answer = await settle(id, 'retry');
+    expectProblem(answer, 404);
+    expect(answer.body.type).toBe('/problems/incident-not-found');
+  });
+
+  it('that never was, of an order that is, can not be settled either', async () => {
+    const id = await place();
+    await eventually(() => statusesTold(service.sandbox, id).length === 1);
+    for (const wrong of [`notification-${id}-2-1`, `reservation-${id}-1-1`, `pending_order-${id}-0-1`]) {
+      expectProblem(await settle(wrong, 'retry'), 404);
+    }
+  });
+
+  it('is not settled by what is not one of its actions', async () => {
+    const id = await placeUntold();
+    const { incident_id } = await incidentOf(id);
+    const answer = await settle(incident_id, 'release');
+    expectProblem(answer, 409);
+    expect(answer.body).toMatchObject({
+      type: '/problems/action-not-allowed',
+      allowed_actions: ['retry', 'write_off'],
+    });
+    expectProblem(await settle(incident_id, 'burn'), 400, ['action']);
+    expectProblem(await settle(incident_id, 'retry', 'x'.repeat(501)), 400, ['reason']);
+    expect(await settledEvents(id)).toEqual([]);
+  });
+});
+
+describe('the metrics', () => {
+  it('count incidents by kind and what waits by queue', async () => {
+    await placeUntold();
+    const text = await eventually(async () => {
+      const { body } = await service.request('GET', '/metrics');
+      return /order_incidents\{kind="notification"\} [1-9]/.test(body) && String(body);
+    });
+    expect(text).toMatch(/order_incidents\{kind="reservation"\} 0/);
+    expect(text).toMatch(/order_incident_oldest_age_seconds\{kind="notification"\} \d/);
+    expect(text).toMatch(/jobs_waiting\{queue="order-notifications"\} \d/);
+    expect(text).toMatch(/jobs_waiting_oldest_age_seconds\{queue="order-notifications"\} \d*\.?\d/);
+    expect(text).toMatch(/stock_drift_report_age_seconds -1/);
+    expect(text).toMatch(/orders_pending 0/);
+  });
+});

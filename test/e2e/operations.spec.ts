@@ -67,6 +67,15 @@ async function placeUntold(): Promise<string> {
   return id;
 }
 
+/** Ends the outage, and waits until the service has found out: it leaves an upstream that failed alone for a while. */
+async function heal(): Promise<void> {
+  clearFaults(service.sandbox);
+  await eventually(async () => {
+    const id = await place();
+    return eventually(() => statusesTold(service.sandbox, id).length === 1, 500).catch(() => false);
+  });
+}
+
 describe('the list of incidents', () => {
   it('is empty where nothing waits for a person', async () => {
     const { status, body } = await service.request('GET', '/operations/incidents');
@@ -123,7 +132,7 @@ describe('the list of incidents', () => {
 describe('a notification that ran out of attempts', () => {
   it('is sent again when a person says so, before those behind it, and only once', async () => {
     const id = await placeUntold();
-    clearFaults(service.sandbox);
+    await heal();
     const { incident_id } = await incidentOf(id);
     expect(statusesTold(service.sandbox, id)).toEqual([]);
 
@@ -152,7 +161,7 @@ describe('a notification that ran out of attempts', () => {
 
   it('keeps those about the same order waiting, and lets them go when it is written off', async () => {
     const id = await placeUntold();
-    clearFaults(service.sandbox);
+    await heal();
     // A message of another order that is sent now shows that the queue has had its turn.
     const other = await place();
     await eventually(() => statusesTold(service.sandbox, other).length === 1);
@@ -182,7 +191,7 @@ describe('a notification that ran out of attempts', () => {
 
   it('can be redriven together with all others', async () => {
     const ids = [await placeUntold(), await placeUntold()];
-    clearFaults(service.sandbox);
+    await heal();
     const { body: before } = await service.request('GET', '/operations/incidents?limit=200');
     const answer = await service.request('POST', '/operations/notifications/redrive', { reason: 'Back' });
     expect(answer.status).toBe(200);
@@ -228,7 +237,7 @@ describe('stock that could not be given back', () => {
     const product = newProduct(service.sandbox);
     const { incident_id, reason } = await cancelInVain(product);
     expect(reason).toContain('inventory service');
-    clearFaults(service.sandbox);
+    await heal();
     expect((await settle(incident_id, 'retry')).status).toBe(200);
     await eventually(() => stockOf(service.sandbox, product) === 10);
   });
@@ -236,7 +245,7 @@ describe('stock that could not be given back', () => {
   it('can be written off, without a call', async () => {
     const product = newProduct(service.sandbox);
     const { incident_id, order_id } = await cancelInVain(product);
-    clearFaults(service.sandbox);
+    await heal();
     expect((await settle(incident_id, 'write_off', 'Broken in the warehouse')).status).toBe(200);
     const lines = await queryDatabase(
       service.database.url,

@@ -8,6 +8,7 @@ import {
 } from '@nestjs/common';
 import { PgBoss, type Job, type JobResult } from 'pg-boss';
 import { Settings } from '../../config/settings.js';
+import { DatabaseOutage } from '../database/database-outage.js';
 import type { Sql } from '../database/transaction.js';
 import { Deadline } from '../deadline.js';
 import { jobDatabaseOptions } from './job-schema.js';
@@ -71,7 +72,7 @@ export class JobQueue
   private readonly boss: PgBoss;
   private jobsUnderWay: Promise<unknown> = Promise.resolve();
 
-  constructor(settings: Settings) {
+  constructor(settings: Settings, outage: DatabaseOutage) {
     this.boss = new PgBoss({
       ...jobDatabaseOptions(settings),
       migrate: false,
@@ -79,7 +80,9 @@ export class JobQueue
       superviseIntervalSeconds: SUPERVISE_SECONDS,
       monitorIntervalSeconds: SUPERVISE_SECONDS,
     });
-    this.boss.on('error', (error) => this.logger.error({ err: error }, 'job queue'));
+    this.boss.on('error', (error) => {
+      if (!outage.noticed(error)) this.logger.error({ err: error }, 'job queue');
+    });
     this.boss.on('warning', (warning) => this.logger.warn({ data: warning.data }, warning.message));
   }
 

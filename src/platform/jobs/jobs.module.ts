@@ -1,7 +1,8 @@
 import { Global, Module } from '@nestjs/common';
+import { DatabaseOutage } from '../database/database-outage.js';
 import { JobQueue } from './job-queue.js';
 
-/** The job queue, for every feature that sends or does background work. */
+/** The job queue, and who tells of a database that is away, for every feature that does background work. */
 @Global()
-@Module({ providers: [JobQueue], exports: [JobQueue] })
+@Module({ providers: [JobQueue, DatabaseOutage], exports: [JobQueue, DatabaseOutage] })
 export class JobsModule {}

@@ -4,6 +4,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { createApplication } from './application.js';
 import { loadSettings, type Settings, SettingsError } from './config/settings.js';
 import { prepareDatabase } from './platform/database/migrate.js';
+import { armPausePoints } from './platform/pause-points.js';
 
 /** A service that accepts requests. */
 export interface RunningService {
@@ -15,6 +16,7 @@ export interface RunningService {
 /** @throws {SettingsError} naming every wrong setting */
 export async function startService(): Promise<RunningService> {
   const settings = loadSettings(process.env);
+  armPausePoints(settings.PAUSE_POINTS_URL);
   await prepareDatabase(settings);
   const app = await createApplication(settings);
   await listen(app, settings);

@@ -1,6 +1,7 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
 import { Deadline } from '../../platform/deadline.js';
+import { reachPausePoint } from '../../platform/pause-points.js';
 import { OrderRepository } from '../order.repository.js';
 import { IdempotencyRepository } from './idempotency.repository.js';
 import { OrderPlacement } from './order-placement.js';
@@ -66,6 +67,7 @@ export class OrderRecovery implements OnApplicationBootstrap, OnModuleDestroy {
     try {
       const order = await this.placement.takeOver(orderId);
       if (!order) return;
+      await reachPausePoint('recovery.taken-over', order.id);
       const age = Date.now() - order.placedAt.getTime();
       const settled =
         age > this.settings.RECOVERY_WINDOW_MS

@@ -100,6 +100,8 @@ export class Attack {
       this.due.set(name, fault.at);
       while (this.progress() < fault.at && !this.isOver) await sleep(WAIT_MS);
       if (this.isOver) break;
+      // While this one is under way, clients may go on until the next one is due.
+      this.due.set(name, faults[index + 1]?.at ?? Number.POSITIVE_INFINITY);
       await act(fault, faults.slice(index + 1));
     }
     this.due.delete(name);

@@ -7,6 +7,7 @@ import { loadSettings, type Settings, SettingsError } from './config/settings.js
 import { Availability } from './health/availability.js';
 import { prepareDatabase } from './platform/database/migrate.js';
 import { ATTEMPT_TIMEOUT_MS } from './platform/jobs/job-queue.js';
+import { armPausePoints } from './platform/pause-points.js';
 
 /** Closing connections takes milliseconds; this is for a database that does not answer. */
 const CLOSING_MS = 5_000;
@@ -23,6 +24,7 @@ export interface RunningService {
 /** @throws {SettingsError} naming every wrong setting */
 export async function startService(): Promise<RunningService> {
   const settings = loadSettings(process.env);
+  armPausePoints(settings.PAUSE_POINTS_URL);
   await prepareDatabase(settings);
   const app = await createApplication(settings);
   await listen(app, settings);

@@ -3,6 +3,7 @@ import { CART_CHECKOUTS_QUEUE } from '../orders/order.jobs.js';
 import { ShoppingCarts } from '../orders/order.ports.js';
 import type { Deadline } from '../platform/deadline.js';
 import { JobQueue } from '../platform/jobs/job-queue.js';
+import { reachPausePoint } from '../platform/pause-points.js';
 
 /** Sets a cart to `Ordered` once its order is confirmed. */
 @Injectable()
@@ -20,9 +21,12 @@ export class CartCheckout implements OnModuleInit {
     { orderId, customerId, cartId }: { orderId: string; customerId: string; cartId: string },
     deadline: Deadline,
   ): Promise<void> {
+    await reachPausePoint('cart.before-look', orderId);
     // The call names the customer, not the cart: one that was begun after the order must not be marked.
     const active = await this.carts.findActiveCart(customerId, deadline);
     if (active?.id !== cartId) return;
+    await reachPausePoint('cart.before-check-out', orderId);
     await this.carts.markOrdered(customerId, `${orderId}/cart`, deadline);
+    await reachPausePoint('cart.after-check-out', orderId);
   }
 }

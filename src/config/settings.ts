@@ -160,6 +160,11 @@ export class Settings {
   @Min(1)
   @Max(3_600)
   JOB_RETRY_MAX_SECONDS: number = 30;
+
+  /** Where the fault harness is asked at every step whether to go on. */
+  @IsOptional()
+  @IsUrl(HTTP_URL, { message: 'must be an http(s) URL' })
+  PAUSE_POINTS_URL?: string;
 }
 
 /** The start was refused; the message names every wrong setting. */
@@ -200,6 +205,9 @@ function findContradictions(settings: Settings): string[] {
   }
   if (settings.RECOVERY_WINDOW_MS < 2 * settings.REQUEST_DEADLINE_MS) {
     problems.push('RECOVERY_WINDOW_MS: must be at least twice REQUEST_DEADLINE_MS');
+  }
+  if (settings.PAUSE_POINTS_URL && settings.NODE_ENV === 'production') {
+    problems.push('PAUSE_POINTS_URL: is for the fault harness only, and refused with NODE_ENV=production');
   }
   return problems;
 }

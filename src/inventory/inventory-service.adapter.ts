@@ -7,6 +7,7 @@ import type {
   ReserveOutcome,
 } from '../orders/order.ports.js';
 import type { Deadline } from '../platform/deadline.js';
+import { reachPausePoint } from '../platform/pause-points.js';
 import type { UpstreamAnswer, UpstreamClient } from '../platform/upstream/upstream-client.js';
 import { fieldsOf, readReason, reasonOfFault } from '../platform/upstream/upstream-fields.js';
 import { UpstreamFault } from '../platform/upstream/upstream-fault.js';
@@ -98,7 +99,9 @@ export class InventoryServiceAdapter extends Inventory {
   ): Promise<ReserveOutcome> {
     let answer: UpstreamAnswer;
     try {
+      await reachPausePoint('inventory.before-reserve', orderId);
       answer = await this.put(productId, 'reserve', quantity, `${orderId}/${line}/reserve`, deadline);
+      await reachPausePoint('inventory.after-reserve', orderId);
     } catch (error) {
       return { line, outcome: 'unknown', reason: reasonOfFault(error) };
     }
@@ -139,7 +142,9 @@ export class InventoryServiceAdapter extends Inventory {
     deadline: Deadline,
   ): Promise<ReleaseOutcome> {
     try {
+      await reachPausePoint('inventory.before-release', orderId);
       const answer = await this.put(productId, 'replenish', quantity, `${orderId}/${line}/release`, deadline);
+      await reachPausePoint('inventory.after-release', orderId);
       if (answer.status === 200) return { line, outcome: 'released' };
       return { line, outcome: 'unknown', reason: this.unexpected(answer) };
     } catch (error) {

@@ -7,6 +7,7 @@ import type {
   ReserveOutcome,
 } from '../orders/order.ports.js';
 import type { Deadline } from '../platform/deadline.js';
+import { reachPausePoint } from '../platform/pause-points.js';
 import type { UpstreamAnswer, UpstreamClient } from '../platform/upstream/upstream-client.js';
 import { fieldsOf, readId, readReason, reasonOfFault } from '../platform/upstream/upstream-fields.js';
 import { findInventoryProduct } from './inventory-service.adapter.js';
@@ -47,6 +48,7 @@ export class ReservationsAdapter extends Inventory {
     }
     const items = [...quantities].map(([product_id, quantity]) => ({ product_id, quantity }));
     try {
+      await reachPausePoint('inventory.before-reserve', orderId);
       const answer = await this.client.request({
         method: 'POST',
         path: ['reservations'],
@@ -56,6 +58,7 @@ export class ReservationsAdapter extends Inventory {
         repeatable: true,
         mayBeEmpty: true,
       });
+      await reachPausePoint('inventory.after-reserve', orderId);
       return this.outcomesOf(answer, lines);
     } catch (error) {
       const reason = reasonOfFault(error);
@@ -72,6 +75,7 @@ export class ReservationsAdapter extends Inventory {
     if (lines.length === 0) return [];
     let reason: string;
     try {
+      await reachPausePoint('inventory.before-release', orderId);
       const answer = await this.client.request({
         method: 'DELETE',
         path: ['reservations', orderId],
@@ -80,6 +84,7 @@ export class ReservationsAdapter extends Inventory {
         repeatable: true,
         mayBeEmpty: true,
       });
+      await reachPausePoint('inventory.after-release', orderId);
       if (answer.status < 300) return lines.map(({ line }) => ({ line, outcome: 'released' }));
       reason = `${this.client.name}: answered ${answer.status}`;
     } catch (error) {

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { PoolClient } from 'pg';
 import { Deadline } from '../platform/deadline.js';
+import { reachPausePoint } from '../platform/pause-points.js';
 import { UpstreamFault } from '../platform/upstream/upstream-fault.js';
 import type { CatalogProduct, ProductCatalogClient } from './product-catalog.client.js';
 import * as journal from './product-catalog.repository.js';
@@ -58,6 +59,7 @@ export class StockMover {
   async move(product: CatalogProduct, { key, delta }: Move): Promise<void> {
     const quantityAfter = product.available + delta;
     // Begun before the note is written, so that the call is over by the time that others take from the note.
+    await reachPausePoint('catalog.before-note', orderOf(key));
     const callDeadline = this.startCall();
     await journal.insertStarted(this.session, {
       productId: this.productId,
@@ -68,7 +70,9 @@ export class StockMover {
     });
     let isSet = false;
     try {
+      await reachPausePoint('catalog.before-set', orderOf(key));
       isSet = await this.catalog.setStock(product, quantityAfter, key, callDeadline);
+      await reachPausePoint('catalog.after-set', orderOf(key));
     } catch (error) {
       if (!(error instanceof UpstreamFault)) throw error;
       if (error.kind === 'not_sent') {
@@ -141,4 +145,9 @@ export class StockMover {
     if (remaining <= 0) throw new Unsettled(this.productId);
     return Deadline.in(Math.min(this.catalog.timeoutMs, remaining));
   }
+}
+
+/** The order that a movement's key, such as `<order id>/<line>/reserve`, begins with. */
+function orderOf(key: string): string {
+  return key.split('/', 1)[0] ?? '';
 }

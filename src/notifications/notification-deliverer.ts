@@ -4,6 +4,7 @@ import { Notifications } from '../orders/order.ports.js';
 import { OrderRepository } from '../orders/order.repository.js';
 import type { Deadline } from '../platform/deadline.js';
 import { JobQueue } from '../platform/jobs/job-queue.js';
+import { reachPausePoint } from '../platform/pause-points.js';
 
 /**
  * Tells customers what became of their orders: one message for each event, in the order of the events, repeated until
@@ -31,6 +32,7 @@ export class NotificationDeliverer implements OnModuleInit {
     if (!order || !event) throw new Error(`event ${seq} of order ${orderId} is gone`);
     // Name and address may have been taken out since the job was sent; then there is nobody to tell any more.
     if (order.customerName === null || order.customerEmail === null) return;
+    await reachPausePoint('notification.before-send', orderId);
     await this.notifications.send(
       {
         orderId,
@@ -41,5 +43,6 @@ export class NotificationDeliverer implements OnModuleInit {
       `${orderId}/${seq}/notify`,
       deadline,
     );
+    await reachPausePoint('notification.after-send', orderId);
   }
 }

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { inTransaction } from '../platform/database/transaction.js';
 import { JobQueue } from '../platform/jobs/job-queue.js';
+import { reachPausePoint } from '../platform/pause-points.js';
 import type { OrderEvent } from './order-event.entity.js';
 import type { Order } from './order.entity.js';
 import { canNotify, NOBODY_NOTIFIED, notificationJob, stockReleaseJob } from './order.jobs.js';
@@ -94,6 +95,7 @@ export class OrdersService {
   private async write(order: Order, { to, reason, actor }: StatusChange): Promise<Order | undefined> {
     const at = new Date();
     const version = order.version + 1;
+    await reachPausePoint('status.before-change', order.id);
     const isChanged = await inTransaction(this.dataSource, async (transaction) => {
       if (!(await this.orders.updateStatus(transaction, order, to, at))) return false;
       const data = canNotify(order) ? undefined : NOBODY_NOTIFIED;
@@ -104,8 +106,10 @@ export class OrdersService {
         ...(canNotify(order) ? [notificationJob(order.id, version)] : []),
         ...(isLive(to) ? [] : [stockReleaseJob(order.id)]),
       ]);
+      await reachPausePoint('status.inside-change', order.id);
       return true;
     });
+    await reachPausePoint('status.after-change', order.id);
     return isChanged ? { ...order, status: to, version, updatedAt: at } : undefined;
   }
 }

@@ -5,6 +5,7 @@ import { Settings } from '../../config/settings.js';
 import { inTransaction } from '../../platform/database/transaction.js';
 import { Deadline } from '../../platform/deadline.js';
 import { JobQueue, type QueuedJob } from '../../platform/jobs/job-queue.js';
+import { reachPausePoint } from '../../platform/pause-points.js';
 import type { Order } from '../order.entity.js';
 import {
   canNotify,
@@ -59,8 +60,10 @@ export class OrderPlacement {
       await this.orders.insertOrder(transaction, order, this.leaseMs);
       const placed = { type: 'placed', actor, at: order.placedAt } as const;
       await this.orders.insertEvent(transaction, order.id, order.version, placed, null, 'pending');
+      await reachPausePoint('placement.inside-accept', order.id);
       return true;
     });
+    await reachPausePoint('placement.after-accept', order.id);
     return isAccepted ? order : undefined;
   }
 
@@ -93,6 +96,7 @@ export class OrderPlacement {
     const outcomes = await this.inventory.reserve(order.id, lines, deadline);
     const settlement = decide(outcomes, order.items, this.inventory.repeatable ? patience : 'give_up');
     if (settlement !== 'wait') return this.settle(order, settlement, actor);
+    await reachPausePoint('placement.before-postpone', order.id);
     await this.orders.postpone(order, Math.min(RETRY_WAIT_MAX_MS, RETRY_WAIT_MS * 2 ** order.attempt));
     return order;
   }
@@ -111,6 +115,7 @@ export class OrderPlacement {
     const at = new Date();
     const rules = SETTLEMENTS[settlement.to];
     const version = order.version + 1;
+    await reachPausePoint('placement.before-settle', order.id);
     const isMine = await inTransaction(this.dataSource, async (transaction) => {
       if (!(await this.orders.settlePlacement(transaction, order, settlement.to, rules.failure, at)))
         return false;
@@ -131,8 +136,10 @@ export class OrderPlacement {
       if (rules.givesBack && order.cartId !== null)
         await this.keys.freeCart(transaction, order.cartId, order.id);
       await this.jobs.send(transaction, this.jobsOf(order, settlement, version));
+      await reachPausePoint('placement.inside-settle', order.id);
       return true;
     });
+    await reachPausePoint('placement.after-settle', order.id);
     if (!isMine) return (await this.orders.findOrder(order.id)) ?? order;
     return {
       ...order,

@@ -8,6 +8,7 @@ import {
 import { Settings } from '../../config/settings.js';
 import { DatabaseOutage } from '../../platform/database/database-outage.js';
 import { Deadline } from '../../platform/deadline.js';
+import { reachPausePoint } from '../../platform/pause-points.js';
 import { OrderRepository } from '../order.repository.js';
 import { IdempotencyRepository } from './idempotency.repository.js';
 import { OrderPlacement } from './order-placement.js';
@@ -79,6 +80,7 @@ export class OrderRecovery implements OnApplicationBootstrap, OnModuleDestroy, B
     try {
       const order = await this.placement.takeOver(orderId);
       if (!order) return;
+      await reachPausePoint('recovery.taken-over', order.id);
       const age = Date.now() - order.placedAt.getTime();
       const settled =
         age > this.settings.RECOVERY_WINDOW_MS

@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
 import { Deadline } from '../../platform/deadline.js';
 import { Problem } from '../../platform/http/problem.js';
+import { reachPausePoint } from '../../platform/pause-points.js';
 import type { Order } from '../order.entity.js';
 import { orderProblem, type Shortage } from '../order.problems.js';
 import { OrderRepository } from '../order.repository.js';
@@ -86,12 +87,16 @@ export class PlaceOrder {
     caller: string,
     deadline: Deadline,
   ): Promise<Order | undefined> {
+    await reachPausePoint('placement.before-look-up');
     const draft = await this.drafts.prepare(request, deadline);
+    await reachPausePoint('placement.before-accept');
     return this.placement.accept(draft, claim, caller);
   }
 
   private async drive(order: Order, patience: Patience, deadline: Deadline): Promise<PlacementAnswer> {
-    return this.answer(await this.placement.advance(order, patience, deadline, 'placement'));
+    const advanced = await this.placement.advance(order, patience, deadline, 'placement');
+    await reachPausePoint('placement.before-answer', order.id);
+    return this.answer(advanced);
   }
 
   /** The answer to a key that is known already; undefined for a new one. */
@@ -128,6 +133,7 @@ export class PlaceOrder {
 
   private async refuse(claim: KeyClaim, refusal: Problem, deadline: Deadline): Promise<PlacementResult> {
     const answer = answerOf(refusal);
+    await reachPausePoint('placement.before-refusal');
     if (await this.keys.claimForRefusal(claim, answer)) return { answer, isReplay: false };
     return { answer: await this.resumeTaken(claim, deadline), isReplay: true };
   }

@@ -3,6 +3,7 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { inTransaction } from '../../platform/database/transaction.js';
 import type { Deadline } from '../../platform/deadline.js';
 import { JobQueue } from '../../platform/jobs/job-queue.js';
+import { reachPausePoint } from '../../platform/pause-points.js';
 import type { OrderItem } from '../order-item.entity.js';
 import { isLive } from '../order-status.js';
 import type { Order } from '../order.entity.js';
@@ -42,8 +43,11 @@ export class StockRelease implements OnModuleInit {
   private async releaseRepeatably(order: Order, deadline: Deadline): Promise<void> {
     const items = order.items.filter((item) => item.reservation !== 'released');
     if (items.length === 0) return;
+    await reachPausePoint('release.before-call', order.id);
     const outcomes = await this.inventory.release(order.id, items.map(toReleaseLine), deadline);
+    await reachPausePoint('release.before-record', order.id);
     await this.recordReleased(order, outcomes);
+    await reachPausePoint('release.after-record', order.id);
     const open = outcomes.find((outcome) => outcome.outcome === 'unknown');
     if (open) throw new Error(`line ${open.line} may still be held: ${open.reason}`);
   }
@@ -57,8 +61,10 @@ export class StockRelease implements OnModuleInit {
     const lines = held.map((item) => item.id);
     const claimed = await this.orders.setReservation(this.dataSource, order.id, lines, ['held'], 'in_doubt');
     if (claimed.length === 0) return;
+    await reachPausePoint('release.claimed', order.id);
     const items = held.filter((item) => claimed.includes(item.id));
     const outcomes = await this.inventory.release(order.id, items.map(toReleaseLine), deadline);
+    await reachPausePoint('release.before-record', order.id);
     await this.recordReleased(order, outcomes);
     const inDoubt = outcomes.filter((outcome) => outcome.outcome === 'unknown');
     if (inDoubt.length === 0) return;
@@ -100,6 +106,7 @@ export class StockRelease implements OnModuleInit {
         if (!(await write(transaction)))
           throw new Error(`the lines of order ${orderId} were settled by someone else`);
         await this.orders.insertEvent(transaction, orderId, order.version + 1, change, null, null);
+        await reachPausePoint('release.inside-record', orderId);
         return true;
       });
       if (isRecorded) return;

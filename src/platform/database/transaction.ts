@@ -1,5 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { QueryFailedError, type DataSource, type EntityManager } from 'typeorm';
+import {
+  QueryFailedError,
+  QueryRunnerAlreadyReleasedError,
+  QueryRunnerProviderAlreadyReleasedError,
+  type DataSource,
+  type EntityManager,
+} from 'typeorm';
 
 /** What statements need: the data source for a single statement, or the manager of a transaction. */
 export type Sql = Pick<EntityManager, 'query'>;
@@ -47,6 +53,9 @@ export function databaseErrorCode(error: unknown): string | undefined {
 
 /** Whether the database could not be reached or gave up, as opposed to having refused a wrong statement. */
 export function isDatabaseUnavailable(error: unknown): boolean {
+  // TypeORM gives the connection of a transaction up as soon as it is lost, and then tells of that only.
+  if (error instanceof QueryRunnerAlreadyReleasedError) return true;
+  if (error instanceof QueryRunnerProviderAlreadyReleasedError) return true;
   const code = databaseErrorCode(error);
   if (code !== undefined) {
     return (

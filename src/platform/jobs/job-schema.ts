@@ -1,8 +1,14 @@
-import { PgBoss, type ConstructorOptions } from 'pg-boss';
+import { PgBoss, systemClock, type Clock, type ConstructorOptions } from 'pg-boss';
 import { databaseTls, type DatabaseSettings } from '../database/database-tls.js';
 
 /** Connections for fetching and settling jobs and for the supervisor; one more, always, listens for new jobs. */
 const JOB_CONNECTIONS = 4;
+
+/**
+ * The queue's timers compare times of this clock. By the wall clock, which may be set back, they would stand still for
+ * as long as it was set back: no job of a dead process would be given to another, and idle workers would not look.
+ */
+const STEADY_CLOCK: Clock = { ...systemClock, now: () => performance.timeOrigin + performance.now() };
 
 /** Options that the job queue and the migration of its tables have in common. */
 export function jobDatabaseOptions(settings: DatabaseSettings): ConstructorOptions {
@@ -13,6 +19,7 @@ export function jobDatabaseOptions(settings: DatabaseSettings): ConstructorOptio
     max: JOB_CONNECTIONS,
     // Nothing in the service recurs by the calendar.
     schedule: false,
+    clock: STEADY_CLOCK,
   };
 }
 

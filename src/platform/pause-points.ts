@@ -1,0 +1,74 @@
+/**
+ * Every step at which the fault harness (test/faults) may hold, freeze or kill the process. Each is a moment between
+ * two effects of which the first has happened and the second has not, or in which a transaction is open.
+ */
+export const PAUSE_POINTS = [
+  'placement.before-look-up',
+  'placement.before-refusal',
+  'placement.before-accept',
+  'placement.inside-accept',
+  'placement.after-accept',
+  'placement.before-postpone',
+  'placement.before-settle',
+  'placement.inside-settle',
+  'placement.after-settle',
+  'placement.before-answer',
+  'recovery.taken-over',
+  'inventory.before-reserve',
+  'inventory.after-reserve',
+  'inventory.before-release',
+  'inventory.after-release',
+  'catalog.before-note',
+  'catalog.before-set',
+  'catalog.after-set',
+  'status.before-change',
+  'status.inside-change',
+  'status.after-change',
+  'release.before-call',
+  'release.claimed',
+  'release.before-record',
+  'release.inside-record',
+  'release.after-record',
+  'notification.before-send',
+  'notification.after-send',
+  'cart.before-look',
+  'cart.before-check-out',
+  'cart.after-check-out',
+] as const;
+
+export type PausePoint = (typeof PAUSE_POINTS)[number];
+
+/** What the harness answers when it does not want to be asked about a point any more: most are reached very often. */
+const GONE = 410;
+
+let harnessUrl: string | undefined;
+const unwanted = new Set<PausePoint>();
+
+/** @param url the harness; undefined, as everywhere but in its campaigns, makes every point cost nothing */
+export function armPausePoints(url: string | undefined): void {
+  harnessUrl = url;
+  unwanted.clear();
+}
+
+/**
+ * Says that a step is reached, and goes on when the harness answers. Without a harness there is nothing to wait for.
+ *
+ * @param orderId the order that the step is about, where it has an id already
+ */
+export function reachPausePoint(point: PausePoint, orderId?: string): Promise<void> | undefined {
+  return harnessUrl === undefined || unwanted.has(point) ? undefined : ask(harnessUrl, point, orderId);
+}
+
+async function ask(url: string, point: PausePoint, orderId: string | undefined): Promise<void> {
+  try {
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ point, pid: process.pid, orderId }),
+    });
+    if (response.status === GONE) unwanted.add(point);
+    await response.arrayBuffer();
+  } catch {
+    // The harness has ended; that is no reason for the service to do so.
+  }
+}

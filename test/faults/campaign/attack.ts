@@ -1,0 +1,206 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { CampaignDatabase } from '../world/database.ts';
+import { cutConnections, failStatements, forceDeadlock } from '../world/database-faults.ts';
+import type { Instance } from '../world/instance.ts';
+import type { PauseServer } from '../world/pause-server.ts';
+import type { Upstreams } from '../world/upstreams.ts';
+import { changeWeather, makeOutcomesUnknown } from '../world/weather.ts';
+import type { CampaignOptions } from './options.ts';
+import { Random } from './random.ts';
+import type { DatabaseFault, InstanceFault, Schedule } from './schedule.ts';
+import type { Tally } from './tally.ts';
+
+/** What is attacked. */
+export interface World {
+  instances: Instance[];
+  database: CampaignDatabase;
+  upstreams: Upstreams;
+  pauses: PauseServer;
+}
+
+/** How long a process may take to come by a point before it is killed wherever it is. */
+const POINT_TIMEOUT_MS = 10_000;
+
+/** The same where points were named: each of them has to be met. */
+const NAMED_POINT_TIMEOUT_MS = 60_000;
+
+/** Points that are met only when a reservation's outcome stays unknown. */
+const NEEDS_UNKNOWN_OUTCOME = new Set(['placement.before-postpone', 'recovery.taken-over']);
+
+const WAIT_MS = 20;
+
+/** Brings the schedule about: one lane for each instance, one for the database, one for the weather. */
+export class Attack {
+  /** Where each lane stands: the number of orders at which its next fault is due. */
+  private readonly due = new Map<string, number>();
+  private readonly done: Promise<void>;
+  private isOver = false;
+
+  private readonly options: CampaignOptions;
+  private readonly world: World;
+  private readonly schedule: Schedule;
+  private readonly tally: Tally;
+  /** How many orders have been dealt with. */
+  private readonly progress: () => number;
+
+  constructor(
+    options: CampaignOptions,
+    world: World,
+    schedule: Schedule,
+    tally: Tally,
+    progress: () => number,
+  ) {
+    this.options = options;
+    this.world = world;
+    this.schedule = schedule;
+    this.tally = tally;
+    this.progress = progress;
+
+    this.done = this.run();
+  }
+
+  /** The next fault that nobody could be in time for if clients went on much further; infinite at the end. */
+  get nextDue(): number {
+    return Math.min(...this.due.values(), Number.POSITIVE_INFINITY);
+  }
+
+  /** Settles when all that was scheduled has happened, and everything that was killed is up again. */
+  finished(): Promise<void> {
+    return this.done;
+  }
+
+  /** Lets faults that have begun end, and begins no more. */
+  stop(): void {
+    this.isOver = true;
+  }
+
+  private async run(): Promise<void> {
+    const lanes = this.world.instances.map((instance, index) =>
+      this.lane(instance.name, this.schedule.instances[index] ?? [], (fault, rest) =>
+        this.hit(instance, fault, rest),
+      ),
+    );
+    const random = Random.of(this.options.seed, 'weather', 'kinds');
+    const weather = this.schedule.weather.map((at) => ({ at }));
+    await Promise.all([
+      ...lanes,
+      this.lane('database', this.schedule.database, (fault) => this.hitDatabase(fault)),
+      this.lane('weather', weather, async () => {
+        this.tally.merge(await changeWeather(this.world.upstreams, this.options.inventory, random));
+      }),
+    ]);
+  }
+
+  private async lane<Fault extends { at: number }>(
+    name: string,
+    faults: readonly Fault[],
+    act: (fault: Fault, rest: readonly Fault[]) => Promise<void>,
+  ): Promise<void> {
+    for (const [index, fault] of faults.entries()) {
+      this.due.set(name, fault.at);
+      while (this.progress() < fault.at && !this.isOver) await sleep(WAIT_MS);
+      if (this.isOver) break;
+      // While this one is under way, clients may go on until the next one is due.
+      this.due.set(name, faults[index + 1]?.at ?? Number.POSITIVE_INFINITY);
+      await act(fault, faults.slice(index + 1));
+    }
+    this.due.delete(name);
+  }
+
+  private async hit(instance: Instance, fault: InstanceFault, rest: readonly InstanceFault[]): Promise<void> {
+    const point = fault.point ?? '';
+    switch (fault.kind) {
+      case 'kill':
+        await instance.kill();
+        this.tally.add('SIGKILL at any moment');
+        return this.restart(instance, rest);
+      case 'kill-at': {
+        const isHit = await this.catchAt(instance, point, () => instance.kill());
+        if (!isHit) await instance.kill();
+        this.tally.add(isHit ? `SIGKILL at ${point}` : `SIGKILL at any moment, as ${point} was not reached`);
+        return this.restart(instance, rest);
+      }
+      case 'terminate': {
+        const hasEnded = await instance.terminate();
+        this.tally.add(hasEnded ? 'SIGTERM under load' : 'SIGTERM under load, then SIGKILL');
+        return this.restart(instance, rest);
+      }
+      case 'freeze':
+        await instance.freeze(fault.ms ?? 0);
+        return this.tally.add('SIGSTOP at any moment, SIGCONT later');
+      case 'freeze-at': {
+        let frozen: Promise<void> | undefined;
+        const isHit = await this.catchAt(instance, point, () => {
+          // Not waited for: the answer lies ready when the process wakes up.
+          frozen = instance.freeze(fault.ms ?? 0);
+        });
+        await frozen;
+        return this.tally.add(isHit ? `SIGSTOP at ${point}, SIGCONT later` : 'SIGSTOP missed');
+      }
+    }
+  }
+
+  /** Waits for an instance to reach a point. @returns whether it did in time */
+  private async catchAt(
+    instance: Instance,
+    point: string,
+    act: () => Promise<void> | void,
+  ): Promise<boolean> {
+    const timeout = this.options.points ? NAMED_POINT_TIMEOUT_MS : POINT_TIMEOUT_MS;
+    const giveUpAt = performance.now() + timeout;
+    let isCaught = false;
+    let acted: Promise<void> | void = undefined;
+    const remove = this.world.pauses.set(instance.pid, {
+      point,
+      spring: async () => {
+        isCaught = true;
+        acted = act();
+        await acted;
+      },
+    });
+    for (let round = 0; !isCaught && performance.now() < giveUpAt && !this.isOver; round += 1) {
+      // Every two seconds anew, as the circumstances may have been used up by another instance.
+      if (round % 100 === 0 && NEEDS_UNKNOWN_OUTCOME.has(point)) {
+        await makeOutcomesUnknown(this.world.upstreams, this.options.inventory);
+      }
+      await sleep(WAIT_MS);
+    }
+    remove();
+    await acted;
+    return isCaught;
+  }
+
+  private async restart(instance: Instance, rest: readonly InstanceFault[]): Promise<void> {
+    await instance.start(pointsAhead(rest), this.drawClock(instance, rest.length));
+  }
+
+  /** Some lives are led with a clock that jumps. */
+  private drawClock({ name }: Instance, life: number): boolean {
+    const random = Random.of(this.options.seed, 'clock', name, life);
+    return this.options.faults.has('clock') && random.chance(0.25);
+  }
+
+  private async hitDatabase(fault: DatabaseFault): Promise<void> {
+    const { database } = this.world;
+    const random = Random.of(this.options.seed, 'database', fault.kind, fault.at);
+    switch (fault.kind) {
+      case 'crash':
+        if (!database.canBeKilled) return this.tally.add('PostgreSQL spared, as it is not ours');
+        await database.crash(fault.ms ?? 0);
+        return this.tally.add('PostgreSQL killed and restarted');
+      case 'cut':
+        return this.tally.add(await cutConnections(database, random));
+      case 'deadlock':
+        return this.tally.add(await forceDeadlock(database, random));
+      case 'sql':
+        return this.tally.add(await failStatements(database, fault.code ?? '40001', random));
+    }
+  }
+}
+
+/** The points at which a process may be caught before its next death. */
+export function pointsAhead(faults: readonly InstanceFault[]): string[] {
+  const end = faults.findIndex((fault) => ['kill', 'kill-at', 'terminate'].includes(fault.kind));
+  const life = end < 0 ? faults : faults.slice(0, end + 1);
+  return life.flatMap((fault) => fault.point ?? []);
+}

@@ -1,0 +1,162 @@
+import { parseArgs } from 'node:util';
+
+export const INVENTORIES = ['per-product', 'reservations', 'catalog', 'plain'] as const;
+export type InventoryKind = (typeof INVENTORIES)[number];
+
+/** What can be done to the service and to what it stands on. */
+export const FAULT_GROUPS = ['upstream', 'kills', 'signals', 'database', 'clock'] as const;
+export type FaultGroup = (typeof FAULT_GROUPS)[number];
+
+export interface CampaignOptions {
+  seed: number;
+  orders: number;
+  instances: number;
+  kills: number;
+  inventory: InventoryKind;
+  minutes: number;
+  /** Orders in flight at a time. */
+  clients: number;
+  faults: ReadonlySet<FaultGroup>;
+  /** Pausing points to kill at, in this order; undefined: all that this inventory has, in turn. */
+  points: string[] | undefined;
+  /** The built service. */
+  dist: string;
+  /** Where the result is written as JSON. */
+  report: string | undefined;
+  /** A server to use instead of one of the campaign's own; then the database itself is not killed. */
+  databaseUrl: string | undefined;
+}
+
+/** A campaign of an afternoon; more orders than this would not fit into the memory of the verdict. */
+const MAX_ORDERS = 1_000_000;
+const MAX_KILLS = 10_000;
+const MAX_MINUTES = 24 * 60;
+const MAX_INSTANCES = 8;
+const MAX_CLIENTS = 500;
+const MAX_SEED = 0xffff_ffff;
+
+const DEFAULT_ORDERS = 2_000;
+const DEFAULT_MINUTES = 60;
+const DEFAULT_CLIENTS = 24;
+
+/** As in the campaign of 20,000 orders and 300 kills that the README reports. */
+const ORDERS_PER_KILL = 66;
+
+export const HELP = `Attacks the built service and checks its promises from outside.
+
+Usage: npm run faults -- [options]
+
+  --seed <number>       what happens when follows from it (default: a random one, which is printed)
+  --orders <number>     orders to place, at least (default: ${DEFAULT_ORDERS})
+  --kills <number>      SIGKILLs (default: one for every ${ORDERS_PER_KILL} orders)
+  --instances <number>  of the service, on one database (default: 2)
+  --inventory <kind>    ${INVENTORIES.join(', ')} (default: per-product);
+                        plain ignores idempotency keys, so that it is never asked twice
+  --faults <groups>     some of ${FAULT_GROUPS.join(',')}, or none (default: all)
+  --points <names>      kill at these pausing points (src/platform/pause-points.ts), each once, in this order
+  --clients <number>    orders in flight at a time (default: ${DEFAULT_CLIENTS})
+  --minutes <number>    end the attack after this time (default: ${DEFAULT_MINUTES})
+  --dist <folder>       the built service (default: dist)
+  --report <file>       write the result as JSON too
+  --help                show this text
+
+The database is a PostgreSQL of the campaign's own, or the server that TEST_DATABASE_URL names; that one is not killed.
+Exits with 1 when a promise was broken, and prints the story of the orders concerned. The same seed brings the same
+orders and the same faults in the same order; how they meet depends on the machine as well.
+`;
+
+export class WrongOptions extends Error {}
+
+const OPTIONS = {
+  seed: { type: 'string' },
+  orders: { type: 'string' },
+  kills: { type: 'string' },
+  instances: { type: 'string' },
+  inventory: { type: 'string' },
+  faults: { type: 'string' },
+  points: { type: 'string' },
+  clients: { type: 'string' },
+  minutes: { type: 'string' },
+  dist: { type: 'string' },
+  report: { type: 'string' },
+  help: { type: 'boolean' },
+} as const;
+
+function parse(args: string[]) {
+  try {
+    return parseArgs({ args, options: OPTIONS }).values;
+  } catch (error) {
+    throw new WrongOptions(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function readWhole(
+  text: string | undefined,
+  name: string,
+  otherwise: number,
+  max: number,
+  min: number,
+): number {
+  if (text === undefined) return otherwise;
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < min || value > max) {
+    throw new WrongOptions(`--${name} must be an integer from ${min} to ${max}, not "${text}"`);
+  }
+  return value;
+}
+
+function readList<T extends string>(text: string, name: string, allowed: readonly T[]): T[] {
+  return text.split(',').map((given) => {
+    const found = allowed.find((one) => one === given);
+    if (found === undefined) throw new WrongOptions(`--${name}: ${given} is none of ${allowed.join(', ')}`);
+    return found;
+  });
+}
+
+/**
+ * @param points every pausing point of the service
+ * @returns null when help is asked for
+ */
+export function readOptions(
+  args: string[],
+  points: readonly string[],
+  databaseUrl: string | undefined,
+): CampaignOptions | null {
+  const values = parse(args);
+  if (values.help) return null;
+  const orders = readWhole(values.orders, 'orders', DEFAULT_ORDERS, MAX_ORDERS, 1);
+  const chosen = values.points === undefined ? undefined : readList(values.points, 'points', points);
+  const kills = Math.ceil(orders / ORDERS_PER_KILL);
+  const faults =
+    values.faults === 'none'
+      ? []
+      : values.faults === undefined
+        ? FAULT_GROUPS
+        : readList(values.faults, 'faults', FAULT_GROUPS);
+  return {
+    seed: readWhole(values.seed, 'seed', Math.floor(Math.random() * 1_000_000), MAX_SEED, 0),
+    orders,
+    kills: chosen?.length ?? readWhole(values.kills, 'kills', kills, MAX_KILLS, 0),
+    instances: readWhole(values.instances, 'instances', 2, MAX_INSTANCES, 1),
+    inventory: readList(values.inventory ?? 'per-product', 'inventory', INVENTORIES)[0] ?? 'per-product',
+    minutes: readWhole(values.minutes, 'minutes', DEFAULT_MINUTES, MAX_MINUTES, 1),
+    clients: readWhole(values.clients, 'clients', DEFAULT_CLIENTS, MAX_CLIENTS, 1),
+    faults: new Set(faults),
+    points: chosen,
+    dist: values.dist ?? 'dist',
+    report: values.report,
+    databaseUrl: databaseUrl === '' ? undefined : databaseUrl,
+  };
+}
+
+/** The command that repeats a campaign. */
+export function commandOf(options: CampaignOptions): string {
+  const faults = [...options.faults].join(',');
+  return [
+    `npm run faults -- --seed ${options.seed} --orders ${options.orders}`,
+    options.points ? `--points ${options.points.join(',')}` : `--kills ${options.kills}`,
+    `--instances ${options.instances} --inventory ${options.inventory} --clients ${options.clients}`,
+    ...(options.faults.size < FAULT_GROUPS.length ? [`--faults ${faults || 'none'}`] : []),
+    ...(options.dist === 'dist' ? [] : [`--dist ${options.dist}`]),
+  ].join(' ');
+}

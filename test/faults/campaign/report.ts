@@ -1,0 +1,89 @@
+import { writeFile } from 'node:fs/promises';
+import { confirmations } from '../clients/record.ts';
+import { tellStory } from '../verdict/story.ts';
+import { PROMISES, type PromiseName, type Violation } from '../verdict/violation.ts';
+import type { CampaignResult } from './campaign.ts';
+import { commandOf } from './options.ts';
+
+/** Stories told in full for each promise; the rest is counted. */
+const STORIES = 3;
+
+function countAnswers({ evidence }: CampaignResult): [string, number][] {
+  const counts = new Map<string, number>();
+  for (const record of evidence.records) {
+    const places = record.told.map((told) => `POST ${told.status ?? 'no answer'}`);
+    const changes = record.changes.flatMap((change) =>
+      change.told.map((told) => `PUT ${told.status ?? 'no answer'}`),
+    );
+    for (const name of [...places, ...changes]) counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  return [...counts].toSorted();
+}
+
+/** The figures of a campaign. */
+export function summarise(result: CampaignResult) {
+  const { evidence, verdict, injected, attackSeconds, drainSeconds } = result;
+  const confirmed = evidence.records.filter((record) => confirmations(record).length > 0).length;
+  const of = (promise: PromiseName): number =>
+    verdict.violations.filter((violation) => violation.promise === promise).length;
+  return {
+    command: commandOf(result.options),
+    seed: result.options.seed,
+    inventory: result.options.inventory,
+    orders: evidence.records.length,
+    confirmed,
+    stored: evidence.orders.size,
+    kills: injected.total('SIGKILL'),
+    faults: injected.total(),
+    injected: Object.fromEntries(injected.sorted()),
+    answers: Object.fromEntries(countAnswers(result)),
+    reached: [...result.reached.keys()].toSorted(),
+    attackSeconds: Math.round(attackSeconds),
+    drainSeconds: Math.round(drainSeconds),
+    ordersPerSecond: Math.round(evidence.records.length / attackSeconds),
+    inDoubt: verdict.inDoubt.length,
+    violations: Object.fromEntries((Object.keys(PROMISES) as PromiseName[]).map((name) => [name, of(name)])),
+    messages: verdict.violations.map(({ promise, what, orderId }) => `${promise} ${orderId ?? ''} ${what}`),
+  };
+}
+
+function tellViolations(result: CampaignResult, say: (line: string) => void): void {
+  const byPromise = Map.groupBy(result.verdict.violations, (violation: Violation) => violation.promise);
+  for (const [promise, violations] of byPromise) {
+    for (const violation of violations.slice(0, STORIES)) {
+      say(`\n${promise} broken: ${violation.what}`);
+      say(tellStory(result.evidence, violation));
+    }
+    if (violations.length > STORIES) say(`\n${promise}: ${violations.length - STORIES} more`);
+  }
+  say(`\nLogs: ${result.folder}`);
+  say(`To repeat it: ${commandOf(result.options)}`);
+}
+
+/** Prints what happened and what came of it. @returns whether every promise was kept */
+export async function report(result: CampaignResult, say: (line: string) => void): Promise<boolean> {
+  const summary = summarise(result);
+  say('\ninjected:');
+  for (const [name, count] of result.injected.sorted()) say(`  ${String(count).padStart(7)}  ${name}`);
+  say('\nanswers to the clients:');
+  for (const [name, count] of countAnswers(result)) say(`  ${String(count).padStart(7)}  ${name}`);
+  say(
+    `\n${summary.orders} orders (${summary.confirmed} confirmed) in ${summary.attackSeconds} s, ` +
+      `${summary.ordersPerSecond} a second; at rest ${summary.drainSeconds} s later`,
+  );
+  say(
+    `seed ${summary.seed}, inventory ${summary.inventory}, ${summary.kills} kills, ${summary.faults} faults in all`,
+  );
+  if (summary.inDoubt > 0)
+    say(`${summary.inDoubt} lines are in doubt and wait for a person; the numbers add up`);
+  for (const [name, meaning] of Object.entries(PROMISES)) {
+    const count = summary.violations[name] ?? 0;
+    say(`  ${name.padEnd(5)} ${meaning.padEnd(16)} ${count === 0 ? 'kept' : `BROKEN ${count} times`}`);
+  }
+  const isKept = result.verdict.violations.length === 0;
+  if (!isKept) tellViolations(result, say);
+  if (result.options.report !== undefined) {
+    await writeFile(result.options.report, JSON.stringify(summary, null, 2));
+  }
+  return isKept;
+}

@@ -1,0 +1,169 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Agent, request } from 'undici';
+import type { ChangeRecord, ClientRecord, Told } from './record.ts';
+
+/** A client gives up on an answer after this; well above the deadline of the service. */
+const ANSWER_TIMEOUT_MS = 8_000;
+
+/** A keyed request is repeated until it is answered, or until nobody would wait any longer. */
+const PATIENCE_MS = 60_000;
+
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 1_000;
+
+/** Connections to an instance: as many as there may be clients. */
+const CONNECTIONS = 500;
+
+const agent = new Agent({ connections: CONNECTIONS, pipelining: 1 });
+
+export interface Target {
+  name: string;
+  url: string;
+}
+
+interface Answer {
+  status: number | null;
+  fault?: string;
+  replayed: boolean;
+  body: string;
+}
+
+/** Sends one request. Without an answer, the status is null and the fault says why. */
+async function send(
+  url: string,
+  method: 'POST' | 'PUT',
+  body: string | null,
+  headers: Record<string, string>,
+): Promise<Answer> {
+  try {
+    const response = await request(url, {
+      method,
+      dispatcher: agent,
+      headers: { ...headers, ...(body !== null && { 'content-type': 'application/json' }) },
+      body,
+      headersTimeout: ANSWER_TIMEOUT_MS,
+      bodyTimeout: ANSWER_TIMEOUT_MS,
+    });
+    const replayed = response.headers['idempotency-replayed'] === 'true';
+    return { status: response.statusCode, replayed, body: await response.body.text() };
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    return { status: null, fault: code, replayed: false, body: '' };
+  }
+}
+
+function field(body: string, name: string): unknown {
+  try {
+    const parsed = JSON.parse(body) as Record<string, unknown> | null;
+    return parsed?.[name];
+  } catch {
+    return undefined;
+  }
+}
+
+function textField(body: string, name: string): string | null {
+  const value = field(body, name);
+  return typeof value === 'string' ? value : null;
+}
+
+/** What a client does about an answer: whether it is one that can't change any more. */
+function isFinal(told: Told): boolean {
+  if (told.status === null || told.status === 500 || told.status === 502 || told.status === 504) return false;
+  if (told.status === 503) return told.type === '/problems/placement-failed';
+  return told.type !== '/problems/idempotency-key-in-progress';
+}
+
+/** Nothing was sent, so that even a request without a key may be sent again. */
+function isUnsent(told: Told): boolean {
+  return told.fault === 'ECONNREFUSED' || told.fault === 'UND_ERR_CONNECT_TIMEOUT';
+}
+
+/** One customer, or the tool of the people who deal with orders. */
+export class Client {
+  private readonly chooseTarget: () => Target;
+  /** Milliseconds since the campaign began. */
+  private readonly now: () => number;
+  /** False once the attack is over: nobody begins anything any more. */
+  private readonly goesOn: () => boolean;
+
+  constructor(chooseTarget: () => Target, now: () => number, goesOn: () => boolean) {
+    this.chooseTarget = chooseTarget;
+    this.now = now;
+    this.goesOn = goesOn;
+  }
+
+  /**
+   * Places an order and writes down every answer. With a key it asks until the answer is final.
+   *
+   * @returns the last answer
+   */
+  async place(record: ClientRecord, key: string | null): Promise<Told> {
+    const giveUpAt = this.now() + PATIENCE_MS;
+    const path = record.customerId === null ? '/orders' : `/orders/${record.customerId}`;
+    const body = bodyOf(record);
+    for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(LONGEST_PAUSE_MS, pause * 2)) {
+      const target = this.chooseTarget();
+      const at = this.now();
+      const answer = await send(
+        `${target.url}${path}`,
+        'POST',
+        body,
+        key === null ? {} : { 'idempotency-key': key },
+      );
+      const told: Told = {
+        at,
+        instance: target.name,
+        status: answer.status,
+        ...(answer.fault !== undefined && { fault: answer.fault }),
+        key,
+        isReplay: answer.replayed,
+        type: textField(answer.body, 'type'),
+        orderId: textField(answer.body, 'order_id'),
+        body: answer.body,
+      };
+      record.told.push(told);
+      const mayRepeat = key === null ? isUnsent(told) : !isFinal(told);
+      if (!mayRepeat || this.now() > giveUpAt || !this.goesOn()) return told;
+      await sleep(pause);
+    }
+  }
+
+  /** Sets the status of an order, again until there is an answer. */
+  async change(record: ClientRecord, orderId: string, to: string): Promise<void> {
+    const change: ChangeRecord = { orderId, to, told: [] };
+    record.changes.push(change);
+    const giveUpAt = this.now() + PATIENCE_MS;
+    for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(LONGEST_PAUSE_MS, pause * 2)) {
+      const target = this.chooseTarget();
+      const at = this.now();
+      const answer = await send(
+        `${target.url}/orders/${orderId}`,
+        'PUT',
+        JSON.stringify({ status: to, reason: `client ${record.n}` }),
+        {},
+      );
+      const version = field(answer.body, 'version');
+      change.told.push({
+        at,
+        instance: target.name,
+        status: answer.status,
+        ...(answer.fault !== undefined && { fault: answer.fault }),
+        version: typeof version === 'number' ? version : null,
+      });
+      const isDone = answer.status !== null && answer.status < 500 && answer.status !== 412;
+      if (isDone || this.now() > giveUpAt || !this.goesOn()) return;
+      await sleep(pause);
+    }
+  }
+}
+
+function bodyOf(record: ClientRecord): string | null {
+  const customer =
+    record.email === null ? {} : { customer_name: `Client ${record.n}`, customer_email: record.email };
+  if (record.kind === 'cart') return record.email === null ? null : JSON.stringify(customer);
+  return JSON.stringify({ ...customer, items: record.items });
+}
+
+export async function closeConnections(): Promise<void> {
+  await agent.destroy();
+}

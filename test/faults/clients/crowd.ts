@@ -1,0 +1,109 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { CampaignOptions } from '../campaign/options.ts';
+import { Random } from '../campaign/random.ts';
+import type { Instance } from '../world/instance.ts';
+import type { Upstreams } from '../world/upstreams.ts';
+import { Client } from './client.ts';
+import type { ClientRecord, Told } from './record.ts';
+import { drawWish, type Wish } from './wishes.ts';
+
+/** While the faults are behind their schedule, each client waits this long before it goes on all the same. */
+const BRAKE_MS = 1_000;
+
+/** Clients may be this much ahead of a fault that is due, for each order in flight. */
+const SLACK = 4;
+
+/** Requests that are repeated once all faults are over: enough to meet every kind of order. */
+const LATE_REPETITIONS = 300;
+
+/** Many clients at once, each with one order after another. */
+export class Crowd {
+  readonly records: ClientRecord[] = [];
+  private readonly wishes: Wish[] = [];
+  private readonly client: Client;
+  private readonly startedAt = performance.now();
+  private started = 0;
+  private dealtWith = 0;
+  private isOver = false;
+
+  private readonly options: CampaignOptions;
+  private readonly upstreams: Upstreams;
+  /** The number of orders at which the next fault is due. */
+  private readonly nextDue: () => number;
+
+  constructor(
+    options: CampaignOptions,
+    upstreams: Upstreams,
+    instances: readonly Instance[],
+    nextDue: () => number,
+  ) {
+    this.options = options;
+    this.upstreams = upstreams;
+    this.nextDue = nextDue;
+
+    const random = Random.of(options.seed, 'targets');
+    this.client = new Client(
+      () => random.pick(instances),
+      () => performance.now() - this.startedAt,
+      () => !this.isOver,
+    );
+  }
+
+  /** Orders that have been answered, or given up. */
+  get progress(): number {
+    return this.dealtWith;
+  }
+
+  /** Works until it is told to stop, and at least until the orders are placed. */
+  async work(hasMoreToMeet: () => boolean): Promise<void> {
+    const goesOn = (): boolean => !this.isOver && (this.started < this.options.orders || hasMoreToMeet());
+    const workers = Array.from({ length: this.options.clients }, async () => {
+      while (goesOn()) {
+        if (this.started > this.nextDue() + SLACK * this.options.clients) await sleep(BRAKE_MS);
+        this.started += 1;
+        await this.fulfil(drawWish(this.options.seed, this.started));
+        this.dealtWith += 1;
+      }
+    });
+    await Promise.all(workers);
+  }
+
+  stop(): void {
+    this.isOver = true;
+  }
+
+  /** Asks again with keys that were answered long ago, and for what was never answered. */
+  async repeat(): Promise<void> {
+    this.isOver = false;
+    const keyed = this.wishes.filter(({ record }) => record.key !== null && record.told.length > 0);
+    const queue = Random.of(this.options.seed, 'repeat').shuffle(keyed).slice(0, LATE_REPETITIONS);
+    const workers = Array.from({ length: this.options.clients }, async () => {
+      for (let wish = queue.pop(); wish; wish = queue.pop()) {
+        await this.client.place(wish.record, wish.record.key);
+      }
+    });
+    await Promise.all(workers);
+    this.isOver = true;
+  }
+
+  private async fulfil(wish: Wish): Promise<void> {
+    const { record } = wish;
+    this.records.push(record);
+    this.wishes.push(wish);
+    if (record.kind === 'cart') {
+      record.cartId = await this.upstreams.giveCart(record.customerId ?? '', record.items);
+    }
+    const copies = Array.from({ length: wish.copies }, (_, copy) =>
+      this.client.place(record, wish.ownKeys && record.key !== null ? `${record.key}-${copy}` : record.key),
+    );
+    const told = await Promise.all(copies);
+    const confirmed = told.find((one: Told) => one.status === 201);
+    if (confirmed?.orderId) {
+      for (const step of wish.changes) {
+        const { orderId } = confirmed;
+        await Promise.all(step.map((to) => this.client.change(record, orderId, to)));
+      }
+    }
+    if (wish.isRepeated && !wish.ownKeys) await this.client.place(record, record.key);
+  }
+}

@@ -1,0 +1,88 @@
+import type { StockedProduct } from '../../../src/sandbox/stock.js';
+import { Random } from '../campaign/random.ts';
+import type { ClientRecord } from './record.ts';
+import { addressOf } from './record.ts';
+
+/** What a client will do, decided before it begins. */
+export interface Wish {
+  record: ClientRecord;
+  /** How many times the same request is sent at the same moment. */
+  copies: number;
+  /** Whether the copies bring different keys, which only the cart can tell apart. */
+  ownKeys: boolean;
+  /** Whether the request comes again later, with the same key. */
+  isRepeated: boolean;
+  /** Statuses to set one after another; a list within is set at the same moment. */
+  changes: string[][];
+}
+
+const ORDINARY = Array.from({ length: 30 }, (_, index) => `P${index + 1}`);
+const SCARCE = Array.from({ length: 12 }, (_, index) => `S${index + 1}`);
+
+/** More than any campaign sells. */
+const PLENTY = 100_000_000;
+
+export const PRICE = 10;
+
+/**
+ * Many products that never run out, and a few that everybody wants: of these there is about half of what is asked for,
+ * so that the last units are fought over during the whole campaign.
+ */
+export function openingStock(orders: number): StockedProduct[] {
+  const few = Math.max(3, Math.ceil(orders / 80));
+  return [
+    ...ORDINARY.map((id) => ({ id, name: `Product ${id}`, price: PRICE, quantity: PLENTY })),
+    ...SCARCE.map((id) => ({ id, name: `Product ${id}`, price: PRICE, quantity: few })),
+  ];
+}
+
+function drawItems(random: Random): ClientRecord['items'] {
+  const count = random.pick([1, 1, 1, 2, 2, 3, 5]);
+  const products = random.shuffle(ORDINARY).slice(0, count);
+  if (random.chance(0.25)) products[0] = random.pick(SCARCE);
+  // The same product in two lines: the lines are reserved one by one and counted together.
+  if (count > 1 && random.chance(0.1)) products[1] = products[0] ?? '';
+  return products.map((id) => ({ product_id: id, quantity: random.integer(1, 3) }));
+}
+
+function drawChanges(random: Random): string[][] {
+  const draw = random.next();
+  if (draw < 0.12) return [['cancelled']];
+  if (draw < 0.17) return [['cancelled', 'cancelled', 'shipped']];
+  if (draw < 0.22) return [['processing'], ['cancelled']];
+  if (draw < 0.32) return [['processing'], ['shipped'], ['delivered']];
+  return [];
+}
+
+/** @param n number of the order; with the same seed it is always the same wish */
+export function drawWish(seed: number, n: number): Wish {
+  const random = Random.of(seed, 'wish', n);
+  const draw = random.next();
+  const kind =
+    draw < 0.02 ? 'unknown-product' : draw < 0.04 ? 'changed-price' : draw < 0.16 ? 'cart' : 'items';
+  const items = drawItems(random);
+  const [first] = items;
+  if (first && kind === 'unknown-product') first.product_id = 'NOBODY-HAS-THIS';
+  if (first && kind === 'changed-price') first.price = PRICE + 1;
+  const isKeyed = random.chance(0.7);
+  // Of an order with a cart the customer's data may be missing: then nobody is told.
+  const isTold = kind !== 'cart' || random.chance(0.6);
+  const isCopied = random.chance(kind === 'cart' ? 0.4 : 0.12);
+  return {
+    record: {
+      n,
+      kind,
+      key: isKeyed ? `key-${seed}-${n}` : null,
+      customerId: kind === 'cart' ? `C${n}` : null,
+      email: isTold ? addressOf(n) : null,
+      cartId: null,
+      items,
+      told: [],
+      changes: [],
+    },
+    copies: isCopied && (isKeyed || kind === 'cart') ? random.integer(2, 3) : 1,
+    ownKeys: kind === 'cart' && random.chance(0.6),
+    isRepeated: isKeyed && random.chance(0.15),
+    changes: drawChanges(random),
+  };
+}

@@ -1,0 +1,110 @@
+import { type ClientRecord, confirmations, type Told } from '../clients/record.ts';
+import { type Evidence, LIVE, type OrderRow } from './evidence.ts';
+import type { Violation } from './violation.ts';
+
+/** P1: what a client was told is so. */
+function judgeTold(record: ClientRecord, { orders, events, items }: Evidence): Violation[] {
+  const violations: Violation[] = [];
+  const fault = (what: string, orderId: string | null): void => {
+    violations.push({ promise: 'P1', what, orderId: orderId ?? undefined, client: record.n });
+  };
+  for (const { orderId } of confirmations(record)) {
+    const order = orders.get(orderId ?? '');
+    if (!order) {
+      fault('the client was told that the order is confirmed, and it does not exist', orderId);
+      continue;
+    }
+    const own = events.get(order.id) ?? [];
+    if (!own.some((event) => event.to === 'confirmed')) {
+      fault(`the client was told that the order is confirmed; it is ${order.status} and never was`, orderId);
+    }
+    const stored = (items.get(order.id) ?? []).map((item) => `${item.quantity} ${item.productId}`);
+    const wanted = record.items.map((item) => `${item.quantity} ${item.product_id}`);
+    if (stored.join() !== wanted.join())
+      fault(`wanted ${wanted.join()}, the order has ${stored.join()}`, orderId);
+  }
+  for (const { orderId, to, told } of record.changes) {
+    for (const { status, version } of told) {
+      if (status !== 200) continue;
+      const own = events.get(orderId) ?? [];
+      // Setting the status that it has changes nothing and has no event of its own.
+      if (!own.some((event) => event.to === to && event.seq <= (version ?? 0))) {
+        fault(`the client was told that the order is ${to} at version ${version}, and it never was`, orderId);
+      }
+    }
+  }
+  return violations;
+}
+
+/** Answers that are never to be given again otherwise. */
+function isCertain(told: Told): boolean {
+  if (told.status === 503) return told.type === '/problems/placement-failed';
+  return told.status !== null && told.status < 500 && told.type !== '/problems/idempotency-key-in-progress';
+}
+
+/** P3: one key is one order and one answer, and one cart is one live order. */
+function judgeKeys(record: ClientRecord, orders: readonly OrderRow[], violations: Violation[]): void {
+  const fault = (what: string, orderId?: string): void => {
+    violations.push({ promise: 'P3', what, orderId, client: record.n });
+  };
+  for (const [key, told] of Map.groupBy(record.told, (one) => one.key)) {
+    if (key === null) continue;
+    const answers = new Set(told.filter(isCertain).map((one) => `${one.status} ${one.body}`));
+    if (answers.size > 1) fault(`the key ${key} was answered differently: ${[...answers].join(' | ')}`);
+    const ids = new Set(told.flatMap((one) => one.orderId ?? []));
+    if (record.kind !== 'cart' && ids.size > 1) fault(`the key ${key} stands for ${[...ids].join(', ')}`);
+  }
+  const keys = new Set(record.told.map((one) => one.key));
+  const mayHave = record.key === null ? record.told.length : keys.size;
+  if (orders.length > mayHave) {
+    fault(`${mayHave} orders were asked for, and there are ${orders.length}`, orders[0]?.id);
+  }
+}
+
+function judgeCarts({ orders, carts, events }: Evidence, violations: Violation[]): void {
+  const byCart = Map.groupBy(
+    [...orders.values()].filter((order) => order.cartId !== null),
+    (order) => order.cartId ?? '',
+  );
+  for (const [cartId, own] of byCart) {
+    const live = own.filter((order) => LIVE.has(order.status));
+    if (live.length > 1) {
+      const what = `cart ${cartId} has the live orders ${live.map((order) => order.id).join(', ')}`;
+      violations.push({ promise: 'P3', what, orderId: live[0]?.id });
+    }
+    const isOrdered = carts.find((cart) => String(cart.id) === cartId)?.status === 'Ordered';
+    const wasConfirmed = own.some((order) => events.get(order.id)?.some((event) => event.to === 'confirmed'));
+    if (isOrdered !== wasConfirmed) {
+      const what = wasConfirmed
+        ? `cart ${cartId} was never checked out`
+        : `cart ${cartId} was checked out, and no order of it was confirmed`;
+      violations.push({ promise: 'P4', what, orderId: own[0]?.id });
+    }
+  }
+}
+
+/** What no promise is about, because nothing like it should ever be: an error that nobody thought of. */
+function judgeAnswers(record: ClientRecord): Violation[] {
+  const answers = [...record.told, ...record.changes.flatMap((change) => change.told)];
+  return answers
+    .filter(({ status }) => status !== null && status >= 500 && status !== 503)
+    .map(({ status, instance, at }) => ({
+      promise: 'other',
+      what: `${instance} answered ${status} after ${(at / 1_000).toFixed(1)} s`,
+      client: record.n,
+    }));
+}
+
+/** The clients' side of the promises. */
+export function judgeClients(evidence: Evidence): Violation[] {
+  const violations: Violation[] = [];
+  const byAddress = Map.groupBy(evidence.orders.values(), (order) => order.email);
+  const byCustomer = Map.groupBy(evidence.orders.values(), (order) => order.customerId);
+  for (const record of evidence.records) {
+    const own = record.customerId === null ? byAddress.get(record.email) : byCustomer.get(record.customerId);
+    violations.push(...judgeTold(record, evidence), ...judgeAnswers(record));
+    judgeKeys(record, own ?? [], violations);
+  }
+  judgeCarts(evidence, violations);
+  return violations;
+}

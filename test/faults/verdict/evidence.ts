@@ -1,0 +1,128 @@
+import type { CartChange, StoredCart } from '../../../src/sandbox/cart.server.js';
+import type { Message } from '../../../src/sandbox/notification.server.js';
+import type { LedgerEntry } from '../../../src/sandbox/stock.js';
+import type { InventoryKind } from '../campaign/options.ts';
+import type { ClientRecord } from '../clients/record.ts';
+import type { CampaignDatabase } from '../world/database.ts';
+import type { StockState, Upstreams } from '../world/upstreams.ts';
+
+export interface OrderRow {
+  id: string;
+  customerId: string | null;
+  email: string | null;
+  status: string;
+  total: string;
+  version: number;
+  cartId: string | null;
+  placedAt: Date;
+}
+
+export interface ItemRow {
+  orderId: string;
+  line: number;
+  productId: string;
+  quantity: number;
+  reservation: 'held' | 'released' | 'in_doubt';
+}
+
+export interface EventRow {
+  orderId: string;
+  seq: number;
+  type: string;
+  from: string | null;
+  to: string | null;
+  actor: string;
+  reason: string | null;
+  data: unknown;
+  at: Date;
+}
+
+export interface JobRow {
+  queue: string;
+  state: string;
+  orderId: string;
+  retries: number;
+  output: unknown;
+}
+
+/** All that is known of a campaign without asking the service. */
+export interface Evidence {
+  inventory: InventoryKind;
+  records: readonly ClientRecord[];
+  orders: ReadonlyMap<string, OrderRow>;
+  items: ReadonlyMap<string, ItemRow[]>;
+  events: ReadonlyMap<string, EventRow[]>;
+  jobs: readonly JobRow[];
+  /** Movements of the catalog's stock of which nobody knows whether they happened. */
+  movements: readonly { key: string; productId: string; state: string }[];
+  stock: readonly StockState[];
+  ledger: readonly LedgerEntry[];
+  messages: readonly Message[];
+  carts: readonly StoredCart[];
+  cartChanges: readonly CartChange[];
+  /** Instances that ended although nobody ended them. */
+  collapses: readonly string[];
+}
+
+/** The statuses in which an order's stock is rightly held; written down here once more, as the service must not judge itself. */
+export const LIVE = new Set(['pending', 'confirmed', 'processing', 'shipped', 'delivered', 'returned']);
+
+const JOBS = `SELECT name AS queue, state::text AS state, data->>'orderId' AS "orderId", retry_count AS retries, output
+  FROM pgboss.job WHERE data ? 'orderId'`;
+
+export async function gatherEvidence(
+  inventory: InventoryKind,
+  records: readonly ClientRecord[],
+  database: CampaignDatabase,
+  upstreams: Upstreams,
+  collapses: readonly string[],
+): Promise<Evidence> {
+  const orders = await database.query<OrderRow>(
+    `SELECT id, customer_id AS "customerId", customer_email AS email, status, total_amount AS total, version,
+       cart_id AS "cartId", placed_at AS "placedAt" FROM orders`,
+  );
+  const items = await database.query<ItemRow>(
+    `SELECT order_id AS "orderId", id AS line, product_id AS "productId", quantity, reservation FROM order_items
+     ORDER BY order_id, id`,
+  );
+  const events = await database.query<EventRow>(
+    `SELECT order_id AS "orderId", seq, type, from_status AS "from", to_status AS "to", actor, reason, data,
+       occurred_at AS at FROM order_events ORDER BY order_id, seq`,
+  );
+  const { carts, changes } = await upstreams.carts();
+  return {
+    inventory,
+    records,
+    orders: new Map(orders.map((order) => [order.id, order])),
+    items: Map.groupBy(items, (item) => item.orderId),
+    events: Map.groupBy(events, (event) => event.orderId),
+    jobs: await database.query<JobRow>(JOBS),
+    movements: await database.query(
+      `SELECT key, product_id AS "productId", state FROM product_catalog_movements
+       WHERE state IN ('started', 'in_doubt')`,
+    ),
+    stock: await upstreams.stock(),
+    ledger: await upstreams.ledger(),
+    messages: await upstreams.messages(),
+    carts,
+    cartChanges: changes,
+    collapses,
+  };
+}
+
+/** What is left to be done, as the database shows it; all zero once the service is at rest. */
+export async function countOpenWork(
+  database: CampaignDatabase,
+  inventory: InventoryKind,
+): Promise<{ pending: number; jobs: number; held: number }> {
+  const live = [...LIVE].map((status) => `'${status}'`).join(', ');
+  // What is in doubt with an inventory that ignores keys stays so until a person settles it.
+  const settled = inventory === 'plain' ? `('released', 'in_doubt')` : `('released')`;
+  const [row] = await database.query<{ pending: number; jobs: number; held: number }>(
+    `SELECT (SELECT count(*) FROM orders WHERE status = 'pending')::int AS pending,
+       (SELECT count(*) FROM pgboss.job WHERE data ? 'orderId' AND state IN ('created', 'retry', 'active'))::int AS jobs,
+       (SELECT count(*) FROM orders o JOIN order_items i ON i.order_id = o.id
+        WHERE o.status NOT IN (${live}) AND i.reservation NOT IN ${settled})::int AS held`,
+  );
+  return row ?? { pending: 0, jobs: 0, held: 0 };
+}

@@ -1,0 +1,79 @@
+import type { Message } from '../../../src/sandbox/notification.server.js';
+import type { EventRow, Evidence, OrderRow } from './evidence.ts';
+import type { Violation } from './violation.ts';
+
+const NOTIFICATION_KEY = /^([0-9a-f-]{36})\/(\d+)\/notify$/;
+
+/** What the customer is told of; a rejected or failed order was answered to the client itself. */
+const TOLD = new Set(['confirmed', 'processing', 'shipped', 'delivered', 'cancelled', 'returned']);
+
+/** P5: the history has no gap, each event begins where the one before ended, and the order is where the last one led. */
+function judgeEvents(order: OrderRow, events: readonly EventRow[]): Violation[] {
+  const fault = (what: string): Violation => ({ promise: 'P5', what, orderId: order.id });
+  const seqs = events.map((event) => event.seq).join();
+  const expected = Array.from({ length: order.version }, (_, index) => index + 1).join();
+  const violations =
+    seqs === expected ? [] : [fault(`version ${order.version}, but the events have the numbers ${seqs}`)];
+  let status: string | null = null;
+  for (const { seq, from, to } of events) {
+    if (to === null) continue;
+    if (from !== status)
+      violations.push(fault(`event ${seq} begins at ${from}, the one before led to ${status}`));
+    status = to;
+  }
+  if (status !== order.status)
+    violations.push(fault(`the order is ${order.status}, its events led to ${status}`));
+  return violations;
+}
+
+/** What left the service about one order, message by message. */
+function judgeMessages(
+  order: OrderRow,
+  events: readonly EventRow[],
+  messages: readonly Message[],
+): Violation[] {
+  const violations: Violation[] = [];
+  const fault = (promise: Violation['promise'], what: string): void => {
+    violations.push({ promise, what, orderId: order.id });
+  };
+  const delivered: number[] = [];
+  for (const { key, status, delivered: isEffective } of messages) {
+    if (!isEffective) continue;
+    const seq = Number(NOTIFICATION_KEY.exec(key ?? '')?.[2] ?? Number.NaN);
+    const event = events.find((candidate) => candidate.seq === seq);
+    if (!event) fault('P5', `the customer was told ${status} under ${key}, and there is no such event`);
+    else if (event.to !== status)
+      fault('P5', `the customer was told ${status} of event ${seq}, which led to ${event.to}`);
+    if (delivered.includes(seq)) fault('P3', `the customer was told of event ${seq} twice`);
+    delivered.push(seq);
+  }
+  if (delivered.some((seq, index) => index > 0 && seq < (delivered[index - 1] ?? 0))) {
+    fault('P5', `the customer was told of the events in the order ${delivered.join()}`);
+  }
+  if (order.email === null) return violations;
+  for (const { seq, to } of events) {
+    if (to !== null && TOLD.has(to) && !delivered.includes(seq)) {
+      fault('P1', `the customer was never told of event ${seq}: ${to}`);
+    }
+  }
+  return violations;
+}
+
+/** P1, P3, P5 of the history and the messages of every order. */
+export function judgeHistory({ orders, events, messages }: Evidence): Violation[] {
+  const violations: Violation[] = [];
+  const byOrder = Map.groupBy(messages, (message) => message.order_id);
+  for (const order of orders.values()) {
+    const own = events.get(order.id) ?? [];
+    violations.push(...judgeEvents(order, own), ...judgeMessages(order, own, byOrder.get(order.id) ?? []));
+  }
+  for (const [orderId, [first]] of byOrder) {
+    if (orders.has(orderId)) continue;
+    violations.push({
+      promise: 'P5',
+      what: `a customer was told ${first?.status} of an order that does not exist`,
+      orderId,
+    });
+  }
+  return violations;
+}

@@ -1,0 +1,51 @@
+import { judgeClients } from './clients.ts';
+import { type Evidence, LIVE } from './evidence.ts';
+import { judgeHistory } from './history.ts';
+import { judgeStock } from './stock.ts';
+import type { Verdict, Violation } from './violation.ts';
+
+const OPEN_JOB_STATES = new Set(['created', 'retry', 'active', 'failed']);
+
+/** P4: once the faults are over, everything comes to an end by itself. */
+function judgeRest({ orders, items, jobs, movements, collapses, inventory }: Evidence): Violation[] {
+  const violations: Violation[] = [];
+  for (const order of orders.values()) {
+    const fault = (what: string): void => {
+      violations.push({ promise: 'P4', what, orderId: order.id });
+    };
+    if (order.status === 'pending') fault('the order is still pending, past the recovery window');
+    if (LIVE.has(order.status)) continue;
+    for (const { line, reservation } of items.get(order.id) ?? []) {
+      const mayStayInDoubt = inventory === 'plain' && reservation === 'in_doubt';
+      if (reservation !== 'released' && !mayStayInDoubt)
+        fault(`the order is ${order.status}, line ${line} is ${reservation}`);
+    }
+  }
+  for (const { queue, state, orderId, retries } of jobs) {
+    if (OPEN_JOB_STATES.has(state)) {
+      const what = `a job of ${queue} is left: ${state} after ${retries} repetitions`;
+      violations.push({ promise: 'P4', what, orderId });
+    }
+  }
+  for (const { key, productId, state } of movements) {
+    violations.push({
+      promise: 'P4',
+      what: `${key} on ${productId} is ${state}`,
+      orderId: key.split('/')[0],
+    });
+  }
+  for (const what of collapses) violations.push({ promise: 'other', what });
+  return violations;
+}
+
+/** Decides from the outside which promises were kept. */
+export function judge(evidence: Evidence): Verdict {
+  const stock = judgeStock(evidence);
+  const violations = [
+    ...judgeClients(evidence),
+    ...stock.violations,
+    ...judgeHistory(evidence),
+    ...judgeRest(evidence),
+  ];
+  return { violations, inDoubt: stock.inDoubt };
+}

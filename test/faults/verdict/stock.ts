@@ -1,0 +1,98 @@
+import { type Evidence, type ItemRow, LIVE } from './evidence.ts';
+import type { Verdict, Violation } from './violation.ts';
+
+/** The keys of calls that move stock: `<order>/<line>/reserve`, or without a line for a whole reservation. */
+const STOCK_KEY = /^([0-9a-f-]{36})\/(?:(\d+)\/)?(reserve|release)$/;
+
+/** Units of one order and one product, as the inventory's ledger has them. */
+interface Moved {
+  reserved: number;
+  released: number;
+}
+
+function nameOf(orderId: string, productId: string): string {
+  return `${orderId} ${productId}`;
+}
+
+/** Sums up the ledger by order and product, and objects to what can't be told apart or was done twice. */
+function readLedger({ ledger, orders }: Evidence, violations: Violation[]): Map<string, Moved> {
+  const moved = new Map<string, Moved>();
+  const effects = new Set<string>();
+  for (const entry of ledger) {
+    if (entry.replay || entry.product === null || entry.route.includes('/sandbox/')) continue;
+    const [, orderId, , action] = STOCK_KEY.exec(entry.key ?? '') ?? [];
+    if (orderId === undefined) {
+      const what = `${entry.delta} units of ${entry.product} were moved under the key ${entry.key}, which names no order`;
+      violations.push({ promise: 'P3', what });
+      continue;
+    }
+    if (!orders.has(orderId)) {
+      const what = `${entry.delta} units of ${entry.product} were moved for an order that does not exist`;
+      violations.push({ promise: 'P4', what, orderId });
+    }
+    const effect = `${entry.product} ${entry.key}`;
+    if (effects.has(effect)) {
+      violations.push({ promise: 'P3', what: `${entry.key} took effect on ${entry.product} twice`, orderId });
+    }
+    effects.add(effect);
+    const sums = moved.get(nameOf(orderId, entry.product)) ?? { reserved: 0, released: 0 };
+    if (action === 'reserve') sums.reserved -= entry.delta;
+    else sums.released += entry.delta;
+    moved.set(nameOf(orderId, entry.product), sums);
+  }
+  return moved;
+}
+
+/** Compares what the inventory holds for one order with what the order says. */
+function checkOrder(
+  orderId: string,
+  status: string,
+  items: readonly ItemRow[],
+  moved: ReadonlyMap<string, Moved>,
+  violations: Violation[],
+): void {
+  for (const [productId, lines] of Map.groupBy(items, (item) => item.productId)) {
+    const { reserved, released } = moved.get(nameOf(orderId, productId)) ?? { reserved: 0, released: 0 };
+    const held = reserved - released;
+    const units = (of: readonly ItemRow[]): number => of.reduce((sum, line) => sum + line.quantity, 0);
+    const wanted = LIVE.has(status) ? units(lines) : 0;
+    const doubtful = LIVE.has(status) ? 0 : units(lines.filter((line) => line.reservation === 'in_doubt'));
+    const says = `the order is ${status} and needs ${wanted} units of ${productId}, the inventory holds ${held} for it`;
+    // A pending order is judged as half-done elsewhere; what it holds so far is neither too much nor too little.
+    if (status === 'pending') continue;
+    if (held < wanted) violations.push({ promise: 'P2', what: says, orderId });
+    if (held > wanted + doubtful) {
+      const isDoubled = reserved > units(lines);
+      violations.push({ promise: isDoubled ? 'P3' : 'P4', what: says, orderId });
+    }
+  }
+}
+
+/** P2: per product, what is gone from the stock is what live orders have; and so for each order. */
+export function judgeStock(evidence: Evidence): Verdict {
+  const violations: Violation[] = [];
+  const moved = readLedger(evidence, violations);
+  const inDoubt: Verdict['inDoubt'] = [];
+  const books = new Map<string, { sold: number; doubtful: number }>();
+  for (const order of evidence.orders.values()) {
+    const items = evidence.items.get(order.id) ?? [];
+    checkOrder(order.id, order.status, items, moved, violations);
+    for (const { orderId, line, productId, quantity, reservation } of items) {
+      const book = books.get(productId) ?? { sold: 0, doubtful: 0 };
+      if (LIVE.has(order.status)) book.sold += quantity;
+      else if (reservation === 'in_doubt') {
+        book.doubtful += quantity;
+        inDoubt.push({ orderId, line, productId, quantity });
+      }
+      books.set(productId, book);
+    }
+  }
+  for (const product of evidence.stock) {
+    const { sold, doubtful } = books.get(product.id) ?? { sold: 0, doubtful: 0 };
+    const taken = product.initial_quantity - product.quantity;
+    const sums = `of ${product.id} ${taken} units are gone, live orders have ${sold}, ${doubtful} are in doubt`;
+    if (taken < sold) violations.push({ promise: 'P2', what: sums });
+    if (taken > sold + doubtful) violations.push({ promise: 'P4', what: sums });
+  }
+  return { violations, inDoubt };
+}

@@ -3,6 +3,7 @@ import { PgBoss } from 'pg-boss';
 import { JobRepository } from '../../src/platform/jobs/job.repository.js';
 import {
   clearFaults,
+  endOutage,
   expectProblem,
   line,
   newProduct,
@@ -24,7 +25,6 @@ beforeAll(async () => {
 });
 
 afterEach(() => clearFaults(service.sandbox));
-
 afterAll(() => service.stop());
 
 interface Incident {
@@ -65,15 +65,6 @@ async function placeUntold(): Promise<string> {
   await service.request('PUT', `/orders/${id}`, { status: 'shipped' });
   await incidentOf(id);
   return id;
-}
-
-/** Ends the outage, and waits until the service has found out: it leaves an upstream that failed alone for a while. */
-async function heal(): Promise<void> {
-  clearFaults(service.sandbox);
-  await eventually(async () => {
-    const id = await place();
-    return eventually(() => statusesTold(service.sandbox, id).length === 1, 500).catch(() => false);
-  });
 }
 
 describe('the list of incidents', () => {
@@ -132,7 +123,7 @@ describe('the list of incidents', () => {
 describe('a notification that ran out of attempts', () => {
   it('is sent again when a person says so, before those behind it, and only once', async () => {
     const id = await placeUntold();
-    await heal();
+    await endOutage(service);
     const { incident_id } = await incidentOf(id);
     expect(statusesTold(service.sandbox, id)).toEqual([]);
 
@@ -161,7 +152,7 @@ describe('a notification that ran out of attempts', () => {
 
   it('keeps those about the same order waiting, and lets them go when it is written off', async () => {
     const id = await placeUntold();
-    await heal();
+    await endOutage(service);
     // A message of another order that is sent now shows that the queue has had its turn.
     const other = await place();
     await eventually(() => statusesTold(service.sandbox, other).length === 1);
@@ -191,7 +182,7 @@ describe('a notification that ran out of attempts', () => {
 
   it('can be redriven together with all others', async () => {
     const ids = [await placeUntold(), await placeUntold()];
-    await heal();
+    await endOutage(service);
     const { body: before } = await service.request('GET', '/operations/incidents?limit=200');
     const answer = await service.request('POST', '/operations/notifications/redrive', { reason: 'Back' });
     expect(answer.status).toBe(200);
@@ -237,7 +228,7 @@ describe('stock that could not be given back', () => {
     const product = newProduct(service.sandbox);
     const { incident_id, reason } = await cancelInVain(product);
     expect(reason).toContain('inventory service');
-    await heal();
+    await endOutage(service);
     expect((await settle(incident_id, 'retry')).status).toBe(200);
     await eventually(() => stockOf(service.sandbox, product) === 10);
   });
@@ -245,7 +236,7 @@ describe('stock that could not be given back', () => {
   it('can be written off, without a call', async () => {
     const product = newProduct(service.sandbox);
     const { incident_id, order_id } = await cancelInVain(product);
-    await heal();
+    await endOutage(service);
     expect((await settle(incident_id, 'write_off', 'Broken in the warehouse')).status).toBe(200);
     const lines = await queryDatabase(
       service.database.url,

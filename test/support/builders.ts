@@ -4,7 +4,7 @@ import type { CallRecord, ServiceName } from '../../src/sandbox/service-server.j
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.js';
 import type { LedgerEntry } from '../../src/sandbox/stock.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
-import { startTestService, type TestResponse, type TestService } from './service.js';
+import { eventually, startTestService, type TestResponse, type TestService } from './service.js';
 
 /** The media type of every error answer. */
 export const PROBLEM_JSON = 'application/problem+json';
@@ -249,4 +249,13 @@ export async function startFleet(
 /** Makes the catalog of system B the inventory. */
 export function catalogSettings(sandbox: Sandbox): Record<string, string> {
   return { PRODUCT_CATALOG_SERVICE_URL: sandbox.urls.catalog };
+}
+
+/** Ends an outage of the notification service, and waits until the service trusts it again, having left it alone. */
+export async function endOutage(service: TestService): Promise<void> {
+  clearFaults(service.sandbox);
+  await eventually(async () => {
+    const id = await placeOrder(service, orderBody([line(newProduct(service.sandbox))]));
+    return eventually(() => statusesTold(service.sandbox, id).length === 1, 500).catch(() => false);
+  });
 }

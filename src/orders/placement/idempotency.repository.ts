@@ -11,20 +11,29 @@ export interface KeyClaim {
   key: string;
   /** SHA-256 of the request in a canonical form. */
   requestHash: string;
-  expiresAt: Date;
+  /** How long the key is remembered. */
+  keepHours: number;
 }
 
-/** Every statement on the keys of clients and the claims on carts. */
+/** A key's record, and whether its time is over. */
+export type KnownKey = Pick<
+  IdempotencyKey,
+  'requestHash' | 'orderId' | 'responseStatus' | 'responseHeaders' | 'responseBody'
+> & { isExpired: boolean };
+
+/**
+ * Every statement on the keys of clients and the claims on carts. Whether a key has expired is for the clock of the
+ * database to say: an instance whose own clock is wrong by days would forget all keys, and place their orders again.
+ */
 @Injectable()
 export class IdempotencyRepository {
   constructor(private readonly dataSource: DataSource) {}
 
   /** The key's record, which may have expired. */
-  async findKey(scope: string, key: string): Promise<IdempotencyKey | undefined> {
-    const rows = await this.dataSource.query<IdempotencyKey[]>(
-      `SELECT scope, key, request_hash AS "requestHash", order_id AS "orderId", response_status AS "responseStatus",
-         response_headers AS "responseHeaders", response_body AS "responseBody", created_at AS "createdAt",
-         expires_at AS "expiresAt"
+  async findKey(scope: string, key: string): Promise<KnownKey | undefined> {
+    const rows = await this.dataSource.query<KnownKey[]>(
+      `SELECT request_hash AS "requestHash", order_id AS "orderId", response_status AS "responseStatus",
+         response_headers AS "responseHeaders", response_body AS "responseBody", expires_at <= now() AS "isExpired"
        FROM idempotency_keys WHERE scope = $1 AND key = $2`,
       [scope, key],
     );
@@ -35,8 +44,9 @@ export class IdempotencyRepository {
   async claimForOrder(sql: Sql, claim: KeyClaim, orderId: string): Promise<boolean> {
     const rows = await sql.query<unknown[]>(
       `INSERT INTO idempotency_keys (scope, key, request_hash, order_id, created_at, expires_at)
-       VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (scope, key) DO NOTHING RETURNING 1`,
-      [claim.scope, claim.key, claim.requestHash, orderId, new Date(), claim.expiresAt],
+       VALUES ($1, $2, $3, $4, now(), now() + $5 * interval '1 hour')
+       ON CONFLICT (scope, key) DO NOTHING RETURNING 1`,
+      [claim.scope, claim.key, claim.requestHash, orderId, claim.keepHours],
     );
     return rows.length === 1;
   }
@@ -46,7 +56,8 @@ export class IdempotencyRepository {
     const rows = await this.dataSource.query<unknown[]>(
       `INSERT INTO idempotency_keys (scope, key, request_hash, response_status, response_headers, response_body,
          created_at, expires_at)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (scope, key) DO NOTHING RETURNING 1`,
+       VALUES ($1, $2, $3, $4, $5, $6, now(), now() + $7 * interval '1 hour')
+       ON CONFLICT (scope, key) DO NOTHING RETURNING 1`,
       [
         claim.scope,
         claim.key,
@@ -54,8 +65,7 @@ export class IdempotencyRepository {
         answer.status,
         JSON.stringify(answer.headers),
         JSON.stringify(answer.body),
-        new Date(),
-        claim.expiresAt,
+        claim.keepHours,
       ],
     );
     return rows.length === 1;
@@ -64,14 +74,14 @@ export class IdempotencyRepository {
   /** Forgets one key if it has expired, so that it can be used anew. */
   async deleteKeyIfExpired(scope: string, key: string): Promise<void> {
     await this.dataSource.query(
-      `DELETE FROM idempotency_keys WHERE scope = $1 AND key = $2 AND expires_at <= $3`,
-      [scope, key, new Date()],
+      `DELETE FROM idempotency_keys WHERE scope = $1 AND key = $2 AND expires_at <= now()`,
+      [scope, key],
     );
   }
 
   /** Forgets all keys that have expired. */
   async deleteExpiredKeys(): Promise<void> {
-    await this.dataSource.query(`DELETE FROM idempotency_keys WHERE expires_at <= $1`, [new Date()]);
+    await this.dataSource.query(`DELETE FROM idempotency_keys WHERE expires_at <= now()`);
   }
 
   /** Binds a cart to its order. @returns false when the cart has a live order already */

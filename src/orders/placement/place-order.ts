@@ -21,8 +21,6 @@ import {
 } from './placement-answer.js';
 import type { Patience } from './settlement.js';
 
-const HOUR_MS = 3_600_000;
-
 /** What is told to the client, and whether it was told before. */
 export interface PlacementResult {
   answer: PlacementAnswer;
@@ -103,7 +101,7 @@ export class PlaceOrder {
   private async resume(claim: KeyClaim, deadline: Deadline): Promise<PlacementAnswer | undefined> {
     const known = await this.keys.findKey(claim.scope, claim.key);
     if (!known) return undefined;
-    if (known.expiresAt <= new Date()) {
+    if (known.isExpired) {
       await this.keys.deleteKeyIfExpired(claim.scope, claim.key);
       return undefined;
     }
@@ -168,7 +166,7 @@ export class PlaceOrder {
       scope,
       key,
       requestHash: createHash('sha256').update(JSON.stringify(canonical)).digest('hex'),
-      expiresAt: new Date(Date.now() + this.settings.IDEMPOTENCY_KEY_HOURS * HOUR_MS),
+      keepHours: this.settings.IDEMPOTENCY_KEY_HOURS,
     };
   }
 }

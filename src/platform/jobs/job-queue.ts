@@ -133,7 +133,7 @@ export class JobQueue
       await this.createQueue(queue);
       for (let worker = 0; worker < WORKERS; worker += 1) await this.startWorker(queue, handler);
     }
-    this.cleanUp = setInterval(() => void this.deleteCompleted(), CLEAN_UP_MS);
+    this.cleanUp = setInterval(() => void this.deleteCompleted(), CLEAN_UP_MS).unref();
   }
 
   /** Takes no more jobs, while those under way and the requests that send new ones go on. */

@@ -11,7 +11,7 @@ import { startSandbox } from '../../src/sandbox/sandbox.js';
 import type { Sandbox } from '../../src/sandbox/sandbox.js';
 import { createTestDatabase } from '../support/database.js';
 import type { TestDatabase } from '../support/database.js';
-import { cleanUp, clientFor } from './upstream-stub.js';
+import { cleanUp, clientFor, learn } from './upstream-stub.js';
 
 const TIMEOUT_MS = 300;
 const POOL_SIZE = 12;
@@ -267,14 +267,14 @@ describe.each(KINDS)('$name', ({ service, open, reserve, release }) => {
     expect(performance.now() - begun).toBeLessThan(1_200);
     sandbox.services[service].faults.clear();
     sandbox.services[service].faults.release();
-    expect(await inventory.reserve(order, lines, soon())).toEqual(HELD);
+    await learn(() => inventory.reserve(order, lines, soon()), HELD);
     expect(left('A-1')).toBe(8);
     disturb({ ...rule, ...release });
     if (everything) disturb({ ...everything, kind: 'status', status: 500 });
     expect(await inventory.release(order, certain(lines), soon(700))).toEqual(UNKNOWN);
     sandbox.services[service].faults.clear();
     sandbox.services[service].faults.release();
-    expect(await inventory.release(order, certain(lines), soon())).toEqual(RELEASED);
+    await learn(() => inventory.release(order, certain(lines), soon()), RELEASED);
     expect(left('A-1')).toBe(10);
   });
 

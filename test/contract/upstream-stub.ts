@@ -1,11 +1,13 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { expect } from '@jest/globals';
 import { HttpService } from '@nestjs/axios';
 import axios from 'axios';
 import { UndiciTransport } from '../../src/platform/upstream/undici-transport.js';
 import { UpstreamClient } from '../../src/platform/upstream/upstream-client.js';
 import { UpstreamFault } from '../../src/platform/upstream/upstream-fault.js';
+import { eventually } from '../support/service.js';
 
 /** @param call the number of the request, from 1 */
 export type Handler = (request: IncomingMessage, response: ServerResponse, call: number) => void;
@@ -63,6 +65,15 @@ export function json(
   headers: Record<string, string> = {},
 ): void {
   response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
+}
+
+/** Asks until it is known; a service that has failed too often is not even asked for a moment. */
+export async function learn(ask: () => Promise<{ outcome: string }[]>, expected: unknown): Promise<void> {
+  const answer = await eventually(async () => {
+    const outcomes = await ask();
+    return outcomes.some(({ outcome }) => outcome === 'unknown') ? undefined : outcomes;
+  });
+  expect(answer).toEqual(expected);
 }
 
 /** @throws unless the call ends in a fault of the upstream */

@@ -6,6 +6,7 @@ import {
   type OnModuleDestroy,
 } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
+import { DatabaseOutage } from '../../platform/database/database-outage.js';
 import { Deadline } from '../../platform/deadline.js';
 import { OrderRepository } from '../order.repository.js';
 import { IdempotencyRepository } from './idempotency.repository.js';
@@ -36,6 +37,7 @@ export class OrderRecovery implements OnApplicationBootstrap, OnModuleDestroy, B
     private readonly placement: OrderPlacement,
     private readonly keys: IdempotencyRepository,
     private readonly settings: Settings,
+    private readonly outage: DatabaseOutage,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -56,7 +58,8 @@ export class OrderRecovery implements OnApplicationBootstrap, OnModuleDestroy, B
     if (this.isStopped) return;
     this.timer = setTimeout(() => {
       this.sweeping = this.sweep()
-        .catch((error: unknown) => this.logger.error({ err: error }, 'recovery could not look for orders'))
+        .then(() => this.outage.isOver())
+        .catch((error: unknown) => this.tell(error, {}, 'recovery could not look for orders'))
         .finally(() => this.scheduleSweep());
     }, this.settings.RECOVERY_INTERVAL_MS);
   }
@@ -91,7 +94,11 @@ export class OrderRecovery implements OnApplicationBootstrap, OnModuleDestroy, B
         'recovery took an order on',
       );
     } catch (error) {
-      this.logger.error({ err: error, orderId }, 'recovery could not take an order on');
+      this.tell(error, { orderId }, 'recovery could not take an order on');
     }
+  }
+
+  private tell(error: unknown, about: Record<string, unknown>, message: string): void {
+    if (!this.outage.noticed(error)) this.logger.error({ err: error, ...about }, message);
   }
 }

@@ -33,10 +33,16 @@ const ATTEMPTS = 3;
 /** Upper bound of the random wait before the next try, so that the same two don't meet again. */
 const RETRY_WAIT_MS = 25;
 
+/** What the driver said, beneath what a layer above has made of it; the job queue reports objects that are no errors. */
+function causeOf(error: unknown): { code?: unknown; message?: unknown } {
+  const cause: unknown = error instanceof QueryFailedError ? error.driverError : error;
+  return typeof cause === 'object' && cause !== null ? cause : {};
+}
+
 /** The SQLSTATE or socket error code of a database fault, whatever the layer that reports it. */
 export function databaseErrorCode(error: unknown): string | undefined {
-  const cause: unknown = error instanceof QueryFailedError ? error.driverError : error;
-  return cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : undefined;
+  const { code } = causeOf(error);
+  return typeof code === 'string' ? code : undefined;
 }
 
 /** Whether the database could not be reached or gave up, as opposed to having refused a wrong statement. */
@@ -47,8 +53,8 @@ export function isDatabaseUnavailable(error: unknown): boolean {
       UNAVAILABLE_SOCKET_CODES.has(code) || UNAVAILABLE_SQLSTATES.some((prefix) => code.startsWith(prefix))
     );
   }
-  const cause: unknown = error instanceof QueryFailedError ? error.driverError : error;
-  return cause instanceof Error && UNAVAILABLE_MESSAGES.test(cause.message);
+  const { message } = causeOf(error);
+  return typeof message === 'string' && UNAVAILABLE_MESSAGES.test(message);
 }
 
 /**

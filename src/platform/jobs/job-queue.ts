@@ -8,6 +8,7 @@ import {
 } from '@nestjs/common';
 import { PgBoss, type Job, type JobResult } from 'pg-boss';
 import { Settings } from '../../config/settings.js';
+import { DatabaseOutage } from '../database/database-outage.js';
 import type { Sql } from '../database/transaction.js';
 import { Deadline } from '../deadline.js';
 import { jobDatabaseOptions } from './job-schema.js';
@@ -81,6 +82,7 @@ export class JobQueue
   constructor(
     private readonly settings: Settings,
     private readonly repository: JobRepository,
+    outage: DatabaseOutage,
   ) {
     this.boss = new PgBoss({
       ...jobDatabaseOptions(settings),
@@ -89,7 +91,9 @@ export class JobQueue
       superviseIntervalSeconds: SUPERVISE_SECONDS,
       monitorIntervalSeconds: SUPERVISE_SECONDS,
     });
-    this.boss.on('error', (error) => this.logger.error({ err: error }, 'job queue'));
+    this.boss.on('error', (error) => {
+      if (!outage.noticed(error)) this.logger.error({ err: error }, 'job queue');
+    });
     this.boss.on('warning', (warning) => this.logger.warn({ data: warning.data }, warning.message));
   }
 

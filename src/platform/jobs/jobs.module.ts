@@ -1,8 +1,12 @@
 import { Global, Module } from '@nestjs/common';
+import { DatabaseOutage } from '../database/database-outage.js';
 import { JobQueue } from './job-queue.js';
 import { JobRepository } from './job.repository.js';
 
-/** The job queue, for every feature that sends or does background work. */
+/** The job queue, and who tells of a database that is away, for every feature that does background work. */
 @Global()
-@Module({ providers: [JobQueue, JobRepository], exports: [JobQueue, JobRepository] })
+@Module({
+  providers: [JobQueue, JobRepository, DatabaseOutage],
+  exports: [JobQueue, JobRepository, DatabaseOutage],
+})
 export class JobsModule {}

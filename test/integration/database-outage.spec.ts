@@ -1,0 +1,108 @@
+import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
+import { Logger } from '@nestjs/common';
+import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.js';
+import { orderBody } from '../support/builders.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { countOpenJobs } from '../support/invariants.js';
+import { eventually, startTestService, type TestService } from '../support/service.js';
+
+/** As often as background work fails while the database is away: enough to tell "once" from "each time". */
+const FAILED_LOOKS = 10;
+
+/** A way to the database that can be closed. */
+class Way {
+  private server: Server | undefined;
+  private port = 0;
+  readonly refused: Socket[] = [];
+  private readonly sockets = new Set<Socket>();
+
+  constructor(private readonly databaseUrl: string) {}
+
+  get url(): string {
+    const url = new URL(this.databaseUrl);
+    url.host = `127.0.0.1:${this.port}`;
+    return url.href;
+  }
+
+  async open(): Promise<void> {
+    await this.stop();
+    await this.listen((socket) => this.forward(socket));
+  }
+
+  /** Breaks every connection, and every one that is tried. */
+  async close(): Promise<void> {
+    await this.stop();
+    await this.listen((socket) => this.refused.push(socket.destroy()));
+  }
+
+  async stop(): Promise<void> {
+    for (const socket of this.sockets) socket.destroy();
+    if (!this.server) return;
+    this.server.close();
+    await once(this.server, 'close');
+  }
+
+  private async listen(onConnection: (socket: Socket) => void): Promise<void> {
+    this.server = createServer(onConnection).listen(this.port, '127.0.0.1');
+    await once(this.server, 'listening');
+    const address = this.server.address();
+    if (address !== null && typeof address === 'object') this.port = address.port;
+  }
+
+  private forward(socket: Socket): void {
+    const { hostname, port } = new URL(this.databaseUrl);
+    const database = connect(Number(port), hostname);
+    for (const end of [socket, database]) {
+      this.sockets.add(end);
+      end.once('error', () => undefined);
+      end.once('close', () => {
+        this.sockets.delete(end);
+        socket.destroy();
+        database.destroy();
+      });
+    }
+    socket.pipe(database).pipe(socket);
+  }
+}
+
+let service: TestService;
+let way: Way;
+let database: TestDatabase;
+let sandbox: Sandbox;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  sandbox = await startSandbox({ ports: { inventory: 0, notification: 0, catalog: 0, carts: 0 } });
+});
+
+afterAll(async () => {
+  jest.restoreAllMocks();
+  await service.stop();
+  await way.stop();
+  await sandbox.close();
+  await database.drop();
+});
+
+it('a database that is away is told of once, and once when it is back, and work goes on', async () => {
+  way = new Way(database.url);
+  await way.open();
+  const errors = jest.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
+  const news = jest.spyOn(Logger.prototype, 'log').mockImplementation(() => undefined);
+  const settings = { DATABASE_URL: way.url, RECOVERY_INTERVAL_MS: '100' };
+  service = await startTestService({ settings, beside: { sandbox, database } });
+  news.mockClear();
+  await way.close();
+  await eventually(() => way.refused.length >= FAILED_LOOKS, 30_000);
+  expect(errors.mock.calls.map((call) => call[1])).toEqual([
+    'The database does not answer; background work waits for it',
+  ]);
+  expect(news).not.toHaveBeenCalled();
+  await way.open();
+  await eventually(() => news.mock.calls.length > 0);
+  expect(news.mock.calls).toEqual([[expect.stringContaining('The database answers again')]]);
+  expect((await service.request('POST', '/orders', orderBody())).status).toBe(201);
+  await eventually(async () => (await countOpenJobs(database.url)) === 0, 20_000);
+  expect(errors).toHaveBeenCalledTimes(1);
+});

@@ -33,9 +33,12 @@ describe.each([false, true])('the Shopping Cart Service (carts carry their items
 
   beforeAll(async () => {
     sandbox = await startSandbox({ ports: { carts: 0 }, services: ['carts'], carts: CARTS, cartsCarryItems });
+  });
+  beforeEach(() => {
+    sandbox.reset();
+    // A client remembers how often the service has failed, which each test begins anew.
     carts = new ShoppingCartServiceAdapter(clientFor(sandbox.urls.carts, TIMEOUT_MS));
   });
-  beforeEach(() => sandbox.reset());
   afterAll(() => sandbox.close());
 
   const disturb = (rule: FaultRule): number => sandbox.services.carts.faults.add(rule);

@@ -123,6 +123,10 @@ export class Settings {
   @Max(60_000)
   RECOVERY_INTERVAL_MS: number = 1_000;
 
+  /** `async`: orders are stored and answered with 202 before they are settled, as if every client preferred it. */
+  @IsIn(['sync', 'async'])
+  PLACEMENT_MODE: 'sync' | 'async' = 'sync';
+
   /** Orders that this instance places at the same time; beyond it they are refused at once. */
   @Type(() => Number)
   @IsInt()

@@ -26,14 +26,15 @@ export class OrderItem {
   @Column('text', { name: 'product_id' })
   productId!: string;
 
-  @Column('text', { name: 'product_name' })
-  productName!: string;
+  /** Null, as the price, as long as the order is not priced. */
+  @Column('text', { name: 'product_name', nullable: true })
+  productName!: string | null;
 
   @Column('integer')
   quantity!: number;
 
-  @Column('numeric', { precision: 19, scale: 4 })
-  price!: string;
+  @Column('numeric', { precision: 19, scale: 4, nullable: true })
+  price!: string | null;
 
   @Column('text')
   reservation!: Reservation;

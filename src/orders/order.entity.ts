@@ -4,6 +4,13 @@ import { ORDER_STATUS_NAMES, type OrderStatus } from './order-status.js';
 
 const STATUS_LIST = ORDER_STATUS_NAMES.map((status) => `'${status}'`).join(', ');
 
+/** What the client took the prices for, as decimal digits: checked when the order is priced. */
+export interface ExpectedPrices {
+  /** Of each line, in their order; null where the client named none. */
+  prices: (string | null)[];
+  total: string | null;
+}
+
 /** An order. What its columns mean is said in the comments of the migration that creates them. */
 @Entity('orders')
 @Check('orders_status_known', `status IN (${STATUS_LIST})`)
@@ -31,8 +38,9 @@ export class Order {
   @Column('char', { length: 3 })
   currency!: string;
 
-  @Column('numeric', { name: 'total_amount', precision: 19, scale: 4 })
-  totalAmount!: string;
+  /** Null as long as the order is not priced. */
+  @Column('numeric', { name: 'total_amount', precision: 19, scale: 4, nullable: true })
+  totalAmount!: string | null;
 
   @Column('integer')
   version!: number;
@@ -54,6 +62,9 @@ export class Order {
 
   @Column('timestamptz', { name: 'lease_until', nullable: true })
   leaseUntil!: Date | null;
+
+  @Column('json', { name: 'to_price', nullable: true })
+  toPrice!: ExpectedPrices | null;
 
   /** The lines, by number; read and written together with the order. */
   items!: OrderItem[];

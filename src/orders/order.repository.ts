@@ -10,7 +10,7 @@ import type { OrderStatus } from './order-status.js';
 const ORDER = `o.id, o.customer_id AS "customerId", o.customer_name AS "customerName",
   o.customer_email AS "customerEmail", o.status, o.currency, o.total_amount AS "totalAmount", o.version,
   o.cart_id AS "cartId", o.failure, o.placed_at AS "placedAt", o.updated_at AS "updatedAt", o.attempt,
-  o.lease_until AS "leaseUntil",
+  o.lease_until AS "leaseUntil", o.to_price AS "toPrice",
   (SELECT json_agg(json_build_object('orderId', i.order_id, 'id', i.id, 'productId', i.product_id,
       'productName', i.product_name, 'quantity', i.quantity, 'price', i.price::text, 'reservation', i.reservation)
       ORDER BY i.id)
@@ -90,8 +90,8 @@ export class OrderRepository {
   async insertOrder(sql: Sql, order: Omit<Order, 'leaseUntil'>, leaseMs: number): Promise<void> {
     await sql.query(
       `INSERT INTO orders (id, customer_id, customer_name, customer_email, status, currency, total_amount, version,
-         cart_id, placed_at, updated_at, attempt, lease_until)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, now() + $13 * interval '1 millisecond')`,
+         cart_id, placed_at, updated_at, attempt, to_price, lease_until)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, now() + $14 * interval '1 millisecond')`,
       [
         order.id,
         order.customerId,
@@ -105,6 +105,7 @@ export class OrderRepository {
         order.placedAt,
         order.updatedAt,
         order.attempt,
+        order.toPrice,
         leaseMs,
       ],
     );

@@ -21,11 +21,13 @@ import {
   getSchemaPath,
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
+import { Settings } from '../config/settings.js';
 import { BoundedPlacements, BoundedReads } from '../platform/http/bounded.interceptor.js';
 import { Problem } from '../platform/http/problem.js';
 import { ApiProblems } from '../platform/http/problem.openapi.js';
 import { ListOrdersDto, PageDto, toOrderFilter } from './dto/list-orders.dto.js';
 import {
+  OrderAcceptedResponse,
   OrderConfirmationResponse,
   OrderEventResponse,
   OrderEventsResponse,
@@ -33,7 +35,7 @@ import {
   OrderResponse,
 } from './dto/order.response.js';
 import { PlaceCustomerOrderDto, PlaceOrderDto, toPlacementRequest } from './dto/place-order.dto.js';
-import { etag, parseIdempotencyKey, parseIfMatch } from './dto/request-headers.js';
+import { etag, parseIdempotencyKey, parseIfMatch, prefersAsync } from './dto/request-headers.js';
 import { isOpaqueId, MAX_ID_LENGTH } from './dto/text.decorators.js';
 import { UpdateStatusDto } from './dto/update-status.dto.js';
 import { noOrdersOf, orderNotFound } from './order.problems.js';
@@ -45,10 +47,29 @@ import { PlaceOrder } from './placement/place-order.js';
 /** Everybody who reaches the service, as long as nobody has to say who they are. */
 const ANYBODY = 'anonymous';
 
+/** The headers that say how an order is to be placed. */
+interface PlacementHeaders {
+  'idempotency-key'?: string;
+  prefer?: string;
+}
+
 const IDEMPOTENCY_KEY = {
   name: 'Idempotency-Key',
   required: false,
   description: 'Up to 255 printable characters. The same key gives the same order and the same answer.',
+};
+
+const PREFER = {
+  name: 'Prefer',
+  required: false,
+  description:
+    '`respond-async` (RFC 7240): the order is stored and answered with 202; what becomes of it is to be seen at its address.',
+};
+
+const ACCEPTED = {
+  status: 202,
+  description: 'The order is stored and will be settled; for clients that prefer `respond-async`.',
+  type: OrderAcceptedResponse,
 };
 
 @ApiTags('orders')
@@ -57,20 +78,23 @@ export class OrdersController {
   constructor(
     private readonly orders: OrdersService,
     private readonly placeOrder: PlaceOrder,
+    private readonly settings: Settings,
   ) {}
 
   @Post()
   @UseInterceptors(BoundedPlacements)
   @ApiOperation({ operationId: 'placeOrder', summary: 'Place an order' })
   @ApiHeader(IDEMPOTENCY_KEY)
+  @ApiHeader(PREFER)
   @ApiResponse({ status: 201, description: 'The order is confirmed.', type: OrderConfirmationResponse })
+  @ApiResponse(ACCEPTED)
   @ApiProblems(400, 409, 413, 415, 422, 503)
   async place(
     @Body() body: PlaceOrderDto,
-    @Headers('idempotency-key') key: string | undefined,
+    @Headers() headers: PlacementHeaders,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    await this.answer(toPlacementRequest(body, body.customer_id), key, reply);
+    await this.answer(toPlacementRequest(body, body.customer_id), headers, reply);
   }
 
   @Post(':customer_id')
@@ -82,20 +106,22 @@ export class OrdersController {
   })
   @ApiParam({ name: 'customer_id', description: 'Id of the customer, text or integer.', example: '1' })
   @ApiHeader(IDEMPOTENCY_KEY)
+  @ApiHeader(PREFER)
   @ApiBody({ type: PlaceCustomerOrderDto, required: false })
   @ApiResponse({ status: 201, description: 'The order is confirmed.', type: OrderConfirmationResponse })
+  @ApiResponse(ACCEPTED)
   @ApiProblems(400, 404, 409, 413, 415, 422, 503)
   async placeForCustomer(
     @Param('customer_id') customerId: string,
     @Body() body: PlaceCustomerOrderDto,
-    @Headers('idempotency-key') key: string | undefined,
+    @Headers() headers: PlacementHeaders,
     @Res() reply: FastifyReply,
   ): Promise<void> {
     if (!isOpaqueId(customerId)) {
       const message = `must have 1 to ${MAX_ID_LENGTH} characters, none of them a control character`;
       throw Problem.invalidRequest([{ field: 'customer_id', message }]);
     }
-    await this.answer(toPlacementRequest(body, customerId), key, reply);
+    await this.answer(toPlacementRequest(body, customerId), headers, reply);
   }
 
   @Get()
@@ -180,11 +206,17 @@ export class OrdersController {
 
   private async answer(
     request: PlacementRequest,
-    key: string | undefined,
+    headers: PlacementHeaders,
     reply: FastifyReply,
   ): Promise<void> {
-    const { answer, isReplay } = await this.placeOrder.place(request, parseIdempotencyKey(key), ANYBODY);
+    const isPreferred = prefersAsync(headers.prefer);
+    const { answer, isReplay } = await this.placeOrder.place(request, {
+      caller: ANYBODY,
+      key: parseIdempotencyKey(headers['idempotency-key']),
+      isAsync: isPreferred || this.settings.PLACEMENT_MODE === 'async',
+    });
     if (isReplay) void reply.header('idempotency-replayed', 'true');
+    if (isPreferred && answer.status === 202) void reply.header('preference-applied', 'respond-async');
     await reply.status(answer.status).headers(answer.headers).send(answer.body);
   }
 }

@@ -7,6 +7,8 @@ import { OrderDrafts } from './placement/order-draft.js';
 import { OrderPlacement } from './placement/order-placement.js';
 import { OrderRecovery } from './placement/order-recovery.js';
 import { PlaceOrder } from './placement/place-order.js';
+import { PlacementDriver } from './placement/placement-driver.js';
+import { PricingRepository } from './placement/pricing.repository.js';
 import { StockRelease } from './placement/stock-release.js';
 
 /** Orders. Which adapters stand behind its ports is for the composition root to say. */
@@ -23,6 +25,8 @@ export class OrdersModule {
         IdempotencyRepository,
         OrderDrafts,
         OrderPlacement,
+        PricingRepository,
+        PlacementDriver,
         PlaceOrder,
         OrderRecovery,
         StockRelease,

@@ -1,11 +1,11 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional, OmitType } from '@nestjs/swagger';
 import { PROBLEM_PATH } from '../../platform/http/problem.js';
 import { ORDER_EVENT_TYPES, type OrderEvent } from '../order-event.entity.js';
 import type { OrderItem } from '../order-item.entity.js';
 import { ORDER_STATUS_NAMES, type OrderStatus } from '../order-status.js';
 import type { Order } from '../order.entity.js';
 import type { OrderPage } from '../orders.service.js';
-import { toJsonNumber } from '../placement/order-pricing.js';
+import { toJsonNumberOrNull } from '../placement/order-pricing.js';
 
 export class OrderConfirmationResponse {
   @ApiProperty({ format: 'uuid' })
@@ -27,25 +27,56 @@ export class OrderConfirmationResponse {
   currency!: string;
 }
 
+/** What is known of an order before it is settled. */
+export class OrderAcceptedResponse extends OmitType(OrderConfirmationResponse, [
+  'status',
+  'message',
+  'total_amount',
+] as const) {
+  @ApiProperty({ enum: ['pending'] })
+  status!: string;
+
+  @ApiProperty({ example: 'Order accepted, and yet to be confirmed' })
+  message!: string;
+
+  @ApiProperty({
+    type: 'number',
+    nullable: true,
+    example: null,
+    description: 'Null as long as the order is not priced.',
+  })
+  total_amount!: number | null;
+}
+
 export class OrderItemResponse {
   @ApiProperty({ example: 'PROD001' })
   product_id!: string;
 
-  @ApiProperty({ example: 'Wireless Headphones' })
-  product_name!: string;
+  @ApiProperty({
+    type: 'string',
+    nullable: true,
+    example: 'Wireless Headphones',
+    description: 'Null, as the price, as long as the order is pending and not priced.',
+  })
+  product_name!: string | null;
 
   @ApiProperty({ example: 2 })
   quantity!: number;
 
-  @ApiProperty({ example: 79.99, description: 'Price of one unit when the order was placed.' })
-  price!: number;
+  @ApiProperty({
+    type: 'number',
+    nullable: true,
+    example: 79.99,
+    description: 'Price of one unit when the order was placed.',
+  })
+  price!: number | null;
 
   static from(item: OrderItem): OrderItemResponse {
     return {
       product_id: item.productId,
       product_name: item.productName,
       quantity: item.quantity,
-      price: toJsonNumber(item.price),
+      price: toJsonNumberOrNull(item.price),
     };
   }
 }
@@ -66,8 +97,13 @@ export class OrderResponse {
   @ApiProperty({ type: [OrderItemResponse] })
   items!: OrderItemResponse[];
 
-  @ApiProperty({ example: 159.98 })
-  total_amount!: number;
+  @ApiProperty({
+    type: 'number',
+    nullable: true,
+    example: 159.98,
+    description: 'Null as long as the order is pending and not priced.',
+  })
+  total_amount!: number | null;
 
   @ApiProperty({ example: 'USD' })
   currency!: string;
@@ -97,7 +133,7 @@ export class OrderResponse {
       customer_name: order.customerName,
       customer_email: order.customerEmail,
       items: order.items.map((item) => OrderItemResponse.from(item)),
-      total_amount: toJsonNumber(order.totalAmount),
+      total_amount: toJsonNumberOrNull(order.totalAmount),
       currency: order.currency,
       status: order.status,
       version: order.version,

@@ -18,6 +18,12 @@ export function parseIdempotencyKey(header: string | undefined): string | undefi
   throw Problem.invalidRequest([{ field: 'Idempotency-Key', message }]);
 }
 
+/** Whether a `Prefer` header (RFC 7240) asks for an answer before the work is done. Unknown preferences are ignored. */
+export function prefersAsync(header: string | undefined): boolean {
+  const preferences = (header ?? '').split(',').map((preference) => preference.split(/[;=]/, 1)[0] ?? '');
+  return preferences.some((name) => name.trim().toLowerCase() === 'respond-async');
+}
+
 /**
  * Reads `If-Match` (RFC 9110, 13.1.1): the versions that the caller has seen.
  *

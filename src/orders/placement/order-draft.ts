@@ -3,6 +3,7 @@ import { Settings } from '../../config/settings.js';
 import type { Deadline } from '../../platform/deadline.js';
 import { Problem } from '../../platform/http/problem.js';
 import { UpstreamFault } from '../../platform/upstream/upstream-fault.js';
+import type { ExpectedPrices, Order } from '../order.entity.js';
 import { Inventory, type Product, ShoppingCarts } from '../order.ports.js';
 import { orderProblem, type Shortage } from '../order.problems.js';
 import {
@@ -40,8 +41,25 @@ export interface OrderDraft {
   customerEmail: string | null;
   cartId: string | null;
   currency: string;
-  totalAmount: string;
-  lines: { productId: string; productName: string; quantity: number; price: string }[];
+  totalAmount: string | null;
+  lines: { productId: string; productName: string | null; quantity: number; price: string | null }[];
+  toPrice: ExpectedPrices | null;
+}
+
+/** What is to be priced: who wants what, and what they took its prices for. */
+export interface OrderOutline extends Pick<
+  OrderDraft,
+  'customerId' | 'customerName' | 'customerEmail' | 'cartId' | 'currency'
+> {
+  items: RequestedItem[];
+  expectedTotal: string | undefined;
+}
+
+interface PricedLine {
+  productId: string;
+  productName: string;
+  quantity: number;
+  price: string;
 }
 
 /** As many lines as a request may have; a cart is held to the same. */
@@ -61,24 +79,42 @@ export class OrderDrafts {
    * @throws {UpstreamFault} when a look-up gave no usable answer
    */
   async prepare(request: PlacementRequest, deadline: Deadline): Promise<OrderDraft> {
+    return this.price(await this.outline(request, deadline), deadline);
+  }
+
+  /**
+   * What can be said of an order without the inventory. Of other services only the carts are asked, and only for a cart.
+   *
+   * @throws as `prepare` does
+   */
+  async outline(request: PlacementRequest, deadline: Deadline): Promise<OrderOutline> {
     const currency = request.currency ?? this.settings.DEFAULT_CURRENCY;
     refuseUnpayableAmounts(request, currency);
     const { items, cartId } = await this.findItems(request, deadline);
     this.checkCurrency(items, currency);
-    const products = await this.inventory.findProducts([...unitsByProduct(items).keys()], deadline);
-    refuseShortages(items, products);
-    const lines = this.priceLines(items, products, currency);
-    const totalAmount = totalOf(lines);
-    checkTotal(totalAmount, request.expectedTotal, lines);
     return {
       customerId: request.customerId ?? null,
       customerName: request.customerName ?? null,
       customerEmail: request.customerEmail ?? null,
       cartId,
       currency,
-      totalAmount,
-      lines,
+      items,
+      expectedTotal: request.expectedTotal,
     };
+  }
+
+  /**
+   * Looks up what the inventory knows of the order.
+   *
+   * @throws as `prepare` does
+   */
+  async price({ items, expectedTotal, ...order }: OrderOutline, deadline: Deadline): Promise<OrderDraft> {
+    const products = await this.inventory.findProducts([...unitsByProduct(items).keys()], deadline);
+    refuseShortages(items, products);
+    const lines = this.priceLines(items, products, order.currency);
+    const totalAmount = totalOf(lines);
+    checkTotal(totalAmount, expectedTotal, lines);
+    return { ...order, totalAmount, lines, toPrice: null };
   }
 
   private async findItems(
@@ -117,7 +153,7 @@ export class OrderDrafts {
     items: readonly RequestedItem[],
     products: ReadonlyMap<string, Product>,
     currency: string,
-  ): OrderDraft['lines'] {
+  ): PricedLine[] {
     const differences: Record<string, unknown>[] = [];
     const lines = items.map((item, index) => {
       const product = products.get(item.productId);
@@ -146,6 +182,29 @@ export class OrderDrafts {
     }
     return lines;
   }
+}
+
+/** An order as it is stored before it is priced, with what has to be known to price it later. */
+export function unpricedDraft({ items, expectedTotal, ...order }: OrderOutline): OrderDraft {
+  return {
+    ...order,
+    totalAmount: null,
+    lines: items.map(({ productId, quantity }) => ({ productId, productName: null, quantity, price: null })),
+    toPrice: { prices: items.map((item) => item.price ?? null), total: expectedTotal ?? null },
+  };
+}
+
+/** The outline of an order that was stored without prices. */
+export function outlineOf(order: Order, expected: ExpectedPrices): OrderOutline {
+  return {
+    ...order,
+    items: order.items.map(({ productId, quantity }, index) => ({
+      productId,
+      quantity,
+      price: expected.prices[index] ?? undefined,
+    })),
+    expectedTotal: expected.total ?? undefined,
+  };
 }
 
 /** Refuses amounts with more decimals than their currency has, naming each. */
@@ -179,7 +238,7 @@ function refuseShortages(items: readonly RequestedItem[], products: ReadonlyMap<
   });
 }
 
-function checkTotal(total: string, expected: string | undefined, lines: OrderDraft['lines']): void {
+function checkTotal(total: string, expected: string | undefined, lines: PricedLine[]): void {
   if (!isRepresentable(total)) {
     throw Problem.invalidRequest([{ field: 'items', message: 'add up to a total that is too large' }]);
   }

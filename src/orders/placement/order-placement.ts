@@ -18,8 +18,17 @@ import { Inventory } from '../order.ports.js';
 import { orderProblem } from '../order.problems.js';
 import { OrderRepository } from '../order.repository.js';
 import { IdempotencyRepository, type KeyClaim } from './idempotency.repository.js';
+import type { Problem } from '../../platform/http/problem.js';
 import type { OrderDraft } from './order-draft.js';
-import { decide, giveUp, type Patience, type Settlement, SETTLEMENTS } from './settlement.js';
+import {
+  decide,
+  giveUp,
+  giveUpUntouched,
+  type Patience,
+  refuse,
+  type Settlement,
+  SETTLEMENTS,
+} from './settlement.js';
 
 /**
  * A driver may hold a placement this much longer than the request may take, so that it is over before anybody else
@@ -81,10 +90,17 @@ export class OrderPlacement {
    * order by what came of it.
    *
    * @param patience what to do when it is unknown whether the stock was reserved
+   * @param mayBeReserved whether somebody may have tried to reserve the stock before
    * @returns the order as it is now: still pending when nothing could be decided
    */
-  async advance(order: Order, patience: Patience, deadline: Deadline, actor: string): Promise<Order> {
-    if (!this.inventory.repeatable && order.attempt > 1) {
+  async advance(
+    order: Order,
+    patience: Patience,
+    deadline: Deadline,
+    actor: string,
+    mayBeReserved = order.attempt > 1,
+  ): Promise<Order> {
+    if (!this.inventory.repeatable && mayBeReserved) {
       // Somebody asked before and its answer is lost; this inventory would act a second time if it were asked again.
       return this.settle(order, giveUp(order.items, 'it is unknown what was reserved'), actor);
     }
@@ -96,6 +112,11 @@ export class OrderPlacement {
     const outcomes = await this.inventory.reserve(order.id, lines, deadline);
     const settlement = decide(outcomes, order.items, this.inventory.repeatable ? patience : 'give_up');
     if (settlement !== 'wait') return this.settle(order, settlement, actor);
+    return this.postpone(order);
+  }
+
+  /** Leaves the order as it is for now; after a while recovery goes on with it. */
+  async postpone(order: Order): Promise<Order> {
     await reachPausePoint('placement.before-postpone', order.id);
     await this.orders.postpone(order, Math.min(RETRY_WAIT_MAX_MS, RETRY_WAIT_MS * 2 ** order.attempt));
     return order;
@@ -103,7 +124,13 @@ export class OrderPlacement {
 
   /** Takes back an order that could not be settled within the recovery window. */
   async abandon(order: Order, actor: string): Promise<Order> {
-    return this.settle(order, giveUp(order.items, 'not settled within the recovery window'), actor);
+    const giveBack = order.toPrice === null ? giveUp : giveUpUntouched;
+    return this.settle(order, giveBack(order.items, 'not settled within the recovery window'), actor);
+  }
+
+  /** Refuses an order that was stored before the inventory was asked about it. */
+  async reject(order: Order, problem: Problem, actor: string): Promise<Order> {
+    return this.settle(order, refuse(order.items, problem), actor);
   }
 
   /**
@@ -114,13 +141,14 @@ export class OrderPlacement {
   private async settle(order: Order, settlement: Settlement, actor: string): Promise<Order> {
     const at = new Date();
     const rules = SETTLEMENTS[settlement.to];
+    const failure = settlement.refusal?.failure ?? rules.failure;
     const version = order.version + 1;
     await reachPausePoint('placement.before-settle', order.id);
     const isMine = await inTransaction(this.dataSource, async (transaction) => {
-      if (!(await this.orders.settlePlacement(transaction, order, settlement.to, rules.failure, at)))
-        return false;
+      if (!(await this.orders.settlePlacement(transaction, order, settlement.to, failure, at))) return false;
       await this.writeReservations(transaction, order.id, settlement);
       const data = {
+        ...settlement.refusal?.data,
         ...(settlement.shortages.length > 0 && { shortages: settlement.shortages }),
         ...(settlement.inDoubt.length > 0 && { lines_in_doubt: settlement.inDoubt }),
         ...(rules.tellsCustomer && !canNotify(order) && NOBODY_NOTIFIED),
@@ -144,7 +172,7 @@ export class OrderPlacement {
     return {
       ...order,
       status: settlement.to,
-      failure: rules.failure,
+      failure,
       version,
       updatedAt: at,
       leaseUntil: null,

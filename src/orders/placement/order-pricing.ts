@@ -49,6 +49,11 @@ export function toJsonNumber(amount: string): number {
   return Number(amount);
 }
 
+/** The same of an amount that may not be known yet. */
+export function toJsonNumberOrNull(amount: string | null): number | null {
+  return amount === null ? null : toJsonNumber(amount);
+}
+
 /** Units asked for of each product, lines of the same product summed. */
 export function unitsByProduct(
   lines: readonly { productId: string; quantity: number }[],

@@ -12,6 +12,7 @@ import { reachPausePoint } from '../../platform/pause-points.js';
 import { OrderRepository } from '../order.repository.js';
 import { IdempotencyRepository } from './idempotency.repository.js';
 import { OrderPlacement } from './order-placement.js';
+import { PlacementDriver } from './placement-driver.js';
 
 /** Placements that one sweep looks at; the rest is for the next sweep, or for another instance. */
 const SWEEP_SIZE = 100;
@@ -36,6 +37,7 @@ export class OrderRecovery implements OnApplicationBootstrap, OnModuleDestroy, B
   constructor(
     private readonly orders: OrderRepository,
     private readonly placement: OrderPlacement,
+    private readonly driver: PlacementDriver,
     private readonly keys: IdempotencyRepository,
     private readonly settings: Settings,
     private readonly outage: DatabaseOutage,
@@ -85,12 +87,7 @@ export class OrderRecovery implements OnApplicationBootstrap, OnModuleDestroy, B
       const settled =
         age > this.settings.RECOVERY_WINDOW_MS
           ? await this.placement.abandon(order, ACTOR)
-          : await this.placement.advance(
-              order,
-              'wait',
-              Deadline.in(this.settings.REQUEST_DEADLINE_MS),
-              ACTOR,
-            );
+          : await this.driver.drive(order, 'wait', Deadline.in(this.settings.REQUEST_DEADLINE_MS), ACTOR);
       this.logger.log(
         { orderId, attempt: order.attempt, status: settled.status },
         'recovery took an order on',

@@ -4,13 +4,15 @@ import { Settings } from '../../config/settings.js';
 import { Deadline } from '../../platform/deadline.js';
 import { Problem } from '../../platform/http/problem.js';
 import { reachPausePoint } from '../../platform/pause-points.js';
+import type { OrderEvent } from '../order-event.entity.js';
 import type { Order } from '../order.entity.js';
-import { orderProblem, type Shortage } from '../order.problems.js';
+import { orderProblem } from '../order.problems.js';
 import { OrderRepository } from '../order.repository.js';
 import { IdempotencyRepository, type KeyClaim } from './idempotency.repository.js';
-import { OrderDrafts, type PlacementRequest } from './order-draft.js';
+import { OrderDrafts, type PlacementRequest, unpricedDraft } from './order-draft.js';
 import { OrderPlacement } from './order-placement.js';
 import {
+  acceptedAnswer,
   answerOf,
   confirmedAnswer,
   failedProblem,
@@ -19,7 +21,27 @@ import {
   rejectedProblem,
   unsettledProblem,
 } from './placement-answer.js';
+import { PlacementDriver } from './placement-driver.js';
 import type { Patience } from './settlement.js';
+
+const ACTOR = 'placement';
+
+/** Who asks, and how. */
+export interface PlacementTerms {
+  /** Keys are theirs, and events name them. */
+  caller: string;
+  key: string | undefined;
+  /** Whether the caller would rather be answered before the order is settled, and look later what became of it. */
+  isAsync: boolean;
+}
+
+/** What all steps of one placement need to know. */
+interface Course {
+  request: PlacementRequest;
+  caller: string;
+  isAsync: boolean;
+  deadline: Deadline;
+}
 
 /** What is told to the client, and whether it was told before. */
 export interface PlacementResult {
@@ -38,67 +60,62 @@ export class PlaceOrder {
   constructor(
     private readonly drafts: OrderDrafts,
     private readonly placement: OrderPlacement,
+    private readonly driver: PlacementDriver,
     private readonly orders: OrderRepository,
     private readonly keys: IdempotencyRepository,
     private readonly settings: Settings,
   ) {}
 
-  /**
-   * @param caller who asks; keys are theirs, and events name them
-   * @throws {Problem} where the request is refused before it is decided upon
-   */
-  async place(request: PlacementRequest, key: string | undefined, caller: string): Promise<PlacementResult> {
-    const deadline = Deadline.in(this.settings.REQUEST_DEADLINE_MS);
+  /** @throws {Problem} where the request is refused before it is decided upon */
+  async place(request: PlacementRequest, { caller, key, isAsync }: PlacementTerms): Promise<PlacementResult> {
+    const course = { request, caller, isAsync, deadline: Deadline.in(this.settings.REQUEST_DEADLINE_MS) };
     if (key === undefined) {
-      const order = await this.accept(request, undefined, caller, deadline);
+      const order = await this.accept(course, undefined);
       if (!order) throw new Error('an order without a key can not have lost it to another');
       // Nobody could ask for this order again, so an unknown outcome takes it back at once.
-      return { answer: await this.drive(order, 'give_up', deadline), isReplay: false };
+      return { answer: await this.drive(order, 'give_up', course), isReplay: false };
     }
     const claim = this.claimOf(request, key, caller);
-    const known = await this.resume(claim, deadline);
-    return known ? { answer: known, isReplay: true } : this.placeOnce(request, claim, caller, deadline);
+    const known = await this.resume(claim, course);
+    return known ? { answer: known, isReplay: true } : this.placeOnce(claim, course);
   }
 
-  private async placeOnce(
-    request: PlacementRequest,
-    claim: KeyClaim,
-    caller: string,
-    deadline: Deadline,
-  ): Promise<PlacementResult> {
+  private async placeOnce(claim: KeyClaim, course: Course): Promise<PlacementResult> {
     let order: Order | undefined;
     try {
-      order = await this.accept(request, claim, caller, deadline);
+      order = await this.accept(course, claim);
     } catch (error) {
       // A refusal is certain and kept for the key; a fault is not, so that the client may ask again.
-      if (error instanceof Problem && error.status < 500) return this.refuse(claim, error, deadline);
+      if (error instanceof Problem && error.status < 500) return this.refuse(claim, error, course);
       throw error;
     }
-    if (!order) return { answer: await this.resumeTaken(claim, deadline), isReplay: true };
-    return { answer: await this.drive(order, 'wait', deadline), isReplay: false };
+    if (!order) return { answer: await this.resumeTaken(claim, course), isReplay: true };
+    return { answer: await this.drive(order, 'wait', course), isReplay: false };
   }
 
   /** Checks the request and stores the order. @returns undefined when another request came first with this key */
-  private async accept(
-    request: PlacementRequest,
-    claim: KeyClaim | undefined,
-    caller: string,
-    deadline: Deadline,
-  ): Promise<Order | undefined> {
+  private async accept(course: Course, claim: KeyClaim | undefined): Promise<Order | undefined> {
+    const { request, caller, deadline, isAsync } = course;
     await reachPausePoint('placement.before-look-up');
-    const draft = await this.drafts.prepare(request, deadline);
+    const outline = await this.drafts.outline(request, deadline);
+    // Who does not wait for the inventory does not depend on it either: the order is priced when it answers.
+    const draft = isAsync ? unpricedDraft(outline) : await this.drafts.price(outline, deadline);
     await reachPausePoint('placement.before-accept');
     return this.placement.accept(draft, claim, caller);
   }
 
-  private async drive(order: Order, patience: Patience, deadline: Deadline): Promise<PlacementAnswer> {
-    const advanced = await this.placement.advance(order, patience, deadline, 'placement');
+  private async drive(order: Order, patience: Patience, course: Course): Promise<PlacementAnswer> {
+    if (course.isAsync) {
+      this.driver.driveInBackground(order, ACTOR);
+      return acceptedAnswer(order);
+    }
+    const driven = await this.driver.drive(order, patience, course.deadline, ACTOR);
     await reachPausePoint('placement.before-answer', order.id);
-    return this.answer(advanced);
+    return this.answer(driven);
   }
 
   /** The answer to a key that is known already; undefined for a new one. */
-  private async resume(claim: KeyClaim, deadline: Deadline): Promise<PlacementAnswer | undefined> {
+  private async resume(claim: KeyClaim, course: Course): Promise<PlacementAnswer | undefined> {
     const known = await this.keys.findKey(claim.scope, claim.key);
     if (!known) return undefined;
     if (known.isExpired) {
@@ -115,25 +132,31 @@ export class PlaceOrder {
         body: known.responseBody ?? {},
       };
     }
-    const abandoned = await this.placement.takeOver(known.orderId);
-    if (abandoned) return this.drive(abandoned, 'wait', deadline);
-    const order = await this.orders.findOrder(known.orderId);
+    return this.answerOfKnown(known.orderId, course);
+  }
+
+  /** Drives the order on if nobody else does, and answers what has become of it. */
+  private async answerOfKnown(orderId: string, course: Course): Promise<PlacementAnswer> {
+    const abandoned = await this.placement.takeOver(orderId);
+    if (abandoned) return this.drive(abandoned, 'wait', course);
+    const order = await this.orders.findOrder(orderId);
+    if (order?.status === 'pending' && course.isAsync) return acceptedAnswer(order);
     if (!order || order.status === 'pending') throw keyInProgress();
     return this.answer(order);
   }
 
-  private async resumeTaken(claim: KeyClaim, deadline: Deadline): Promise<PlacementAnswer> {
-    const answer = await this.resume(claim, deadline);
+  private async resumeTaken(claim: KeyClaim, course: Course): Promise<PlacementAnswer> {
+    const answer = await this.resume(claim, course);
     // It can only be missing if it expired in this very moment; then the client may simply ask again.
     if (!answer) throw keyInProgress();
     return answer;
   }
 
-  private async refuse(claim: KeyClaim, refusal: Problem, deadline: Deadline): Promise<PlacementResult> {
+  private async refuse(claim: KeyClaim, refusal: Problem, course: Course): Promise<PlacementResult> {
     const answer = answerOf(refusal);
     await reachPausePoint('placement.before-refusal');
     if (await this.keys.claimForRefusal(claim, answer)) return { answer, isReplay: false };
-    return { answer: await this.resumeTaken(claim, deadline), isReplay: true };
+    return { answer: await this.resumeTaken(claim, course), isReplay: true };
   }
 
   /** What a client is told about an order, whatever has become of it since. */
@@ -142,7 +165,7 @@ export class PlaceOrder {
       case 'pending':
         return answerOf(unsettledProblem(order));
       case 'rejected':
-        return answerOf(rejectedProblem(order, await this.shortagesOf(order)));
+        return answerOf(rejectedProblem(order, await this.rejectionOf(order)));
       case 'failed':
         return answerOf(failedProblem(order));
       default:
@@ -150,10 +173,9 @@ export class PlaceOrder {
     }
   }
 
-  private async shortagesOf(order: Order): Promise<Shortage[]> {
+  private async rejectionOf(order: Order): Promise<OrderEvent | undefined> {
     const events = await this.orders.listEvents(order.id);
-    const rejection = events.find((event) => event.toStatus === 'rejected');
-    return (rejection?.data?.['shortages'] as Shortage[] | undefined) ?? [];
+    return events.find((event) => event.toStatus === 'rejected');
   }
 
   private claimOf(request: PlacementRequest, key: string, scope: string): KeyClaim {

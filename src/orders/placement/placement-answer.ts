@@ -1,7 +1,8 @@
-import { Problem, PROBLEM_MEDIA_TYPE, RETRY_AFTER } from '../../platform/http/problem.js';
+import { HTTP_PROBLEMS, Problem, PROBLEM_MEDIA_TYPE, RETRY_AFTER } from '../../platform/http/problem.js';
+import type { OrderEvent } from '../order-event.entity.js';
 import type { Order } from '../order.entity.js';
-import { orderProblem, type Shortage } from '../order.problems.js';
-import { toJsonNumber } from './order-pricing.js';
+import { ORDER_PROBLEMS, orderProblem, type Shortage } from '../order.problems.js';
+import { toJsonNumberOrNull } from './order-pricing.js';
 
 /** What a client is told about the placement of an order: the same again whenever it repeats its key. */
 export interface PlacementAnswer {
@@ -23,15 +24,44 @@ export function confirmedAnswer(order: Order): PlacementAnswer {
       status: 'confirmed',
       message: 'Order placed successfully',
       timestamp: order.placedAt.toISOString(),
-      total_amount: toJsonNumber(order.totalAmount),
+      total_amount: toJsonNumberOrNull(order.totalAmount),
       currency: order.currency,
     },
   };
 }
 
-/** The inventory had too little after all, although it had enough when it was looked up. */
-export function rejectedProblem(order: Order, shortages: readonly Shortage[]): Problem {
-  return orderProblem('insufficient-stock', shortageDetail(shortages), { order_id: order.id, shortages });
+/** The order is stored and can't be lost; what becomes of it is to be seen at its address. */
+export function acceptedAnswer(order: Order): PlacementAnswer {
+  return {
+    status: 202,
+    headers: { location: `/orders/${order.id}`, etag: `"${order.version}"`, ...RETRY_AFTER },
+    body: {
+      order_id: order.id,
+      status: 'pending',
+      message: 'Order accepted, and yet to be confirmed',
+      timestamp: order.placedAt.toISOString(),
+      total_amount: toJsonNumberOrNull(order.totalAmount),
+      currency: order.currency,
+    },
+  };
+}
+
+/**
+ * The order was refused after it was stored: since the inventory had too little after all, or, of an order that was
+ * priced later, for any reason for which others are refused before.
+ *
+ * @param rejection the event that says why
+ */
+export function rejectedProblem(order: Order, rejection: OrderEvent | undefined): Problem {
+  const about = { order_id: order.id, ...rejection?.data };
+  const kinds = { ...HTTP_PROBLEMS, ...ORDER_PROBLEMS };
+  const name = order.failure ?? '';
+  if (name in kinds && name !== 'insufficient-stock') {
+    const kind = kinds[name as keyof typeof kinds];
+    return new Problem(name, kind, rejection?.reason ?? kind.title, about);
+  }
+  const shortages = (rejection?.data?.['shortages'] as Shortage[] | undefined) ?? [];
+  return orderProblem('insufficient-stock', shortageDetail(shortages), { ...about, shortages });
 }
 
 /** The order was taken back since nobody could find out whether its stock was reserved. */

@@ -1,3 +1,4 @@
+import type { Problem } from '../../platform/http/problem.js';
 import type { ReserveOutcome } from '../order.ports.js';
 import type { Shortage } from '../order.problems.js';
 
@@ -25,6 +26,8 @@ export interface Settlement {
   /** Lines that may or may not be held. */
   inDoubt: number[];
   shortages: Shortage[];
+  /** Why an order was refused before anything was reserved for it: a problem type, and what it has to say. */
+  refusal?: { failure: string; data: Record<string, unknown> };
 }
 
 /** What to do about a line whose outcome is unknown: wait for another try, or take the order back now. */
@@ -61,6 +64,20 @@ export function decide(
 /** Takes an order back of which nobody knows what was reserved for it. */
 export function giveUp(items: readonly { id: number }[], reason: string): Settlement {
   return { to: 'failed', reason, released: [], inDoubt: items.map((item) => item.id), shortages: [] };
+}
+
+/** Takes an order back for which certainly nothing was reserved. */
+export function giveUpUntouched(items: readonly { id: number }[], reason: string): Settlement {
+  return { to: 'failed', reason, released: items.map((item) => item.id), inDoubt: [], shortages: [] };
+}
+
+/** Refuses an order for which certainly nothing was reserved. */
+export function refuse(items: readonly { id: number }[], problem: Problem): Settlement {
+  return {
+    ...giveUpUntouched(items, problem.detail),
+    to: 'rejected',
+    refusal: { failure: problem.name, data: problem.extensions },
+  };
 }
 
 function shortageOf(

@@ -1,0 +1,102 @@
+import { type BeforeApplicationShutdown, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { Settings } from '../../config/settings.js';
+import { inTransaction } from '../../platform/database/transaction.js';
+import { Deadline } from '../../platform/deadline.js';
+import { Problem } from '../../platform/http/problem.js';
+import { UpstreamFault } from '../../platform/upstream/upstream-fault.js';
+import type { ExpectedPrices, Order } from '../order.entity.js';
+import { type OrderDraft, OrderDrafts, outlineOf } from './order-draft.js';
+import { OrderPlacement } from './order-placement.js';
+import { PricingRepository } from './pricing.repository.js';
+import type { Patience } from './settlement.js';
+
+/**
+ * Takes a stored order from wherever it is to its end, if that can be: prices it where that is still to be done, and
+ * then has its stock reserved. For the request that placed the order, for the background, and for recovery.
+ */
+@Injectable()
+export class PlacementDriver implements OnModuleDestroy, BeforeApplicationShutdown {
+  private readonly logger = new Logger(PlacementDriver.name);
+  private readonly underWay = new Set<Promise<void>>();
+  private isStopped = false;
+
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly drafts: OrderDrafts,
+    private readonly placement: OrderPlacement,
+    private readonly prices: PricingRepository,
+    private readonly settings: Settings,
+  ) {}
+
+  /** What comes in from now on is stored, and left to recovery on another instance. */
+  onModuleDestroy(): void {
+    this.isStopped = true;
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await Promise.all(this.underWay);
+  }
+
+  /**
+   * Drives an order that the caller has the lease of.
+   *
+   * @param patience what to do when it is unknown whether the stock was reserved
+   * @returns the order as it is now: still pending when nothing could be decided
+   */
+  async drive(order: Order, patience: Patience, deadline: Deadline, actor: string): Promise<Order> {
+    return order.toPrice === null
+      ? this.placement.advance(order, patience, deadline, actor)
+      : this.driveUnpriced(order, order.toPrice, deadline, actor);
+  }
+
+  /**
+   * Drives an order on while nobody waits for it. Beyond as many as may be placed at a time, and when it fails, the order
+   * is left to recovery.
+   */
+  driveInBackground(order: Order, actor: string): void {
+    const isFull = this.isStopped || this.underWay.size >= this.settings.MAX_PLACEMENTS;
+    const driving = (isFull ? this.placement.postpone(order) : this.driveAlone(order, actor))
+      .then(() => undefined)
+      .catch((error: unknown) =>
+        this.logger.error({ err: error, orderId: order.id }, 'an order is left to recovery'),
+      )
+      .finally(() => this.underWay.delete(driving));
+    this.underWay.add(driving);
+  }
+
+  private async driveAlone(order: Order, actor: string): Promise<Order> {
+    return this.drive(order, 'wait', Deadline.in(this.settings.REQUEST_DEADLINE_MS), actor);
+  }
+
+  /** Nothing was reserved for an order without prices, so it can be refused, or wait, without any doubt. */
+  private async driveUnpriced(
+    order: Order,
+    expected: ExpectedPrices,
+    deadline: Deadline,
+    actor: string,
+  ): Promise<Order> {
+    let draft: OrderDraft;
+    try {
+      draft = await this.drafts.price(outlineOf(order, expected), deadline);
+    } catch (error) {
+      if (error instanceof Problem) return this.placement.reject(order, error, actor);
+      if (error instanceof UpstreamFault) return this.placement.postpone(order);
+      throw error;
+    }
+    if (!(await this.savePrices(order, draft))) return order;
+    const { totalAmount, lines } = draft;
+    const items = order.items.map((item, index) => ({ ...item, ...lines[index] }));
+    const priced: Order = { ...order, totalAmount, items, toPrice: null };
+    return this.placement.advance(priced, 'wait', deadline, actor, false);
+  }
+
+  /** @returns false when somebody else drives the order by now */
+  private async savePrices(order: Order, { totalAmount, lines }: OrderDraft): Promise<boolean> {
+    return inTransaction(this.dataSource, async (transaction) => {
+      if (!(await this.prices.setTotal(transaction, order, totalAmount))) return false;
+      await this.prices.setPrices(transaction, order.id, lines);
+      return true;
+    });
+  }
+}

@@ -1,0 +1,35 @@
+import { Injectable } from '@nestjs/common';
+import type { Sql } from '../../platform/database/transaction.js';
+import type { Order } from '../order.entity.js';
+
+/** Every statement that prices an order which was stored without prices. */
+@Injectable()
+export class PricingRepository {
+  /**
+   * Sets the total of an order that is not priced yet.
+   *
+   * @returns whether it was this call that did it: not when another process has taken the placement over
+   */
+  async setTotal(sql: Sql, order: Order, total: string | null): Promise<boolean> {
+    const [, affected] = await sql.query<[unknown, number]>(
+      `UPDATE orders SET total_amount = $3, to_price = NULL
+       WHERE id = $1 AND attempt = $2 AND status = 'pending' AND to_price IS NOT NULL`,
+      [order.id, order.attempt, total],
+    );
+    return affected === 1;
+  }
+
+  /** Sets names and prices of all lines, which are given in the order of their numbers. */
+  async setPrices(
+    sql: Sql,
+    orderId: string,
+    lines: readonly { productName: string | null; price: string | null }[],
+  ): Promise<void> {
+    await sql.query(
+      `UPDATE order_items i SET product_name = l.name, price = l.price
+       FROM unnest($2::text[], $3::numeric[]) WITH ORDINALITY AS l (name, price, line)
+       WHERE i.order_id = $1 AND i.id = l.line`,
+      [orderId, lines.map((line) => line.productName), lines.map((line) => line.price)],
+    );
+  }
+}

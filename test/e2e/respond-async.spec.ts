@@ -1,0 +1,286 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  clearFaults,
+  expectProblem,
+  isReplay,
+  ISO_TIME,
+  line,
+  newProduct,
+  ORDER_ID,
+  orderBody,
+  selectRows,
+  setStock,
+  startFleet,
+  statusesTold,
+  stockOf,
+  takenFrom,
+  type TestFleet,
+} from '../support/builders.js';
+import { eventually, type TestResponse, type TestService } from '../support/service.js';
+
+const SETTINGS = {
+  UPSTREAM_TIMEOUT_MS: '300',
+  REQUEST_DEADLINE_MS: '1000',
+  RECOVERY_WINDOW_MS: '6000',
+  RECOVERY_INTERVAL_MS: '100',
+};
+
+/** Which way the service is asked to answer before the order is settled. */
+const ASYNC = { prefer: 'respond-async' };
+
+let fleet: TestFleet;
+let service: TestService;
+/** An instance that answers so whatever its clients prefer. */
+let asyncService: TestService;
+
+beforeAll(async () => {
+  const own: Record<string, string>[] = [{}, { PLACEMENT_MODE: 'async', MAX_PLACEMENTS: '2' }];
+  fleet = await startFleet(own.length, () => ({ ...SETTINGS, ...own.shift() }));
+  const [first, second] = fleet.services;
+  if (!first || !second) throw new Error('there are no two instances');
+  service = first;
+  asyncService = second;
+});
+afterAll(() => fleet.stop());
+afterEach(() => clearFaults(fleet.sandbox));
+
+function place(body: unknown, headers: Record<string, string> = {}): Promise<TestResponse> {
+  return service.request('POST', '/orders', body, { ...ASYNC, ...headers });
+}
+
+async function look(location: string | null): Promise<TestResponse['body']> {
+  const answer = await service.request('GET', location ?? '');
+  expect(answer.status).toBe(200);
+  return answer.body;
+}
+
+/** Polls, as a client does, until the order is not pending any more. */
+function untilSettled(location: string | null): Promise<TestResponse['body']> {
+  return eventually(async () => {
+    const order = await look(location);
+    return order.status === 'pending' ? undefined : order;
+  }, 20_000);
+}
+
+function takeInventoryAway(): void {
+  fleet.sandbox.services.inventory.faults.add({ kind: 'away' });
+}
+
+describe('an order whose client prefers respond-async', () => {
+  it('is answered with 202 and its address, and confirmed soon after', async () => {
+    const product = newProduct(fleet.sandbox);
+    const answer = await place(orderBody([line(product, 2, 10)], { expected_total: 20 }));
+    expect(answer.status).toBe(202);
+    expect(answer.body).toEqual({
+      order_id: expect.stringMatching(ORDER_ID),
+      status: 'pending',
+      message: expect.any(String),
+      timestamp: expect.stringMatching(ISO_TIME),
+      total_amount: null,
+      currency: 'USD',
+    });
+    expect(answer.headers.get('location')).toBe(`/orders/${answer.body.order_id}`);
+    expect(answer.headers.get('preference-applied')).toBe('respond-async');
+    expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+    const order = await untilSettled(answer.headers.get('location'));
+    expect(order).toMatchObject({ status: 'confirmed', total_amount: 20, version: 2 });
+    expect(order.items).toEqual([
+      { product_id: product, product_name: `Product ${product}`, quantity: 2, price: 10 },
+    ]);
+    expect(stockOf(fleet.sandbox, product)).toBe(8);
+    await eventually(() => statusesTold(fleet.sandbox, answer.body.order_id).join() === 'confirmed');
+  });
+
+  it.each(['respond-async', 'wait=5, Respond-Async', 'respond-async; foo="bar"'])(
+    'says so in any of the ways of RFC 7240: %s',
+    async (prefer) => {
+      const answer = await place(orderBody([line(newProduct(fleet.sandbox))]), { prefer });
+      expect(answer.status).toBe(202);
+    },
+  );
+
+  it.each(['wait=5', 'respond-asynchronously', 'return=minimal'])('does not by: %s', async (prefer) => {
+    const answer = await place(orderBody([line(newProduct(fleet.sandbox))]), { prefer });
+    expect(answer.status).toBe(201);
+    expect(answer.headers.get('preference-applied')).toBeNull();
+  });
+
+  it('may be a cart', async () => {
+    const answer = await service.request('POST', '/orders/1', undefined, ASYNC);
+    expect(answer.status).toBe(202);
+    expect(await untilSettled(answer.headers.get('location'))).toMatchObject({ status: 'confirmed' });
+    const again = await service.request('POST', '/orders/1', undefined, ASYNC);
+    expect([404, 409]).toContain(again.status);
+  });
+
+  it('is refused at once where no other service has to be asked', async () => {
+    expectProblem(await place({ items: [] }), 400);
+    expectProblem(await place(orderBody([line('1', 1, 9.999)])), 400, ['items[0].price']);
+    const cart = await service.request('POST', '/orders/nobody', undefined, ASYNC);
+    expectProblem(cart, 404);
+  });
+});
+
+describe('while the inventory is down', () => {
+  it('the order is accepted as pending, and confirmed when it is back', async () => {
+    const product = newProduct(fleet.sandbox);
+    takeInventoryAway();
+    const answer = await place(orderBody([line(product, 3, 10)]));
+    expect(answer.status).toBe(202);
+    const location = answer.headers.get('location');
+    // It has been tried in vain at least once by then.
+    await eventually(() => fleet.sandbox.services.inventory.calls.all().at(-1)?.fault === 'away');
+    const pending = await look(location);
+    expect(pending).toMatchObject({ status: 'pending', total_amount: null, version: 1 });
+    expect(pending.items).toEqual([{ product_id: product, product_name: null, quantity: 3, price: null }]);
+    clearFaults(fleet.sandbox);
+    expect(await untilSettled(location)).toMatchObject({ status: 'confirmed', total_amount: 30 });
+    expect(takenFrom(fleet.sandbox, product)).toEqual([-3]);
+  });
+
+  it('it fails once the recovery window is over, and no stock is asked for or held', async () => {
+    const product = newProduct(fleet.sandbox);
+    takeInventoryAway();
+    const answer = await place(orderBody([line(product)]), { 'idempotency-key': 'too-late' });
+    expect(answer.status).toBe(202);
+    const order = await untilSettled(answer.headers.get('location'));
+    expect(order).toMatchObject({ status: 'failed', failure: '/problems/placement-failed' });
+    clearFaults(fleet.sandbox);
+    const again = await place(orderBody([line(product)]), { 'idempotency-key': 'too-late' });
+    expectProblem(again, 503);
+    expect(again.body).toMatchObject({ type: '/problems/placement-failed', order_id: answer.body.order_id });
+    expect(takenFrom(fleet.sandbox, product)).toEqual([]);
+    // Not in doubt, as it would be if anybody had asked for it.
+    const lines = await selectRows(
+      fleet.database,
+      'SELECT DISTINCT reservation FROM order_items WHERE order_id = $1',
+      [answer.body.order_id],
+    );
+    expect(lines).toEqual([{ reservation: 'released' }]);
+  });
+});
+
+describe('an order that turns out to be impossible when it is priced', () => {
+  const cases: [string, number, (product: string) => Record<string, unknown>, Record<string, unknown>][] = [
+    ['price-changed', 409, (id) => orderBody([line(id, 1, 11)]), { differences: [expect.anything()] }],
+    ['total-changed', 409, (id) => orderBody([line(id)], { expected_total: 11 }), { current_total: 10 }],
+    ['insufficient-stock', 400, (id) => orderBody([line(id, 11)]), { shortages: [expect.anything()] }],
+    ['unknown-product', 400, (id) => orderBody([line(`no-${id}`)]), { shortages: [expect.anything()] }],
+  ];
+
+  it.each(cases)('is rejected: %s', async (name, status, bodyOf, more) => {
+    const product = newProduct(fleet.sandbox);
+    const key = { 'idempotency-key': `impossible-${name}` };
+    const answer = await place(bodyOf(product), key);
+    expect(answer.status).toBe(202);
+    const order = await untilSettled(answer.headers.get('location'));
+    expect(order).toMatchObject({ status: 'rejected', failure: `/problems/${name}`, total_amount: null });
+    const { body } = await service.request('GET', `/orders/${order.order_id}/events`);
+    expect(body.events.at(-1)).toMatchObject({ to: 'rejected', reason: expect.any(String), data: more });
+    // The key gives the answer that a client gets who waits for it, from now on and for any preference.
+    for (const headers of [key, { ...key, prefer: 'wait=1' }]) {
+      const later = await place(bodyOf(product), headers);
+      expectProblem(later, status);
+      expect(isReplay(later)).toBe(true);
+      expect(later.body).toMatchObject({ type: `/problems/${name}`, order_id: order.order_id, ...more });
+    }
+    expect(takenFrom(fleet.sandbox, product)).toEqual([]);
+  });
+});
+
+describe('the same key', () => {
+  it('gives 202 again as long as the order is pending, and then what became of it', async () => {
+    const product = newProduct(fleet.sandbox);
+    const key = { 'idempotency-key': 'again-and-again' };
+    takeInventoryAway();
+    const body = orderBody([line(product)]);
+    const first = await place(body, key);
+    const second = await place(body, key);
+    expect([first.status, second.status]).toEqual([202, 202]);
+    expect(second.body).toEqual(first.body);
+    expect([isReplay(first), isReplay(second)]).toEqual([false, true]);
+    expectProblem(await place(orderBody([line(product, 2)]), key), 422);
+    clearFaults(fleet.sandbox);
+    await untilSettled(first.headers.get('location'));
+    const third = await place(body, key);
+    expect(third.status).toBe(201);
+    expect(third.body).toMatchObject({
+      order_id: first.body.order_id,
+      status: 'confirmed',
+      total_amount: 10,
+    });
+    expect(takenFrom(fleet.sandbox, product)).toEqual([-1]);
+  });
+
+  it('sent many times at once is one order', async () => {
+    const product = newProduct(fleet.sandbox);
+    const key = { 'idempotency-key': 'at-once' };
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, () => place(orderBody([line(product)]), key)),
+    );
+    expect(new Set(answers.map((answer) => answer.body.order_id)).size).toBe(1);
+    await untilSettled(answers[0]?.headers.get('location') ?? null);
+    expect(takenFrom(fleet.sandbox, product)).toEqual([-1]);
+  });
+});
+
+describe('an instance with PLACEMENT_MODE=async', () => {
+  it('answers so without being asked', async () => {
+    const answer = await asyncService.request(
+      'POST',
+      '/orders',
+      orderBody([line(newProduct(fleet.sandbox))]),
+    );
+    expect(answer.status).toBe(202);
+    expect(answer.headers.get('preference-applied')).toBeNull();
+    expect(await untilSettled(answer.headers.get('location'))).toMatchObject({ status: 'confirmed' });
+  });
+
+  it('confirms more orders at once than it drives at a time', async () => {
+    const product = newProduct(fleet.sandbox);
+    setStock(fleet.sandbox, product, 1_000);
+    fleet.sandbox.services.inventory.faults.add({ kind: 'delay', ms: 50 });
+    const answers: TestResponse[] = [];
+    while (answers.length < 60) {
+      const answer = await asyncService.request('POST', '/orders', orderBody([line(product)]));
+      if (answer.status === 202) answers.push(answer);
+    }
+    for (const answer of answers) {
+      expect(await untilSettled(answer.headers.get('location'))).toMatchObject({ status: 'confirmed' });
+    }
+    expect(stockOf(fleet.sandbox, product)).toBe(940);
+  });
+});
+
+describe('with an inventory that ignores keys', () => {
+  it('an order that had to wait for its prices is reserved once, and not in doubt', async () => {
+    const plain = await startFleet(1, () => ({ ...SETTINGS, INVENTORY_HONOURS_IDEMPOTENCY_KEYS: 'false' }), {
+      honourIdempotencyKeys: false,
+    });
+    try {
+      const product = newProduct(plain.sandbox);
+      plain.sandbox.services.inventory.faults.add({ kind: 'away' });
+      const answer = await plain.services[0]?.request('POST', '/orders', orderBody([line(product)]), ASYNC);
+      expect(answer?.status).toBe(202);
+      // Taken up again at least twice before the inventory is back.
+      const id: unknown = answer?.body.order_id;
+      await eventually(async () => {
+        const [row] = await selectRows<{ attempt: number }>(
+          plain.database,
+          'SELECT attempt FROM orders WHERE id = $1',
+          [id],
+        );
+        return (row?.attempt ?? 0) > 2;
+      });
+      clearFaults(plain.sandbox);
+      const order = await eventually(async () => {
+        const found = await plain.services[0]?.request('GET', `/orders/${String(id)}`);
+        return found?.body.status === 'pending' ? undefined : found?.body;
+      });
+      expect(order.status).toBe('confirmed');
+      expect(takenFrom(plain.sandbox, product)).toEqual([-1]);
+    } finally {
+      await plain.stop();
+    }
+  });
+});

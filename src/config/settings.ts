@@ -17,6 +17,9 @@ import {
 /** How the connection to PostgreSQL is encrypted; `rds` verifies against Amazon's published authorities. */
 export const DATABASE_TLS_MODES = ['off', 'require', 'verify', 'rds'] as const;
 
+/** As long as a background job may take for all that it does: see docs/timeouts.md. */
+const MAX_UPSTREAM_TIMEOUT_MS = 10_000;
+
 const HTTP_URL = { protocols: ['http', 'https'], require_tld: false, require_protocol: true };
 
 /** Turns `"true"` and `"false"` into booleans and leaves all else for the validator to refuse. */
@@ -99,7 +102,7 @@ export class Settings {
   @Type(() => Number)
   @IsInt()
   @Min(50)
-  @Max(60_000)
+  @Max(MAX_UPSTREAM_TIMEOUT_MS)
   UPSTREAM_TIMEOUT_MS: number = 2_000;
 
   /** How long a client waits at most for the answer to an order; all calls and their repetitions fit into it. */

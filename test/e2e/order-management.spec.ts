@@ -3,7 +3,6 @@ import type { Sandbox } from '../../src/sandbox/sandbox.js';
 import {
   callsTo,
   catalogSettings,
-  clearFaults,
   expectProblem,
   newProduct,
   ORDER_ID,
@@ -12,6 +11,7 @@ import {
   stockOf,
   takenFrom,
   type TestFleet,
+  restoreUpstreams,
 } from '../support/builders.js';
 import { eventually, type TestResponse, type TestService } from '../support/service.js';
 
@@ -25,7 +25,7 @@ beforeAll(async () => {
   [service] = fleet.services as [TestService];
 });
 
-afterEach(() => clearFaults(sandbox));
+afterEach(() => restoreUpstreams(service, sandbox));
 
 afterAll(() => fleet.stop());
 
@@ -168,7 +168,7 @@ describe('a cart of which the cart service does not know yet that it was ordered
     });
     expect(takenFrom(sandbox, product)).toEqual([-2]);
 
-    clearFaults(sandbox);
+    await restoreUpstreams(service, sandbox);
     await eventually(() => sandbox.carts.findActive('53') === undefined);
   });
 

@@ -2,7 +2,6 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import type { FaultRule } from '../../src/sandbox/faults.js';
 import {
   callsTo,
-  clearFaults,
   expectProblem,
   line,
   newProduct,
@@ -13,6 +12,7 @@ import {
   statusesTold,
   stockOf,
   takenFrom,
+  restoreUpstreams,
 } from '../support/builders.js';
 import { eventually, startTestService, type TestResponse, type TestService } from '../support/service.js';
 
@@ -23,7 +23,7 @@ beforeAll(async () => {
   service = await startTestService({ settings });
 });
 
-afterEach(() => clearFaults(service.sandbox));
+afterEach(() => restoreUpstreams(service, service.sandbox));
 
 afterAll(() => service.stop());
 
@@ -62,7 +62,7 @@ describe('while the inventory is down', () => {
     const answer = await place(first, second);
     expectProblem(answer, 503);
     expect(answer.body.type).toBe('/problems/placement-failed');
-    clearFaults(service.sandbox);
+    await restoreUpstreams(service, service.sandbox);
 
     const { body: order } = await service.request('GET', `/orders/${answer.body.order_id}`);
     expect(order).toMatchObject({ status: 'failed', failure: '/problems/placement-failed' });
@@ -129,7 +129,7 @@ describe('while the notification service is down', () => {
     await eventually(() => callsTo(service.sandbox, 'notification').length > 0);
     expect(statusesTold(service.sandbox, id)).toEqual([]);
 
-    clearFaults(service.sandbox);
+    await restoreUpstreams(service, service.sandbox);
     await eventually(() => statusesTold(service.sandbox, id).length === 4, 20_000);
     expect(statusesTold(service.sandbox, id)).toEqual(['confirmed', 'processing', 'shipped', 'delivered']);
   });

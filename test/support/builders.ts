@@ -2,6 +2,7 @@ import { expect } from '@jest/globals';
 import { Client } from 'pg';
 import type { CallRecord, ServiceName } from '../../src/sandbox/service-server.js';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.js';
+import { upstreamStates } from '../../src/platform/upstream/upstream-circuit.js';
 import type { LedgerEntry } from '../../src/sandbox/stock.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
 import { eventually, startTestService, type TestResponse, type TestService } from './service.js';
@@ -257,5 +258,23 @@ export async function endOutage(service: TestService): Promise<void> {
   await eventually(async () => {
     const id = await placeOrder(service, orderBody([line(newProduct(service.sandbox))]));
     return eventually(() => statusesTold(service.sandbox, id).length === 1, 500).catch(() => false);
+  });
+}
+
+/**
+ * Ends an outage of the inventory or the carts, and waits until the service trusts them again. It finds out with orders
+ * that come to nothing: of a product that there is not, and of a customer without a cart.
+ */
+export async function restoreUpstreams(
+  service: Pick<TestService, 'request'>,
+  sandbox: Sandbox,
+): Promise<void> {
+  clearFaults(sandbox);
+  await eventually(async () => {
+    const asked = upstreamStates().filter(({ upstream }) => upstream !== 'notification service');
+    if (asked.every(({ state }) => state === 'closed')) return true;
+    await service.request('POST', '/orders', orderBody([line('no-such-product')]));
+    await service.request('POST', '/orders/nobody');
+    return false;
   });
 }

@@ -34,11 +34,11 @@ import {
  * A driver may hold a placement this much longer than the request may take, so that it is over before anybody else
  * comes along.
  */
-const LEASE_MARGIN_MS = 1_000;
+export const LEASE_MARGIN_MS = 1_000;
 
 /** Wait before an unsettled placement is tried again; doubled with every attempt, up to the longest. */
 const RETRY_WAIT_MS = 200;
-const RETRY_WAIT_MAX_MS = 10_000;
+export const RETRY_WAIT_MAX_MS = 10_000;
 
 /**
  * The saga: an order is stored as pending, its stock is reserved, and what came of that settles it. The request that

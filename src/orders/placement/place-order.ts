@@ -109,9 +109,9 @@ export class PlaceOrder {
       this.driver.driveInBackground(order, ACTOR);
       return acceptedAnswer(order);
     }
-    const advanced = await this.driver.drive(order, patience, course.deadline, ACTOR);
+    const driven = await this.driver.drive(order, patience, course.deadline, ACTOR);
     await reachPausePoint('placement.before-answer', order.id);
-    return this.answer(advanced);
+    return this.answer(driven);
   }
 
   /** The answer to a key that is known already; undefined for a new one. */

@@ -6,13 +6,13 @@ import { databaseTls, type DatabaseSettings } from './database-tls.js';
 const MIGRATIONS = new URL('../../../migrations/', import.meta.url);
 
 /** A connection that can't be had within this time is a fault: better an early answer than a queue without end. */
-const CONNECT_TIMEOUT_MS = 5_000;
+export const CONNECT_TIMEOUT_MS = 5_000;
 
 /** No statement of the service takes nearly as long; one that does holds a connection that others wait for. */
-const STATEMENT_TIMEOUT_MS = 15_000;
+export const STATEMENT_TIMEOUT_MS = 15_000;
 
 /** A session that dies in mid-transaction, its process frozen for example, must not keep its locks for long. */
-const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000;
+export const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000;
 
 type MigrationClass = new () => MigrationInterface;
 

@@ -12,7 +12,7 @@ import { overloaded } from './problem.js';
 const READS_PER_CONNECTION = 10;
 
 /** A burst of orders may wait for this long to begin: hardly noticed by who gets in, and soon told to who does not. */
-const ADMISSION_MS = 50;
+export const ADMISSION_MS = 50;
 
 /** Lets only so many requests in at a time. The others are refused before even their body is looked at. */
 abstract class BoundedInterceptor implements NestInterceptor {

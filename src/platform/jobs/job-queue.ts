@@ -35,7 +35,7 @@ type Handler = (payload: object, deadline: Deadline) => Promise<void>;
 export const ATTEMPT_TIMEOUT_MS = 10_000;
 
 /** After this a job whose process died is given to another one. */
-const EXPIRE_SECONDS = 15;
+export const EXPIRE_SECONDS = 15;
 
 /** How often jobs of dead processes are looked for. */
 const SUPERVISE_SECONDS = 5;

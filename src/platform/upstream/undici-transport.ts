@@ -21,7 +21,7 @@ const IDLE_CONNECTION_MS = 4_000;
 const IDLE_CONNECTION_MAX_MS = 60_000;
 
 /** A packet that is lost while connecting is sent again after 1 s; half a second more lets that second one succeed. */
-const CONNECT_TIMEOUT_MS = 1_500;
+export const CONNECT_TIMEOUT_MS = 1_500;
 
 /** The default size limit of an answer: product and reservation answers are far below 1 kB. */
 export const MAX_ANSWER_BYTES = 256 * 1024;

@@ -11,7 +11,7 @@ const STATEMENTS = [
   `COMMENT ON COLUMN order_items.price IS 'Price of one unit, in the currency of the order; null, as the name, as long as the order is not priced.'`,
 ];
 
-export class OrdersPricedLater1763769800000 implements MigrationInterface {
+export class OrdersPricedLater1763769900000 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {
     for (const statement of STATEMENTS) await queryRunner.query(statement);
   }

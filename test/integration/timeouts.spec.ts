@@ -1,0 +1,61 @@
+import { expect, it } from '@jest/globals';
+import { loadSettings, Settings } from '../../src/config/settings.js';
+import { LEASE_MARGIN_MS, RETRY_WAIT_MAX_MS } from '../../src/orders/placement/order-placement.js';
+import {
+  CONNECT_TIMEOUT_MS as DATABASE_CONNECT_TIMEOUT_MS,
+  IDLE_IN_TRANSACTION_TIMEOUT_MS,
+  STATEMENT_TIMEOUT_MS,
+} from '../../src/platform/database/data-source.js';
+import { ADMISSION_MS } from '../../src/platform/http/bounded.interceptor.js';
+import { ATTEMPT_TIMEOUT_MS, EXPIRE_SECONDS } from '../../src/platform/jobs/job-queue.js';
+import { CONNECT_TIMEOUT_MS } from '../../src/platform/upstream/undici-transport.js';
+import { RESET_MS } from '../../src/platform/upstream/upstream-circuit.js';
+
+const {
+  UPSTREAM_TIMEOUT_MS: upstream,
+  REQUEST_DEADLINE_MS: deadline,
+  RECOVERY_WINDOW_MS: window,
+  RECOVERY_INTERVAL_MS: interval,
+} = new Settings();
+
+const lease = deadline + LEASE_MARGIN_MS;
+const expiry = EXPIRE_SECONDS * 1_000;
+
+/** What waits, and what it waits for, as in docs/timeouts.md. */
+const RELATIONS: [string, number, string, number][] = [
+  ['an attempt of a call', upstream, 'connecting', CONNECT_TIMEOUT_MS],
+  ['an attempt of a call', upstream, 'the rest of a failed service', RESET_MS],
+  ['an attempt at a job', ATTEMPT_TIMEOUT_MS, 'an attempt of a call', upstream],
+  ['the deadline of a request', deadline, 'three attempts of a call', 3 * upstream],
+  ['the deadline of a request', deadline, 'admission', 10 * ADMISSION_MS],
+  ['the deadline of a request', deadline, 'a connection to the database', DATABASE_CONNECT_TIMEOUT_MS],
+  ['the lease', lease, 'the deadline of a request', deadline],
+  ['the lease', lease, 'a transaction left idle', IDLE_IN_TRANSACTION_TIMEOUT_MS],
+  ['the expiry of a job', expiry, 'an attempt at it', ATTEMPT_TIMEOUT_MS],
+  [
+    'the recovery window',
+    window,
+    'a lease, the longest pause and a sweep',
+    lease + RETRY_WAIT_MAX_MS + interval,
+  ],
+];
+
+it.each(RELATIONS)('%s (%i ms) is longer than %s (%i ms)', (_longer, longer, _shorter, shorter) => {
+  expect(longer).toBeGreaterThan(shorter);
+});
+
+it('a statement ends before a job that waits for it is given to another', () => {
+  expect(STATEMENT_TIMEOUT_MS).toBeLessThanOrEqual(expiry);
+});
+
+it('no call may be allowed more time than the job that makes it', () => {
+  const environment = { DATABASE_URL: 'postgres://localhost/orders', REQUEST_DEADLINE_MS: '120000' };
+  const set = (milliseconds: number) => () =>
+    loadSettings({
+      ...environment,
+      RECOVERY_WINDOW_MS: '240000',
+      UPSTREAM_TIMEOUT_MS: String(milliseconds),
+    });
+  expect(set(ATTEMPT_TIMEOUT_MS)).not.toThrow();
+  expect(set(ATTEMPT_TIMEOUT_MS + 1)).toThrow('UPSTREAM_TIMEOUT_MS');
+});

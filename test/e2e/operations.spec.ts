@@ -12,8 +12,9 @@ import {
   statusesTold,
   stockOf,
 } from '../support/builders.js';
+import { findIncidents, type Incident, settleIncident } from '../support/incidents.js';
 import { queryDatabase } from '../support/invariants.js';
-import { eventually, startTestService, type TestResponse, type TestService } from '../support/service.js';
+import { eventually, startTestService, type TestService } from '../support/service.js';
 
 /** Jobs run out of attempts at once. */
 const IMPATIENT = { JOB_RETRY_LIMIT: '0', JOB_RETRY_MAX_SECONDS: '1' };
@@ -27,29 +28,14 @@ beforeAll(async () => {
 afterEach(() => clearFaults(service.sandbox));
 afterAll(() => service.stop());
 
-interface Incident {
-  incident_id: string;
-  kind: string;
-  order_id: string;
-  reason: string;
-  since: string;
-  age_seconds: number;
-  actions: { action: string; description: string }[];
-}
-
-async function incidentsOf(orderId: string): Promise<Incident[]> {
-  const { body } = await service.request('GET', '/operations/incidents?limit=200');
-  return (body.incidents as Incident[]).filter((incident) => incident.order_id === orderId);
-}
+const incidentsOf = (orderId: string) => findIncidents(service, orderId);
 
 /** Waits for the only incident of an order. */
 async function incidentOf(orderId: string): Promise<Incident> {
   return eventually(async () => (await incidentsOf(orderId))[0]);
 }
 
-function settle(id: string, action: string, reason?: string): Promise<TestResponse> {
-  return service.request('POST', `/operations/incidents/${id}`, { action, ...(reason && { reason }) });
-}
+const settle = (id: string, action: string, reason?: string) => settleIncident(service, id, action, reason);
 
 async function settledEvents(orderId: string): Promise<Record<string, unknown>[]> {
   const { body } = await service.request('GET', `/orders/${orderId}/events`);

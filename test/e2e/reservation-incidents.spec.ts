@@ -14,8 +14,9 @@ import {
   takenFrom,
   type TestFleet,
 } from '../support/builders.js';
+import { findIncidents, settleIncident } from '../support/incidents.js';
 import { findEventGaps, queryDatabase } from '../support/invariants.js';
-import { eventually, type TestResponse, type TestService } from '../support/service.js';
+import { eventually, type TestService } from '../support/service.js';
 
 let fleet: TestFleet;
 let service: TestService;
@@ -24,14 +25,9 @@ let service: TestService;
 const SLOW_RECOVERY = { RECOVERY_INTERVAL_MS: '60000' };
 const SHORT = { UPSTREAM_TIMEOUT_MS: '400', REQUEST_DEADLINE_MS: '1200' };
 
-function settle(id: string, action: string): Promise<TestResponse> {
-  return service.request('POST', `/operations/incidents/${id}`, { action, reason: 'Counted by hand' });
-}
+const settle = (id: string, action: string) => settleIncident(service, id, action, 'Counted by hand');
 
-async function incidentsOf(orderId: string) {
-  const { body } = await service.request('GET', '/operations/incidents?limit=200');
-  return body.incidents.filter((incident: { order_id: string }) => incident.order_id === orderId);
-}
+const incidentsOf = (orderId: string) => findIncidents(service, orderId);
 
 async function linesOf(orderId: string): Promise<string[]> {
   const rows = await queryDatabase<{ reservation: string }>(
@@ -53,10 +49,7 @@ async function failInDoubt(product: string, when: 'before' | 'after') {
   fleet.sandbox.services.inventory.faults.add({ kind: 'status', status: 500, when, path, times: 1 });
   const answer = await service.request('POST', '/orders', orderBody([line(product, 3)]));
   expect(answer.status).toBe(503);
-  const [incident] = await eventually(async () => {
-    const found = await incidentsOf(answer.body.order_id);
-    return found.length > 0 && found;
-  });
+  const incident = await eventually(async () => (await incidentsOf(answer.body.order_id))[0]);
   return incident;
 }
 
@@ -111,10 +104,7 @@ describe('a line in doubt, with an inventory that may be asked only once', () =>
     const path = `/inventory/${product}/replenish`;
     fleet.sandbox.services.inventory.faults.add({ kind: 'status', status: 500, when: 'after', path });
     expect((await settle(incident_id, 'release')).status).toBe(200);
-    const [next] = await eventually(async () => {
-      const found = await incidentsOf(order_id);
-      return found.length > 0 && found;
-    });
+    const next = await eventually(async () => (await incidentsOf(order_id))[0]);
     expect(next.incident_id).toBe(`reservation-${order_id}-1-2`);
     expect(takenFrom(fleet.sandbox, product)).toEqual([-3, 3]);
 
@@ -203,7 +193,7 @@ describe('with an inventory that can be asked again', () => {
   ])('an order that was left pending is driven on: %s', async (action, status, stock) => {
     const product = newProduct(fleet.sandbox);
     const id = await leavePending(product);
-    const [incident] = await incidentsOf(id);
+    const incident = await eventually(async () => (await incidentsOf(id))[0]);
     expect(incident).toMatchObject({ kind: 'pending_order', incident_id: `pending_order-${id}-0-1` });
     expect(actionsOf(incident)).toEqual(['retry', 'release']);
     const answer = await settle(incident.incident_id, action);
@@ -235,10 +225,7 @@ async function cancelInDoubt(product: string, direction: 'reserve' | 'release') 
     );
   }
   await service.request('PUT', `/orders/${id}`, { status: 'cancelled' });
-  const [incident] = await eventually(async () => {
-    const found = await incidentsOf(id);
-    return found.length > 0 && found;
-  });
+  const incident = await eventually(async () => (await incidentsOf(id))[0]);
   return incident;
 }
 

@@ -15,9 +15,10 @@ const RETRYABLE_SQLSTATES = new Set(['40001', '40P01']);
 
 /**
  * SQLSTATEs, or their two-digit classes, that say the database is out of reach or short of something for now:
- * connection exceptions, insufficient resources, shutdown or start-up, a statement that was cut off.
+ * connection exceptions, a transaction that was rolled back however often it was tried, insufficient resources,
+ * shutdown or start-up, a statement that was cut off.
  */
-const UNAVAILABLE_SQLSTATES = ['08', '53', '57', '25P03', '55P03'];
+const UNAVAILABLE_SQLSTATES = ['08', '40', '53', '57', '25P03', '55P03'];
 
 /** Error codes of sockets that never were, or no longer are, connected to a database. */
 const UNAVAILABLE_SOCKET_CODES = new Set([

@@ -130,7 +130,7 @@ export class Attack {
         return this.tally.add('SIGSTOP at any moment, SIGCONT later');
       case 'freeze-at': {
         let frozen: Promise<void> | undefined;
-        const isHit = await this.catchAt(instance, point, () => {
+        const isHit = await this.catchAt(instance, point, async () => {
           // Not waited for: the answer lies ready when the process wakes up.
           frozen = instance.freeze(fault.ms ?? 0);
         });
@@ -141,24 +141,18 @@ export class Attack {
   }
 
   /** Waits for an instance to reach a point. @returns whether it did in time */
-  private async catchAt(
-    instance: Instance,
-    point: string,
-    act: () => Promise<void> | void,
-  ): Promise<boolean> {
+  private async catchAt(instance: Instance, point: string, act: () => Promise<void>): Promise<boolean> {
     const timeout = this.options.points ? NAMED_POINT_TIMEOUT_MS : POINT_TIMEOUT_MS;
     const giveUpAt = performance.now() + timeout;
-    let isCaught = false;
-    let acted: Promise<void> | void = undefined;
+    const caught: { acting?: Promise<void> } = {};
     const remove = this.world.pauses.set(instance.pid, {
       point,
       spring: async () => {
-        isCaught = true;
-        acted = act();
-        await acted;
+        caught.acting = act();
+        await caught.acting;
       },
     });
-    for (let round = 0; !isCaught && performance.now() < giveUpAt && !this.isOver; round += 1) {
+    for (let round = 0; !caught.acting && performance.now() < giveUpAt && !this.isOver; round += 1) {
       // Every two seconds anew, as the circumstances may have been used up by another instance.
       if (round % 100 === 0 && NEEDS_UNKNOWN_OUTCOME.has(point)) {
         await makeOutcomesUnknown(this.world.upstreams, this.options.inventory);
@@ -166,8 +160,8 @@ export class Attack {
       await sleep(WAIT_MS);
     }
     remove();
-    await acted;
-    return isCaught;
+    await caught.acting;
+    return caught.acting !== undefined;
   }
 
   private async restart(instance: Instance, rest: readonly InstanceFault[]): Promise<void> {

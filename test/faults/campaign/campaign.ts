@@ -33,9 +33,6 @@ const SETTINGS = {
   RECOVERY_INTERVAL_MS: '200',
 };
 
-/** The recovery window, the expiry of a job and its longest pause, and time to work off what has piled up. */
-const DRAIN_TIMEOUT_MS = 180_000;
-
 const PROGRESS_EVERY_MS = 5_000;
 
 export interface CampaignResult {
@@ -163,7 +160,7 @@ async function drain(options: CampaignOptions, world: World, say: (line: string)
       say(`open: ${open.pending} pending orders, ${open.jobs} jobs, ${open.held} lines to give back`);
     }
     return open.pending + open.jobs + open.held === 0;
-  }, DRAIN_TIMEOUT_MS);
+  }, options.restSeconds * 1_000);
 }
 
 function describe(seconds: number, crowd: Crowd | undefined, tally: Tally): string {

@@ -14,6 +14,8 @@ export interface CampaignOptions {
   kills: number;
   inventory: InventoryKind;
   minutes: number;
+  /** How long everything may take to come to rest once the attack is over. */
+  restSeconds: number;
   /** Orders in flight at a time. */
   clients: number;
   faults: ReadonlySet<FaultGroup>;
@@ -39,6 +41,9 @@ const DEFAULT_ORDERS = 2_000;
 const DEFAULT_MINUTES = 60;
 const DEFAULT_CLIENTS = 24;
 
+/** The recovery window, the expiry of a job and its longest pause, and time to work off what has piled up. */
+const DEFAULT_REST_SECONDS = 180;
+
 /** As in the campaign of 20,000 orders and 300 kills that the README reports. */
 const ORDERS_PER_KILL = 66;
 
@@ -56,6 +61,7 @@ Usage: npm run faults -- [options]
   --points <names>      kill at these pausing points (src/platform/pause-points.ts), each once, in this order
   --clients <number>    orders in flight at a time (default: ${DEFAULT_CLIENTS})
   --minutes <number>    end the attack after this time (default: ${DEFAULT_MINUTES})
+  --rest-seconds <n>    how long it may take to come to rest after that (default: ${DEFAULT_REST_SECONDS})
   --dist <folder>       the built service (default: dist)
   --report <file>       write the result as JSON too
   --help                show this text
@@ -77,6 +83,7 @@ const OPTIONS = {
   points: { type: 'string' },
   clients: { type: 'string' },
   minutes: { type: 'string' },
+  'rest-seconds': { type: 'string' },
   dist: { type: 'string' },
   report: { type: 'string' },
   help: { type: 'boolean' },
@@ -140,6 +147,7 @@ export function readOptions(
     instances: readWhole(values.instances, 'instances', 2, MAX_INSTANCES, 1),
     inventory: readList(values.inventory ?? 'per-product', 'inventory', INVENTORIES)[0] ?? 'per-product',
     minutes: readWhole(values.minutes, 'minutes', DEFAULT_MINUTES, MAX_MINUTES, 1),
+    restSeconds: readWhole(values['rest-seconds'], 'rest-seconds', DEFAULT_REST_SECONDS, MAX_MINUTES * 60, 1),
     clients: readWhole(values.clients, 'clients', DEFAULT_CLIENTS, MAX_CLIENTS, 1),
     faults: new Set(faults),
     points: chosen,

@@ -17,7 +17,7 @@ function countAnswers({ evidence }: CampaignResult): [string, number][] {
     );
     for (const name of [...places, ...changes]) counts.set(name, (counts.get(name) ?? 0) + 1);
   }
-  return [...counts].toSorted();
+  return [...counts].toSorted(([one], [other]) => (one < other ? -1 : 1));
 }
 
 /** The figures of a campaign. */

@@ -43,6 +43,10 @@ function readLedger({ ledger, orders }: Evidence, violations: Violation[]): Map<
   return moved;
 }
 
+function units(lines: readonly ItemRow[]): number {
+  return lines.reduce((sum, line) => sum + line.quantity, 0);
+}
+
 /** Compares what the inventory holds for one order with what the order says. */
 function checkOrder(
   orderId: string,
@@ -54,7 +58,6 @@ function checkOrder(
   for (const [productId, lines] of Map.groupBy(items, (item) => item.productId)) {
     const { reserved, released } = moved.get(nameOf(orderId, productId)) ?? { reserved: 0, released: 0 };
     const held = reserved - released;
-    const units = (of: readonly ItemRow[]): number => of.reduce((sum, line) => sum + line.quantity, 0);
     const wanted = LIVE.has(status) ? units(lines) : 0;
     const doubtful = LIVE.has(status) ? 0 : units(lines.filter((line) => line.reservation === 'in_doubt'));
     const says = `the order is ${status} and needs ${wanted} units of ${productId}, the inventory holds ${held} for it`;

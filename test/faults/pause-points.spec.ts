@@ -1,0 +1,53 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { PAUSE_POINTS } from '../../src/platform/pause-points.js';
+import { type CampaignEnd, runCampaignProcess } from '../support/campaign-process.js';
+
+/** Half a minute of restarts, as long again until jobs of killed processes expire, and a busy machine. */
+const TIMEOUT_MS = 240_000;
+
+const CATALOG = PAUSE_POINTS.filter((point) => point.startsWith('catalog.'));
+
+/** What only an inventory that is never asked twice has. */
+const PLAIN = ['release.claimed'] as const;
+
+const OTHERS = PAUSE_POINTS.filter((point) => ![...CATALOG, ...PLAIN].includes(point));
+
+/** Each inventory with the points at which the service is killed, once each. */
+const CAMPAIGNS: [inventory: string, points: readonly string[]][] = [
+  ['per-product', OTHERS],
+  ['catalog', [...CATALOG, 'recovery.taken-over']],
+  ['plain', [...PLAIN, 'inventory.after-reserve', 'inventory.after-release', 'release.before-record']],
+  ['reservations', ['inventory.after-reserve', 'inventory.after-release']],
+];
+
+let end: CampaignEnd | undefined;
+
+// The output tells the story of a broken promise; without a failure nobody wants to read it.
+afterEach(() => {
+  if (end && end.exitCode !== 0) process.stderr.write(end.output);
+});
+
+describe('killed at every step of its work', () => {
+  it.each(CAMPAIGNS)(
+    'with the inventory %s the service keeps its promises',
+    async (inventory, points) => {
+      const options = ['--seed', '7', '--orders', '60', '--faults', 'none', '--clients', '12'];
+      end = await runCampaignProcess([...options, '--inventory', inventory, '--points', points.join(',')]);
+      const { report } = end;
+      expect(report.messages).toEqual([]);
+      expect(end.exitCode).toBe(0);
+      expect(
+        Object.keys(report.injected)
+          .filter((name) => name.startsWith('SIGKILL'))
+          .toSorted(),
+      ).toEqual(points.map((point) => `SIGKILL at ${point}`).toSorted());
+      expect(report.confirmed).toBeGreaterThan(0);
+    },
+    TIMEOUT_MS,
+  );
+
+  it('no step is left out', () => {
+    const killedAt = new Set(CAMPAIGNS.flatMap(([, points]) => points));
+    expect([...killedAt].toSorted()).toEqual([...PAUSE_POINTS].toSorted());
+  });
+});

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { FaultRule } from '../../src/sandbox/faults.js';
 import {
-  clearFaults,
   countByStatus,
+  endFaults,
   expectProblem,
   isReplay,
   line,
@@ -28,7 +28,7 @@ beforeAll(async () => {
   service = await startTestService({ settings: IMPATIENT });
 });
 
-afterEach(() => clearFaults(service.sandbox));
+afterEach(() => endFaults(service.sandbox));
 
 afterAll(() => service.stop());
 
@@ -53,7 +53,7 @@ describe('a refusal that is certain', () => {
     const body = orderBody([line(product)]);
     const first = await placeWithKey(service, 'refused', body);
     expectProblem(first, 400);
-    clearFaults(service.sandbox);
+    await endFaults(service.sandbox);
     const second = await placeWithKey(service, 'refused', body);
     expect([second.status, isReplay(second), second.body]).toEqual([400, true, first.body]);
     expect(await statusesOfOrdersOf(service.database, product)).toEqual(['rejected']);
@@ -93,7 +93,7 @@ describe('a retry after an uncertain failure', () => {
     expectProblem(first, 503);
     expect(first.body.type).toBe('/problems/placement-unsettled');
     expect(first.headers.get('retry-after')).toMatch(/^\d+$/);
-    clearFaults(service.sandbox);
+    await endFaults(service.sandbox);
 
     const second = await eventually(async () => {
       const answer = await placeWithKey(service, name, body);
@@ -113,7 +113,7 @@ describe('a retry after an uncertain failure', () => {
     expectProblem(first, 503);
     expect(first.headers.get('retry-after')).toMatch(/^\d+$/);
     expect(await statusesOfOrdersOf(service.database, product)).toEqual([]);
-    clearFaults(service.sandbox);
+    await endFaults(service.sandbox);
     const second = await placeWithKey(service, 'away', body);
     expect([second.status, isReplay(second)]).toEqual([201, false]);
   });

@@ -3,6 +3,7 @@ import type { FaultRule } from '../../src/sandbox/faults.js';
 import {
   callsTo,
   clearFaults,
+  endFaults,
   expectProblem,
   line,
   newProduct,
@@ -23,7 +24,7 @@ beforeAll(async () => {
   service = await startTestService({ settings });
 });
 
-afterEach(() => clearFaults(service.sandbox));
+afterEach(() => endFaults(service.sandbox));
 
 afterAll(() => service.stop());
 

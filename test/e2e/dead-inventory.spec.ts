@@ -4,6 +4,7 @@ import {
   callsTo,
   clearFaults,
   countRows,
+  endFaults,
   expectProblem,
   newProduct,
   line,
@@ -20,7 +21,7 @@ beforeAll(async () => {
   service = await startTestService();
 });
 afterAll(() => service.stop());
-afterEach(() => clearFaults(service.sandbox));
+afterEach(() => endFaults(service.sandbox));
 
 it('a hundred orders cost a dead inventory few calls, and it is used again once it is back', async () => {
   const order = orderBody([line(newProduct(service.sandbox))]);

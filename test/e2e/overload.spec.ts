@@ -2,8 +2,8 @@ import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import { Client } from 'pg';
 import {
   callsTo,
-  clearFaults,
   countRows,
+  endFaults,
   expectProblem,
   line,
   newProduct,
@@ -25,7 +25,7 @@ beforeAll(async () => {
   service = await startTestService({ settings });
 });
 afterAll(() => service.stop());
-afterEach(() => clearFaults(service.sandbox));
+afterEach(() => endFaults(service.sandbox));
 
 /** Sends many requests at the same time, and notes the answers in the order in which they come. */
 function sendAtOnce(

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import {
   clearFaults,
+  endFaults,
   expectProblem,
   isReplay,
   ISO_TIME,
@@ -42,7 +43,7 @@ beforeAll(async () => {
   asyncService = second;
 });
 afterAll(() => fleet.stop());
-afterEach(() => clearFaults(fleet.sandbox));
+afterEach(() => endFaults(fleet.sandbox));
 
 function place(body: unknown, headers: Record<string, string> = {}): Promise<TestResponse> {
   return service.request('POST', '/orders', body, { ...ASYNC, ...headers });

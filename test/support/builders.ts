@@ -1,8 +1,8 @@
 import { expect } from '@jest/globals';
 import { Client } from 'pg';
+import { upstreamStates } from '../../src/platform/upstream/upstream-circuit.js';
 import type { CallRecord, ServiceName } from '../../src/sandbox/service-server.js';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.js';
-import { upstreamStates } from '../../src/platform/upstream/upstream-circuit.js';
 import type { LedgerEntry } from '../../src/sandbox/stock.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
 import { eventually, startTestService, type TestResponse, type TestService } from './service.js';
@@ -250,6 +250,12 @@ export async function startFleet(
 /** Makes the catalog of system B the inventory. */
 export function catalogSettings(sandbox: Sandbox): Record<string, string> {
   return { PRODUCT_CATALOG_SERVICE_URL: sandbox.urls.catalog };
+}
+
+/** Removes every fault, and waits until no service is left alone any more for having failed. */
+export async function endFaults(sandbox: Sandbox): Promise<void> {
+  clearFaults(sandbox);
+  await eventually(() => upstreamStates().every(({ state }) => state !== 'open'));
 }
 
 /** Ends an outage of the notification service, and waits until the service trusts it again, having left it alone. */

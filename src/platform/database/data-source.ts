@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import type { DataSourceOptions, EntityTarget, MigrationInterface, ObjectLiteral } from 'typeorm';
+import { AttendedClient } from './attended-client.js';
 import { databaseTls, type DatabaseSettings } from './database-tls.js';
 
 /** Beside `src` and `dist`; the files are TypeScript that Node runs as it is. */
@@ -44,6 +45,7 @@ export async function dataSourceOptions(
     // Ids come from the service, so that no extension has to be installed by somebody with more rights.
     installExtensions: false,
     extra: {
+      Client: AttendedClient,
       statement_timeout: STATEMENT_TIMEOUT_MS,
       idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
       keepAlive: true,

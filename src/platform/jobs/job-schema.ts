@@ -1,4 +1,5 @@
 import { PgBoss, systemClock, type Clock, type ConstructorOptions } from 'pg-boss';
+import { AttendedClient } from '../database/attended-client.js';
 import { databaseTls, type DatabaseSettings } from '../database/database-tls.js';
 
 /** Connections for fetching and settling jobs and for the supervisor; one more, always, listens for new jobs. */
@@ -12,7 +13,8 @@ const STEADY_CLOCK: Clock = { ...systemClock, now: () => performance.timeOrigin 
 
 /** Options that the job queue and the migration of its tables have in common. */
 export function jobDatabaseOptions(settings: DatabaseSettings): ConstructorOptions {
-  return {
+  // The queue hands its options on to its pool, of whose own options it declares only some.
+  const options: ConstructorOptions & { Client: typeof AttendedClient } = {
     connectionString: settings.DATABASE_URL,
     ssl: databaseTls(settings),
     application_name: 'order-service jobs',
@@ -20,7 +22,9 @@ export function jobDatabaseOptions(settings: DatabaseSettings): ConstructorOptio
     // Nothing in the service recurs by the calendar.
     schedule: false,
     clock: STEADY_CLOCK,
+    Client: AttendedClient,
   };
+  return options;
 }
 
 /**

@@ -1,0 +1,13 @@
+import { Client, type ClientConfig } from 'pg';
+
+/**
+ * A connection that always has somebody who hears of its loss. The pools listen while a connection is idle and the
+ * statements while they run; in between, as when the server ends a connection just as it is handed over, an error
+ * without a listener would end the process. Whoever uses the connection next is told of it all the same.
+ */
+export class AttendedClient extends Client {
+  constructor(config?: string | ClientConfig) {
+    super(config);
+    this.on('error', () => undefined);
+  }
+}

@@ -1,0 +1,37 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { DataSource } from 'typeorm';
+import type { Pool } from 'pg';
+import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
+import { queryDatabase } from '../support/invariants.js';
+import { eventually, startTestService, type TestService } from '../support/service.js';
+
+let service: TestService;
+beforeAll(async () => {
+  service = await startTestService();
+});
+afterAll(() => service.stop());
+
+const cut = () =>
+  queryDatabase(
+    service.database.url,
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+     WHERE datname = current_database() AND application_name LIKE 'order-service%'`,
+  );
+
+describe('connections that the server ends', () => {
+  it('do not end the process, not even one that was handed out and is not in use', async () => {
+    const pool = (service.app.get(DataSource).driver as PostgresDriver).master as Pool;
+    const handedOut = await pool.connect();
+    // Nobody listens on it now but the connection itself; without that this test would end with an unhandled error.
+    expect(handedOut.listenerCount('error')).toBe(1);
+    const ended = new Promise<void>((resolve) => handedOut.once('end', resolve));
+    await cut();
+    await ended;
+    handedOut.release(true);
+    const health = await eventually(async () => {
+      const answer = await service.request('GET', '/health');
+      return answer.status === 200 ? answer : undefined;
+    });
+    expect(health.body.status).toBe('healthy');
+  });
+});

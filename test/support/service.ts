@@ -49,6 +49,8 @@ export function testSettings(sandbox: Sandbox, databaseUrl: string): Record<stri
     LOG_LEVEL: 'silent',
     DATABASE_URL: databaseUrl,
     MIGRATE_ON_START: 'false',
+    // Tests send hundreds of orders at once to see what becomes of them; that too many are refused is a test of its own.
+    MAX_PLACEMENTS: '1000',
     INVENTORY_SERVICE_URL: sandbox.urls.inventory,
     NOTIFICATION_SERVICE_URL: sandbox.urls.notification,
     SHOPPING_CART_SERVICE_URL: sandbox.urls.carts,

@@ -19,6 +19,8 @@ export class Instance {
   readonly collapses: string[] = [];
   private process: Process | undefined;
   private isExpectedToEnd = false;
+  /** Raised by every start and every end: of two starts, the later one counts. */
+  private life = 0;
   private nextPoints: readonly string[] = [];
   private withClockJumps = false;
 
@@ -70,9 +72,12 @@ export class Instance {
   async start(points: readonly string[], withClockJumps: boolean): Promise<void> {
     this.nextPoints = points;
     this.withClockJumps = withClockJumps;
+    this.life += 1;
+    const { life } = this;
     for (let attempt = 1; attempt <= START_ATTEMPTS; attempt += 1) {
-      if (await this.launch()) return;
+      if ((await this.launch()) || life !== this.life) return;
       await sleep(START_RETRY_MS);
+      if (life !== this.life) return;
     }
     throw new Error(`${this.name} could not be started; see its log in ${this.folder}`);
   }
@@ -85,6 +90,7 @@ export class Instance {
   async terminate(): Promise<boolean> {
     const { process } = this;
     if (!process) return true;
+    this.life += 1;
     this.isExpectedToEnd = true;
     process.signal('SIGTERM');
     const hasEnded = await Promise.race([
@@ -102,6 +108,7 @@ export class Instance {
   }
 
   private async end(signal: NodeJS.Signals): Promise<void> {
+    this.life += 1;
     this.isExpectedToEnd = true;
     this.process?.signal(signal);
     await this.process?.ended;

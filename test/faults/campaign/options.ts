@@ -16,6 +16,8 @@ export interface CampaignOptions {
   minutes: number;
   /** How long everything may take to come to rest once the attack is over. */
   restSeconds: number;
+  /** How long a client repeats a request that is not answered for good. */
+  patienceSeconds: number;
   /** Orders in flight at a time. */
   clients: number;
   faults: ReadonlySet<FaultGroup>;
@@ -41,6 +43,9 @@ const DEFAULT_ORDERS = 2_000;
 const DEFAULT_MINUTES = 60;
 const DEFAULT_CLIENTS = 24;
 
+/** Longer than the recovery window, after which there is an answer for good. */
+const DEFAULT_PATIENCE_SECONDS = 60;
+
 /** The recovery window, the expiry of a job and its longest pause, and time to work off what has piled up. */
 const DEFAULT_REST_SECONDS = 180;
 
@@ -62,6 +67,7 @@ Usage: npm run faults -- [options]
   --clients <number>    orders in flight at a time (default: ${DEFAULT_CLIENTS})
   --minutes <number>    end the attack after this time (default: ${DEFAULT_MINUTES})
   --rest-seconds <n>    how long it may take to come to rest after that (default: ${DEFAULT_REST_SECONDS})
+  --patience-seconds <n>  how long a client repeats a request (default: ${DEFAULT_PATIENCE_SECONDS})
   --dist <folder>       the built service (default: dist)
   --report <file>       write the result as JSON too
   --help                show this text
@@ -84,6 +90,7 @@ const OPTIONS = {
   clients: { type: 'string' },
   minutes: { type: 'string' },
   'rest-seconds': { type: 'string' },
+  'patience-seconds': { type: 'string' },
   dist: { type: 'string' },
   report: { type: 'string' },
   help: { type: 'boolean' },
@@ -148,6 +155,13 @@ export function readOptions(
     inventory: readList(values.inventory ?? 'per-product', 'inventory', INVENTORIES)[0] ?? 'per-product',
     minutes: readWhole(values.minutes, 'minutes', DEFAULT_MINUTES, MAX_MINUTES, 1),
     restSeconds: readWhole(values['rest-seconds'], 'rest-seconds', DEFAULT_REST_SECONDS, MAX_MINUTES * 60, 1),
+    patienceSeconds: readWhole(
+      values['patience-seconds'],
+      'patience-seconds',
+      DEFAULT_PATIENCE_SECONDS,
+      MAX_MINUTES * 60,
+      1,
+    ),
     clients: readWhole(values.clients, 'clients', DEFAULT_CLIENTS, MAX_CLIENTS, 1),
     faults: new Set(faults),
     points: chosen,

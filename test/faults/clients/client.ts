@@ -5,9 +5,6 @@ import type { ChangeRecord, ClientRecord, Told } from './record.ts';
 /** A client gives up on an answer after this; well above the deadline of the service. */
 const ANSWER_TIMEOUT_MS = 8_000;
 
-/** A keyed request is repeated until it is answered, or until nobody would wait any longer. */
-const PATIENCE_MS = 60_000;
-
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 1_000;
 
@@ -85,8 +82,11 @@ export class Client {
   private readonly now: () => number;
   /** False once the attack is over: nobody begins anything any more. */
   private readonly goesOn: () => boolean;
+  /** How long a request is repeated that is not answered for good. */
+  private readonly patienceMs: number;
 
-  constructor(chooseTarget: () => Target, now: () => number, goesOn: () => boolean) {
+  constructor(chooseTarget: () => Target, now: () => number, goesOn: () => boolean, patienceMs: number) {
+    this.patienceMs = patienceMs;
     this.chooseTarget = chooseTarget;
     this.now = now;
     this.goesOn = goesOn;
@@ -98,7 +98,7 @@ export class Client {
    * @returns the last answer
    */
   async place(record: ClientRecord, key: string | null): Promise<Told> {
-    const giveUpAt = this.now() + PATIENCE_MS;
+    const giveUpAt = this.now() + this.patienceMs;
     const path = record.customerId === null ? '/orders' : `/orders/${record.customerId}`;
     const body = bodyOf(record);
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(LONGEST_PAUSE_MS, pause * 2)) {
@@ -132,7 +132,7 @@ export class Client {
   async change(record: ClientRecord, orderId: string, to: string): Promise<void> {
     const change: ChangeRecord = { orderId, to, told: [] };
     record.changes.push(change);
-    const giveUpAt = this.now() + PATIENCE_MS;
+    const giveUpAt = this.now() + this.patienceMs;
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(LONGEST_PAUSE_MS, pause * 2)) {
       const target = this.chooseTarget();
       const at = this.now();

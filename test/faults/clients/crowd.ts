@@ -46,6 +46,7 @@ export class Crowd {
       () => random.pick(instances),
       () => performance.now() - this.startedAt,
       () => !this.isOver,
+      options.patienceSeconds * 1_000,
     );
   }
 

@@ -1,0 +1,146 @@
+import { describe, expect, it } from '@jest/globals';
+import { type Break, breakBuild } from '../support/broken-build.js';
+import { type CampaignEnd, runCampaignProcess } from '../support/campaign-process.js';
+
+/** A campaign of this size takes a quarter of a minute; on a busy machine several times that. */
+const TIMEOUT_MS = 180_000;
+
+/** Short campaigns, each with a fixed seed; what is broken shows in one of them. */
+const CAMPAIGNS = {
+  calm: ['--seed', '3', '--orders', '100', '--faults', 'none', '--instances', '1'],
+  storm: ['--seed', '6', '--orders', '200', '--faults', 'upstream', '--instances', '1'],
+  kills: [
+    ...['--seed', '9', '--orders', '30', '--faults', 'none', '--instances', '1'],
+    ...['--points', 'placement.after-settle,placement.after-settle'],
+  ],
+};
+
+type CampaignName = keyof typeof CAMPAIGNS;
+
+const BREAKS: [promise: string, what: string, campaign: CampaignName, change: Break][] = [
+  [
+    'P1',
+    'the jobs of a confirmed order are sent after the commit instead of with it',
+    'kills',
+    {
+      file: 'orders/placement/order-placement.js',
+      from: `await this.jobs.send(transaction, this.jobsOf(order, settlement, version));
+            await reachPausePoint('placement.inside-settle', order.id);
+            return true;
+        });
+        await reachPausePoint('placement.after-settle', order.id);`,
+      to: `return true;
+        });
+        await reachPausePoint('placement.after-settle', order.id);
+        if (isMine) await this.jobs.send(this.dataSource, this.jobsOf(order, settlement, version));`,
+    },
+  ],
+  [
+    'P2',
+    'an unknown reservation is given back without asking whether it was made',
+    'storm',
+    {
+      file: 'inventory/inventory-service.adapter.js',
+      from: 'if (!line.certainlyHeld) {',
+      to: 'if (false) {',
+    },
+  ],
+  [
+    'P3',
+    'calls are repeated without their key',
+    'storm',
+    {
+      file: 'platform/upstream/upstream-client.js',
+      from: "headers['idempotency-key'] = request.idempotencyKey;",
+      to: ';',
+    },
+  ],
+  [
+    'P3',
+    'a key that another request claimed in the same moment counts as claimed',
+    'calm',
+    {
+      file: 'orders/placement/idempotency.repository.js',
+      from: `orderId, claim.keepHours]);
+        return rows.length === 1;`,
+      to: `orderId, claim.keepHours]);
+        return true;`,
+    },
+  ],
+  [
+    'P4',
+    'the stock of a cancelled order is not given back',
+    'calm',
+    {
+      file: 'orders/orders.service.js',
+      from: '...(isLive(to) ? [] : [stockReleaseJob(order.id)]),',
+      to: '',
+    },
+  ],
+  [
+    'P4',
+    'stock is reserved before the order is stored',
+    'calm',
+    {
+      file: 'orders/placement/order-placement.js',
+      from: 'const isAccepted = await inTransaction(',
+      to: 'return order; const isAccepted = await inTransaction(',
+    },
+  ],
+  [
+    'P5',
+    'the jobs of one order do not wait for each other',
+    'storm',
+    {
+      file: 'platform/jobs/job-queue.js',
+      from: 'singletonKey: job.key',
+      to: 'singletonKey: crypto.randomUUID()',
+    },
+  ],
+  [
+    'other',
+    'a change does not look whether the order has changed since it was read',
+    'calm',
+    {
+      file: 'orders/order.repository.js',
+      from: 'SET status = $3, version = version + 1, updated_at = $4 WHERE id = $1 AND version = $2`',
+      to: 'SET status = $3, version = version + 1, updated_at = $4 WHERE id = $1 AND version >= $2`',
+    },
+  ],
+];
+
+function attack(campaign: CampaignName, ...more: string[]): Promise<CampaignEnd> {
+  return runCampaignProcess([...CAMPAIGNS[campaign], ...more]);
+}
+
+describe('the harness finds nothing in the service as it is', () => {
+  it.each(Object.keys(CAMPAIGNS) as CampaignName[])(
+    'in the campaign %s',
+    async (campaign) => {
+      const { report, exitCode } = await attack(campaign);
+      expect(report.messages).toEqual([]);
+      expect(exitCode).toBe(0);
+    },
+    TIMEOUT_MS,
+  );
+});
+
+describe('the harness sees that a promise is broken when', () => {
+  it.each(BREAKS)(
+    '%s: %s',
+    async (promise, _what, campaign, change) => {
+      const { dist, remove } = await breakBuild(change);
+      try {
+        // What never comes to rest need not be waited for long.
+        const hurry = ['--rest-seconds', '8', '--patience-seconds', '3'];
+        const { report, exitCode, output } = await attack(campaign, '--dist', dist, ...hurry);
+        expect(report.violations[promise]).toBeGreaterThan(0);
+        expect(exitCode).toBe(1);
+        expect(output).toContain(`To repeat it: npm run faults -- --seed ${CAMPAIGNS[campaign][1]}`);
+      } finally {
+        await remove();
+      }
+    },
+    TIMEOUT_MS,
+  );
+});

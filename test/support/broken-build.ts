@@ -1,0 +1,38 @@
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
+
+/** A change of the compiled service that breaks a promise on purpose. */
+export interface Break {
+  /** Below `dist`. */
+  file: string;
+  /** Text that is there exactly once. */
+  from: string;
+  to: string;
+}
+
+/** A copy of the built service with something broken in it. */
+export interface BrokenBuild {
+  dist: string;
+  remove(): Promise<void>;
+}
+
+/** @throws {Error} when what is to be broken is not there: a break that breaks nothing would prove nothing */
+export async function breakBuild({ file, from, to }: Break): Promise<BrokenBuild> {
+  const folder = await mkdtemp(join(tmpdir(), 'order-faults-broken-'));
+  const dist = join(folder, 'dist');
+  await cp(join(PROJECT, 'dist'), dist, { recursive: true });
+  // What the service finds beside `dist`.
+  for (const name of ['migrations', 'node_modules', 'package.json']) {
+    await symlink(join(PROJECT, name), join(folder, name));
+  }
+  const path = join(dist, file);
+  const parts = (await readFile(path, 'utf8')).split(from);
+  if (parts.length !== 2)
+    throw new Error(`${file} has ${parts.length - 1} times what is to be broken: ${from}`);
+  await writeFile(path, parts.join(to));
+  return { dist, remove: () => rm(folder, { recursive: true, force: true }) };
+}

@@ -1,4 +1,3 @@
-import type { EventEmitter } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import type { DataSourceOptions, EntityTarget, MigrationInterface, ObjectLiteral } from 'typeorm';
 import { AttendedClient } from './attended-client.js';
@@ -28,15 +27,6 @@ export async function loadMigrations(): Promise<MigrationClass[]> {
 }
 
 /**
- * Listens to the errors of a connection for as long as it lives, and does nothing about them. The pool listens while a
- * connection is idle and TypeORM while it is in use, but between the two there is a moment in which nobody does: if the
- * server ends the connection just then, as on a busy machine it does sooner or later, the whole process would end.
- */
-function surviveLoss(connection: EventEmitter): void {
-  connection.on('error', () => undefined);
-}
-
-/**
  * Options of the one data source that the application, the migration command and the tests share.
  *
  * @param entities classes whose tables the data source knows; none where only statements are run
@@ -59,7 +49,6 @@ export async function dataSourceOptions(
       statement_timeout: STATEMENT_TIMEOUT_MS,
       idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
       keepAlive: true,
-      onConnect: surviveLoss,
     },
     entities: entities as Function[],
     migrations: await loadMigrations(),

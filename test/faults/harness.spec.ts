@@ -9,10 +9,10 @@ const TIMEOUT_MS = 180_000;
 const CAMPAIGNS = {
   calm: ['--seed', '3', '--orders', '100', '--faults', 'none', '--instances', '1'],
   storm: ['--seed', '6', '--orders', '200', '--faults', 'upstream', '--instances', '1'],
-  kills: [
-    ...['--seed', '9', '--orders', '30', '--faults', 'none', '--instances', '1'],
-    ...['--points', 'placement.after-settle,placement.after-settle'],
-  ],
+  kills:
+    '--seed 9 --orders 30 --faults none --instances 1 --points placement.after-settle,placement.after-settle'.split(
+      ' ',
+    ),
 };
 
 type CampaignName = keyof typeof CAMPAIGNS;
@@ -129,16 +129,16 @@ describe('the harness sees that a promise is broken when', () => {
   it.each(BREAKS)(
     '%s: %s',
     async (promise, _what, campaign, change) => {
-      const { dist, remove } = await breakBuild(change);
+      const broken = await breakBuild(change);
       try {
         // What never comes to rest need not be waited for long.
         const hurry = ['--rest-seconds', '8', '--patience-seconds', '3'];
-        const { report, exitCode, output } = await attack(campaign, '--dist', dist, ...hurry);
+        const { report, exitCode, output } = await attack(campaign, '--dist', broken.dist, ...hurry);
         expect(report.violations[promise]).toBeGreaterThan(0);
         expect(exitCode).toBe(1);
         expect(output).toContain(`To repeat it: npm run faults -- --seed ${CAMPAIGNS[campaign][1]}`);
       } finally {
-        await remove();
+        await broken.remove();
       }
     },
     TIMEOUT_MS,

@@ -21,7 +21,7 @@ export interface BrokenBuild {
 }
 
 /** @throws {Error} when what is to be broken is not there: a break that breaks nothing would prove nothing */
-export async function breakBuild({ file, from, to }: Break): Promise<BrokenBuild> {
+export async function breakBuild(changes: readonly Break[]): Promise<BrokenBuild> {
   const folder = await mkdtemp(join(tmpdir(), 'order-faults-broken-'));
   const dist = join(folder, 'dist');
   await cp(join(PROJECT, 'dist'), dist, { recursive: true });
@@ -29,10 +29,12 @@ export async function breakBuild({ file, from, to }: Break): Promise<BrokenBuild
   for (const name of ['migrations', 'node_modules', 'package.json']) {
     await symlink(join(PROJECT, name), join(folder, name));
   }
-  const path = join(dist, file);
-  const parts = (await readFile(path, 'utf8')).split(from);
-  if (parts.length !== 2)
-    throw new Error(`${file} has ${parts.length - 1} times what is to be broken: ${from}`);
-  await writeFile(path, parts.join(to));
+  for (const { file, from, to } of changes) {
+    const path = join(dist, file);
+    const parts = (await readFile(path, 'utf8')).split(from);
+    if (parts.length !== 2)
+      throw new Error(`${file} has ${parts.length - 1} times what is to be broken: ${from}`);
+    await writeFile(path, parts.join(to));
+  }
   return { dist, remove: () => rm(folder, { recursive: true, force: true }) };
 }

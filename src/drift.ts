@@ -2,7 +2,7 @@ import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { NestFactory } from '@nestjs/core';
 import { AppModule } from './app.module.js';
-import { loadSettings } from './config/settings.js';
+import { loadSettings } from './config/load-settings.js';
 import { DriftReport, type DriftRequest } from './operations/drift/drift-report.js';
 import { isAlarming, renderDrift, renderDriftJson } from './operations/drift/drift-text.js';
 

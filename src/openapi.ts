@@ -5,7 +5,7 @@ import type { OpenAPIObject } from '@nestjs/swagger';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule } from './app.module.js';
-import { loadSettings } from './config/settings.js';
+import { loadSettings } from './config/load-settings.js';
 import { buildOpenApiDocument } from './platform/http/openapi.js';
 
 const FILE = new URL('../docs/openapi.json', import.meta.url);

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { getMetadataStorage } from 'class-validator';
-import { loadSettings, Settings, SettingsError } from './settings.js';
+import { loadSettings, SettingsError } from './load-settings.js';
+import { Settings } from './settings.js';
 
 const DATABASE_URL = 'postgres://orders:secret@localhost:5432/orders';
 

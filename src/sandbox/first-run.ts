@@ -3,7 +3,8 @@ import { createServer, type Server } from 'node:net';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { loadSettings, type Settings, SettingsError } from '../config/settings.js';
+import { loadSettings, SettingsError } from '../config/load-settings.js';
+import type { Settings } from '../config/settings.js';
 import type { RunningService } from '../main.js';
 import {
   type EmbeddedPostgres,

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { HttpService } from '@nestjs/axios';
 import axios from 'axios';
-import { loadSettings } from '../../src/config/settings.js';
+import { loadSettings } from '../../src/config/load-settings.js';
 import { HttpNotifications } from '../../src/notifications/http-notifications.js';
 import { Deadline } from '../../src/platform/deadline.js';
 import { UndiciTransport } from '../../src/platform/upstream/undici-transport.js';

@@ -1,5 +1,6 @@
 import { expect, it } from '@jest/globals';
-import { loadSettings, Settings } from '../../src/config/settings.js';
+import { loadSettings } from '../../src/config/load-settings.js';
+import { Settings } from '../../src/config/settings.js';
 import { LEASE_MARGIN_MS, RETRY_WAIT_MAX_MS } from '../../src/orders/placement/order-placement.js';
 import {
   CONNECT_TIMEOUT_MS as DATABASE_CONNECT_TIMEOUT_MS,

@@ -1,0 +1,76 @@
+import 'reflect-metadata';
+import { accessSync, constants } from 'node:fs';
+import { plainToInstance } from 'class-transformer';
+import { validateSync } from 'class-validator';
+import { Settings } from './settings.js';
+
+/** The start was refused; the message names every wrong setting. */
+export class SettingsError extends Error {
+  constructor(readonly problems: readonly string[]) {
+    super(`The settings are wrong:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+    this.name = 'SettingsError';
+  }
+}
+
+/** Rules that involve more than one setting. */
+function findContradictions(settings: Settings): string[] {
+  const problems: string[] = [];
+  if (settings.DATABASE_TLS === 'verify' && !settings.DATABASE_TLS_CA_FILE) {
+    problems.push(
+      'DATABASE_TLS_CA_FILE: is needed with DATABASE_TLS=verify: the file of the authority to trust',
+    );
+  }
+  if (settings.DATABASE_TLS_CA_FILE) {
+    try {
+      accessSync(settings.DATABASE_TLS_CA_FILE, constants.R_OK);
+    } catch {
+      problems.push(`DATABASE_TLS_CA_FILE: the file ${settings.DATABASE_TLS_CA_FILE} can't be read`);
+    }
+  }
+  if (/[?&](sslmode|sslrootcert|sslcert|sslkey|ssl)=/.test(settings.DATABASE_URL)) {
+    // The driver lets these silently override the verified TLS configuration, so there is one place to set it.
+    problems.push('DATABASE_URL: must not set ssl parameters; use DATABASE_TLS and DATABASE_TLS_CA_FILE');
+  }
+  if (settings.PRODUCT_CATALOG_SERVICE_URL && settings.INVENTORY_API === 'reservations') {
+    problems.push(
+      'INVENTORY_API: reservations are not offered by the catalog that PRODUCT_CATALOG_SERVICE_URL names',
+    );
+  }
+  // One look-up and two attempts at the reservation must fit, or an unknown outcome could never be asked again.
+  if (settings.REQUEST_DEADLINE_MS < 3 * settings.UPSTREAM_TIMEOUT_MS) {
+    problems.push('REQUEST_DEADLINE_MS: must be at least three times UPSTREAM_TIMEOUT_MS');
+  }
+  if (settings.RECOVERY_WINDOW_MS < 2 * settings.REQUEST_DEADLINE_MS) {
+    problems.push('RECOVERY_WINDOW_MS: must be at least twice REQUEST_DEADLINE_MS');
+  }
+  if (settings.PAUSE_POINTS_URL && settings.NODE_ENV === 'production') {
+    problems.push('PAUSE_POINTS_URL: is for the fault harness only, and refused with NODE_ENV=production');
+  }
+  return problems;
+}
+
+/**
+ * Reads and checks the settings.
+ *
+ * @param environment names and values, as in `process.env`; an empty value counts as not set
+ * @throws {SettingsError} naming every setting that is wrong or missing
+ */
+export function loadSettings(environment: Record<string, string | undefined>): Settings {
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+  const settings = plainToInstance(Settings, given);
+  const problems = validateSync(settings, { whitelist: true }).map(
+    (error) => `${error.property}: ${Object.values(error.constraints ?? {}).join('; ')}`,
+  );
+  if (!environment['DATABASE_URL']) {
+    // Nothing falls back to the embedded database here: only `npm start` offers that, and it sets this variable.
+    const message = 'DATABASE_URL: is needed, for example postgres://user:password@host:5432/orders';
+    return refuse([message, ...problems.filter((problem) => !problem.startsWith('DATABASE_URL:'))]);
+  }
+  // Contradictions are looked for only between settings that are each right, or the messages would mislead.
+  if (problems.length === 0) problems.push(...findContradictions(settings));
+  return problems.length === 0 ? settings : refuse(problems);
+}
+
+function refuse(problems: string[]): never {
+  throw new SettingsError(problems);
+}

@@ -4,6 +4,7 @@ import { Settings } from '../../config/settings.js';
 import { inTransaction } from '../../platform/database/transaction.js';
 import { Deadline } from '../../platform/deadline.js';
 import { Problem } from '../../platform/http/problem.js';
+import { reachPausePoint } from '../../platform/pause-points.js';
 import { UpstreamFault } from '../../platform/upstream/upstream-fault.js';
 import type { ExpectedPrices, Order } from '../order.entity.js';
 import { type OrderDraft, OrderDrafts, outlineOf } from './order-draft.js';
@@ -84,7 +85,9 @@ export class PlacementDriver implements OnModuleDestroy, BeforeApplicationShutdo
       if (error instanceof UpstreamFault) return this.placement.postpone(order);
       throw error;
     }
+    await reachPausePoint('placement.before-price', order.id);
     if (!(await this.savePrices(order, draft))) return order;
+    await reachPausePoint('placement.after-price', order.id);
     const { totalAmount, lines } = draft;
     const items = order.items.map((item, index) => ({ ...item, ...lines[index] }));
     const priced: Order = { ...order, totalAmount, items, toPrice: null };
@@ -96,6 +99,7 @@ export class PlacementDriver implements OnModuleDestroy, BeforeApplicationShutdo
     return inTransaction(this.dataSource, async (transaction) => {
       if (!(await this.prices.setTotal(transaction, order, totalAmount))) return false;
       await this.prices.setPrices(transaction, order.id, lines);
+      await reachPausePoint('placement.inside-price', order.id);
       return true;
     });
   }

@@ -15,7 +15,8 @@ function countAnswers({ evidence }: CampaignResult): [string, number][] {
     const changes = record.changes.flatMap((change) =>
       change.told.map((told) => `PUT ${told.status ?? 'no answer'}`),
     );
-    for (const name of [...places, ...changes]) counts.set(name, (counts.get(name) ?? 0) + 1);
+    const looks = record.polls.map((poll) => `GET ${poll.status ?? 'no answer'}`);
+    for (const name of [...places, ...changes, ...looks]) counts.set(name, (counts.get(name) ?? 0) + 1);
   }
   return [...counts].toSorted(([one], [other]) => (one < other ? -1 : 1));
 }

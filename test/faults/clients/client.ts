@@ -28,7 +28,7 @@ interface Answer {
 /** Sends one request. Without an answer, the status is null and the fault says why. */
 async function send(
   url: string,
-  method: 'POST' | 'PUT',
+  method: 'GET' | 'POST' | 'PUT',
   body: string | null,
   headers: Record<string, string>,
 ): Promise<Answer> {
@@ -67,6 +67,8 @@ function textField(body: string, name: string): string | null {
 function isFinal(told: Told): boolean {
   if (told.status === null || told.status === 500 || told.status === 502 || told.status === 504) return false;
   if (told.status === 503) return told.type === '/problems/placement-failed';
+  // The order is stored; the same key tells what has become of it.
+  if (told.status === 202) return false;
   return told.type !== '/problems/idempotency-key-in-progress';
 }
 
@@ -104,12 +106,10 @@ export class Client {
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(LONGEST_PAUSE_MS, pause * 2)) {
       const target = this.chooseTarget();
       const at = this.now();
-      const answer = await send(
-        `${target.url}${path}`,
-        'POST',
-        body,
-        key === null ? {} : { 'idempotency-key': key },
-      );
+      const answer = await send(`${target.url}${path}`, 'POST', body, {
+        ...(key !== null && { 'idempotency-key': key }),
+        ...(record.isAsync && { prefer: 'respond-async' }),
+      });
       const told: Told = {
         at,
         instance: target.name,
@@ -124,6 +124,28 @@ export class Client {
       record.told.push(told);
       const mayRepeat = key === null ? isUnsent(told) : !isFinal(told);
       if (!mayRepeat || this.now() > giveUpAt || !this.goesOn()) return told;
+      await sleep(pause);
+    }
+  }
+
+  /** Looks at an order that was accepted until it is settled. */
+  async watch(record: ClientRecord, orderId: string): Promise<void> {
+    const giveUpAt = this.now() + this.patienceMs;
+    for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(LONGEST_PAUSE_MS, pause * 2)) {
+      const target = this.chooseTarget();
+      const at = this.now();
+      const answer = await send(`${target.url}/orders/${orderId}`, 'GET', null, {});
+      const is = textField(answer.body, 'status');
+      record.polls.push({
+        at,
+        instance: target.name,
+        orderId,
+        status: answer.status,
+        ...(answer.fault !== undefined && { fault: answer.fault }),
+        is,
+      });
+      const isSettled = answer.status === 404 || (answer.status === 200 && is !== 'pending');
+      if (isSettled || this.now() > giveUpAt || !this.goesOn()) return;
       await sleep(pause);
     }
   }

@@ -4,7 +4,7 @@ import { Random } from '../campaign/random.ts';
 import type { Instance } from '../world/instance.ts';
 import type { Upstreams } from '../world/upstreams.ts';
 import { Client } from './client.ts';
-import type { ClientRecord, Told } from './record.ts';
+import { type ClientRecord, confirmations, type Told } from './record.ts';
 import { drawWish, type Wish } from './wishes.ts';
 
 /** While the faults are behind their schedule, each client waits this long before it goes on all the same. */
@@ -98,7 +98,9 @@ export class Crowd {
       this.client.place(record, wish.ownKeys && record.key !== null ? `${record.key}-${copy}` : record.key),
     );
     const told = await Promise.all(copies);
-    const confirmed = told.find((one: Told) => one.status === 201);
+    const accepted = told.find((one: Told) => one.status === 202);
+    if (accepted?.orderId && record.key === null) await this.client.watch(record, accepted.orderId);
+    const [confirmed] = confirmations(record);
     if (confirmed?.orderId) {
       for (const step of wish.changes) {
         const { orderId } = confirmed;

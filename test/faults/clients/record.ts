@@ -9,7 +9,11 @@ export interface ClientRecord {
   email: string | null;
   cartId: string | null;
   items: { product_id: string; quantity: number; price?: number }[];
+  /** Whether the client asks not to be kept waiting: RFC 7240, `Prefer: respond-async`. */
+  isAsync: boolean;
   told: Told[];
+  /** What the order's address said after it was accepted with 202, to a client without a key to ask with. */
+  polls: Poll[];
   changes: ChangeRecord[];
 }
 
@@ -30,6 +34,18 @@ export interface Told {
   body: string;
 }
 
+/** One look at an order. */
+export interface Poll {
+  at: number;
+  instance: string;
+  orderId: string;
+  /** Null when no answer came. */
+  status: number | null;
+  fault?: string;
+  /** The order's status. */
+  is: string | null;
+}
+
 /** One wish to change the status of an order. */
 export interface ChangeRecord {
   orderId: string;
@@ -42,6 +58,12 @@ export function addressOf(n: number): string {
 }
 
 /** The answers that say that an order stands. */
-export function confirmations(record: ClientRecord): Told[] {
-  return record.told.filter((told) => told.status === 201);
+export function confirmations(record: ClientRecord): { orderId: string | null }[] {
+  const answers = record.told.filter((told) => told.status === 201);
+  return [...answers, ...record.polls.filter((poll) => poll.is === 'confirmed')];
+}
+
+/** The answers that say that an order is stored, and yet to be confirmed. */
+export function acceptances(record: ClientRecord): Told[] {
+  return record.told.filter((told) => told.status === 202);
 }

@@ -1,4 +1,4 @@
-import { type ClientRecord, confirmations, type Told } from '../clients/record.ts';
+import { acceptances, type ClientRecord, confirmations, type Told } from '../clients/record.ts';
 import { type Evidence, LIVE, type OrderRow } from './evidence.ts';
 import type { Violation } from './violation.ts';
 
@@ -23,6 +23,10 @@ function judgeTold(record: ClientRecord, { orders, events, items }: Evidence): V
     if (stored.join() !== wanted.join())
       fault(`wanted ${wanted.join()}, the order has ${stored.join()}`, orderId);
   }
+  for (const { orderId } of acceptances(record)) {
+    if (!orders.has(orderId ?? ''))
+      fault('the client was told that the order is accepted; it does not exist', orderId);
+  }
   for (const { orderId, to, told } of record.changes) {
     for (const { status, version } of told) {
       if (status !== 200) continue;
@@ -39,6 +43,8 @@ function judgeTold(record: ClientRecord, { orders, events, items }: Evidence): V
 /** Answers that are never to be given again otherwise. */
 function isCertain(told: Told): boolean {
   if (told.status === 503) return told.type === '/problems/placement-failed';
+  // What is accepted is settled later, and then answered otherwise.
+  if (told.status === 202) return false;
   return told.status !== null && told.status < 500 && told.type !== '/problems/idempotency-key-in-progress';
 }
 
@@ -85,7 +91,7 @@ function judgeCarts({ orders, carts, events }: Evidence, violations: Violation[]
 
 /** What no promise is about, because nothing like it should ever be: an error that nobody thought of. */
 function judgeAnswers(record: ClientRecord): Violation[] {
-  const answers = [...record.told, ...record.changes.flatMap((change) => change.told)];
+  const answers = [...record.told, ...record.polls, ...record.changes.flatMap((change) => change.told)];
   return answers
     .filter(({ status }) => status !== null && status >= 500 && status !== 503)
     .map(({ status, instance, at }) => ({

@@ -19,6 +19,10 @@ function listClient(evidence: Evidence, n: number): string[] {
         `  +${(at / 1_000).toFixed(3)} s ${instance} POST, key ${key}: ${status ?? fault}${isReplay ? ' (replayed)' : ''} ` +
         body.slice(0, SHOWN_CHARACTERS),
     ),
+    ...record.polls.map(
+      ({ at, instance, status, fault, orderId, is }) =>
+        `  +${(at / 1_000).toFixed(3)} s ${instance} GET ${orderId}: ${status ?? fault}, ${is}`,
+    ),
     ...record.changes.flatMap(({ orderId, to, told }) =>
       told.map(
         ({ at, instance, status, fault, version }) =>

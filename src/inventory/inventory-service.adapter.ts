@@ -103,7 +103,10 @@ export class InventoryServiceAdapter extends Inventory {
       answer = await this.put(productId, 'reserve', quantity, `${orderId}/${line}/reserve`, deadline);
       await reachPausePoint('inventory.after-reserve', orderId);
     } catch (error) {
-      return { line, outcome: 'unknown', reason: reasonOfFault(error) };
+      const reason = reasonOfFault(error);
+      // Where a call is made once, nothing came before it either. Elsewhere an earlier attempt may have arrived.
+      const isUntouched = !this.repeatable && error instanceof UpstreamFault && error.kind === 'not_sent';
+      return { line, outcome: isUntouched ? 'untouched' : 'unknown', reason };
     }
     if (REFUSALS.has(answer.status)) {
       return {

@@ -32,7 +32,7 @@ export interface ReleaseLine extends ReservationLine {
 export type ReserveOutcome =
   | { line: number; outcome: 'held' }
   | { line: number; outcome: 'refused'; reason: string }
-  | { line: number; outcome: 'untouched' }
+  | { line: number; outcome: 'untouched'; reason?: string }
   | { line: number; outcome: 'unknown'; reason: string };
 
 export type ReleaseOutcome =

@@ -50,6 +50,16 @@ function putPaths(): string[] {
 }
 
 describe('the Inventory Service without idempotency keys', () => {
+  it('has certainly reserved nothing when it could not even be reached', async () => {
+    const closed = await startSandbox({ ports: { inventory: 0 }, services: ['inventory'], stock: STOCK });
+    const inventory = new InventoryServiceAdapter(clientFor(closed.urls.inventory, TIMEOUT_MS), false);
+    await closed.close();
+    expect(await inventory.reserve('order', [line(1, 'A-1', 1), line(2, 'B-2', 1)], soon())).toEqual([
+      { line: 1, outcome: 'untouched', reason: expect.stringContaining('could not be reached') },
+      { line: 2, outcome: 'untouched' },
+    ]);
+  });
+
   it('takes the lines one after another and ends with the first that is refused', async () => {
     const lines = [line(1, 'A-1', 1), line(2, 'B-2', 4), line(3, '7', 1)];
     expect(await plainInventory().reserve('order', lines, soon())).toMatchObject([

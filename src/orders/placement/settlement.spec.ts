@@ -28,8 +28,6 @@ describe('what becomes of an order', () => {
         fc.array(fc.constantFrom(...KINDS), { minLength: 1, maxLength: 20 }),
         fc.constantFrom('wait' as const, 'give_up' as const),
         (kinds, patience) => {
-          // An untouched line comes with a refused one only.
-          fc.pre(!kinds.includes('untouched') || kinds.includes('refused'));
           const settlement = decide(outcomesOf(kinds), items(kinds.length), patience);
           const isConfirmed = settlement !== 'wait' && settlement.to === 'confirmed';
           expect(isConfirmed).toBe(kinds.every((kind) => kind === 'held'));
@@ -65,6 +63,15 @@ describe('what becomes of an order', () => {
     expect(decide(outcomesOf(['held', 'unknown']), items(2), 'give_up')).toMatchObject({
       to: 'failed',
       inDoubt: [2],
+    });
+  });
+
+  it('fails without any doubt when what is missing was certainly never asked for', () => {
+    expect(decide(outcomesOf(['held', 'untouched']), items(2), 'wait')).toBe('wait');
+    expect(decide(outcomesOf(['held', 'untouched']), items(2), 'give_up')).toMatchObject({
+      to: 'failed',
+      released: [2],
+      inDoubt: [],
     });
   });
 

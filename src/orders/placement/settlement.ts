@@ -55,9 +55,8 @@ export function decide(
     shortages: refused.map(({ line, reason }) => shortageOf(line, items, reason)),
   };
   if (refused.length > 0) return { to: 'rejected', reason: refused[0]?.reason, ...settlement };
-  if (unknown.length > 0) {
-    return patience === 'wait' ? 'wait' : { to: 'failed', reason: unknown[0]?.reason, ...settlement };
-  }
+  const [open] = [...unknown, ...untouched];
+  if (open) return patience === 'wait' ? 'wait' : { to: 'failed', reason: open.reason, ...settlement };
   return { to: 'confirmed', reason: undefined, ...settlement };
 }
 

@@ -43,6 +43,11 @@ export function orderNotFound(id: string): Problem {
   return orderProblem('order-not-found', `Order ${id} not found`);
 }
 
+/** @param orderId the live order of the cart; undefined when it has come to nothing in this moment */
+export function cartAlreadyOrdered(orderId: string | undefined): Problem {
+  return orderProblem('cart-already-ordered', 'This cart has been ordered already', { order_id: orderId });
+}
+
 /** Neither an order nor a customer with orders has this id. */
 export function noOrdersOf(id: string): Problem {
   return orderProblem('order-not-found', `Order ${id} not found, and no orders found for a customer ${id}`);

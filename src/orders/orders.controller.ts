@@ -23,7 +23,6 @@ import {
 import type { FastifyReply } from 'fastify';
 import { Settings } from '../config/settings.js';
 import { BoundedPlacements, BoundedReads } from '../platform/http/bounded.interceptor.js';
-import { Problem } from '../platform/http/problem.js';
 import { ApiProblems } from '../platform/http/problem.openapi.js';
 import { ListOrdersDto, PageDto, toOrderFilter } from './dto/list-orders.dto.js';
 import {
@@ -36,7 +35,7 @@ import {
 } from './dto/order.response.js';
 import { PlaceCustomerOrderDto, PlaceOrderDto, toPlacementRequest } from './dto/place-order.dto.js';
 import { etag, parseIdempotencyKey, parseIfMatch, prefersAsync } from './dto/request-headers.js';
-import { isOpaqueId, MAX_ID_LENGTH } from './dto/text.decorators.js';
+import { isOpaqueId, requireOpaqueId } from './dto/text.decorators.js';
 import { UpdateStatusDto } from './dto/update-status.dto.js';
 import { noOrdersOf, orderNotFound } from './order.problems.js';
 import { parseStatus } from './order-status.js';
@@ -117,10 +116,7 @@ export class OrdersController {
     @Headers() headers: PlacementHeaders,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    if (!isOpaqueId(customerId)) {
-      const message = `must have 1 to ${MAX_ID_LENGTH} characters, none of them a control character`;
-      throw Problem.invalidRequest([{ field: 'customer_id', message }]);
-    }
+    requireOpaqueId('customer_id', customerId);
     await this.answer(toPlacementRequest(body, customerId), headers, reply);
   }
 

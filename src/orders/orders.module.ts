@@ -10,6 +10,8 @@ import { PlaceOrder } from './placement/place-order.js';
 import { PlacementDriver } from './placement/placement-driver.js';
 import { PricingRepository } from './placement/pricing.repository.js';
 import { StockRelease } from './placement/stock-release.js';
+import { OrderPreviewController } from './preview/order-preview.controller.js';
+import { OrderPreview } from './preview/order-preview.js';
 
 /** Orders. Which adapters stand behind its ports is for the composition root to say. */
 @Module({})
@@ -19,7 +21,7 @@ export class OrdersModule {
     return {
       module: OrdersModule,
       imports,
-      controllers: [OrdersController],
+      controllers: [OrderPreviewController, OrdersController],
       providers: [
         OrderRepository,
         IdempotencyRepository,
@@ -28,6 +30,7 @@ export class OrdersModule {
         PricingRepository,
         PlacementDriver,
         PlaceOrder,
+        OrderPreview,
         OrderRecovery,
         StockRelease,
         OrdersService,

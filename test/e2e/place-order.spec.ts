@@ -66,6 +66,14 @@ describe('the prices of an order', () => {
       { line: 2, product_id: cheap, requested_price: 19.99, current_price: 20 },
       { line: 3, product_id: dear, requested_price: 31, current_price: 30 },
     ]);
+    expect(answer.body).not.toHaveProperty('expected_total');
+    expect(answer.body.current_total).toBe(120);
+    expect(answer.body.lines).toEqual([
+      { line: 1, product_id: right, quantity: 1, requested_price: 10, price: 10, line_total: 10 },
+      { line: 2, product_id: cheap, quantity: 1, requested_price: 19.99, price: 20, line_total: 20 },
+      { line: 3, product_id: dear, quantity: 2, requested_price: 31, price: 30, line_total: 60 },
+      { line: 4, product_id: dear, quantity: 1, price: 30, line_total: 30 },
+    ]);
     for (const product of [right, cheap, dear]) expect(takenFrom(service.sandbox, product)).toEqual([]);
   });
 
@@ -114,16 +122,43 @@ describe('the total of an order', () => {
   });
 
   it('is refused where the customer was shown another one', async () => {
-    const product = productAt(0.1);
-    const answer = await place([line(product, 3)], { expected_total: 0.31 });
+    const [product, other] = [productAt(0.1), productAt(5)];
+    const answer = await place([line(product, 3), line(other, 2, 5)], { expected_total: 10.31 });
     expectProblem(answer, 409);
+    expect(answer.body).toEqual({
+      type: '/problems/total-changed',
+      title: expect.any(String),
+      status: 409,
+      detail: 'The total is 10.3, not 10.31',
+      expected_total: 10.31,
+      current_total: 10.3,
+      lines: [
+        { line: 1, product_id: product, quantity: 3, price: 0.1, line_total: 0.3 },
+        { line: 2, product_id: other, quantity: 2, requested_price: 5, price: 5, line_total: 10 },
+      ],
+    });
+    for (const id of [product, other]) expect(takenFrom(service.sandbox, id)).toEqual([]);
+  });
+
+  it('is told along with the prices where those have changed too', async () => {
+    const product = productAt(20);
+    const answer = await place([line(product, 2, 19)], { expected_total: 38 });
+    expect(answer.body).toMatchObject({
+      type: '/problems/price-changed',
+      expected_total: 38,
+      current_total: 40,
+      lines: [{ requested_price: 19, price: 20, line_total: 40 }],
+    });
+  });
+
+  it('counts with the prices of the request where those are trusted', async () => {
+    const product = productAt(30);
+    const answer = await place([line(product, 2, 12.5)], { expected_total: 60 }, trusting);
     expect(answer.body).toMatchObject({
       type: '/problems/total-changed',
-      expected_total: 0.31,
-      current_total: 0.3,
-      lines: [{ line: 1, product_id: product, quantity: 3, price: 0.1 }],
+      current_total: 25,
+      lines: [{ requested_price: 12.5, price: 12.5, line_total: 25 }],
     });
-    expect(takenFrom(service.sandbox, product)).toEqual([]);
   });
 
   it('is refused where it is too large to be told exactly', async () => {

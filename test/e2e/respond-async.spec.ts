@@ -192,6 +192,11 @@ describe('an order that turns out to be impossible when it is priced', () => {
       expect(isReplay(later)).toBe(true);
       expect(later.body).toMatchObject({ type: `/problems/${name}`, order_id: order.order_id, ...more });
     }
+    // Word for word what a client is told at once who waits for it.
+    const { order_id: _, ...told } = (await place(bodyOf(product), key)).body;
+    const waited = await service.request('POST', '/orders', bodyOf(product));
+    expectProblem(waited, status);
+    expect(told).toEqual(waited.body);
     expect(takenFrom(fleet.sandbox, product)).toEqual([]);
   });
 });

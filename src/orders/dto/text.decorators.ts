@@ -8,6 +8,7 @@ import {
   ValidateIf,
   type ValidationOptions,
 } from 'class-validator';
+import { Problem } from '../../platform/http/problem.js';
 
 /** Longest id of a customer or a product: what upstreams use is far shorter, and keys of indexes must stay small. */
 export const MAX_ID_LENGTH = 128;
@@ -45,6 +46,17 @@ export function IsOpaqueId(): PropertyDecorator {
     MaxLength(MAX_ID_LENGTH, { message: `must have at most ${MAX_ID_LENGTH} characters` }),
     IsPlainText(),
   );
+}
+
+/**
+ * Checks a path segment that names something by an opaque id.
+ *
+ * @throws {Problem} invalid-request
+ */
+export function requireOpaqueId(field: string, text: string): void {
+  if (isOpaqueId(text)) return;
+  const message = `must have 1 to ${MAX_ID_LENGTH} characters, none of them a control character`;
+  throw Problem.invalidRequest([{ field, message }]);
 }
 
 /** Whether a path segment is an id that could exist. */

@@ -5,23 +5,9 @@ import { Problem } from '../../platform/http/problem.js';
 import { UpstreamFault } from '../../platform/upstream/upstream-fault.js';
 import type { ExpectedPrices, Order } from '../order.entity.js';
 import { Inventory, type Product, ShoppingCarts } from '../order.ports.js';
-import { orderProblem, type Shortage } from '../order.problems.js';
-import {
-  fitsCurrency,
-  isRepresentable,
-  sameAmount,
-  toJsonNumber,
-  totalOf,
-  unitsByProduct,
-} from './order-pricing.js';
-import { shortageDetail } from './placement-answer.js';
-
-export interface RequestedItem {
-  productId: string;
-  quantity: number;
-  /** The price of one unit that the customer was shown, as decimal digits. */
-  price?: string | undefined;
-}
+import { orderProblem } from '../order.problems.js';
+import { fitsCurrency, unitsByProduct } from './order-pricing.js';
+import { findShortages, type Quote, quoteOrder, type RequestedItem } from './order-quote.js';
 
 /** An order as a client asks for it, after its form has been checked. */
 export interface PlacementRequest {
@@ -55,13 +41,6 @@ export interface OrderOutline extends Pick<
   expectedTotal: string | undefined;
 }
 
-interface PricedLine {
-  productId: string;
-  productName: string;
-  quantity: number;
-  price: string;
-}
-
 /** As many lines as a request may have; a cart is held to the same. */
 export const MAX_LINES = 200;
 
@@ -75,17 +54,10 @@ export class OrderDrafts {
   ) {}
 
   /**
-   * @throws {Problem} when the order can't be placed as it was asked for
-   * @throws {UpstreamFault} when a look-up gave no usable answer
-   */
-  async prepare(request: PlacementRequest, deadline: Deadline): Promise<OrderDraft> {
-    return this.price(await this.outline(request, deadline), deadline);
-  }
-
-  /**
    * What can be said of an order without the inventory. Of other services only the carts are asked, and only for a cart.
    *
-   * @throws as `prepare` does
+   * @throws {Problem} when the order can't be placed as it was asked for
+   * @throws {UpstreamFault} when a look-up gave no usable answer
    */
   async outline(request: PlacementRequest, deadline: Deadline): Promise<OrderOutline> {
     const currency = request.currency ?? this.settings.DEFAULT_CURRENCY;
@@ -106,15 +78,55 @@ export class OrderDrafts {
   /**
    * Looks up what the inventory knows of the order.
    *
-   * @throws as `prepare` does
+   * @throws as `outline` does
    */
-  async price({ items, expectedTotal, ...order }: OrderOutline, deadline: Deadline): Promise<OrderDraft> {
-    const products = await this.inventory.findProducts([...unitsByProduct(items).keys()], deadline);
-    refuseShortages(items, products);
-    const lines = this.priceLines(items, products, order.currency);
-    const totalAmount = totalOf(lines);
-    checkTotal(totalAmount, expectedTotal, lines);
-    return { ...order, totalAmount, lines, toPrice: null };
+  async price(outline: OrderOutline, deadline: Deadline): Promise<OrderDraft> {
+    const { items, expectedTotal: _, ...order } = outline;
+    const products = await this.findProducts(items, deadline);
+    // What there is not is said before anything about prices, however wrong those are.
+    const shortage = findShortages(items, products);
+    if (shortage) throw shortage;
+    const { lines, totalAmount, problems } = this.compare(outline, products);
+    if (problems[0]) throw problems[0];
+    return {
+      ...order,
+      totalAmount,
+      lines: lines.map(({ productId, productName, quantity, price }) => ({
+        productId,
+        productName,
+        quantity,
+        price,
+      })),
+      toPrice: null,
+    };
+  }
+
+  /**
+   * Looks up the same, and says what speaks against the order instead of refusing it.
+   *
+   * @throws {Problem} invalid-request when the total is too large to be told exactly
+   * @throws {UpstreamFault} when the look-up gave no usable answer
+   */
+  async quote(outline: OrderOutline, deadline: Deadline): Promise<Quote> {
+    return this.compare(outline, await this.findProducts(outline.items, deadline));
+  }
+
+  private async findProducts(
+    items: readonly RequestedItem[],
+    deadline: Deadline,
+  ): Promise<Map<string, Product>> {
+    return this.inventory.findProducts([...unitsByProduct(items).keys()], deadline);
+  }
+
+  private compare({ items, expectedTotal, currency }: OrderOutline, products: Map<string, Product>): Quote {
+    const trustsPrices = this.settings.PRICE_CHECK === 'trust';
+    const quote = quoteOrder(items, products, { trustsPrices, expectedTotal });
+    for (const { productId, price } of quote.lines) {
+      if (price === null || fitsCurrency(price, currency)) continue;
+      const message = `${productId} has a price that is none in ${currency}`;
+      throw new UpstreamFault('inventory service', 'garbage', message);
+    }
+    return quote;
   }
 
   private async findItems(
@@ -147,40 +159,6 @@ export class OrderDrafts {
     throw Problem.invalidRequest([
       { field: 'currency', message: `must be ${DEFAULT_CURRENCY}, in which the products are priced` },
     ]);
-  }
-
-  private priceLines(
-    items: readonly RequestedItem[],
-    products: ReadonlyMap<string, Product>,
-    currency: string,
-  ): PricedLine[] {
-    const differences: Record<string, unknown>[] = [];
-    const lines = items.map((item, index) => {
-      const product = products.get(item.productId);
-      if (!product) throw new Error(`line ${index + 1} has no product although all were found`);
-      const isTrusted = this.settings.PRICE_CHECK === 'trust' && item.price !== undefined;
-      if (!isTrusted && item.price !== undefined && !sameAmount(item.price, product.price)) {
-        differences.push({
-          line: index + 1,
-          product_id: product.id,
-          requested_price: toJsonNumber(item.price),
-          current_price: toJsonNumber(product.price),
-        });
-      }
-      const price = isTrusted && item.price !== undefined ? item.price : product.price;
-      if (!fitsCurrency(price, currency)) {
-        throw new UpstreamFault(
-          'inventory service',
-          'garbage',
-          `${product.id} has a price that is none in ${currency}`,
-        );
-      }
-      return { productId: product.id, productName: product.name, quantity: item.quantity, price };
-    });
-    if (differences.length > 0) {
-      throw orderProblem('price-changed', 'One or more prices are not the current ones', { differences });
-    }
-    return lines;
   }
 }
 
@@ -217,40 +195,4 @@ function refuseUnpayableAmounts({ items, expectedTotal }: PlacementRequest, curr
     .filter(({ amount }) => amount !== undefined && !fitsCurrency(amount, currency))
     .map(({ field }) => ({ field, message: `must not have more decimals than ${currency} has` }));
   if (errors.length > 0) throw Problem.invalidRequest(errors);
-}
-
-/** Refuses the order if any product is unknown or short, naming each that is; lines of one product count together. */
-function refuseShortages(items: readonly RequestedItem[], products: ReadonlyMap<string, Product>): void {
-  const shortages: Shortage[] = [];
-  for (const [productId, requested] of unitsByProduct(items)) {
-    const product = products.get(productId);
-    if (!product) {
-      shortages.push({ product_id: productId, requested, available: 0, reason: 'there is no such product' });
-    } else if (product.available < requested) {
-      const reason = `requested ${requested}, available ${product.available}`;
-      shortages.push({ product_id: productId, requested, available: product.available, reason });
-    }
-  }
-  if (shortages.length === 0) return;
-  const isUnknown = shortages.some((shortage) => !products.has(shortage.product_id));
-  throw orderProblem(isUnknown ? 'unknown-product' : 'insufficient-stock', shortageDetail(shortages), {
-    shortages,
-  });
-}
-
-function checkTotal(total: string, expected: string | undefined, lines: PricedLine[]): void {
-  if (!isRepresentable(total)) {
-    throw Problem.invalidRequest([{ field: 'items', message: 'add up to a total that is too large' }]);
-  }
-  if (expected === undefined || sameAmount(expected, total)) return;
-  throw orderProblem('total-changed', `The total is ${toJsonNumber(total)}, not ${toJsonNumber(expected)}`, {
-    expected_total: toJsonNumber(expected),
-    current_total: toJsonNumber(total),
-    lines: lines.map((line, index) => ({
-      line: index + 1,
-      product_id: line.productId,
-      quantity: line.quantity,
-      price: toJsonNumber(line.price),
-    })),
-  });
 }

@@ -15,7 +15,7 @@ import {
   stockReleaseJob,
 } from '../order.jobs.js';
 import { Inventory } from '../order.ports.js';
-import { orderProblem } from '../order.problems.js';
+import { cartAlreadyOrdered } from '../order.problems.js';
 import { OrderRepository } from '../order.repository.js';
 import { IdempotencyRepository, type KeyClaim } from './idempotency.repository.js';
 import type { Problem } from '../../platform/http/problem.js';
@@ -205,9 +205,7 @@ export class OrderPlacement {
   private async claimCart(transaction: EntityManager, cartId: string, orderId: string): Promise<void> {
     if (await this.keys.claimCart(transaction, cartId, orderId)) return;
     // Thrown rather than returned, so that the claim on the key is rolled back with everything else.
-    throw orderProblem('cart-already-ordered', 'This cart has been ordered already', {
-      order_id: await this.keys.findCartOrder(cartId),
-    });
+    throw cartAlreadyOrdered(await this.keys.findCartOrder(cartId));
   }
 
   private get leaseMs(): number {

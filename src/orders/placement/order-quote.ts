@@ -1,0 +1,175 @@
+import { Problem } from '../../platform/http/problem.js';
+import type { Product } from '../order.ports.js';
+import { orderProblem, type Shortage } from '../order.problems.js';
+import {
+  isRepresentable,
+  sameAmount,
+  toJsonNumber,
+  toJsonNumberOrNull,
+  totalOf,
+  unitsByProduct,
+} from './order-pricing.js';
+import { shortageDetail } from './placement-answer.js';
+
+export interface RequestedItem {
+  productId: string;
+  quantity: number;
+  /** The price of one unit that the customer was shown, as decimal digits. */
+  price?: string | undefined;
+}
+
+/** One line with what it costs now. Amounts are decimal digits, and null where the product is unknown. */
+export interface QuotedLine {
+  productId: string;
+  productName: string | null;
+  quantity: number;
+  price: string | null;
+  lineTotal: string | null;
+  requestedPrice: string | undefined;
+  /** Whether there is such a product. */
+  isKnown: boolean;
+  /** Units of the product that are too few for all of its lines together; 0 when there are enough. */
+  missing: number;
+}
+
+/** What an order comes to, and what speaks against it. */
+export interface Quote {
+  lines: QuotedLine[];
+  /** Null when a product is unknown. */
+  totalAmount: string | null;
+  /** Why the order would be refused: the first is what a client is told who places it. Empty when it can be placed. */
+  problems: Problem[];
+}
+
+/** What the customer was shown, and what it is worth. */
+export interface QuoteTerms {
+  /** Whether prices that come with the order are taken as they are. */
+  trustsPrices: boolean;
+  /** The total that the customer was shown, as decimal digits. */
+  expectedTotal: string | undefined;
+}
+
+/**
+ * Compares an order with what the inventory says of its products.
+ *
+ * @throws {Problem} invalid-request when the total is too large to be told exactly
+ */
+export function quoteOrder(
+  items: readonly RequestedItem[],
+  products: ReadonlyMap<string, Product>,
+  { trustsPrices, expectedTotal }: QuoteTerms,
+): Quote {
+  const units = unitsByProduct(items);
+  const lines = items.map((item) => quoteLine(item, products, units, trustsPrices));
+  const totalAmount = totalOfQuoted(lines);
+  const problems = [
+    findShortages(items, products),
+    findPriceDifferences(lines, products, { trustsPrices, expectedTotal }, totalAmount),
+    findTotalDifference(lines, totalAmount, expectedTotal),
+  ];
+  return { lines, totalAmount, problems: problems.filter((problem) => problem !== undefined) };
+}
+
+/** The refusal of an order of which a product is unknown or short, naming each; lines of one product count together. */
+export function findShortages(
+  items: readonly RequestedItem[],
+  products: ReadonlyMap<string, Product>,
+): Problem | undefined {
+  const shortages: Shortage[] = [];
+  for (const [productId, requested] of unitsByProduct(items)) {
+    const product = products.get(productId);
+    if (!product) {
+      shortages.push({ product_id: productId, requested, available: 0, reason: 'there is no such product' });
+    } else if (product.available < requested) {
+      const reason = `requested ${requested}, available ${product.available}`;
+      shortages.push({ product_id: productId, requested, available: product.available, reason });
+    }
+  }
+  if (shortages.length === 0) return undefined;
+  const isUnknown = shortages.some((shortage) => !products.has(shortage.product_id));
+  return orderProblem(isUnknown ? 'unknown-product' : 'insufficient-stock', shortageDetail(shortages), {
+    shortages,
+  });
+}
+
+function quoteLine(
+  { productId, quantity, price: requestedPrice }: RequestedItem,
+  products: ReadonlyMap<string, Product>,
+  units: ReadonlyMap<string, number>,
+  trustsPrices: boolean,
+): QuotedLine {
+  const product = products.get(productId);
+  const price = (trustsPrices ? requestedPrice : undefined) ?? product?.price ?? null;
+  return {
+    productId,
+    productName: product?.name ?? null,
+    quantity,
+    price: product ? price : null,
+    lineTotal: product && price !== null ? totalOf([{ quantity, price }]) : null,
+    requestedPrice,
+    isKnown: product !== undefined,
+    missing: Math.max(0, (units.get(productId) ?? 0) - (product?.available ?? 0)),
+  };
+}
+
+function totalOfQuoted(lines: readonly QuotedLine[]): string | null {
+  const priced = lines.flatMap(({ quantity, price }) => (price === null ? [] : [{ quantity, price }]));
+  const total = totalOf(priced);
+  if (!isRepresentable(total)) {
+    throw Problem.invalidRequest([{ field: 'items', message: 'add up to a total that is too large' }]);
+  }
+  return priced.length === lines.length ? total : null;
+}
+
+function findPriceDifferences(
+  lines: readonly QuotedLine[],
+  products: ReadonlyMap<string, Product>,
+  { trustsPrices, expectedTotal }: QuoteTerms,
+  total: string | null,
+): Problem | undefined {
+  if (trustsPrices) return undefined;
+  const differences = lines.flatMap(({ productId, requestedPrice }, index) => {
+    const product = products.get(productId);
+    if (!product || requestedPrice === undefined || sameAmount(requestedPrice, product.price)) return [];
+    return [
+      {
+        line: index + 1,
+        product_id: product.id,
+        requested_price: toJsonNumber(requestedPrice),
+        current_price: toJsonNumber(product.price),
+      },
+    ];
+  });
+  if (differences.length === 0) return undefined;
+  return orderProblem('price-changed', 'One or more prices are not the current ones', {
+    differences,
+    ...(expectedTotal !== undefined && { expected_total: toJsonNumber(expectedTotal) }),
+    current_total: toJsonNumberOrNull(total),
+    lines: lines.map(breakDown),
+  });
+}
+
+function findTotalDifference(
+  lines: readonly QuotedLine[],
+  total: string | null,
+  expected: string | undefined,
+): Problem | undefined {
+  if (total === null || expected === undefined || sameAmount(expected, total)) return undefined;
+  return orderProblem('total-changed', `The total is ${toJsonNumber(total)}, not ${toJsonNumber(expected)}`, {
+    expected_total: toJsonNumber(expected),
+    current_total: toJsonNumber(total),
+    lines: lines.map(breakDown),
+  });
+}
+
+/** One line of what a client gets to see why a total is not the one that it expected. */
+function breakDown(line: QuotedLine, index: number): Record<string, unknown> {
+  return {
+    line: index + 1,
+    product_id: line.productId,
+    quantity: line.quantity,
+    ...(line.requestedPrice !== undefined && { requested_price: toJsonNumber(line.requestedPrice) }),
+    price: toJsonNumberOrNull(line.price),
+    line_total: toJsonNumberOrNull(line.lineTotal),
+  };
+}

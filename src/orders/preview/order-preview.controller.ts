@@ -1,0 +1,54 @@
+import { Body, Controller, HttpCode, Param, Post, UseInterceptors } from '@nestjs/common';
+import { ApiBody, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { BoundedPlacements } from '../../platform/http/bounded.interceptor.js';
+import { ApiProblems } from '../../platform/http/problem.openapi.js';
+import { PlaceCustomerOrderDto, toPlacementRequest } from '../dto/place-order.dto.js';
+import { requireOpaqueId } from '../dto/text.decorators.js';
+import { PreviewOrderDto } from './order-preview.dto.js';
+import { OrderPreviewResponse } from './order-preview.response.js';
+import { OrderPreview } from './order-preview.js';
+
+/**
+ * Previews ask the same services as orders do, so they count among the orders that are placed at the same time.
+ *
+ * The fixed path wins over `POST /orders/{customer_id}`: for a customer called `preview` an order names it in its body.
+ */
+@ApiTags('orders')
+@Controller('orders')
+export class OrderPreviewController {
+  constructor(private readonly previews: OrderPreview) {}
+
+  @Post('preview')
+  @HttpCode(200)
+  @UseInterceptors(BoundedPlacements)
+  @ApiOperation({
+    operationId: 'previewOrder',
+    summary: 'What an order would cost, and whether it can be placed',
+    description: 'Nothing is stored or reserved: what is there now may be gone when the order is placed.',
+  })
+  @ApiResponse({ status: 200, type: OrderPreviewResponse })
+  @ApiProblems(400, 413, 415, 503)
+  async preview(@Body() body: PreviewOrderDto): Promise<OrderPreviewResponse> {
+    return OrderPreviewResponse.from(await this.previews.preview(toPlacementRequest(body, body.customer_id)));
+  }
+
+  @Post(':customer_id/preview')
+  @HttpCode(200)
+  @UseInterceptors(BoundedPlacements)
+  @ApiOperation({
+    operationId: 'previewCustomerOrder',
+    summary: 'What the order of a customer would cost, and whether it can be placed',
+    description: "Without items, or without a body, it is about the customer's shopping cart.",
+  })
+  @ApiParam({ name: 'customer_id', description: 'Id of the customer, text or integer.', example: '1' })
+  @ApiBody({ type: PlaceCustomerOrderDto, required: false })
+  @ApiResponse({ status: 200, type: OrderPreviewResponse })
+  @ApiProblems(400, 404, 413, 415, 503)
+  async previewForCustomer(
+    @Param('customer_id') customerId: string,
+    @Body() body: PlaceCustomerOrderDto,
+  ): Promise<OrderPreviewResponse> {
+    requireOpaqueId('customer_id', customerId);
+    return OrderPreviewResponse.from(await this.previews.preview(toPlacementRequest(body, customerId)));
+  }
+}

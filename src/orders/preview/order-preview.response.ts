@@ -1,0 +1,88 @@
+import { ApiProperty } from '@nestjs/swagger';
+import { ProblemResponse } from '../../platform/http/problem.openapi.js';
+import { toJsonNumberOrNull } from '../placement/order-pricing.js';
+import type { QuotedLine } from '../placement/order-quote.js';
+import type { Preview } from './order-preview.js';
+
+const AVAILABILITIES = ['enough', 'short', 'unknown_product'] as const;
+
+export class PreviewLineResponse {
+  @ApiProperty({ example: 'PROD001' })
+  product_id!: string;
+
+  @ApiProperty({
+    type: 'string',
+    nullable: true,
+    example: 'Wireless Headphones',
+    description: 'Null, as the amounts, where there is no such product.',
+  })
+  product_name!: string | null;
+
+  @ApiProperty({ type: 'integer', example: 2 })
+  quantity!: number;
+
+  @ApiProperty({ type: 'number', nullable: true, example: 79.99, description: 'Price of one unit.' })
+  price!: number | null;
+
+  @ApiProperty({ type: 'number', nullable: true, example: 159.98 })
+  line_total!: number | null;
+
+  @ApiProperty({ enum: AVAILABILITIES })
+  availability!: (typeof AVAILABILITIES)[number];
+
+  @ApiProperty({
+    type: 'integer',
+    example: 0,
+    description: 'Units of the product that are too few for all of its lines together.',
+  })
+  missing!: number;
+
+  static from(line: QuotedLine): PreviewLineResponse {
+    return {
+      product_id: line.productId,
+      product_name: line.productName,
+      quantity: line.quantity,
+      price: toJsonNumberOrNull(line.price),
+      line_total: toJsonNumberOrNull(line.lineTotal),
+      availability: line.isKnown ? (line.missing > 0 ? 'short' : 'enough') : 'unknown_product',
+      missing: line.missing,
+    };
+  }
+}
+
+export class OrderPreviewResponse {
+  @ApiProperty({ type: [PreviewLineResponse] })
+  lines!: PreviewLineResponse[];
+
+  @ApiProperty({
+    type: 'number',
+    nullable: true,
+    example: 159.98,
+    description: 'Null where there is no such product as one that was asked for.',
+  })
+  total_amount!: number | null;
+
+  @ApiProperty({ example: 'USD' })
+  currency!: string;
+
+  @ApiProperty({ description: 'Whether the order would be confirmed if it were placed now.' })
+  can_be_placed!: boolean;
+
+  @ApiProperty({
+    type: [ProblemResponse],
+    description:
+      'Why it would be refused, each as the problem that placing it would be answered with; the first is the one ' +
+      'that would be.',
+  })
+  problems!: Record<string, unknown>[];
+
+  static from({ lines, totalAmount, currency, problems }: Preview): OrderPreviewResponse {
+    return {
+      lines: lines.map((line) => PreviewLineResponse.from(line)),
+      total_amount: toJsonNumberOrNull(totalAmount),
+      currency,
+      can_be_placed: problems.length === 0,
+      problems: problems.map((problem) => problem.toBody()),
+    };
+  }
+}

@@ -1,0 +1,35 @@
+import { Injectable } from '@nestjs/common';
+import { Settings } from '../../config/settings.js';
+import { Deadline } from '../../platform/deadline.js';
+import { cartAlreadyOrdered } from '../order.problems.js';
+import { IdempotencyRepository } from '../placement/idempotency.repository.js';
+import { OrderDrafts, type PlacementRequest } from '../placement/order-draft.js';
+import type { Quote } from '../placement/order-quote.js';
+
+/** What an order would come to if it were placed now. */
+export interface Preview extends Quote {
+  currency: string;
+}
+
+/** Says what an order would cost and whether it could be placed. Stores and reserves nothing, here or elsewhere. */
+@Injectable()
+export class OrderPreview {
+  constructor(
+    private readonly drafts: OrderDrafts,
+    private readonly carts: IdempotencyRepository,
+    private readonly settings: Settings,
+  ) {}
+
+  /**
+   * @throws {Problem} when the request itself is wrong, or there is no cart that could be ordered
+   * @throws {UpstreamFault} when a look-up gave no usable answer
+   */
+  async preview(request: PlacementRequest): Promise<Preview> {
+    const deadline = Deadline.in(this.settings.REQUEST_DEADLINE_MS);
+    const outline = await this.drafts.outline(request, deadline);
+    const quote = await this.drafts.quote(outline, deadline);
+    const orderId = outline.cartId === null ? undefined : await this.carts.findCartOrder(outline.cartId);
+    const problems = [...quote.problems, ...(orderId === undefined ? [] : [cartAlreadyOrdered(orderId)])];
+    return { ...quote, problems, currency: outline.currency };
+  }
+}

@@ -1,0 +1,231 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  callsTo,
+  catalogSettings,
+  countRows,
+  endFaults,
+  expectProblem,
+  line,
+  newProduct,
+  type OrderLine,
+  orderBody,
+  restoreUpstreams,
+  setStock,
+  startFleet,
+  statusesTold,
+  takenFrom,
+  type TestFleet,
+} from '../support/builders.js';
+import { eventually, type TestResponse, type TestService } from '../support/service.js';
+import type { Sandbox } from '../../src/sandbox/sandbox.js';
+
+const TIMEOUTS = { UPSTREAM_TIMEOUT_MS: '300', REQUEST_DEADLINE_MS: '1000' };
+
+const KINDS: [kind: string, settingsFor: (sandbox: Sandbox) => Record<string, string>][] = [
+  ['per product', () => ({})],
+  ['reservations', () => ({ INVENTORY_API: 'reservations' })],
+  ['without keys', () => ({ INVENTORY_HONOURS_IDEMPOTENCY_KEYS: 'false' })],
+  ['the catalog of system B', catalogSettings],
+];
+
+let fleet: TestFleet;
+let sandbox: Sandbox;
+let service: TestService;
+
+/** What the database holds, and which calls were made that change something elsewhere. */
+async function traces(): Promise<unknown> {
+  const changes = callsTo(sandbox).filter(({ method }) => method !== 'GET');
+  return { rows: await countRows(fleet.database), changes: changes.length };
+}
+
+function preview(items: OrderLine[], more?: Record<string, unknown>): Promise<TestResponse> {
+  return service.request('POST', '/orders/preview', { items, ...more });
+}
+
+/** What is answered when the same is ordered. */
+function place(items: OrderLine[], more?: Record<string, unknown>): Promise<TestResponse> {
+  return service.request('POST', '/orders', orderBody(items, more));
+}
+
+function productAt(price: number, quantity: number): string {
+  const id = newProduct(sandbox);
+  setStock(sandbox, id, quantity, price);
+  return id;
+}
+
+describe.each(KINDS)('with an inventory of the kind: %s', (_kind, settingsFor) => {
+  beforeAll(async () => {
+    fleet = await startFleet(1, (stands) => ({ ...TIMEOUTS, ...settingsFor(stands) }));
+    sandbox = fleet.sandbox;
+    [service] = fleet.services as [TestService];
+  });
+  afterAll(() => fleet.stop());
+  afterEach(() => restoreUpstreams(service, sandbox));
+
+  it('a preview says what an order costs, and leaves no trace', async () => {
+    const [one, other] = [productAt(79.99, 10), productAt(0.1, 3)];
+    const before = await traces();
+    const answer = await preview([line(one, 2, 79.99), line(other, 3)], { expected_total: 160.28 });
+    expect(answer.status).toBe(200);
+    expect(answer.body).toEqual({
+      lines: [
+        {
+          product_id: one,
+          product_name: `Product ${one}`,
+          quantity: 2,
+          price: 79.99,
+          line_total: 159.98,
+          availability: 'enough',
+          missing: 0,
+        },
+        {
+          product_id: other,
+          product_name: `Product ${other}`,
+          quantity: 3,
+          price: 0.1,
+          line_total: 0.3,
+          availability: 'enough',
+          missing: 0,
+        },
+      ],
+      total_amount: 160.28,
+      currency: 'USD',
+      can_be_placed: true,
+      problems: [],
+    });
+    expect(await traces()).toEqual(before);
+    // And so it is when it is ordered.
+    const order = await place([line(one, 2, 79.99), line(other, 3)]);
+    expect([order.status, order.body.total_amount]).toEqual([201, 160.28]);
+    const after = await preview([line(other, 1)]);
+    expect(after.body).toMatchObject({ can_be_placed: false, lines: [{ missing: 1 }] });
+    // The customer is told of the order in the background; later tests count calls.
+    await eventually(() => statusesTold(sandbox, order.body.order_id).length === 1);
+  });
+
+  it('each reason against the order is the problem that placing it is answered with', async () => {
+    const [short, changed] = [productAt(10, 3), productAt(20, 5)];
+    const unknown = '999999';
+    const cases: [items: OrderLine[], more: Record<string, unknown>, names: string[]][] = [
+      [[line(short, 2), line(short, 2)], {}, ['insufficient-stock']],
+      [[line(unknown), line(changed)], {}, ['unknown-product']],
+      [[line(changed, 1, 19)], {}, ['price-changed']],
+      [[line(changed, 1, 20)], { expected_total: 21 }, ['total-changed']],
+      [
+        [line(short, 4, 9), line(changed)],
+        { expected_total: 56 },
+        ['insufficient-stock', 'price-changed', 'total-changed'],
+      ],
+      [[line(unknown), line(changed, 1, 19)], { expected_total: 1 }, ['unknown-product', 'price-changed']],
+    ];
+    for (const [items, more, names] of cases) {
+      const before = await traces();
+      const { status, body } = await preview(items, more);
+      expect(await traces()).toEqual(before);
+      expect([status, body.can_be_placed]).toEqual([200, false]);
+      expect(body.problems.map((problem: { type: string }) => problem.type)).toEqual(
+        names.map((name) => `/problems/${name}`),
+      );
+      const refusal = await place(items, more);
+      expectProblem(refusal, body.problems[0].status);
+      expect(refusal.body).toEqual(body.problems[0]);
+    }
+    const { body } = await preview([line(short, 2), line(unknown, 7), line(short, 2)]);
+    expect(body.total_amount).toBeNull();
+    expect(body.lines).toMatchObject([
+      { availability: 'short', missing: 1, line_total: 20 },
+      { availability: 'unknown_product', missing: 7, product_name: null, price: null, line_total: null },
+      { availability: 'short', missing: 1 },
+    ]);
+    expect(takenFrom(sandbox, short)).toEqual([]);
+  });
+
+  it('a preview that can not be made is 503, to be tried again', async () => {
+    const product = newProduct(sandbox);
+    const before = await traces();
+    for (const name of ['inventory', 'catalog'] as const) sandbox.services[name].faults.add({ kind: 'away' });
+    const answer = await preview([line(product)]);
+    expectProblem(answer, 503);
+    expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(await traces()).toEqual(before);
+  });
+});
+
+describe('a preview', () => {
+  beforeAll(async () => {
+    fleet = await startFleet(1, () => ({ ...TIMEOUTS, MAX_PLACEMENTS: '2', PLACEMENT_MODE: 'async' }));
+    sandbox = fleet.sandbox;
+    [service] = fleet.services as [TestService];
+  });
+  afterAll(() => fleet.stop());
+  afterEach(() => endFaults(sandbox));
+
+  it('needs nobody to tell of the order, and checks who is named all the same', async () => {
+    const product = newProduct(sandbox);
+    const person = { customer_name: 'Alice Johnson', customer_email: 'alice@example.com', customer_id: 42 };
+    expect((await preview([line(product)], person)).body.can_be_placed).toBe(true);
+    expectProblem(await preview([line(product)], { customer_email: 'nobody' }), 400, ['customer_email']);
+  });
+
+  it.each<[what: string, body: unknown, fields: string[]]>([
+    ['no items', {}, ['items']],
+    ['an empty list', { items: [] }, ['items']],
+    ['no quantity', { items: [{ product_id: '1' }] }, ['items[0].quantity']],
+    ['a price that nobody can pay', { items: [line('1', 1, 9.999)] }, ['items[0].price']],
+    ['another currency', { items: [line('1')], currency: 'EUR' }, ['currency']],
+    ['an unknown field', { items: [line('1')], coupon: 'x' }, ['coupon']],
+  ])('is refused as an order is: %s', async (_what, body, fields) => {
+    const calls = callsTo(sandbox).length;
+    expectProblem(await service.request('POST', '/orders/preview', body), 400, fields);
+    expect(callsTo(sandbox)).toHaveLength(calls);
+  });
+
+  it('is of the total that can be told exactly, or refused', async () => {
+    expectProblem(await preview([line(productAt(1_000_000, 1_000_000_000), 100_000)]), 400, ['items']);
+  });
+
+  it('may be of a cart, as long as it has not been ordered', async () => {
+    const product = newProduct(sandbox, 3);
+    sandbox.carts.give('77', [{ product_id: product, quantity: 2 }], { route: 'test', key: null });
+    const before = await traces();
+    const first = await service.request('POST', '/orders/77/preview');
+    expect(first.body).toMatchObject({ can_be_placed: true, total_amount: 20, lines: [{ quantity: 2 }] });
+    expect(await traces()).toEqual(before);
+    // The cart stays as it is at its service, so that only the order knows.
+    sandbox.services.carts.faults.add({ kind: 'status', method: 'PUT', status: 500 });
+    const order = await service.request('POST', '/orders/77');
+    expect(order.status).toBe(202);
+    const second = await service.request('POST', '/orders/77/preview');
+    expect(second.body.can_be_placed).toBe(false);
+    expect(second.body.problems.at(-1)).toMatchObject({
+      type: '/problems/cart-already-ordered',
+      order_id: order.body.order_id,
+    });
+  });
+
+  it('is 404 without a cart, and of items where they are named', async () => {
+    expectProblem(await service.request('POST', '/orders/nobody/preview'), 404);
+    const items = [line(newProduct(sandbox), 11)];
+    const { body } = await service.request('POST', '/orders/nobody/preview', { items });
+    expect(body).toMatchObject({ can_be_placed: false, lines: [{ availability: 'short', missing: 1 }] });
+    expectProblem(await service.request('POST', '/orders/%00/preview'), 400, ['customer_id']);
+  });
+
+  it('counts among the orders that are placed at the same time', async () => {
+    const product = newProduct(sandbox);
+    const { faults } = sandbox.services.inventory;
+    faults.add({ kind: 'hang', method: 'GET', times: 2 });
+    const answers: TestResponse[] = [];
+    const all = Promise.all(
+      Array.from({ length: 8 }, () => preview([line(product)]).then((answer) => answers.push(answer))),
+    );
+    await eventually(() => answers.length === 6);
+    for (const answer of answers) expectProblem(answer, 503);
+    expect(answers.map((answer) => answer.body.type)).toEqual(
+      Array.from({ length: 6 }, () => '/problems/overloaded'),
+    );
+    faults.release();
+    await all;
+    expect(answers.slice(-2).map((answer) => answer.status)).toEqual([200, 200]);
+  });
+});

@@ -1,5 +1,5 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { NOTIFICATIONS_QUEUE } from '../orders/order.jobs.js';
+import { canNotify, NOTIFICATIONS_QUEUE } from '../orders/order.jobs.js';
 import { Notifications } from '../orders/order.ports.js';
 import { OrderRepository } from '../orders/order.repository.js';
 import type { Deadline } from '../platform/deadline.js';
@@ -30,19 +30,27 @@ export class NotificationDeliverer implements OnModuleInit {
       this.orders.findEvent(orderId, seq),
     ]);
     if (!order || !event) throw new Error(`event ${seq} of order ${orderId} is gone`);
-    // Name and address may have been taken out since the job was sent; then there is nobody to tell any more.
+    // Name and address may have been erased since the job was sent; then there is nobody to tell any more.
     if (order.customerName === null || order.customerEmail === null) return;
     await reachPausePoint('notification.before-send', orderId);
-    await this.notifications.send(
-      {
-        orderId,
-        customerName: order.customerName,
-        customerEmail: order.customerEmail,
-        status: event.toStatus ?? order.status,
-      },
-      `${orderId}/${seq}/notify`,
-      deadline,
-    );
+    const notification = {
+      orderId,
+      customerName: order.customerName,
+      customerEmail: order.customerEmail,
+      status: event.toStatus ?? order.status,
+    };
+    try {
+      await this.notifications.send(notification, `${orderId}/${seq}/notify`, deadline);
+    } catch (error) {
+      // Erased meanwhile: a failure would be repeated for nobody, or even wait for a person.
+      if (await this.hasNobodyToTell(orderId)) return;
+      throw error;
+    }
     await reachPausePoint('notification.after-send', orderId);
+  }
+
+  private async hasNobodyToTell(orderId: string): Promise<boolean> {
+    const order = await this.orders.findOrder(orderId);
+    return order !== undefined && !canNotify(order);
   }
 }

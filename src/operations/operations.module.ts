@@ -9,10 +9,13 @@ import { OperationsController } from './operations.controller.js';
 import { OperationsMetrics } from './operations.metrics.js';
 import { OperationsService } from './operations.service.js';
 import { PendingOrders } from './pending-orders.js';
+import { PersonalDataController } from './personal-data/personal-data.controller.js';
+import { PersonalData } from './personal-data/personal-data.js';
+import { PersonalDataRepository } from './personal-data/personal-data.repository.js';
 
 type Imports = NonNullable<ModuleMetadata['imports']>;
 
-/** What people need who look after the service: incidents, metrics about them, and the drift report. */
+/** What people need who look after the service: incidents, metrics about them, the erasure of personal data, and the drift report. */
 @Module({})
 export class OperationsModule {
   /** @param imports modules that provide `OrderRepository`, `OrderPlacement`, `Inventory` and `StockJournal` */
@@ -20,7 +23,7 @@ export class OperationsModule {
     return {
       module: OperationsModule,
       imports,
-      controllers: [OperationsController],
+      controllers: [OperationsController, PersonalDataController],
       providers: [
         IncidentRepository,
         IncidentFinder,
@@ -30,6 +33,8 @@ export class OperationsModule {
         OperationsService,
         DriftRepository,
         OperationsMetrics,
+        PersonalDataRepository,
+        PersonalData,
       ],
     };
   }

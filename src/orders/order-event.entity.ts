@@ -8,6 +8,7 @@ export const ORDER_EVENT_TYPES = [
   'stock_released',
   'stock_in_doubt',
   'incident_settled',
+  'personal_data_erased',
 ] as const;
 
 export type OrderEventType = (typeof ORDER_EVENT_TYPES)[number];

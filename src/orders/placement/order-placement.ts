@@ -40,6 +40,9 @@ export const LEASE_MARGIN_MS = 1_000;
 const RETRY_WAIT_MS = 200;
 export const RETRY_WAIT_MAX_MS = 10_000;
 
+/** A pending order is changed by hardly anybody; three times in a row, and recovery may go on with it. */
+const SETTLE_ATTEMPTS = 3;
+
 /**
  * The saga: an order is stored as pending, its stock is reserved, and what came of that settles it. The request that
  * placed the order and the recovery of orders that nobody drives any more go through the same `advance`.
@@ -134,11 +137,31 @@ export class OrderPlacement {
   }
 
   /**
-   * Transaction 2: sets the status by compare-and-set, with its event and its jobs.
+   * Settles an order that this process drives.
+   *
+   * An order may have changed since it was read without being settled, as when its personal data was erased. It is
+   * this process's as long as `attempt` is the same, so what was decided holds for it as it is now.
    *
    * @returns the order as it is now, which is what somebody else made of it when they were first
    */
   private async settle(order: Order, settlement: Settlement, actor: string): Promise<Order> {
+    let current = order;
+    for (let attempt = 1; ; attempt += 1) {
+      const settled = await this.trySettle(current, settlement, actor);
+      if (settled) return settled;
+      const found = await this.orders.findOrder(order.id);
+      const isStillMine = found?.status === 'pending' && found.attempt === order.attempt;
+      if (!isStillMine || attempt === SETTLE_ATTEMPTS) return found ?? order;
+      current = found;
+    }
+  }
+
+  /**
+   * Transaction 2: sets the status by compare-and-set, with its event and its jobs.
+   *
+   * @returns the settled order, or undefined when it has changed since it was read
+   */
+  private async trySettle(order: Order, settlement: Settlement, actor: string): Promise<Order | undefined> {
     const at = new Date();
     const rules = SETTLEMENTS[settlement.to];
     const failure = settlement.refusal?.failure ?? rules.failure;
@@ -168,15 +191,9 @@ export class OrderPlacement {
       return true;
     });
     await reachPausePoint('placement.after-settle', order.id);
-    if (!isMine) return (await this.orders.findOrder(order.id)) ?? order;
-    return {
-      ...order,
-      status: settlement.to,
-      failure,
-      version,
-      updatedAt: at,
-      leaseUntil: null,
-    };
+    return isMine
+      ? { ...order, status: settlement.to, failure, version, updatedAt: at, leaseUntil: null }
+      : undefined;
   }
 
   private jobsOf(order: Order, settlement: Settlement, version: number): QueuedJob[] {

@@ -26,6 +26,9 @@ import type { Patience } from './settlement.js';
 
 const ACTOR = 'placement';
 
+/** Of an order that was placed. Nearly every one is confirmed at the next, since nothing comes in between. */
+const FIRST_VERSION = 1;
+
 /** Who asks, and how. */
 export interface PlacementTerms {
   /** Keys are theirs, and events name them. */
@@ -169,13 +172,19 @@ export class PlaceOrder {
       case 'failed':
         return answerOf(failedProblem(order));
       default:
-        return confirmedAnswer(order);
+        return confirmedAnswer(order, await this.confirmedVersionOf(order));
     }
   }
 
   private async rejectionOf(order: Order): Promise<OrderEvent | undefined> {
     const events = await this.orders.listEvents(order.id);
     return events.find((event) => event.toStatus === 'rejected');
+  }
+
+  private async confirmedVersionOf(order: Order): Promise<number> {
+    if (order.version === FIRST_VERSION + 1) return order.version;
+    const events = await this.orders.listEvents(order.id);
+    return events.find((event) => event.toStatus === 'confirmed')?.seq ?? order.version;
   }
 
   private claimOf(request: PlacementRequest, key: string, scope: string): KeyClaim {

@@ -11,14 +11,15 @@ export interface PlacementAnswer {
   body: Record<string, unknown>;
 }
 
-/** The version at which every order is confirmed: it was placed at 1, and nothing comes in between. */
-const CONFIRMED_VERSION = 2;
-
-/** The order stands. System A: "Order confirmation with order ID and status". */
-export function confirmedAnswer(order: Order): PlacementAnswer {
+/**
+ * The order stands. System A: "Order confirmation with order ID and status".
+ *
+ * @param version at which it was confirmed, whatever has become of it since
+ */
+export function confirmedAnswer(order: Order, version: number): PlacementAnswer {
   return {
     status: 201,
-    headers: { location: `/orders/${order.id}`, etag: `"${CONFIRMED_VERSION}"` },
+    headers: { location: `/orders/${order.id}`, etag: `"${version}"` },
     body: {
       order_id: order.id,
       status: 'confirmed',

@@ -59,8 +59,12 @@ export class JobRepository {
   }
 
   /** The jobs that ran out of attempts among those of some keys. @returns their ids by key */
-  async findDeadByKey(queue: string, keys: readonly string[]): Promise<Map<string, string>> {
-    const rows = await this.dataSource.query<{ key: string; id: string }[]>(
+  async findDeadByKey(
+    queue: string,
+    keys: readonly string[],
+    sql: Sql = this.dataSource,
+  ): Promise<Map<string, string>> {
+    const rows = await sql.query<{ key: string; id: string }[]>(
       `SELECT singleton_key AS key, id FROM pgboss.job
        WHERE name = $1 AND state = 'failed' AND singleton_key = ANY ($2)`,
       [queue, keys],

@@ -1,0 +1,66 @@
+import { Body, Controller, Delete, HttpCode, Param, Post, UseInterceptors } from '@nestjs/common';
+import { ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { requireOpaqueId } from '../../orders/dto/text.decorators.js';
+import { BoundedReads } from '../../platform/http/bounded.interceptor.js';
+import { ApiProblems } from '../../platform/http/problem.openapi.js';
+import { ErasePersonalDataDto, ErasureResponse } from '../dto/personal-data.dto.js';
+import { PersonalData } from './personal-data.js';
+
+/** Everybody who reaches the service, as long as nobody has to say who they are. */
+const ANYBODY = 'anonymous';
+
+const ERASED = { status: 200, type: ErasureResponse };
+
+const DESCRIPTION =
+  'Name and e-mail address are erased from the orders, for good; lines, totals and the history stay. The history says ' +
+  'that it was done, and by whom. Once more does no harm: then there is nothing left to erase.';
+
+@ApiTags('operations')
+@Controller()
+export class PersonalDataController {
+  constructor(private readonly personalData: PersonalData) {}
+
+  @Delete('customers/:customer_id/personal-data')
+  @UseInterceptors(BoundedReads)
+  @ApiOperation({
+    operationId: 'eraseCustomer',
+    summary: 'Erase who ordered from all orders of a customer',
+    description: DESCRIPTION,
+  })
+  @ApiParam({ name: 'customer_id', description: 'Id of the customer, text or integer.', example: '42' })
+  @ApiResponse(ERASED)
+  @ApiProblems(400, 503)
+  async eraseCustomer(@Param('customer_id') customerId: string): Promise<ErasureResponse> {
+    requireOpaqueId('customer_id', customerId);
+    return this.personalData.erase({ by: 'customer_id', value: customerId }, ANYBODY);
+  }
+
+  @Delete('orders/:order_id/personal-data')
+  @UseInterceptors(BoundedReads)
+  @ApiOperation({
+    operationId: 'eraseOrder',
+    summary: 'Erase who ordered from one order',
+    description: DESCRIPTION,
+  })
+  @ApiParam({ name: 'order_id', format: 'uuid' })
+  @ApiResponse(ERASED)
+  @ApiProblems(404, 503)
+  async eraseOrder(@Param('order_id') orderId: string): Promise<ErasureResponse> {
+    return this.personalData.eraseOrder(orderId, ANYBODY);
+  }
+
+  /** A body, since addresses in a path end up in the logs of whatever is in between. */
+  @Post('operations/personal-data/erase')
+  @HttpCode(200)
+  @UseInterceptors(BoundedReads)
+  @ApiOperation({
+    operationId: 'erasePersonalData',
+    summary: 'Erase who ordered from all orders with an e-mail address',
+    description: `For orders without a customer id. ${DESCRIPTION}`,
+  })
+  @ApiResponse(ERASED)
+  @ApiProblems(400, 413, 415, 503)
+  async eraseAddress(@Body() body: ErasePersonalDataDto): Promise<ErasureResponse> {
+    return this.personalData.erase({ by: 'customer_email', value: body.customer_email }, ANYBODY);
+  }
+}

@@ -1,0 +1,81 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { Settings } from '../../config/settings.js';
+import { isOrderId } from '../../orders/orders.service.js';
+import { NOTIFICATIONS_QUEUE } from '../../orders/order.jobs.js';
+import { orderNotFound } from '../../orders/order.problems.js';
+import { OrderRepository } from '../../orders/order.repository.js';
+import { inTransaction } from '../../platform/database/transaction.js';
+import { Deadline } from '../../platform/deadline.js';
+import { JobQueue } from '../../platform/jobs/job-queue.js';
+import { JobRepository } from '../../platform/jobs/job.repository.js';
+import { NIL_ID, PersonalDataRepository, type Subject } from './personal-data.repository.js';
+
+/** Orders of one transaction: a few milliseconds, for which none of them can be changed by anybody else. */
+const BATCH_SIZE = 100;
+
+/** What becomes of the messages about an order that nobody can be reached for any more. */
+const NO_MORE_NOTIFICATIONS = {
+  notification: 'none from here on, those that were waiting included: the order has no address any more',
+};
+
+/** What one call has erased. */
+export interface ErasureResult {
+  /** Orders that had a name or an address. */
+  count: number;
+  /** Whether the time was over before all orders were looked at. */
+  more: boolean;
+}
+
+/**
+ * Erases who ordered, and leaves what was ordered: lines, prices, totals and the history stay as they are.
+ *
+ * Name and address are in no job and in no stored answer, so erasing them from the order is all there is to erase. A
+ * message that is still to be sent looks the address up, finds none, and ends.
+ */
+@Injectable()
+export class PersonalData {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly repository: PersonalDataRepository,
+    private readonly orders: OrderRepository,
+    private readonly queue: JobQueue,
+    private readonly jobs: JobRepository,
+    private readonly settings: Settings,
+  ) {}
+
+  /** @throws {Problem} order-not-found */
+  async eraseOrder(orderId: string, actor: string): Promise<ErasureResult> {
+    const order = isOrderId(orderId) ? await this.orders.findOrder(orderId) : undefined;
+    if (!order) throw orderNotFound(orderId);
+    return this.erase({ by: 'order_id', value: orderId }, actor);
+  }
+
+  /** Erases what there is now, batch by batch for as long as a request may take; orders placed later keep theirs. */
+  async erase(subject: Subject, actor: string): Promise<ErasureResult> {
+    const deadline = Deadline.in(this.settings.REQUEST_DEADLINE_MS);
+    let count = 0;
+    let afterId = NIL_ID;
+    for (;;) {
+      const orderIds = await this.repository.findOrders(subject, afterId, BATCH_SIZE);
+      if (orderIds.length > 0) count += await this.eraseBatch(orderIds, actor);
+      const last = orderIds.at(-1);
+      if (last === undefined || orderIds.length < BATCH_SIZE) return { count, more: false };
+      if (deadline.remaining() <= 0) return { count, more: true };
+      afterId = last;
+    }
+  }
+
+  private async eraseBatch(orderIds: readonly string[], actor: string): Promise<number> {
+    const at = new Date();
+    return inTransaction(this.dataSource, async (transaction) => {
+      const erased = await this.repository.erase(transaction, orderIds, at);
+      if (erased.length === 0) return 0;
+      await this.repository.insertEvents(transaction, erased, { actor, data: NO_MORE_NOTIFICATIONS, at });
+      // A message that waits for a person would wait for nothing: tried again, it ends as those do that still wait.
+      const dead = await this.jobs.findDeadByKey(NOTIFICATIONS_QUEUE.name, erased, transaction);
+      await this.queue.redrive(transaction, NOTIFICATIONS_QUEUE, [...dead.values()]);
+      return erased.length;
+    });
+  }
+}

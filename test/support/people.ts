@@ -1,0 +1,72 @@
+import { expect } from '@jest/globals';
+import type { Sandbox } from '../../src/sandbox/sandbox.js';
+import { line, newProduct, type OrderLine, selectRows } from './builders.js';
+import type { TestDatabase } from './database.js';
+import type { TestService } from './service.js';
+
+/** Somebody whose name and address are like nobody else's. */
+export interface Person {
+  customer: string;
+  name: string;
+  address: string;
+}
+
+let peopleMade = 0;
+
+export function newPerson(): Person {
+  peopleMade += 1;
+  const word = `quagmire-${peopleMade}-`;
+  return {
+    customer: `customer ${peopleMade}`,
+    name: `Zebulon ${word}`,
+    address: `zebulon.${word}@example.org`,
+  };
+}
+
+/** The body of an order of somebody who is to be forgotten, of a product of its own. */
+export function orderOf(
+  sandbox: Sandbox,
+  { customer, name, address }: Person,
+  more: Record<string, unknown> = {},
+): Record<string, unknown> & { items: OrderLine[] } {
+  const items = [line(newProduct(sandbox))];
+  return { items, customer_name: name, customer_email: address, customer_id: customer, ...more };
+}
+
+/** Has the personal data of a customer erased. @returns the answer */
+export async function eraseCustomer(
+  service: TestService,
+  customer: string,
+): Promise<{ count: number; more: boolean }> {
+  const answer = await service.request('DELETE', `/customers/${encodeURIComponent(customer)}/personal-data`);
+  expect(answer.status).toBe(200);
+  return answer.body;
+}
+
+/** The history of an order, as clients see it. */
+export async function eventsOf(
+  service: TestService,
+  orderId: string,
+): Promise<{ type: string; to: string; data: unknown }[]> {
+  return (await service.request('GET', `/orders/${orderId}/events`)).body.events;
+}
+
+/** The tables of the whole database, those of the job queue included, in which a text is found in any column. */
+export async function tablesWith(database: TestDatabase, text: string): Promise<string[]> {
+  const tables = await selectRows<{ name: string }>(
+    database,
+    `SELECT format('%I.%I', n.nspname, c.relname) AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema')`,
+  );
+  expect(tables.map(({ name }) => name)).toEqual(
+    expect.arrayContaining(['public.orders', 'public.idempotency_keys', 'pgboss.job_common']),
+  );
+  const found: string[] = [];
+  for (const { name } of tables) {
+    const rows = await selectRows(database, `SELECT 1 FROM ${name} t WHERE t::text ILIKE $1 LIMIT 1`, [
+      `%${text}%`,
+    ]);
+    if (rows.length > 0) found.push(name);
+  }
+  return found.toSorted();
+}

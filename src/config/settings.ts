@@ -100,6 +100,14 @@ export class Settings {
   @WholeNumber(1, 8_760)
   IDEMPOTENCY_KEY_HOURS: number = 24;
 
+  /** How long background jobs are kept that are done, for those who investigate; tables that grow get slow. */
+  @WholeNumber(0, 8_760)
+  COMPLETED_JOB_HOURS: number = 24;
+
+  /** How often each instance deletes keys that have expired and jobs that have been kept for long enough. */
+  @WholeNumber(50, 3_600_000)
+  PURGE_INTERVAL_MS: number = 60_000;
+
   /**
    * How often a background job is repeated before it waits for a person. With the longest wait between them the
    * default lasts for three days: longer than a weekend during which nobody looked.

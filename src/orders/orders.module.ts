@@ -2,6 +2,7 @@ import { type DynamicModule, Module, type ModuleMetadata } from '@nestjs/common'
 import { OrderRepository } from './order.repository.js';
 import { OrdersController } from './orders.controller.js';
 import { OrdersService } from './orders.service.js';
+import { Retention } from './retention.js';
 import { IdempotencyRepository } from './placement/idempotency.repository.js';
 import { OrderDrafts } from './placement/order-draft.js';
 import { OrderPlacement } from './placement/order-placement.js';
@@ -33,6 +34,7 @@ export class OrdersModule {
         OrderPreview,
         OrderRecovery,
         StockRelease,
+        Retention,
         OrdersService,
       ],
       exports: [OrderRepository, OrderPlacement],

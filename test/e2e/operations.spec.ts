@@ -195,7 +195,7 @@ describe('a notification that ran out of attempts', () => {
 
     const count = `SELECT count(*)::int AS count FROM pgboss.job WHERE state = 'completed'`;
     expect(await queryDatabase(url, count)).not.toEqual([{ count: 0 }]);
-    await service.app.get(JobRepository).deleteCompleted(['order-notifications', 'stock-releases']);
+    expect(await service.app.get(JobRepository).deleteCompleted(24, 1_000)).toBe(false);
     expect(await queryDatabase(url, count)).toEqual([{ count: 0 }]);
     expect(await incidentsOf(id)).toHaveLength(1);
   });

@@ -79,9 +79,24 @@ export class IdempotencyRepository {
     );
   }
 
-  /** Forgets all keys that have expired. */
-  async deleteExpiredKeys(): Promise<void> {
-    await this.dataSource.query(`DELETE FROM idempotency_keys WHERE expires_at <= now()`);
+  /**
+   * Forgets the keys that expired first, about as many as given: all that expired in the same moment as the last of
+   * them go along. Two statements, since a DELETE that is limited by a subquery is not for every PostgreSQL.
+   *
+   * @returns whether there may be more
+   */
+  async deleteExpiredKeys(limit: number): Promise<boolean> {
+    // As text, which keeps the microseconds that a Date would lose.
+    const [last] = await this.dataSource.query<{ expiresAt: string }[]>(
+      `SELECT expires_at::text AS "expiresAt" FROM idempotency_keys WHERE expires_at <= now()
+       ORDER BY expires_at OFFSET $1 LIMIT 1`,
+      [limit - 1],
+    );
+    await this.dataSource.query(
+      `DELETE FROM idempotency_keys WHERE expires_at <= coalesce($1::timestamptz, now())`,
+      [last?.expiresAt],
+    );
+    return last !== undefined;
   }
 
   /** Binds a cart to its order. @returns false when the cart has a live order already */

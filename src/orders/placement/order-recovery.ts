@@ -10,7 +10,6 @@ import { DatabaseOutage } from '../../platform/database/database-outage.js';
 import { Deadline } from '../../platform/deadline.js';
 import { reachPausePoint } from '../../platform/pause-points.js';
 import { OrderRepository } from '../order.repository.js';
-import { IdempotencyRepository } from './idempotency.repository.js';
 import { OrderPlacement } from './order-placement.js';
 import { PlacementDriver } from './placement-driver.js';
 
@@ -38,7 +37,6 @@ export class OrderRecovery implements OnApplicationBootstrap, OnModuleDestroy, B
     private readonly orders: OrderRepository,
     private readonly placement: OrderPlacement,
     private readonly driver: PlacementDriver,
-    private readonly keys: IdempotencyRepository,
     private readonly settings: Settings,
     private readonly outage: DatabaseOutage,
   ) {}
@@ -74,7 +72,6 @@ export class OrderRecovery implements OnApplicationBootstrap, OnModuleDestroy, B
         await this.recover(id);
     });
     await Promise.all(workers);
-    await this.keys.deleteExpiredKeys();
   }
 
   /** One order's trouble must not keep the others waiting, so it is logged and left to the next sweep. */

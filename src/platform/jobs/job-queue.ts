@@ -48,12 +48,9 @@ const RETENTION_SECONDS = 20 * 366 * 24 * 3_600;
 
 /**
  * Never: to the queue a job that ran out of attempts is finished too, and must be kept until a person has settled it.
- * Those that succeeded are deleted by `deleteCompleted`.
+ * Those that succeeded are deleted by src/orders/retention.ts.
  */
 const DELETE_FINISHED_NEVER = 0;
-
-/** How often completed jobs are deleted that have been kept for long enough. */
-const CLEAN_UP_MS = 3_600_000;
 
 /** Jobs taken at once by a worker; all of them run concurrently. */
 const BATCH_SIZE = 50;
@@ -77,7 +74,6 @@ export class JobQueue
   private readonly handlers = new Map<string, Handler>();
   private readonly boss: PgBoss;
   private jobsUnderWay: Promise<unknown> = Promise.resolve();
-  private cleanUp: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly settings: Settings,
@@ -133,7 +129,6 @@ export class JobQueue
       await this.createQueue(queue);
       for (let worker = 0; worker < WORKERS; worker += 1) await this.startWorker(queue, handler);
     }
-    this.cleanUp = setInterval(() => void this.deleteCompleted(), CLEAN_UP_MS).unref();
   }
 
   /** Takes no more jobs, while those under way and the requests that send new ones go on. */
@@ -147,17 +142,7 @@ export class JobQueue
   }
 
   async onApplicationShutdown(): Promise<void> {
-    clearInterval(this.cleanUp);
     await this.boss.stop({ graceful: true, timeout: ATTEMPT_TIMEOUT_MS });
-  }
-
-  /** A failure only means that the table is larger for an hour. */
-  private async deleteCompleted(): Promise<void> {
-    try {
-      await this.repository.deleteCompleted([...this.handlers.keys()]);
-    } catch (error) {
-      this.logger.warn({ err: error }, 'completed jobs could not be deleted');
-    }
   }
 
   private async createQueue(name: string): Promise<void> {

@@ -34,6 +34,10 @@ export function jobDatabaseOptions(settings: DatabaseSettings): ConstructorOptio
 const DEAD_JOBS_INDEX = `CREATE INDEX IF NOT EXISTS order_service_dead_jobs
   ON pgboss.job (name, singleton_key) WHERE state = 'failed'`;
 
+/** Finds the jobs that have been done for long enough to be deleted, oldest first, without reading those that have not. */
+const COMPLETED_JOBS_INDEX = `CREATE INDEX IF NOT EXISTS order_service_completed_jobs
+  ON pgboss.job (completed_on) WHERE state = 'completed'`;
+
 /** Creates or upgrades the tables of the job queue. Safe to repeat and to run beside running instances. */
 export async function migrateJobs(settings: DatabaseSettings): Promise<void> {
   const boss = new PgBoss({ ...jobDatabaseOptions(settings), max: 1, migrate: true, supervise: false });
@@ -41,7 +45,8 @@ export async function migrateJobs(settings: DatabaseSettings): Promise<void> {
   // Without a listener an error event would end the process before the failure could be told.
   boss.on('error', (error) => (fault = error));
   await boss.start();
-  if (!fault) await boss.getDb().executeSql(DEAD_JOBS_INDEX);
+  for (const index of fault ? [] : [DEAD_JOBS_INDEX, COMPLETED_JOBS_INDEX])
+    await boss.getDb().executeSql(index);
   await boss.stop({ graceful: false });
   if (fault instanceof Error) throw fault;
 }

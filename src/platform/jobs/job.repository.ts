@@ -27,9 +27,6 @@ export interface Tally {
   oldest: Date | null;
 }
 
-/** Completed jobs are kept for a day for those who investigate, no longer, since tables that grow get slow. */
-const KEEP_COMPLETED = `interval '1 day'`;
-
 /**
  * The statements on the tables of pg-boss that pg-boss itself has no call for: about jobs that ran out of attempts, and
  * about what waits. They were written for the release that package.json pins; test/e2e/operations.spec.ts would notice a change.
@@ -107,11 +104,26 @@ export class JobRepository {
     return affected;
   }
 
-  async deleteCompleted(queues: readonly string[]): Promise<void> {
-    await this.dataSource.query(
-      `DELETE FROM pgboss.job WHERE name = ANY ($1) AND state = 'completed' AND completed_on < now() - ${KEEP_COMPLETED}`,
-      [queues],
+  /**
+   * Deletes jobs that were completed some hours ago, the oldest first: about as many as given, as all that were completed
+   * in the same moment as the last of them go along.
+   *
+   * @returns whether there may be more
+   */
+  async deleteCompleted(hours: number, limit: number): Promise<boolean> {
+    // As text, which keeps the microseconds that a Date would lose.
+    const [last] = await this.dataSource.query<{ completedOn: string }[]>(
+      `SELECT completed_on::text AS "completedOn" FROM pgboss.job
+       WHERE state = 'completed' AND completed_on <= now() - $1 * interval '1 hour'
+       ORDER BY completed_on OFFSET $2 LIMIT 1`,
+      [hours, limit - 1],
     );
+    await this.dataSource.query(
+      `DELETE FROM pgboss.job WHERE state = 'completed'
+         AND completed_on <= coalesce($2::timestamptz, now() - $1 * interval '1 hour')`,
+      [hours, last?.completedOn],
+    );
+    return last !== undefined;
   }
 
   /** What waits in each queue. The oldest is the first entry of the index by which pg-boss fetches. */

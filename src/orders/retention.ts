@@ -1,0 +1,73 @@
+import {
+  type BeforeApplicationShutdown,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+} from '@nestjs/common';
+import { Settings } from '../config/settings.js';
+import { DatabaseOutage } from '../platform/database/database-outage.js';
+import { JobRepository } from '../platform/jobs/job.repository.js';
+import { IdempotencyRepository } from './placement/idempotency.repository.js';
+
+/** Rows deleted by one statement: some milliseconds, so that it never holds up anybody or outlasts its time limit. */
+const BATCH_SIZE = 1_000;
+
+/**
+ * Deletes what has been kept for long enough: keys of clients that have expired, and jobs that are done. Runs on every
+ * instance; two that meet delete nothing twice. Jobs that ran out of attempts are kept until a person has settled them.
+ */
+@Injectable()
+export class Retention implements OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown {
+  private readonly logger = new Logger(Retention.name);
+  private timer: NodeJS.Timeout | undefined;
+  private purging: Promise<void> = Promise.resolve();
+  private isStopped = false;
+
+  constructor(
+    private readonly keys: IdempotencyRepository,
+    private readonly jobs: JobRepository,
+    private readonly settings: Settings,
+    private readonly outage: DatabaseOutage,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.schedule();
+  }
+
+  /** Begins no further batch; the one under way is waited for. */
+  onModuleDestroy(): void {
+    this.isStopped = true;
+    clearTimeout(this.timer);
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.purging;
+  }
+
+  private schedule(): void {
+    if (this.isStopped) return;
+    this.timer = setTimeout(() => {
+      this.purging = this.purge()
+        // A failure only means that the tables are larger until the next time.
+        .catch((error: unknown) => this.tell(error))
+        .finally(() => this.schedule());
+    }, this.settings.PURGE_INTERVAL_MS);
+  }
+
+  private async purge(): Promise<void> {
+    const { COMPLETED_JOB_HOURS } = this.settings;
+    await this.inBatches(() => this.keys.deleteExpiredKeys(BATCH_SIZE));
+    await this.inBatches(() => this.jobs.deleteCompleted(COMPLETED_JOB_HOURS, BATCH_SIZE));
+  }
+
+  private async inBatches(deleteBatch: () => Promise<boolean>): Promise<void> {
+    let mayBeMore = true;
+    while (mayBeMore && !this.isStopped) mayBeMore = await deleteBatch();
+  }
+
+  private tell(error: unknown): void {
+    if (!this.outage.noticed(error))
+      this.logger.error({ err: error }, 'what has expired could not be deleted');
+  }
+}

@@ -1,0 +1,116 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { DataSource } from 'typeorm';
+import { ENTITIES } from '../../src/app.module.js';
+import { PersonalDataRepository } from '../../src/operations/personal-data/personal-data.repository.js';
+import { IdempotencyRepository } from '../../src/orders/placement/idempotency.repository.js';
+import { dataSourceOptions } from '../../src/platform/database/data-source.js';
+import { JobRepository } from '../../src/platform/jobs/job.repository.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { queryDatabase } from '../support/invariants.js';
+
+/** So many that reading all of them is never the cheapest way to a few. */
+const ROWS = 20_000;
+
+/** Orders of the one customer whose personal data is looked for, or expired keys, or jobs done long ago. */
+const WANTED = 50;
+
+const NIL_ID = '00000000-0000-0000-0000-000000000000';
+
+let database: TestDatabase;
+let dataSource: DataSource;
+
+/** Every statement that was sent, with its values. */
+let sent: { text: string; values: unknown[] }[] = [];
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  const settings = { DATABASE_URL: database.url, DATABASE_TLS: 'off', DATABASE_POOL_SIZE: 2 } as const;
+  dataSource = await new DataSource({
+    ...(await dataSourceOptions(settings, ENTITIES)),
+    logging: true,
+    logger: {
+      logQuery: (text: string, values?: unknown[]) => sent.push({ text, values: values ?? [] }),
+      logQueryError: () => undefined,
+      logQuerySlow: () => undefined,
+      logSchemaBuild: () => undefined,
+      logMigration: () => undefined,
+      log: () => undefined,
+    },
+  }).initialize();
+  const { url } = database;
+  await queryDatabase(
+    url,
+    `INSERT INTO orders (id, customer_id, customer_name, customer_email, status, currency, total_amount, version,
+       placed_at, updated_at, attempt)
+     SELECT gen_random_uuid(), 'c' || n / $2, 'name', n / $2 || '@example.org', 'confirmed', 'USD', 1, 1, now(), now(), 1
+     FROM generate_series(1, $1) n`,
+    [ROWS, WANTED],
+  );
+  await queryDatabase(
+    url,
+    `INSERT INTO idempotency_keys (scope, key, request_hash, created_at, expires_at)
+     SELECT 's', n::text, '', now(), now() + (n - $2) * interval '1 minute' FROM generate_series(1, $1) n`,
+    [ROWS, WANTED],
+  );
+  await queryDatabase(url, `SELECT pgboss.create_queue('q', '{"policy":"standard"}'::jsonb)`);
+  await queryDatabase(
+    url,
+    `INSERT INTO pgboss.job (name, state, completed_on)
+     SELECT 'q', 'completed', now() - interval '24 hours' + (n - $2) * interval '1 second' FROM generate_series(1, $1) n`,
+    [ROWS, WANTED],
+  );
+  for (const table of ['orders', 'idempotency_keys', 'pgboss.job'])
+    await queryDatabase(url, `ANALYZE ${table}`);
+});
+
+afterAll(async () => {
+  await dataSource.destroy();
+  await database.drop();
+});
+
+/** The indexes that the statements of some work use; a table that is read as a whole fails the test. */
+async function indexesUsedBy(work: () => Promise<unknown>): Promise<string[]> {
+  sent = [];
+  await work();
+  const statements = sent;
+  expect(statements).not.toEqual([]);
+  const plans: string[] = [];
+  for (const { text, values } of statements) {
+    const rows = await queryDatabase(database.url, `EXPLAIN (FORMAT JSON) ${text}`, values);
+    plans.push(JSON.stringify(rows));
+  }
+  expect(plans.join()).not.toContain('Seq Scan');
+  return [...plans.join().matchAll(/"Index Name":"([^"]+)"/g)].map(([, name = '']) => name);
+}
+
+describe('what is looked for among many is found by an index', () => {
+  it.each<[by: 'customer_id' | 'customer_email', value: string, index: string]>([
+    ['customer_id', 'c7', 'orders_by_customer'],
+    ['customer_email', '8@EXAMPLE.org', 'orders_by_email'],
+  ])('orders whose personal data is to be erased, by %s', async (by, value, index) => {
+    const repository = new PersonalDataRepository(dataSource);
+    let found: string[] = [];
+    const look = async (): Promise<void> => {
+      found = await repository.findOrders({ by, value }, NIL_ID, 100);
+    };
+    expect(await indexesUsedBy(look)).toEqual([index]);
+    expect(found).toHaveLength(WANTED);
+    const used = await indexesUsedBy(async () => {
+      await repository.erase(dataSource.manager, found, new Date());
+      await repository.insertEvents(dataSource.manager, found, { actor: 'a', data: {}, at: new Date() });
+    });
+    expect(new Set(used)).toEqual(new Set(['orders_pkey']));
+  });
+
+  it('keys that have expired', async () => {
+    const repository = new IdempotencyRepository(dataSource);
+    const used = await indexesUsedBy(() => repository.deleteExpiredKeys(10));
+    expect(used).toEqual(['idempotency_keys_by_expiry', 'idempotency_keys_by_expiry']);
+  });
+
+  it('jobs that were done long ago', async () => {
+    const used = await indexesUsedBy(() => new JobRepository(dataSource).deleteCompleted(24, 10));
+    expect(used.length).toBeGreaterThanOrEqual(2);
+    for (const index of used) expect(index).toMatch(/completed/);
+  });
+});

@@ -1,0 +1,127 @@
+import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { Client } from 'pg';
+import { Retention } from '../../src/orders/retention.js';
+import { orderBody, placeWithKey } from '../support/builders.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { queryDatabase } from '../support/invariants.js';
+import { eventually, startTestService, type TestService } from '../support/service.js';
+import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.js';
+
+/** More than two batches. */
+const EXPIRED = 2_500;
+
+let database: TestDatabase;
+let sandbox: Sandbox;
+
+beforeEach(async () => {
+  database = await createTestDatabase();
+  sandbox = await startSandbox({ ports: { inventory: 0, notification: 0, catalog: 0, carts: 0 } });
+});
+afterEach(async () => {
+  await sandbox.close();
+  await database.drop();
+});
+
+function start(settings: Record<string, string>): Promise<TestService> {
+  return startTestService({ settings, beside: { sandbox, database } });
+}
+
+/** Keys that expired some time ago, one later than the other, and some that have not. */
+async function fillKeys(): Promise<void> {
+  await queryDatabase(
+    database.url,
+    `INSERT INTO idempotency_keys (scope, key, request_hash, created_at, expires_at)
+     SELECT 'somebody', 'key ' || n, '', now(), now() + (CASE WHEN n <= $1 THEN -n ELSE n END) * interval '1 minute'
+     FROM generate_series(1, $1 + 10) n`,
+    [EXPIRED],
+  );
+}
+
+/** Jobs of every state, each two hours older than the one before. */
+async function fillJobs(): Promise<void> {
+  await queryDatabase(
+    database.url,
+    `INSERT INTO pgboss.job (name, singleton_key, data, state, completed_on, created_on, start_after)
+     SELECT 'order-notifications', s.state || n, '{}', s.state::pgboss.job_state, now() - n * interval '2 hours',
+       now() - n * interval '2 hours', now() + interval '1 day'
+     FROM generate_series(1, $1) n, (VALUES ('completed'), ('failed'), ('created')) s (state)
+     WHERE s.state = 'completed' OR n <= 20`,
+    [EXPIRED],
+  );
+}
+
+const countKeys = async (): Promise<number> =>
+  (
+    await queryDatabase<{ count: number }>(
+      database.url,
+      'SELECT count(*)::int AS count FROM idempotency_keys',
+    )
+  )[0]?.count ?? 0;
+
+const jobsByState = (): Promise<unknown[]> =>
+  queryDatabase(
+    database.url,
+    `SELECT state::text AS state, count(*)::int AS count FROM pgboss.job WHERE name = 'order-notifications'
+     GROUP BY 1 ORDER BY 1`,
+  );
+
+it('keys that have expired and jobs that have been kept for long enough are deleted, batch by batch', async () => {
+  // The queue itself, which an instance makes when it starts.
+  await (await start({})).stop();
+  await fillKeys();
+  await fillJobs();
+  const service = await start({ PURGE_INTERVAL_MS: '50', COMPLETED_JOB_HOURS: '5' });
+  try {
+    await eventually(async () => (await countKeys()) === 10);
+    // Of the completed ones those of two and of four hours ago.
+    await eventually(async () => JSON.stringify(await jobsByState()).includes('"completed","count":2'));
+    expect(await jobsByState()).toEqual([
+      { state: 'completed', count: 2 },
+      { state: 'created', count: 20 },
+      { state: 'failed', count: 20 },
+    ]);
+    // What expires later is deleted later.
+    expect((await placeWithKey(service, 'mine', orderBody())).status).toBe(201);
+    await queryDatabase(database.url, `UPDATE idempotency_keys SET expires_at = now() WHERE key = 'mine'`);
+    await eventually(async () => (await countKeys()) === 10);
+  } finally {
+    await service.stop();
+  }
+});
+
+it('many that expired in the same moment go at once', async () => {
+  await fillKeys();
+  await queryDatabase(database.url, `UPDATE idempotency_keys SET expires_at = now() - interval '1 day'`);
+  const service = await start({ PURGE_INTERVAL_MS: '50' });
+  await eventually(async () => (await countKeys()) === 0);
+  await service.stop();
+});
+
+it('an instance that stops ends the batch that it is at, and begins no other', async () => {
+  await fillKeys();
+  const lock = new Client({ connectionString: database.url });
+  await lock.connect();
+  await lock.query('BEGIN');
+  await lock.query('LOCK TABLE idempotency_keys IN SHARE MODE');
+  const service = await start({ PURGE_INTERVAL_MS: '50' });
+  try {
+    await eventually(async () => {
+      const waiting = await queryDatabase(
+        database.url,
+        `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+           AND query LIKE 'DELETE FROM idempotency_keys%'`,
+      );
+      return waiting.length === 1;
+    });
+    const retention = service.app.get(Retention);
+    retention.onModuleDestroy();
+    const stopped = retention.beforeApplicationShutdown();
+    await lock.query('COMMIT');
+    await stopped;
+    expect(await countKeys()).toBe(EXPIRED + 10 - 1_000);
+  } finally {
+    await lock.end();
+    await service.stop();
+  }
+  expect(await countKeys()).toBe(EXPIRED + 10 - 1_000);
+});

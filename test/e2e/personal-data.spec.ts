@@ -26,6 +26,9 @@ const SETTINGS = {
   JOB_RETRY_LIMIT: '0',
 };
 
+/** Ten thousand orders take a busy machine a while. */
+const SLOW_MS = 120_000;
+
 let fleet: TestFleet;
 let service: TestService;
 
@@ -200,3 +203,42 @@ describe('personal data is erased', () => {
     expect(await customerOf(later)).toEqual([person.name, person.address]);
   });
 });
+
+it(
+  'of a customer with very many orders is erased batch by batch, in as many calls as it takes',
+  async () => {
+    const short = { UPSTREAM_TIMEOUT_MS: '50', REQUEST_DEADLINE_MS: '150', RECOVERY_WINDOW_MS: '1000' };
+    const own = await startFleet(1, () => short);
+    try {
+      const [instance] = own.services;
+      if (!instance) throw new Error('there is no instance');
+      const orders = 10_000;
+      await selectRows(
+        own.database,
+        `INSERT INTO orders (id, customer_id, customer_name, status, currency, total_amount, version, placed_at,
+         updated_at, attempt)
+       SELECT gen_random_uuid(), 'many', 'somebody', 'confirmed', 'USD', 1, 1, now(), now(), 1
+       FROM generate_series(1, $1)`,
+        [orders],
+      );
+      const counts: number[] = [];
+      for (let more = true; more;) {
+        const answer = await eraseCustomer(instance, 'many');
+        counts.push(answer.count);
+        ({ more } = answer);
+      }
+      // A hundred transactions take longer than the time of one request.
+      expect(counts.length).toBeGreaterThan(1);
+      expect(counts.reduce((sum, count) => sum + count, 0)).toBe(orders);
+      const [row] = await selectRows<{ events: number; raised: number; named: number }>(
+        own.database,
+        `SELECT (SELECT count(*)::int FROM order_events WHERE seq = 2) AS events,
+         count(*) FILTER (WHERE version = 2)::int AS raised, count(customer_name)::int AS named FROM orders`,
+      );
+      expect(row).toEqual({ events: orders, raised: orders, named: 0 });
+    } finally {
+      await own.stop();
+    }
+  },
+  SLOW_MS,
+);

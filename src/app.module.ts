@@ -54,7 +54,7 @@ export class AppModule {
         orders,
         NotificationModule.with([orders]),
         OperationsModule.with([orders, InventoryModule]),
-        HealthModule.with([orders]),
+        HealthModule.with(settings),
       ],
       providers: [
         { provide: APP_FILTER, useClass: ProblemFilter },

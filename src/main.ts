@@ -9,6 +9,7 @@ import { Availability } from './health/availability.js';
 import { prepareDatabase } from './platform/database/migrate.js';
 import { ATTEMPT_TIMEOUT_MS } from './platform/jobs/job-queue.js';
 import { armPausePoints } from './platform/pause-points.js';
+import { startTracing } from './platform/telemetry/tracing.js';
 
 /** Closing connections takes milliseconds; this is for a database that does not answer. */
 const CLOSING_MS = 5_000;
@@ -26,18 +27,25 @@ export interface RunningService {
 export async function startService(): Promise<RunningService> {
   const settings = loadSettings(process.env);
   armPausePoints(settings.PAUSE_POINTS_URL);
+  const stopTracing = await startTracing(settings);
   await prepareDatabase(settings);
   const app = await createApplication(settings);
   await listen(app, settings);
   const url = await app.getUrl();
   new Logger('main').log(`The order service listens on ${url}`);
-  return { url, stopLimitMs: stopLimitOf(settings), stop: () => stop(app, settings) };
+  return { url, stopLimitMs: stopLimitOf(settings), stop: () => stop(app, settings, stopTracing) };
 }
 
-async function stop(app: NestFastifyApplication, { SHUTDOWN_DELAY_MS }: Settings): Promise<void> {
+async function stop(
+  app: NestFastifyApplication,
+  { SHUTDOWN_DELAY_MS }: Settings,
+  stopTracing: () => Promise<void>,
+): Promise<void> {
   app.get(Availability).withdraw();
   await sleep(SHUTDOWN_DELAY_MS);
   await app.close();
+  // Last, since until then there is something to be traced.
+  await stopTracing();
 }
 
 /** Jobs and recovery are waited for at the same time, and then what was asked for meanwhile. */

@@ -81,6 +81,7 @@ describe('settings', () => {
     ['INVENTORY_API', { PRODUCT_CATALOG_SERVICE_URL: 'http://catalog', INVENTORY_API: 'reservations' }],
     ['REQUEST_DEADLINE_MS', { REQUEST_DEADLINE_MS: '5000', UPSTREAM_TIMEOUT_MS: '2000' }],
     ['RECOVERY_WINDOW_MS', { REQUEST_DEADLINE_MS: '10000', RECOVERY_WINDOW_MS: '15000' }],
+    ['METRICS_PORT', { PORT: '8080', METRICS_PORT: '8080' }],
     ['PAUSE_POINTS_URL', { PAUSE_POINTS_URL: 'http://127.0.0.1:9', NODE_ENV: 'production' }],
   ])('contradict each other: %s', (name, environment) => {
     expect(problemsOf(environment)).toEqual([expect.stringMatching(`^${name}:`)]);

@@ -1,8 +1,19 @@
-import { IsIn, IsOptional, IsString, Matches } from 'class-validator';
+import { Type } from 'class-transformer';
+import { IsIn, IsNumber, IsOptional, IsString, Matches, Max, Min } from 'class-validator';
 import { Flag, HttpUrl, OptionalHttpUrl, WholeNumber } from './setting.decorators.js';
 
 /** How the connection to PostgreSQL is encrypted; `rds` verifies against Amazon's published authorities. */
 export const DATABASE_TLS_MODES = ['off', 'require', 'verify', 'rds'] as const;
+
+/** Which traces are recorded, by the names that OpenTelemetry gives them. */
+export const TRACE_SAMPLERS = [
+  'always_on',
+  'always_off',
+  'traceidratio',
+  'parentbased_always_on',
+  'parentbased_always_off',
+  'parentbased_traceidratio',
+] as const;
 
 /** As long as a background job may take for all that it does: see docs/timeouts.md. */
 const MAX_UPSTREAM_TIMEOUT_MS = 10_000;
@@ -22,6 +33,11 @@ export class Settings {
 
   @WholeNumber(0, 65_535)
   PORT: number = 8080;
+
+  /** Where metrics are served, apart from everything else; on `PORT` where it is not set. */
+  @IsOptional()
+  @WholeNumber(1, 65_535)
+  METRICS_PORT?: number;
 
   @IsIn(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
   LOG_LEVEL: string = 'info';
@@ -118,6 +134,35 @@ export class Settings {
   /** Longest wait between two attempts at a background job; short, so that a service that is back is found soon. */
   @WholeNumber(1, 3_600)
   JOB_RETRY_MAX_SECONDS: number = 30;
+
+  /** Where traces are sent, with `/v1/traces` added to it. Traces are recorded where this or the next is set. */
+  @OptionalHttpUrl()
+  OTEL_EXPORTER_OTLP_ENDPOINT?: string;
+
+  /** Where traces are sent, as it is. */
+  @OptionalHttpUrl()
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT?: string;
+
+  /** The one protocol that is spoken: another one would be sent to an address that does not understand this one. */
+  @IsIn(['http/protobuf'])
+  OTEL_EXPORTER_OTLP_PROTOCOL: string = 'http/protobuf';
+
+  @IsIn(['otlp', 'none'])
+  OTEL_TRACES_EXPORTER: 'otlp' | 'none' = 'otlp';
+
+  /** Turns traces off, whatever the others say. */
+  @Flag()
+  OTEL_SDK_DISABLED: boolean = false;
+
+  @IsIn(TRACE_SAMPLERS)
+  OTEL_TRACES_SAMPLER: (typeof TRACE_SAMPLERS)[number] = 'parentbased_always_on';
+
+  /** Which part of all traces is recorded, for the samplers by ratio. */
+  @Type(() => Number)
+  @IsNumber()
+  @Min(0)
+  @Max(1)
+  OTEL_TRACES_SAMPLER_ARG: number = 1;
 
   /** Where the fault harness is asked at every step whether to go on. */
   @OptionalHttpUrl()

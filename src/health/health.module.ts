@@ -1,19 +1,22 @@
-import { type DynamicModule, Module, type ModuleMetadata } from '@nestjs/common';
+import { type DynamicModule, Module } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
+import type { Settings } from '../config/settings.js';
 import { Availability } from './availability.js';
 import { HealthController } from './health.controller.js';
 import { MetricsController } from './metrics.controller.js';
+import { MetricsServer } from './metrics-server.js';
 
 /** Liveness, readiness and metrics. */
 @Module({})
 export class HealthModule {
-  /** @param imports modules that provide what is measured */
-  static with(imports: NonNullable<ModuleMetadata['imports']>): DynamicModule {
+  static with({ METRICS_PORT }: Settings): DynamicModule {
+    // In one place or the other: what was given a port of its own is not to be had beside it.
+    const isApart = METRICS_PORT !== undefined;
     return {
       module: HealthModule,
-      imports: [TerminusModule.forRoot({ logger: false }), ...imports],
-      controllers: [HealthController, MetricsController],
-      providers: [Availability],
+      imports: [TerminusModule.forRoot({ logger: false })],
+      controllers: isApart ? [HealthController] : [HealthController, MetricsController],
+      providers: isApart ? [Availability, MetricsServer] : [Availability],
     };
   }
 }

@@ -251,7 +251,7 @@ export class ProductCatalogAdapter extends Inventory {
     if (error instanceof ProductBusy || error instanceof Unsettled || error instanceof InDoubt) {
       return `${this.catalog.name}: ${error.message}`;
     }
-    this.logger.error('The movements of the stock could not be read or noted.', error);
+    this.logger.error({ err: error }, 'The movements of the stock could not be read or noted.');
     return `${this.catalog.name}: the movements of its stock could not be read or noted`;
   }
 }

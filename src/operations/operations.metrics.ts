@@ -1,5 +1,8 @@
-import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Injectable } from '@nestjs/common';
 import { Gauge } from 'prom-client';
+import { OrderRepository } from '../orders/order.repository.js';
+import { isDatabaseUnavailable } from '../platform/database/transaction.js';
 import { JobRepository } from '../platform/jobs/job.repository.js';
 import { Metrics } from '../platform/metrics/metrics.js';
 import { DriftRepository } from './drift/drift.repository.js';
@@ -9,64 +12,89 @@ import { IncidentFinder } from './incident-finder.js';
 /** Several scrapers, or one in a hurry, get the same numbers: what is measured changes in minutes. */
 const FRESH_MS = 5_000;
 
-/** What waits for a person, and what waits for its turn, as metrics. Measured when they are asked for. */
+/** A scraper waits for ten seconds, and must be told the rest while the database is away. */
+const PATIENCE_MS = 5_000;
+
+/**
+ * What waits for a person, and what waits for its turn, as metrics. Looked up in the database when they are asked for.
+ * While that does not answer they are left out rather than repeated, and `database_metrics_available` is 0.
+ */
 @Injectable()
-export class OperationsMetrics implements OnModuleInit {
+export class OperationsMetrics {
   private measured = { at: Number.NEGATIVE_INFINITY, done: Promise.resolve() };
-  private readonly incidents: Gauge<'kind'>;
-  private readonly oldestIncident: Gauge<'kind'>;
-  private readonly jobsWaiting: Gauge<'queue'>;
-  private readonly oldestJob: Gauge<'queue'>;
-  private readonly driftUnits: Gauge<'direction'>;
-  private readonly driftAge: Gauge;
+  private readonly labelled: Gauge[] = [];
+  private readonly unlabelled: Gauge[] = [];
+  private readonly available: Gauge;
+  private readonly incidents = this.gauge(
+    'order_incidents',
+    'What waits for a person: GET /operations/incidents.',
+    'kind',
+  );
+  private readonly oldestIncident = this.gauge(
+    'order_incident_oldest_age_seconds',
+    'How long the oldest incident has waited for a person; 0 where there is none.',
+    'kind',
+  );
+  private readonly jobsWaiting = this.gauge(
+    'jobs_waiting',
+    'Background jobs that are not done yet, as counted some seconds ago.',
+    'queue',
+  );
+  private readonly oldestJob = this.gauge(
+    'jobs_waiting_oldest_age_seconds',
+    'How long ago the oldest of the waiting jobs was sent; 0 where there is none.',
+    'queue',
+  );
+  private readonly pendingOrders = this.gauge('orders_pending', 'Orders whose placement is not settled yet.');
+  private readonly oldestPending = this.gauge(
+    'orders_pending_oldest_age_seconds',
+    'How long ago the oldest order was placed that is not settled yet; 0 where there is none.',
+  );
+  private readonly toRecover = this.gauge(
+    'orders_to_recover',
+    'Unsettled orders that nobody drives at this moment, and that recovery may take up.',
+  );
+  private readonly linesInDoubt = this.gauge(
+    'order_lines_in_doubt',
+    'Lines of orders of which nobody knows whether their stock is held.',
+  );
+  private readonly driftUnits = this.gauge(
+    'stock_drift_units',
+    'Units that the inventory has more (surplus) or fewer (missing) than the books explain, by the last npm run drift.',
+    'direction',
+  );
+  private readonly driftAge = this.gauge(
+    'stock_drift_report_age_seconds',
+    'How long ago npm run drift was last run; -1 if never.',
+  );
 
   constructor(
     private readonly finder: IncidentFinder,
+    private readonly orders: OrderRepository,
     private readonly jobs: JobRepository,
     private readonly drift: DriftRepository,
-    private readonly metrics: Metrics,
+    { registry }: Metrics,
   ) {
-    const gauge = <Label extends string>(name: string, help: string, ...labelNames: Label[]) =>
-      // All are set together, by whichever is collected first.
-      new Gauge({ name, help, labelNames, registers: [], collect: () => this.measure() });
-    this.incidents = gauge('order_incidents', 'What waits for a person: GET /operations/incidents.', 'kind');
-    this.oldestIncident = gauge(
-      'order_incident_oldest_age_seconds',
-      'How long the oldest incident has waited for a person; 0 where there is none.',
-      'kind',
-    );
-    this.jobsWaiting = gauge('jobs_waiting', 'Background jobs that are not done yet.', 'queue');
-    this.oldestJob = gauge(
-      'jobs_waiting_oldest_age_seconds',
-      'How long ago the oldest of the waiting jobs was sent; 0 where there is none.',
-      'queue',
-    );
-    this.driftUnits = gauge(
-      'stock_drift_units',
-      'Units that the inventory has more (surplus) or fewer (missing) than the books explain, by the last npm run drift.',
-      'direction',
-    );
-    this.driftAge = gauge(
-      'stock_drift_report_age_seconds',
-      'How long ago npm run drift was last run; -1 if never.',
-    );
+    this.available = new Gauge({
+      name: 'database_metrics_available',
+      help: 'Whether what has to be looked up in the database is among the metrics: 0 while it does not answer.',
+      registers: [],
+      collect: () => this.measure(),
+    });
+    for (const gauge of [this.available, ...this.labelled, ...this.unlabelled])
+      registry.registerMetric(gauge);
   }
 
-  onModuleInit(): void {
-    const gauges = [
-      this.incidents,
-      this.oldestIncident,
-      this.jobsWaiting,
-      this.oldestJob,
-      this.driftUnits,
-      this.driftAge,
-    ];
-    for (const gauge of gauges) this.metrics.registry.registerMetric(gauge);
+  /** All are set together, by whichever is collected first. */
+  private gauge(name: string, help: string, ...labelNames: string[]): Gauge {
+    const gauge = new Gauge({ name, help, labelNames, registers: [], collect: () => this.measure() });
+    (labelNames.length > 0 ? this.labelled : this.unlabelled).push(gauge);
+    return gauge;
   }
 
   private measure(): Promise<void> {
     if (performance.now() - this.measured.at > FRESH_MS) {
-      const done = this.measureNow();
+      const done = this.measureIfPossible();
       this.measured = { at: performance.now(), done };
       // A scrape that failed is an answer to whoever asked, and must not be kept for the next.
       done.catch(() => (this.measured.at = Number.NEGATIVE_INFINITY));
@@ -74,7 +102,36 @@ export class OperationsMetrics implements OnModuleInit {
     return this.measured.done;
   }
 
-  private async measureNow(): Promise<void> {
+  private async measureIfPossible(): Promise<void> {
+    const isDone = await Promise.race([this.measureNow(), sleep(PATIENCE_MS, false, { ref: false })]);
+    this.available.set(isDone ? 1 : 0);
+    if (isDone) return;
+    for (const gauge of this.labelled) gauge.reset();
+    for (const gauge of this.unlabelled) gauge.remove();
+  }
+
+  /** @returns whether the database has answered */
+  private async measureNow(): Promise<boolean> {
+    try {
+      await this.measureOrders();
+      await this.measureBacklogs();
+      await this.measureDrift();
+      return true;
+    } catch (error) {
+      if (isDatabaseUnavailable(error)) return false;
+      throw error;
+    }
+  }
+
+  private async measureOrders(): Promise<void> {
+    const { count, abandoned, oldest } = await this.orders.measurePending();
+    this.pendingOrders.set(count);
+    this.toRecover.set(abandoned);
+    this.oldestPending.set(ageSeconds(oldest));
+    this.linesInDoubt.set(await this.orders.countLinesInDoubt());
+  }
+
+  private async measureBacklogs(): Promise<void> {
     for (const kind of INCIDENT_KIND_NAMES) {
       const { count, oldest } = await this.finder.tally(kind);
       this.incidents.set({ kind }, count);
@@ -84,6 +141,9 @@ export class OperationsMetrics implements OnModuleInit {
       this.jobsWaiting.set({ queue }, waiting);
       this.oldestJob.set({ queue }, ageSeconds(oldest));
     }
+  }
+
+  private async measureDrift(): Promise<void> {
     const { surplus, missing, checkedAt } = await this.drift.summarise();
     this.driftUnits.set({ direction: 'surplus' }, surplus);
     this.driftUnits.set({ direction: 'missing' }, missing);

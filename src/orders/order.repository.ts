@@ -231,11 +231,14 @@ export class OrderRepository {
     return rows.map((row) => row.id);
   }
 
-  async countPending(): Promise<number> {
-    const rows = await this.dataSource.query<{ count: number }[]>(
-      `SELECT count(*)::int AS count FROM orders WHERE status = 'pending'`,
+  /** Unsettled orders, those among them that nobody drives, and when the oldest was placed. Reads no other orders. */
+  async measurePending(): Promise<{ count: number; abandoned: number; oldest: Date | null }> {
+    const [row] = await this.dataSource.query<{ count: number; abandoned: number; oldest: Date | null }[]>(
+      `SELECT count(*)::int AS count, (count(*) FILTER (WHERE lease_until <= now()))::int AS abandoned,
+         min(placed_at) AS oldest
+       FROM orders WHERE status = 'pending'`,
     );
-    return rows[0]?.count ?? 0;
+    return row ?? { count: 0, abandoned: 0, oldest: null };
   }
 
   async countLinesInDoubt(): Promise<number> {

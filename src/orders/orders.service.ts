@@ -6,6 +6,7 @@ import { reachPausePoint } from '../platform/pause-points.js';
 import type { OrderEvent } from './order-event.entity.js';
 import type { Order } from './order.entity.js';
 import { canNotify, NOBODY_NOTIFIED, notificationJob, stockReleaseJob } from './order.jobs.js';
+import { countStatusChange } from './order.metrics.js';
 import { orderNotFound, transitionNotAllowed, versionConflict } from './order.problems.js';
 import { type OrderFilter, OrderRepository } from './order.repository.js';
 import { allowedTransitions, isLive, type OrderStatus, transition } from './order-status.js';
@@ -110,7 +111,9 @@ export class OrdersService {
       return true;
     });
     await reachPausePoint('status.after-change', order.id);
-    return isChanged ? { ...order, status: to, version, updatedAt: at } : undefined;
+    if (!isChanged) return undefined;
+    countStatusChange(order.status, to);
+    return { ...order, status: to, version, updatedAt: at };
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Params } from 'nestjs-pino';
 import type { Settings } from '../config/settings.js';
+import { fieldsOfWork, loggedError, withoutEmails } from './telemetry/log-fields.js';
 
 /** Fields that would carry personal data or secrets, should an object that has them ever reach the log. */
 const REDACTED = [
@@ -9,9 +10,6 @@ const REDACTED = [
   'customerEmail',
   'authorization',
   'headers.authorization',
-  'err.parameters',
-  'err.query',
-  'err.driverError.detail',
 ];
 
 const PRETTY = { target: 'pino-pretty', options: { ignore: 'pid,service,context', singleLine: true } };
@@ -37,6 +35,10 @@ export function loggerOptions(settings: Settings): Params {
       level: settings.LOG_LEVEL,
       base: { service: 'order-service', pid: process.pid },
       autoLogging: false,
+      mixin: fieldsOfWork,
+      serializers: { err: (error: unknown) => loggedError(error) },
+      wrapSerializers: false,
+      hooks: { streamWrite: withoutEmails },
       redact: { paths: REDACTED, censor: '(redacted)' },
       ...(settings.NODE_ENV === 'development' && hasPrettyPrinter() && { transport: PRETTY }),
     },

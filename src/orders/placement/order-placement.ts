@@ -6,6 +6,7 @@ import { inTransaction } from '../../platform/database/transaction.js';
 import { Deadline } from '../../platform/deadline.js';
 import { JobQueue, type QueuedJob } from '../../platform/jobs/job-queue.js';
 import { reachPausePoint } from '../../platform/pause-points.js';
+import { noteOrder } from '../../platform/telemetry/work.js';
 import type { Order } from '../order.entity.js';
 import {
   canNotify,
@@ -14,6 +15,7 @@ import {
   notificationJob,
   stockReleaseJob,
 } from '../order.jobs.js';
+import { countStatusChange } from '../order.metrics.js';
 import { Inventory } from '../order.ports.js';
 import { cartAlreadyOrdered } from '../order.problems.js';
 import { OrderRepository } from '../order.repository.js';
@@ -76,7 +78,10 @@ export class OrderPlacement {
       return true;
     });
     await reachPausePoint('placement.after-accept', order.id);
-    return isAccepted ? order : undefined;
+    if (!isAccepted) return undefined;
+    noteOrder(order.id);
+    countStatusChange('', order.status);
+    return order;
   }
 
   /**
@@ -191,9 +196,9 @@ export class OrderPlacement {
       return true;
     });
     await reachPausePoint('placement.after-settle', order.id);
-    return isMine
-      ? { ...order, status: settlement.to, failure, version, updatedAt: at, leaseUntil: null }
-      : undefined;
+    if (!isMine) return undefined;
+    countStatusChange('pending', settlement.to);
+    return { ...order, status: settlement.to, failure, version, updatedAt: at, leaseUntil: null };
   }
 
   private jobsOf(order: Order, settlement: Settlement, version: number): QueuedJob[] {

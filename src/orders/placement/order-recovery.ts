@@ -9,6 +9,10 @@ import { Settings } from '../../config/settings.js';
 import { DatabaseOutage } from '../../platform/database/database-outage.js';
 import { Deadline } from '../../platform/deadline.js';
 import { reachPausePoint } from '../../platform/pause-points.js';
+import { traced } from '../../platform/telemetry/tracer.js';
+import { inPlace, newWork } from '../../platform/telemetry/work.js';
+import { countRecovery } from '../order.metrics.js';
+import type { Order } from '../order.entity.js';
 import { OrderRepository } from '../order.repository.js';
 import { OrderPlacement } from './order-placement.js';
 import { PlacementDriver } from './placement-driver.js';
@@ -76,22 +80,27 @@ export class OrderRecovery implements OnApplicationBootstrap, OnModuleDestroy, B
 
   /** One order's trouble must not keep the others waiting, so it is logged and left to the next sweep. */
   private async recover(orderId: string): Promise<void> {
-    try {
-      const order = await this.placement.takeOver(orderId);
-      if (!order) return;
-      await reachPausePoint('recovery.taken-over', order.id);
-      const age = Date.now() - order.placedAt.getTime();
-      const settled =
-        age > this.settings.RECOVERY_WINDOW_MS
-          ? await this.placement.abandon(order, ACTOR)
-          : await this.driver.drive(order, 'wait', Deadline.in(this.settings.REQUEST_DEADLINE_MS), ACTOR);
-      this.logger.log(
-        { orderId, attempt: order.attempt, status: settled.status },
-        'recovery took an order on',
-      );
-    } catch (error) {
-      this.tell(error, { orderId }, 'recovery could not take an order on');
-    }
+    const span = { name: 'recover order', kind: 'internal', attributes: { 'order.id': orderId } } as const;
+    await inPlace({ work: newWork({ orderId }), trace: undefined }, async () => {
+      try {
+        const order = await this.placement.takeOver(orderId);
+        if (order) await traced(span, () => this.takeOn(order));
+      } catch (error) {
+        countRecovery('fault');
+        this.tell(error, { orderId }, 'recovery could not take an order on');
+      }
+    });
+  }
+
+  private async takeOn(order: Order): Promise<void> {
+    await reachPausePoint('recovery.taken-over', order.id);
+    const isOverdue = Date.now() - order.placedAt.getTime() > this.settings.RECOVERY_WINDOW_MS;
+    const settled = isOverdue
+      ? await this.placement.abandon(order, ACTOR)
+      : await this.driver.drive(order, 'wait', Deadline.in(this.settings.REQUEST_DEADLINE_MS), ACTOR);
+    countRecovery(isOverdue && settled.status === 'failed' ? 'taken_back' : settled.status);
+    const { id: orderId, attempt } = order;
+    this.logger.log({ orderId, attempt, status: settled.status }, 'recovery took an order on');
   }
 
   private tell(error: unknown, about: Record<string, unknown>, message: string): void {

@@ -4,8 +4,10 @@ import { Settings } from '../../config/settings.js';
 import { Deadline } from '../../platform/deadline.js';
 import { Problem } from '../../platform/http/problem.js';
 import { reachPausePoint } from '../../platform/pause-points.js';
+import { noteOrder } from '../../platform/telemetry/work.js';
 import type { OrderEvent } from '../order-event.entity.js';
 import type { Order } from '../order.entity.js';
+import { measurePlacement } from '../order.metrics.js';
 import { orderProblem } from '../order.problems.js';
 import { OrderRepository } from '../order.repository.js';
 import { IdempotencyRepository, type KeyClaim } from './idempotency.repository.js';
@@ -70,7 +72,14 @@ export class PlaceOrder {
   ) {}
 
   /** @throws {Problem} where the request is refused before it is decided upon */
-  async place(request: PlacementRequest, { caller, key, isAsync }: PlacementTerms): Promise<PlacementResult> {
+  async place(request: PlacementRequest, terms: PlacementTerms): Promise<PlacementResult> {
+    return measurePlacement(() => this.placeOrReplay(request, terms));
+  }
+
+  private async placeOrReplay(
+    request: PlacementRequest,
+    { caller, key, isAsync }: PlacementTerms,
+  ): Promise<PlacementResult> {
     const course = { request, caller, isAsync, deadline: Deadline.in(this.settings.REQUEST_DEADLINE_MS) };
     if (key === undefined) {
       const order = await this.accept(course, undefined);
@@ -140,6 +149,7 @@ export class PlaceOrder {
 
   /** Drives the order on if nobody else does, and answers what has become of it. */
   private async answerOfKnown(orderId: string, course: Course): Promise<PlacementAnswer> {
+    noteOrder(orderId);
     const abandoned = await this.placement.takeOver(orderId);
     if (abandoned) return this.drive(abandoned, 'wait', course);
     const order = await this.orders.findOrder(orderId);

@@ -6,6 +6,7 @@ import {
   type DataSource,
   type EntityManager,
 } from 'typeorm';
+import { traced } from '../telemetry/tracer.js';
 
 /** What statements need: the data source for a single statement, or the manager of a transaction. */
 export type Sql = Pick<EntityManager, 'query'>;
@@ -75,9 +76,14 @@ export async function inTransaction<T>(
   dataSource: DataSource,
   work: (transaction: EntityManager) => Promise<T>,
 ): Promise<T> {
+  const span = {
+    name: 'transaction',
+    kind: 'client',
+    attributes: { 'db.system.name': 'postgresql' },
+  } as const;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await dataSource.transaction(work);
+      return await traced(span, () => dataSource.transaction(work));
     } catch (error) {
       if (attempt === ATTEMPTS || !RETRYABLE_SQLSTATES.has(databaseErrorCode(error) ?? '')) throw error;
       await sleep(Math.random() * RETRY_WAIT_MS);

@@ -1,6 +1,8 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isDatabaseUnavailable } from '../database/transaction.js';
+import { typeOf } from '../telemetry/tracer.js';
+import { noteProblem } from '../telemetry/work.js';
 import { Problem, PROBLEM_MEDIA_TYPE, RETRY_AFTER } from './problem.js';
 import { UpstreamFault } from '../upstream/upstream-fault.js';
 
@@ -11,10 +13,10 @@ const FRAMEWORK_PROBLEMS = {
   415: 'unsupported-media-type',
 } as const;
 
-/** What is asked for every few seconds, or refused so as to save work; each has its line in the log of requests. */
-const UNREMARKABLE = new Set<string>(['not-ready', 'overloaded']);
-
-/** Turns everything that is thrown into problem details; what nobody foresaw is logged and told as a plain 500. */
+/**
+ * Turns everything that is thrown into problem details. What nobody foresaw is logged with its place, and told as a
+ * plain 500. Of all else the line about the request says enough: an outage would fill the log otherwise.
+ */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
   private readonly logger = new Logger(ProblemFilter.name);
@@ -24,9 +26,8 @@ export class ProblemFilter implements ExceptionFilter {
     const request = http.getRequest<FastifyRequest>();
     const reply = http.getResponse<FastifyReply>();
     const problem = this.toProblem(thrown, request);
-    if (problem.status >= 500 && !UNREMARKABLE.has(problem.name)) {
-      this.logger.error({ err: thrown, requestId: request.id, problem: problem.name }, problem.message);
-    }
+    noteProblem(problem.name, faultOf(thrown));
+    if (problem.name === 'internal-error') this.logger.error({ err: thrown }, problem.message);
     sendProblem(reply, problem);
   }
 
@@ -43,6 +44,12 @@ export class ProblemFilter implements ExceptionFilter {
       ? Problem.http('internal-error', 'The service has failed; the fault has been logged')
       : frameworkProblem(status, thrown, request);
   }
+}
+
+/** Why a service or the database gave no answer, in words that hold nothing of the request. */
+function faultOf(thrown: unknown): string | undefined {
+  if (thrown instanceof UpstreamFault) return thrown.message;
+  return isDatabaseUnavailable(thrown) ? typeOf(thrown) : undefined;
 }
 
 /** Writes a problem as the answer; also for requests that fail before any controller is reached. */

@@ -1,34 +1,134 @@
 import { randomUUID } from 'node:crypto';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { PinoLogger } from 'nestjs-pino';
+import { Histogram } from 'prom-client';
+import { validate as isUuid } from 'uuid';
+import { parseTraceContext } from '../telemetry/trace-context.js';
+import { type Span, startSpan } from '../telemetry/tracer.js';
+import { inPlace, newWork, type Place, type Work } from '../telemetry/work.js';
+
+/** From a look at the database to the deadline of an order, 10 s unless it was set otherwise. */
+const BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20];
+
+/** What a request to an address that there is not counts as: the address itself could be anything. */
+const UNMATCHED = 'unmatched';
+
+/** Asked for every few seconds by programs: their lines would bury the others, and their spans cost more than they tell. */
+const BY_MACHINES = /^\/(health|metrics)\b/;
+
+/** What is refused so as to save work, as often as it takes, is no reason for a warning each time. */
+const UNREMARKABLE = new Set(['not-ready', 'overloaded']);
+
+const requestDuration = new Histogram({
+  name: 'http_request_duration_seconds',
+  help: 'How long requests took to be answered, by the pattern of their route.',
+  labelNames: ['method', 'route', 'status'] as const,
+  buckets: BUCKETS_S,
+});
+
+/** What is known of each request that is not answered yet. */
+interface Observed {
+  place: Place;
+  span: Span | undefined;
+}
+
+/** The members of a request that say who sent it; put there by src/auth. */
+interface MaybeCaller {
+  caller?: { id: string };
+}
 
 /** Makes an id that names one request in the log and in the answer. */
 export function newRequestId(): string {
   return randomUUID();
 }
 
-/** Path without the query, which may name an e-mail address to search for. */
-function pathOf(request: FastifyRequest): string {
-  return request.url.split('?', 1)[0] ?? '';
+/** The pattern of the route, as in `/orders/:id`. Never the address: it may hold the id or e-mail address of a customer. */
+function routeOf(request: FastifyRequest): string {
+  return request.routeOptions.url ?? UNMATCHED;
 }
 
-/** Logs one line for each request that has been answered, and puts the request's id into the answer. */
+/** The order that is named in the address, if there is one. */
+function orderInAddress(request: FastifyRequest): string | undefined {
+  const params = request.params as Record<string, string> | undefined;
+  const id = params?.['order_id'] ?? params?.['id'];
+  return id !== undefined && isUuid(id) ? id : undefined;
+}
+
+/**
+ * Follows each request until it has been answered: puts its id into the answer, makes it a part of the trace that it
+ * came with, measures it, and logs one line about it.
+ */
 export function logRequests(server: FastifyInstance, logger: PinoLogger): void {
+  const observed = new WeakMap<FastifyRequest, Observed>();
   server.addHook('onRequest', (request, reply, done) => {
     void reply.header('x-request-id', request.id);
-    done();
+    const begun = begin(request);
+    observed.set(request, begun);
+    inPlace(begun.place, done);
+  });
+  // The body arrives by events of the connection, which know of no request; whatever comes after it does again.
+  server.addHook('preValidation', (request, _reply, done) => {
+    const begun = observed.get(request);
+    if (begun) inPlace(begun.place, done);
+    else done();
   });
   server.addHook('onResponse', (request, reply, done) => {
-    const line = {
-      requestId: request.id,
-      method: request.method,
-      path: pathOf(request),
-      status: reply.statusCode,
-      durationMs: Math.round(reply.elapsedTime * 10) / 10,
-    };
-    // Supervisors ask every few seconds; their questions would bury the others.
-    if (line.path.startsWith('/health')) logger.debug(line, 'request');
-    else logger.info(line, 'request');
+    const begun = observed.get(request);
+    if (begun) finish(begun, request, reply, logger);
     done();
   });
+}
+
+function begin(request: FastifyRequest): Observed {
+  const orderId = orderInAddress(request);
+  const work = newWork({ requestId: request.id, ...(orderId !== undefined && { orderId }) });
+  const { traceparent, tracestate } = request.headers;
+  const parent = parseTraceContext(traceparent, tracestate);
+  const route = routeOf(request);
+  const attributes = { 'http.request.method': request.method, 'http.route': route };
+  const span = BY_MACHINES.test(route)
+    ? undefined
+    : startSpan({ name: `${request.method} ${route}`, kind: 'server', attributes, parent });
+  return { place: { work, trace: span?.context ?? parent }, span };
+}
+
+function finish({ place, span }: Observed, request: FastifyRequest, reply: FastifyReply, logger: PinoLogger) {
+  const { work, trace } = place;
+  const route = routeOf(request);
+  const status = reply.statusCode;
+  const method = route === UNMATCHED ? 'any' : request.method;
+  requestDuration.observe({ method, route, status }, reply.elapsedTime / 1_000);
+  span?.set({
+    'http.response.status_code': status,
+    ...(work.orderId !== undefined && { 'order.id': work.orderId }),
+  });
+  if (status >= 500) span?.fail(work.problem ?? String(status));
+  span?.end();
+  const line = {
+    requestId: request.id,
+    traceId: trace?.traceId,
+    callerId: (request as MaybeCaller).caller?.id,
+    orderId: work.orderId,
+    method: request.method,
+    route,
+    status,
+    problem: work.problem,
+    fault: work.fault,
+    durationMs: round(reply.elapsedTime),
+    upstreams: upstreamsOf(work),
+  };
+  if (BY_MACHINES.test(route)) logger.debug(line, 'request');
+  else if (status >= 500 && !UNREMARKABLE.has(work.problem ?? '')) logger.warn(line, 'request');
+  else logger.info(line, 'request');
+}
+
+/** Calls and milliseconds by service; undefined, which leaves the field out, where none was called. */
+function upstreamsOf({ upstreams }: Work): Record<string, { calls: number; ms: number }> | undefined {
+  if (upstreams.size === 0) return undefined;
+  const tallies = [...upstreams].map(([name, { calls, ms }]) => [name, { calls, ms: round(ms) }] as const);
+  return Object.fromEntries(tallies);
+}
+
+function round(ms: number): number {
+  return Math.round(ms * 10) / 10;
 }

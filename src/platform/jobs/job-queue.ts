@@ -12,6 +12,7 @@ import { DatabaseOutage } from '../database/database-outage.js';
 import type { Sql } from '../database/transaction.js';
 import { Deadline } from '../deadline.js';
 import { jobDatabaseOptions } from './job-schema.js';
+import { observeJob, withTrace } from './job-telemetry.js';
 import { JobRepository } from './job.repository.js';
 
 /** One kind of background work. */
@@ -90,7 +91,8 @@ export class JobQueue
     this.boss.on('error', (error) => {
       if (!outage.noticed(error)) this.logger.error({ err: error }, 'job queue');
     });
-    this.boss.on('warning', (warning) => this.logger.warn({ data: warning.data }, warning.message));
+    // Without its data, which may hold a statement with its values.
+    this.boss.on('warning', (warning) => this.logger.warn(`job queue: ${warning.message}`));
   }
 
   /** Says who does the jobs of a queue. To be called before the application starts. */
@@ -118,7 +120,7 @@ export class JobQueue
       }),
     };
     for (const [queue, queued] of Map.groupBy(jobs, (job) => job.queue.name)) {
-      const inserts = queued.map((job) => ({ data: job.payload, singletonKey: job.key }));
+      const inserts = queued.map((job) => ({ data: withTrace(job.payload), singletonKey: job.key }));
       await this.boss.insert(queue, inserts, { db });
     }
   }
@@ -173,7 +175,9 @@ export class JobQueue
         notifyPollingIntervalSeconds: POLL_SECONDS,
       },
       async (jobs) => {
-        const results = await Promise.all(jobs.map((job) => this.attempt(job, handler)));
+        const results = await Promise.all(
+          jobs.map((job) => observeJob(job, () => this.attempt(job, handler))),
+        );
         // Once these are settled the next jobs of their keys are free, and nothing else would announce them.
         this.boss.notifyWorker(workerId);
         return results;
@@ -187,10 +191,8 @@ export class JobQueue
       return { id: job.id, status: 'completed' };
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      this.logger.warn(
-        { queue: job.name, jobId: job.id, attempt: job.retryCount + 1, payload: job.data, reason: message },
-        'a job failed',
-      );
+      const attempt = job.retryCount + 1;
+      this.logger.warn({ queue: job.name, jobId: job.id, attempt, reason: message }, 'a job failed');
       return { id: job.id, status: 'failed', output: { message } };
     }
   }

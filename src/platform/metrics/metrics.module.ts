@@ -1,7 +1,8 @@
 import { Global, Module } from '@nestjs/common';
 import { Metrics } from './metrics.js';
+import { PoolMetrics } from './pool.metrics.js';
 
-/** The registry of metrics, for every feature that measures something. */
+/** What is measured, for every feature that measures something. */
 @Global()
-@Module({ providers: [Metrics], exports: [Metrics] })
+@Module({ providers: [Metrics, PoolMetrics], exports: [Metrics] })
 export class MetricsModule {}

@@ -1,12 +1,36 @@
+import { readFileSync } from 'node:fs';
 import { Injectable } from '@nestjs/common';
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import { collectDefaultMetrics, Gauge, register, Registry } from 'prom-client';
 
-/** Where features register what they measure. One for each application, as tests run several in one process. */
+/** Beside `src` and `dist`. */
+const PACKAGE = new URL('../../../package.json', import.meta.url);
+
+/**
+ * What is measured. Counters and durations belong to the process and are registered where they are counted, in the
+ * registry that is the library's default. Here is what is looked up when it is asked for: one registry for each
+ * application, as tests run several in one process.
+ */
 @Injectable()
 export class Metrics {
+  /** The media type of the text. */
+  static readonly CONTENT_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
+
   readonly registry = new Registry();
 
   constructor() {
+    const registers = [this.registry];
     collectDefaultMetrics({ register: this.registry });
+    const { version } = JSON.parse(readFileSync(PACKAGE, 'utf8')) as { version: string };
+    new Gauge({
+      name: 'order_service_build_info',
+      help: 'Always 1; its labels say what runs.',
+      labelNames: ['version', 'node'],
+      registers,
+    }).set({ version, node: process.version }, 1);
+  }
+
+  /** Everything, in the text format of Prometheus. */
+  async text(): Promise<string> {
+    return `${await register.metrics()}\n${await this.registry.metrics()}`;
   }
 }

@@ -3,7 +3,10 @@ import type { HttpService } from '@nestjs/axios';
 import type { AxiosResponse } from 'axios';
 import { lastValueFrom } from 'rxjs';
 import type { Deadline } from '../deadline.js';
+import { traceHeaders } from '../telemetry/trace-context.js';
+import { currentPlace } from '../telemetry/work.js';
 import { MAX_ANSWER_BYTES, TransportError } from './undici-transport.js';
+import { observeAttempt, observeTurnedAway } from './upstream.metrics.js';
 import { UpstreamCircuit } from './upstream-circuit.js';
 import { UpstreamFault } from './upstream-fault.js';
 import {
@@ -134,8 +137,11 @@ export class UpstreamClient {
     const timeout = Math.min(this.timeoutMs, request.deadline.remaining());
     if (timeout <= 0)
       throw new AttemptFailure(this.fault('not_sent', 'no time was left for the call'), false);
-    const made = await this.circuit.run(() => this.send(path, request, timeout));
+    const made = await this.circuit.run(() =>
+      observeAttempt(this.name, request.method, () => this.send(path, request, timeout)),
+    );
     if (made) return made.value;
+    observeTurnedAway(this.name, request.method);
     // Nothing was sent. To try again within this call would be to wait for what the circuit is there to spare.
     throw new AttemptFailure(this.fault('not_sent', 'is not asked for now, since it has failed'), false);
   }
@@ -163,7 +169,8 @@ export class UpstreamClient {
   }
 
   private headersFor(request: UpstreamRequest): Record<string, string> {
-    const headers: Record<string, string> = { accept: 'application/json' };
+    const trace = traceHeaders(currentPlace()?.trace);
+    const headers: Record<string, string> = { accept: 'application/json', ...trace };
     if (request.body !== undefined) headers['content-type'] = 'application/json';
     if (request.idempotencyKey !== undefined) headers['idempotency-key'] = request.idempotencyKey;
     if (this.authorization !== undefined) headers['authorization'] = this.authorization;

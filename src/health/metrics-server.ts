@@ -1,0 +1,47 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Settings } from '../config/settings.js';
+import { Metrics } from '../platform/metrics/metrics.js';
+
+/** A scraper sends a line and a few headers; whoever needs longer is stuck or means harm. */
+const REQUEST_TIMEOUT_MS = 5_000;
+
+/**
+ * Metrics on a port of their own, and nothing else: for networks in which whoever reaches the API must not reach them,
+ * and scrapers have no key. Answers until the very end, so that stopping can be watched as well.
+ */
+@Injectable()
+export class MetricsServer implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly logger = new Logger(MetricsServer.name);
+  private readonly server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
+    this.answer(request, response).catch((error: unknown) => {
+      this.logger.error({ err: error }, 'the metrics could not be told');
+      response.writeHead(500).end();
+    });
+  });
+
+  constructor(
+    private readonly metrics: Metrics,
+    private readonly settings: Settings,
+  ) {}
+
+  /** @throws {Error} with a `code`, such as EADDRINUSE, when the port can't be had */
+  async onApplicationBootstrap(): Promise<void> {
+    const { METRICS_PORT, HOST } = this.settings;
+    this.server.listen(METRICS_PORT, HOST);
+    await once(this.server, 'listening');
+  }
+
+  onApplicationShutdown(): void {
+    this.server.close();
+    this.server.closeAllConnections();
+  }
+
+  private async answer({ method, url }: IncomingMessage, response: ServerResponse): Promise<void> {
+    const isRead = method === 'GET' || method === 'HEAD';
+    if (url?.split('?', 1)[0] !== '/metrics') response.writeHead(404).end();
+    else if (!isRead) response.writeHead(405, { allow: 'GET, HEAD' }).end();
+    else response.writeHead(200, { 'content-type': Metrics.CONTENT_TYPE }).end(await this.metrics.text());
+  }
+}

@@ -1,0 +1,74 @@
+import { Counter } from 'prom-client';
+import { isDatabaseUnavailable } from '../platform/database/transaction.js';
+import { Problem, PROBLEM_PATH } from '../platform/http/problem.js';
+import { UpstreamFault } from '../platform/upstream/upstream-fault.js';
+import type { OrderStatus } from './order-status.js';
+import type { PlacementResult } from './placement/place-order.js';
+import type { PlacementAnswer } from './placement/placement-answer.js';
+
+const placements = new Counter({
+  name: 'order_placements_total',
+  help: 'Requests for an order, repetitions left out, by what they came to (confirmed, accepted, rejected, unsettled, failed) and why: a problem type.',
+  labelNames: ['outcome', 'reason'] as const,
+});
+
+const statusChanges = new Counter({
+  name: 'order_status_changes_total',
+  help: 'Changes of the status of orders; from is empty for an order that is new.',
+  labelNames: ['from', 'to'] as const,
+});
+
+const recoveries = new Counter({
+  name: 'order_recoveries_total',
+  help: 'Orders that recovery took up, by what came of it: their status then, taken_back after the recovery window, or fault.',
+  labelNames: ['result'] as const,
+});
+
+/** What a request for an order can come to. */
+type PlacementOutcome = 'confirmed' | 'accepted' | 'rejected' | 'unsettled' | 'failed';
+
+/** @param reason a problem type without its path; empty where there is nothing to explain */
+function countPlacement(outcome: PlacementOutcome, reason = ''): void {
+  placements.inc({ outcome, reason });
+}
+
+/** To be called once the change is committed. */
+export function countStatusChange(from: OrderStatus | '', to: OrderStatus): void {
+  statusChanges.inc({ from, to });
+}
+
+export function countRecovery(result: OrderStatus | 'taken_back' | 'fault'): void {
+  recoveries.inc({ result });
+}
+
+/** Counts what a request for an order comes to. A repetition, which is told what the first one came to, is not counted. */
+export async function measurePlacement<T extends PlacementResult>(place: () => Promise<T>): Promise<T> {
+  try {
+    const result = await place();
+    if (!result.isReplay) countPlacement(...outcomeOf(result.answer));
+    return result;
+  } catch (error) {
+    const reason = reasonOf(error);
+    if (reason !== 'idempotency-key-in-progress')
+      countPlacement(isRefusal(error) ? 'rejected' : 'failed', reason);
+    throw error;
+  }
+}
+
+function outcomeOf({ status, body }: PlacementAnswer): [PlacementOutcome, string?] {
+  if (status === 201) return ['confirmed'];
+  if (status === 202) return ['accepted'];
+  const reason = String(body['type']).replace(PROBLEM_PATH, '');
+  if (reason === 'placement-unsettled') return ['unsettled', reason];
+  return [status < 500 ? 'rejected' : 'failed', reason];
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof Problem && error.status < 500;
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof Problem) return error.name;
+  if (error instanceof UpstreamFault) return 'upstream-unavailable';
+  return isDatabaseUnavailable(error) ? 'database-unavailable' : 'internal-error';
+}

@@ -1,0 +1,41 @@
+import { Injectable } from '@nestjs/common';
+import { Pool } from 'pg';
+import { Gauge } from 'prom-client';
+import { DataSource } from 'typeorm';
+import { Settings } from '../../config/settings.js';
+import { Metrics } from './metrics.js';
+
+/** How much of the pool of connections is in use, of which requests and recovery take theirs. */
+@Injectable()
+export class PoolMetrics {
+  constructor(dataSource: DataSource, settings: Settings, { registry }: Metrics) {
+    const registers = [registry];
+    new Gauge({
+      name: 'database_pool_limit',
+      help: 'Connections that the pool may have at most (DATABASE_POOL_SIZE).',
+      registers,
+    }).set(settings.DATABASE_POOL_SIZE);
+    const connections: Gauge<'state'> = new Gauge({
+      name: 'database_pool_connections',
+      help: 'Connections of the pool, by what they do (in_use, idle).',
+      labelNames: ['state'],
+      registers,
+      collect: () => {
+        const { totalCount = 0, idleCount = 0 } = poolOf(dataSource) ?? {};
+        connections.set({ state: 'in_use' }, totalCount - idleCount);
+        connections.set({ state: 'idle' }, idleCount);
+      },
+    });
+    const waiting: Gauge = new Gauge({
+      name: 'database_pool_waiting',
+      help: 'Statements and transactions that wait for a connection of the pool.',
+      registers,
+      collect: () => waiting.set(poolOf(dataSource)?.waitingCount ?? 0),
+    });
+  }
+}
+
+/** The driver of PostgreSQL keeps it as `master`; there is none before the first and after the last connection. */
+function poolOf({ driver }: DataSource): Pool | undefined {
+  return 'master' in driver && driver.master instanceof Pool ? driver.master : undefined;
+}

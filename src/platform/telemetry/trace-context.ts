@@ -1,0 +1,55 @@
+/** A place in a distributed trace, as the header `traceparent` tells it (W3C Trace Context, section 3.2). */
+export interface TraceContext {
+  /** 32 hexadecimal digits. */
+  traceId: string;
+  /** 16 hexadecimal digits: the span that is the parent of whatever is done next. */
+  spanId: string;
+  /** One byte; its lowest bit says that the trace is being recorded. */
+  flags: number;
+  /** The header `tracestate`, which is handed on as it came. */
+  state?: string | undefined;
+}
+
+/** The flags that are defined: sampled and, of level 2, random. All others are to be sent as zero. */
+const KNOWN_FLAGS = 0b11;
+
+/** Later versions may have more after the flags, this one must not; what is before them is promised to stay. */
+const TRACEPARENT =
+  /^(?!ff|00.{54})[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?$/;
+
+/** Beyond this a vendor's state may be dropped as a whole (section 3.3.1.5), and nobody's header should be larger. */
+const MAX_STATE_LENGTH = 512;
+
+/**
+ * Reads the headers of W3C Trace Context.
+ *
+ * @returns undefined where there is no trace, or one that can't be read: such headers are to be ignored
+ */
+export function parseTraceContext(traceparent: unknown, tracestate?: unknown): TraceContext | undefined {
+  const found = typeof traceparent === 'string' ? TRACEPARENT.exec(traceparent) : null;
+  const [, traceId, spanId, flags] = found ?? [];
+  if (traceId === undefined || spanId === undefined || flags === undefined) return undefined;
+  return {
+    traceId,
+    spanId,
+    flags: Number.parseInt(flags, 16),
+    state: typeof tracestate === 'string' && isPrintable(tracestate) ? tracestate : undefined,
+  };
+}
+
+function isPrintable(state: string): boolean {
+  return state !== '' && state.length <= MAX_STATE_LENGTH && /^[\x20-\x7e]+$/.test(state);
+}
+
+export function formatTraceparent({ traceId, spanId, flags }: TraceContext): string {
+  return `00-${traceId}-${spanId}-${(flags & KNOWN_FLAGS).toString(16).padStart(2, '0')}`;
+}
+
+/** The headers that make another service part of the trace. */
+export function traceHeaders(context: TraceContext | undefined): Record<string, string> {
+  if (!context) return {};
+  return {
+    traceparent: formatTraceparent(context),
+    ...(context.state !== undefined && { tracestate: context.state }),
+  };
+}

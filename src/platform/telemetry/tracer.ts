@@ -1,0 +1,73 @@
+import type { TraceContext } from './trace-context.js';
+import { currentPlace, inPlace, newWork } from './work.js';
+
+/** What is noted of a span. Never what a caller sent: no identifier but those of orders, no message of an error. */
+export type SpanAttributes = Record<string, string | number>;
+
+export interface SpanStart {
+  /** Of low cardinality, as in `POST /orders`. */
+  name: string;
+  /** `server`: a request that came in. `client`: one that went out. `consumer`: a job. */
+  kind: 'server' | 'client' | 'consumer' | 'internal';
+  attributes?: SpanAttributes;
+  /** The place it belongs below; a trace of its own without one. */
+  parent?: TraceContext | undefined;
+  /** A place in another trace that this one follows from. */
+  follows?: TraceContext | undefined;
+}
+
+/** Something that takes time, while it is done. */
+export interface Span {
+  readonly context: TraceContext;
+  set(attributes: SpanAttributes): void;
+  /** @param type what kind of failure it was: a class or a code, never a message */
+  fail(type: string): void;
+  end(): void;
+}
+
+/** Records what takes how long, as part of which trace. */
+export abstract class Tracer {
+  abstract start(span: SpanStart): Span;
+  /** Sends what is not sent yet. */
+  abstract stop(): Promise<void>;
+}
+
+/** There is none unless the operator asks for traces: then nothing is measured, and nothing of it even loaded. */
+let tracer: Tracer | undefined;
+
+export function useTracer(other: Tracer | undefined): void {
+  tracer = other;
+}
+
+/** @returns undefined where no traces are recorded */
+export function startSpan(span: SpanStart): Span | undefined {
+  return tracer?.start(span);
+}
+
+/**
+ * Does something as a span of its own, below the place where it is begun unless it says otherwise.
+ *
+ * @param work is given the span, where traces are recorded
+ */
+export async function traced<T>(
+  start: Omit<SpanStart, 'parent'>,
+  work: (span: Span | undefined) => Promise<T>,
+): Promise<T> {
+  if (!tracer) return work(undefined);
+  const place = currentPlace();
+  const span = tracer.start({ ...start, parent: place?.trace });
+  try {
+    return await inPlace({ work: place?.work ?? newWork(), trace: span.context }, () => work(span));
+  } catch (error) {
+    span.fail(typeOf(error));
+    throw error;
+  } finally {
+    span.end();
+  }
+}
+
+/** What kind of error it is, without its message, which may hold what somebody sent. */
+export function typeOf(error: unknown): string {
+  if (!(error instanceof Error)) return typeof error;
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+}

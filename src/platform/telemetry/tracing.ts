@@ -1,0 +1,28 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Settings } from '../../config/settings.js';
+import { type Tracer, useTracer } from './tracer.js';
+
+/** What is still to be sent may take so long at the end of the process; a service that does not answer loses it. */
+const LAST_SENDING_MS = 3_000;
+
+/**
+ * Begins to record traces where the operator asks for them by the variables of OpenTelemetry. Otherwise nothing of it is
+ * loaded, which would take a tenth of a second and some memory.
+ *
+ * @returns ends it, after sending what is not sent yet
+ */
+export async function startTracing(settings: Settings): Promise<() => Promise<void>> {
+  if (!isWanted(settings)) return async () => undefined;
+  const { OpenTelemetry } = await import('./opentelemetry.js');
+  const tracer: Tracer = new OpenTelemetry(settings);
+  useTracer(tracer);
+  return async () => {
+    useTracer(undefined);
+    await Promise.race([tracer.stop(), sleep(LAST_SENDING_MS, undefined, { ref: false })]);
+  };
+}
+
+function isWanted(settings: Settings): boolean {
+  if (settings.OTEL_SDK_DISABLED || settings.OTEL_TRACES_EXPORTER === 'none') return false;
+  return Boolean(settings.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? settings.OTEL_EXPORTER_OTLP_ENDPOINT);
+}

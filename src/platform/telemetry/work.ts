@@ -1,0 +1,65 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { TraceContext } from './trace-context.js';
+
+/** Calls to one other service, and the time they took in all, in milliseconds. */
+export interface CallTally {
+  calls: number;
+  ms: number;
+}
+
+/** A request, a background job or the recovery of an order, and what comes to be known of it while it is done. */
+export interface Work {
+  /** Names the request in the log and in its answer; absent in the background. */
+  readonly requestId?: string;
+  orderId?: string;
+  /** Name of the problem that the request was answered with. */
+  problem?: string;
+  /** What brought that about, where it passes by itself; holds nothing that a caller sent. */
+  fault?: string;
+  readonly upstreams: Map<string, CallTally>;
+}
+
+/** A piece of work, and the place in its trace at which things are done right now. */
+export interface Place {
+  readonly work: Work;
+  readonly trace: TraceContext | undefined;
+}
+
+/** Follows everything that is done for a piece of work, so that it need not be handed through every call. */
+const places = new AsyncLocalStorage<Place>();
+
+export function newWork(known: { requestId?: string; orderId?: string } = {}): Work {
+  return { ...known, upstreams: new Map() };
+}
+
+export function currentPlace(): Place | undefined {
+  return places.getStore();
+}
+
+/** Does something as part of a piece of work, and all that follows from it. */
+export function inPlace<T>(place: Place, action: () => T): T {
+  return places.run(place, action);
+}
+
+/** Says which order the work under way is about, for the lines that it logs. */
+export function noteOrder(orderId: string): void {
+  const work = places.getStore()?.work;
+  if (work) work.orderId = orderId;
+}
+
+/** Says what the request under way is answered with. */
+export function noteProblem(problem: string, fault?: string): void {
+  const work = places.getStore()?.work;
+  if (!work) return;
+  work.problem = problem;
+  if (fault !== undefined) work.fault = fault;
+}
+
+export function noteUpstreamCall(upstream: string, ms: number): void {
+  const work = places.getStore()?.work;
+  if (!work) return;
+  const tally = work.upstreams.get(upstream) ?? { calls: 0, ms: 0 };
+  tally.calls += 1;
+  tally.ms += ms;
+  work.upstreams.set(upstream, tally);
+}

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 /** A call carried something that the stand-in refuses; the message becomes the `detail` of the answer. */
 export class BadInput extends Error {
   readonly statusCode = 422;
@@ -80,4 +81,15 @@ export function messageOf(error: unknown): string {
 /** Whether something that was thrown is the system's error of this name, as in `ENOENT`. */
 export function hasCode(error: unknown, code: string): boolean {
   return isFields(error) && error['code'] === code;
+}
+
+const CAUSE_HEADERS = ['x-request-id', 'traceparent', 'tracestate'];
+
+/** The headers of a call that say for which request of somebody's it was made, where there are any. */
+export function causeOf(headers: IncomingHttpHeaders): { causedBy?: Record<string, string> } {
+  const given = CAUSE_HEADERS.flatMap((name) => {
+    const value = headers[name];
+    return typeof value === 'string' ? [[name, value]] : [];
+  });
+  return given.length > 0 ? { causedBy: Object.fromEntries(given) as Record<string, string> } : {};
 }

@@ -2,7 +2,7 @@ import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { BoundedLog, type Numbered } from './bounded-log.js';
 import { Faults, type Fault, type FaultKind } from './faults.js';
 import { type Answer, JSON_TYPE, MAX_KEY_LENGTH, refusal, StoredAnswers } from './idempotency.js';
-import { BadInput } from './input.js';
+import { BadInput, causeOf } from './input.js';
 import type { Origin } from './stock.js';
 
 export const SERVICE_NAMES = ['inventory', 'notification', 'catalog', 'carts'] as const;
@@ -27,6 +27,8 @@ export interface CallRecord extends Numbered {
   readonly method: string;
   readonly path: string;
   readonly key: string | null;
+  /** The headers that say for which request of somebody's it was made; absent where there were none. */
+  readonly causedBy?: Readonly<Record<string, string>>;
   /** Null as long as there is no answer, and for ever when a fault swallows it. */
   status: number | null;
   readonly fault: FaultKind | null;
@@ -241,6 +243,7 @@ export class ServiceServer {
       method: request.method,
       path,
       key: keyOf(request),
+      ...causeOf(request.headers),
       status: null,
       fault: fault?.kind ?? null,
     });

@@ -34,7 +34,7 @@ interface Observed {
 
 /** The members of a request that say who sent it; put there by src/auth. */
 interface MaybeCaller {
-  caller?: { id: string };
+  caller?: { id: string } | null;
 }
 
 /** Makes an id that names one request in the log and in the answer. */

@@ -12,7 +12,7 @@ import { DatabaseOutage } from '../database/database-outage.js';
 import type { Sql } from '../database/transaction.js';
 import { Deadline } from '../deadline.js';
 import { jobDatabaseOptions } from './job-schema.js';
-import { observeJob, withTrace } from './job-telemetry.js';
+import { observeJob, withCause } from './job-telemetry.js';
 import { JobRepository } from './job.repository.js';
 
 /** One kind of background work. */
@@ -120,7 +120,7 @@ export class JobQueue
       }),
     };
     for (const [queue, queued] of Map.groupBy(jobs, (job) => job.queue.name)) {
-      const inserts = queued.map((job) => ({ data: withTrace(job.payload), singletonKey: job.key }));
+      const inserts = queued.map((job) => ({ data: withCause(job.payload), singletonKey: job.key }));
       await this.boss.insert(queue, inserts, { db });
     }
   }

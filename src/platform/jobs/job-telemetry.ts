@@ -1,8 +1,8 @@
 import type { Job, JobResult } from 'pg-boss';
 import { Histogram } from 'prom-client';
-import { formatTraceparent, parseTraceContext, type TraceContext } from '../telemetry/trace-context.js';
+import { parseTraceContext } from '../telemetry/trace-context.js';
 import { startSpan } from '../telemetry/tracer.js';
-import { currentPlace, inPlace, newWork } from '../telemetry/work.js';
+import { fieldsToPassOn, inPlace, newWork } from '../telemetry/work.js';
 
 /** From a job that finds nothing to do to the limit of an attempt, 10 s. */
 const BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -14,16 +14,17 @@ const attemptDuration = new Histogram({
   buckets: BUCKETS_S,
 });
 
-/** What a payload has besides what its handler asks for. */
-interface Traced {
-  traceparent?: unknown;
+/** What a job's data holds beside its payload: the request that it was sent for, as it is told to other services. */
+interface Caused {
+  causedBy?: Record<string, unknown>;
+  /** Of the payload, where the job is about an order. */
   orderId?: unknown;
 }
 
-/** The payload of a job that is sent now, with the place in the trace that it comes from, where there is one. */
-export function withTrace(payload: object): object {
-  const trace = currentPlace()?.trace;
-  return trace ? { ...payload, traceparent: formatTraceparent(trace) } : payload;
+/** The data of a job that is sent now: its payload, and the request that it is sent for, where there is one. */
+export function withCause(payload: object): object {
+  const causedBy = fieldsToPassOn();
+  return Object.keys(causedBy).length > 0 ? { ...payload, causedBy } : payload;
 }
 
 /**
@@ -31,23 +32,26 @@ export function withTrace(payload: object): object {
  * may be thousands over days, are traces of their own that point to it.
  */
 export async function observeJob(job: Job, attempt: () => Promise<JobResult>): Promise<JobResult> {
-  const { traceparent, orderId } = job.data as Traced;
-  const origin = parseTraceContext(traceparent);
-  const isFirst = job.retryCount === 0;
+  const { causedBy = {}, orderId } = job.data as Caused;
+  const requestId = causedBy['x-request-id'];
+  const origin = parseTraceContext(causedBy['traceparent'], causedBy['tracestate']);
+  const about = typeof orderId === 'string' ? orderId : undefined;
   const span = startSpan({
     name: `job ${job.name}`,
     kind: 'consumer',
     attributes: {
       'messaging.destination.name': job.name,
       'messaging.message.id': job.id,
-      ...(typeof orderId === 'string' && { 'order.id': orderId }),
+      ...(about !== undefined && { 'order.id': about }),
     },
-    ...(isFirst ? { parent: origin } : { follows: origin }),
+    ...(job.retryCount === 0 ? { parent: origin } : { follows: origin }),
   });
-  const trace: TraceContext | undefined = span?.context ?? origin;
-  const work = newWork(typeof orderId === 'string' ? { orderId } : {});
+  const work = newWork({
+    ...(typeof requestId === 'string' && { requestId }),
+    ...(about !== undefined && { orderId: about }),
+  });
   const begun = performance.now();
-  const result = await inPlace({ work, trace }, attempt);
+  const result = await inPlace({ work, trace: span?.context ?? origin }, attempt);
   const outcome = result.status === 'completed' ? 'completed' : 'failed';
   attemptDuration.observe({ queue: job.name, outcome }, (performance.now() - begun) / 1_000);
   if (outcome === 'failed') span?.fail('failed');

@@ -31,9 +31,6 @@ import type { Settings } from '../../config/settings.js';
 import type { TraceContext } from './trace-context.js';
 import { type Span, type SpanAttributes, type SpanStart, Tracer } from './tracer.js';
 
-/** What the exporter calls an export that worked (`ExportResultCode.SUCCESS`). */
-const SUCCESS = 0;
-
 const KINDS = {
   server: SpanKind.SERVER,
   client: SpanKind.CLIENT,
@@ -123,7 +120,7 @@ function tellingOfOutages(exporter: SpanExporter): SpanExporter {
   return {
     export: (spans, done) =>
       exporter.export(spans, (result) => {
-        const failed = Number(result.code) !== SUCCESS;
+        const failed = result.error !== undefined;
         if (failed && !isDown) logger.warn({ err: result.error }, 'Traces can not be sent; they are dropped');
         if (!failed && isDown) logger.log('Traces are sent again');
         isDown = failed;

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { TraceContext } from './trace-context.js';
+import { type TraceContext, traceHeaders } from './trace-context.js';
 
 /** Calls to one other service, and the time they took in all, in milliseconds. */
 export interface CallTally {
@@ -9,7 +9,7 @@ export interface CallTally {
 
 /** A request, a background job or the recovery of an order, and what comes to be known of it while it is done. */
 export interface Work {
-  /** Names the request in the log and in its answer; absent in the background. */
+  /** Names the request in the log, in its answer and in the calls made for it; absent where nobody has asked. */
   readonly requestId?: string;
   orderId?: string;
   /** Name of the problem that the request was answered with. */
@@ -39,6 +39,14 @@ export function currentPlace(): Place | undefined {
 /** Does something as part of a piece of work, and all that follows from it. */
 export function inPlace<T>(place: Place, action: () => T): T {
   return places.run(place, action);
+}
+
+/** The header fields that tell another service for which request it is called, and as part of which trace. */
+export function fieldsToPassOn(): Record<string, string> {
+  const place = places.getStore();
+  if (!place) return {};
+  const { requestId } = place.work;
+  return { ...(requestId !== undefined && { 'x-request-id': requestId }), ...traceHeaders(place.trace) };
 }
 
 /** Says which order the work under way is about, for the lines that it logs. */

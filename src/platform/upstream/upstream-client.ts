@@ -3,8 +3,7 @@ import type { HttpService } from '@nestjs/axios';
 import type { AxiosResponse } from 'axios';
 import { lastValueFrom } from 'rxjs';
 import type { Deadline } from '../deadline.js';
-import { traceHeaders } from '../telemetry/trace-context.js';
-import { currentPlace } from '../telemetry/work.js';
+import { fieldsToPassOn } from '../telemetry/work.js';
 import { MAX_ANSWER_BYTES, TransportError } from './undici-transport.js';
 import { observeAttempt, observeTurnedAway } from './upstream.metrics.js';
 import { UpstreamCircuit } from './upstream-circuit.js';
@@ -169,8 +168,7 @@ export class UpstreamClient {
   }
 
   private headersFor(request: UpstreamRequest): Record<string, string> {
-    const trace = traceHeaders(currentPlace()?.trace);
-    const headers: Record<string, string> = { accept: 'application/json', ...trace };
+    const headers: Record<string, string> = { accept: 'application/json', ...fieldsToPassOn() };
     if (request.body !== undefined) headers['content-type'] = 'application/json';
     if (request.idempotencyKey !== undefined) headers['idempotency-key'] = request.idempotencyKey;
     if (this.authorization !== undefined) headers['authorization'] = this.authorization;

@@ -43,6 +43,10 @@ function traceparentsSent(traceId: string): string[] {
   return sent.filter((traceparent) => traceparent.includes(traceId)).toSorted();
 }
 
+function spansOf(traceId: string, name: string): ReceivedSpan[] {
+  return receiver.spans.filter((span) => span.traceId === traceId && span.name === name);
+}
+
 beforeAll(async () => {
   database = await createTestDatabase();
   sandbox = await startSandbox({ ports: { inventory: 0, notification: 0, catalog: 0, carts: 0 } });
@@ -74,10 +78,6 @@ describe('with an endpoint for traces', () => {
     log = service.output();
   }, TEST_TIMEOUT_MS);
 
-  function spansOf(traceId: string, name: string): ReceivedSpan[] {
-    return receiver.spans.filter((span) => span.traceId === traceId && span.name === name);
-  }
-
   it('a placed order is one trace, from the request to the message to the customer', () => {
     const [request, ...others] = spansOf(PLACED, 'POST /orders');
     expect(others).toEqual([]);
@@ -96,7 +96,9 @@ describe('with an endpoint for traces', () => {
   });
 
   it('the other services become part of it', () => {
-    const calls = receiver.spans.filter(({ traceId, name }) => traceId === PLACED && / service$/.test(name));
+    const calls = receiver.spans.filter(
+      ({ traceId, name }) => traceId === PLACED && name.endsWith(' service'),
+    );
     expect(calls).toHaveLength(5);
     expect(traceparentsSent(PLACED)).toEqual(
       calls.map(({ spanId }) => `00-${PLACED}-${spanId}-01`).toSorted(),
@@ -135,9 +137,9 @@ describe('without one', () => {
     'the trace of the client goes on to the other services as it came',
     async () => {
       const before = receiver.spans.length;
-      const { url, end } = await start({});
-      await placeOrder(url, inTrace(UNRECORDED));
-      await end('SIGTERM');
+      const service = await start({});
+      await placeOrder(service.url, inTrace(UNRECORDED));
+      await service.end('SIGTERM');
       expect(traceparentsSent(UNRECORDED)).toEqual(
         Array.from({ length: 5 }, () => inTrace(UNRECORDED)['traceparent']),
       );
@@ -151,10 +153,10 @@ describe('with an endpoint that is not there', () => {
   it(
     'orders are placed, it is told once, and the end does not wait for it',
     async () => {
-      const { url, output, end } = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1' });
-      await placeOrder(url);
-      expect(await end('SIGTERM')).toBe(0);
-      expect(output().match(/Traces can not be sent/g)).toHaveLength(1);
+      const service = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1' });
+      await placeOrder(service.url);
+      expect(await service.end('SIGTERM')).toBe(0);
+      expect(service.output().match(/Traces can not be sent/g)).toHaveLength(1);
     },
     TEST_TIMEOUT_MS,
   );

@@ -14,7 +14,7 @@ export function parseMetrics(text: string): Sample[] {
     const pairs = [...labels.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)];
     return {
       name,
-      labels: Object.fromEntries(pairs.map(([, key, text = '']) => [key, text])),
+      labels: Object.fromEntries(pairs.map(([, key, content = '']) => [key, content])),
       value: Number(value),
     };
   });

@@ -1,0 +1,110 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { parser } from '@prometheus-io/lezer-promql';
+import { parse } from 'yaml';
+import { startTestService, type TestService } from '../support/service.js';
+
+interface Rule {
+  alert: string;
+  expr: string;
+  labels: { severity: string };
+  annotations: { summary: string; runbook: string };
+}
+
+interface Panel {
+  title: string;
+  targets: { expr: string }[];
+}
+
+/** What Prometheus itself says of whoever it scrapes. */
+const OF_PROMETHEUS = new Set(['up']);
+
+/** What Grafana puts in the place of its variables. */
+const VARIABLES: [RegExp, string][] = [
+  [/\$__rate_interval/g, '5m'],
+  [/\$job/g, 'order-service'],
+];
+
+function read(name: string): string {
+  return readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8');
+}
+
+const { groups } = parse(read('alerts.yml')) as { groups: { rules: Rule[] }[] };
+const rules = groups.flatMap((group) => group.rules);
+const { panels } = JSON.parse(read('grafana-dashboard.json')) as { panels: Panel[] };
+const queries = panels.flatMap(({ title, targets }) => targets.map(({ expr }) => [title, expr] as const));
+
+/** The metrics that a query names. @throws {Error} where it is no PromQL */
+function metricsIn(query: string): string[] {
+  const text = VARIABLES.reduce((made, [variable, value]) => made.replace(variable, value), query);
+  const metrics: string[] = [];
+  parser.parse(text).iterate({
+    enter: ({ name, type, from, to, node }) => {
+      if (type.isError) throw new Error(`no PromQL at ${from}: ${text}`);
+      if (name === 'Identifier' && node.parent?.name === 'VectorSelector') metrics.push(text.slice(from, to));
+    },
+  });
+  return metrics;
+}
+
+/** The names under which metrics can be asked for: three for each histogram. */
+function exported(text: string): Set<string> {
+  const declared = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)];
+  return new Set(
+    declared.flatMap(([, name = '', type]) =>
+      type === 'histogram' ? [`${name}_bucket`, `${name}_count`, `${name}_sum`] : [name],
+    ),
+  );
+}
+
+let service: TestService;
+let names: Set<string>;
+
+beforeAll(async () => {
+  service = await startTestService();
+  names = exported(String((await service.request('GET', '/metrics')).body));
+});
+
+afterAll(async () => {
+  await service?.stop();
+});
+
+describe('queries', () => {
+  it('are understood as Prometheus would', () => {
+    expect(metricsIn('sum by (route) (rate(a_total{job="$job"}[$__rate_interval])) / b > 5')).toEqual([
+      'a_total',
+      'b',
+    ]);
+    expect(() => metricsIn('sum(rate(a_total[5m])')).toThrow('no PromQL');
+  });
+
+  it.each(queries)('of the dashboard ask for what there is: %s', (_title, expr) => {
+    const asked = metricsIn(expr);
+    expect(asked).not.toEqual([]);
+    expect(asked.filter((name) => !names.has(name))).toEqual([]);
+  });
+
+  it.each(rules.map((rule) => [rule.alert, rule] as const))('of the alert %s too', (_alert, rule) => {
+    const asked = metricsIn(rule.expr).filter((name) => !OF_PROMETHEUS.has(name));
+    expect(asked.filter((name) => !names.has(name))).toEqual([]);
+  });
+});
+
+describe('the document for operators', () => {
+  const handbook = read('operations.md');
+
+  it.each(rules.map((rule) => [rule.alert, rule] as const))('says what to do about %s', (alert, rule) => {
+    expect(rule.labels.severity).toMatch(/^(page|ticket)$/);
+    expect(rule.annotations.summary).not.toBe('');
+    expect(rule.annotations.runbook).toBe(`docs/operations.md#${alert.toLowerCase()}`);
+    expect(handbook).toContain(`\n### ${alert}\n`);
+  });
+
+  it('explains every metric of the service, and no other', () => {
+    const own = [...names]
+      .filter((name) => !/^(nodejs|process)_/.test(name) && !/_(bucket|sum)$/.test(name))
+      .map((name) => name.replace(/_count$/, ''));
+    const explained = [...handbook.matchAll(/^\| `([a-z_]+)`/gm)].map(([, name = '']) => name);
+    expect(explained.toSorted()).toEqual(own.toSorted());
+  });
+});

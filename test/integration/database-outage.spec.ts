@@ -6,6 +6,7 @@ import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.js';
 import { orderBody } from '../support/builders.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { countOpenJobs } from '../support/invariants.js';
+import { parseMetrics } from '../support/metrics.js';
 import { eventually, startTestService, type TestService } from '../support/service.js';
 
 /** As often as background work fails while the database is away: enough to tell "once" from "each time". */
@@ -85,6 +86,13 @@ afterAll(async () => {
   await database.drop();
 });
 
+/** The metrics, by name; of those with labels, one. */
+async function scrape(): Promise<Map<string, number>> {
+  const { status, body } = await service.request('GET', '/metrics');
+  expect(status).toBe(200);
+  return new Map(parseMetrics(String(body)).map(({ name, value }) => [name, value]));
+}
+
 it('a database that is away is told of once, and once when it is back, and work goes on', async () => {
   way = new Way(database.url);
   await way.open();
@@ -99,10 +107,21 @@ it('a database that is away is told of once, and once when it is back, and work 
     'The database does not answer; background work waits for it',
   ]);
   expect(news).not.toHaveBeenCalled();
+  // Requests suffer from it without a line of their own, and the metrics say so instead of failing as well.
+  expect((await service.request('GET', '/orders')).status).toBe(503);
+  await eventually(async () => (await scrape()).get('database_metrics_available') === 0);
+  const known = await scrape();
+  expect(
+    [...known.keys()].filter((name) => /^(orders_pending|order_incidents|jobs_waiting)/.test(name)),
+  ).toEqual([]);
+  expect(known.has('http_request_duration_seconds_count')).toBe(true);
+  expect(errors).toHaveBeenCalledTimes(1);
   await way.open();
   await eventually(() => news.mock.calls.length > 0);
   expect(news.mock.calls).toEqual([[expect.stringContaining('The database answers again')]]);
   expect((await service.request('POST', '/orders', orderBody())).status).toBe(201);
+  await eventually(async () => (await scrape()).get('database_metrics_available') === 1);
+  expect((await scrape()).has('orders_pending')).toBe(true);
   await eventually(async () => (await countOpenJobs(database.url)) === 0, 20_000);
   expect(errors).toHaveBeenCalledTimes(1);
 });

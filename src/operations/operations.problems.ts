@@ -1,12 +1,33 @@
-import { Problem, type ProblemType, RETRY_AFTER } from '../platform/http/problem.js';
+import { Problem, RETRY_AFTER } from '../platform/http/problem.js';
+import { defineProblemTypes } from '../platform/http/problems/problem-types.js';
 import type { IncidentAction } from './incident.js';
 
 /** The errors of settling incidents. */
-export const OPERATIONS_PROBLEMS = {
-  'incident-not-found': { status: 404, title: 'There is no such incident' },
-  'action-not-allowed': { status: 409, title: 'The incident can not be settled in this way' },
-  'incident-in-progress': { status: 409, title: 'The service is settling this by itself' },
-} as const satisfies Record<string, ProblemType>;
+export const OPERATIONS_PROBLEMS = defineProblemTypes({
+  'incident-not-found': {
+    status: 404,
+    title: 'There is no such incident',
+    cause: 'There is no incident with this id, and there never was one.',
+    remedy: 'Take the id from the list of incidents.',
+  },
+  'action-not-allowed': {
+    status: 409,
+    title: 'The incident can not be settled in this way',
+    cause: 'The incident does not have this action, or was settled already by another one.',
+    remedy: 'Choose one of `allowed_actions`; there are none when the incident is settled.',
+    members: {
+      allowed_actions: 'the actions that the incident has',
+      settled_by: 'the action that has settled it, where one has',
+    },
+  },
+  'incident-in-progress': {
+    status: 409,
+    title: 'The service is settling this by itself',
+    cause: 'The order is being worked on at this moment, so that the incident may vanish.',
+    remedy: 'Look at the incidents of the order again, after the seconds in `Retry-After`.',
+    members: { allowed_actions: 'none at this moment' },
+  },
+});
 
 export function incidentNotFound(id: string): Problem {
   const detail = `There is and was no incident ${id}`;

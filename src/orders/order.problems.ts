@@ -1,23 +1,124 @@
-import { Problem, type ProblemType } from '../platform/http/problem.js';
+import { Problem } from '../platform/http/problem.js';
+import { defineProblemTypes } from '../platform/http/problems/problem-types.js';
 import type { OrderStatus } from './order-status.js';
 
+const SAME_KEY = 'Send the same request again with the same `Idempotency-Key`';
+
+const SHORTAGES =
+  'a list of {product_id, requested, available?, reason}, one for each line that can not be had';
+
 /** The business errors of orders, each with the status that the documents of both systems give it. */
-export const ORDER_PROBLEMS = {
-  'order-not-found': { status: 404, title: 'There is no such order' },
-  'cart-not-found': { status: 404, title: 'The customer has no active cart' },
-  'cart-empty': { status: 400, title: 'The cart is empty' },
-  'cart-already-ordered': { status: 409, title: 'The cart has been ordered already' },
-  'unknown-product': { status: 400, title: 'A product does not exist' },
-  'insufficient-stock': { status: 400, title: 'There is not enough stock' },
-  'price-changed': { status: 409, title: 'A price is not the current one' },
-  'total-changed': { status: 409, title: 'The total is not the expected one' },
-  'placement-failed': { status: 503, title: 'The order could not be placed' },
-  'placement-unsettled': { status: 503, title: 'It is not yet known whether the order can be placed' },
-  'idempotency-key-in-progress': { status: 409, title: 'A request with this key is still being processed' },
-  'idempotency-key-reused': { status: 422, title: 'The key was used for another request' },
-  'transition-not-allowed': { status: 409, title: 'The order can not get this status now' },
-  'version-conflict': { status: 412, title: 'The order has changed meanwhile' },
-} as const satisfies Record<string, ProblemType>;
+export const ORDER_PROBLEMS = defineProblemTypes({
+  'order-not-found': {
+    status: 404,
+    title: 'There is no such order',
+    cause: 'No order has this id and, where a customer may be named, no customer with orders has it.',
+    remedy: 'Compare the id with the `order_id` or the `Location` that the order was answered with.',
+  },
+  'cart-not-found': {
+    status: 404,
+    title: 'The customer has no active cart',
+    cause: 'The order names no items, and the cart service knows no active cart of this customer.',
+    remedy: 'Name the items, or let the customer fill a cart first.',
+  },
+  'cart-empty': {
+    status: 400,
+    title: 'The cart is empty',
+    cause: 'The active cart of the customer has no items that could be ordered.',
+    remedy: 'Name the items, or let the customer fill the cart first.',
+  },
+  'cart-already-ordered': {
+    status: 409,
+    title: 'The cart has been ordered already',
+    cause: 'There is a live order for this cart; one cart is ordered once, whatever keys are used.',
+    remedy: 'Look at the order that there is. Once it is cancelled the cart may be ordered again.',
+    members: { order_id: 'the order of this cart' },
+  },
+  'unknown-product': {
+    status: 400,
+    title: 'A product does not exist',
+    cause: 'The inventory does not know one or more of the products.',
+    remedy: 'Take the products that `shortages` names out of the order.',
+    members: { shortages: SHORTAGES, order_id: 'the rejected order, where it had been stored before' },
+  },
+  'insufficient-stock': {
+    status: 400,
+    title: 'There is not enough stock',
+    cause: 'The inventory has fewer units than the order asks for. Nothing stays reserved for it.',
+    remedy: 'Order no more than `shortages` says there is, or later.',
+    members: { shortages: SHORTAGES, order_id: 'the rejected order, where it had been stored before' },
+  },
+  'price-changed': {
+    status: 409,
+    title: 'A price is not the current one',
+    cause: 'A `price` in the order is not the price that the inventory has now.',
+    remedy: 'Show the customer the new price, and order again with it or without any.',
+    members: {
+      differences:
+        'a list of {line, product_id, requested_price, current_price}, of the lines with another price',
+    },
+  },
+  'total-changed': {
+    status: 409,
+    title: 'The total is not the expected one',
+    cause: 'The prices of now add up to something other than `expected_total`.',
+    remedy: 'Show the customer the new total, and order again with it or without any.',
+    members: {
+      expected_total: 'what the request expected',
+      current_total: 'what the order would cost',
+      lines: 'a list of {line, product_id, quantity, price}, which add up to it',
+    },
+  },
+  'placement-failed': {
+    status: 503,
+    title: 'The order could not be placed',
+    cause: 'It could not be found out whether the stock was reserved, so the order was taken back.',
+    remedy: 'Place a new order, with a new `Idempotency-Key`. This one will not come to life again.',
+    members: { order_id: 'the order that was taken back' },
+  },
+  'placement-unsettled': {
+    status: 503,
+    title: 'It is not yet known whether the order can be placed',
+    cause: 'The order is stored, and the inventory has not yet said whether its stock is reserved.',
+    remedy: `${SAME_KEY}, after the seconds in \`Retry-After\`: it learns what became of the order.`,
+    members: { order_id: 'the order, which can be looked at' },
+  },
+  'idempotency-key-in-progress': {
+    status: 409,
+    title: 'A request with this key is still being processed',
+    cause: 'Another request with the same `Idempotency-Key` is under way.',
+    remedy: `${SAME_KEY}, in a moment.`,
+  },
+  'idempotency-key-reused': {
+    status: 422,
+    title: 'The key was used for another request',
+    cause: 'The `Idempotency-Key` belongs to a request with another body or another address.',
+    remedy: 'Use a new key for every new order, and the same one only to repeat a request.',
+  },
+  'transition-not-allowed': {
+    status: 409,
+    title: 'The order can not get this status now',
+    cause: 'From the status that the order has, there is no way to the one asked for.',
+    remedy: 'Choose one of `allowed_transitions`.',
+    members: {
+      current_status: 'the status that the order has',
+      allowed_transitions: 'the statuses that it may get; none when it has reached an end',
+    },
+  },
+  'version-conflict': {
+    status: 412,
+    title: 'The order has changed meanwhile',
+    cause: 'The order is not at the version that `If-Match` names, or was changed at the same moment.',
+    remedy: 'Read the order again, and decide anew with its new `ETag`.',
+    members: { current_version: 'the version that the order is at' },
+  },
+  'if-match-required': {
+    status: 428,
+    title: 'The version of the order has to be named',
+    cause: 'This service is set up to change an order only for who says which version was seen.',
+    remedy: 'Read the order, and send its `ETag` as `If-Match`; `*` means any version.',
+  },
+});
 
 export type OrderProblemName = keyof typeof ORDER_PROBLEMS;
 
@@ -64,4 +165,8 @@ export function versionConflict(currentVersion: number): Problem {
   return orderProblem('version-conflict', `The order is at version ${currentVersion} now`, {
     current_version: currentVersion,
   });
+}
+
+export function ifMatchRequired(): Problem {
+  return orderProblem('if-match-required', 'A change of status needs If-Match with the ETag of the order');
 }

@@ -1,7 +1,8 @@
-import { HTTP_PROBLEMS, Problem, PROBLEM_MEDIA_TYPE, RETRY_AFTER } from '../../platform/http/problem.js';
+import { Problem, PROBLEM_MEDIA_TYPE, RETRY_AFTER } from '../../platform/http/problem.js';
+import { problemTypes } from '../../platform/http/problems/problem-types.js';
 import type { OrderEvent } from '../order-event.entity.js';
 import type { Order } from '../order.entity.js';
-import { ORDER_PROBLEMS, orderProblem, type Shortage } from '../order.problems.js';
+import { orderProblem, type Shortage } from '../order.problems.js';
 import { toJsonNumberOrNull } from './order-pricing.js';
 
 /** What a client is told about the placement of an order: the same again whenever it repeats its key. */
@@ -55,10 +56,9 @@ export function acceptedAnswer(order: Order): PlacementAnswer {
  */
 export function rejectedProblem(order: Order, rejection: OrderEvent | undefined): Problem {
   const about = { order_id: order.id, ...rejection?.data };
-  const kinds = { ...HTTP_PROBLEMS, ...ORDER_PROBLEMS };
   const name = order.failure ?? '';
-  if (name in kinds && name !== 'insufficient-stock') {
-    const kind = kinds[name as keyof typeof kinds];
+  const kind = problemTypes().get(name);
+  if (kind && name !== 'insufficient-stock') {
     return new Problem(name, kind, rejection?.reason ?? kind.title, about);
   }
   const shortages = (rejection?.data?.['shortages'] as Shortage[] | undefined) ?? [];

@@ -1,31 +1,11 @@
-/** One kind of error that clients can tell apart by its `type`. */
-export interface ProblemType {
-  status: number;
-  /** The same for every occurrence, as RFC 9457 asks; what is special about one goes into `detail`. */
-  title: string;
-}
+import { HTTP_PROBLEMS } from './problems/http.problems.js';
+import { PROBLEM_PATH, type ProblemType, problemTypes } from './problems/problem-types.js';
 
 /** One wrong field of a request, addressed as in `items[0].quantity`; empty for the body as a whole. */
 export interface FieldError {
   field: string;
   message: string;
 }
-
-/** The errors that any operation can have. Those of orders are in src/orders/order.problems.ts. */
-export const HTTP_PROBLEMS = {
-  'invalid-request': { status: 400, title: 'The request is not valid' },
-  'not-found': { status: 404, title: 'There is nothing here' },
-  'payload-too-large': { status: 413, title: 'The body is too large' },
-  'unsupported-media-type': { status: 415, title: 'The body is not JSON' },
-  'internal-error': { status: 500, title: 'The service has failed' },
-  'upstream-unavailable': { status: 503, title: 'A service that is needed does not answer' },
-  overloaded: { status: 503, title: 'The service has too much to do' },
-  'not-ready': { status: 503, title: 'The service is not ready' },
-  'database-unavailable': { status: 503, title: 'The database does not answer' },
-} as const satisfies Record<string, ProblemType>;
-
-/** Where the description of each problem type is found, relative to the service. */
-export const PROBLEM_PATH = '/problems/';
 
 /** What a client should wait before it tries again after a fault that will pass by itself. */
 export const RETRY_AFTER = { 'retry-after': '2' };
@@ -45,6 +25,8 @@ export class Problem extends Error {
     readonly headers: Record<string, string> = {},
   ) {
     super(detail);
+    // A type without a page would be an address at which clients find nothing.
+    if (problemTypes().get(name) !== kind) throw new Error(`the problem type ${name} is not in the table`);
   }
 
   static http(

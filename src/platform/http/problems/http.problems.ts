@@ -1,0 +1,107 @@
+import { defineProblemTypes } from './problem-types.js';
+
+const REPEAT = 'Send the request again after the seconds in `Retry-After`, with the same `Idempotency-Key`.';
+
+/** The errors that any operation can have. Those of orders are in src/orders/order.problems.ts. */
+export const HTTP_PROBLEMS = defineProblemTypes({
+  'invalid-request': {
+    status: 400,
+    title: 'The request is not valid',
+    cause:
+      'The body, the query or a header breaks a rule. Nothing was stored and no other service was asked.',
+    remedy: 'Correct every field that `errors` names; sending the same again gives the same answer.',
+    members: { errors: 'a list of {field, message}; the field is empty for the body as a whole' },
+  },
+  'malformed-request': {
+    status: 400,
+    title: 'The request is not proper HTTP',
+    cause: 'The bytes that arrived can not be read as an HTTP request, or could be read in two ways.',
+    remedy: 'Look at the program or the proxy that writes the request. The connection has been closed.',
+  },
+  'not-found': {
+    status: 404,
+    title: 'There is nothing here',
+    cause: 'The service has no address like this one.',
+    remedy: 'Compare the path with the document at /docs-json; a slash too many is another address.',
+  },
+  'method-not-allowed': {
+    status: 405,
+    title: 'This can not be done with it',
+    cause: 'There is something at this address, but the method is not one that it has.',
+    remedy: 'Use one of the methods in the header `Allow`.',
+    members: { allowed_methods: 'the methods that the address has, as in `Allow`' },
+  },
+  'request-timeout': {
+    status: 408,
+    title: 'The request took too long to arrive',
+    cause: 'The head or the body of the request did not arrive in time.',
+    remedy: 'Send it again, in one go. The connection has been closed.',
+  },
+  'payload-too-large': {
+    status: 413,
+    title: 'The body is too large',
+    cause: 'The body has more than 100 kB; the largest order is a fifth of that.',
+    remedy: 'Send less in one request.',
+  },
+  'uri-too-long': {
+    status: 414,
+    title: 'The address is too long',
+    cause: 'The path or the query is longer than anything that this service could be asked for.',
+    remedy: 'Shorten it: ids have at most 128 characters.',
+  },
+  'unsupported-media-type': {
+    status: 415,
+    title: 'The body is not JSON',
+    cause: 'The body is announced as something other than JSON, or as compressed.',
+    remedy: 'Send JSON, uncompressed, with `Content-Type: application/json`.',
+  },
+  'expectation-failed': {
+    status: 417,
+    title: 'The expectation can not be met',
+    cause: 'The header `Expect` asks for something other than `100-continue`.',
+    remedy: 'Leave the header out.',
+  },
+  'rate-limit-exceeded': {
+    status: 429,
+    title: 'There were too many requests',
+    cause: 'This caller has sent more requests in a minute than it may. This one has not been looked at.',
+    remedy: `${REPEAT} The fields \`RateLimit\` and \`RateLimit-Policy\` of every answer say how many are left.`,
+  },
+  'headers-too-large': {
+    status: 431,
+    title: 'The headers are too large',
+    cause: 'The headers have more than 16 kB in all, or there are more than 200 of them.',
+    remedy: 'Send fewer or shorter headers; often it is cookies that nobody needs here.',
+  },
+  'internal-error': {
+    status: 500,
+    title: 'The service has failed',
+    cause: 'A fault of the service itself, which has been logged with the id of the request.',
+    remedy:
+      'Tell whoever runs the service the `X-Request-Id` of the answer. An order may be sent again with its key.',
+  },
+  'upstream-unavailable': {
+    status: 503,
+    title: 'A service that is needed does not answer',
+    cause: 'The inventory, the product catalog or the cart service could not be asked.',
+    remedy: REPEAT,
+  },
+  overloaded: {
+    status: 503,
+    title: 'The service has too much to do',
+    cause: 'More is under way than can be done in time. Nothing was done for this request.',
+    remedy: REPEAT,
+  },
+  'not-ready': {
+    status: 503,
+    title: 'The service is not ready',
+    cause: 'The database does not answer, or the service is being stopped.',
+    remedy: 'Ask another instance, or again in a moment.',
+  },
+  'database-unavailable': {
+    status: 503,
+    title: 'The database does not answer',
+    cause: 'The database is away, or has rolled back what was being done.',
+    remedy: REPEAT,
+  },
+});

@@ -1,0 +1,37 @@
+/** One kind of error that clients can tell apart by its `type`, and what its page says of it. */
+export interface ProblemType {
+  status: number;
+  /** The same for every occurrence, as RFC 9457 asks; what is special about one goes into `detail`. */
+  title: string;
+  /** What has happened, in one or two sentences. */
+  cause: string;
+  /** What whoever sent the request should do now. */
+  remedy: string;
+  /** Members beyond those of the RFC, by name, and what each holds. */
+  members?: Record<string, string>;
+}
+
+/** Where the page of each problem type is, relative to the service. */
+export const PROBLEM_PATH = '/problems/';
+
+const types = new Map<string, ProblemType>();
+
+/**
+ * Adds kinds of problems to the one table of them. Every part of the service defines its own, beside its code.
+ *
+ * @throws {Error} when a name is taken: its page and its meaning are promised to clients
+ */
+export function defineProblemTypes<Name extends string>(
+  definitions: Record<Name, ProblemType>,
+): Readonly<Record<Name, ProblemType>> {
+  for (const [name, type] of Object.entries<ProblemType>(definitions)) {
+    if (types.has(name)) throw new Error(`the problem type ${name} is defined twice`);
+    types.set(name, type);
+  }
+  return definitions;
+}
+
+/** The table: every kind of problem that this service can answer with, by the name that its `type` ends with. */
+export function problemTypes(): ReadonlyMap<string, ProblemType> {
+  return types;
+}

@@ -1,4 +1,6 @@
 import type { FastifyInstance } from 'fastify';
+import { Problem } from './problem.js';
+import { findRepeatedKey } from './repeated-keys.js';
 
 /** The largest order, 200 lines, is a fifth of this. */
 export const BODY_LIMIT_BYTES = 100 * 1024;
@@ -64,9 +66,12 @@ export function acceptJsonBodies(server: FastifyInstance): void {
       if (isTooDeep(bytes)) return done(new JsonBodyError('the body is nested too deeply'));
       const text = decode(bytes);
       if (text === undefined) return done(new JsonBodyError('the body is not valid UTF-8'));
-      void parse(request, text, (error, parsed) =>
-        error ? done(new JsonBodyError('the body is not valid JSON')) : done(null, parsed),
-      );
+      void parse(request, text, (error, parsed) => {
+        if (error) return done(new JsonBodyError('the body is not valid JSON'));
+        const repeated = findRepeatedKey(text);
+        if (repeated === undefined) return done(null, parsed);
+        done(Problem.invalidRequest([{ field: repeated, message: 'must not be there twice' }]));
+      });
     },
   );
 }

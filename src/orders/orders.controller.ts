@@ -34,10 +34,10 @@ import {
   OrderResponse,
 } from './dto/order.response.js';
 import { PlaceCustomerOrderDto, PlaceOrderDto, toPlacementRequest } from './dto/place-order.dto.js';
-import { etag, parseIdempotencyKey, parseIfMatch, prefersAsync } from './dto/request-headers.js';
+import { etag, hasSeen, parseIdempotencyKey, parseIfMatch, prefersAsync } from './dto/request-headers.js';
 import { isOpaqueId, requireOpaqueId } from './dto/text.decorators.js';
 import { UpdateStatusDto } from './dto/update-status.dto.js';
-import { noOrdersOf, orderNotFound } from './order.problems.js';
+import { ifMatchRequired, noOrdersOf, orderNotFound } from './order.problems.js';
 import { parseStatus } from './order-status.js';
 import { OrdersService } from './orders.service.js';
 import type { PlacementRequest } from './placement/order-draft.js';
@@ -55,7 +55,9 @@ interface PlacementHeaders {
 const IDEMPOTENCY_KEY = {
   name: 'Idempotency-Key',
   required: false,
-  description: 'Up to 255 printable characters. The same key gives the same order and the same answer.',
+  description:
+    'Up to 255 printable characters, quoted or bare. The same key gives the same order and the same answer, for ' +
+    '`IDEMPOTENCY_KEY_HOURS` (24 unless set otherwise) from the first request; then it is forgotten.',
 };
 
 const PREFER = {
@@ -137,6 +139,12 @@ export class OrdersController {
     description: 'The id of an order gives that order; otherwise it is taken as the id of a customer.',
   })
   @ApiParam({ name: 'id', description: 'Id of an order or of a customer.' })
+  @ApiHeader({
+    name: 'If-None-Match',
+    required: false,
+    description: 'ETags of the versions of the order that the caller has.',
+  })
+  @ApiResponse({ status: 304, description: 'The order is at a version that the caller has.' })
   @ApiResponse({
     status: 200,
     schema: { oneOf: [{ $ref: getSchemaPath(OrderResponse) }, { $ref: getSchemaPath(OrderListResponse) }] },
@@ -145,11 +153,16 @@ export class OrdersController {
   async get(
     @Param('id') id: string,
     @Query() page: PageDto,
+    @Headers('if-none-match') ifNoneMatch: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<OrderResponse | OrderListResponse> {
+  ): Promise<OrderResponse | OrderListResponse | undefined> {
     const order = await this.orders.find(id);
     if (order) {
       void reply.header('etag', etag(order.version));
+      if (hasSeen(ifNoneMatch, order.version)) {
+        void reply.status(304);
+        return undefined;
+      }
       return OrderResponse.from(order);
     }
     if (!isOpaqueId(id)) throw orderNotFound(id);
@@ -166,10 +179,10 @@ export class OrdersController {
   @ApiHeader({
     name: 'If-Match',
     required: false,
-    description: 'ETag of the order that the caller has seen.',
+    description: 'ETag of the order that the caller has seen; needed where `REQUIRE_IF_MATCH` is set.',
   })
   @ApiResponse({ status: 200, type: OrderResponse })
-  @ApiProblems(400, 404, 409, 412, 413, 415, 503)
+  @ApiProblems(400, 404, 409, 412, 413, 415, 428, 503)
   async updateStatus(
     @Param('order_id') id: string,
     @Body() body: UpdateStatusDto,
@@ -178,6 +191,7 @@ export class OrdersController {
   ): Promise<OrderResponse> {
     const to = parseStatus(body.status);
     if (to === undefined) throw new Error(`the status ${body.status} has passed the validation`);
+    if (ifMatch === undefined && this.settings.REQUIRE_IF_MATCH) throw ifMatchRequired();
     const expectedVersions = parseIfMatch(ifMatch);
     const order = await this.orders.changeStatus(id, {
       to,

@@ -3,18 +3,33 @@ import { Problem } from '../../platform/http/problem.js';
 /** Longer keys serve nobody; a UUID has 36 characters. */
 const MAX_KEY_LENGTH = 255;
 
-const PRINTABLE_ASCII = /^[\u0020-\u007e]+$/;
+/** A bare key: printable, and nothing by which it could be a quoted one, or two headers that were joined. */
+const BARE_KEY =
+  /^[\u0021\u0023-\u002b\u002d-\u007e](?:[\u0020\u0021\u0023-\u002b\u002d-\u007e]*[\u0021\u0023-\u002b\u002d-\u007e])?$/;
+
+/** A string of RFC 9651, section 3.3.3: between its quotes, quotes and backslashes are escaped, and nothing else is. */
+const QUOTED_KEY = /^"(?<content>(?:[\u0020\u0021\u0023-\u005b\u005d-\u007e]|\\["\\])*)"$/;
+
+/** The key that a header holds; undefined where it holds none. */
+function keyIn(header: string): string | undefined {
+  const content = QUOTED_KEY.exec(header)?.groups?.['content'];
+  if (content !== undefined) return content.replace(/\\(["\\])/g, '$1');
+  return BARE_KEY.test(header) ? header : undefined;
+}
 
 /**
- * Reads an `Idempotency-Key`, bare or as the quoted string of the IETF draft.
+ * Reads an `Idempotency-Key`: a string as the IETF draft has it (draft-ietf-httpapi-idempotency-key-header-07), or the
+ * same without quotes, as most clients write it. Both spellings are one key.
  *
  * @throws {Problem} invalid-request
  */
 export function parseIdempotencyKey(header: string | undefined): string | undefined {
   if (header === undefined) return undefined;
-  const key = /^"(.*)"$/.exec(header.trim())?.[1] ?? header.trim();
-  if (key.length > 0 && key.length <= MAX_KEY_LENGTH && PRINTABLE_ASCII.test(key)) return key;
-  const message = `must have 1 to ${MAX_KEY_LENGTH} printable ASCII characters`;
+  const key = keyIn(header.trim());
+  if (key !== undefined && key.length > 0 && key.length <= MAX_KEY_LENGTH) return key;
+  const message =
+    `must be one key of 1 to ${MAX_KEY_LENGTH} printable ASCII characters; ` +
+    'with a comma or a quote in it, it has to be a quoted string';
   throw Problem.invalidRequest([{ field: 'Idempotency-Key', message }]);
 }
 
@@ -41,4 +56,15 @@ export function parseIfMatch(header: string | undefined): number[] | undefined {
 /** The ETag of an order at a version. */
 export function etag(version: number): string {
   return `"${version}"`;
+}
+
+/**
+ * Whether the caller of a GET has this version already (`If-None-Match`, RFC 9110, 13.1.2). Tags are compared weakly,
+ * as proxies may have made them weak; what is no tag matches nothing.
+ */
+export function hasSeen(header: string | undefined, version: number): boolean {
+  if (header === undefined) return false;
+  return (
+    header.trim() === '*' || header.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag(version))
+  );
 }

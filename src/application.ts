@@ -8,20 +8,31 @@ import { Availability } from './health/availability.js';
 import { BODY_LIMIT_BYTES, acceptJsonBodies } from './platform/http/json-body.js';
 import { serveOpenApiDocument } from './platform/http/openapi.js';
 import { frameworkProblem, sendProblem } from './platform/http/problem.filter.js';
-import { logRequests, newRequestId } from './platform/http/request-log.js';
-
-/** A client that needs longer to send a request of at most 100 kB is stuck or means harm. */
-const REQUEST_TIMEOUT_MS = 15_000;
+import {
+  connectionLimits,
+  type ConnectionLimits,
+  serverOptions,
+} from './platform/http/edge/connection-limits.js';
+import { setUpEdge } from './platform/http/edge/edge.js';
+import { requestIdOf } from './platform/http/edge/request-identity.js';
 
 /** An id has at most 128 characters, each of which may be written as up to twelve (four bytes, percent-encoded). */
 const MAX_PATH_PARAMETER_LENGTH = 128 * 12;
 
-/** The application, ready to listen: it is connected to the database and does its background work. */
-export async function createApplication(settings: Settings): Promise<NestFastifyApplication> {
+/**
+ * The application, ready to listen: it is connected to the database and does its background work.
+ *
+ * @param limits how long clients may take; others than the usual ones are for tests, which can't wait for so long
+ */
+export async function createApplication(
+  settings: Settings,
+  limits: ConnectionLimits = connectionLimits(settings.REQUEST_DEADLINE_MS),
+): Promise<NestFastifyApplication> {
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT_BYTES,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    genReqId: newRequestId,
+    ...serverOptions(limits),
+    genReqId: requestIdOf,
+    trustProxy: settings.TRUST_PROXY.length > 0 ? settings.TRUST_PROXY : false,
     // Whoever still sends requests while the service stops gets them answered.
     return503OnClosing: false,
     routerOptions: { maxParamLength: MAX_PATH_PARAMETER_LENGTH },
@@ -37,7 +48,7 @@ export async function createApplication(settings: Settings): Promise<NestFastify
   });
   const server = adapter.getInstance();
   acceptJsonBodies(server);
-  logRequests(server, await app.resolve(PinoLogger));
+  await setUpEdge(app, server, settings, await app.resolve(PinoLogger));
   app.get(Availability).announceTo(server);
   serveOpenApiDocument(app);
   await app.init();

@@ -1,6 +1,6 @@
 import { Type } from 'class-transformer';
 import { IsIn, IsNumber, IsOptional, IsString, Matches, Max, Min } from 'class-validator';
-import { Flag, HttpUrl, OptionalHttpUrl, WholeNumber } from './setting.decorators.js';
+import { Flag, HttpUrl, Networks, OptionalHttpUrl, Origins, WholeNumber } from './setting.decorators.js';
 
 /** How the connection to PostgreSQL is encrypted; `rds` verifies against Amazon's published authorities. */
 export const DATABASE_TLS_MODES = ['off', 'require', 'verify', 'rds'] as const;
@@ -38,6 +38,22 @@ export class Settings {
   @IsOptional()
   @WholeNumber(1, 65_535)
   METRICS_PORT?: number;
+
+  /** Proxies whose `X-Forwarded-For` is believed. None by default: anybody can write that header. */
+  @Networks()
+  TRUST_PROXY: string[] = [];
+
+  /** Sites whose programs may call from a browser. */
+  @Origins()
+  CORS_ORIGINS: string[] = [];
+
+  /** Requests of one caller a minute that this instance answers; 0 for as many as come. */
+  @WholeNumber(0, 1_000_000)
+  RATE_LIMIT_PER_MINUTE: number = 0;
+
+  /** Whether a status is changed only for who says, in `If-Match`, which version was seen. */
+  @Flag()
+  REQUIRE_IF_MATCH: boolean = false;
 
   @IsIn(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
   LOG_LEVEL: string = 'info';

@@ -1,4 +1,3 @@
-import { connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import {
   callsTo,
@@ -11,6 +10,7 @@ import {
   statusesTold,
 } from '../support/builders.js';
 import { eventually, startTestService, type TestService } from '../support/service.js';
+import { parseAnswer, sendText } from './raw-http.js';
 
 const JSON_HEADERS = { 'content-type': 'application/json' };
 const LIMIT_BYTES = 100 * 1024;
@@ -126,8 +126,8 @@ describe('a path that names nothing is refused', () => {
     ['a route that there is not', 'GET', '/order', 404],
     ['the root', 'GET', '/', 404],
     ['a route below an order', 'GET', '/orders/42/items', 404],
-    ['a method that there is not', 'DELETE', '/orders/42', 404],
-    ['a method that the list does not have', 'PUT', '/orders', 404],
+    ['a method that there is not', 'DELETE', '/orders/42', 405],
+    ['a method that the list does not have', 'PUT', '/orders', 405],
     ['a malformed escape', 'GET', '/orders/%zz', 400],
     ['a truncated escape', 'GET', '/orders/%', 400],
     ['an escape that is no UTF-8', 'GET', '/orders/%ff', 400],
@@ -135,7 +135,7 @@ describe('a path that names nothing is refused', () => {
     ['an order with NUL', 'GET', '/orders/a%00b', 404],
     ['an order with a control character', 'GET', '/orders/%0a', 404],
     ['an order of 129 characters', 'GET', `/orders/${TOO_LONG}`, 404],
-    ['an order of 5,000 characters', 'GET', `/orders/${'x'.repeat(5_000)}`, 400],
+    ['an order of 5,000 characters', 'GET', `/orders/${'x'.repeat(5_000)}`, 414],
     ['the history of an order with NUL', 'GET', '/orders/%00/events', 404],
     ['the history of an order that is text', 'GET', '/orders/abc/events', 404],
     ['the history of an order of 129 characters', 'GET', `/orders/${TOO_LONG}/events`, 404],
@@ -160,31 +160,40 @@ describe('a path that names nothing is refused', () => {
   );
 });
 
-/** Sends text over a plain connection, for requests that no client library would write. @returns the answer's text */
-function sendText(text: string): Promise<string> {
-  const { hostname, port } = new URL(service.url);
-  return new Promise((resolve, reject) => {
-    let answer = '';
-    const socket = connect(Number(port), hostname, () => socket.write(text, 'latin1'));
-    socket.setEncoding('latin1');
-    socket.on('data', (data: string) => (answer += data));
-    socket.on('error', reject);
-    socket.on('close', () => resolve(answer));
-  });
-}
-
 describe('a request that is no proper HTTP is refused without a trace', () => {
   afterEach(expectNoTrace);
 
-  it.each<[string, string]>([
-    ['no HTTP at all', 'hello\r\n\r\n'],
-    ['a NUL in a header', 'GET /orders HTTP/1.1\r\nhost: x\r\nx: a\u0000b\r\n\r\n'],
-    ['two lengths', 'POST /orders HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{}'],
-    ['headers of 20 kB', `GET /orders HTTP/1.1\r\nhost: x\r\nx: ${'a'.repeat(20_000)}\r\n\r\n`],
-  ])('%s', async (_name, text) => {
-    const answer = await sendText(text);
-    expect(answer).toMatch(/^HTTP\/1\.1 4\d\d /);
-    expect(answer).not.toMatch(/node_modules|\.js:\d+/);
+  const head = 'GET /orders HTTP/1.1\r\nhost: x\r\n';
+  const post = 'POST /orders HTTP/1.1\r\nhost: x\r\n';
+
+  it.each<[string, string, number]>([
+    ['no HTTP at all', 'hello\r\n\r\n', 400],
+    ['a NUL in a header', `${head}x: a\u0000b\r\n\r\n`, 400],
+    ['two lengths', `${post}content-length: 2\r\ncontent-length: 3\r\n\r\n{}`, 400],
+    ['headers of 20 kB', `${head}x: ${'a'.repeat(20_000)}\r\n\r\n`, 431],
+    ['an address of 20 kB', `GET /orders?${'a'.repeat(20_000)} HTTP/1.1\r\nhost: x\r\n\r\n`, 431],
+    [
+      'an address of 9 kB',
+      `GET /orders?${'a'.repeat(9_000)} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`,
+      414,
+    ],
+    ['201 headers', `${head}connection: close\r\n${'a: b\r\n'.repeat(199)}\r\n`, 431],
+    ['1,500 headers', `${head}connection: close\r\n${'a: b\r\n'.repeat(1_500)}\r\n`, 431],
+    ['a length and chunks', `${post}content-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n`, 400],
+    ['a negative length', `${post}content-length: -1\r\n\r\n`, 400],
+    ['a length with a sign', `${post}content-length: +2\r\n\r\n{}`, 400],
+    ['a chunk that is no number', `${post}transfer-encoding: chunked\r\n\r\nzz\r\n`, 400],
+    ['an unknown transfer encoding', `${post}transfer-encoding: gzip\r\n\r\n{}`, 400],
+    ['a bare CR in a header', `${head}x: a\rb: c\r\n\r\n`, 400],
+    ['a space before the colon', `${head}x : a\r\n\r\n`, 400],
+    ['a header on two lines', `${head}x: a\r\n b\r\n\r\n`, 400],
+    ['no host', 'GET /orders HTTP/1.1\r\nconnection: close\r\n\r\n', 400],
+    ['an expectation that nobody can meet', `${head}expect: the-moon\r\nconnection: close\r\n\r\n`, 417],
+    ['HTTP/3.0', 'GET /orders HTTP/3.0\r\nhost: x\r\n\r\n', 400],
+  ])('%s', async (_name, text, status) => {
+    const answer = parseAnswer(await sendText(service.url, text));
+    expectProblem(answer, status);
+    expect(answer.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
   });
 });
 

@@ -8,6 +8,7 @@ import {
   STATEMENT_TIMEOUT_MS,
 } from '../../src/platform/database/data-source.js';
 import { ADMISSION_MS } from '../../src/platform/http/bounded.interceptor.js';
+import { connectionLimits } from '../../src/platform/http/edge/connection-limits.js';
 import { ATTEMPT_TIMEOUT_MS, EXPIRE_SECONDS } from '../../src/platform/jobs/job-queue.js';
 import { CONNECT_TIMEOUT_MS } from '../../src/platform/upstream/undici-transport.js';
 import { RESET_MS } from '../../src/platform/upstream/upstream-circuit.js';
@@ -20,6 +21,7 @@ const {
 } = new Settings();
 
 const lease = deadline + LEASE_MARGIN_MS;
+const limits = connectionLimits(deadline);
 const expiry = EXPIRE_SECONDS * 1_000;
 
 /** What waits, and what it waits for, as in docs/timeouts.md. */
@@ -32,6 +34,11 @@ const RELATIONS: [string, number, string, number][] = [
   ['the deadline of a request', deadline, 'a connection to the database', DATABASE_CONNECT_TIMEOUT_MS],
   ['the lease', lease, 'the deadline of a request', deadline],
   ['the lease', lease, 'a transaction left idle', IDLE_IN_TRANSACTION_TIMEOUT_MS],
+  ['a request on its way in', limits.requestMs, 'its head', limits.headMs],
+  ['the head of a request', limits.headMs, 'the look at it', limits.checkMs],
+  ['a silent connection', limits.silentMs, 'the deadline and a statement', deadline + STATEMENT_TIMEOUT_MS],
+  ['a silent connection', limits.silentMs, 'a request on its way in', limits.requestMs],
+  ['an idle connection', limits.idleMs, 'the minute after which load balancers close theirs', 60_000],
   ['the expiry of a job', expiry, 'an attempt at it', ATTEMPT_TIMEOUT_MS],
   [
     'the recovery window',

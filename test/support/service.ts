@@ -1,6 +1,7 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { createApplication } from '../../src/application.js';
 import { loadSettings } from '../../src/config/load-settings.js';
+import type { ConnectionLimits } from '../../src/platform/http/edge/connection-limits.js';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
 
@@ -36,6 +37,8 @@ export interface TestServiceOptions {
   /** Settings that differ from those of a test, by the names of their environment variables. */
   settings?: Record<string, string>;
   sandbox?: SandboxOptions;
+  /** How long clients may take, where a test can't wait for as long as usual. */
+  limits?: ConnectionLimits;
   /** Stand-ins and database of another instance, to run two against the same. */
   beside?: Pick<TestService, 'sandbox' | 'database'>;
 }
@@ -62,7 +65,7 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
   const database = options.beside?.database ?? (await createTestDatabase());
   const sandbox = options.beside?.sandbox ?? (await startSandbox({ ports: ANY_PORTS, ...options.sandbox }));
   const settings = loadSettings({ ...testSettings(sandbox, database.url), ...options.settings });
-  const app = await createApplication(settings);
+  const app = await createApplication(settings, options.limits);
   await app.listen(0, '127.0.0.1');
   const url = await app.getUrl();
   return {
@@ -93,7 +96,8 @@ export async function send(
     ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
   });
   const text = await response.text();
-  const isJson = response.headers.get('content-type')?.includes('json') ?? false;
+  // The answer to HEAD has a type and no body.
+  const isJson = text !== '' && (response.headers.get('content-type')?.includes('json') ?? false);
   return {
     status: response.status,
     headers: response.headers,

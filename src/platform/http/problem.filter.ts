@@ -4,6 +4,7 @@ import { isDatabaseUnavailable } from '../database/transaction.js';
 import { typeOf } from '../telemetry/tracer.js';
 import { noteProblem } from '../telemetry/work.js';
 import { Problem, PROBLEM_MEDIA_TYPE, RETRY_AFTER } from './problem.js';
+import { REQUEST_ID_HEADER } from './edge/request-identity.js';
 import { UpstreamFault } from '../upstream/upstream-fault.js';
 
 /** What the framework and its HTTP server call the faults of a request, by status. */
@@ -57,6 +58,8 @@ export function sendProblem(reply: FastifyReply, problem: Problem): void {
   void reply
     .status(problem.status)
     .headers(problem.headers)
+    // What the router refuses never comes to the hook that sets it.
+    .header(REQUEST_ID_HEADER, reply.request.id)
     .header('content-type', PROBLEM_MEDIA_TYPE)
     .serializer((body: unknown) => JSON.stringify(body))
     .send(problem.toBody());
@@ -65,7 +68,12 @@ export function sendProblem(reply: FastifyReply, problem: Problem): void {
 /** A request that the HTTP server refused: its status and reason, without a framework's own words for the place. */
 export function frameworkProblem(status: number, thrown: unknown, request: FastifyRequest): Problem {
   const path = request.url.split('?', 1)[0] ?? '';
-  if (status === 404) return Problem.http('not-found', `There is nothing at ${request.method} ${path}`);
+  // 403 is what the server of Swagger UI's files calls a path that leads out of them.
+  if (status === 404 || status === 403) {
+    return Problem.http('not-found', `There is nothing at ${request.method} ${path}`);
+  }
+  // The framework's own words would repeat all of it.
+  if (status === 414) return Problem.http('uri-too-long', 'A part of the address is too long');
   if (status in FRAMEWORK_PROBLEMS) {
     const name = FRAMEWORK_PROBLEMS[status as keyof typeof FRAMEWORK_PROBLEMS];
     return Problem.http(name, thrown instanceof Error ? thrown.message : 'The request was refused');

@@ -41,6 +41,7 @@ const DESCRIPTIONS: Record<number, string> = {
   412: 'The order has changed meanwhile.',
   413: 'The body is too large.',
   415: 'The body is not JSON.',
+  428: 'The change needs `If-Match`; only where `REQUIRE_IF_MATCH` is set.',
   422: 'The Idempotency-Key was used for another request.',
   503: 'Something that is needed does not answer; to be tried again.',
 };

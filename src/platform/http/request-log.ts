@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { PinoLogger } from 'nestjs-pino';
 import { Histogram } from 'prom-client';
@@ -6,6 +5,7 @@ import { validate as isUuid } from 'uuid';
 import { parseTraceContext } from '../telemetry/trace-context.js';
 import { type Span, startSpan } from '../telemetry/tracer.js';
 import { inPlace, newWork, type Place, type Work } from '../telemetry/work.js';
+import { REQUEST_ID_HEADER } from './edge/request-identity.js';
 
 /** From a look at the database to the deadline of an order, 10 s unless it was set otherwise. */
 const BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20];
@@ -37,11 +37,6 @@ interface MaybeCaller {
   caller?: { id: string } | null;
 }
 
-/** Makes an id that names one request in the log and in the answer. */
-export function newRequestId(): string {
-  return randomUUID();
-}
-
 /** The pattern of the route, as in `/orders/:id`. Never the address: it may hold the id or e-mail address of a customer. */
 function routeOf(request: FastifyRequest): string {
   return request.routeOptions.url ?? UNMATCHED;
@@ -61,7 +56,7 @@ function orderInAddress(request: FastifyRequest): string | undefined {
 export function logRequests(server: FastifyInstance, logger: PinoLogger): void {
   const observed = new WeakMap<FastifyRequest, Observed>();
   server.addHook('onRequest', (request, reply, done) => {
-    void reply.header('x-request-id', request.id);
+    void reply.header(REQUEST_ID_HEADER, request.id);
     const begun = begin(request);
     observed.set(request, begun);
     inPlace(begun.place, done);

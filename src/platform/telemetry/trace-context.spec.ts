@@ -26,15 +26,41 @@ describe('the context of a trace (W3C Trace Context)', () => {
     `00-${TRACE}-${'0'.repeat(16)}-01`,
     `00-${TRACE.toUpperCase()}-${SPAN}-01`,
     `00-${TRACE}-${SPAN}-01-more`,
+    `00-${TRACE.slice(1)}-${SPAN}-01`,
+    `01-${TRACE}-${SPAN}-01more`,
+    `01-${TRACE}-${SPAN}-01-${'x'.repeat(200)}`,
+    `00-${TRACE}-${SPAN}-01, 00-${TRACE}-${SPAN}-01`,
+    ` 00-${TRACE}-${SPAN}-01`,
+    `00-${TRACE}-${SPAN}-01\n`,
     [`00-${TRACE}-${SPAN}-01`],
   ])('is ignored where it is not valid: %j', (traceparent) => {
     expect(parseTraceContext(traceparent)).toBeUndefined();
   });
 
-  it.each(['', 'a=\u00e4', 'a=\n', 'x'.repeat(513), ['a=b']])(
-    'comes without a state like %j',
-    (tracestate) => {
-      expect(parseTraceContext(`00-${TRACE}-${SPAN}-01`, tracestate)?.state).toBeUndefined();
-    },
-  );
+  it.each([
+    'congo=t61rcWkgMzE',
+    'a=1,b=2 , ,c=3',
+    'tenant@vendor=x y!',
+    Array.from({ length: 32 }, (_, index) => `k${index}=v`).join(),
+  ])('comes with its state: %s', (tracestate) => {
+    expect(parseTraceContext(`00-${TRACE}-${SPAN}-01`, tracestate)?.state).toBe(tracestate);
+  });
+
+  it.each([
+    '',
+    ',',
+    'a',
+    'a=',
+    'A=1',
+    'a=1,a=2',
+    'a=b=c',
+    'a=\u00e4',
+    'a=\n',
+    'a=b\tc',
+    Array.from({ length: 33 }, (_, index) => `k${index}=v`).join(),
+    `a=${'x'.repeat(520)}`,
+    ['a=b'],
+  ])('comes without a state like %j', (tracestate) => {
+    expect(parseTraceContext(`00-${TRACE}-${SPAN}-01`, tracestate)?.state).toBeUndefined();
+  });
 });

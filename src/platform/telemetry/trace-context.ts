@@ -1,3 +1,5 @@
+import { isTracestate } from './trace-state.js';
+
 /** A place in a distributed trace, as the header `traceparent` tells it (W3C Trace Context, section 3.2). */
 export interface TraceContext {
   /** 32 hexadecimal digits. */
@@ -17,8 +19,8 @@ const KNOWN_FLAGS = 0b11;
 const TRACEPARENT =
   /^(?!ff|00.{54})[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?$/;
 
-/** Beyond this a vendor's state may be dropped as a whole (section 3.3.1.5), and nobody's header should be larger. */
-const MAX_STATE_LENGTH = 512;
+/** A later version may be longer, but nobody needs so much in every call and job. */
+const MAX_TRACEPARENT_LENGTH = 128;
 
 /**
  * Reads the headers of W3C Trace Context.
@@ -26,19 +28,16 @@ const MAX_STATE_LENGTH = 512;
  * @returns undefined where there is no trace, or one that can't be read: such headers are to be ignored
  */
 export function parseTraceContext(traceparent: unknown, tracestate?: unknown): TraceContext | undefined {
-  const found = typeof traceparent === 'string' ? TRACEPARENT.exec(traceparent) : null;
+  const isText = typeof traceparent === 'string' && traceparent.length <= MAX_TRACEPARENT_LENGTH;
+  const found = isText ? TRACEPARENT.exec(traceparent) : null;
   const [, traceId, spanId, flags] = found ?? [];
   if (traceId === undefined || spanId === undefined || flags === undefined) return undefined;
   return {
     traceId,
     spanId,
     flags: Number.parseInt(flags, 16),
-    state: typeof tracestate === 'string' && isPrintable(tracestate) ? tracestate : undefined,
+    state: typeof tracestate === 'string' && isTracestate(tracestate) ? tracestate : undefined,
   };
-}
-
-function isPrintable(state: string): boolean {
-  return state !== '' && state.length <= MAX_STATE_LENGTH && /^[\x20-\x7e]+$/.test(state);
 }
 
 export function formatTraceparent({ traceId, spanId, flags }: TraceContext): string {

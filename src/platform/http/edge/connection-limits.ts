@@ -1,0 +1,57 @@
+import type { Server } from 'node:http';
+import type { FastifyHttpOptions } from 'fastify';
+
+/** How long a client may take over what it does on its connection, in milliseconds. */
+export interface ConnectionLimits {
+  /** For the head of a request. */
+  headMs: number;
+  /** For a whole request, head and body. */
+  requestMs: number;
+  /** Between two requests. */
+  idleMs: number;
+  /** Without a byte in either direction, whatever is under way: for who does not read its answer. */
+  silentMs: number;
+  /** How often the first two are looked at; a client may take longer by as much. */
+  checkMs: number;
+}
+
+/** A head has at most 16 kB, which arrive at once or come from somebody who holds connections open on purpose. */
+export const HEAD_MS = 5_000;
+
+/** A client that needs longer to send a request of at most 100 kB is stuck or means harm. */
+export const REQUEST_MS = 15_000;
+
+/** Longer than the minute after which most load balancers close a connection, so that it is they who close it. */
+export const IDLE_MS = 72_000;
+
+/** How much longer than a request may take its connection may be silent: the database may add to the deadline. */
+export const SILENT_MARGIN_MS = 20_000;
+
+const CHECK_MS = 1_000;
+
+/** @param requestDeadlineMs how long the service itself may take over an answer */
+export function connectionLimits(requestDeadlineMs: number): ConnectionLimits {
+  return {
+    headMs: HEAD_MS,
+    requestMs: REQUEST_MS,
+    idleMs: IDLE_MS,
+    silentMs: requestDeadlineMs + SILENT_MARGIN_MS,
+    checkMs: CHECK_MS,
+  };
+}
+
+/** The limits as the HTTP server wants them. */
+export function serverOptions({ headMs, requestMs, idleMs, silentMs, checkMs }: ConnectionLimits) {
+  return {
+    requestTimeout: requestMs,
+    keepAliveTimeout: idleMs,
+    connectionTimeout: silentMs,
+    http: {
+      headersTimeout: headMs,
+      requestTimeout: requestMs,
+      connectionsCheckingInterval: checkMs,
+      // A request without it gets an answer that says so: see request-checks.ts.
+      requireHostHeader: false,
+    },
+  } satisfies FastifyHttpOptions<Server>;
+}

@@ -1,0 +1,33 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyInstance } from 'fastify';
+import type { PinoLogger } from 'nestjs-pino';
+import type { Settings } from '../../../config/settings.js';
+import { serveProblemPages } from '../problems/problem-pages.js';
+import { logRequests } from '../request-log.js';
+import { letSitesIn, setSecurityHeaders } from './browser-headers.js';
+import { MalformedRequests } from './malformed-requests.js';
+import { OtherMethods } from './other-methods.js';
+import { RateLimit } from './rate-limit.js';
+import { checkRequests } from './request-checks.js';
+
+/** Sets up everything that happens to a request before its operation, in this order, and to its answer. */
+export async function setUpEdge(
+  app: NestFastifyApplication,
+  server: FastifyInstance,
+  settings: Settings,
+  logger: PinoLogger,
+): Promise<void> {
+  const isCorsOn = settings.CORS_ORIGINS.length > 0;
+  const otherMethods = new OtherMethods(server);
+  new MalformedRequests(logger).watch(server);
+  logRequests(server, logger);
+  await setSecurityHeaders(server);
+  otherMethods.answerOptions(isCorsOn);
+  if (isCorsOn) await letSitesIn(server, settings.CORS_ORIGINS);
+  if (settings.RATE_LIMIT_PER_MINUTE > 0) {
+    app.useGlobalInterceptors(await RateLimit.of(server, settings.RATE_LIMIT_PER_MINUTE));
+  }
+  checkRequests(server);
+  otherMethods.refuseOthers();
+  serveProblemPages(server);
+}

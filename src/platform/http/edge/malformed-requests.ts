@@ -1,0 +1,97 @@
+import { randomUUID } from 'node:crypto';
+import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import type { PinoLogger } from 'nestjs-pino';
+import { Problem, PROBLEM_MEDIA_TYPE } from '../problem.js';
+import { REQUEST_ID_HEADER, requestIdOf } from './request-identity.js';
+
+/** How long the answer may take to be read before the connection is cut, in milliseconds. */
+const LINGER_MS = 500;
+
+/** A request that was begun on a connection, as far as it is known. */
+interface Exchange {
+  request: IncomingMessage;
+  response: ServerResponse;
+}
+
+/** What is wrong, by the code with which the HTTP server tells of it. */
+function problemOf(code: string | undefined): Problem {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return Problem.http('headers-too-large', 'The headers may have at most 16 kB in all');
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return Problem.http('request-timeout', 'The request did not arrive in time');
+    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
+      return Problem.http('payload-too-large', 'The body has chunks with too many extensions');
+    default:
+      return Problem.http('malformed-request', 'What arrived can not be read as an HTTP request');
+  }
+}
+
+/** A whole answer, for a connection on which the HTTP server will not write any more. */
+function answerText(problem: Problem, requestId: string): string {
+  const body = JSON.stringify(problem.toBody());
+  const head = [
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? ''}`,
+    `Content-Type: ${PROBLEM_MEDIA_TYPE}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    `${REQUEST_ID_HEADER}: ${requestId}`,
+    'X-Content-Type-Options: nosniff',
+    'Connection: close',
+  ];
+  return `${head.join('\r\n')}\r\n\r\n${body}`;
+}
+
+/** Answers what the HTTP server refuses by itself, before any route is looked for, like every other fault. */
+export class MalformedRequests {
+  private readonly exchanges = new WeakMap<object, Exchange>();
+  private readonly refused = new WeakSet<object>();
+
+  constructor(private readonly logger: PinoLogger) {}
+
+  watch(server: FastifyInstance): void {
+    const listener: Server = server.server;
+    // Before the framework's own listener, as a request may fail while that looks at it.
+    listener.prependListener('request', (request, response) => {
+      this.exchanges.set(request.socket, { request, response });
+    });
+    listener.removeAllListeners('clientError');
+    listener.on('clientError', (error: NodeJS.ErrnoException, socket) =>
+      this.refuse(error, socket as Socket),
+    );
+    listener.on('checkExpectation', (request: IncomingMessage) => this.refuseExpectation(request));
+  }
+
+  private refuse(error: NodeJS.ErrnoException, socket: Socket): void {
+    if (this.refused.has(socket)) return;
+    this.refused.add(socket);
+    const exchange = this.exchanges.get(socket);
+    const isInBody = exchange !== undefined && !exchange.request.complete;
+    const isGone = error.code === 'ECONNRESET' || !socket.writable;
+    if (isGone || (isInBody && exchange.response.headersSent)) {
+      // Nobody is there to read an answer, or has got one to this request before it was all there.
+      socket.destroy();
+    } else if (exchange && !isInBody && !exchange.response.writableEnded) {
+      // What can't be read came after a request that can: its answer must not be taken for that of the other.
+      exchange.response.shouldKeepAlive = false;
+      exchange.response.once('close', () => socket.destroy());
+    } else {
+      const requestId = isInBody ? requestIdOf(exchange.request) : randomUUID();
+      this.write(socket, problemOf(error.code), requestId, error.code);
+    }
+  }
+
+  private write(socket: Socket, problem: Problem, requestId: string, reason: string | undefined): void {
+    this.logger.info({ requestId, status: problem.status, reason }, 'a request could not be read');
+    socket.end(answerText(problem, requestId));
+    // Cutting it at once would take the answer away from a client that is still sending.
+    setTimeout(() => socket.destroy(), LINGER_MS).unref();
+  }
+
+  private refuseExpectation(request: IncomingMessage): void {
+    const problem = Problem.http('expectation-failed', 'Only 100-continue can be expected of this service');
+    this.refused.add(request.socket);
+    this.write(request.socket, problem, requestIdOf(request), 'ERR_EXPECTATION');
+  }
+}

@@ -1,0 +1,108 @@
+import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
+import rateLimit from '@fastify/rate-limit';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Observable } from 'rxjs';
+import { Problem, PROBLEM_MEDIA_TYPE } from '../problem.js';
+import { RateLimitStore, WINDOW_MS } from './rate-limit-store.js';
+
+/** The name of the one policy there is, in the fields that tell of it. */
+const POLICY = 'requests';
+
+const WINDOW_SECONDS = WINDOW_MS / 1_000;
+
+/** Supervisors and load balancers must never be told to come back later, nor the pages that explain the service. */
+const EXEMPT = /^\/(?:health|docs)(?:[/?-]|$)/;
+
+/** Who calls a service that asks nobody who they are: everybody, told apart by their addresses only. */
+const NOBODY = 'anonymous';
+
+/** How a caller stands after a request. */
+interface Allowance {
+  /** Requests left in this window. */
+  remaining: number;
+  /** Whether this request was one too many. */
+  isExceeded: boolean;
+  /** Whole seconds until the next window. */
+  seconds: number;
+}
+
+type Limiter = ReturnType<FastifyInstance['createRateLimit']>;
+
+/**
+ * Lets each caller send so many requests a minute to this instance. A caller is who the request proved to be from, or
+ * else the address that it came from (of IPv6 its /64, which is what one customer of a provider has).
+ *
+ * Requests to an operation are counted before it begins and after its caller is known; all others (unknown addresses,
+ * bodies that can't be read, wrong credentials) by their address when they are answered, so that somebody who guesses
+ * keys uses up nobody's allowance but that address's own.
+ */
+export class RateLimit implements NestInterceptor {
+  private readonly allowances = new WeakMap<FastifyRequest, Allowance>();
+
+  private constructor(
+    private readonly perMinute: number,
+    private readonly byAddress: Limiter,
+    private readonly byCaller: Limiter,
+  ) {}
+
+  /** @param perMinute requests of one caller; more than 0 */
+  static async of(server: FastifyInstance, perMinute: number): Promise<RateLimit> {
+    await server.register(rateLimit, {
+      global: false,
+      max: perMinute,
+      timeWindow: WINDOW_MS,
+      store: RateLimitStore,
+    });
+    const byCaller = { keyGenerator: (request: FastifyRequest) => identityOf(request) ?? request.ip };
+    const limit = new RateLimit(perMinute, server.createRateLimit(), server.createRateLimit(byCaller));
+    server.addHook('onSend', (request, reply, payload) => limit.tell(request, reply, payload));
+    return limit;
+  }
+
+  /** @throws {Problem} rate-limit-exceeded */
+  async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    if (!EXEMPT.test(request.url)) {
+      const allowance = await this.count(request);
+      if (allowance.isExceeded) throw exceeded(this.perMinute, allowance);
+    }
+    return next.handle();
+  }
+
+  private async count(request: FastifyRequest): Promise<Allowance> {
+    const limiter = identityOf(request) === undefined ? this.byAddress : this.byCaller;
+    const result = await limiter(request);
+    if (result.isAllowed) throw new Error('the rate limit has an exception that nobody made');
+    const { remaining, isExceeded, ttlInSeconds: seconds } = result;
+    const allowance = { remaining, isExceeded, seconds };
+    this.allowances.set(request, allowance);
+    return allowance;
+  }
+
+  /** Writes how the caller stands into the answer, and counts what no operation has counted. */
+  private async tell(request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<unknown> {
+    if (EXEMPT.test(request.url)) return payload;
+    const counted = this.allowances.get(request);
+    const allowance = counted ?? (await this.count(request));
+    void reply.headers({
+      'ratelimit-policy': `"${POLICY}";q=${this.perMinute};w=${WINDOW_SECONDS}`,
+      ratelimit: `"${POLICY}";r=${allowance.remaining};t=${allowance.seconds}`,
+    });
+    if (counted || !allowance.isExceeded) return payload;
+    const problem = exceeded(this.perMinute, allowance);
+    void reply.code(problem.status).headers(problem.headers).header('content-type', PROBLEM_MEDIA_TYPE);
+    void reply.removeHeader('content-length');
+    return JSON.stringify(problem.toBody());
+  }
+}
+
+/** Who a request was proved to be from; undefined where nobody had to say, or did. */
+function identityOf(request: FastifyRequest): string | undefined {
+  const { caller } = request as { caller?: { id: string } | null };
+  return caller && caller.id !== NOBODY ? caller.id : undefined;
+}
+
+function exceeded(perMinute: number, { seconds }: Allowance): Problem {
+  const detail = `There may be ${perMinute} requests a minute; the next will be answered in ${seconds} seconds`;
+  return Problem.http('rate-limit-exceeded', detail, {}, { 'retry-after': String(seconds) });
+}

@@ -43,7 +43,7 @@ describe('a refusal that is certain', () => {
     const second = await placeWithKey(service, 'short', body);
     expectProblem(second, 400);
     expect([isReplay(second), second.body]).toEqual([true, first.body]);
-    expect((await placeWithKey(service, 'short, asked anew', body)).status).toBe(201);
+    expect((await placeWithKey(service, 'short and asked anew', body)).status).toBe(201);
   });
 
   it('by the inventory, after the look-up said enough, stays what it was too', async () => {

@@ -66,7 +66,8 @@ export const ORDER_PROBLEMS = defineProblemTypes({
     members: {
       expected_total: 'what the request expected',
       current_total: 'what the order would cost',
-      lines: 'a list of {line, product_id, quantity, price}, which add up to it',
+      lines:
+        'a list of {line, product_id, quantity, requested_price?, price, line_total}, which add up to it',
     },
   },
   'placement-failed': {

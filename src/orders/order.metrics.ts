@@ -1,6 +1,7 @@
 import { Counter } from 'prom-client';
 import { isDatabaseUnavailable } from '../platform/database/transaction.js';
-import { Problem, PROBLEM_PATH } from '../platform/http/problem.js';
+import { Problem } from '../platform/http/problem.js';
+import { PROBLEM_PATH } from '../platform/http/problems/problem-types.js';
 import { UpstreamFault } from '../platform/upstream/upstream-fault.js';
 import type { OrderStatus } from './order-status.js';
 import type { PlacementResult } from './placement/place-order.js';

@@ -93,7 +93,8 @@ export async function openScene(settings: Record<string, string>): Promise<Scene
     }
     await fillStock(inventory);
     const service = run('main.js', [], {
-      NODE_ENV: 'production',
+      // As in production, but for the question who is calling.
+      NODE_ENV: 'test',
       LOG_LEVEL: 'error',
       HOST: '127.0.0.1',
       PORT: String(port),

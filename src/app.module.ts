@@ -2,6 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER, APP_PIPE } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { LoggerModule } from 'nestjs-pino';
+import { AuthModule } from './auth/auth.module.js';
 import { CartsModule } from './carts/carts.module.js';
 import { ConfigModule } from './config/config.module.js';
 import { Settings } from './config/settings.js';
@@ -51,6 +52,7 @@ export class AppModule {
         TypeOrmModule.forRootAsync({ useFactory: () => dataSourceOptions(settings, ENTITIES) }),
         JobsModule,
         MetricsModule,
+        AuthModule,
         orders,
         NotificationModule.with([orders]),
         OperationsModule.with([orders, InventoryModule]),

@@ -3,6 +3,8 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { Logger, PinoLogger } from 'nestjs-pino';
 import { AppModule } from './app.module.js';
+import { Authenticator } from './auth/authenticator.js';
+import { declareRoutes, guardRoutes } from './auth/route-access.js';
 import type { Settings } from './config/settings.js';
 import { Availability } from './health/availability.js';
 import { BODY_LIMIT_BYTES, acceptJsonBodies } from './platform/http/json-body.js';
@@ -48,7 +50,9 @@ export async function createApplication(
   });
   const server = adapter.getInstance();
   acceptJsonBodies(server);
+  declareRoutes(server);
   await setUpEdge(app, server, settings, await app.resolve(PinoLogger));
+  guardRoutes(server, app.get(Authenticator), settings);
   app.get(Availability).announceTo(server);
   serveOpenApiDocument(app);
   await app.init();

@@ -56,7 +56,7 @@ function readArguments(args: string[]): Arguments | null {
 
 /** @returns the exit code */
 async function report({ json, ...request }: Arguments): Promise<number> {
-  const settings = loadSettings(process.env);
+  const settings = loadSettings(process.env, 'command');
   // Errors go to standard error; standard output is the report and nothing else.
   const app = await NestFactory.createApplicationContext(AppModule.forDrift(settings), {
     logger: ['error'],

@@ -32,7 +32,9 @@ export async function startService(): Promise<RunningService> {
   const app = await createApplication(settings);
   await listen(app, settings);
   const url = await app.getUrl();
-  new Logger('main').log(`The order service listens on ${url}`);
+  const logger = new Logger('main');
+  if (settings.AUTH === 'none') logger.warn('Everybody who reaches the port may do everything (AUTH=none)');
+  logger.log(`The order service listens on ${url}`);
   return { url, stopLimitMs: stopLimitOf(settings), stop: () => stop(app, settings, stopTracing) };
 }
 

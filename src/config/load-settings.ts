@@ -12,6 +12,42 @@ export class SettingsError extends Error {
   }
 }
 
+/** What the settings are read for: commands that nobody calls over the network need not know who may call. */
+export type Purpose = 'service' | 'command';
+
+function isUnreadable(file: string): boolean {
+  try {
+    accessSync(file, constants.R_OK);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+/** Whether it is decided who may call, and whatever that needs is there. */
+function findOpenDoors(settings: Settings): string[] {
+  const { AUTH, API_KEYS, API_KEYS_FILE } = settings;
+  const problems: string[] = [];
+  if (AUTH === 'none' && settings.NODE_ENV === 'production') {
+    problems.push(
+      'AUTH: is needed with NODE_ENV=production: jwt, api-key or jwt,api-key; without, everybody who reaches the port may do everything',
+    );
+  }
+  if (AUTH.includes('jwt')) {
+    for (const name of ['JWT_ISSUER', 'JWT_AUDIENCE', 'JWT_JWKS_URL'] as const) {
+      if (!settings[name]) problems.push(`${name}: is needed with AUTH=${AUTH}`);
+    }
+  }
+  if (AUTH.includes('api-key')) {
+    if (!API_KEYS && !API_KEYS_FILE) problems.push(`API_KEYS_FILE: is needed with AUTH=${AUTH}, or API_KEYS`);
+    if (API_KEYS && API_KEYS_FILE) problems.push('API_KEYS: must not be set beside API_KEYS_FILE');
+    if (API_KEYS_FILE && isUnreadable(API_KEYS_FILE)) {
+      problems.push(`API_KEYS_FILE: the file ${API_KEYS_FILE} can't be read`);
+    }
+  }
+  return problems;
+}
+
 /** Rules that involve more than one setting. */
 function findContradictions(settings: Settings): string[] {
   const problems: string[] = [];
@@ -20,12 +56,8 @@ function findContradictions(settings: Settings): string[] {
       'DATABASE_TLS_CA_FILE: is needed with DATABASE_TLS=verify: the file of the authority to trust',
     );
   }
-  if (settings.DATABASE_TLS_CA_FILE) {
-    try {
-      accessSync(settings.DATABASE_TLS_CA_FILE, constants.R_OK);
-    } catch {
-      problems.push(`DATABASE_TLS_CA_FILE: the file ${settings.DATABASE_TLS_CA_FILE} can't be read`);
-    }
+  if (settings.DATABASE_TLS_CA_FILE && isUnreadable(settings.DATABASE_TLS_CA_FILE)) {
+    problems.push(`DATABASE_TLS_CA_FILE: the file ${settings.DATABASE_TLS_CA_FILE} can't be read`);
   }
   if (/[?&](sslmode|sslrootcert|sslcert|sslkey|ssl)=/.test(settings.DATABASE_URL)) {
     // The driver lets these silently override the verified TLS configuration, so there is one place to set it.
@@ -58,7 +90,10 @@ function findContradictions(settings: Settings): string[] {
  * @param environment names and values, as in `process.env`; an empty value counts as not set
  * @throws {SettingsError} naming every setting that is wrong or missing
  */
-export function loadSettings(environment: Record<string, string | undefined>): Settings {
+export function loadSettings(
+  environment: Record<string, string | undefined>,
+  purpose: Purpose = 'service',
+): Settings {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
   const settings = plainToInstance(Settings, given);
   const problems = validateSync(settings, { whitelist: true }).map(
@@ -71,6 +106,7 @@ export function loadSettings(environment: Record<string, string | undefined>): S
   }
   // Contradictions are looked for only between settings that are each right, or the messages would mislead.
   if (problems.length === 0) problems.push(...findContradictions(settings));
+  if (problems.length === 0 && purpose === 'service') problems.push(...findOpenDoors(settings));
   return problems.length === 0 ? settings : refuse(problems);
 }
 

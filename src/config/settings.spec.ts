@@ -83,8 +83,23 @@ describe('settings', () => {
     ['RECOVERY_WINDOW_MS', { REQUEST_DEADLINE_MS: '10000', RECOVERY_WINDOW_MS: '15000' }],
     ['METRICS_PORT', { PORT: '8080', METRICS_PORT: '8080' }],
     ['PAUSE_POINTS_URL', { PAUSE_POINTS_URL: 'http://127.0.0.1:9', NODE_ENV: 'production' }],
+    ['AUTH', { NODE_ENV: 'production' }],
+    ['AUTH', { NODE_ENV: 'production', AUTH: 'none' }],
+    ['AUTH', { NODE_ENV: 'production', AUTH: '' }],
+    ['AUTH', { AUTH: 'basic' }],
+    ['JWT_AUDIENCE', { AUTH: 'jwt', JWT_ISSUER: 'https://issuer', JWT_JWKS_URL: 'https://issuer/jwks' }],
+    ['JWT_ALGORITHMS', { JWT_ALGORITHMS: 'none' }],
+    ['JWT_ALGORITHMS', { JWT_ALGORITHMS: 'RS256,HS256' }],
+    ['API_KEYS_FILE', { AUTH: 'api-key' }],
+    ['API_KEYS_FILE', { AUTH: 'api-key', API_KEYS_FILE: '/there/is/no/such/file' }],
+    ['API_KEYS', { AUTH: 'api-key', API_KEYS: '[]', API_KEYS_FILE: '/dev/null' }],
   ])('contradict each other: %s', (name, environment) => {
     expect(problemsOf(environment)).toEqual([expect.stringMatching(`^${name}:`)]);
+  });
+
+  it('need no decision about callers for commands that nobody calls', () => {
+    const settings = loadSettings({ DATABASE_URL, NODE_ENV: 'production' }, 'command');
+    expect(settings.NODE_ENV).toBe('production');
   });
 
   it('accept a certificate file that is there', () => {

@@ -15,6 +15,12 @@ export const TRACE_SAMPLERS = [
   'parentbased_traceidratio',
 ] as const;
 
+/** How callers may say who they are. */
+export const AUTH_MODES = ['none', 'jwt', 'api-key', 'jwt,api-key', 'api-key,jwt'] as const;
+
+/** Signatures that the issuer alone can make: with `none` or `HS256` whoever can verify a token could write one. */
+const SIGNATURE = '(RS256|RS384|RS512|PS256|PS384|PS512|ES256|ES384|ES512|EdDSA)';
+
 /** As long as a background job may take for all that it does: see docs/timeouts.md. */
 const MAX_UPSTREAM_TIMEOUT_MS = 10_000;
 
@@ -57,6 +63,50 @@ export class Settings {
 
   @IsIn(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
   LOG_LEVEL: string = 'info';
+
+  @IsIn(AUTH_MODES, { message: 'must be none, jwt, api-key or jwt,api-key' })
+  AUTH: (typeof AUTH_MODES)[number] = 'none';
+
+  /** Compared with the claim `iss`, character by character. */
+  @IsOptional()
+  @IsString()
+  JWT_ISSUER?: string;
+
+  /** One of the values of the claim `aud`. */
+  @IsOptional()
+  @IsString()
+  JWT_AUDIENCE?: string;
+
+  @OptionalHttpUrl()
+  JWT_JWKS_URL?: string;
+
+  @Matches(new RegExp(`^${SIGNATURE}(,${SIGNATURE})*$`), {
+    message: 'must be a list of asymmetric algorithms such as RS256,ES256',
+  })
+  JWT_ALGORITHMS: string = 'RS256';
+
+  /** By how much the clocks of the issuer and of this service may differ; more would keep expired tokens alive. */
+  @WholeNumber(0, 300)
+  JWT_CLOCK_TOLERANCE_SECONDS: number = 30;
+
+  /** The claim that holds the id of the customer; its name is quoted in a header of answers. */
+  @Matches(/^[!#-[\]-~]+$/, { message: 'must be the name of a claim' })
+  JWT_CUSTOMER_CLAIM: string = 'sub';
+
+  /** The keys as JSON, for hosts that have no files. */
+  @IsOptional()
+  @IsString()
+  API_KEYS?: string;
+
+  @IsOptional()
+  @IsString()
+  API_KEYS_FILE?: string;
+
+  @Flag()
+  HEALTH_PUBLIC: boolean = true;
+
+  @Flag()
+  DOCS_PUBLIC: boolean = true;
 
   @Matches(/^postgres(ql)?:\/\/\S+$/, {
     message: 'must be a URL such as postgres://user:password@host:5432/orders',

@@ -6,6 +6,7 @@ import {
   type HealthCheckResult,
   TypeOrmHealthIndicator,
 } from '@nestjs/terminus';
+import { PublicRoute } from '../platform/http/caller.js';
 import { Problem, RETRY_AFTER } from '../platform/http/problem.js';
 import { ApiProblems } from '../platform/http/problem.openapi.js';
 import { Availability } from './availability.js';
@@ -39,6 +40,7 @@ export class HealthController {
   ) {}
 
   @Get()
+  @PublicRoute('health')
   @ApiOperation({ operationId: 'getHealth', summary: 'Whether the service works, as system A asks' })
   @ApiResponse({ status: 200, type: HealthResponse })
   @ApiProblems(503)
@@ -49,6 +51,7 @@ export class HealthController {
 
   /** Touches nothing: a process that can answer must not be restarted because the database is away. */
   @Get('live')
+  @PublicRoute('health')
   @ApiOperation({ operationId: 'getLiveness', summary: 'Whether the process runs' })
   @ApiResponse({ status: 200, type: LivenessResponse })
   getLiveness(): LivenessResponse {
@@ -56,6 +59,7 @@ export class HealthController {
   }
 
   @Get('ready')
+  @PublicRoute('health')
   @HealthCheck({ noCache: true, swaggerDocumentation: false })
   @ApiOperation({ operationId: 'getReadiness', summary: 'Whether requests should be sent here' })
   @ApiResponse({ status: 200, description: 'Each check and its result.' })

@@ -1,5 +1,6 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiBody, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { type Caller, CurrentCaller, RequireScopes } from '../platform/http/caller.js';
 import { ApiProblems } from '../platform/http/problem.openapi.js';
 import { IncidentListResponse, RedriveResponse, SettlementResponse } from './dto/incident.response.js';
 import { ListIncidentsDto } from './dto/list-incidents.dto.js';
@@ -7,9 +8,6 @@ import { RedriveDto, SettleIncidentDto } from './dto/settle-incident.dto.js';
 import { parseIncidentId } from './incident.js';
 import { IncidentsService } from './incidents.service.js';
 import { OperationsService } from './operations.service.js';
-
-/** Everybody who reaches the service, as long as nobody has to say who they are. */
-const ANYBODY = 'anonymous';
 
 @ApiTags('operations')
 @Controller('operations')
@@ -20,6 +18,7 @@ export class OperationsController {
   ) {}
 
   @Get('incidents')
+  @RequireScopes('operations')
   @ApiOperation({
     operationId: 'listIncidents',
     summary: 'What only a person can settle',
@@ -33,6 +32,7 @@ export class OperationsController {
   }
 
   @Post('incidents/:incident_id')
+  @RequireScopes('operations')
   @HttpCode(200)
   @ApiOperation({
     operationId: 'settleIncident',
@@ -47,11 +47,13 @@ export class OperationsController {
   async settle(
     @Param('incident_id') id: string,
     @Body() { action, reason }: SettleIncidentDto,
+    @CurrentCaller() caller: Caller,
   ): Promise<SettlementResponse> {
-    return SettlementResponse.from(await this.operations.settle(id, { action, reason, actor: ANYBODY }));
+    return SettlementResponse.from(await this.operations.settle(id, { action, reason, actor: caller.id }));
   }
 
   @Post('notifications/redrive')
+  @RequireScopes('operations')
   @HttpCode(200)
   @ApiOperation({
     operationId: 'redriveNotifications',
@@ -61,7 +63,7 @@ export class OperationsController {
   @ApiBody({ type: RedriveDto, required: false })
   @ApiResponse({ status: 200, type: RedriveResponse })
   @ApiProblems(400, 413, 415, 503)
-  async redrive(@Body() { reason }: RedriveDto): Promise<RedriveResponse> {
-    return this.operations.redriveNotifications({ reason, actor: ANYBODY });
+  async redrive(@Body() { reason }: RedriveDto, @CurrentCaller() caller: Caller): Promise<RedriveResponse> {
+    return this.operations.redriveNotifications({ reason, actor: caller.id });
   }
 }

@@ -35,8 +35,15 @@ export function parseStatus(text: string): OrderStatus | undefined {
   return ALIASES.get(name) ?? ORDER_STATUS_NAMES.find((status) => status === name);
 }
 
-/** The statuses that an admin tool may set next; none while the placement is still under way. */
-export function allowedTransitions(from: OrderStatus): OrderStatus[] {
+/** What a customer may do with an order of its own: take it back as long as nobody has begun to work on it. */
+const CUSTOMER_TRANSITIONS: Partial<Record<OrderStatus, OrderStatus[]>> = { confirmed: ['cancelled'] };
+
+/** Who wants to set a status; an admin tool is whoever may set any. */
+export type StatusSetter = 'admin' | 'customer';
+
+/** The statuses that may be set next; none while the placement is still under way. */
+export function allowedTransitions(from: OrderStatus, by: StatusSetter = 'admin'): OrderStatus[] {
+  if (by === 'customer') return [...(CUSTOMER_TRANSITIONS[from] ?? [])];
   const rules = ORDER_STATUSES[from];
   return rules.settledBy === 'admin' ? [...rules.next] : [];
 }
@@ -44,10 +51,10 @@ export function allowedTransitions(from: OrderStatus): OrderStatus[] {
 /** What setting a status comes to: nothing to do, a change, or not allowed. */
 export type Transition = 'unchanged' | 'changed' | 'refused';
 
-/** @returns what it means when an admin tool asks for `to` on an order that is `from` */
-export function transition(from: OrderStatus, to: OrderStatus): Transition {
+/** @returns what it means when somebody asks for `to` on an order that is `from` */
+export function transition(from: OrderStatus, to: OrderStatus, by: StatusSetter = 'admin'): Transition {
   if (from === to) return 'unchanged';
-  return allowedTransitions(from).includes(to) ? 'changed' : 'refused';
+  return allowedTransitions(from, by).includes(to) ? 'changed' : 'refused';
 }
 
 /** Whether the stock of an order in this status is rightly held. */

@@ -15,6 +15,13 @@ export const ORDER_PROBLEMS = defineProblemTypes({
     cause: 'No order has this id and, where a customer may be named, no customer with orders has it.',
     remedy: 'Compare the id with the `order_id` or the `Location` that the order was answered with.',
   },
+  'customer-not-allowed': {
+    status: 403,
+    title: 'The caller can not order for this customer',
+    cause: 'The caller is a customer, and the order names another one.',
+    remedy: 'Leave the customer out, or name the one that the token is of.',
+    members: { customer_id: 'the customer that the caller is' },
+  },
   'cart-not-found': {
     status: 404,
     title: 'The customer has no active cart',

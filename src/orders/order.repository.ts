@@ -5,6 +5,7 @@ import type { OrderEvent, OrderEventType } from './order-event.entity.js';
 import type { Reservation } from './order-item.entity.js';
 import type { Order } from './order.entity.js';
 import type { OrderStatus } from './order-status.js';
+import type { Owner } from './ownership.js';
 
 /** Every column of an order and its lines, under the names that the entities give them. */
 const ORDER = `o.id, o.customer_id AS "customerId", o.customer_name AS "customerName",
@@ -41,13 +42,21 @@ export interface OrderFilter {
 export class OrderRepository {
   constructor(private readonly dataSource: DataSource) {}
 
+  /** An order, whoever it belongs to: for the service's own work. */
   async findOrder(id: string): Promise<Order | undefined> {
-    const rows = await this.dataSource.query<Order[]>(`SELECT ${ORDER} FROM orders o WHERE o.id = $1`, [id]);
+    return this.findOrderOf(null, id);
+  }
+
+  async findOrderOf(owner: Owner, id: string): Promise<Order | undefined> {
+    const rows = await this.dataSource.query<Order[]>(
+      `SELECT ${ORDER} FROM orders o WHERE o.id = $1 AND ($2::text IS NULL OR o.customer_id = $2)`,
+      [id, owner],
+    );
     return rows[0];
   }
 
-  /** Orders that pass the filter, newest first. */
-  async listOrders(filter: OrderFilter, limit: number): Promise<Order[]> {
+  /** Orders of the owner that pass the filter, newest first. */
+  async listOrdersOf(owner: Owner, filter: OrderFilter, limit: number): Promise<Order[]> {
     const values: unknown[] = [];
     const conditions: string[] = [];
     const where = (condition: (parameter: string) => string, value: unknown): void => {
@@ -55,6 +64,7 @@ export class OrderRepository {
       values.push(value);
       conditions.push(condition(`$${values.length}`));
     };
+    where((p) => `o.customer_id = ${p}`, owner ?? undefined);
     where((p) => `o.status = ${p}`, filter.status);
     where((p) => `o.customer_id = ${p}`, filter.customerId);
     where((p) => `lower(o.customer_email) = lower(${p})`, filter.customerEmail);
@@ -72,13 +82,18 @@ export class OrderRepository {
     );
   }
 
-  /** The history of an order, oldest first. */
+  /** The history of an order, oldest first, whoever it belongs to: for the service's own work. */
   async listEvents(orderId: string): Promise<OrderEvent[]> {
+    return this.listEventsOf(null, orderId);
+  }
+
+  async listEventsOf(owner: Owner, orderId: string): Promise<OrderEvent[]> {
     return this.dataSource.query<OrderEvent[]>(
-      `SELECT order_id AS "orderId", seq, type, from_status AS "fromStatus", to_status AS "toStatus", actor, reason,
-         data, occurred_at AS "occurredAt"
-       FROM order_events WHERE order_id = $1 ORDER BY seq`,
-      [orderId],
+      `SELECT e.order_id AS "orderId", e.seq, e.type, e.from_status AS "fromStatus", e.to_status AS "toStatus",
+         e.actor, e.reason, e.data, e.occurred_at AS "occurredAt"
+       FROM order_events e JOIN orders o ON o.id = e.order_id
+       WHERE e.order_id = $1 AND ($2::text IS NULL OR o.customer_id = $2) ORDER BY e.seq`,
+      [orderId, owner],
     );
   }
 

@@ -23,6 +23,7 @@ import {
 import type { FastifyReply } from 'fastify';
 import { Settings } from '../config/settings.js';
 import { BoundedPlacements, BoundedReads } from '../platform/http/bounded.interceptor.js';
+import { type Caller, CurrentCaller, RequireScopes } from '../platform/http/caller.js';
 import { ApiProblems } from '../platform/http/problem.openapi.js';
 import { ListOrdersDto, PageDto, toOrderFilter } from './dto/list-orders.dto.js';
 import {
@@ -40,11 +41,9 @@ import { UpdateStatusDto } from './dto/update-status.dto.js';
 import { ifMatchRequired, noOrdersOf, orderNotFound } from './order.problems.js';
 import { parseStatus } from './order-status.js';
 import { OrdersService } from './orders.service.js';
+import { customerFor, ownerFor, statusSetterFor } from './ownership.js';
 import type { PlacementRequest } from './placement/order-draft.js';
 import { PlaceOrder } from './placement/place-order.js';
-
-/** Everybody who reaches the service, as long as nobody has to say who they are. */
-const ANYBODY = 'anonymous';
 
 /** The headers that say how an order is to be placed. */
 interface PlacementHeaders {
@@ -83,6 +82,7 @@ export class OrdersController {
   ) {}
 
   @Post()
+  @RequireScopes('orders:place')
   @UseInterceptors(BoundedPlacements)
   @ApiOperation({ operationId: 'placeOrder', summary: 'Place an order' })
   @ApiHeader(IDEMPOTENCY_KEY)
@@ -93,12 +93,15 @@ export class OrdersController {
   async place(
     @Body() body: PlaceOrderDto,
     @Headers() headers: PlacementHeaders,
+    @CurrentCaller() caller: Caller,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    await this.answer(toPlacementRequest(body, body.customer_id), headers, reply);
+    const customerId = customerFor(caller, body.customer_id);
+    await this.answer(toPlacementRequest(body, customerId), caller, headers, reply);
   }
 
   @Post(':customer_id')
+  @RequireScopes('orders:place')
   @UseInterceptors(BoundedPlacements)
   @ApiOperation({
     operationId: 'placeCustomerOrder',
@@ -116,22 +119,29 @@ export class OrdersController {
     @Param('customer_id') customerId: string,
     @Body() body: PlaceCustomerOrderDto,
     @Headers() headers: PlacementHeaders,
+    @CurrentCaller() caller: Caller,
     @Res() reply: FastifyReply,
   ): Promise<void> {
     requireOpaqueId('customer_id', customerId);
-    await this.answer(toPlacementRequest(body, customerId), headers, reply);
+    const request = toPlacementRequest(body, customerFor(caller, customerId));
+    await this.answer(request, caller, headers, reply);
   }
 
   @Get()
+  @RequireScopes('orders:read')
   @UseInterceptors(BoundedReads)
   @ApiOperation({ operationId: 'listOrders', summary: 'List orders, newest first' })
   @ApiResponse({ status: 200, type: OrderListResponse })
   @ApiProblems(400, 503)
-  async list(@Query() query: ListOrdersDto): Promise<OrderListResponse> {
-    return OrderListResponse.from(await this.orders.list(toOrderFilter(query), query.limit, query.cursor));
+  async list(@Query() query: ListOrdersDto, @CurrentCaller() caller: Caller): Promise<OrderListResponse> {
+    const { limit, cursor } = query;
+    return OrderListResponse.from(
+      await this.orders.list(ownerFor(caller), toOrderFilter(query), limit, cursor),
+    );
   }
 
   @Get(':id')
+  @RequireScopes('orders:read')
   @UseInterceptors(BoundedReads)
   @ApiOperation({
     operationId: 'getOrder',
@@ -154,9 +164,11 @@ export class OrdersController {
     @Param('id') id: string,
     @Query() page: PageDto,
     @Headers('if-none-match') ifNoneMatch: string | undefined,
+    @CurrentCaller() caller: Caller,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OrderResponse | OrderListResponse | undefined> {
-    const order = await this.orders.find(id);
+    const owner = ownerFor(caller);
+    const order = await this.orders.find(owner, id);
     if (order) {
       void reply.header('etag', etag(order.version));
       if (hasSeen(ifNoneMatch, order.version)) {
@@ -166,15 +178,21 @@ export class OrdersController {
       return OrderResponse.from(order);
     }
     if (!isOpaqueId(id)) throw orderNotFound(id);
-    const orders = await this.orders.list({ customerId: id }, page.limit, page.cursor);
+    const orders = await this.orders.list(owner, { customerId: id }, page.limit, page.cursor);
     if (orders.orders.length === 0) throw noOrdersOf(id);
     return OrderListResponse.from(orders);
   }
 
   @Put(':order_id')
+  @RequireScopes('orders:status', 'orders:place')
   @UseInterceptors(BoundedReads)
   @HttpCode(200)
-  @ApiOperation({ operationId: 'updateOrderStatus', summary: 'Set the status of an order' })
+  @ApiOperation({
+    operationId: 'updateOrderStatus',
+    summary: 'Set the status of an order',
+    description:
+      'Without the scope `orders:status` a customer can cancel its own order while it is `confirmed`.',
+  })
   @ApiParam({ name: 'order_id', format: 'uuid' })
   @ApiHeader({
     name: 'If-Match',
@@ -187,6 +205,7 @@ export class OrdersController {
     @Param('order_id') id: string,
     @Body() body: UpdateStatusDto,
     @Headers('if-match') ifMatch: string | undefined,
+    @CurrentCaller() caller: Caller,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OrderResponse> {
     const to = parseStatus(body.status);
@@ -197,31 +216,38 @@ export class OrdersController {
       to,
       reason: body.reason,
       expectedVersions,
-      actor: ANYBODY,
+      owner: ownerFor(caller),
+      by: statusSetterFor(caller, to),
+      actor: caller.id,
     });
     void reply.header('etag', etag(order.version));
     return OrderResponse.from(order);
   }
 
   @Get(':order_id/events')
+  @RequireScopes('orders:read')
   @UseInterceptors(BoundedReads)
   @ApiOperation({ operationId: 'listOrderEvents', summary: 'The history of an order, oldest first' })
   @ApiParam({ name: 'order_id', format: 'uuid' })
   @ApiResponse({ status: 200, type: OrderEventsResponse })
   @ApiProblems(404, 503)
-  async listEvents(@Param('order_id') id: string): Promise<OrderEventsResponse> {
-    const events = await this.orders.listEvents(id);
+  async listEvents(
+    @Param('order_id') id: string,
+    @CurrentCaller() caller: Caller,
+  ): Promise<OrderEventsResponse> {
+    const events = await this.orders.listEvents(ownerFor(caller), id);
     return { order_id: id, events: events.map((event) => OrderEventResponse.from(event)) };
   }
 
   private async answer(
     request: PlacementRequest,
+    caller: Caller,
     headers: PlacementHeaders,
     reply: FastifyReply,
   ): Promise<void> {
     const isPreferred = prefersAsync(headers.prefer);
     const { answer, isReplay } = await this.placeOrder.place(request, {
-      caller: ANYBODY,
+      caller: caller.id,
       key: parseIdempotencyKey(headers['idempotency-key']),
       isAsync: isPreferred || this.settings.PLACEMENT_MODE === 'async',
     });

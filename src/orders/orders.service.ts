@@ -9,7 +9,14 @@ import { canNotify, NOBODY_NOTIFIED, notificationJob, stockReleaseJob } from './
 import { countStatusChange } from './order.metrics.js';
 import { orderNotFound, transitionNotAllowed, versionConflict } from './order.problems.js';
 import { type OrderFilter, OrderRepository } from './order.repository.js';
-import { allowedTransitions, isLive, type OrderStatus, transition } from './order-status.js';
+import {
+  allowedTransitions,
+  isLive,
+  type OrderStatus,
+  type StatusSetter,
+  transition,
+} from './order-status.js';
+import type { Owner } from './ownership.js';
 import { IdempotencyRepository } from './placement/idempotency.repository.js';
 
 /** One page of a list, newest first. */
@@ -19,12 +26,15 @@ export interface OrderPage {
   nextCursor: string | null;
 }
 
-/** An admin tool's wish to change the status of an order. */
+/** A caller's wish to change the status of an order. */
 export interface StatusChange {
   to: OrderStatus;
   reason?: string | undefined;
   /** Versions that the caller has seen, one of which must be the current one; undefined when it does not care. */
   expectedVersions?: number[] | undefined;
+  /** Whose orders the caller may touch, in which role, and under which name in the history. */
+  owner: Owner;
+  by: StatusSetter;
   actor: string;
 }
 
@@ -42,29 +52,29 @@ export class OrdersService {
   ) {}
 
   /** @throws {Problem} order-not-found */
-  async get(id: string): Promise<Order> {
-    const order = isOrderId(id) ? await this.orders.findOrder(id) : undefined;
+  async get(owner: Owner, id: string): Promise<Order> {
+    const order = await this.find(owner, id);
     if (!order) throw orderNotFound(id);
     return order;
   }
 
-  async find(id: string): Promise<Order | undefined> {
-    return isOrderId(id) ? this.orders.findOrder(id) : undefined;
+  async find(owner: Owner, id: string): Promise<Order | undefined> {
+    return isOrderId(id) ? this.orders.findOrderOf(owner, id) : undefined;
   }
 
   /** @param cursor the id of the last order of the page before */
-  async list(filter: OrderFilter, limit: number, cursor?: string): Promise<OrderPage> {
+  async list(owner: Owner, filter: OrderFilter, limit: number, cursor?: string): Promise<OrderPage> {
     const beforeId = smaller(filter.beforeId, cursor);
     // One more than asked for tells whether there is another page.
-    const orders = await this.orders.listOrders({ ...filter, beforeId }, limit + 1);
+    const orders = await this.orders.listOrdersOf(owner, { ...filter, beforeId }, limit + 1);
     const page = orders.slice(0, limit);
     return { orders: page, nextCursor: orders.length > limit ? (page.at(-1)?.id ?? null) : null };
   }
 
   /** @throws {Problem} order-not-found */
-  async listEvents(id: string): Promise<OrderEvent[]> {
+  async listEvents(owner: Owner, id: string): Promise<OrderEvent[]> {
     // Every order has at least the event of its placement.
-    const events = isOrderId(id) ? await this.orders.listEvents(id) : [];
+    const events = isOrderId(id) ? await this.orders.listEventsOf(owner, id) : [];
     if (events.length === 0) throw orderNotFound(id);
     return events;
   }
@@ -78,14 +88,14 @@ export class OrdersService {
     for (let attempt = 1; ; attempt += 1) {
       // Read before the transaction begins: jobs are put in order by the start of the transaction that sends them, so
       // it must not have begun before the change that it builds upon was committed.
-      const order = await this.get(id);
+      const order = await this.get(change.owner, id);
       if (change.expectedVersions && !change.expectedVersions.includes(order.version)) {
         throw versionConflict(order.version);
       }
-      const verdict = transition(order.status, change.to);
+      const verdict = transition(order.status, change.to, change.by);
       if (verdict === 'unchanged') return order;
       if (verdict === 'refused')
-        throw transitionNotAllowed(order.status, change.to, allowedTransitions(order.status));
+        throw transitionNotAllowed(order.status, change.to, allowedTransitions(order.status, change.by));
       const changed = await this.write(order, change);
       if (changed) return changed;
       if (attempt === CHANGE_ATTEMPTS) throw versionConflict(order.version + 1);

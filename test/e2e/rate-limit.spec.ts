@@ -4,6 +4,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyRequest } from 'fastify';
 import { loadSettings, SettingsError } from '../../src/config/load-settings.js';
+import { ANONYMOUS } from '../../src/platform/http/caller.js';
 import { RateLimit } from '../../src/platform/http/edge/rate-limit.js';
 import { Problem } from '../../src/platform/http/problem.js';
 import { countRows, expectProblem, orderBody } from '../support/builders.js';
@@ -24,10 +25,10 @@ afterEach(async () => {
 /** Stands for one that checks credentials: it believes whoever is named, but for one. */
 class ProbeGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
-    const request = context.switchToHttp().getRequest<FastifyRequest & { caller?: { id: string } }>();
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
     const id = String(request.headers['x-test-caller']);
     if (id === 'wrong') throw Problem.http('invalid-request', 'stands for credentials that are wrong');
-    request.caller = { id };
+    request.caller = { ...ANONYMOUS, id };
     return true;
   }
 }

@@ -101,7 +101,8 @@ export async function send(
   return {
     status: response.status,
     headers: response.headers,
-    body: isJson ? (JSON.parse(text) as unknown) : text,
+    // To HEAD the type is answered, and no body.
+    body: isJson && text !== '' ? (JSON.parse(text) as unknown) : text,
   };
 }
 

@@ -2,12 +2,10 @@ import { Body, Controller, Delete, HttpCode, Param, Post, UseInterceptors } from
 import { ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { requireOpaqueId } from '../../orders/dto/text.decorators.js';
 import { BoundedReads } from '../../platform/http/bounded.interceptor.js';
+import { type Caller, CurrentCaller, RequireScopes } from '../../platform/http/caller.js';
 import { ApiProblems } from '../../platform/http/problem.openapi.js';
 import { ErasePersonalDataDto, ErasureResponse } from '../dto/personal-data.dto.js';
 import { PersonalData } from './personal-data.js';
-
-/** Everybody who reaches the service, as long as nobody has to say who they are. */
-const ANYBODY = 'anonymous';
 
 const ERASED = { status: 200, type: ErasureResponse };
 
@@ -21,6 +19,7 @@ export class PersonalDataController {
   constructor(private readonly personalData: PersonalData) {}
 
   @Delete('customers/:customer_id/personal-data')
+  @RequireScopes('operations')
   @UseInterceptors(BoundedReads)
   @ApiOperation({
     operationId: 'eraseCustomer',
@@ -30,12 +29,16 @@ export class PersonalDataController {
   @ApiParam({ name: 'customer_id', description: 'Id of the customer, text or integer.', example: '42' })
   @ApiResponse(ERASED)
   @ApiProblems(400, 503)
-  async eraseCustomer(@Param('customer_id') customerId: string): Promise<ErasureResponse> {
+  async eraseCustomer(
+    @Param('customer_id') customerId: string,
+    @CurrentCaller() caller: Caller,
+  ): Promise<ErasureResponse> {
     requireOpaqueId('customer_id', customerId);
-    return this.personalData.erase({ by: 'customer_id', value: customerId }, ANYBODY);
+    return this.personalData.erase({ by: 'customer_id', value: customerId }, caller.id);
   }
 
   @Delete('orders/:order_id/personal-data')
+  @RequireScopes('operations')
   @UseInterceptors(BoundedReads)
   @ApiOperation({
     operationId: 'eraseOrder',
@@ -45,12 +48,16 @@ export class PersonalDataController {
   @ApiParam({ name: 'order_id', format: 'uuid' })
   @ApiResponse(ERASED)
   @ApiProblems(404, 503)
-  async eraseOrder(@Param('order_id') orderId: string): Promise<ErasureResponse> {
-    return this.personalData.eraseOrder(orderId, ANYBODY);
+  async eraseOrder(
+    @Param('order_id') orderId: string,
+    @CurrentCaller() caller: Caller,
+  ): Promise<ErasureResponse> {
+    return this.personalData.eraseOrder(orderId, caller.id);
   }
 
   /** A body, since addresses in a path end up in the logs of whatever is in between. */
   @Post('operations/personal-data/erase')
+  @RequireScopes('operations')
   @HttpCode(200)
   @UseInterceptors(BoundedReads)
   @ApiOperation({
@@ -60,7 +67,10 @@ export class PersonalDataController {
   })
   @ApiResponse(ERASED)
   @ApiProblems(400, 413, 415, 503)
-  async eraseAddress(@Body() body: ErasePersonalDataDto): Promise<ErasureResponse> {
-    return this.personalData.erase({ by: 'customer_email', value: body.customer_email }, ANYBODY);
+  async eraseAddress(
+    @Body() body: ErasePersonalDataDto,
+    @CurrentCaller() caller: Caller,
+  ): Promise<ErasureResponse> {
+    return this.personalData.erase({ by: 'customer_email', value: body.customer_email }, caller.id);
   }
 }

@@ -59,9 +59,7 @@ export function requireOpaqueId(field: string, text: string): void {
   throw Problem.invalidRequest([{ field, message }]);
 }
 
-/** Whether a path segment is an id that could exist. */
-export function isOpaqueId(text: string): boolean {
-  return (
-    text.length > 0 && text.length <= MAX_ID_LENGTH && text.isWellFormed() && !CONTROL_CHARACTERS.test(text)
-  );
+/** Whether a path segment, or a claim of a token, is an id that could exist. */
+export function isOpaqueId(text: string, maxLength = MAX_ID_LENGTH): boolean {
+  return text.length > 0 && text.length <= maxLength && text.isWellFormed() && !CONTROL_CHARACTERS.test(text);
 }

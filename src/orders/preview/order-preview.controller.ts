@@ -1,9 +1,11 @@
 import { Body, Controller, HttpCode, Param, Post, UseInterceptors } from '@nestjs/common';
 import { ApiBody, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { BoundedPlacements } from '../../platform/http/bounded.interceptor.js';
+import { type Caller, CurrentCaller, RequireScopes } from '../../platform/http/caller.js';
 import { ApiProblems } from '../../platform/http/problem.openapi.js';
 import { PlaceCustomerOrderDto, toPlacementRequest } from '../dto/place-order.dto.js';
 import { requireOpaqueId } from '../dto/text.decorators.js';
+import { customerFor } from '../ownership.js';
 import { PreviewOrderDto } from './order-preview.dto.js';
 import { OrderPreviewResponse } from './order-preview.response.js';
 import { OrderPreview } from './order-preview.js';
@@ -19,6 +21,7 @@ export class OrderPreviewController {
   constructor(private readonly previews: OrderPreview) {}
 
   @Post('preview')
+  @RequireScopes('orders:place')
   @HttpCode(200)
   @UseInterceptors(BoundedPlacements)
   @ApiOperation({
@@ -28,11 +31,16 @@ export class OrderPreviewController {
   })
   @ApiResponse({ status: 200, type: OrderPreviewResponse })
   @ApiProblems(400, 413, 415, 503)
-  async preview(@Body() body: PreviewOrderDto): Promise<OrderPreviewResponse> {
-    return OrderPreviewResponse.from(await this.previews.preview(toPlacementRequest(body, body.customer_id)));
+  async preview(
+    @Body() body: PreviewOrderDto,
+    @CurrentCaller() caller: Caller,
+  ): Promise<OrderPreviewResponse> {
+    const request = toPlacementRequest(body, customerFor(caller, body.customer_id));
+    return OrderPreviewResponse.from(await this.previews.preview(request));
   }
 
   @Post(':customer_id/preview')
+  @RequireScopes('orders:place')
   @HttpCode(200)
   @UseInterceptors(BoundedPlacements)
   @ApiOperation({
@@ -47,8 +55,10 @@ export class OrderPreviewController {
   async previewForCustomer(
     @Param('customer_id') customerId: string,
     @Body() body: PlaceCustomerOrderDto,
+    @CurrentCaller() caller: Caller,
   ): Promise<OrderPreviewResponse> {
     requireOpaqueId('customer_id', customerId);
-    return OrderPreviewResponse.from(await this.previews.preview(toPlacementRequest(body, customerId)));
+    const request = toPlacementRequest(body, customerFor(caller, customerId));
+    return OrderPreviewResponse.from(await this.previews.preview(request));
   }
 }

@@ -112,7 +112,7 @@ async function main(): Promise<void> {
     process.stdout.write(HELP);
     return;
   }
-  const applied = await migrate(loadSettings(process.env));
+  const applied = await migrate(loadSettings(process.env, 'command'));
   process.stdout.write(
     applied.length === 0 ? 'The database is up to date.\n' : `Applied: ${applied.join(', ')}.\n`,
   );

@@ -10,6 +10,18 @@ export function buildOpenApiDocument(app: INestApplication): OpenAPIObject {
     .addTag('orders')
     .addTag('operations')
     .addTag('health')
+    .addSecurity('bearer', {
+      type: 'http',
+      scheme: 'bearer',
+      bearerFormat: 'JWT',
+      description: 'An access token of the issuer that the service trusts; taken where AUTH has `jwt`.',
+    })
+    .addSecurity('apiKey', {
+      type: 'apiKey',
+      in: 'header',
+      name: 'X-API-Key',
+      description: 'A key of an admin tool or a service; taken where AUTH has `api-key`.',
+    })
     .build();
   return SwaggerModule.createDocument(app, config);
 }

@@ -36,6 +36,8 @@ export class ProblemResponse {
 
 const DESCRIPTIONS: Record<number, string> = {
   400: 'The request is wrong, or can not be met.',
+  401: 'The request does not say who is calling, or with credentials that are not valid.',
+  403: 'The caller may not do this.',
   404: 'There is no such thing.',
   409: 'The request does not fit the present state.',
   412: 'The order has changed meanwhile.',

@@ -18,6 +18,26 @@ export const HTTP_PROBLEMS = defineProblemTypes({
     cause: 'The bytes that arrived can not be read as an HTTP request, or could be read in two ways.',
     remedy: 'Look at the program or the proxy that writes the request. The connection has been closed.',
   },
+  'authentication-required': {
+    status: 401,
+    title: 'The request does not say who is calling',
+    cause: 'This address is for callers that are known, and the request has neither a token nor a key.',
+    remedy:
+      'Send one of what `WWW-Authenticate` asks for: a token as `Authorization: Bearer`, a key as `X-API-Key`.',
+  },
+  'invalid-credentials': {
+    status: 401,
+    title: 'The credentials are not valid',
+    cause: 'The token or the key has expired, is for something else, or is not known; `detail` says which.',
+    remedy: 'Get a new token from its issuer, or a new key from whoever runs the service.',
+  },
+  'insufficient-scope': {
+    status: 403,
+    title: 'The caller may not do this',
+    cause: 'The caller is known, and its token or key lacks the scope that this needs.',
+    remedy: 'Ask whoever gave out the token or the key for the scope that `required_scope` names.',
+    members: { required_scope: 'the scope that is missing' },
+  },
   'not-found': {
     status: 404,
     title: 'There is nothing here',
@@ -84,6 +104,12 @@ export const HTTP_PROBLEMS = defineProblemTypes({
     status: 503,
     title: 'A service that is needed does not answer',
     cause: 'The inventory, the product catalog or the cart service could not be asked.',
+    remedy: REPEAT,
+  },
+  'issuer-unavailable': {
+    status: 503,
+    title: 'Tokens can not be verified at this moment',
+    cause: 'The issuer of the tokens does not answer, so nobody knows whether the token is valid.',
     remedy: REPEAT,
   },
   overloaded: {

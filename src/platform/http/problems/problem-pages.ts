@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { RouteAccess } from '../caller.js';
 import { Problem } from '../problem.js';
 import { PROBLEM_PATH, type ProblemType, problemTypes } from './problem-types.js';
 
@@ -71,14 +72,17 @@ function send(request: FastifyRequest, reply: FastifyReply, html: () => string, 
   else void reply.type('text/html; charset=utf-8').send(html());
 }
 
+/** Whoever is refused may read why, and so may everybody. */
+const PUBLIC = { config: { access: { group: 'always' } satisfies RouteAccess } };
+
 /** Serves what there is to know about each problem at the address that is its `type`, and a list of all. */
 export function serveProblemPages(server: FastifyInstance): void {
-  server.get(INDEX_PATH, (request, reply) =>
+  server.get(INDEX_PATH, PUBLIC, (request, reply) =>
     send(request, reply, indexPage, () => ({
       problems: [...problemTypes()].map(([name, type]) => toJson(name, type)),
     })),
   );
-  server.get(`${PROBLEM_PATH}:name`, (request, reply) => {
+  server.get(`${PROBLEM_PATH}:name`, PUBLIC, (request, reply) => {
     const { name } = request.params as { name: string };
     const type = problemTypes().get(name);
     if (!type) throw Problem.http('not-found', `There is no problem called ${name}`);

@@ -1,0 +1,61 @@
+import type { Settings } from '../config/settings.js';
+import { REALM } from '../platform/http/caller.js';
+import { Problem, RETRY_AFTER } from '../platform/http/problem.js';
+
+/** Why credentials were refused; the first two are error codes of RFC 6750. */
+export type Refusal = 'invalid_token' | 'invalid_request' | 'invalid_key';
+
+/** Credentials that are certainly not valid. What is wrong with them is for the caller to know, not for the log. */
+export class RefusedCredentials extends Error {
+  constructor(
+    readonly refusal: Refusal,
+    message: string,
+  ) {
+    super(message);
+    this.name = 'RefusedCredentials';
+  }
+}
+
+/** What this service would take (RFC 9110, 11.6.1): a challenge for each kind of credentials. */
+function challenges(settings: Settings, refusal?: RefusedCredentials): string {
+  // RFC 6750 has no double quotes or backslashes in descriptions; the messages of this module have neither.
+  const error = refusal && `, error="${refusal.refusal}", error_description="${refusal.message}"`;
+  const isAboutKey = refusal?.refusal === 'invalid_key';
+  const offered: string[] = [];
+  if (settings.AUTH.includes('jwt'))
+    offered.push(`Bearer realm="${REALM}"${isAboutKey ? '' : (error ?? '')}`);
+  if (settings.AUTH.includes('api-key')) {
+    offered.push(`ApiKey realm="${REALM}", header="X-API-Key"${isAboutKey ? error : ''}`);
+  }
+  return offered.join(', ');
+}
+
+export function authenticationRequired(settings: Settings): Problem {
+  const token = settings.AUTH.includes('jwt') ? ['a token in Authorization: Bearer'] : [];
+  const key = settings.AUTH.includes('api-key') ? ['a key in X-API-Key'] : [];
+  return Problem.http(
+    'authentication-required',
+    `This needs ${[...token, ...key].join(', or ')}`,
+    {},
+    { 'www-authenticate': challenges(settings) },
+  );
+}
+
+export function invalidCredentials(settings: Settings, refusal: RefusedCredentials): Problem {
+  return Problem.http(
+    'invalid-credentials',
+    refusal.message,
+    {},
+    { 'www-authenticate': challenges(settings, refusal) },
+  );
+}
+
+/** Nobody can say at this moment whether a token is valid; that is no reason to call it invalid. */
+export function issuerUnavailable(): Problem {
+  return Problem.http(
+    'issuer-unavailable',
+    'The issuer of the tokens does not answer, so that the token can not be verified',
+    {},
+    RETRY_AFTER,
+  );
+}

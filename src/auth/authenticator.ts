@@ -1,0 +1,45 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { Injectable } from '@nestjs/common';
+import { Settings } from '../config/settings.js';
+import type { Caller } from '../platform/http/caller.js';
+import { ApiKeys } from './api-keys.js';
+import { authenticationRequired, invalidCredentials, RefusedCredentials } from './auth.problems.js';
+import { BearerTokens } from './bearer-tokens.js';
+
+/** The scheme in any case, then the token (RFC 6750, 2.1); its form is for whoever verifies it. */
+const BEARER = /^bearer +(\S+)$/i;
+
+/** Finds out who sent a request. */
+@Injectable()
+export class Authenticator {
+  private readonly takesTokens: boolean;
+  private readonly takesKeys: boolean;
+
+  constructor(
+    private readonly tokens: BearerTokens,
+    private readonly keys: ApiKeys,
+    private readonly settings: Settings,
+  ) {
+    this.takesTokens = settings.AUTH.includes('jwt');
+    this.takesKeys = settings.AUTH.includes('api-key');
+  }
+
+  /** @throws {Problem} authentication-required, invalid-credentials, issuer-unavailable */
+  async identify(headers: IncomingHttpHeaders): Promise<Caller> {
+    const token = this.takesTokens ? BEARER.exec(headers.authorization ?? '')?.[1] : undefined;
+    const key = this.takesKeys ? headers['x-api-key'] : undefined;
+    try {
+      if (token !== undefined && key !== undefined) {
+        throw new RefusedCredentials(
+          'invalid_request',
+          'A token and a key were sent, of which one is enough',
+        );
+      }
+      if (token !== undefined) return await this.tokens.callerOf(token);
+      if (key !== undefined) return this.keys.callerOf(String(key));
+    } catch (error) {
+      throw error instanceof RefusedCredentials ? invalidCredentials(this.settings, error) : error;
+    }
+    throw authenticationRequired(this.settings);
+  }
+}

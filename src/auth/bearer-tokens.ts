@@ -1,0 +1,98 @@
+import { Injectable } from '@nestjs/common';
+import { errors, type JWTPayload, jwtVerify, type JWTVerifyOptions } from 'jose';
+import { Settings } from '../config/settings.js';
+import { isOpaqueId } from '../orders/dto/text.decorators.js';
+import { type Caller, type Scope } from '../platform/http/caller.js';
+import { RefusedCredentials } from './auth.problems.js';
+import { IssuerKeys } from './issuer-keys.js';
+import { toScopes } from './scopes.js';
+
+/** The longest subject that OpenID Connect allows (Core 1.0, section 2). */
+const MAX_SUBJECT_LENGTH = 255;
+
+/** What a refused claim means; anything else that is wrong with a token is told as the library tells it to nobody. */
+const CLAIM_MESSAGES: Record<string, string> = {
+  iss: 'The token is of another issuer',
+  aud: 'The token is for another audience',
+  nbf: 'The token is not valid yet',
+  exp: 'The token does not say when it expires',
+};
+
+/** Access tokens (RFC 9068, and what came before it) of the issuer that the service trusts. */
+@Injectable()
+export class BearerTokens {
+  private readonly options: JWTVerifyOptions;
+
+  constructor(
+    private readonly keys: IssuerKeys,
+    private readonly settings: Settings,
+  ) {
+    this.options = {
+      algorithms: settings.JWT_ALGORITHMS.split(','),
+      clockTolerance: settings.JWT_CLOCK_TOLERANCE_SECONDS,
+      requiredClaims: ['exp'],
+      ...(settings.JWT_ISSUER !== undefined && { issuer: settings.JWT_ISSUER }),
+      ...(settings.JWT_AUDIENCE !== undefined && { audience: settings.JWT_AUDIENCE }),
+    };
+  }
+
+  /**
+   * Who a token speaks for. One that may see everybody's orders is of somebody who works here; every other token is of
+   * a customer, so that a token to which nobody has given much can do little.
+   *
+   * @throws {RefusedCredentials} when the token is certainly not valid
+   * @throws {Problem} issuer-unavailable
+   */
+  async callerOf(token: string): Promise<Caller> {
+    const claims = await this.verify(token);
+    const scopes = scopesOf(claims);
+    if (scopes.has('orders:read:all')) {
+      return { id: `user:${idIn(claims, 'sub', MAX_SUBJECT_LENGTH)}`, scopes, customerId: null };
+    }
+    const customerId = idIn(claims, this.settings.JWT_CUSTOMER_CLAIM);
+    return { id: `customer:${customerId}`, scopes, customerId };
+  }
+
+  private async verify(token: string): Promise<JWTPayload> {
+    try {
+      const { payload } = await jwtVerify(
+        token,
+        (header, input) => this.keys.find(header, input),
+        this.options,
+      );
+      return payload;
+    } catch (error) {
+      // Whatever else is thrown is a fault of the service or of the issuer, and says nothing about the token.
+      if (error instanceof errors.JOSEError) throw new RefusedCredentials('invalid_token', reasonOf(error));
+      throw error;
+    }
+  }
+}
+
+function reasonOf(error: errors.JOSEError): string {
+  if (error instanceof errors.JWTExpired) return 'The token has expired';
+  if (error instanceof errors.JWTClaimValidationFailed) {
+    return CLAIM_MESSAGES[error.claim] ?? 'The token has a claim that is not valid';
+  }
+  if (error instanceof errors.JOSEAlgNotAllowed) return 'The token is not signed as the service demands it';
+  if (error instanceof errors.JWKSNoMatchingKey)
+    return 'The token is signed with a key that the issuer does not have';
+  if (error instanceof errors.JWSSignatureVerificationFailed) return 'The signature of the token is wrong';
+  return 'This is not a token that can be verified';
+}
+
+/** Scopes in the forms that are in use: a text with blanks (RFC 8693, 4.2), a list, and either under `scp`. */
+function scopesOf(claims: JWTPayload): ReadonlySet<Scope> {
+  const names = [claims['scope'], claims['scp']].flatMap((claim) =>
+    typeof claim === 'string' ? claim.split(' ') : Array.isArray(claim) ? (claim as unknown[]) : [],
+  );
+  return toScopes(names);
+}
+
+/** An id from a claim, text or integer. It is stored and shown, so it has to be what an id may be. */
+function idIn(claims: JWTPayload, claim: string, maxLength?: number): string {
+  const value = claims[claim];
+  const id = Number.isSafeInteger(value) ? String(value) : value;
+  if (typeof id === 'string' && isOpaqueId(id, maxLength)) return id;
+  throw new RefusedCredentials('invalid_token', `The token does not say who it is for in the claim ${claim}`);
+}

@@ -1,0 +1,100 @@
+import { Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
+import {
+  createRemoteJWKSet,
+  type CryptoKey,
+  errors,
+  type FlattenedJWSInput,
+  type JWSHeaderParameters,
+} from 'jose';
+import { Settings } from '../config/settings.js';
+import { issuerUnavailable } from './auth.problems.js';
+
+/** An issuer that needs longer for a file of a few kilobytes is as good as away. */
+const FETCH_TIMEOUT_MS = 3_000;
+
+/** A key that the issuer has withdrawn is refused after this time, as long as the issuer can be asked. */
+const REFRESH_AFTER_MS = 10 * 60_000;
+
+/**
+ * For this long an issuer that is away goes unnoticed by callers whose tokens were signed with a key that is known: as
+ * long as access tokens usually live, after which there would be no new ones anyway.
+ */
+const USABLE_MS = 60 * 60_000;
+
+/** A token with an unknown key may be of a new one; more often than this nobody is asked, whoever makes up key ids. */
+const COOLDOWN_MS = 5_000;
+
+/** After a failure nobody is asked again for this long; requests meanwhile are told at once. */
+const FAILURE_PAUSE_MS = 1_000;
+
+/** The public keys of the issuer, fetched from where it publishes them and kept. */
+@Injectable()
+export class IssuerKeys implements OnApplicationBootstrap {
+  private readonly logger = new Logger(IssuerKeys.name);
+  private readonly keys: ReturnType<typeof createRemoteJWKSet> | undefined;
+  /** All on the monotonic clock, since the wall clock may be set. */
+  private loadedAt = -Infinity;
+  private failedAt = -Infinity;
+  private isAway = false;
+
+  constructor(settings: Settings) {
+    if (!settings.AUTH.includes('jwt') || !settings.JWT_JWKS_URL) return;
+    this.keys = createRemoteJWKSet(new URL(settings.JWT_JWKS_URL), {
+      timeoutDuration: FETCH_TIMEOUT_MS,
+      // When to fetch anew is decided below: the library would refuse what it can't find out.
+      cacheMaxAge: Infinity,
+      cooldownDuration: Infinity,
+    });
+  }
+
+  /** Fetches the keys before the first request needs them, and tells early of an address that is wrong. */
+  onApplicationBootstrap(): void {
+    if (this.keys) this.refresh();
+  }
+
+  /**
+   * The key that a token says it is signed with.
+   *
+   * @throws {Problem} issuer-unavailable, when only the issuer could tell
+   * @throws {errors.JOSEError} when the issuer has no such key
+   */
+  async find(header: JWSHeaderParameters, token: FlattenedJWSInput): Promise<CryptoKey> {
+    if (!this.keys) throw new Error('there is no issuer of tokens');
+    if (this.age >= USABLE_MS) await this.reload();
+    else if (this.age >= REFRESH_AFTER_MS) this.refresh();
+    try {
+      return await this.keys(header, token);
+    } catch (error) {
+      if (!(error instanceof errors.JWKSNoMatchingKey) || this.age < COOLDOWN_MS) throw error;
+      await this.reload();
+      return this.keys(header, token);
+    }
+  }
+
+  private get age(): number {
+    return performance.now() - this.loadedAt;
+  }
+
+  /** Fetches the keys in the background; nobody waits for it. */
+  private refresh(): void {
+    this.reload().catch(() => {
+      // Was told by `reload`, and whoever needs the keys will be told too.
+    });
+  }
+
+  /** Fetches the keys, once for all who wait for them. @throws {Problem} issuer-unavailable */
+  private async reload(): Promise<void> {
+    if (performance.now() - this.failedAt < FAILURE_PAUSE_MS) throw issuerUnavailable();
+    try {
+      await this.keys?.reload();
+    } catch (error) {
+      this.failedAt = performance.now();
+      if (!this.isAway) this.logger.error({ err: error }, "The issuer's keys can't be fetched");
+      this.isAway = true;
+      throw issuerUnavailable();
+    }
+    this.loadedAt = performance.now();
+    if (this.isAway) this.logger.log("The issuer's keys can be fetched again");
+    this.isAway = false;
+  }
+}

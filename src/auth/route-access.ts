@@ -1,0 +1,62 @@
+import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify';
+import type { Settings } from '../config/settings.js';
+import { ANONYMOUS, insufficientScope, type PublicGroup, type RouteAccess } from '../platform/http/caller.js';
+import type { Authenticator } from './authenticator.js';
+
+/** Swagger UI, its files and the document: made by a library, which can't say who may see them. */
+const DOCS = /^\/docs([-/]|$)/;
+
+/** Of the routes that libraries make, which can't say who may call them: who may. */
+function accessOfLibraries({ url, method }: RouteOptions): RouteAccess | undefined {
+  if (DOCS.test(url)) return { group: 'docs' };
+  // Where CORS is on: browsers ask with it whether they may ask, and send no credentials (Fetch, 3.3.1).
+  if (url === '*' && method === 'OPTIONS') return { group: 'always' };
+  return undefined;
+}
+
+/**
+ * Demands of every route that it says who may call it. To be called before the first route is made.
+ *
+ * @throws at the start, when there is one that does not
+ */
+export function declareRoutes(server: FastifyInstance): void {
+  server.decorateRequest('caller', null);
+  server.addHook('onRoute', (route: RouteOptions) => {
+    const access = route.config?.access ?? accessOfLibraries(route);
+    if (!access) throw new Error(`${String(route.method)} ${route.url} does not say who may call it`);
+    route.config = { ...route.config, access };
+  });
+}
+
+/** Lets each request through to its route only when its caller may call that, before the body is even read. */
+export function guardRoutes(server: FastifyInstance, authenticator: Authenticator, settings: Settings): void {
+  if (settings.AUTH === 'none') {
+    server.addHook('onRequest', (request, _reply, done) => {
+      request.caller = ANONYMOUS;
+      done();
+    });
+    return;
+  }
+  const isPublic: Record<PublicGroup, boolean> = {
+    always: true,
+    health: settings.HEALTH_PUBLIC,
+    docs: settings.DOCS_PUBLIC,
+  };
+  server.addHook('onRequest', async (request) => {
+    const access = accessOf(request);
+    if (!access || ('group' in access && isPublic[access.group])) return;
+    const caller = await authenticator.identify(request.headers);
+    request.caller = caller;
+    if ('scopes' in access && !access.scopes.some((scope) => caller.scopes.has(scope))) {
+      throw insufficientScope(access.scopes[0]);
+    }
+  });
+}
+
+/** Undefined only where there is no route: whoever asks for what is not there is told so. */
+function accessOf(request: FastifyRequest): RouteAccess | undefined {
+  if (request.is404) return undefined;
+  const { access } = request.routeOptions.config;
+  if (!access) throw new Error('a route came to be that does not say who may call it');
+  return access;
+}

@@ -1,0 +1,40 @@
+import { type Caller, insufficientScope } from '../platform/http/caller.js';
+import { orderProblem } from './order.problems.js';
+import type { OrderStatus, StatusSetter } from './order-status.js';
+
+/**
+ * Whose orders a caller may see and touch: the customer whose id it is, or everybody's where it is null. A condition of
+ * every query that is made for a caller, so that the orders of others are not found, as if there were none.
+ */
+export type Owner = string | null;
+
+export function ownerFor(caller: Caller): Owner {
+  return caller.customerId;
+}
+
+/**
+ * The customer that an order is placed for: a customer orders for itself, whether it says so or not.
+ *
+ * @param named the customer that the request names
+ * @throws {Problem} customer-not-allowed
+ */
+export function customerFor(caller: Caller, named: string | undefined): string | undefined {
+  if (caller.customerId === null) return named;
+  if (named !== undefined && named !== caller.customerId) {
+    throw orderProblem('customer-not-allowed', 'A customer can order only for itself', {
+      customer_id: caller.customerId,
+    });
+  }
+  return caller.customerId;
+}
+
+/**
+ * In which role a caller sets a status. A customer needs no scope to take its own order back, only to do more.
+ *
+ * @throws {Problem} insufficient-scope
+ */
+export function statusSetterFor(caller: Caller, to: OrderStatus): StatusSetter {
+  if (caller.scopes.has('orders:status')) return 'admin';
+  if (caller.customerId !== null && to === 'cancelled') return 'customer';
+  throw insufficientScope('orders:status');
+}

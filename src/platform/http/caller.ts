@@ -1,0 +1,103 @@
+import { applyDecorators, createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import { RouteConfig } from '@nestjs/platform-fastify';
+import { ApiSecurity } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import { Problem } from './problem.js';
+import { ApiProblems } from './problem.openapi.js';
+
+/**
+ * What a caller may be allowed to do.
+ *
+ * - `orders:place`: place orders; a customer may also cancel its own while they are `confirmed`
+ * - `orders:read`: see one's own orders
+ * - `orders:read:all`: see everybody's orders; who has it is not bound to orders of its own
+ * - `orders:status`: set the status of orders
+ * - `operations`: settle incidents, redrive messages, read metrics
+ */
+export const SCOPES = [
+  'orders:place',
+  'orders:read',
+  'orders:read:all',
+  'orders:status',
+  'operations',
+] as const;
+
+export type Scope = (typeof SCOPES)[number];
+
+/** Who sent a request. */
+export interface Caller {
+  /**
+   * Goes into events, logs and the scope of idempotency keys: `anonymous`, `key:<name>`, `customer:<id>` or
+   * `user:<subject>`. Printable text of a few hundred characters at most.
+   */
+  id: string;
+  scopes: ReadonlySet<Scope>;
+  /** The customer that the caller is, who sees and orders only what is its own; null for everybody else. */
+  customerId: string | null;
+}
+
+/** Everybody who reaches a service that asks nobody who they are (`AUTH=none`). */
+export const ANONYMOUS: Caller = { id: 'anonymous', scopes: new Set(SCOPES), customerId: null };
+
+/** Routes that anybody may call: always, or unless the setting of their group says otherwise. */
+export type PublicGroup = 'always' | 'health' | 'docs';
+
+/** Who may call a route: whoever has one of the scopes, of which the first always suffices; or anybody. */
+export type RouteAccess = { scopes: readonly [Scope, ...Scope[]] } | { group: PublicGroup };
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Null where nobody had to say who they are: on public routes, and where there is no route. */
+    caller: Caller | null;
+  }
+  interface FastifyContextConfig {
+    access?: RouteAccess;
+  }
+}
+
+export const SECURITY_SCHEMES = ['bearer', 'apiKey'] as const;
+
+/**
+ * Lets only callers in that have one of the scopes; name first the one that is enough for all of the route. Every route needs this or `@PublicRoute()`: the service does not
+ * start with one that has neither.
+ *
+ * It takes the place of any other `@RouteConfig()` of the route.
+ */
+export function RequireScopes(...scopes: [Scope, ...Scope[]]): MethodDecorator {
+  return applyDecorators(
+    RouteConfig({ access: { scopes } satisfies RouteAccess }),
+    // OpenAPI 3.1 lets the roles be named for any kind of scheme; one of them is enough here.
+    ...SECURITY_SCHEMES.map((scheme) => ApiSecurity(scheme, scopes)),
+    ApiProblems(401, 403, 503),
+  );
+}
+
+/** Lets anybody in, as long as the setting of the group does not say otherwise. */
+export function PublicRoute(group: PublicGroup): MethodDecorator {
+  return applyDecorators(
+    RouteConfig({ access: { group } satisfies RouteAccess }),
+    ApiSecurity({}),
+    ...SECURITY_SCHEMES.map((scheme) => ApiSecurity(scheme)),
+    ApiProblems(401, 503),
+  );
+}
+
+/** The caller of a route that needs scopes. */
+export const CurrentCaller = createParamDecorator((_data: unknown, context: ExecutionContext): Caller => {
+  const { caller } = context.switchToHttp().getRequest<FastifyRequest>();
+  if (!caller) throw new Error('a public route has no caller');
+  return caller;
+});
+
+/** The named space that credentials are for (RFC 9110, 11.5). */
+export const REALM = 'order-service';
+
+/** The caller is known, and may not do this without the scope (RFC 6750, 3.1). */
+export function insufficientScope(needed: Scope): Problem {
+  return Problem.http(
+    'insufficient-scope',
+    `This needs the scope ${needed}, which the caller does not have`,
+    { required_scope: needed },
+    { 'www-authenticate': `Bearer realm="${REALM}", error="insufficient_scope", scope="${needed}"` },
+  );
+}

@@ -1,0 +1,185 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { makeApiKey } from '../../src/auth/api-key.js';
+import { PROBLEM_JSON } from '../support/builders.js';
+import { apiKey, bearer, CUSTOMER, CUSTOMER_SCOPES } from '../support/callers.js';
+import { TestIssuer } from '../support/issuer.js';
+import { eventually, startTestService, type TestService } from '../support/service.js';
+
+/** Longer than the service waits at least between two fetches of the keys. */
+const PAST_COOLDOWN_MS = 10_000;
+
+describe('tokens', () => {
+  let issuer: TestIssuer;
+  let service: TestService;
+
+  beforeEach(async () => {
+    issuer = await TestIssuer.start();
+  });
+  afterEach(async () => {
+    await service.stop();
+    await issuer.close();
+  });
+
+  const start = async (settings: Record<string, string> = {}) => {
+    service = await startTestService({ settings: { ...issuer.settings, ...settings } });
+  };
+  const list = (token: string) => service.request('GET', '/orders', undefined, bearer(token));
+
+  it('are verified with keys that are fetched once', async () => {
+    await start();
+    const token = await issuer.token(CUSTOMER, CUSTOMER_SCOPES);
+    const answers = await Promise.all(Array.from({ length: 20 }, () => list(token)));
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
+    expect(issuer.fetches).toBe(1);
+  });
+
+  it('are taken when the issuer has a new key, and refused when it has withdrawn theirs', async () => {
+    await start();
+    const old = await issuer.token(CUSTOMER, CUSTOMER_SCOPES);
+    expect((await list(old)).status).toBe(200);
+    await issuer.rotate(false);
+    const young = await issuer.token(CUSTOMER, CUSTOMER_SCOPES);
+    await eventually(async () => (await list(young)).status === 200, PAST_COOLDOWN_MS);
+    expect((await list(old)).body).toMatchObject({ type: '/problems/invalid-credentials' });
+  });
+
+  it('with made-up key ids do not make the service ask the issuer each time', async () => {
+    await start();
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, async (_, n) =>
+        list(await issuer.token(CUSTOMER, CUSTOMER_SCOPES, { kid: `no-such-key-${n}` })),
+      ),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 401));
+    expect(issuer.fetches).toBe(1);
+  });
+
+  it('that nobody can verify are not refused: 503 until the issuer answers', async () => {
+    await issuer.close();
+    await start();
+    const token = await issuer.token(CUSTOMER, CUSTOMER_SCOPES);
+    const away = await list(token);
+    expect(away.status).toBe(503);
+    expect(away.headers.get('retry-after')).toBe('2');
+    expect(away.headers.get('content-type')).toBe(PROBLEM_JSON);
+    expect(away.body).toMatchObject({ type: '/problems/issuer-unavailable', status: 503 });
+    // For longer than the service lets the issuer be, so that it has asked in vain for one of these requests.
+    for (let asked = 0; asked < 15; asked += 1) {
+      expect((await list(token)).status).toBe(503);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    await issuer.open();
+    await eventually(async () => (await list(token)).status === 200);
+  });
+
+  it('of known keys are verified while the issuer is away; of a new key nobody knows', async () => {
+    await start();
+    const known = await issuer.token(CUSTOMER, CUSTOMER_SCOPES);
+    expect((await list(known)).status).toBe(200);
+    await issuer.close();
+    await issuer.rotate();
+    const unknown = await issuer.token(CUSTOMER, CUSTOMER_SCOPES);
+    await eventually(async () => (await list(unknown)).status === 503, PAST_COOLDOWN_MS);
+    expect((await list(known)).status).toBe(200);
+  });
+
+  it('that are refused are told why, as RFC 6750 says', async () => {
+    await start();
+    const expired = await list(await issuer.token(CUSTOMER, CUSTOMER_SCOPES, { expiresIn: -1 }));
+    expect(expired.body).toEqual({
+      type: '/problems/invalid-credentials',
+      title: 'The credentials are not valid',
+      status: 401,
+      detail: 'The token has expired',
+    });
+    expect(expired.headers.get('www-authenticate')).toBe(
+      'Bearer realm="order-service", error="invalid_token", error_description="The token has expired"',
+    );
+    const absent = await service.request('GET', '/orders');
+    expect(absent.body).toMatchObject({ type: '/problems/authentication-required', status: 401 });
+    expect(absent.headers.get('www-authenticate')).toBe('Bearer realm="order-service"');
+    const weak = await list(await issuer.token(CUSTOMER, 'orders:place'));
+    expect(weak.status).toBe(403);
+    expect(weak.body).toMatchObject({
+      type: '/problems/insufficient-scope',
+      required_scope: 'orders:read',
+    });
+    expect(weak.headers.get('www-authenticate')).toBe(
+      'Bearer realm="order-service", error="insufficient_scope", scope="orders:read"',
+    );
+  });
+
+  it('are refused before the body is looked at', async () => {
+    await start();
+    const answer = await service.request('POST', '/orders', '{"items": [', {});
+    expect(answer.status).toBe(401);
+  });
+
+  it('may be a little too old where the clocks differ', async () => {
+    await start({ JWT_CLOCK_TOLERANCE_SECONDS: '60' });
+    expect((await list(await issuer.token(CUSTOMER, CUSTOMER_SCOPES, { expiresIn: -30 }))).status).toBe(200);
+    expect((await list(await issuer.token(CUSTOMER, CUSTOMER_SCOPES, { expiresIn: -90 }))).status).toBe(401);
+  });
+
+  it.each([
+    ['a list', { scope: ['orders:read'] }],
+    ['scp', { scp: 'orders:read' }],
+    ['a list in scp', { scp: ['orders:read'] }],
+  ])('may have their scopes in %s', async (_form, claims) => {
+    await start();
+    expect((await list(await issuer.token(CUSTOMER, '', { claims: { scope: '', ...claims } }))).status).toBe(
+      200,
+    );
+  });
+
+  it.each([
+    ['an object', { id: 1 }],
+    ['empty', ''],
+    ['not storable', 'a\u0000b'],
+    ['too long', 'x'.repeat(129)],
+    ['absent', undefined],
+  ])('have to name a customer, whose id must not be %s', async (_what, customer) => {
+    await start({ JWT_CUSTOMER_CLAIM: 'https://shop.example.com/customer' });
+    const claims = { 'https://shop.example.com/customer': customer };
+    const answer = await list(await issuer.token(CUSTOMER, CUSTOMER_SCOPES, { claims }));
+    expect(answer.status).toBe(401);
+    expect(answer.headers.get('www-authenticate')).toContain('error="invalid_token"');
+  });
+});
+
+describe('keys', () => {
+  let folder: string;
+  let file: string;
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'order-keys-'));
+    file = join(folder, 'keys.json');
+  });
+  afterEach(() => rm(folder, { recursive: true, force: true }));
+
+  it('come and go with the file, without a restart, and a broken file changes nothing', async () => {
+    const old = makeApiKey('warehouse', ['orders:read:all']);
+    const young = makeApiKey('warehouse', ['orders:read:all']);
+    await writeFile(file, JSON.stringify([old.entry]));
+    const service = await startTestService({ settings: { AUTH: 'api-key', API_KEYS_FILE: file } });
+    const list = async (key: string) =>
+      (await service.request('GET', '/orders', undefined, apiKey(key))).status;
+    try {
+      expect([await list(old.key), await list(young.key)]).toEqual([200, 401]);
+      await writeFile(file, JSON.stringify([old.entry, young.entry]));
+      await eventually(async () => (await list(young.key)) === 200);
+      expect(await list(old.key)).toBe(200);
+      await writeFile(file, '[{]');
+      await new Promise((resolve) => setTimeout(resolve, 6_000));
+      expect([await list(old.key), await list(young.key)]).toEqual([200, 200]);
+      await writeFile(file, JSON.stringify([young.entry]));
+      await eventually(async () => (await list(old.key)) === 401);
+      expect(await list(young.key)).toBe(200);
+    } finally {
+      await service.stop();
+    }
+  });
+});

@@ -1,0 +1,246 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+// Before anything that makes a server.
+import { routesOf } from '../support/routes.js';
+import { newProduct, line, orderBody, placeOrder } from '../support/builders.js';
+import {
+  API_KEYS,
+  CUSTOMER,
+  type Headers,
+  type KnownCaller,
+  knownCallers,
+  unknownCallers,
+} from '../support/callers.js';
+import { TestIssuer } from '../support/issuer.js';
+import { startTestService, type TestService } from '../support/service.js';
+
+/** What each caller gets of a route, and how to ask for it. */
+interface Row {
+  /** Where the route has parameters: its path, for an order that belongs to the customer. */
+  path?: (orderId: string) => string;
+  /** Whether each of those who may do it needs an order that nobody has changed before. */
+  changes?: boolean;
+  body?: unknown;
+  answers: Record<KnownCaller, number>;
+}
+
+/** Routes that need no caller; everybody who is known gets this one answer, also where they are made to need one. */
+interface PublicRow {
+  path?: string;
+  answer: number;
+  /** Whether no setting makes it need one. */
+  isAlways?: boolean;
+}
+
+const NOBODY: Record<KnownCaller, number> = {
+  customer: 403,
+  otherCustomer: 403,
+  readingCustomer: 403,
+  customerWithoutScopes: 403,
+  admin: 403,
+  reader: 403,
+  shop: 403,
+  warehouse: 403,
+  operator: 403,
+};
+
+const CUSTOMERS_OWN = { customer: 200, otherCustomer: 404, readingCustomer: 200 };
+const LISTS = { ...NOBODY, customer: 200, otherCustomer: 200, readingCustomer: 200, admin: 200, reader: 200 };
+const READS = { ...NOBODY, ...CUSTOMERS_OWN, admin: 200, reader: 200 };
+const OPERATES = { ...NOBODY, admin: 200, operator: 200 };
+
+let product = '';
+const order = () => orderBody([line(product)]);
+
+/** An order of the customer for all that change nothing. */
+let unchanged = '';
+const orderOfCustomer = () => placeOrder(service, { ...order(), customer_id: CUSTOMER }, known.admin);
+
+const GUARDED: Record<string, Row> = {
+  'POST /orders': { answers: { ...NOBODY, customer: 201, otherCustomer: 201, admin: 201, shop: 201 } },
+  'POST /orders/:customer_id': {
+    path: () => `/orders/${CUSTOMER}`,
+    answers: { ...NOBODY, customer: 201, admin: 201, shop: 201 },
+  },
+  'POST /orders/preview': {
+    answers: { ...NOBODY, customer: 200, otherCustomer: 200, admin: 200, shop: 200 },
+  },
+  'POST /orders/:customer_id/preview': {
+    path: () => `/orders/${CUSTOMER}/preview`,
+    answers: { ...NOBODY, customer: 200, admin: 200, shop: 200 },
+  },
+  'GET /orders': { answers: LISTS },
+  'HEAD /orders': { answers: LISTS },
+  'GET /orders/:id': { path: (id) => `/orders/${id}`, answers: READS },
+  'HEAD /orders/:id': { path: (id) => `/orders/${id}`, answers: READS },
+  'PUT /orders/:order_id': {
+    path: (id) => `/orders/${id}`,
+    body: { status: 'shipped' },
+    changes: true,
+    answers: { ...NOBODY, admin: 200, warehouse: 200 },
+  },
+  'GET /orders/:order_id/events': { path: (id) => `/orders/${id}/events`, answers: READS },
+  'HEAD /orders/:order_id/events': { path: (id) => `/orders/${id}/events`, answers: READS },
+  'GET /operations/incidents': { answers: OPERATES },
+  'HEAD /operations/incidents': { answers: OPERATES },
+  'POST /operations/incidents/:incident_id': {
+    path: (id) => `/operations/incidents/reservation-${id}-1-1`,
+    body: { action: 'release' },
+    answers: { ...NOBODY, admin: 404, operator: 404 },
+  },
+  'POST /operations/notifications/redrive': { body: {}, answers: OPERATES },
+  'POST /operations/personal-data/erase': {
+    body: { customer_email: 'nobody@example.com' },
+    answers: OPERATES,
+  },
+  'DELETE /customers/:customer_id/personal-data': {
+    path: () => '/customers/nobody/personal-data',
+    answers: OPERATES,
+  },
+  'DELETE /orders/:order_id/personal-data': {
+    path: (id) => `/orders/${id}/personal-data`,
+    changes: true,
+    answers: OPERATES,
+  },
+  'GET /metrics': { answers: OPERATES },
+  'HEAD /metrics': { answers: OPERATES },
+};
+
+const DOCS_FILE = '/docs/swagger-ui.css';
+
+const PUBLIC: Record<string, PublicRow> = {
+  'GET /health': { answer: 200 },
+  'HEAD /health': { answer: 200 },
+  'GET /health/live': { answer: 200 },
+  'HEAD /health/live': { answer: 200 },
+  'GET /health/ready': { answer: 200 },
+  'HEAD /health/ready': { answer: 200 },
+  'GET /problems': { answer: 200, isAlways: true },
+  'HEAD /problems': { answer: 200, isAlways: true },
+  'GET /problems/:name': { path: '/problems/invalid-credentials', answer: 200, isAlways: true },
+  'HEAD /problems/:name': { path: '/problems/invalid-credentials', answer: 200, isAlways: true },
+  'GET /docs': { answer: 200 },
+  'HEAD /docs': { answer: 200 },
+  'GET /docs/': { answer: 200 },
+  'HEAD /docs/': { answer: 200 },
+  'GET /docs/index.html': { answer: 200 },
+  'HEAD /docs/index.html': { answer: 200 },
+  'GET /docs/LICENSE': { answer: 404 },
+  'HEAD /docs/LICENSE': { answer: 404 },
+  'GET /docs/swagger-ui-init.js': { answer: 200 },
+  'HEAD /docs/swagger-ui-init.js': { answer: 200 },
+  'GET /docs/docs/swagger-ui-init.js': { answer: 200 },
+  'HEAD /docs/docs/swagger-ui-init.js': { answer: 200 },
+  'GET /docs-json': { answer: 200 },
+  'HEAD /docs-json': { answer: 200 },
+  'GET /docs-yaml': { answer: 200 },
+  'HEAD /docs-yaml': { answer: 200 },
+  'GET /docs/*': { path: DOCS_FILE, answer: 200 },
+  'HEAD /docs/*': { path: DOCS_FILE, answer: 200 },
+};
+
+let issuer: TestIssuer;
+let service: TestService;
+let closed: TestService;
+let open: TestService;
+let known: Record<KnownCaller, Headers>;
+let unknown: Record<string, Headers>;
+
+beforeAll(async () => {
+  issuer = await TestIssuer.start();
+  const settings = { ...issuer.settings, AUTH: 'jwt,api-key', API_KEYS };
+  service = await startTestService({ settings });
+  closed = await startTestService({
+    settings: { ...settings, HEALTH_PUBLIC: 'false', DOCS_PUBLIC: 'false' },
+    beside: service,
+  });
+  open = await startTestService({ beside: service });
+  known = await knownCallers(issuer);
+  unknown = await unknownCallers(issuer);
+  product = newProduct(service.sandbox, 1_000_000);
+  unchanged = await orderOfCustomer();
+});
+afterAll(async () => {
+  await open.stop();
+  await closed.stop();
+  await service.stop();
+  await issuer.close();
+});
+
+function split(route: string): [method: string, path: string] {
+  const [method = '', path = ''] = route.split(' ');
+  return [method, path];
+}
+
+async function answerTo(on: TestService, route: string, row: Row, headers: Headers): Promise<number> {
+  const [method, path] = split(route);
+  const id = row.changes ? await orderOfCustomer() : unchanged;
+  const body = route.startsWith('POST /orders') ? order() : row.body;
+  const answer = await on.request(method, row.path?.(id) ?? path, body, headers);
+  if (answer.status === 401) expectChallenge(answer.headers, method === 'HEAD' ? null : answer.body);
+  return answer.status;
+}
+
+function expectChallenge(headers: globalThis.Headers, body: unknown): void {
+  expect(headers.get('www-authenticate')).toMatch(
+    /^Bearer realm="order-service".*, ApiKey realm="order-service"/,
+  );
+  if (body !== null) expect(body).toMatchObject({ type: expect.any(String), status: 401 });
+}
+
+async function answersTo(route: string, row: Row, callers: Record<string, Headers>) {
+  const answers: Record<string, number> = {};
+  for (const [name, headers] of Object.entries(callers)) {
+    answers[name] = await answerTo(service, route, row, headers);
+  }
+  return answers;
+}
+
+/** The same answer for each of them. */
+function all(callers: Record<string, Headers>, status: number): Record<string, number> {
+  return Object.fromEntries(Object.keys(callers).map((name) => [name, status]));
+}
+
+async function publicAnswers(
+  on: TestService,
+  route: string,
+  row: PublicRow,
+  callers: Record<string, Headers>,
+) {
+  const [method, path] = split(route);
+  const answers: Record<string, number> = {};
+  for (const [name, headers] of Object.entries(callers)) {
+    answers[name] = (await on.request(method, row.path ?? path, undefined, headers)).status;
+  }
+  return answers;
+}
+
+describe('the table of routes', () => {
+  it('has a line for every route, and a route for every line', () => {
+    const routes = routesOf(service.app.getHttpAdapter().getInstance());
+    expect(routes.toSorted()).toEqual([...Object.keys(GUARDED), ...Object.keys(PUBLIC)].toSorted());
+  });
+
+  it.each(Object.entries(GUARDED))('%s: nobody gets in without being known', async (route, row) => {
+    expect(await answersTo(route, row, unknown)).toEqual(all(unknown, 401));
+  });
+
+  it.each(Object.entries(GUARDED))('%s: everybody gets what they may', async (route, row) => {
+    expect(await answersTo(route, row, known)).toEqual(row.answers);
+  });
+
+  it.each(Object.entries(PUBLIC))('%s: is for everybody', async (route, row) => {
+    const callers = { ...unknown, ...known };
+    expect(await publicAnswers(service, route, row, callers)).toEqual(all(callers, row.answer));
+  });
+
+  it.each(Object.entries(PUBLIC))('%s: is for known callers where it is made so', async (route, row) => {
+    expect(await publicAnswers(closed, route, row, unknown)).toEqual(
+      all(unknown, row.isAlways ? row.answer : 401),
+    );
+    expect(await publicAnswers(closed, route, row, known)).toEqual(all(known, row.answer));
+  });
+
+  it.each(Object.entries(GUARDED))('%s: with AUTH=none everybody may do everything', async (route, row) => {
+    expect(await answerTo(open, route, row, {})).toBe(row.answers.admin);
+  });
+});

@@ -1,0 +1,130 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import {
+  type CryptoKey,
+  exportJWK,
+  exportSPKI,
+  generateKeyPair,
+  type JWK,
+  type JWTPayload,
+  SignJWT,
+  UnsecuredJWT,
+} from 'jose';
+
+export const AUDIENCE = 'orders';
+
+/** Where every issuer here publishes its keys. */
+const JWKS_PATH = '/jwks';
+
+const HOUR_S = 3_600;
+
+interface SigningKey {
+  kid: string;
+  privateKey: CryptoKey;
+  publicKey: CryptoKey;
+  jwk: JWK;
+}
+
+/** How a token differs from one that is as it should be. */
+export interface TokenOptions {
+  claims?: JWTPayload;
+  /** Seconds from now until it expires; one hour by default. */
+  expiresIn?: number;
+  /** The key id to name in place of the real one; null for none. */
+  kid?: string | null;
+}
+
+/** A small issuer of tokens: real keys, published over real HTTP. */
+export class TestIssuer {
+  /** How often the keys were fetched. */
+  fetches = 0;
+  private keys: SigningKey[] = [];
+  private server: Server | undefined;
+  private port = 0;
+  private made = 0;
+
+  static async start(): Promise<TestIssuer> {
+    const issuer = new TestIssuer();
+    await issuer.rotate();
+    await issuer.open();
+    return issuer;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** The settings by which a service trusts this issuer. */
+  get settings(): Record<string, string> {
+    return {
+      AUTH: 'jwt',
+      JWT_ISSUER: this.url,
+      JWT_AUDIENCE: AUDIENCE,
+      JWT_JWKS_URL: `${this.url}${JWKS_PATH}`,
+      JWT_CLOCK_TOLERANCE_SECONDS: '0',
+    };
+  }
+
+  /** Makes a new key, with which tokens are signed from now on. @param keepOld whether the old ones stay published */
+  async rotate(keepOld = true): Promise<void> {
+    this.made += 1;
+    const kid = `key-${this.made}`;
+    const { privateKey, publicKey } = await generateKeyPair('RS256', { extractable: true });
+    const jwk = { ...(await exportJWK(publicKey)), kid, alg: 'RS256', use: 'sig' };
+    this.keys = [{ kid, privateKey, publicKey, jwk }, ...(keepOld ? this.keys : [])];
+  }
+
+  /** Answers, where it did before if it did before. */
+  async open(): Promise<void> {
+    this.server = createServer((request, response) => {
+      if (request.url !== JWKS_PATH) return response.writeHead(404).end();
+      this.fetches += 1;
+      const body = JSON.stringify({ keys: this.keys.map(({ jwk }) => jwk) });
+      return response.writeHead(200, { 'content-type': 'application/json' }).end(body);
+    }).listen(this.port, '127.0.0.1');
+    await once(this.server, 'listening');
+    this.port = (this.server.address() as AddressInfo).port;
+  }
+
+  /** Does not answer any more. */
+  async close(): Promise<void> {
+    if (!this.server) return;
+    this.server.closeAllConnections();
+    this.server.close();
+    await once(this.server, 'close');
+    this.server = undefined;
+  }
+
+  /** A token of somebody with these scopes. */
+  async token(subject: string, scopes: string, options: TokenOptions = {}): Promise<string> {
+    const { privateKey, kid } = this.current;
+    const keyId = options.kid === null ? {} : { kid: options.kid ?? kid };
+    return new SignJWT(this.claims(subject, scopes, options))
+      .setProtectedHeader({ alg: 'RS256', ...keyId })
+      .sign(privateKey);
+  }
+
+  /** A token that nobody has signed. */
+  unsigned(subject: string, scopes: string): string {
+    return new UnsecuredJWT(this.claims(subject, scopes)).encode();
+  }
+
+  /** A token signed by somebody who has nothing but the public key, and takes it for a secret. */
+  async signedWithPublicKey(subject: string, scopes: string): Promise<string> {
+    const { publicKey, kid } = this.current;
+    const secret = new TextEncoder().encode(await exportSPKI(publicKey));
+    return new SignJWT(this.claims(subject, scopes)).setProtectedHeader({ alg: 'HS256', kid }).sign(secret);
+  }
+
+  private get current(): SigningKey {
+    const [key] = this.keys;
+    if (!key) throw new Error('the issuer has no key');
+    return key;
+  }
+
+  private claims(sub: string, scope: string, { claims, expiresIn = HOUR_S }: TokenOptions = {}): JWTPayload {
+    const now = Math.floor(Date.now() / 1_000);
+    return { iss: this.url, aud: AUDIENCE, sub, scope, iat: now, exp: now + expiresIn, ...claims };
+  }
+}

@@ -1,5 +1,12 @@
 import { Controller, Get, ServiceUnavailableException } from '@nestjs/common';
-import { ApiOperation, ApiProperty, ApiResponse, ApiTags } from '@nestjs/swagger';
+import {
+  ApiExtraModels,
+  ApiOperation,
+  ApiProperty,
+  ApiResponse,
+  ApiTags,
+  getSchemaPath,
+} from '@nestjs/swagger';
 import {
   HealthCheck,
   HealthCheckService,
@@ -13,6 +20,13 @@ import { Availability } from './availability.js';
 
 /** A database that takes longer to answer `SELECT 1` is not ready for orders. */
 const PING_TIMEOUT_MS = 2_000;
+
+/** Checks by their names. */
+const CHECKS = {
+  type: 'object',
+  additionalProperties: { $ref: getSchemaPath('CheckResponse') },
+  example: { database: { status: 'up', responseTime: 1 } },
+} as const;
 
 class HealthResponse {
   @ApiProperty({ enum: ['healthy'] })
@@ -30,7 +44,31 @@ class LivenessResponse {
   status!: string;
 }
 
+class CheckResponse {
+  @ApiProperty({ enum: ['up'] })
+  status!: string;
+
+  @ApiProperty({ type: 'integer', minimum: 0, example: 1, description: 'Milliseconds.' })
+  responseTime!: number;
+}
+
+/** What the package for health checks answers with. */
+class ReadinessResponse {
+  @ApiProperty({ enum: ['ok'] })
+  status!: string;
+
+  @ApiProperty(CHECKS)
+  info!: Record<string, CheckResponse>;
+
+  @ApiProperty({ ...CHECKS, example: {}, description: 'Always empty here.' })
+  error!: Record<string, CheckResponse>;
+
+  @ApiProperty(CHECKS)
+  details!: Record<string, CheckResponse>;
+}
+
 @ApiTags('health')
+@ApiExtraModels(CheckResponse)
 @Controller('health')
 export class HealthController {
   constructor(
@@ -41,9 +79,18 @@ export class HealthController {
 
   @Get()
   @PublicRoute('health')
-  @ApiOperation({ operationId: 'getHealth', summary: 'Whether the service works, as system A asks' })
-  @ApiResponse({ status: 200, type: HealthResponse })
-  @ApiProblems(503)
+  @ApiOperation({
+    operationId: 'getHealth',
+    summary: 'Whether the service works, as system A asks',
+    description: 'The same as readiness, in the words of system A.',
+  })
+  @ApiResponse({
+    status: 200,
+    description: 'It works.',
+    type: HealthResponse,
+    example: { status: 'healthy', service: 'Order Service', timestamp: '2026-11-21T20:53:23.456Z' },
+  })
+  @ApiProblems('not-ready')
   async getHealth(): Promise<HealthResponse> {
     await this.getReadiness();
     return { status: 'healthy', service: 'Order Service', timestamp: new Date().toISOString() };
@@ -52,8 +99,12 @@ export class HealthController {
   /** Touches nothing: a process that can answer must not be restarted because the database is away. */
   @Get('live')
   @PublicRoute('health')
-  @ApiOperation({ operationId: 'getLiveness', summary: 'Whether the process runs' })
-  @ApiResponse({ status: 200, type: LivenessResponse })
+  @ApiOperation({
+    operationId: 'getLiveness',
+    summary: 'Whether the process runs',
+    description: 'Asks nobody else: restart the process if there is no answer.',
+  })
+  @ApiResponse({ status: 200, description: 'It runs.', type: LivenessResponse, example: { status: 'ok' } })
   getLiveness(): LivenessResponse {
     return { status: 'ok' };
   }
@@ -61,9 +112,18 @@ export class HealthController {
   @Get('ready')
   @PublicRoute('health')
   @HealthCheck({ noCache: true, swaggerDocumentation: false })
-  @ApiOperation({ operationId: 'getReadiness', summary: 'Whether requests should be sent here' })
-  @ApiResponse({ status: 200, description: 'Each check and its result.' })
-  @ApiProblems(503)
+  @ApiOperation({
+    operationId: 'getReadiness',
+    summary: 'Whether requests should be sent here',
+    description: 'Not while the database is away, and not any more once the service is being stopped.',
+  })
+  @ApiResponse({
+    status: 200,
+    description: 'Each check and its result.',
+    type: ReadinessResponse,
+    example: { status: 'ok', info: CHECKS.example, error: {}, details: CHECKS.example },
+  })
+  @ApiProblems('not-ready')
   async getReadiness(): Promise<HealthCheckResult> {
     if (this.availability.isWithdrawn) throw notReady('The service is being stopped');
     try {

@@ -1,7 +1,17 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiBody, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { type Caller, CurrentCaller, RequireScopes } from '../platform/http/caller.js';
-import { ApiProblems } from '../platform/http/problem.openapi.js';
+import {
+  ApiOperationProblems,
+  EXAMPLE_INCIDENT,
+  INCIDENTS,
+  REDRIVE_BODY,
+  REDRIVE_PROBLEMS,
+  REDRIVEN,
+  SETTLE_BODY,
+  SETTLED,
+  SETTLING_PROBLEMS,
+} from './dto/operations.openapi.js';
 import { IncidentListResponse, RedriveResponse, SettlementResponse } from './dto/incident.response.js';
 import { ListIncidentsDto } from './dto/list-incidents.dto.js';
 import { RedriveDto, SettleIncidentDto } from './dto/settle-incident.dto.js';
@@ -24,8 +34,8 @@ export class OperationsController {
     summary: 'What only a person can settle',
     description: 'Incidents of the oldest orders come first: they have waited longest.',
   })
-  @ApiResponse({ status: 200, type: IncidentListResponse })
-  @ApiProblems(400, 503)
+  @ApiResponse(INCIDENTS)
+  @ApiOperationProblems('invalid-request', 'database-unavailable')
   async list(@Query() { kind, limit, cursor }: ListIncidentsDto): Promise<IncidentListResponse> {
     const after = cursor === undefined ? undefined : parseIncidentId(cursor);
     return IncidentListResponse.from(await this.incidents.list(kind, limit, after));
@@ -41,9 +51,10 @@ export class OperationsController {
       'The decision is written into the history of the order. The same action again gives the same answer and has ' +
       'no further effect.',
   })
-  @ApiParam({ name: 'incident_id' })
-  @ApiResponse({ status: 200, type: SettlementResponse })
-  @ApiProblems(400, 404, 409, 413, 415, 503)
+  @ApiBody(SETTLE_BODY)
+  @ApiParam({ name: 'incident_id', description: 'Id as it is listed.', example: EXAMPLE_INCIDENT })
+  @ApiResponse(SETTLED)
+  @ApiOperationProblems(...SETTLING_PROBLEMS)
   async settle(
     @Param('incident_id') id: string,
     @Body() { action, reason }: SettleIncidentDto,
@@ -60,9 +71,9 @@ export class OperationsController {
     summary: 'Send again all notifications that ran out of attempts',
     description: 'The messages about one order arrive in the order of its events.',
   })
-  @ApiBody({ type: RedriveDto, required: false })
-  @ApiResponse({ status: 200, type: RedriveResponse })
-  @ApiProblems(400, 413, 415, 503)
+  @ApiBody(REDRIVE_BODY)
+  @ApiResponse(REDRIVEN)
+  @ApiOperationProblems(...REDRIVE_PROBLEMS)
   async redrive(@Body() { reason }: RedriveDto, @CurrentCaller() caller: Caller): Promise<RedriveResponse> {
     return this.operations.redriveNotifications({ reason, actor: caller.id });
   }

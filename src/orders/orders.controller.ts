@@ -11,29 +11,40 @@ import {
   Res,
   UseInterceptors,
 } from '@nestjs/common';
-import {
-  ApiBody,
-  ApiHeader,
-  ApiOperation,
-  ApiParam,
-  ApiResponse,
-  ApiTags,
-  getSchemaPath,
-} from '@nestjs/swagger';
+import { ApiBody, ApiHeader, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Settings } from '../config/settings.js';
 import { BoundedPlacements, BoundedReads } from '../platform/http/bounded.interceptor.js';
 import { type Caller, CurrentCaller, RequireScopes } from '../platform/http/caller.js';
-import { ApiProblems } from '../platform/http/problem.openapi.js';
 import { ListOrdersDto, PageDto, toOrderFilter } from './dto/list-orders.dto.js';
+import { ApiOrderProblems } from './dto/order-problem.response.js';
 import {
-  OrderAcceptedResponse,
-  OrderConfirmationResponse,
   OrderEventResponse,
   OrderEventsResponse,
   OrderListResponse,
   OrderResponse,
 } from './dto/order.response.js';
+import {
+  ACCEPTED,
+  CART_PROBLEMS,
+  CHANGED,
+  CONFIRMED,
+  EVENTS,
+  EXAMPLE_ORDER,
+  IDEMPOTENCY_KEY,
+  IF_MATCH,
+  IF_NONE_MATCH,
+  NOT_MODIFIED,
+  ORDER_OR_LIST,
+  ORDERS,
+  PLACE_CUSTOMER_ORDER_BODY,
+  PLACE_ORDER_BODY,
+  PLACEMENT_PROBLEMS,
+  PREFER,
+  READ_PROBLEMS,
+  STATUS_BODY,
+  STATUS_PROBLEMS,
+} from './dto/orders.openapi.js';
 import { PlaceCustomerOrderDto, PlaceOrderDto, toPlacementRequest } from './dto/place-order.dto.js';
 import { etag, hasSeen, parseIdempotencyKey, parseIfMatch, prefersAsync } from './dto/request-headers.js';
 import { isOpaqueId, requireOpaqueId } from './dto/text.decorators.js';
@@ -51,27 +62,6 @@ interface PlacementHeaders {
   prefer?: string;
 }
 
-const IDEMPOTENCY_KEY = {
-  name: 'Idempotency-Key',
-  required: false,
-  description:
-    'Up to 255 printable characters, quoted or bare. The same key gives the same order and the same answer, for ' +
-    '`IDEMPOTENCY_KEY_HOURS` (24 unless set otherwise) from the first request; then it is forgotten.',
-};
-
-const PREFER = {
-  name: 'Prefer',
-  required: false,
-  description:
-    '`respond-async` (RFC 7240): the order is stored and answered with 202; what becomes of it is to be seen at its address.',
-};
-
-const ACCEPTED = {
-  status: 202,
-  description: 'The order is stored and will be settled; for clients that prefer `respond-async`.',
-  type: OrderAcceptedResponse,
-};
-
 @ApiTags('orders')
 @Controller('orders')
 export class OrdersController {
@@ -84,12 +74,18 @@ export class OrdersController {
   @Post()
   @RequireScopes('orders:place')
   @UseInterceptors(BoundedPlacements)
-  @ApiOperation({ operationId: 'placeOrder', summary: 'Place an order' })
+  @ApiOperation({
+    operationId: 'placeOrder',
+    summary: 'Place an order',
+    description:
+      'Prices and stock are looked up, every line is reserved, and only then the order is confirmed.',
+  })
+  @ApiBody(PLACE_ORDER_BODY)
   @ApiHeader(IDEMPOTENCY_KEY)
   @ApiHeader(PREFER)
-  @ApiResponse({ status: 201, description: 'The order is confirmed.', type: OrderConfirmationResponse })
+  @ApiResponse(CONFIRMED)
   @ApiResponse(ACCEPTED)
-  @ApiProblems(400, 409, 413, 415, 422, 503)
+  @ApiOrderProblems(...PLACEMENT_PROBLEMS)
   async place(
     @Body() body: PlaceOrderDto,
     @Headers() headers: PlacementHeaders,
@@ -100,7 +96,7 @@ export class OrdersController {
     await this.answer(toPlacementRequest(body, customerId), caller, headers, reply);
   }
 
-  @Post(':customer_id')
+  @Post(':id')
   @RequireScopes('orders:place')
   @UseInterceptors(BoundedPlacements)
   @ApiOperation({
@@ -108,15 +104,15 @@ export class OrdersController {
     summary: 'Place an order for a customer',
     description: "Without items, or without a body, the customer's shopping cart is ordered.",
   })
-  @ApiParam({ name: 'customer_id', description: 'Id of the customer, text or integer.', example: '1' })
+  @ApiParam({ name: 'id', description: 'Id of the customer, text or integer.', example: '1' })
   @ApiHeader(IDEMPOTENCY_KEY)
   @ApiHeader(PREFER)
-  @ApiBody({ type: PlaceCustomerOrderDto, required: false })
-  @ApiResponse({ status: 201, description: 'The order is confirmed.', type: OrderConfirmationResponse })
+  @ApiBody(PLACE_CUSTOMER_ORDER_BODY)
+  @ApiResponse(CONFIRMED)
   @ApiResponse(ACCEPTED)
-  @ApiProblems(400, 404, 409, 413, 415, 422, 503)
+  @ApiOrderProblems(...PLACEMENT_PROBLEMS, ...CART_PROBLEMS)
   async placeForCustomer(
-    @Param('customer_id') customerId: string,
+    @Param('id') customerId: string,
     @Body() body: PlaceCustomerOrderDto,
     @Headers() headers: PlacementHeaders,
     @CurrentCaller() caller: Caller,
@@ -130,9 +126,13 @@ export class OrdersController {
   @Get()
   @RequireScopes('orders:read')
   @UseInterceptors(BoundedReads)
-  @ApiOperation({ operationId: 'listOrders', summary: 'List orders, newest first' })
-  @ApiResponse({ status: 200, type: OrderListResponse })
-  @ApiProblems(400, 503)
+  @ApiOperation({
+    operationId: 'listOrders',
+    summary: 'List orders, newest first',
+    description: 'All filters that are given must hold. No order at all is an empty list.',
+  })
+  @ApiResponse(ORDERS)
+  @ApiOrderProblems('invalid-request', ...READ_PROBLEMS)
   async list(@Query() query: ListOrdersDto, @CurrentCaller() caller: Caller): Promise<OrderListResponse> {
     const { limit, cursor } = query;
     return OrderListResponse.from(
@@ -148,18 +148,11 @@ export class OrdersController {
     summary: 'Get an order, or the orders of a customer',
     description: 'The id of an order gives that order; otherwise it is taken as the id of a customer.',
   })
-  @ApiParam({ name: 'id', description: 'Id of an order or of a customer.' })
-  @ApiHeader({
-    name: 'If-None-Match',
-    required: false,
-    description: 'ETags of the versions of the order that the caller has.',
-  })
-  @ApiResponse({ status: 304, description: 'The order is at a version that the caller has.' })
-  @ApiResponse({
-    status: 200,
-    schema: { oneOf: [{ $ref: getSchemaPath(OrderResponse) }, { $ref: getSchemaPath(OrderListResponse) }] },
-  })
-  @ApiProblems(400, 404, 503)
+  @ApiParam({ name: 'id', description: 'Id of an order or of a customer.', example: EXAMPLE_ORDER })
+  @ApiHeader(IF_NONE_MATCH)
+  @ApiResponse(ORDER_OR_LIST)
+  @ApiResponse(NOT_MODIFIED)
+  @ApiOrderProblems('invalid-request', noOrdersOf('43'), ...READ_PROBLEMS)
   async get(
     @Param('id') id: string,
     @Query() page: PageDto,
@@ -183,7 +176,7 @@ export class OrdersController {
     return OrderListResponse.from(orders);
   }
 
-  @Put(':order_id')
+  @Put(':id')
   @RequireScopes('orders:status', 'orders:place')
   @UseInterceptors(BoundedReads)
   @HttpCode(200)
@@ -191,18 +184,16 @@ export class OrdersController {
     operationId: 'updateOrderStatus',
     summary: 'Set the status of an order',
     description:
+      'The status that the order has already is no change. `cancelled` gives the stock back. The customer is told. ' +
       'Without the scope `orders:status` a customer can cancel its own order while it is `confirmed`.',
   })
-  @ApiParam({ name: 'order_id', format: 'uuid' })
-  @ApiHeader({
-    name: 'If-Match',
-    required: false,
-    description: 'ETag of the order that the caller has seen; needed where `REQUIRE_IF_MATCH` is set.',
-  })
-  @ApiResponse({ status: 200, type: OrderResponse })
-  @ApiProblems(400, 404, 409, 412, 413, 415, 428, 503)
+  @ApiParam({ name: 'id', description: 'Id of the order.', format: 'uuid', example: EXAMPLE_ORDER })
+  @ApiHeader(IF_MATCH)
+  @ApiBody(STATUS_BODY)
+  @ApiResponse(CHANGED)
+  @ApiOrderProblems(...STATUS_PROBLEMS)
   async updateStatus(
-    @Param('order_id') id: string,
+    @Param('id') id: string,
     @Body() body: UpdateStatusDto,
     @Headers('if-match') ifMatch: string | undefined,
     @CurrentCaller() caller: Caller,
@@ -227,10 +218,14 @@ export class OrdersController {
   @Get(':order_id/events')
   @RequireScopes('orders:read')
   @UseInterceptors(BoundedReads)
-  @ApiOperation({ operationId: 'listOrderEvents', summary: 'The history of an order, oldest first' })
-  @ApiParam({ name: 'order_id', format: 'uuid' })
-  @ApiResponse({ status: 200, type: OrderEventsResponse })
-  @ApiProblems(404, 503)
+  @ApiOperation({
+    operationId: 'listOrderEvents',
+    summary: 'The history of an order, oldest first',
+    description: 'What happened to the order, when, and who caused it. Nothing is ever removed from it.',
+  })
+  @ApiParam({ name: 'order_id', description: 'Id of the order.', format: 'uuid', example: EXAMPLE_ORDER })
+  @ApiResponse(EVENTS)
+  @ApiOrderProblems('invalid-request', orderNotFound(EXAMPLE_ORDER), ...READ_PROBLEMS)
   async listEvents(
     @Param('order_id') id: string,
     @CurrentCaller() caller: Caller,

@@ -1,7 +1,15 @@
 import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { lintFromString, loadConfig } from '@redocly/openapi-core';
+import openapiTypes, { astToString } from 'openapi-typescript';
+import { format, resolveConfig } from 'prettier';
 import { renderOpenApiDocument } from '../../src/openapi.js';
+import { violationsOf } from '../support/contract/check.js';
+import { type Content, operations, pointerTo } from '../support/contract/document.js';
 import { startTestService, type TestService } from '../support/service.js';
+
+const inProject = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 
 let service: TestService;
 beforeAll(async () => {
@@ -11,8 +19,18 @@ afterAll(() => service.stop());
 
 describe('the OpenAPI document', () => {
   it('is in docs/openapi.json as the code makes it (else: npm run build && npm run openapi)', async () => {
-    const kept = await readFile(new URL('../../docs/openapi.json', import.meta.url), 'utf8');
+    const kept = await readFile(inProject('docs/openapi.json'), 'utf8');
     expect(kept).toBe(await renderOpenApiDocument());
+  });
+
+  it('is what the types in docs/openapi.d.ts are made from (else: npm run build && npm run openapi)', async () => {
+    const file = inProject('docs/openapi.d.ts');
+    const types = astToString(await openapiTypes(await renderOpenApiDocument()));
+    const options = { ...(await resolveConfig(file)), parser: 'typescript' };
+    // The command line puts a comment before them.
+    expect((await readFile(file, 'utf8')).replace(/^\/\*\*[^/]*\*\/\n\n/, '')).toBe(
+      await format(types, options),
+    );
   });
 
   it('is served at /docs-json, the same', async () => {
@@ -26,4 +44,92 @@ describe('the OpenAPI document', () => {
     expect(status).toBe(200);
     expect(body).toContain('swagger-ui');
   });
+});
+
+/** What Redocly's linter, by the rules in .redocly.yaml, has against a document. */
+async function lint(document: string): Promise<string[]> {
+  const config = await loadConfig({ configPath: inProject('.redocly.yaml') });
+  const findings = await lintFromString({
+    source: document,
+    absoluteRef: inProject('docs/openapi.json'),
+    config,
+  });
+  return findings.map(
+    ({ ruleId, message, location }) => `${ruleId}: ${message} (${location[0]?.pointer ?? 'somewhere'})`,
+  );
+}
+
+describe('the linter', () => {
+  it('has nothing against the document', async () => {
+    expect(await lint(await renderOpenApiDocument())).toEqual([]);
+  });
+
+  it('would object to a document that says too little', async () => {
+    const document = JSON.parse(await renderOpenApiDocument()) as { info: object; servers: object[] };
+    Object.assign(document, { info: { title: 'Order Service', version: '1' }, servers: [] });
+    const findings = await lint(JSON.stringify(document));
+    expect(findings).toHaveLength(2);
+    for (const rule of ['info-license', 'no-empty-servers']) expect(findings.join()).toContain(`${rule}: `);
+  });
+});
+
+/** All examples of a content, each with its place. */
+function examplesOf(
+  content: Record<string, Content> = {},
+  at: string,
+): [place: string, schema: string, value: unknown][] {
+  return Object.entries(content).flatMap(([type, { example, examples = {} }]) => {
+    const place = `${at}${pointerTo('content', type).slice(1)}`;
+    const values = [
+      ...(example === undefined ? [] : [example]),
+      ...Object.values(examples).map(({ value }) => value),
+    ];
+    return values.map((value): [string, string, unknown] => [place, `${place}/schema`, value]);
+  });
+}
+
+const EXAMPLES = operations.flatMap(({ pointer, requestBody, responses, parameters = [] }) => [
+  ...examplesOf(requestBody?.content, `${pointer}/requestBody`),
+  ...Object.entries(responses).flatMap(([status, response]) =>
+    examplesOf(response.content, `${pointer}/responses/${status}`),
+  ),
+  ...parameters.flatMap(({ example }, index): [string, string, unknown][] => {
+    const place = `${pointer}/parameters/${index}`;
+    return example === undefined ? [] : [[place, `${place}/schema`, example]];
+  }),
+]);
+
+describe('an example', () => {
+  it.each(EXAMPLES)('keeps to its schema: %s', (_place, schema, value) => {
+    expect(violationsOf(schema, value)).toEqual([]);
+  });
+
+  it('would be refused if it did not', () => {
+    const schema = pointerTo('components', 'schemas', 'PlaceOrderDto');
+    const value = { customer_name: 7, customer_email: 'alice@example.com', items: [] };
+    expect(violationsOf(schema, value)).toEqual([
+      expect.stringContaining('/customer_name must be string'),
+      expect.stringContaining('/items must NOT have fewer than 1 items'),
+    ]);
+  });
+});
+
+describe('every operation', () => {
+  it.each(operations.map((operation) => [operation.operationId, operation] as const))(
+    '%s has an example of every body, and the headers of all',
+    (_name, { method, requestBody, responses }) => {
+      if (method === 'POST' || method === 'PUT') {
+        expect(examplesOf(requestBody?.content, '')).not.toEqual([]);
+        expect(Object.keys(responses)).toEqual(expect.arrayContaining(['400', '413', '415']));
+      }
+      for (const [status, { headers = {}, content = {} }] of Object.entries(responses)) {
+        expect(headers).toHaveProperty('X-Request-Id');
+        if (status === '304') continue;
+        expect(Object.keys(content)).toEqual([
+          status < '400' ? 'application/json' : 'application/problem+json',
+        ]);
+        expect(examplesOf(content, '')).not.toEqual([]);
+      }
+    },
+  );
 });

@@ -5,7 +5,7 @@ import type { CallRecord, ServiceName } from '../../src/sandbox/service-server.j
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.js';
 import type { LedgerEntry } from '../../src/sandbox/stock.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
-import { eventually, startTestService, type TestResponse, type TestService } from './service.js';
+import { eventually, readAnswer, startTestService, type TestResponse, type TestService } from './service.js';
 
 /** The media type of every error answer. */
 export const PROBLEM_JSON = 'application/problem+json';
@@ -178,13 +178,7 @@ export async function sendBytes(
   // Of bytes, unlike of text, the client does not announce a type of its own accord.
   const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body;
   const response = await fetch(url, { method, headers, ...(bytes !== undefined && { body: bytes }) });
-  const text = await response.text();
-  const isJson = response.headers.get('content-type')?.includes('json') ?? false;
-  return {
-    status: response.status,
-    headers: response.headers,
-    body: isJson ? (JSON.parse(text) as unknown) : text,
-  };
+  return readAnswer(method, url, response);
 }
 
 /** A problem is short; an answer that should have been one may be a list of orders. */

@@ -3,6 +3,7 @@ import { createApplication } from '../../src/application.js';
 import { loadSettings } from '../../src/config/load-settings.js';
 import type { ConnectionLimits } from '../../src/platform/http/edge/connection-limits.js';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.js';
+import { checkAnswer } from './contract/check.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
 
 /** Any free port. */
@@ -83,7 +84,11 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
   };
 }
 
-/** Sends a request and reads the answer, as JSON where it is. */
+/**
+ * Sends a request, whatever it is, and reads the answer, as JSON where it is.
+ *
+ * @throws {Error} when the answer is not as the OpenAPI document says
+ */
 export async function send(
   url: string,
   method: string,
@@ -95,15 +100,17 @@ export async function send(
     headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
     ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
   });
+  return readAnswer(method, url, response);
+}
+
+/** Reads an answer, and compares it with the OpenAPI document. */
+export async function readAnswer(method: string, url: string, response: Response): Promise<TestResponse> {
+  const { status, headers } = response;
   const text = await response.text();
+  checkAnswer({ method, url, status, headers, text });
   // The answer to HEAD has a type and no body.
-  const isJson = text !== '' && (response.headers.get('content-type')?.includes('json') ?? false);
-  return {
-    status: response.status,
-    headers: response.headers,
-    // To HEAD the type is answered, and no body.
-    body: isJson && text !== '' ? (JSON.parse(text) as unknown) : text,
-  };
+  const isJson = text !== '' && (headers.get('content-type')?.includes('json') ?? false);
+  return { status, headers, body: isJson ? (JSON.parse(text) as unknown) : text };
 }
 
 /** Waits until `check` gives a value that is not falsy, and returns it; fails after the time with what it last gave. */

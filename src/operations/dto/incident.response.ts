@@ -24,16 +24,20 @@ export class IncidentResponse {
   @ApiProperty({ format: 'uuid' })
   order_id!: string;
 
-  @ApiPropertyOptional({ description: 'Line of the order, of a reservation.', example: 1 })
+  @ApiPropertyOptional({ type: 'integer', description: 'Line of the order, of a reservation.', example: 1 })
   line?: number;
 
   @ApiPropertyOptional({ description: 'Of a reservation.', example: 'PROD001' })
   product_id?: string;
 
-  @ApiPropertyOptional({ description: 'Of a reservation.', example: 2 })
+  @ApiPropertyOptional({ type: 'integer', description: 'Of a reservation.', example: 2 })
   quantity?: number;
 
-  @ApiPropertyOptional({ description: 'The event that the message is about, of a notification.', example: 2 })
+  @ApiPropertyOptional({
+    type: 'integer',
+    description: 'The event that the message is about, of a notification.',
+    example: 2,
+  })
   event_seq?: number;
 
   @ApiProperty({ example: 'notification service: answered 500' })
@@ -42,7 +46,7 @@ export class IncidentResponse {
   @ApiProperty({ format: 'date-time', description: 'Since when only a person can settle it.' })
   since!: string;
 
-  @ApiProperty({ example: 5400 })
+  @ApiProperty({ type: 'integer', minimum: 0, example: 5400 })
   age_seconds!: number;
 
   @ApiProperty({ type: [IncidentActionResponse], description: 'What can safely be done about it.' })
@@ -65,7 +69,12 @@ export class IncidentResponse {
 }
 
 export class IncidentListResponse {
-  @ApiProperty({ description: 'Number of incidents in this answer.', example: 1 })
+  @ApiProperty({
+    type: 'integer',
+    minimum: 0,
+    description: 'Number of incidents in this answer.',
+    example: 1,
+  })
   count!: number;
 
   @ApiProperty({ type: [IncidentResponse] })
@@ -128,7 +137,12 @@ export class SettlementResponse {
 }
 
 export class RedriveResponse {
-  @ApiProperty({ example: 12, description: 'Number of messages that are being sent again.' })
+  @ApiProperty({
+    type: 'integer',
+    minimum: 0,
+    example: 12,
+    description: 'Number of messages that are being sent again.',
+  })
   count!: number;
 
   @ApiProperty({ description: 'Whether there are more: one call takes a limited number. Call again then.' })

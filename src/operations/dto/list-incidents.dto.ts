@@ -17,7 +17,7 @@ class IsIncidentId implements ValidatorConstraintInterface {
 
 /** Query of `GET /operations/incidents`. */
 export class ListIncidentsDto extends PickType(ListOrdersDto, ['limit'] as const) {
-  @ApiPropertyOptional({ enum: INCIDENT_KIND_NAMES })
+  @ApiPropertyOptional({ enum: INCIDENT_KIND_NAMES, description: 'Incidents of this kind only.' })
   @MayBeAbsent()
   @IsIn(INCIDENT_KIND_NAMES, { message: `must be one of ${INCIDENT_KIND_NAMES.join(', ')}` })
   kind?: IncidentKind;

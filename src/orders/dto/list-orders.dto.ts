@@ -13,6 +13,8 @@ const MAX_LIMIT = 200;
 
 /** A day, which begins at midnight UTC, or a time with its zone: ISO 8601 has more forms, of which none is in use. */
 const TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/;
+const TIME_SCHEMA = { type: 'string', pattern: TIME.source, example: '2026-01-31T12:00:00Z' } as const;
+const TIME_FORMS = 'A time with its zone, or a day, which begins at midnight UTC.';
 const TIME_MESSAGE = { message: 'must be a day or a time with its zone, as in 2026-01-31T12:00:00Z' };
 
 /** Query of `GET /orders`: the filters, all of which must hold, and the page. */
@@ -22,7 +24,12 @@ export class ListOrdersDto {
   @IsOrderStatus()
   status?: string;
 
-  @ApiPropertyOptional({ type: 'string', maxLength: 128 })
+  @ApiPropertyOptional({
+    type: 'string',
+    minLength: 1,
+    maxLength: 128,
+    description: 'Orders of this customer.',
+  })
   @MayBeAbsent()
   @IsOpaqueId()
   customer_id?: string;
@@ -32,31 +39,42 @@ export class ListOrdersDto {
   @IsEmail({}, { message: 'must be an e-mail address' })
   customer_email?: string;
 
-  @ApiPropertyOptional({ type: 'string', maxLength: 128, description: 'Orders with a line of this product.' })
+  @ApiPropertyOptional({
+    type: 'string',
+    minLength: 1,
+    maxLength: 128,
+    description: 'Orders with a line of this product.',
+  })
   @MayBeAbsent()
   @IsOpaqueId()
   product_id?: string;
 
-  @ApiPropertyOptional({ type: 'string', format: 'date-time', description: 'Placed at this time or later.' })
+  @ApiPropertyOptional({ ...TIME_SCHEMA, description: `Placed at this time or later. ${TIME_FORMS}` })
   @MayBeAbsent()
   @IsISO8601({ strict: true }, TIME_MESSAGE)
   @Matches(TIME, TIME_MESSAGE)
   placed_from?: string;
 
-  @ApiPropertyOptional({ type: 'string', format: 'date-time', description: 'Placed before this time.' })
+  @ApiPropertyOptional({ ...TIME_SCHEMA, description: `Placed before this time. ${TIME_FORMS}` })
   @MayBeAbsent()
   @IsISO8601({ strict: true }, TIME_MESSAGE)
   @Matches(TIME, TIME_MESSAGE)
   placed_to?: string;
 
-  @ApiPropertyOptional({ type: 'integer', minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT })
+  @ApiPropertyOptional({
+    type: 'integer',
+    minimum: 1,
+    maximum: MAX_LIMIT,
+    default: DEFAULT_LIMIT,
+    description: 'As many as the answer may hold.',
+  })
   @Type(() => Number)
   @Max(MAX_LIMIT, { message: `must be at most ${MAX_LIMIT}` })
   @Min(1, { message: 'must be at least 1' })
   @IsInt({ message: 'must be a whole number' })
   limit: number = DEFAULT_LIMIT;
 
-  @ApiPropertyOptional({ type: 'string', description: '`next_cursor` of the page before.' })
+  @ApiPropertyOptional({ type: 'string', format: 'uuid', description: '`next_cursor` of the page before.' })
   @MayBeAbsent()
   @IsUUID('all', { message: 'must be the next_cursor of an earlier answer' })
   cursor?: string;

@@ -4,6 +4,9 @@ import { MAX_DECIMALS } from '../placement/order-pricing.js';
 /** No price or total reaches this: more would not fit the exact range of a JSON number with four decimals. */
 const AMOUNT_LIMIT = 100_000_000_000;
 
+/** An amount as the OpenAPI document describes it; the number of decimals is for words. */
+export const AMOUNT_SCHEMA = { type: 'number', minimum: 0, maximum: AMOUNT_LIMIT } as const;
+
 /** An amount of money: a number that is not negative, with no more decimals than any currency has. */
 export function IsAmount(): PropertyDecorator {
   return ValidateBy({

@@ -12,7 +12,7 @@ export class OrderConfirmationResponse {
   order_id!: string;
 
   @ApiProperty({ enum: ['confirmed'] })
-  status!: string;
+  status!: 'confirmed';
 
   @ApiProperty({ example: 'Order placed successfully' })
   message!: string;
@@ -23,7 +23,7 @@ export class OrderConfirmationResponse {
   @ApiProperty({ example: 139.97 })
   total_amount!: number;
 
-  @ApiProperty({ example: 'USD' })
+  @ApiProperty({ pattern: '^[A-Z]{3}$', description: 'ISO 4217 code.', example: 'USD' })
   currency!: string;
 }
 
@@ -34,7 +34,7 @@ export class OrderAcceptedResponse extends OmitType(OrderConfirmationResponse, [
   'total_amount',
 ] as const) {
   @ApiProperty({ enum: ['pending'] })
-  status!: string;
+  status!: 'pending';
 
   @ApiProperty({ example: 'Order accepted, and yet to be confirmed' })
   message!: string;
@@ -60,7 +60,7 @@ export class OrderItemResponse {
   })
   product_name!: string | null;
 
-  @ApiProperty({ example: 2 })
+  @ApiProperty({ type: 'integer', minimum: 1, example: 2 })
   quantity!: number;
 
   @ApiProperty({
@@ -105,13 +105,13 @@ export class OrderResponse {
   })
   total_amount!: number | null;
 
-  @ApiProperty({ example: 'USD' })
+  @ApiProperty({ pattern: '^[A-Z]{3}$', description: 'ISO 4217 code.', example: 'USD' })
   currency!: string;
 
   @ApiProperty({ enum: ORDER_STATUS_NAMES })
   status!: OrderStatus;
 
-  @ApiProperty({ example: 2, description: 'Also the ETag.' })
+  @ApiProperty({ type: 'integer', minimum: 1, example: 2, description: 'Also the ETag.' })
   version!: number;
 
   @ApiProperty({ format: 'date-time', description: 'When the order was placed.' })
@@ -145,7 +145,7 @@ export class OrderResponse {
 }
 
 export class OrderListResponse {
-  @ApiProperty({ description: 'Number of orders in this answer.', example: 1 })
+  @ApiProperty({ type: 'integer', minimum: 0, description: 'Number of orders in this answer.', example: 1 })
   count!: number;
 
   @ApiProperty({ type: [OrderResponse] })
@@ -168,7 +168,12 @@ export class OrderListResponse {
 }
 
 export class OrderEventResponse {
-  @ApiProperty({ example: 2, description: 'From 1 without a gap; the version that the event led to.' })
+  @ApiProperty({
+    type: 'integer',
+    minimum: 1,
+    example: 2,
+    description: 'From 1 without a gap; the version that the event led to.',
+  })
   seq!: number;
 
   @ApiProperty({ enum: ORDER_EVENT_TYPES })

@@ -16,7 +16,7 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { MAX_LINES, type PlacementRequest } from '../placement/order-draft.js';
-import { IsAmount } from './money.decorators.js';
+import { AMOUNT_SCHEMA, IsAmount } from './money.decorators.js';
 import { IsOpaqueId, IsPlainText, MayBeAbsent } from './text.decorators.js';
 
 /** More of one product is a mistake or an attack, and must not block the stock of all others. */
@@ -45,8 +45,7 @@ export class OrderItemDto {
   quantity!: number;
 
   @ApiPropertyOptional({
-    type: 'number',
-    minimum: 0,
+    ...AMOUNT_SCHEMA,
     description:
       'The price of one unit that the customer was shown. An order at another price is refused (409).',
     example: 79.99,
@@ -57,7 +56,7 @@ export class OrderItemDto {
 }
 
 export class PlaceOrderDto {
-  @ApiProperty({ type: 'string', maxLength: MAX_NAME_LENGTH, example: 'Alice Johnson' })
+  @ApiProperty({ type: 'string', minLength: 1, maxLength: MAX_NAME_LENGTH, example: 'Alice Johnson' })
   @IsPlainText()
   @MaxLength(MAX_NAME_LENGTH, { message: `must have at most ${MAX_NAME_LENGTH} characters` })
   @Matches(/\S/, { message: 'must not be blank' })
@@ -90,6 +89,7 @@ export class PlaceOrderDto {
 
   @ApiPropertyOptional({
     type: 'string',
+    pattern: '^[A-Z]{3}$',
     description: 'ISO 4217 code. Default: the currency of the products.',
     example: 'USD',
   })
@@ -98,8 +98,7 @@ export class PlaceOrderDto {
   currency?: string;
 
   @ApiPropertyOptional({
-    type: 'number',
-    minimum: 0,
+    ...AMOUNT_SCHEMA,
     description: 'The total that the customer was shown. An order with another total is refused (409).',
     example: 159.98,
   })

@@ -1,15 +1,34 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import type { OperationObject } from './openapi-objects.js';
+import { examplesOf, ProblemResponse, problemContent } from './problem.openapi.js';
+import { IDEMPOTENCY_REPLAYED_HEADER, REQUEST_ID_HEADER } from './response-headers.openapi.js';
 
-/** The OpenAPI document of the application, made from its controllers. */
+const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch'] as const;
+
+/** The request header of operations whose answers may be replayed. */
+const KEY = 'Idempotency-Key';
+
+const DESCRIPTION = `Takes orders, reserves their stock, stores them and notifies the customer.
+
+Errors are problem details (RFC 9457): tell them apart by \`type\`, which stays as it is; \`detail\` is for people. Members
+that you do not know are to be ignored, since there may be more of them one day. Send an \`Idempotency-Key\` with every
+order: then any request may be repeated until there is an answer.`;
+
+const TAGS = {
+  orders: 'Placing orders, finding them, and what becomes of them.',
+  operations: 'What only a person can settle.',
+  health: 'For supervisors and load balancers.',
+};
+
+/** The OpenAPI 3.1 document of the application, made from its controllers. */
 export function buildOpenApiDocument(app: INestApplication): OpenAPIObject {
   const config = new DocumentBuilder()
+    .setOpenAPIVersion('3.1.0')
     .setTitle('Order Service')
-    .setDescription('Takes orders, reserves their stock, stores them and notifies the customer.')
+    .setDescription(DESCRIPTION)
     .setVersion('1')
-    .addTag('orders')
-    .addTag('operations')
-    .addTag('health')
+    .addServer('/', 'This service')
     .addSecurity('bearer', {
       type: 'http',
       scheme: 'bearer',
@@ -21,12 +40,59 @@ export function buildOpenApiDocument(app: INestApplication): OpenAPIObject {
       in: 'header',
       name: 'X-API-Key',
       description: 'A key of an admin tool or a service; taken where AUTH has `api-key`.',
-    })
-    .build();
-  return SwaggerModule.createDocument(app, config);
+    });
+  for (const [tag, description] of Object.entries(TAGS)) config.addTag(tag, description);
+  const document = SwaggerModule.createDocument(app, config.build(), { extraModels: [ProblemResponse] });
+  // The builder knows licences by their address only; this one, which grants nothing, has none.
+  document.info.license = { name: 'Unlicensed', identifier: 'LicenseRef-Unlicensed' } as { name: string };
+  for (const operation of operationsOf(document)) {
+    completeOperation(operation);
+    closeSchemas(document, operation.requestBody);
+  }
+  return document;
 }
 
 /** Serves Swagger UI at /docs and the document at /docs-json. */
 export function serveOpenApiDocument(app: INestApplication): void {
   SwaggerModule.setup('docs', app, () => buildOpenApiDocument(app), { jsonDocumentUrl: 'docs-json' });
+}
+
+function operationsOf(document: OpenAPIObject): OperationObject[] {
+  const items = Object.values(document.paths);
+  return items.flatMap((item) =>
+    METHODS.map((method) => item[method]).filter((found) => found !== undefined),
+  );
+}
+
+/** Adds what holds for every operation, so that no controller has to say it and none can forget it. */
+function completeOperation(operation: OperationObject): void {
+  operation.responses['500'] ??= {
+    description: 'The service has failed. The fault has been logged under the id of the request.',
+    content: problemContent(examplesOf('internal-error')),
+  };
+  const takesKey =
+    operation.parameters?.some((parameter) => 'name' in parameter && parameter.name === KEY) ?? false;
+  for (const response of Object.values(operation.responses)) {
+    if (response === undefined || '$ref' in response) continue;
+    response.headers = {
+      ...response.headers,
+      ...(takesKey && IDEMPOTENCY_REPLAYED_HEADER),
+      ...REQUEST_ID_HEADER,
+    };
+  }
+}
+
+/** Unknown fields of a body are refused, which the schemas of bodies therefore say; answers may get more members. */
+function closeSchemas(document: OpenAPIObject, node: unknown): void {
+  if (typeof node !== 'object' || node === null) return;
+  for (const [key, value] of Object.entries(node)) {
+    if (key !== '$ref') {
+      closeSchemas(document, value);
+      continue;
+    }
+    const schema = document.components?.schemas?.[String(value).split('/').at(-1) ?? ''];
+    if (schema === undefined || '$ref' in schema || schema.additionalProperties === false) continue;
+    schema.additionalProperties = false;
+    closeSchemas(document, schema.properties);
+  }
 }

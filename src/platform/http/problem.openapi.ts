@@ -6,33 +6,42 @@ import {
   ApiResponse,
   getSchemaPath,
 } from '@nestjs/swagger';
-import { PROBLEM_MEDIA_TYPE } from './problem.js';
+import type { ContentObject, HeadersObject } from './openapi-objects.js';
+import { Problem, PROBLEM_MEDIA_TYPE } from './problem.js';
+import { HTTP_PROBLEMS } from './problems/http.problems.js';
+import { PROBLEM_PATH } from './problems/problem-types.js';
+import { retryAfterHeader } from './response-headers.openapi.js';
 
 class FieldErrorResponse {
-  @ApiProperty({ example: 'items[0].quantity' })
+  @ApiProperty({ example: 'items[0].quantity', description: 'Empty for the body as a whole.' })
   field!: string;
 
   @ApiProperty({ example: 'must be at least 1' })
   message!: string;
 }
 
-/** Problem details (RFC 9457); which further members there are depends on `type`. */
+/** Problem details (RFC 9457); features that have further members extend it. */
 export class ProblemResponse {
   @ApiProperty({ format: 'uri-reference', example: '/problems/invalid-request' })
   type!: string;
 
-  @ApiProperty({ example: 'The request is not valid' })
+  @ApiProperty({ example: 'The request is not valid', description: 'The same for all problems of a type.' })
   title!: string;
 
-  @ApiProperty({ example: 400 })
+  @ApiProperty({ type: 'integer', minimum: 400, maximum: 599, example: 400 })
   status!: number;
 
   @ApiProperty({ example: 'The request is not valid: items[0].quantity must be at least 1' })
   detail!: string;
 
-  @ApiPropertyOptional({ type: [FieldErrorResponse] })
+  @ApiPropertyOptional({ type: [FieldErrorResponse], description: 'Every wrong field of the request.' })
   errors?: FieldErrorResponse[];
 }
+
+type GeneralProblemName = keyof typeof HTTP_PROBLEMS;
+
+/** Too many requests, and not available at the moment. */
+const ALWAYS_RETRIED = new Set([429, 503]);
 
 const DESCRIPTIONS: Record<number, string> = {
   400: 'The request is wrong, or can not be met.',
@@ -48,16 +57,77 @@ const DESCRIPTIONS: Record<number, string> = {
   503: 'Something that is needed does not answer; to be tried again.',
 };
 
-/** Documents the errors that an operation can answer with. */
-export function ApiProblems(...statuses: number[]): MethodDecorator {
-  return applyDecorators(
-    ApiExtraModels(ProblemResponse),
-    ...statuses.map((status) =>
-      ApiResponse({
-        status,
-        description: DESCRIPTIONS[status] ?? 'The request has failed.',
-        content: { [PROBLEM_MEDIA_TYPE]: { schema: { $ref: getSchemaPath(ProblemResponse) } } },
-      }),
-    ),
-  );
+/** What the examples of general problems say; the title of those that have nothing particular to say is enough. */
+const DETAILS: Partial<Record<GeneralProblemName, string>> = {
+  'invalid-request': 'The request is not valid: limit must be at most 200',
+  'upstream-unavailable': 'The inventory service does not answer',
+  overloaded: 'The service has too much to do at the moment; nothing was done for this request',
+  'not-ready': 'The service is being stopped',
+};
+
+const EXTENSIONS: Partial<Record<GeneralProblemName, Record<string, unknown>>> = {
+  'invalid-request': { errors: [{ field: 'limit', message: 'must be at most 200' }] },
+};
+
+/**
+ * A problem that an operation can answer with: an example of it, the name of a general one, or a status, which stands
+ * for all general problems of that status.
+ */
+export type DocumentedProblem = Problem | GeneralProblemName | number;
+
+/**
+ * Makes a decorator that documents the errors of an operation. They are all that it answers with: tests refuse any
+ * other status, and any other type of a problem.
+ *
+ * @param model the form of these problems, with the members that they may have beyond those of the RFC
+ */
+export function problemDecorator(model: typeof ProblemResponse) {
+  return (...problems: readonly DocumentedProblem[]): MethodDecorator & ClassDecorator => {
+    const byStatus = Map.groupBy(problems.flatMap(examplesOf), ({ status }) => status);
+    return applyDecorators(
+      ApiExtraModels(model),
+      ...[...byStatus].map(([status, examples]) =>
+        ApiResponse({
+          status,
+          description: DESCRIPTIONS[status] ?? 'The request has failed.',
+          headers: problemHeaders(status, examples),
+          content: problemContent(examples, model),
+        }),
+      ),
+    );
+  };
+}
+
+/** Documents the errors of an operation that have no members of their own. */
+export const ApiProblems = problemDecorator(ProblemResponse);
+
+/** The body of an error answer, as the OpenAPI document describes it. */
+export function problemContent(examples: readonly Problem[], model = ProblemResponse): ContentObject {
+  const types = [...new Set(examples.map(({ name }) => `${PROBLEM_PATH}${name}`))];
+  const narrowed = { type: 'object', properties: { type: { type: 'string', enum: types } } };
+  const named = examples.map((example) => {
+    const value = example.toBody();
+    return [example.name, { summary: value['title'] as string, value }] as const;
+  });
+  return {
+    [PROBLEM_MEDIA_TYPE]: {
+      schema: { allOf: [{ $ref: getSchemaPath(model) }, narrowed] },
+      examples: Object.fromEntries(named),
+    },
+  };
+}
+
+/** Whoever asks too early or too often is always told when to come back; whoever is in conflict, where that helps. */
+function problemHeaders(status: number, examples: readonly Problem[]): HeadersObject {
+  if (ALWAYS_RETRIED.has(status)) return retryAfterHeader(true);
+  return examples.some(({ headers }) => 'retry-after' in headers) ? retryAfterHeader(false) : {};
+}
+
+/** The examples that stand for a documented problem. */
+export function examplesOf(problem: DocumentedProblem): Problem[] {
+  if (problem instanceof Problem) return [problem];
+  const names = Object.keys(HTTP_PROBLEMS) as GeneralProblemName[];
+  return names
+    .filter((name) => name === problem || HTTP_PROBLEMS[name].status === problem)
+    .map((name) => Problem.http(name, DETAILS[name] ?? HTTP_PROBLEMS[name].title, EXTENSIONS[name]));
 }

@@ -1,0 +1,270 @@
+import { getSchemaPath } from '@nestjs/swagger';
+import { Problem } from '../../platform/http/problem.js';
+import type { DocumentedProblem } from '../../platform/http/problem.openapi.js';
+import { etagHeader, retryAfterHeader } from '../../platform/http/response-headers.openapi.js';
+import {
+  ifMatchRequired,
+  orderNotFound,
+  orderProblem,
+  transitionNotAllowed,
+  versionConflict,
+} from '../order.problems.js';
+import { keyInProgress, shortageDetail } from '../placement/placement-answer.js';
+import {
+  OrderAcceptedResponse,
+  OrderConfirmationResponse,
+  OrderEventsResponse,
+  OrderListResponse,
+  OrderResponse,
+} from './order.response.js';
+import { PlaceCustomerOrderDto, PlaceOrderDto } from './place-order.dto.js';
+import { UpdateStatusDto } from './update-status.dto.js';
+
+/** The order that all examples are about. */
+export const EXAMPLE_ORDER = '01a1ffe2-9b80-748a-ba30-787d85a2b441';
+
+const EXAMPLE_TIME = '2026-11-21T20:53:23.456Z';
+
+const LOCATION = {
+  Location: {
+    description: 'Where the order is.',
+    required: true,
+    schema: { type: 'string', format: 'uri-reference' },
+    example: `/orders/${EXAMPLE_ORDER}`,
+  },
+};
+
+export const IDEMPOTENCY_KEY = {
+  name: 'Idempotency-Key',
+  required: false,
+  description:
+    'Up to 255 printable characters, quoted or bare. The same key gives the same order and the same answer, for ' +
+    '`IDEMPOTENCY_KEY_HOURS` (24 unless set otherwise) from the first request; then it is forgotten.',
+  // No example: Swagger UI would send it with every order, which would then be taken for the same.
+  schema: { type: 'string', minLength: 1 },
+};
+
+export const PREFER = {
+  name: 'Prefer',
+  required: false,
+  description:
+    '`respond-async` (RFC 7240): the order is stored and answered with 202; what becomes of it is to be seen at its address.',
+  schema: { type: 'string' },
+};
+
+export const IF_MATCH = {
+  name: 'If-Match',
+  required: false,
+  description:
+    'ETag of the order that the caller has seen; the change is refused (412) if there is a newer one.',
+  schema: { type: 'string' },
+};
+
+export const IF_NONE_MATCH = {
+  name: 'If-None-Match',
+  required: false,
+  description:
+    'ETags of the versions of the order that the caller has; there is no body (304) if nothing is newer.',
+  schema: { type: 'string' },
+};
+
+export const NOT_MODIFIED = {
+  status: 304,
+  description: 'The order is at a version that the caller has.',
+  headers: etagHeader(true),
+};
+
+const CUSTOMER = { customer_name: 'Alice Johnson', customer_email: 'alice@example.com' };
+const ITEMS = [{ product_id: 'PROD001', quantity: 2 }];
+
+export const PLACE_ORDER_BODY = {
+  type: PlaceOrderDto,
+  examples: {
+    checked: {
+      summary: 'An order that is refused if the customer was shown other prices',
+      value: {
+        ...CUSTOMER,
+        items: [{ product_id: 'PROD001', quantity: 2, price: 79.99 }],
+        customer_id: '42',
+        currency: 'USD',
+        expected_total: 159.98,
+      },
+    },
+    short: { summary: 'No more than is needed', value: { ...CUSTOMER, items: ITEMS } },
+  },
+};
+
+export const PLACE_CUSTOMER_ORDER_BODY = {
+  type: PlaceCustomerOrderDto,
+  required: false,
+  examples: {
+    items: { summary: 'An order that names its items', value: { items: [{ product_id: 3, quantity: 1 }] } },
+    cart: { summary: "The customer's cart, and whom to tell", value: CUSTOMER },
+  },
+};
+
+export const STATUS_BODY = {
+  type: UpdateStatusDto,
+  examples: {
+    shipped: { summary: 'It is on its way', value: { status: 'shipped', reason: 'Left with the courier' } },
+    cancelled: { summary: 'It is not wanted any more', value: { status: 'cancelled' } },
+  },
+};
+
+export const CONFIRMED = {
+  status: 201,
+  description: 'The order is confirmed.',
+  type: OrderConfirmationResponse,
+  headers: { ...LOCATION, ...etagHeader(true) },
+  example: {
+    order_id: EXAMPLE_ORDER,
+    status: 'confirmed',
+    message: 'Order placed successfully',
+    timestamp: EXAMPLE_TIME,
+    total_amount: 159.98,
+    currency: 'USD',
+  },
+};
+
+export const ACCEPTED = {
+  status: 202,
+  description: 'The order is stored and will be settled; for clients that prefer `respond-async`.',
+  type: OrderAcceptedResponse,
+  headers: {
+    ...LOCATION,
+    ...etagHeader(true),
+    ...retryAfterHeader(true),
+    'Preference-Applied': {
+      description: '`respond-async` where the request preferred it (RFC 7240).',
+      required: false,
+      schema: { type: 'string', enum: ['respond-async'] },
+    },
+  },
+  example: {
+    order_id: EXAMPLE_ORDER,
+    status: 'pending',
+    message: 'Order accepted, and yet to be confirmed',
+    timestamp: EXAMPLE_TIME,
+    total_amount: null,
+    currency: 'USD',
+  },
+};
+
+/** An order as it is answered. */
+const ORDER = {
+  order_id: EXAMPLE_ORDER,
+  customer_id: '42',
+  customer_name: 'Alice Johnson',
+  customer_email: 'alice@example.com',
+  items: [{ product_id: 'PROD001', product_name: 'Wireless Headphones', quantity: 2, price: 79.99 }],
+  total_amount: 159.98,
+  currency: 'USD',
+  status: 'confirmed',
+  version: 2,
+  timestamp: EXAMPLE_TIME,
+  updated_at: '2026-11-21T20:53:23.464Z',
+};
+
+const PAGE = { count: 1, orders: [ORDER], next_cursor: null };
+
+export const ORDER_OR_LIST = {
+  status: 200,
+  description: 'The order of this id, or a page of the orders of the customer with this id.',
+  headers: etagHeader(false),
+  content: {
+    'application/json': {
+      schema: { oneOf: [{ $ref: getSchemaPath(OrderResponse) }, { $ref: getSchemaPath(OrderListResponse) }] },
+      examples: {
+        order: { summary: 'An order', value: ORDER },
+        customer: {
+          summary: 'The orders of a customer',
+          value: PAGE,
+        },
+      },
+    },
+  },
+};
+
+export const ORDERS = {
+  status: 200,
+  description: 'A page of the orders.',
+  type: OrderListResponse,
+  example: PAGE,
+};
+
+const PLACED = {
+  seq: 1,
+  type: 'placed',
+  from: null,
+  to: 'pending',
+  actor: 'anonymous',
+  reason: null,
+  data: null,
+  timestamp: EXAMPLE_TIME,
+};
+
+export const EVENTS = {
+  status: 200,
+  description: 'All events of the order.',
+  type: OrderEventsResponse,
+  example: {
+    order_id: EXAMPLE_ORDER,
+    events: [
+      PLACED,
+      { ...PLACED, seq: 2, type: 'status_changed', from: 'pending', to: 'confirmed', actor: 'placement' },
+    ],
+  },
+};
+
+export const CHANGED = {
+  status: 200,
+  description: 'The order with the status that was asked for.',
+  type: OrderResponse,
+  headers: etagHeader(true),
+  example: { ...ORDER, status: 'shipped', version: 3 },
+};
+
+/** What everything that reads or changes orders can answer. */
+export const READ_PROBLEMS: DocumentedProblem[] = ['overloaded', 'database-unavailable'];
+
+const SHORTAGES = [{ product_id: '4', requested: 500, available: 25, reason: 'requested 500, available 25' }];
+const UNKNOWN = [{ product_id: '99', requested: 1, available: 0, reason: 'there is no such product' }];
+
+export const PLACEMENT_PROBLEMS: DocumentedProblem[] = [
+  Problem.invalidRequest([{ field: 'items[0].quantity', message: 'must be at least 1' }]),
+  orderProblem('unknown-product', shortageDetail(UNKNOWN), { shortages: UNKNOWN }),
+  orderProblem('insufficient-stock', shortageDetail(SHORTAGES), { shortages: SHORTAGES }),
+  orderProblem('price-changed', 'One or more prices are not the current ones', {
+    differences: [{ line: 1, product_id: 'PROD001', requested_price: 74.99, current_price: 79.99 }],
+  }),
+  orderProblem('total-changed', 'The total is 159.98, not 149.98', {
+    expected_total: 149.98,
+    current_total: 159.98,
+    lines: [{ line: 1, product_id: 'PROD001', quantity: 2, price: 79.99 }],
+  }),
+  keyInProgress(),
+  413,
+  415,
+  orderProblem('idempotency-key-reused', 'This Idempotency-Key was used for another request'),
+  'upstream-unavailable',
+  orderProblem('placement-failed', 'The order was not placed', { order_id: EXAMPLE_ORDER }),
+  orderProblem('placement-unsettled', 'The inventory does not answer', { order_id: EXAMPLE_ORDER }),
+  ...READ_PROBLEMS,
+];
+
+export const CART_PROBLEMS: DocumentedProblem[] = [
+  orderProblem('cart-empty', 'The cart of customer 1 is empty'),
+  orderProblem('cart-not-found', 'Customer 1 has no active cart'),
+  orderProblem('cart-already-ordered', 'This cart has been ordered already', { order_id: EXAMPLE_ORDER }),
+];
+
+export const STATUS_PROBLEMS: DocumentedProblem[] = [
+  Problem.invalidRequest([{ field: 'status', message: 'must be one of pending, confirmed' }]),
+  orderNotFound(EXAMPLE_ORDER),
+  transitionNotAllowed('shipped', 'cancelled', ['delivered']),
+  versionConflict(3),
+  ifMatchRequired(),
+  413,
+  415,
+  ...READ_PROBLEMS,
+];

@@ -1,0 +1,44 @@
+import type { HeadersObject } from './openapi-objects.js';
+
+/** On every answer, also those that no controller has made. */
+export const REQUEST_ID_HEADER: HeadersObject = {
+  'X-Request-Id': {
+    description: 'Names this request in the logs of the service.',
+    required: true,
+    schema: { type: 'string' },
+    example: '0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55',
+  },
+};
+
+/** @param required whether every answer of its kind has it */
+export function retryAfterHeader(required: boolean): HeadersObject {
+  return {
+    'Retry-After': {
+      description: 'Seconds to wait before the request is repeated.',
+      required,
+      schema: { type: 'string', pattern: '^[0-9]+$' },
+      example: '2',
+    },
+  };
+}
+
+/** @param required whether every answer of its kind has it */
+export function etagHeader(required: boolean): HeadersObject {
+  return {
+    ETag: {
+      description: 'The version of the order, for `If-Match`.',
+      required,
+      schema: { type: 'string', pattern: '^"[0-9]+"$' },
+      example: '"2"',
+    },
+  };
+}
+
+/** On answers to operations that take an `Idempotency-Key`. */
+export const IDEMPOTENCY_REPLAYED_HEADER: HeadersObject = {
+  'Idempotency-Replayed': {
+    description: '`true` where the key was known and this answer belongs to the first request with it.',
+    required: false,
+    schema: { type: 'string', enum: ['true'] },
+  },
+};

@@ -1,0 +1,116 @@
+import { describe, expect, it } from '@jest/globals';
+import { checkAnswer, findLies, type SeenAnswer } from './check.js';
+
+const ORDER = {
+  order_id: '01a1ffe2-9b80-748a-ba30-787d85a2b441',
+  status: 'confirmed',
+  message: 'Order placed successfully',
+  timestamp: '2026-11-21T20:53:23.456Z',
+  total_amount: 139.97,
+  currency: 'USD',
+};
+
+const HEADERS = {
+  'content-type': 'application/json; charset=utf-8',
+  'x-request-id': 'an-id',
+  location: `/orders/${ORDER.order_id}`,
+  etag: '"2"',
+};
+
+const PROBLEM = {
+  type: '/problems/not-found',
+  title: 'There is nothing here',
+  status: 404,
+  detail: 'Nothing',
+};
+
+function answer(
+  body: unknown,
+  change: Partial<SeenAnswer> = {},
+  headers: Record<string, string> = {},
+): SeenAnswer {
+  return {
+    method: 'POST',
+    url: 'http://127.0.0.1/orders',
+    status: 201,
+    headers: new Headers({ ...HEADERS, ...headers }),
+    text: typeof body === 'string' ? body : JSON.stringify(body),
+    ...change,
+  };
+}
+
+const problem = (body: unknown, change: Partial<SeenAnswer>): SeenAnswer =>
+  answer(body, change, { 'content-type': 'application/problem+json' });
+
+describe('an answer that is as the document says', () => {
+  it.each<[string, SeenAnswer]>([
+    ['of an operation', answer(ORDER)],
+    [
+      'a documented problem',
+      problem(
+        { ...PROBLEM, status: 400, type: '/problems/cart-empty' },
+        { status: 400, url: 'http://x/orders/1' },
+      ),
+    ],
+    [
+      'a refusal of what there is not',
+      problem(PROBLEM, { method: 'GET', url: 'http://x/order', status: 404 }),
+    ],
+    ['to HEAD', answer('', { method: 'HEAD', status: 200 })],
+    ['of what the document does not describe', answer('x', { url: 'http://x/metrics', status: 200 })],
+  ])('passes: %s', (_name, seen) => {
+    expect(findLies(seen)).toEqual([]);
+    expect(() => checkAnswer(seen)).not.toThrow();
+  });
+});
+
+describe('an answer that is not as the document says', () => {
+  it.each<[string, SeenAnswer, string]>([
+    [
+      'a status that is not documented',
+      answer(ORDER, { status: 200 }),
+      'placeOrder is not said to answer 200',
+    ],
+    ['a fault of the service', problem(PROBLEM, { status: 500 }), 'the service has failed'],
+    ['a member that is missing', answer({ ...ORDER, currency: undefined }), "required property 'currency'"],
+    ['a member that is not documented', answer({ ...ORDER, total: 1 }), 'additional properties'],
+    [
+      'a member of another type',
+      answer({ ...ORDER, total_amount: '139.97' }),
+      '/total_amount must be number',
+    ],
+    [
+      'a value that is none of its values',
+      answer({ ...ORDER, status: 'shipped' }),
+      '/status must be equal to one of',
+    ],
+    ['another form of a time', answer({ ...ORDER, timestamp: 'today' }), 'must match format "date-time"'],
+    ['a body that is no JSON', answer('{'), 'the body is no JSON'],
+    ['another content type', answer(ORDER, {}, { 'content-type': 'text/plain' }), 'the body is text/plain'],
+    ['a header that is wrong', answer(ORDER, {}, { etag: '2' }), 'the header ETag, 2: '],
+    [
+      'a header that is missing',
+      answer(ORDER, { headers: new Headers({ 'content-type': 'application/json' }) }),
+      'the header Location is missing',
+    ],
+    [
+      'a problem of another operation',
+      problem({ ...PROBLEM, status: 409 }, { status: 409 }),
+      '/type must be equal to one of',
+    ],
+    [
+      'a problem with a member that is not documented',
+      problem({ ...PROBLEM, sql: 'SELECT' }, { method: 'GET', url: 'http://x/order', status: 404 }),
+      'additional properties',
+    ],
+    [
+      'something where there is nothing',
+      answer(ORDER, { url: 'http://x/order', status: 200 }),
+      'no such operation',
+    ],
+    ['a body after HEAD', answer('x', { method: 'HEAD', status: 200 }), 'there is a body'],
+  ])('is found out: %s', (_name, seen, lie) => {
+    expect(findLies(seen).join('\n')).toContain(lie);
+    expect(() => checkAnswer(seen)).toThrow('the document does not tell the truth');
+  });
+});

@@ -1,0 +1,134 @@
+import type { ValidateFunction } from 'ajv';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
+import {
+  apiDocument,
+  type ApiDocument,
+  type DocumentedAnswer,
+  findOperation,
+  type Operation,
+  pointerTo,
+} from './document.ts';
+
+/** An answer of the service, with what was asked for. */
+export interface SeenAnswer {
+  method: string;
+  url: string;
+  status: number;
+  headers: Headers;
+  /** As it came. */
+  text: string;
+}
+
+const PROBLEM = 'application/problem+json';
+
+/** What the document does not describe: the document itself, its page, and what is made for other programs. */
+const UNDESCRIBED = /^\/(docs|docs-json|metrics|problems)(\/|$)/;
+
+/** Enough to see what was asked and answered; lists of orders are long. */
+const SHOWN_CHARACTERS = 600;
+
+const DOCUMENT_ID = 'openapi.json';
+
+/**
+ * The document with no schema open to members that it does not name. Clients have to put up with such members; a test
+ * takes them for something that was not documented.
+ */
+function strictly(document: ApiDocument): ApiDocument {
+  const strict = structuredClone(document);
+  for (const schema of Object.values(strict.components.schemas)) {
+    if (schema.properties) schema.additionalProperties ??= false;
+  }
+  return strict;
+}
+
+const ajv = new Ajv2020({ strict: false, allErrors: true });
+addFormats.default(ajv);
+ajv.addSchema(strictly(apiDocument), DOCUMENT_ID);
+
+const validators = new Map<string, ValidateFunction>();
+
+/** @returns what a value has that the schema at the pointer does not allow, in a few words each */
+export function violationsOf(pointer: string, value: unknown): string[] {
+  let validate = validators.get(pointer);
+  if (!validate) {
+    validate = ajv.compile({ $ref: `${DOCUMENT_ID}${pointer}` });
+    validators.set(pointer, validate);
+  }
+  if (validate(value)) return [];
+  return (validate.errors ?? []).map(
+    ({ instancePath, message, params }) => `${instancePath || 'it'} ${message} ${JSON.stringify(params)}`,
+  );
+}
+
+/** @returns what of an answer is not as the document says, in a few words each; nothing if all is */
+export function findLies(answer: SeenAnswer): string[] {
+  const { pathname } = new URL(answer.url);
+  const operation = findOperation(answer.method, pathname);
+  if (operation) return liesOf(answer, operation);
+  return UNDESCRIBED.test(pathname) ? [] : refusalLies(answer);
+}
+
+/** @throws {Error} when the answer is not as the document says */
+export function checkAnswer(answer: SeenAnswer): void {
+  const lies = findLies(answer);
+  if (lies.length === 0) return;
+  const { method, status } = answer;
+  const [url, text] = [answer.url, answer.text].map((long) => long.slice(0, SHOWN_CHARACTERS));
+  throw new Error(
+    `the document does not tell the truth about ${method} ${url}: ${status} ${text}\n${lies.join('\n')}`,
+  );
+}
+
+function liesOf(answer: SeenAnswer, operation: Operation): string[] {
+  const status = String(answer.status);
+  // The document has to name this one; that it happens is a fault of the service all the same.
+  if (answer.status === 500) return ['the service has failed'];
+  const documented = operation.responses[status];
+  if (!documented) return [`${operation.operationId} is not said to answer ${status}`];
+  const at = `${operation.pointer}/responses/${status}`;
+  return [...headerLies(answer, documented, at), ...bodyLies(answer, documented, at)];
+}
+
+function headerLies(answer: SeenAnswer, { headers = {} }: DocumentedAnswer, at: string): string[] {
+  return Object.entries(headers).flatMap(([name, { required }]) => {
+    const value = answer.headers.get(name);
+    if (value === null) return required ? [`the header ${name} is missing`] : [];
+    const pointer = `${at}${pointerTo('headers', name, 'schema').slice(1)}`;
+    return violationsOf(pointer, value).map((violation) => `the header ${name}, ${value}: ${violation}`);
+  });
+}
+
+function bodyLies(answer: SeenAnswer, { content }: DocumentedAnswer, at: string): string[] {
+  if (answer.method === 'HEAD') return answer.text === '' ? [] : ['there is a body'];
+  if (!content) return answer.text === '' ? [] : ['there is a body, of which nothing is said'];
+  const type = mediaTypeOf(answer.headers);
+  if (!(type in content))
+    return [`the body is ${type || 'of no type'}, not ${Object.keys(content).join(' or ')}`];
+  if (!type.endsWith('json')) return [];
+  const pointer = `${at}${pointerTo('content', type, 'schema').slice(1)}`;
+  return jsonLies(answer.text, pointer);
+}
+
+/** What belongs to no operation can only be refused. */
+function refusalLies(answer: SeenAnswer): string[] {
+  const type = mediaTypeOf(answer.headers);
+  if (answer.status < 400 || answer.status >= 500)
+    return [`there is no such operation, and yet it is answered`];
+  if (answer.method === 'HEAD') return [];
+  if (type !== PROBLEM) return [`the refusal is ${type || 'of no type'}, not ${PROBLEM}`];
+  return jsonLies(answer.text, pointerTo('components', 'schemas', 'ProblemResponse'));
+}
+
+function jsonLies(text: string, pointer: string): string[] {
+  try {
+    return violationsOf(pointer, JSON.parse(text));
+  } catch (error) {
+    if (error instanceof SyntaxError) return ['the body is no JSON'];
+    throw error;
+  }
+}
+
+function mediaTypeOf(headers: Headers): string {
+  return headers.get('content-type')?.split(';', 1)[0]?.trim() ?? '';
+}

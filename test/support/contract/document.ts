@@ -1,0 +1,119 @@
+import { readFileSync } from 'node:fs';
+
+/** A JSON Schema (2020-12), as far as anybody here looks into one. */
+export interface Schema {
+  $ref?: string;
+  type?: string | string[];
+  properties?: Record<string, Schema>;
+  required?: string[];
+  items?: Schema;
+  additionalProperties?: boolean | Schema;
+  allOf?: Schema[];
+  oneOf?: Schema[];
+  anyOf?: Schema[];
+  enum?: unknown[];
+  format?: string;
+  minimum?: number;
+  maximum?: number;
+  minLength?: number;
+  maxLength?: number;
+  minItems?: number;
+  maxItems?: number;
+  pattern?: string;
+  example?: unknown;
+}
+
+export interface Content {
+  schema: Schema;
+  example?: unknown;
+  examples?: Record<string, { value: unknown }>;
+}
+
+export interface Header {
+  required?: boolean;
+  schema: Schema;
+  example?: unknown;
+}
+
+export interface Parameter extends Header {
+  name: string;
+  in: 'path' | 'query' | 'header';
+}
+
+export interface DocumentedAnswer {
+  headers?: Record<string, Header>;
+  content?: Record<string, Content>;
+}
+
+export interface OperationDescription {
+  operationId: string;
+  parameters?: Parameter[];
+  requestBody?: { required?: boolean; content: Record<string, Content> };
+  responses: Record<string, DocumentedAnswer>;
+}
+
+export interface ApiDocument {
+  openapi: string;
+  info: { title: string };
+  paths: Record<string, Record<string, OperationDescription>>;
+  components: { schemas: Record<string, Schema> };
+}
+
+/** One operation with its place in the document. */
+export interface Operation extends OperationDescription {
+  /** As the document writes it: `/orders/{id}`. */
+  path: string;
+  /** In capitals. */
+  method: string;
+  /** JSON pointer to it. */
+  pointer: string;
+}
+
+/** The document as it is kept; a test demands that it is the one that the code makes. */
+export const apiDocument = JSON.parse(
+  readFileSync(new URL('../../../docs/openapi.json', import.meta.url), 'utf8'),
+) as ApiDocument;
+
+export const operations: readonly Operation[] = Object.entries(apiDocument.paths).flatMap(([path, item]) =>
+  Object.entries(item).map(([method, description]) => ({
+    ...description,
+    path,
+    method: method.toUpperCase(),
+    pointer: pointerTo('paths', path, method),
+  })),
+);
+
+/** A JSON pointer in the form of a fragment (RFC 6901, 6). */
+export function pointerTo(...keys: string[]): string {
+  return `#${keys.map((key) => `/${encodeURIComponent(key.replaceAll('~', '~0').replaceAll('/', '~1'))}`).join('')}`;
+}
+
+/** The operation that a request is for: a path without variables goes before one with. */
+export function findOperation(method: string, pathname: string): Operation | undefined {
+  // The server answers HEAD as it would GET, but for the body.
+  const wanted = method === 'HEAD' ? 'GET' : method;
+  const fitting = operations.filter(
+    (operation) => operation.method === wanted && fits(operation.path, pathname),
+  );
+  return fitting.find(({ path }) => !path.includes('{')) ?? fitting[0];
+}
+
+function fits(template: string, pathname: string): boolean {
+  const [parts, segments] = [template.split('/'), pathname.split('/')];
+  return (
+    parts.length === segments.length &&
+    parts.every((part, index) => {
+      const segment = segments[index] ?? '';
+      return part.startsWith('{') ? isReadable(segment) : part === segment;
+    })
+  );
+}
+
+/** What is no proper text is refused before anybody knows which operation it is for. */
+function isReadable(segment: string): boolean {
+  try {
+    return decodeURIComponent(segment) !== '';
+  } catch {
+    return false;
+  }
+}

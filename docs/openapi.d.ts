@@ -504,7 +504,7 @@ export interface components {
     };
     UpdateStatusDto: {
       /**
-       * @description In any case. `Ordered` means `confirmed`.
+       * @description One of pending, confirmed, rejected, failed, processing, shipped, delivered, cancelled, returned, in any case. `Ordered` means `confirmed`.
        * @example shipped
        */
       status: string;
@@ -776,17 +776,8 @@ export interface operations {
   listOrders: {
     parameters: {
       query?: {
-        /** @description In any case. `Ordered` means `confirmed`. */
-        status?:
-          | 'pending'
-          | 'confirmed'
-          | 'rejected'
-          | 'failed'
-          | 'processing'
-          | 'shipped'
-          | 'delivered'
-          | 'cancelled'
-          | 'returned';
+        /** @description One of pending, confirmed, rejected, failed, processing, shipped, delivered, cancelled, returned, in any case. `Ordered` means `confirmed`. */
+        status?: string;
         /** @description Orders of this customer. */
         customer_id?: string;
         /** @description In any case. */

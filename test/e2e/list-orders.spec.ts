@@ -1,7 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { countRows, expectProblem, line, newProduct, orderBody, placeOrder } from '../support/builders.js';
-import { startTestService, type TestResponse, type TestService } from '../support/service.js';
+import {
+  getOrder,
+  getOrdersOf,
+  listOrders,
+  type OrderList,
+  type OrderQuery,
+  type PlaceOrderBody,
+  setStatus,
+} from '../support/client.js';
+import { startTestService, type TestService } from '../support/service.js';
 
 let service: TestService;
 
@@ -11,32 +20,28 @@ beforeAll(async () => {
 
 afterAll(() => service.stop());
 
-function list(query: Record<string, string | number>, path = '/orders'): Promise<TestResponse> {
-  const parameters = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) parameters.set(name, String(value));
-  return service.request('GET', `${path}?${parameters.toString()}`);
+function list(query: OrderQuery): Promise<OrderList> {
+  return listOrders(service, query);
 }
 
-function idsOf(answer: TestResponse): string[] {
-  return answer.body.orders.map((order: { order_id: string }) => order.order_id);
+function idsOf({ orders }: OrderList): string[] {
+  return orders.map((order) => order.order_id);
 }
 
 /** Follows the cursors to the end, doing something between the pages. @returns the ids of all orders seen */
 async function walk(
-  query: Record<string, string | number>,
-  path = '/orders',
+  page: (cursor: { cursor?: string }) => Promise<OrderList>,
   between: () => Promise<unknown> = async () => undefined,
 ): Promise<{ ids: string[]; pages: number }> {
   const ids: string[] = [];
   let pages = 0;
   let cursor: string | null = null;
   do {
-    const answer: TestResponse = await list({ ...query, ...(cursor !== null && { cursor }) }, path);
-    expect(answer.status).toBe(200);
-    expect(answer.body.count).toBe(answer.body.orders.length);
-    ids.push(...idsOf(answer));
+    const list: OrderList = await page(cursor === null ? {} : { cursor });
+    expect(list.count).toBe(list.orders.length);
+    ids.push(...idsOf(list));
     pages += 1;
-    cursor = answer.body.next_cursor;
+    cursor = list.next_cursor;
     // No list here has as many: a cursor that stands still must not keep the test walking.
     expect(pages).toBeLessThan(50);
     await between();
@@ -44,8 +49,10 @@ async function walk(
   return { ids, pages };
 }
 
+const walkThrough = (query: OrderQuery) => walk((cursor) => list({ ...query, ...cursor }));
+
 /** Places orders one after another. @returns their ids, newest first */
-async function placeMany(count: number, body: Record<string, unknown>): Promise<string[]> {
+async function placeMany(count: number, body: PlaceOrderBody): Promise<string[]> {
   const ids: string[] = [];
   for (let index = 0; index < count; index += 1) ids.unshift(await placeOrder(service, body));
   return ids;
@@ -56,10 +63,13 @@ describe('a list of orders', () => {
     const product = newProduct(service.sandbox, 1000);
     const body = orderBody([line(product)]);
     const ids = await placeMany(17, body);
-    const seen = await walk({ limit: 5, product_id: product }, '/orders', () => placeMany(2, body));
+    const seen = await walk(
+      (cursor) => list({ limit: 5, product_id: product, ...cursor }),
+      () => placeMany(2, body),
+    );
     expect(seen.ids).toEqual(ids);
     expect(seen.pages).toBe(4);
-    expect((await walk({ limit: 200, product_id: product })).ids).toHaveLength(17 + 2 * 4);
+    expect((await walkThrough({ limit: 200, product_id: product })).ids).toHaveLength(17 + 2 * 4);
   });
 
   it('of a customer is paged in the same way', async () => {
@@ -67,15 +77,18 @@ describe('a list of orders', () => {
     const body = orderBody([line(product)], { customer_id: 'pages' });
     const ids = await placeMany(7, body);
     await placeMany(3, orderBody([line(product)], { customer_id: 'pages-of-another' }));
-    const seen = await walk({ limit: 3 }, '/orders/pages', () => placeMany(1, body));
+    const seen = await walk(
+      (cursor) => getOrdersOf(service, 'pages', { limit: 3, ...cursor }),
+      () => placeMany(1, body),
+    );
     expect(seen).toEqual({ ids, pages: 3 });
   });
 
   it('has no next page when the last one is exactly full', async () => {
     const product = newProduct(service.sandbox);
     const ids = await placeMany(4, orderBody([line(product)]));
-    expect(await walk({ limit: 2, product_id: product })).toEqual({ ids, pages: 2 });
-    expect((await list({ limit: 4, product_id: product })).body.next_cursor).toBeNull();
+    expect(await walkThrough({ limit: 2, product_id: product })).toEqual({ ids, pages: 2 });
+    expect((await list({ limit: 4, product_id: product })).next_cursor).toBeNull();
   });
 
   it('holds 50 orders unless more are asked for, and at most 200', async () => {
@@ -84,10 +97,10 @@ describe('a list of orders', () => {
     for (let batch = 0; batch < 21; batch += 1) {
       await Promise.all(Array.from({ length: 10 }, () => placeOrder(service, body)));
     }
-    expect((await list({ product_id: product })).body.count).toBe(50);
-    expect((await list({ product_id: product, limit: 200 })).body.count).toBe(200);
-    expect((await list({ product_id: product, limit: 1 })).body.count).toBe(1);
-    const { ids } = await walk({ product_id: product });
+    expect((await list({ product_id: product })).count).toBe(50);
+    expect((await list({ product_id: product, limit: 200 })).count).toBe(200);
+    expect((await list({ product_id: product, limit: 1 })).count).toBe(1);
+    const { ids } = await walkThrough({ product_id: product });
     expect(new Set(ids).size).toBe(210);
     expect(ids).toEqual(ids.toSorted((one, other) => (one < other ? 1 : -1)));
   });
@@ -116,10 +129,10 @@ describe('a filter', () => {
       await place('filter-b', bob, products[1]),
       await place('filter-a', alice, products[1]),
     ];
-    expect((await service.request('PUT', `/orders/${ids[2]}`, { status: 'shipped' })).status).toBe(200);
+    await setStatus(service, ids[2], 'shipped');
   });
 
-  it.each<[string, () => Record<string, string>, number[]]>([
+  it.each<[string, () => OrderQuery, number[]]>([
     ['of a status', () => ({ status: 'shipped' }), [2]],
     ['of a status in another case', () => ({ status: 'SHIPPED' }), [2]],
     ['of Ordered', () => ({ status: 'Ordered', customer_id: 'filter-a' }), [0]],
@@ -135,21 +148,22 @@ describe('a filter', () => {
     ['of a time to come', () => ({ placed_from: '2999-01-01T00:00:00Z' }), []],
     ['of a time before all others', () => ({ placed_to: '1969-12-31T23:59:59Z' }), []],
   ])('%s finds those orders and no others', async (_name, query, expected) => {
-    const answer = await list(query());
-    expect(answer.status).toBe(200);
-    expect(idsOf(answer)).toEqual(expected.map((index) => ids[index]));
+    expect(idsOf(await list(query()))).toEqual(expected.map((index) => ids[index]));
   });
 
   it('leaves out what was placed at the end of a span, or later', async () => {
-    const { body } = await service.request('GET', `/orders/${ids[1]}`);
-    expect(idsOf(await list({ placed_to: body.timestamp, customer_id: 'filter-b' }))).toEqual([]);
-    expect(idsOf(await list({ placed_from: body.timestamp, customer_id: 'filter-b' }))).toEqual([ids[1]]);
+    const { timestamp } = await getOrder(service, ids[1]);
+    expect(idsOf(await list({ placed_to: timestamp, customer_id: 'filter-b' }))).toEqual([]);
+    expect(idsOf(await list({ placed_from: timestamp, customer_id: 'filter-b' }))).toEqual([ids[1]]);
   });
 
   it('holds on all pages', async () => {
-    expect(await walk({ customer_id: 'filter-a', limit: 1 })).toEqual({ ids: [ids[2], ids[0]], pages: 2 });
+    expect(await walkThrough({ customer_id: 'filter-a', limit: 1 })).toEqual({
+      ids: [ids[2], ids[0]],
+      pages: 2,
+    });
     const span = { placed_from: times[0] ?? '', placed_to: times[2] ?? '', limit: 1 };
-    expect(await walk(span)).toEqual({ ids: [ids[1], ids[0]], pages: 2 });
+    expect(await walkThrough(span)).toEqual({ ids: [ids[1], ids[0]], pages: 2 });
   });
 });
 

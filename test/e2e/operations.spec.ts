@@ -12,8 +12,17 @@ import {
   statusesTold,
   stockOf,
 } from '../support/builders.js';
-import { findIncidents, type Incident, settleIncident } from '../support/incidents.js';
+import { findIncidents, settleIncident } from '../support/incidents.js';
 import { queryDatabase } from '../support/invariants.js';
+import {
+  type Incident,
+  type IncidentList,
+  listEvents,
+  listIncidents,
+  type OrderEvent,
+  setStatus,
+  succeeded,
+} from '../support/client.js';
 import { eventually, startTestService, type TestService } from '../support/service.js';
 
 /** Jobs run out of attempts at once. */
@@ -37,9 +46,9 @@ async function incidentOf(orderId: string): Promise<Incident> {
 
 const settle = (id: string, action: string, reason?: string) => settleIncident(service, id, action, reason);
 
-async function settledEvents(orderId: string): Promise<Record<string, unknown>[]> {
-  const { body } = await service.request('GET', `/orders/${orderId}/events`);
-  return body.events.filter((event: { type: string }) => event.type === 'incident_settled');
+async function settledEvents(orderId: string): Promise<OrderEvent[]> {
+  const events = await listEvents(service, orderId);
+  return events.filter((event) => event.type === 'incident_settled');
 }
 
 const place = () => placeOrder(service, orderBody([line(newProduct(service.sandbox))]));
@@ -48,16 +57,14 @@ const place = () => placeOrder(service, orderBody([line(newProduct(service.sandb
 async function placeUntold(): Promise<string> {
   service.sandbox.services.notification.faults.add({ kind: 'status', status: 500 });
   const id = await place();
-  await service.request('PUT', `/orders/${id}`, { status: 'shipped' });
+  await setStatus(service, id, 'shipped');
   await incidentOf(id);
   return id;
 }
 
 describe('the list of incidents', () => {
   it('is empty where nothing waits for a person', async () => {
-    const { status, body } = await service.request('GET', '/operations/incidents');
-    expect(status).toBe(200);
-    expect(body).toEqual({ count: 0, incidents: [], next_cursor: null });
+    expect(await listIncidents(service)).toEqual({ count: 0, incidents: [], next_cursor: null });
   });
 
   it('says what it is about, why, since when, and what can be done', async () => {
@@ -80,23 +87,22 @@ describe('the list of incidents', () => {
 
   it('comes in pages, the oldest orders first, and by kind', async () => {
     const ids = [await placeUntold(), await placeUntold(), await placeUntold()];
-    const all = await service.request('GET', '/operations/incidents?kind=notification');
-    const listed = all.body.incidents.map((incident: Incident) => incident.order_id);
+    const all = await listIncidents(service, { kind: 'notification' });
+    const listed = all.incidents.map((incident) => incident.order_id);
     expect(listed).toEqual(listed.toSorted());
     expect(listed).toEqual(expect.arrayContaining(ids));
 
     const paged: string[] = [];
     let cursor: string | null = null;
     do {
-      const at: string = cursor ? `&cursor=${cursor}` : '';
-      const { body } = await service.request('GET', `/operations/incidents?limit=2${at}`);
-      expect(body.count).toBe(body.incidents.length);
-      expect(body.count).toBeLessThanOrEqual(2);
-      paged.push(...body.incidents.map((incident: Incident) => incident.order_id));
-      cursor = body.next_cursor;
+      const page: IncidentList = await listIncidents(service, { limit: 2, ...(cursor && { cursor }) });
+      expect(page.count).toBe(page.incidents.length);
+      expect(page.count).toBeLessThanOrEqual(2);
+      paged.push(...page.incidents.map((incident) => incident.order_id));
+      cursor = page.next_cursor;
     } while (cursor);
     expect(paged).toEqual(listed);
-    expect((await service.request('GET', '/operations/incidents?kind=reservation')).body.count).toBe(0);
+    expect(await listIncidents(service, { kind: 'reservation' })).toMatchObject({ count: 0 });
   });
 
   it('refuses what it does not know', async () => {
@@ -169,17 +175,16 @@ describe('a notification that ran out of attempts', () => {
   it('can be redriven together with all others', async () => {
     const ids = [await placeUntold(), await placeUntold()];
     await endOutage(service);
-    const { body: before } = await service.request('GET', '/operations/incidents?limit=200');
-    const answer = await service.request('POST', '/operations/notifications/redrive', { reason: 'Back' });
-    expect(answer.status).toBe(200);
-    expect(answer.body).toEqual({ count: before.count, more: false });
+    const before = await listIncidents(service, { limit: 200 });
+    const redrive = (body?: { reason: string }) =>
+      succeeded(service.api.POST('/operations/notifications/redrive', body ? { body } : {}));
+    expect(await redrive({ reason: 'Back' })).toEqual({ count: before.count, more: false });
     for (const id of ids) {
       await eventually(() => statusesTold(service.sandbox, id).length === 2);
       expect(statusesTold(service.sandbox, id)).toEqual(['confirmed', 'shipped']);
       expect(await settledEvents(id)).toMatchObject([{ reason: 'Back' }]);
     }
-    const again = await service.request('POST', '/operations/notifications/redrive');
-    expect(again.body).toEqual({ count: 0, more: false });
+    expect(await redrive()).toEqual({ count: 0, more: false });
   });
 
   it('is kept for ever, unlike jobs that are done', async () => {
@@ -205,7 +210,7 @@ describe('a notification that ran out of attempts', () => {
 async function cancelInVain(product: string): Promise<Incident> {
   const id = await placeOrder(service, orderBody([line(product, 4)]));
   service.sandbox.services.inventory.faults.add({ kind: 'away' });
-  await service.request('PUT', `/orders/${id}`, { status: 'cancelled' });
+  await setStatus(service, id, 'cancelled');
   return eventually(async () => (await incidentsOf(id)).find(({ kind }) => kind === 'stock_release'));
 }
 

@@ -13,6 +13,7 @@ import {
   type TestFleet,
   restoreUpstreams,
 } from '../support/builders.js';
+import { getOrder, setStatus } from '../support/client.js';
 import { eventually, type TestResponse, type TestService } from '../support/service.js';
 
 let fleet: TestFleet;
@@ -87,7 +88,7 @@ describe('POST /orders/{customer_id} with items', () => {
     const product = newProduct(sandbox);
     const customer = { customer_name: 'Bob', customer_email: 'bob@example.com' };
     const { body } = await order(45, [{ product_id: product, quantity: 1 }], customer);
-    expect((await service.request('GET', `/orders/${body.order_id}`)).body).toMatchObject(customer);
+    expect(await getOrder(service, body.order_id)).toMatchObject(customer);
     await eventually(() => sandbox.notifications.messages.all().find((m) => m.order_id === body.order_id));
   });
 
@@ -107,7 +108,7 @@ describe('POST /orders/{customer_id} without a body', () => {
     const cart = sandbox.carts.findActive(String(customer));
     const answer = await order(customer);
     expect([answer.status, answer.body.total_amount]).toEqual([201, total]);
-    const { body } = await service.request('GET', `/orders/${answer.body.order_id}`);
+    const body = await getOrder(service, answer.body.order_id);
     expect(body.items).toHaveLength(lines);
     expect(body.customer_id).toBe(String(customer));
     await eventually(() => sandbox.carts.list().find(({ id }) => id === cart?.id)?.status === 'Ordered');
@@ -177,7 +178,7 @@ describe('a cart of which the cart service does not know yet that it was ordered
     giveCart('54', [[product, 2]]);
     sandbox.services.carts.faults.add({ kind: 'status', status: 503, method: 'PUT' });
     const first = await order(54);
-    await service.request('PUT', `/orders/${first.body.order_id}`, { status: 'cancelled' });
+    await setStatus(service, first.body.order_id, 'cancelled');
     expect((await order(54)).status).toBe(201);
   });
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { callsTo, ISO_TIME, line, ORDER_ID, orderBody, placeOrder, stockOf } from '../support/builders.js';
+import { getOrder, listOrders, refused, succeeded } from '../support/client.js';
 import { eventually, startTestService, type TestService } from '../support/service.js';
 
 /** The body that the document of system A shows for `POST /orders`, character for character. */
@@ -43,23 +44,19 @@ afterAll(() => service.stop());
 
 describe('GET /health', () => {
   it('verifies that the service is running correctly', async () => {
-    const answer = await service.request('GET', '/health');
-    expect(answer.status).toBe(200);
-    expect(answer.body).toMatchObject({ status: 'healthy', service: 'Order Service' });
-    expect(answer.body.timestamp).toMatch(ISO_TIME);
+    const health = await succeeded(service.api.GET('/health'));
+    expect(health).toMatchObject({ status: 'healthy', service: 'Order Service' });
+    expect(health.timestamp).toMatch(ISO_TIME);
   });
 
-  it.each(['/health/live', '/health/ready'])('has %s for orchestrators', async (path) => {
-    const answer = await service.request('GET', path);
-    expect([answer.status, answer.body.status]).toEqual([200, 'ok']);
+  it.each(['/health/live', '/health/ready'] as const)('has %s for orchestrators', async (path) => {
+    expect(await succeeded(service.api.GET(path))).toMatchObject({ status: 'ok' });
   });
 });
 
 describe('before the first order', () => {
   it('GET /orders lists nothing, with 200', async () => {
-    const answer = await service.request('GET', '/orders');
-    expect(answer.status).toBe(200);
-    expect(answer.body).toEqual({ count: 0, orders: [], next_cursor: null });
+    expect(await listOrders(service)).toEqual({ count: 0, orders: [], next_cursor: null });
   });
 });
 
@@ -82,9 +79,7 @@ describe('the curl walk of the document', () => {
   });
 
   it('gets its details', async () => {
-    const answer = await service.request('GET', `/orders/${orderId}`);
-    expect(answer.status).toBe(200);
-    expect(answer.body).toEqual({
+    expect(await getOrder(service, orderId)).toEqual({
       order_id: orderId,
       customer_id: null,
       customer_name: 'Alice Johnson',
@@ -103,10 +98,9 @@ describe('the curl walk of the document', () => {
   });
 
   it('lists all orders, with their count', async () => {
-    const answer = await service.request('GET', '/orders');
-    expect(answer.status).toBe(200);
-    expect(answer.body).toMatchObject({ count: 1, orders: [{ order_id: orderId }], next_cursor: null });
-    expect(answer.body.orders[0]).toEqual((await service.request('GET', `/orders/${orderId}`)).body);
+    const list = await listOrders(service);
+    expect(list).toMatchObject({ count: 1, orders: [{ order_id: orderId }], next_cursor: null });
+    expect(list.orders[0]).toEqual(await getOrder(service, orderId));
   });
 });
 
@@ -138,7 +132,7 @@ describe('the flow of an order', () => {
   });
 
   it('stores the confirmed order', async () => {
-    const { body } = await service.request('GET', `/orders/${orderId}`);
+    const body = await getOrder(service, orderId);
     expect(body).toMatchObject({ status: 'confirmed', customer_name: 'John Doe', total_amount: 159.98 });
   });
 
@@ -165,8 +159,9 @@ describe('the flow of an order', () => {
 
   it('refuses what there is too little of, and leaves the stock as it was', async () => {
     const before = stockOf(service.sandbox, 'PROD005');
-    const answer = await service.request('POST', '/orders', orderBody([line('PROD005', 41)]));
-    expect([answer.status, answer.body.type]).toEqual([400, '/problems/insufficient-stock']);
+    const body = orderBody([line('PROD005', 41)]);
+    const problem = await refused(service.api.POST('/orders', { body }), 400);
+    expect(problem.type).toBe('/problems/insufficient-stock');
     expect(stockOf(service.sandbox, 'PROD005')).toBe(before);
   });
 });
@@ -174,16 +169,17 @@ describe('the flow of an order', () => {
 describe('GET /orders', () => {
   it('lists the newest first and counts what it lists', async () => {
     const id = await placeOrder(service, orderBody([line('PROD004')]));
-    const { body } = await service.request('GET', '/orders');
-    expect(body.orders[0].order_id).toBe(id);
+    const body = await listOrders(service);
+    expect(body.orders[0]?.order_id).toBe(id);
     expect(body.count).toBe(body.orders.length);
   });
 });
 
 describe('GET /orders/{order_id}', () => {
   it('of an order that there is not answers 404', async () => {
-    const answer = await service.request('GET', '/orders/01980000-0000-7000-8000-000000000000');
-    expect([answer.status, answer.body.type]).toEqual([404, '/problems/order-not-found']);
-    expect(answer.body.detail).toContain('Order 01980000-0000-7000-8000-000000000000 not found');
+    const path = { id: '01980000-0000-7000-8000-000000000000' };
+    const problem = await refused(service.api.GET('/orders/{id}', { params: { path } }), 404);
+    expect(problem.type).toBe('/problems/order-not-found');
+    expect(problem.detail).toContain('Order 01980000-0000-7000-8000-000000000000 not found');
   });
 });

@@ -12,6 +12,7 @@ import {
   stockOf,
   takenFrom,
 } from '../support/builders.js';
+import { answerOf, getOrder, type PlaceOrderBody } from '../support/client.js';
 import { startTestService, type TestResponse, type TestService } from '../support/service.js';
 
 /** Verifies prices, which is the default. */
@@ -29,8 +30,8 @@ afterAll(async () => {
   await service.stop();
 });
 
-function place(items: OrderLine[], more?: Record<string, unknown>, at = service): Promise<TestResponse> {
-  return at.request('POST', '/orders', orderBody(items, more));
+function place(items: OrderLine[], more?: Partial<PlaceOrderBody>, at = service): Promise<TestResponse> {
+  return answerOf(at.api.POST('/orders', { body: orderBody(items, more) }));
 }
 
 /** Makes a product with a price. @returns its id */
@@ -44,7 +45,7 @@ describe('the prices of an order', () => {
   it('are those of the inventory where the request names none', async () => {
     const answer = await place([line('PROD001', 2), line('PROD002')]);
     expect(answer.body).toMatchObject({ total_amount: 189.97, currency: 'USD' });
-    const { body } = await service.request('GET', `/orders/${answer.body.order_id}`);
+    const body = await getOrder(service, answer.body.order_id);
     expect(body.items).toEqual([
       { product_id: 'PROD001', product_name: 'Wireless Headphones', quantity: 2, price: 79.99 },
       { product_id: 'PROD002', product_name: 'USB-C Charger', quantity: 1, price: 29.99 },
@@ -81,7 +82,7 @@ describe('the prices of an order', () => {
     const product = productAt(30);
     const answer = await place([line(product, 2, 12.5), line(product)], {}, trusting);
     expect([answer.status, answer.body.total_amount]).toEqual([201, 55]);
-    const { body } = await service.request('GET', `/orders/${answer.body.order_id}`);
+    const body = await getOrder(service, answer.body.order_id);
     expect(body.items).toMatchObject([{ price: 12.5 }, { price: 30 }]);
   });
 
@@ -117,7 +118,7 @@ describe('the total of an order', () => {
     const items = lines.map(([price, quantity]) => line(productAt(price), quantity));
     const answer = await place(items, { expected_total: total });
     expect([answer.status, answer.body.total_amount]).toEqual([201, total]);
-    const { body } = await service.request('GET', `/orders/${answer.body.order_id}`);
+    const body = await getOrder(service, answer.body.order_id);
     expect(body.total_amount).toBe(total);
   });
 

@@ -14,6 +14,7 @@ import {
   takenFrom,
   restoreUpstreams,
 } from '../support/builders.js';
+import { answerOf, getOrder, listEvents } from '../support/client.js';
 import { eventually, startTestService, type TestResponse, type TestService } from '../support/service.js';
 
 let service: TestService;
@@ -28,12 +29,12 @@ afterEach(() => restoreUpstreams(service, service.sandbox));
 afterAll(() => service.stop());
 
 function place(...products: string[]): Promise<TestResponse> {
-  return service.request('POST', '/orders', orderBody(products.map((product) => line(product, 2))));
+  const body = orderBody(products.map((product) => line(product, 2)));
+  return answerOf(service.api.POST('/orders', { body }));
 }
 
 async function eventsOf(orderId: string): Promise<unknown[]> {
-  const { body } = await service.request('GET', `/orders/${orderId}/events`);
-  return body.events;
+  return listEvents(service, orderId);
 }
 
 const RESERVE = { method: 'PUT', path: '/inventory/*/reserve' } as const;
@@ -64,7 +65,7 @@ describe('while the inventory is down', () => {
     expect(answer.body.type).toBe('/problems/placement-failed');
     await restoreUpstreams(service, service.sandbox);
 
-    const { body: order } = await service.request('GET', `/orders/${answer.body.order_id}`);
+    const order = await getOrder(service, answer.body.order_id);
     expect(order).toMatchObject({ status: 'failed', failure: '/problems/placement-failed' });
     // The service asks again, under the key of the reservation, until it knows; then it gives back what it has, which
     // may take it two goes if it has given up on the inventory for the moment.
@@ -108,7 +109,7 @@ describe('an order that is refused at its reservation, although the look-up said
       shortages: [{ product_id: gone, requested: 2 }],
     });
     expect(answer.body.detail).toContain(gone);
-    const { body: order } = await service.request('GET', `/orders/${answer.body.order_id}`);
+    const order = await getOrder(service, answer.body.order_id);
     expect(order).toMatchObject({ status: 'rejected', failure: '/problems/insufficient-stock' });
     await eventually(() => stockOf(service.sandbox, enough) === 10);
     expect(takenFrom(service.sandbox, enough)).toEqual([-2, 2]);

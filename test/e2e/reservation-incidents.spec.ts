@@ -16,6 +16,7 @@ import {
 } from '../support/builders.js';
 import { findIncidents, settleIncident } from '../support/incidents.js';
 import { findEventGaps, queryDatabase } from '../support/invariants.js';
+import { getOrder, setStatus } from '../support/client.js';
 import { eventually, type TestService } from '../support/service.js';
 
 let fleet: TestFleet;
@@ -198,7 +199,7 @@ describe('with an inventory that can be asked again', () => {
     expect(actionsOf(incident)).toEqual(['retry', 'release']);
     const answer = await settle(incident.incident_id, action);
     expect(answer.status).toBe(200);
-    expect((await service.request('GET', `/orders/${id}`)).body.status).toBe(status);
+    expect(await getOrder(service, id)).toMatchObject({ status });
     expect((await settle(incident.incident_id, action)).body).toEqual(answer.body);
     await eventually(() => stockOf(fleet.sandbox, product) === stock);
     expect(await incidentsOf(id)).toEqual([]);
@@ -224,7 +225,7 @@ async function cancelInDoubt(product: string, direction: 'reserve' | 'release') 
       [key],
     );
   }
-  await service.request('PUT', `/orders/${id}`, { status: 'cancelled' });
+  await setStatus(service, id, 'cancelled');
   const incident = await eventually(async () => (await incidentsOf(id))[0]);
   return incident;
 }

@@ -17,6 +17,14 @@ import {
   takenFrom,
   type TestFleet,
 } from '../support/builders.js';
+import {
+  answerOf,
+  getOrder,
+  listEvents,
+  type Order,
+  type PlaceOrderBody,
+  type PlacementHeaders,
+} from '../support/client.js';
 import { eventually, type TestResponse, type TestService } from '../support/service.js';
 
 const SETTINGS = {
@@ -27,7 +35,7 @@ const SETTINGS = {
 };
 
 /** Which way the service is asked to answer before the order is settled. */
-const ASYNC = { prefer: 'respond-async' };
+const ASYNC = { Prefer: 'respond-async' };
 
 let fleet: TestFleet;
 let service: TestService;
@@ -45,18 +53,20 @@ beforeAll(async () => {
 afterAll(() => fleet.stop());
 afterEach(() => endFaults(fleet.sandbox));
 
-function place(body: unknown, headers: Record<string, string> = {}): Promise<TestResponse> {
-  return service.request('POST', '/orders', body, { ...ASYNC, ...headers });
+function place(body: PlaceOrderBody, headers: PlacementHeaders = {}): Promise<TestResponse> {
+  return answerOf(service.api.POST('/orders', { body, params: { header: { ...ASYNC, ...headers } } }));
 }
 
-async function look(location: string | null): Promise<TestResponse['body']> {
-  const answer = await service.request('GET', location ?? '');
-  expect(answer.status).toBe(200);
-  return answer.body;
+function placeCart(id: string): Promise<TestResponse> {
+  return answerOf(service.api.POST('/orders/{id}', { params: { path: { id }, header: ASYNC } }));
+}
+
+function look(location: string | null): Promise<Order> {
+  return getOrder(service, location?.replace(/^\/orders\//, '') ?? '');
 }
 
 /** Polls, as a client does, until the order is not pending any more. */
-function untilSettled(location: string | null): Promise<TestResponse['body']> {
+function untilSettled(location: string | null): Promise<Order> {
   return eventually(async () => {
     const order = await look(location);
     return order.status === 'pending' ? undefined : order;
@@ -95,29 +105,29 @@ describe('an order whose client prefers respond-async', () => {
   it.each(['respond-async', 'wait=5, Respond-Async', 'respond-async; foo="bar"'])(
     'says so in any of the ways of RFC 7240: %s',
     async (prefer) => {
-      const answer = await place(orderBody([line(newProduct(fleet.sandbox))]), { prefer });
+      const answer = await place(orderBody([line(newProduct(fleet.sandbox))]), { Prefer: prefer });
       expect(answer.status).toBe(202);
     },
   );
 
   it.each(['wait=5', 'respond-asynchronously', 'return=minimal'])('does not by: %s', async (prefer) => {
-    const answer = await place(orderBody([line(newProduct(fleet.sandbox))]), { prefer });
+    const answer = await place(orderBody([line(newProduct(fleet.sandbox))]), { Prefer: prefer });
     expect(answer.status).toBe(201);
     expect(answer.headers.get('preference-applied')).toBeNull();
   });
 
   it('may be a cart', async () => {
-    const answer = await service.request('POST', '/orders/1', undefined, ASYNC);
+    const answer = await placeCart('1');
     expect(answer.status).toBe(202);
     expect(await untilSettled(answer.headers.get('location'))).toMatchObject({ status: 'confirmed' });
-    const again = await service.request('POST', '/orders/1', undefined, ASYNC);
+    const again = await placeCart('1');
     expect([404, 409]).toContain(again.status);
   });
 
   it('is refused at once where no other service has to be asked', async () => {
-    expectProblem(await place({ items: [] }), 400);
+    expectProblem(await service.request('POST', '/orders', { items: [] }, { prefer: 'respond-async' }), 400);
     expectProblem(await place(orderBody([line('1', 1, 9.999)])), 400, ['items[0].price']);
-    const cart = await service.request('POST', '/orders/nobody', undefined, ASYNC);
+    const cart = await placeCart('nobody');
     expectProblem(cart, 404);
   });
 });
@@ -149,12 +159,12 @@ describe('while the inventory is down', () => {
   it('it fails once the recovery window is over, and no stock is asked for or held', async () => {
     const product = newProduct(fleet.sandbox);
     takeInventoryAway();
-    const answer = await place(orderBody([line(product)]), { 'idempotency-key': 'too-late' });
+    const answer = await place(orderBody([line(product)]), { 'Idempotency-Key': 'too-late' });
     expect(answer.status).toBe(202);
     const order = await untilSettled(answer.headers.get('location'));
     expect(order).toMatchObject({ status: 'failed', failure: '/problems/placement-failed' });
     clearFaults(fleet.sandbox);
-    const again = await place(orderBody([line(product)]), { 'idempotency-key': 'too-late' });
+    const again = await place(orderBody([line(product)]), { 'Idempotency-Key': 'too-late' });
     expectProblem(again, 503);
     expect(again.body).toMatchObject({ type: '/problems/placement-failed', order_id: answer.body.order_id });
     expect(takenFrom(fleet.sandbox, product)).toEqual([]);
@@ -169,7 +179,7 @@ describe('while the inventory is down', () => {
 });
 
 describe('an order that turns out to be impossible when it is priced', () => {
-  const cases: [string, number, (product: string) => Record<string, unknown>, Record<string, unknown>][] = [
+  const cases: [string, number, (product: string) => PlaceOrderBody, Record<string, unknown>][] = [
     ['price-changed', 409, (id) => orderBody([line(id, 1, 11)]), { differences: [expect.anything()] }],
     ['total-changed', 409, (id) => orderBody([line(id)], { expected_total: 11 }), { current_total: 10 }],
     ['insufficient-stock', 400, (id) => orderBody([line(id, 11)]), { shortages: [expect.anything()] }],
@@ -178,15 +188,18 @@ describe('an order that turns out to be impossible when it is priced', () => {
 
   it.each(cases)('is rejected: %s', async (name, status, bodyOf, more) => {
     const product = newProduct(fleet.sandbox);
-    const key = { 'idempotency-key': `impossible-${name}` };
+    const key = { 'Idempotency-Key': `impossible-${name}` };
     const answer = await place(bodyOf(product), key);
     expect(answer.status).toBe(202);
     const order = await untilSettled(answer.headers.get('location'));
     expect(order).toMatchObject({ status: 'rejected', failure: `/problems/${name}`, total_amount: null });
-    const { body } = await service.request('GET', `/orders/${order.order_id}/events`);
-    expect(body.events.at(-1)).toMatchObject({ to: 'rejected', reason: expect.any(String), data: more });
+    expect((await listEvents(service, order.order_id)).at(-1)).toMatchObject({
+      to: 'rejected',
+      reason: expect.any(String),
+      data: more,
+    });
     // The key gives the answer that a client gets who waits for it, from now on and for any preference.
-    for (const headers of [key, { ...key, prefer: 'wait=1' }]) {
+    for (const headers of [key, { ...key, Prefer: 'wait=1' }]) {
       const later = await place(bodyOf(product), headers);
       expectProblem(later, status);
       expect(isReplay(later)).toBe(true);
@@ -204,7 +217,7 @@ describe('an order that turns out to be impossible when it is priced', () => {
 describe('the same key', () => {
   it('gives 202 again as long as the order is pending, and then what became of it', async () => {
     const product = newProduct(fleet.sandbox);
-    const key = { 'idempotency-key': 'again-and-again' };
+    const key = { 'Idempotency-Key': 'again-and-again' };
     takeInventoryAway();
     const body = orderBody([line(product)]);
     const first = await place(body, key);
@@ -227,7 +240,7 @@ describe('the same key', () => {
 
   it('sent many times at once is one order', async () => {
     const product = newProduct(fleet.sandbox);
-    const key = { 'idempotency-key': 'at-once' };
+    const key = { 'Idempotency-Key': 'at-once' };
     const answers = await Promise.all(
       Array.from({ length: 10 }, () => place(orderBody([line(product)]), key)),
     );
@@ -239,10 +252,8 @@ describe('the same key', () => {
 
 describe('an instance with PLACEMENT_MODE=async', () => {
   it('answers so without being asked', async () => {
-    const answer = await asyncService.request(
-      'POST',
-      '/orders',
-      orderBody([line(newProduct(fleet.sandbox))]),
+    const answer = await answerOf(
+      asyncService.api.POST('/orders', { body: orderBody([line(newProduct(fleet.sandbox))]) }),
     );
     expect(answer.status).toBe(202);
     expect(answer.headers.get('preference-applied')).toBeNull();
@@ -254,8 +265,9 @@ describe('an instance with PLACEMENT_MODE=async', () => {
     setStock(fleet.sandbox, product, 1_000);
     fleet.sandbox.services.inventory.faults.add({ kind: 'delay', ms: 50 });
     const answers: TestResponse[] = [];
+    const body = orderBody([line(product)]);
     while (answers.length < 60) {
-      const answer = await asyncService.request('POST', '/orders', orderBody([line(product)]));
+      const answer = await answerOf(asyncService.api.POST('/orders', { body }));
       if (answer.status === 202) answers.push(answer);
     }
     for (const answer of answers) {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
+import { listOrders } from '../support/client.js';
 import { startTestService, type TestService } from '../support/service.js';
 
 /** As root the sandbox of the browser can't work, and no test of this service needs anything from the internet. */
@@ -106,7 +107,7 @@ describe('Swagger UI', () => {
       const [status, text] = await tryItOut(page, (example) => ({ ...example, ...adapted }));
       expect(status).toBe('201');
       expect(text).toContain('confirmed');
-      const { body } = await service.request('GET', '/orders?product_id=PROD004');
+      const body = await listOrders(service, { product_id: 'PROD004' });
       expect(body).toMatchObject({ count: 1, orders: [{ status: 'confirmed', customer_name: 'Bob' }] });
       expect(complaints).toEqual([]);
       await page.close();

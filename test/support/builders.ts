@@ -4,6 +4,7 @@ import { upstreamStates } from '../../src/platform/upstream/upstream-circuit.js'
 import type { CallRecord, ServiceName } from '../../src/sandbox/service-server.js';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.js';
 import type { LedgerEntry } from '../../src/sandbox/stock.js';
+import { type PlaceOrderBody, type PlacementHeaders, succeeded, type WithApi } from './client.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
 import { eventually, readAnswer, startTestService, type TestResponse, type TestService } from './service.js';
 
@@ -16,11 +17,7 @@ export const ORDER_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}
 /** An instant in UTC, as all answers write it. */
 export const ISO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
-export interface OrderLine {
-  product_id: unknown;
-  quantity: unknown;
-  price?: unknown;
-}
+export type OrderLine = PlaceOrderBody['items'][number];
 
 /** One line of an order. */
 export function line(productId: string | number, quantity = 1, price?: number): OrderLine {
@@ -30,22 +27,20 @@ export function line(productId: string | number, quantity = 1, price?: number): 
 /** A body that `POST /orders` accepts, with one unit of PROD001 unless lines are given. */
 export function orderBody(
   items: OrderLine[] = [line('PROD001')],
-  more: Record<string, unknown> = {},
-): Record<string, unknown> {
+  more: Partial<PlaceOrderBody> = {},
+): PlaceOrderBody {
   return { customer_name: 'Alice Johnson', customer_email: 'alice@example.com', items, ...more };
 }
 
 /** Places an order that has to be confirmed. @returns its id */
 export async function placeOrder(
-  service: TestService,
-  body: Record<string, unknown> = orderBody(),
-  headers?: Record<string, string>,
+  { api }: WithApi,
+  body: PlaceOrderBody = orderBody(),
+  header: PlacementHeaders = {},
 ): Promise<string> {
-  const answer = await service.request('POST', '/orders', body, headers);
-  if (answer.status !== 201) {
-    throw new Error(`the order was not confirmed: ${answer.status} ${JSON.stringify(answer.body)}`);
-  }
-  return String(answer.body.order_id);
+  const placed = await succeeded(api.POST('/orders', { body, params: { header } }));
+  if (placed.status !== 'confirmed') throw new Error(`the order is ${placed.status}`);
+  return placed.order_id;
 }
 
 /** Reads rows straight from the database, past the service. */

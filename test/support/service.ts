@@ -3,6 +3,7 @@ import { createApplication } from '../../src/application.js';
 import { loadSettings } from '../../src/config/load-settings.js';
 import type { ConnectionLimits } from '../../src/platform/http/edge/connection-limits.js';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.js';
+import { type Api, createApi } from './client.js';
 import { checkAnswer } from './contract/check.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
 
@@ -14,9 +15,11 @@ export interface TestService {
   /** Where the service listens, as in `http://127.0.0.1:4711`. */
   url: string;
   app: NestFastifyApplication;
+  /** For requests as the OpenAPI document has them. */
+  api: Api;
   sandbox: Sandbox;
   database: TestDatabase;
-  /** Sends a request; a body that is no string is sent as JSON. */
+  /** Sends any request, for those that the typed client would not; a body that is no string is sent as JSON. */
   request(
     method: string,
     path: string,
@@ -72,6 +75,7 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
   return {
     url,
     app,
+    api: createApi(url),
     sandbox,
     database,
     request: (method, path, body, headers) => send(`${url}${path}`, method, body, headers),

@@ -2,8 +2,8 @@ import { ApiPropertyOptional, PickType } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsEmail, IsInt, IsISO8601, IsUUID, Matches, Max, Min } from 'class-validator';
 import type { OrderFilter } from '../order.repository.js';
-import { ORDER_STATUS_NAMES, parseStatus } from '../order-status.js';
-import { IsOrderStatus } from './status.decorator.js';
+import { parseStatus } from '../order-status.js';
+import { IsOrderStatus, STATUS_SCHEMA } from './status.decorator.js';
 import { IsOpaqueId, MayBeAbsent } from './text.decorators.js';
 
 const DEFAULT_LIMIT = 50;
@@ -19,7 +19,7 @@ const TIME_MESSAGE = { message: 'must be a day or a time with its zone, as in 20
 
 /** Query of `GET /orders`: the filters, all of which must hold, and the page. */
 export class ListOrdersDto {
-  @ApiPropertyOptional({ enum: ORDER_STATUS_NAMES, description: 'In any case. `Ordered` means `confirmed`.' })
+  @ApiPropertyOptional({ ...STATUS_SCHEMA, example: 'confirmed' })
   @MayBeAbsent()
   @IsOrderStatus()
   status?: string;

@@ -1,17 +1,13 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsString, MaxLength } from 'class-validator';
 import { IsPlainText, MayBeAbsent } from './text.decorators.js';
-import { IsOrderStatus } from './status.decorator.js';
+import { IsOrderStatus, STATUS_SCHEMA } from './status.decorator.js';
 
 /** A reason is a sentence for the history, not a document. */
 const MAX_REASON_LENGTH = 500;
 
 export class UpdateStatusDto {
-  @ApiProperty({
-    type: 'string',
-    description: 'In any case. `Ordered` means `confirmed`.',
-    example: 'shipped',
-  })
+  @ApiProperty({ ...STATUS_SCHEMA, example: 'shipped' })
   @IsOrderStatus()
   status!: string;
 

@@ -269,6 +269,14 @@ export interface components {
       /** @description Every wrong field of the request. */
       errors?: components['schemas']['FieldErrorResponse'][];
       /**
+       * @description Where the method is none of these.
+       * @example [
+       *       "GET",
+       *       "HEAD"
+       *     ]
+       */
+      allowed_methods?: string[];
+      /**
        * Format: uuid
        * @description The order that came to nothing, or that took the cart.
        */
@@ -578,6 +586,14 @@ export interface components {
       /** @description Every wrong field of the request. */
       errors?: components['schemas']['FieldErrorResponse'][];
       /**
+       * @description Where the method is none of these.
+       * @example [
+       *       "GET",
+       *       "HEAD"
+       *     ]
+       */
+      allowed_methods?: string[];
+      /**
        * @description What can be done about the incident at this moment.
        * @example [
        *       "retry",
@@ -718,6 +734,14 @@ export interface components {
       detail: string;
       /** @description Every wrong field of the request. */
       errors?: components['schemas']['FieldErrorResponse'][];
+      /**
+       * @description Where the method is none of these.
+       * @example [
+       *       "GET",
+       *       "HEAD"
+       *     ]
+       */
+      allowed_methods?: string[];
     };
     HealthResponse: {
       /** @enum {string} */
@@ -803,6 +827,16 @@ export interface operations {
       200: {
         headers: {
           /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -845,6 +879,16 @@ export interface operations {
       400: {
         headers: {
           /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -854,13 +898,55 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/invalid-request';
+            type?: '/problems/invalid-request' | '/problems/malformed-request';
+          };
+        };
+      };
+      /** @description This caller has sent more requests in a minute than it may. */
+      429: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/rate-limit-exceeded';
           };
         };
       };
       /** @description The service has failed. The fault has been logged under the id of the request. */
       500: {
         headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -884,6 +970,16 @@ export interface operations {
            */
           'Retry-After': string;
           /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -897,6 +993,40 @@ export interface operations {
           };
         };
       };
+      /** @description The request is wrong as HTTP, whatever it is for. */
+      '4XX': {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?:
+              | '/problems/malformed-request'
+              | '/problems/request-timeout'
+              | '/problems/payload-too-large'
+              | '/problems/uri-too-long'
+              | '/problems/unsupported-media-type'
+              | '/problems/expectation-failed'
+              | '/problems/headers-too-large';
+          };
+        };
+      };
     };
   };
   placeOrder: {
@@ -905,7 +1035,7 @@ export interface operations {
       header?: {
         /** @description `respond-async` (RFC 7240): the order is stored and answered with 202; what becomes of it is to be seen at its address. */
         Prefer?: string;
-        /** @description Bare, or quoted as in the draft of the IETF. The same key gives the same order and the same answer, for 24 hours unless the service is told otherwise. */
+        /** @description Up to 255 printable characters, quoted or bare. The same key gives the same order and the same answer, for `IDEMPOTENCY_KEY_HOURS` (24 unless set otherwise) from the first request; then it is forgotten. */
         'Idempotency-Key'?: string;
       };
       path?: never;
@@ -932,6 +1062,16 @@ export interface operations {
           ETag: string;
           /** @description `true` where the key was known and this answer belongs to the first request with it. */
           'Idempotency-Replayed'?: 'true';
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -976,6 +1116,16 @@ export interface operations {
           /** @description `true` where the key was known and this answer belongs to the first request with it. */
           'Idempotency-Replayed'?: 'true';
           /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -1002,6 +1152,16 @@ export interface operations {
           /** @description `true` where the key was known and this answer belongs to the first request with it. */
           'Idempotency-Replayed'?: 'true';
           /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -1011,7 +1171,11 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/invalid-request' | '/problems/unknown-product' | '/problems/insufficient-stock';
+            type?:
+              | '/problems/invalid-request'
+              | '/problems/unknown-product'
+              | '/problems/insufficient-stock'
+              | '/problems/malformed-request';
           };
         };
       };
@@ -1025,6 +1189,16 @@ export interface operations {
           'Retry-After'?: string;
           /** @description `true` where the key was known and this answer belongs to the first request with it. */
           'Idempotency-Replayed'?: 'true';
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -1046,6 +1220,16 @@ export interface operations {
           /** @description `true` where the key was known and this answer belongs to the first request with it. */
           'Idempotency-Replayed'?: 'true';
           /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -1064,6 +1248,16 @@ export interface operations {
         headers: {
           /** @description `true` where the key was known and this answer belongs to the first request with it. */
           'Idempotency-Replayed'?: 'true';
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -1084,6 +1278,16 @@ export interface operations {
           /** @description `true` where the key was known and this answer belongs to the first request with it. */
           'Idempotency-Replayed'?: 'true';
           /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -1097,11 +1301,55 @@ export interface operations {
           };
         };
       };
+      /** @description This caller has sent more requests in a minute than it may. */
+      429: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /** @description `true` where the key was known and this answer belongs to the first request with it. */
+          'Idempotency-Replayed'?: 'true';
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/rate-limit-exceeded';
+          };
+        };
+      };
       /** @description The service has failed. The fault has been logged under the id of the request. */
       500: {
         headers: {
           /** @description `true` where the key was known and this answer belongs to the first request with it. */
           'Idempotency-Replayed'?: 'true';
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -1126,6 +1374,16 @@ export interface operations {
           'Retry-After': string;
           /** @description `true` where the key was known and this answer belongs to the first request with it. */
           'Idempotency-Replayed'?: 'true';
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -1145,6 +1403,42 @@ export interface operations {
           };
         };
       };
+      /** @description The request is wrong as HTTP, whatever it is for. */
+      '4XX': {
+        headers: {
+          /** @description `true` where the key was known and this answer belongs to the first request with it. */
+          'Idempotency-Replayed'?: 'true';
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?:
+              | '/problems/malformed-request'
+              | '/problems/request-timeout'
+              | '/problems/payload-too-large'
+              | '/problems/uri-too-long'
+              | '/problems/unsupported-media-type'
+              | '/problems/expectation-failed'
+              | '/problems/headers-too-large';
+          };
+        };
+      };
     };
   };
   getOrder: {
@@ -1155,7 +1449,10 @@ export interface operations {
         /** @description `next_cursor` of the page before. */
         cursor?: string;
       };
-      header?: never;
+      header?: {
+        /** @description ETags of the versions of the order that the caller has; there is no body (304) if nothing is newer. */
+        'If-None-Match'?: string;
+      };
       path: {
         /** @description Id of an order or of a customer. */
         id: string;
@@ -1173,6 +1470,16 @@ export interface operations {
            */
           ETag?: string;
           /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -1184,9 +1491,46 @@ export interface operations {
             components['schemas']['OrderResponse'] | components['schemas']['OrderListResponse'];
         };
       };
+      /** @description The order is at a version that the caller has. */
+      304: {
+        headers: {
+          /**
+           * @description The version of the order, for `If-Match`.
+           * @example "2"
+           */
+          ETag: string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
       /** @description The request is wrong, or can not be met. */
       400: {
         headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -1197,13 +1541,23 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/invalid-request';
+            type?: '/problems/invalid-request' | '/problems/malformed-request';
           };
         };
       };
       /** @description There is no such thing. */
       404: {
         headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -1218,9 +1572,51 @@ export interface operations {
           };
         };
       };
+      /** @description This caller has sent more requests in a minute than it may. */
+      429: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/rate-limit-exceeded';
+          };
+        };
+      };
       /** @description The service has failed. The fault has been logged under the id of the request. */
       500: {
         headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -1244,6 +1640,16 @@ export interface operations {
            */
           'Retry-After': string;
           /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -1254,6 +1660,40 @@ export interface operations {
           'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/overloaded' | '/problems/database-unavailable';
+          };
+        };
+      };
+      /** @description The request is wrong as HTTP, whatever it is for. */
+      '4XX': {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?:
+              | '/problems/malformed-request'
+              | '/problems/request-timeout'
+              | '/problems/payload-too-large'
+              | '/problems/uri-too-long'
+              | '/problems/unsupported-media-type'
+              | '/problems/expectation-failed'
+              | '/problems/headers-too-large';
           };
         };
       };
@@ -1286,6 +1726,16 @@ export interface operations {
            * @example "2"
            */
           ETag: string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -1323,6 +1773,16 @@ export interface operations {
       400: {
         headers: {
           /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -1332,13 +1792,23 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/invalid-request';
+            type?: '/problems/invalid-request' | '/problems/malformed-request';
           };
         };
       };
       /** @description There is no such thing. */
       404: {
         headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -1357,6 +1827,16 @@ export interface operations {
       409: {
         headers: {
           /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -1373,6 +1853,16 @@ export interface operations {
       /** @description The order has changed meanwhile. */
       412: {
         headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -1391,6 +1881,16 @@ export interface operations {
       413: {
         headers: {
           /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -1408,6 +1908,16 @@ export interface operations {
       415: {
         headers: {
           /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -1421,9 +1931,78 @@ export interface operations {
           };
         };
       };
+      /** @description The change needs `If-Match`; only where `REQUIRE_IF_MATCH` is set. */
+      428: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/if-match-required';
+          };
+        };
+      };
+      /** @description This caller has sent more requests in a minute than it may. */
+      429: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/rate-limit-exceeded';
+          };
+        };
+      };
       /** @description The service has failed. The fault has been logged under the id of the request. */
       500: {
         headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -1447,6 +2026,16 @@ export interface operations {
            */
           'Retry-After': string;
           /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -1460,6 +2049,40 @@ export interface operations {
           };
         };
       };
+      /** @description The request is wrong as HTTP, whatever it is for. */
+      '4XX': {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?:
+              | '/problems/malformed-request'
+              | '/problems/request-timeout'
+              | '/problems/payload-too-large'
+              | '/problems/uri-too-long'
+              | '/problems/unsupported-media-type'
+              | '/problems/expectation-failed'
+              | '/problems/headers-too-large';
+          };
+        };
+      };
     };
   };
   placeCustomerOrder: {
@@ -1468,7 +2091,7 @@ export interface operations {
       header?: {
         /** @description `respond-async` (RFC 7240): the order is stored and answered with 202; what becomes of it is to be seen at its address. */
         Prefer?: string;
-        /** @description Bare, or quoted as in the draft of the IETF. The same key gives the same order and the same answer, for 24 hours unless the service is told otherwise. */
+        /** @description Up to 255 printable characters, quoted or bare. The same key gives the same order and the same answer, for `IDEMPOTENCY_KEY_HOURS` (24 unless set otherwise) from the first request; then it is forgotten. */
         'Idempotency-Key'?: string;
       };
       path: {
@@ -1498,6 +2121,16 @@ export interface operations {
           ETag: string;
           /** @description `true` where the key was known and this answer belongs to the first request with it. */
           'Idempotency-Replayed'?: 'true';
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -1542,6 +2175,16 @@ export interface operations {
           /** @description `true` where the key was known and this answer belongs to the first request with it. */
           'Idempotency-Replayed'?: 'true';
           /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -1568,6 +2211,16 @@ export interface operations {
           /** @description `true` where the key was known and this answer belongs to the first request with it. */
           'Idempotency-Replayed'?: 'true';
           /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -1581,7 +2234,8 @@ export interface operations {
               | '/problems/invalid-request'
               | '/problems/unknown-product'
               | '/problems/insufficient-stock'
-              | '/problems/cart-empty';
+              | '/problems/cart-empty'
+              | '/problems/malformed-request';
           };
         };
       };
@@ -1590,6 +2244,16 @@ export interface operations {
         headers: {
           /** @description `true` where the key was known and this answer belongs to the first request with it. */
           'Idempotency-Replayed'?: 'true';
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -1615,6 +2279,16 @@ export interface operations {
           /** @description `true` where the key was known and this answer belongs to the first request with it. */
           'Idempotency-Replayed'?: 'true';
           /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -1638,6 +2312,16 @@ export interface operations {
           /** @description `true` where the key was known and this answer belongs to the first request with it. */
           'Idempotency-Replayed'?: 'true';
           /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -1656,6 +2340,16 @@ export interface operations {
         headers: {
           /** @description `true` where the key was known and this answer belongs to the first request with it. */
           'Idempotency-Replayed'?: 'true';
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -1676,6 +2370,16 @@ export interface operations {
           /** @description `true` where the key was known and this answer belongs to the first request with it. */
           'Idempotency-Replayed'?: 'true';
           /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -1689,11 +2393,55 @@ export interface operations {
           };
         };
       };
+      /** @description This caller has sent more requests in a minute than it may. */
+      429: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /** @description `true` where the key was known and this answer belongs to the first request with it. */
+          'Idempotency-Replayed'?: 'true';
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/rate-limit-exceeded';
+          };
+        };
+      };
       /** @description The service has failed. The fault has been logged under the id of the request. */
       500: {
         headers: {
           /** @description `true` where the key was known and this answer belongs to the first request with it. */
           'Idempotency-Replayed'?: 'true';
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -1719,6 +2467,16 @@ export interface operations {
           /** @description `true` where the key was known and this answer belongs to the first request with it. */
           'Idempotency-Replayed'?: 'true';
           /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -1734,6 +2492,42 @@ export interface operations {
               | '/problems/placement-unsettled'
               | '/problems/overloaded'
               | '/problems/database-unavailable';
+          };
+        };
+      };
+      /** @description The request is wrong as HTTP, whatever it is for. */
+      '4XX': {
+        headers: {
+          /** @description `true` where the key was known and this answer belongs to the first request with it. */
+          'Idempotency-Replayed'?: 'true';
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?:
+              | '/problems/malformed-request'
+              | '/problems/request-timeout'
+              | '/problems/payload-too-large'
+              | '/problems/uri-too-long'
+              | '/problems/unsupported-media-type'
+              | '/problems/expectation-failed'
+              | '/problems/headers-too-large';
           };
         };
       };
@@ -1754,6 +2548,16 @@ export interface operations {
       /** @description All events of the order. */
       200: {
         headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -1796,6 +2600,16 @@ export interface operations {
       400: {
         headers: {
           /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -1805,13 +2619,23 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/invalid-request';
+            type?: '/problems/invalid-request' | '/problems/malformed-request';
           };
         };
       };
       /** @description There is no such thing. */
       404: {
         headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -1826,9 +2650,51 @@ export interface operations {
           };
         };
       };
+      /** @description This caller has sent more requests in a minute than it may. */
+      429: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/rate-limit-exceeded';
+          };
+        };
+      };
       /** @description The service has failed. The fault has been logged under the id of the request. */
       500: {
         headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -1852,6 +2718,16 @@ export interface operations {
            */
           'Retry-After': string;
           /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -1862,6 +2738,40 @@ export interface operations {
           'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/overloaded' | '/problems/database-unavailable';
+          };
+        };
+      };
+      /** @description The request is wrong as HTTP, whatever it is for. */
+      '4XX': {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?:
+              | '/problems/malformed-request'
+              | '/problems/request-timeout'
+              | '/problems/payload-too-large'
+              | '/problems/uri-too-long'
+              | '/problems/unsupported-media-type'
+              | '/problems/expectation-failed'
+              | '/problems/headers-too-large';
           };
         };
       };
@@ -1886,6 +2796,16 @@ export interface operations {
       /** @description A page of the incidents. */
       200: {
         headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -1928,6 +2848,16 @@ export interface operations {
       400: {
         headers: {
           /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -1937,13 +2867,55 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OperationProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/invalid-request';
+            type?: '/problems/invalid-request' | '/problems/malformed-request';
+          };
+        };
+      };
+      /** @description This caller has sent more requests in a minute than it may. */
+      429: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/rate-limit-exceeded';
           };
         };
       };
       /** @description The service has failed. The fault has been logged under the id of the request. */
       500: {
         headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -1967,6 +2939,16 @@ export interface operations {
            */
           'Retry-After': string;
           /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -1977,6 +2959,40 @@ export interface operations {
           'application/problem+json': components['schemas']['OperationProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/database-unavailable';
+          };
+        };
+      };
+      /** @description The request is wrong as HTTP, whatever it is for. */
+      '4XX': {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?:
+              | '/problems/malformed-request'
+              | '/problems/request-timeout'
+              | '/problems/payload-too-large'
+              | '/problems/uri-too-long'
+              | '/problems/unsupported-media-type'
+              | '/problems/expectation-failed'
+              | '/problems/headers-too-large';
           };
         };
       };
@@ -2001,6 +3017,16 @@ export interface operations {
       /** @description What was decided, and what comes of it. */
       200: {
         headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -2028,6 +3054,16 @@ export interface operations {
       400: {
         headers: {
           /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -2037,13 +3073,23 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OperationProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/invalid-request';
+            type?: '/problems/invalid-request' | '/problems/malformed-request';
           };
         };
       };
       /** @description There is no such thing. */
       404: {
         headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -2067,6 +3113,16 @@ export interface operations {
            */
           'Retry-After'?: string;
           /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -2083,6 +3139,16 @@ export interface operations {
       /** @description The body is too large. */
       413: {
         headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -2101,6 +3167,16 @@ export interface operations {
       415: {
         headers: {
           /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -2114,9 +3190,51 @@ export interface operations {
           };
         };
       };
+      /** @description This caller has sent more requests in a minute than it may. */
+      429: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/rate-limit-exceeded';
+          };
+        };
+      };
       /** @description The service has failed. The fault has been logged under the id of the request. */
       500: {
         headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -2140,6 +3258,16 @@ export interface operations {
            */
           'Retry-After': string;
           /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -2150,6 +3278,40 @@ export interface operations {
           'application/problem+json': components['schemas']['OperationProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/upstream-unavailable' | '/problems/database-unavailable';
+          };
+        };
+      };
+      /** @description The request is wrong as HTTP, whatever it is for. */
+      '4XX': {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?:
+              | '/problems/malformed-request'
+              | '/problems/request-timeout'
+              | '/problems/payload-too-large'
+              | '/problems/uri-too-long'
+              | '/problems/unsupported-media-type'
+              | '/problems/expectation-failed'
+              | '/problems/headers-too-large';
           };
         };
       };
@@ -2172,6 +3334,16 @@ export interface operations {
       200: {
         headers: {
           /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -2192,6 +3364,16 @@ export interface operations {
       400: {
         headers: {
           /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -2201,13 +3383,23 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OperationProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/invalid-request';
+            type?: '/problems/invalid-request' | '/problems/malformed-request';
           };
         };
       };
       /** @description The body is too large. */
       413: {
         headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -2226,6 +3418,16 @@ export interface operations {
       415: {
         headers: {
           /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -2239,9 +3441,51 @@ export interface operations {
           };
         };
       };
+      /** @description This caller has sent more requests in a minute than it may. */
+      429: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/rate-limit-exceeded';
+          };
+        };
+      };
       /** @description The service has failed. The fault has been logged under the id of the request. */
       500: {
         headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -2265,6 +3509,16 @@ export interface operations {
            */
           'Retry-After': string;
           /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -2275,6 +3529,40 @@ export interface operations {
           'application/problem+json': components['schemas']['OperationProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/database-unavailable';
+          };
+        };
+      };
+      /** @description The request is wrong as HTTP, whatever it is for. */
+      '4XX': {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?:
+              | '/problems/malformed-request'
+              | '/problems/request-timeout'
+              | '/problems/payload-too-large'
+              | '/problems/uri-too-long'
+              | '/problems/unsupported-media-type'
+              | '/problems/expectation-failed'
+              | '/problems/headers-too-large';
           };
         };
       };
@@ -2349,6 +3637,30 @@ export interface operations {
           };
         };
       };
+      /** @description The request is wrong as HTTP, whatever it is for. */
+      '4XX': {
+        headers: {
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?:
+              | '/problems/malformed-request'
+              | '/problems/request-timeout'
+              | '/problems/payload-too-large'
+              | '/problems/uri-too-long'
+              | '/problems/unsupported-media-type'
+              | '/problems/expectation-failed'
+              | '/problems/headers-too-large';
+          };
+        };
+      };
     };
   };
   getLiveness: {
@@ -2393,6 +3705,30 @@ export interface operations {
           'application/problem+json': components['schemas']['ProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/internal-error';
+          };
+        };
+      };
+      /** @description The request is wrong as HTTP, whatever it is for. */
+      '4XX': {
+        headers: {
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?:
+              | '/problems/malformed-request'
+              | '/problems/request-timeout'
+              | '/problems/payload-too-large'
+              | '/problems/uri-too-long'
+              | '/problems/unsupported-media-type'
+              | '/problems/expectation-failed'
+              | '/problems/headers-too-large';
           };
         };
       };
@@ -2475,6 +3811,30 @@ export interface operations {
           'application/problem+json': components['schemas']['ProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/not-ready';
+          };
+        };
+      };
+      /** @description The request is wrong as HTTP, whatever it is for. */
+      '4XX': {
+        headers: {
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?:
+              | '/problems/malformed-request'
+              | '/problems/request-timeout'
+              | '/problems/payload-too-large'
+              | '/problems/uri-too-long'
+              | '/problems/unsupported-media-type'
+              | '/problems/expectation-failed'
+              | '/problems/headers-too-large';
           };
         };
       };

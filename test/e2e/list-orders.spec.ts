@@ -37,11 +37,11 @@ async function walk(
   let pages = 0;
   let cursor: string | null = null;
   do {
-    const list: OrderList = await page(cursor === null ? {} : { cursor });
-    expect(list.count).toBe(list.orders.length);
-    ids.push(...idsOf(list));
+    const seen: OrderList = await page(cursor === null ? {} : { cursor });
+    expect(seen.count).toBe(seen.orders.length);
+    ids.push(...idsOf(seen));
     pages += 1;
-    cursor = list.next_cursor;
+    cursor = seen.next_cursor;
     // No list here has as many: a cursor that stands still must not keep the test walking.
     expect(pages).toBeLessThan(50);
     await between();

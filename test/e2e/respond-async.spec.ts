@@ -73,6 +73,12 @@ function untilSettled(location: string | null): Promise<Order> {
   }, 20_000);
 }
 
+/** Waits until an order has been driven so many times. */
+async function untilTakenUp({ database }: TestFleet, id: unknown, times: number): Promise<void> {
+  const sql = 'SELECT attempt FROM orders WHERE id = $1 AND attempt >= $2';
+  await eventually(async () => (await selectRows(database, sql, [id, times])).length > 0);
+}
+
 function takeInventoryAway(): void {
   fleet.sandbox.services.inventory.faults.add({ kind: 'away' });
 }
@@ -140,14 +146,7 @@ describe('while the inventory is down', () => {
     expect(answer.status).toBe(202);
     const location = answer.headers.get('location');
     // The request's own try has been in vain by then, and recovery has taken the order over.
-    await eventually(async () => {
-      const [row] = await selectRows<{ attempt: number }>(
-        fleet.database,
-        'SELECT attempt FROM orders WHERE id = $1',
-        [answer.body.order_id],
-      );
-      return (row?.attempt ?? 0) > 1;
-    });
+    await untilTakenUp(fleet, answer.body.order_id, 2);
     const pending = await look(location);
     expect(pending).toMatchObject({ status: 'pending', total_amount: null, version: 1 });
     expect(pending.items).toEqual([{ product_id: product, product_name: null, quantity: 3, price: null }]);
@@ -289,14 +288,7 @@ describe('with an inventory that ignores keys', () => {
       expect(answer?.status).toBe(202);
       // Taken up again at least twice before the inventory is back.
       const id: unknown = answer?.body.order_id;
-      await eventually(async () => {
-        const [row] = await selectRows<{ attempt: number }>(
-          plain.database,
-          'SELECT attempt FROM orders WHERE id = $1',
-          [id],
-        );
-        return (row?.attempt ?? 0) > 2;
-      });
+      await untilTakenUp(plain, id, 3);
       clearFaults(plain.sandbox);
       const order = await eventually(async () => {
         const found = await plain.services[0]?.request('GET', `/orders/${String(id)}`);

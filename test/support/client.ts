@@ -1,6 +1,6 @@
 import createClient, { type Client } from 'openapi-fetch';
 import type { components, paths } from '../../docs/openapi.js';
-import { checkAnswer } from './contract/check.js';
+import { checkAnswer, targetOf } from './contract/check.js';
 import type { TestResponse } from './service.js';
 
 /** A client whose requests and answers have the types of the OpenAPI document: one that lies does not compile. */
@@ -32,7 +32,7 @@ export function createApi(baseUrl: string): Api {
   api.use({
     async onResponse({ request: { method, url }, response }) {
       const { status, headers } = response;
-      checkAnswer({ method, url, status, headers, text: await response.clone().text() });
+      checkAnswer({ method, target: targetOf(url), status, headers, text: await response.clone().text() });
     },
   });
   return api;

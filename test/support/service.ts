@@ -4,7 +4,7 @@ import { loadSettings } from '../../src/config/load-settings.js';
 import type { ConnectionLimits } from '../../src/platform/http/edge/connection-limits.js';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.js';
 import { type Api, createApi } from './client.js';
-import { checkAnswer } from './contract/check.js';
+import { checkAnswer, targetOf } from './contract/check.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
 
 /** Any free port. */
@@ -111,7 +111,7 @@ export async function send(
 export async function readAnswer(method: string, url: string, response: Response): Promise<TestResponse> {
   const { status, headers } = response;
   const text = await response.text();
-  checkAnswer({ method, url, status, headers, text });
+  checkAnswer({ method, target: targetOf(url), status, headers, text });
   // The answer to HEAD has a type and no body.
   const isJson = text !== '' && (headers.get('content-type')?.includes('json') ?? false);
   return { status, headers, body: isJson ? (JSON.parse(text) as unknown) : text };

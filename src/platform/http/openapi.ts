@@ -2,12 +2,31 @@ import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import type { OperationObject } from './openapi-objects.js';
 import { examplesOf, ProblemResponse, problemContent } from './problem.openapi.js';
-import { IDEMPOTENCY_REPLAYED_HEADER, REQUEST_ID_HEADER } from './response-headers.openapi.js';
+import {
+  IDEMPOTENCY_REPLAYED_HEADER,
+  RATE_LIMIT_HEADERS,
+  REQUEST_ID_HEADER,
+  retryAfterHeader,
+} from './response-headers.openapi.js';
 
 const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch'] as const;
 
 /** The request header of operations whose answers may be replayed. */
 const KEY = 'Idempotency-Key';
+
+/** What may be wrong with any request before anybody knows which operation it is for. */
+const MALFORMED = [
+  'malformed-request',
+  'request-timeout',
+  'payload-too-large',
+  'uri-too-long',
+  'unsupported-media-type',
+  'expectation-failed',
+  'headers-too-large',
+] as const;
+
+/** Operations of which there may be any number in a minute. */
+const UNLIMITED = /^\/health/;
 
 const DESCRIPTION = `Takes orders, reserves their stock, stores them and notifies the customer.
 
@@ -45,9 +64,11 @@ export function buildOpenApiDocument(app: INestApplication): OpenAPIObject {
   const document = SwaggerModule.createDocument(app, config.build(), { extraModels: [ProblemResponse] });
   // The builder knows licences by their address only; this one, which grants nothing, has none.
   document.info.license = { name: 'Unlicensed', identifier: 'LicenseRef-Unlicensed' } as { name: string };
-  for (const operation of operationsOf(document)) {
-    completeOperation(operation);
-    closeSchemas(document, operation.requestBody);
+  for (const [path, item] of Object.entries(document.paths)) {
+    for (const operation of METHODS.map((method) => item[method])) {
+      if (operation) completeOperation(path, operation);
+      closeSchemas(document, operation?.requestBody);
+    }
   }
   return document;
 }
@@ -57,26 +78,33 @@ export function serveOpenApiDocument(app: INestApplication): void {
   SwaggerModule.setup('docs', app, () => buildOpenApiDocument(app), { jsonDocumentUrl: 'docs-json' });
 }
 
-function operationsOf(document: OpenAPIObject): OperationObject[] {
-  const items = Object.values(document.paths);
-  return items.flatMap((item) =>
-    METHODS.map((method) => item[method]).filter((found) => found !== undefined),
-  );
-}
-
 /** Adds what holds for every operation, so that no controller has to say it and none can forget it. */
-function completeOperation(operation: OperationObject): void {
-  operation.responses['500'] ??= {
+function completeOperation(path: string, operation: OperationObject): void {
+  const { responses } = operation;
+  responses['500'] ??= {
     description: 'The service has failed. The fault has been logged under the id of the request.',
     content: problemContent(examplesOf('internal-error')),
   };
+  const isLimited = !UNLIMITED.test(path);
+  if (isLimited) {
+    responses['429'] ??= {
+      description: 'This caller has sent more requests in a minute than it may.',
+      headers: retryAfterHeader(true),
+      content: problemContent(examplesOf('rate-limit-exceeded')),
+    };
+  }
+  responses['4XX'] ??= {
+    description: 'The request is wrong as HTTP, whatever it is for.',
+    content: problemContent(MALFORMED.flatMap(examplesOf)),
+  };
   const takesKey =
     operation.parameters?.some((parameter) => 'name' in parameter && parameter.name === KEY) ?? false;
-  for (const response of Object.values(operation.responses)) {
+  for (const response of Object.values(responses)) {
     if (response === undefined || '$ref' in response) continue;
     response.headers = {
       ...response.headers,
       ...(takesKey && IDEMPOTENCY_REPLAYED_HEADER),
+      ...(isLimited && RATE_LIMIT_HEADERS),
       ...REQUEST_ID_HEADER,
     };
   }

@@ -36,9 +36,18 @@ export class ProblemResponse {
 
   @ApiPropertyOptional({ type: [FieldErrorResponse], description: 'Every wrong field of the request.' })
   errors?: FieldErrorResponse[];
+
+  @ApiPropertyOptional({
+    type: [String],
+    example: ['GET', 'HEAD'],
+    description: 'Where the method is none of these.',
+  })
+  allowed_methods?: string[];
 }
 
 type GeneralProblemName = keyof typeof HTTP_PROBLEMS;
+
+const BAD_REQUEST = 400;
 
 /** Too many requests, and not available at the moment. */
 const ALWAYS_RETRIED = new Set([429, 503]);
@@ -84,6 +93,8 @@ export type DocumentedProblem = Problem | GeneralProblemName | number;
 export function problemDecorator(model: typeof ProblemResponse) {
   return (...problems: readonly DocumentedProblem[]): MethodDecorator & ClassDecorator => {
     const byStatus = Map.groupBy(problems.flatMap(examplesOf), ({ status }) => status);
+    // The status of what is wrong with a request is also that of one which is none.
+    byStatus.get(BAD_REQUEST)?.push(...examplesOf('malformed-request'));
     return applyDecorators(
       ApiExtraModels(model),
       ...[...byStatus].map(([status, examples]) =>

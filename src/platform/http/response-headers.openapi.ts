@@ -34,6 +34,22 @@ export function etagHeader(required: boolean): HeadersObject {
   };
 }
 
+/** Where there is a limit, which is a setting. */
+export const RATE_LIMIT_HEADERS: HeadersObject = {
+  RateLimit: {
+    description: 'How many requests are left (`r`), and for how many seconds (`t`).',
+    required: false,
+    schema: { type: 'string' },
+    example: '"requests";r=118;t=24',
+  },
+  'RateLimit-Policy': {
+    description: 'How many requests there may be (`q`) in how many seconds (`w`).',
+    required: false,
+    schema: { type: 'string' },
+    example: '"requests";q=120;w=60',
+  },
+};
+
 /** On answers to operations that take an `Idempotency-Key`. */
 export const IDEMPOTENCY_REPLAYED_HEADER: HeadersObject = {
   'Idempotency-Replayed': {

@@ -41,7 +41,7 @@ export class CampaignDatabase {
     this.pool.on('error', () => undefined);
   }
 
-  static async start(options: CampaignOptions): Promise<CampaignDatabase> {
+  static async start(options: Pick<CampaignOptions, 'dist' | 'databaseUrl'>): Promise<CampaignDatabase> {
     if (options.databaseUrl === undefined) {
       const own = await OwnServer.start(options.dist);
       return new CampaignDatabase(own.url, own, () => own.remove());

@@ -39,7 +39,10 @@ export class Upstreams {
     this.processes = processes;
   }
 
-  static async start(options: CampaignOptions, folder: string): Promise<Upstreams> {
+  static async start(
+    options: Pick<CampaignOptions, 'dist' | 'inventory'>,
+    folder: string,
+  ): Promise<Upstreams> {
     const first = await startStandIns(options.dist, folder, 'stand-ins', []);
     if (options.inventory !== 'plain') return new Upstreams(first.urls, [first.process]);
     // Only the inventory ignores keys: it is a process of its own.

@@ -13,7 +13,8 @@ import {
 /** An answer of the service, with what was asked for. */
 export interface SeenAnswer {
   method: string;
-  url: string;
+  /** Path and query as they were sent. */
+  target: string;
   status: number;
   headers: Headers;
   /** As it came. */
@@ -22,8 +23,8 @@ export interface SeenAnswer {
 
 const PROBLEM = 'application/problem+json';
 
-/** What the document does not describe: the document itself, its page, and what is made for other programs. */
-const UNDESCRIBED = /^\/(docs|docs-json|metrics|problems)(\/|$)/;
+/** What the document does not describe: its own page, what is for other programs, and the controllers of tests. */
+const UNDESCRIBED = /^\/(docs|docs-json|metrics|problems|probe)(\/|$)/;
 
 /** Enough to see what was asked and answered; lists of orders are long. */
 const SHOWN_CHARACTERS = 600;
@@ -63,10 +64,16 @@ export function violationsOf(pointer: string, value: unknown): string[] {
 
 /** @returns what of an answer is not as the document says, in a few words each; nothing if all is */
 export function findLies(answer: SeenAnswer): string[] {
-  const { pathname } = new URL(answer.url);
+  const pathname = answer.target.split(/[?#]/, 1)[0] ?? '';
   const operation = findOperation(answer.method, pathname);
   if (operation) return liesOf(answer, operation);
   return UNDESCRIBED.test(pathname) ? [] : refusalLies(answer);
+}
+
+/** Path and query of an address, as a client of fetch sends them. */
+export function targetOf(url: string): string {
+  const { pathname, search } = new URL(url);
+  return pathname + search;
 }
 
 /** @throws {Error} when the answer is not as the document says */
@@ -74,9 +81,9 @@ export function checkAnswer(answer: SeenAnswer): void {
   const lies = findLies(answer);
   if (lies.length === 0) return;
   const { method, status } = answer;
-  const [url, text] = [answer.url, answer.text].map((long) => long.slice(0, SHOWN_CHARACTERS));
+  const [target, text] = [answer.target, answer.text].map((long) => long.slice(0, SHOWN_CHARACTERS));
   throw new Error(
-    `the document does not tell the truth about ${method} ${url}: ${status} ${text}\n${lies.join('\n')}`,
+    `the document does not tell the truth about ${method} ${target}: ${status} ${text}\n${lies.join('\n')}`,
   );
 }
 
@@ -84,9 +91,11 @@ function liesOf(answer: SeenAnswer, operation: Operation): string[] {
   const status = String(answer.status);
   // The document has to name this one; that it happens is a fault of the service all the same.
   if (answer.status === 500) return ['the service has failed'];
-  const documented = operation.responses[status];
+  // A range holds for what has no entry of its own.
+  const key = [status, `${status[0]}XX`].find((candidate) => candidate in operation.responses);
+  const documented = key === undefined ? undefined : operation.responses[key];
   if (!documented) return [`${operation.operationId} is not said to answer ${status}`];
-  const at = `${operation.pointer}/responses/${status}`;
+  const at = `${operation.pointer}/responses/${key}`;
   return [...headerLies(answer, documented, at), ...bodyLies(answer, documented, at)];
 }
 
@@ -112,6 +121,8 @@ function bodyLies(answer: SeenAnswer, { content }: DocumentedAnswer, at: string)
 
 /** What belongs to no operation can only be refused. */
 function refusalLies(answer: SeenAnswer): string[] {
+  if (answer.method === 'OPTIONS' && answer.status === 204)
+    return answer.text === '' ? [] : ['there is a body'];
   const type = mediaTypeOf(answer.headers);
   if (answer.status < 400 || answer.status >= 500)
     return [`there is no such operation, and yet it is answered`];

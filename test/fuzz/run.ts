@@ -1,0 +1,58 @@
+import { killAll } from '../faults/world/processes.ts';
+import { Fuzzing, type FuzzResult, MEMORY_TOLERANCE_MB } from './campaign.ts';
+import { commandOf, HELP, readOptions, WrongOptions } from './options.ts';
+import { World } from './world.ts';
+
+const EXIT_FOUND = 1;
+const EXIT_WRONG_OPTIONS = 2;
+const EXIT_INTERRUPTED = 130;
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+function tell({ requests, seconds, findings, answers, slowestMs, memory }: FuzzResult): void {
+  say(`\n${requests} requests in ${seconds} s, the slowest answer after ${slowestMs} ms`);
+  for (const [operation, counts] of answers) {
+    const statuses = [...counts].toSorted(([one], [other]) => one.localeCompare(other));
+    say(`  ${operation.padEnd(24)} ${statuses.map(([status, count]) => `${status}: ${count}`).join('  ')}`);
+  }
+  if (memory) {
+    say(
+      `memory: ${memory.before} MB after the warm-up, ${memory.after} MB at the end (at most ${MEMORY_TOLERANCE_MB} MB more)`,
+    );
+  }
+  for (const { what, count, examples } of findings) say(`\n${count} × ${what}\n  ${examples.join('\n  ')}`);
+  say(findings.length === 0 ? 'nothing found' : `\n${findings.length} kinds of findings`);
+}
+
+async function main(): Promise<void> {
+  const options = readOptions(process.argv.slice(2), process.env['TEST_DATABASE_URL']);
+  if (!options) {
+    process.stdout.write(HELP);
+    return;
+  }
+  say(commandOf(options));
+  const world = await World.start(options);
+  try {
+    const result = await new Fuzzing(world, options, say).run();
+    tell(result);
+    process.exitCode = result.findings.length === 0 ? 0 : EXIT_FOUND;
+  } finally {
+    await world.close();
+  }
+}
+
+process.on('exit', killAll);
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => process.exit(EXIT_INTERRUPTED));
+
+try {
+  await main();
+} catch (error) {
+  const isWrong = error instanceof WrongOptions;
+  process.stderr.write(
+    `${isWrong ? `${error.message}\nSee --help.` : error instanceof Error ? error.stack : String(error)}\n`,
+  );
+  process.exit(isWrong ? EXIT_WRONG_OPTIONS : EXIT_FOUND);
+}

@@ -1,0 +1,85 @@
+import fc, { type Arbitrary } from 'fast-check';
+import { type Operation, type Parameter } from '../support/contract/document.ts';
+import { valueOf } from './values.ts';
+
+/** A valid request in parts, which mutations can take apart further. */
+export interface RequestParts {
+  operation: Operation;
+  method: string;
+  path: Record<string, unknown>;
+  query: [name: string, value: unknown][];
+  /** Those that are not there are missing, never undefined. */
+  headers: Record<string, string | undefined>;
+  /** Undefined: there is no body. */
+  json: unknown;
+}
+
+/** How many orders are told apart among those that were placed before. */
+const KNOWN_ORDERS = 50;
+
+/** Few enough that they are repeated, so that answers are replayed. */
+const KEYS = 200;
+
+const HEADER_VALUES: Record<string, Arbitrary<string>> = {
+  'Idempotency-Key': fc.integer({ min: 1, max: KEYS }).map((number) => `"fuzz-${number}"`),
+  Prefer: fc.constantFrom('respond-async', 'wait=1', 'return=minimal'),
+  'If-Match': fc.constantFrom('"2"', '"3"', '*', '"1", "2"', 'W/"2"'),
+  'If-None-Match': fc.constantFrom('"2"', '"3"', '*', 'W/"2"'),
+};
+
+/** Requests that keep to the document: what is refused of them is refused for what they ask for. */
+export function validRequest(operation: Operation): Arbitrary<RequestParts> {
+  const { parameters = [], requestBody } = operation;
+  const schema = Object.values(requestBody?.content ?? {})[0]?.schema;
+  const examples = Object.values(Object.values(requestBody?.content ?? {})[0]?.examples ?? {});
+  const body = schema
+    ? fc.oneof(valueOf(schema), ...examples.map(({ value }) => fc.constant(value)))
+    : fc.constant(undefined);
+  return fc.record({
+    operation: fc.constant(operation),
+    method: fc.constant(operation.method),
+    path: fc.record(
+      Object.fromEntries(
+        inPlace(parameters, 'path').map((parameter) => [parameter.name, pathValue(parameter)]),
+      ),
+      { noNullPrototype: true },
+    ),
+    query: someOf(inPlace(parameters, 'query')),
+    headers: headersOf(inPlace(parameters, 'header')),
+    json: requestBody && !requestBody.required ? fc.option(body, { nil: undefined }) : body,
+  });
+}
+
+function inPlace(parameters: readonly Parameter[], place: Parameter['in']): Parameter[] {
+  return parameters.filter((parameter) => parameter.in === place);
+}
+
+function pathValue(parameter: Parameter): Arbitrary<unknown> {
+  const knownOrder = fc.integer({ min: 0, max: KNOWN_ORDERS - 1 }).map((number) => `ORDER_${number}`);
+  const others = valueOf({ ...parameter.schema, example: parameter.example });
+  return fc.oneof({ weight: 2, arbitrary: knownOrder }, { weight: 1, arbitrary: others });
+}
+
+function someOf(parameters: readonly Parameter[]): Arbitrary<[string, unknown][]> {
+  const values = parameters.map(({ name, schema, example }) =>
+    fc.option(
+      valueOf({ ...schema, example: schema.example ?? example }).map((value): [string, unknown] => [
+        name,
+        value,
+      ]),
+      { nil: undefined, freq: 1 },
+    ),
+  );
+  return fc.tuple(...values).map((found) => found.filter((pair) => pair !== undefined));
+}
+
+function headersOf(parameters: readonly Parameter[]): Arbitrary<Record<string, string | undefined>> {
+  const values = parameters.map(({ name, schema }) => [
+    name,
+    HEADER_VALUES[name] ?? valueOf(schema).map(String),
+  ]);
+  return fc.record(Object.fromEntries(values) as Record<string, Arbitrary<string>>, {
+    requiredKeys: [],
+    noNullPrototype: true,
+  });
+}

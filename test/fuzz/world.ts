@@ -1,0 +1,98 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CampaignDatabase } from '../faults/world/database.ts';
+import { eventually, freePort, type Process, startProcess } from '../faults/world/processes.ts';
+import { Upstreams } from '../faults/world/upstreams.ts';
+import type { FuzzOptions } from './options.ts';
+
+const START_TIMEOUT_MS = 60_000;
+
+/** Of every product so much that no run exhausts it. */
+const PLENTY = 1_000_000_000;
+
+/** What the examples of the document order. */
+const PRODUCTS = [
+  { id: 'PROD001', name: 'Wireless Headphones', price: 79.99, quantity: PLENTY },
+  { id: '3', name: 'USB-C Charger', price: 29.99, quantity: PLENTY },
+];
+
+/** The service with all that it needs, each in a process of its own. */
+export class World {
+  readonly url: string;
+  private readonly service: Process;
+  private readonly database: CampaignDatabase;
+  private readonly upstreams: Upstreams;
+  private readonly folder: string;
+
+  private constructor(
+    url: string,
+    service: Process,
+    database: CampaignDatabase,
+    upstreams: Upstreams,
+    folder: string,
+  ) {
+    this.url = url;
+    this.service = service;
+    this.database = database;
+    this.upstreams = upstreams;
+    this.folder = folder;
+  }
+
+  static async start({ dist, databaseUrl }: FuzzOptions): Promise<World> {
+    const folder = await mkdtemp(join(tmpdir(), 'order-fuzz-'));
+    const upstreams = await Upstreams.start({ dist, inventory: 'per-product' }, folder);
+    await upstreams.setStock(PRODUCTS);
+    const database = await CampaignDatabase.start({ dist, databaseUrl });
+    const port = await freePort();
+    const settings = {
+      NODE_ENV: 'test',
+      HOST: '127.0.0.1',
+      PORT: String(port),
+      LOG_LEVEL: 'error',
+      DATABASE_URL: database.url,
+      INVENTORY_SERVICE_URL: upstreams.urls.inventory,
+      NOTIFICATION_SERVICE_URL: upstreams.urls.notification,
+      SHOPPING_CART_SERVICE_URL: upstreams.urls.carts,
+    };
+    const service = startProcess([join(dist, 'main.js')], settings, join(folder, 'service.log'));
+    const world = new World(`http://127.0.0.1:${port}`, service, database, upstreams, folder);
+    const isLive = await eventually(() => service.hasEnded() || world.isLive(), START_TIMEOUT_MS);
+    if (!isLive || service.hasEnded()) throw new Error(`the service has not started:\n${world.log()}`);
+    return world;
+  }
+
+  /** Whether the process that was started answers. */
+  async isLive(): Promise<boolean> {
+    if (this.service.hasEnded()) return false;
+    return fetch(`${this.url}/health/live`).then(
+      (response) => response.ok,
+      () => false,
+    );
+  }
+
+  /** What the service has written, which is nothing but errors. */
+  log(): string {
+    const file = join(this.folder, 'service.log');
+    return existsSync(file) ? readFileSync(file, 'utf8') : '';
+  }
+
+  /** Megabytes of memory that the service occupies. */
+  memory(): number {
+    const status = `/proc/${this.service.pid}/status`;
+    const kilobytes = existsSync(status)
+      ? /VmRSS:\s+(\d+)/.exec(readFileSync(status, 'utf8'))?.[1]
+      : execFileSync('ps', ['-o', 'rss=', '-p', String(this.service.pid)], { encoding: 'utf8' });
+    return Math.round(Number(kilobytes ?? 0) / 1024);
+  }
+
+  async close(): Promise<void> {
+    this.service.signal('SIGTERM');
+    await this.service.ended;
+    await this.upstreams.close();
+    await this.database.close();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}

@@ -60,7 +60,7 @@ const jobStates = () =>
 /** Orders in all conditions in which the name could be anywhere. */
 async function leaveTraces(person: Person): Promise<{ dead: string; shipped: string }> {
   const { notification, inventory } = fleet.sandbox.services;
-  const told = await placeOrder(service, orderOf(fleet.sandbox, person), { 'idempotency-key': 'told' });
+  const told = await placeOrder(service, orderOf(fleet.sandbox, person), { 'Idempotency-Key': 'told' });
   await eventually(() => statusesTold(fleet.sandbox, told).length === 1);
   const tooMany = orderOf(fleet.sandbox, person, { items: [line(newProduct(fleet.sandbox), 11)] });
   expectProblem(await placeWithKey(service, 'refused', tooMany), 400);
@@ -77,7 +77,7 @@ async function leaveTraces(person: Person): Promise<{ dead: string; shipped: str
   await eventually(async () => (await findIncidents(service, dead)).length === 1);
   await service.request('PUT', `/orders/${dead}`, { status: 'shipped' });
   notification.faults.add({ kind: 'hang', ms: 20_000 });
-  const shipped = await placeOrder(service, orderOf(fleet.sandbox, person), { 'idempotency-key': 'shipped' });
+  const shipped = await placeOrder(service, orderOf(fleet.sandbox, person), { 'Idempotency-Key': 'shipped' });
   await service.request('PUT', `/orders/${shipped}`, { status: 'shipped' });
   await eventually(() => notification.faults.held > 0);
   inventory.faults.add({ kind: 'away' });

@@ -1,6 +1,7 @@
 import { expect } from '@jest/globals';
 import type { Sandbox } from '../../src/sandbox/sandbox.js';
-import { line, newProduct, type OrderLine, selectRows } from './builders.js';
+import { line, newProduct, selectRows } from './builders.js';
+import { type PlaceOrderBody, succeeded } from './client.js';
 import type { TestDatabase } from './database.js';
 import type { TestService } from './service.js';
 
@@ -27,8 +28,8 @@ export function newPerson(): Person {
 export function orderOf(
   sandbox: Sandbox,
   { customer, name, address }: Person,
-  more: Record<string, unknown> = {},
-): Record<string, unknown> & { items: OrderLine[] } {
+  more: Partial<PlaceOrderBody> = {},
+): PlaceOrderBody {
   const items = [line(newProduct(sandbox))];
   return { items, customer_name: name, customer_email: address, customer_id: customer, ...more };
 }
@@ -38,9 +39,8 @@ export async function eraseCustomer(
   service: TestService,
   customer: string,
 ): Promise<{ count: number; more: boolean }> {
-  const answer = await service.request('DELETE', `/customers/${encodeURIComponent(customer)}/personal-data`);
-  expect(answer.status).toBe(200);
-  return answer.body;
+  const params = { path: { customer_id: customer } };
+  return succeeded(service.api.DELETE('/customers/{customer_id}/personal-data', { params }));
 }
 
 /** The history of an order, as clients see it. */

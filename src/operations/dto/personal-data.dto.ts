@@ -7,6 +7,7 @@ export class ErasePersonalDataDto extends PickType(PlaceOrderDto, ['customer_ema
 export class ErasureResponse {
   @ApiProperty({
     type: 'integer',
+    minimum: 0,
     example: 3,
     description: 'Number of orders from which something was erased.',
   })

@@ -1,13 +1,27 @@
 import { Body, Controller, Delete, HttpCode, Param, Post, UseInterceptors } from '@nestjs/common';
-import { ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { requireOpaqueId } from '../../orders/dto/text.decorators.js';
+import { orderNotFound } from '../../orders/order.problems.js';
 import { BoundedReads } from '../../platform/http/bounded.interceptor.js';
 import { type Caller, CurrentCaller, RequireScopes } from '../../platform/http/caller.js';
+import { Problem } from '../../platform/http/problem.js';
 import { ApiProblems } from '../../platform/http/problem.openapi.js';
 import { ErasePersonalDataDto, ErasureResponse } from '../dto/personal-data.dto.js';
 import { PersonalData } from './personal-data.js';
 
-const ERASED = { status: 200, type: ErasureResponse };
+const ERASED = {
+  status: 200,
+  description: 'From how many orders something was erased.',
+  type: ErasureResponse,
+  example: { count: 3, more: false },
+};
+
+const ADDRESS_BODY = {
+  type: ErasePersonalDataDto,
+  examples: { address: { summary: 'An address', value: { customer_email: 'alice@example.com' } } },
+};
+
+const EXAMPLE_ORDER = '01a1ffe2-9b80-748a-ba30-787d85a2b441';
 
 const DESCRIPTION =
   'Name and e-mail address are erased from the orders, for good; lines, totals and the history stay. The history says ' +
@@ -28,7 +42,11 @@ export class PersonalDataController {
   })
   @ApiParam({ name: 'customer_id', description: 'Id of the customer, text or integer.', example: '42' })
   @ApiResponse(ERASED)
-  @ApiProblems(400, 503)
+  @ApiProblems(
+    Problem.invalidRequest([{ field: 'customer_id', message: 'must not be empty' }]),
+    'overloaded',
+    'database-unavailable',
+  )
   async eraseCustomer(
     @Param('customer_id') customerId: string,
     @CurrentCaller() caller: Caller,
@@ -45,9 +63,9 @@ export class PersonalDataController {
     summary: 'Erase who ordered from one order',
     description: DESCRIPTION,
   })
-  @ApiParam({ name: 'order_id', format: 'uuid' })
+  @ApiParam({ name: 'order_id', description: 'Id of the order.', format: 'uuid', example: EXAMPLE_ORDER })
   @ApiResponse(ERASED)
-  @ApiProblems(404, 503)
+  @ApiProblems(orderNotFound(EXAMPLE_ORDER), 'overloaded', 'database-unavailable')
   async eraseOrder(
     @Param('order_id') orderId: string,
     @CurrentCaller() caller: Caller,
@@ -65,8 +83,15 @@ export class PersonalDataController {
     summary: 'Erase who ordered from all orders with an e-mail address',
     description: `For orders without a customer id. ${DESCRIPTION}`,
   })
+  @ApiBody(ADDRESS_BODY)
   @ApiResponse(ERASED)
-  @ApiProblems(400, 413, 415, 503)
+  @ApiProblems(
+    Problem.invalidRequest([{ field: 'customer_email', message: 'must be an e-mail address' }]),
+    413,
+    415,
+    'overloaded',
+    'database-unavailable',
+  )
   async eraseAddress(
     @Body() body: ErasePersonalDataDto,
     @CurrentCaller() caller: Caller,

@@ -44,8 +44,14 @@ class PricedLineResponse {
   @ApiProperty({ type: 'integer', example: 2 })
   quantity!: number;
 
-  @ApiProperty({ example: 79.99 })
-  price!: number;
+  @ApiPropertyOptional({ example: 74.99, description: 'Where the request has named one.' })
+  requested_price?: number;
+
+  @ApiProperty({ type: 'number', nullable: true, example: 79.99 })
+  price!: number | null;
+
+  @ApiProperty({ type: 'number', nullable: true, example: 159.98 })
+  line_total!: number | null;
 }
 
 /** A problem of an order; which of these members there are depends on its type. */

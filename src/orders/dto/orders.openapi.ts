@@ -240,7 +240,7 @@ export const PLACEMENT_PROBLEMS: DocumentedProblem[] = [
   orderProblem('total-changed', 'The total is 159.98, not 149.98', {
     expected_total: 149.98,
     current_total: 159.98,
-    lines: [{ line: 1, product_id: 'PROD001', quantity: 2, price: 79.99 }],
+    lines: [{ line: 1, product_id: 'PROD001', quantity: 2, price: 79.99, line_total: 159.98 }],
   }),
   keyInProgress(),
   413,

@@ -2,11 +2,18 @@ import { Body, Controller, HttpCode, Param, Post, UseInterceptors } from '@nestj
 import { ApiBody, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { BoundedPlacements } from '../../platform/http/bounded.interceptor.js';
 import { type Caller, CurrentCaller, RequireScopes } from '../../platform/http/caller.js';
-import { ApiProblems } from '../../platform/http/problem.openapi.js';
+import { ApiOrderProblems } from '../dto/order-problem.response.js';
 import { PlaceCustomerOrderDto, toPlacementRequest } from '../dto/place-order.dto.js';
 import { requireOpaqueId } from '../dto/text.decorators.js';
 import { customerFor } from '../ownership.js';
 import { PreviewOrderDto } from './order-preview.dto.js';
+import {
+  PREVIEW,
+  PREVIEW_BODY,
+  PREVIEW_CART_PROBLEMS,
+  PREVIEW_CUSTOMER_BODY,
+  PREVIEW_PROBLEMS,
+} from './order-preview.openapi.js';
 import { OrderPreviewResponse } from './order-preview.response.js';
 import { OrderPreview } from './order-preview.js';
 
@@ -29,8 +36,9 @@ export class OrderPreviewController {
     summary: 'What an order would cost, and whether it can be placed',
     description: 'Nothing is stored or reserved: what is there now may be gone when the order is placed.',
   })
-  @ApiResponse({ status: 200, type: OrderPreviewResponse })
-  @ApiProblems(400, 413, 415, 503)
+  @ApiBody(PREVIEW_BODY)
+  @ApiResponse(PREVIEW)
+  @ApiOrderProblems(...PREVIEW_PROBLEMS)
   async preview(
     @Body() body: PreviewOrderDto,
     @CurrentCaller() caller: Caller,
@@ -49,9 +57,9 @@ export class OrderPreviewController {
     description: "Without items, or without a body, it is about the customer's shopping cart.",
   })
   @ApiParam({ name: 'customer_id', description: 'Id of the customer, text or integer.', example: '1' })
-  @ApiBody({ type: PlaceCustomerOrderDto, required: false })
-  @ApiResponse({ status: 200, type: OrderPreviewResponse })
-  @ApiProblems(400, 404, 413, 415, 503)
+  @ApiBody(PREVIEW_CUSTOMER_BODY)
+  @ApiResponse(PREVIEW)
+  @ApiOrderProblems(...PREVIEW_CART_PROBLEMS)
   async previewForCustomer(
     @Param('customer_id') customerId: string,
     @Body() body: PlaceCustomerOrderDto,

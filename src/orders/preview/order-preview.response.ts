@@ -1,5 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { ProblemResponse } from '../../platform/http/problem.openapi.js';
+import { OrderProblemResponse } from '../dto/order-problem.response.js';
 import { toJsonNumberOrNull } from '../placement/order-pricing.js';
 import type { QuotedLine } from '../placement/order-quote.js';
 import type { Preview } from './order-preview.js';
@@ -18,7 +18,7 @@ export class PreviewLineResponse {
   })
   product_name!: string | null;
 
-  @ApiProperty({ type: 'integer', example: 2 })
+  @ApiProperty({ type: 'integer', minimum: 1, example: 2 })
   quantity!: number;
 
   @ApiProperty({ type: 'number', nullable: true, example: 79.99, description: 'Price of one unit.' })
@@ -69,7 +69,7 @@ export class OrderPreviewResponse {
   can_be_placed!: boolean;
 
   @ApiProperty({
-    type: [ProblemResponse],
+    type: [OrderProblemResponse],
     description:
       'Why it would be refused, each as the problem that placing it would be answered with; the first is the one ' +
       'that would be.',

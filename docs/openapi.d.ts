@@ -398,10 +398,10 @@ export interface components {
        */
       expected_total?: number;
       /**
-       * @description The total as it is.
+       * @description The total as it is; null where a product is not known.
        * @example 159.98
        */
-      current_total?: number;
+      current_total?: number | null;
       /** @description What the total is made of. */
       lines?: components['schemas']['PricedLineResponse'][];
       /**
@@ -1246,6 +1246,7 @@ export interface operations {
           'application/problem+json': components['schemas']['ProblemResponse'] & {
             /** @enum {string} */
             type?:
+              | '/problems/invalid-request'
               | '/problems/malformed-request'
               | '/problems/request-timeout'
               | '/problems/payload-too-large'
@@ -1568,6 +1569,7 @@ export interface operations {
           'application/problem+json': components['schemas']['ProblemResponse'] & {
             /** @enum {string} */
             type?:
+              | '/problems/invalid-request'
               | '/problems/malformed-request'
               | '/problems/request-timeout'
               | '/problems/payload-too-large'
@@ -1800,6 +1802,7 @@ export interface operations {
           'application/problem+json': components['schemas']['ProblemResponse'] & {
             /** @enum {string} */
             type?:
+              | '/problems/invalid-request'
               | '/problems/malformed-request'
               | '/problems/request-timeout'
               | '/problems/payload-too-large'
@@ -2212,6 +2215,7 @@ export interface operations {
           'application/problem+json': components['schemas']['ProblemResponse'] & {
             /** @enum {string} */
             type?:
+              | '/problems/invalid-request'
               | '/problems/malformed-request'
               | '/problems/request-timeout'
               | '/problems/payload-too-large'
@@ -2470,6 +2474,7 @@ export interface operations {
           'application/problem+json': components['schemas']['ProblemResponse'] & {
             /** @enum {string} */
             type?:
+              | '/problems/invalid-request'
               | '/problems/malformed-request'
               | '/problems/request-timeout'
               | '/problems/payload-too-large'
@@ -2856,6 +2861,7 @@ export interface operations {
           'application/problem+json': components['schemas']['ProblemResponse'] & {
             /** @enum {string} */
             type?:
+              | '/problems/invalid-request'
               | '/problems/malformed-request'
               | '/problems/request-timeout'
               | '/problems/payload-too-large'
@@ -3304,6 +3310,7 @@ export interface operations {
           'application/problem+json': components['schemas']['ProblemResponse'] & {
             /** @enum {string} */
             type?:
+              | '/problems/invalid-request'
               | '/problems/malformed-request'
               | '/problems/request-timeout'
               | '/problems/payload-too-large'
@@ -3548,6 +3555,7 @@ export interface operations {
           'application/problem+json': components['schemas']['ProblemResponse'] & {
             /** @enum {string} */
             type?:
+              | '/problems/invalid-request'
               | '/problems/malformed-request'
               | '/problems/request-timeout'
               | '/problems/payload-too-large'
@@ -3769,6 +3777,7 @@ export interface operations {
           'application/problem+json': components['schemas']['ProblemResponse'] & {
             /** @enum {string} */
             type?:
+              | '/problems/invalid-request'
               | '/problems/malformed-request'
               | '/problems/request-timeout'
               | '/problems/payload-too-large'
@@ -4088,6 +4097,7 @@ export interface operations {
           'application/problem+json': components['schemas']['ProblemResponse'] & {
             /** @enum {string} */
             type?:
+              | '/problems/invalid-request'
               | '/problems/malformed-request'
               | '/problems/request-timeout'
               | '/problems/payload-too-large'
@@ -4339,6 +4349,7 @@ export interface operations {
           'application/problem+json': components['schemas']['ProblemResponse'] & {
             /** @enum {string} */
             type?:
+              | '/problems/invalid-request'
               | '/problems/malformed-request'
               | '/problems/request-timeout'
               | '/problems/payload-too-large'
@@ -4535,6 +4546,7 @@ export interface operations {
           'application/problem+json': components['schemas']['ProblemResponse'] & {
             /** @enum {string} */
             type?:
+              | '/problems/invalid-request'
               | '/problems/malformed-request'
               | '/problems/request-timeout'
               | '/problems/payload-too-large'
@@ -4731,6 +4743,7 @@ export interface operations {
           'application/problem+json': components['schemas']['ProblemResponse'] & {
             /** @enum {string} */
             type?:
+              | '/problems/invalid-request'
               | '/problems/malformed-request'
               | '/problems/request-timeout'
               | '/problems/payload-too-large'
@@ -4982,6 +4995,7 @@ export interface operations {
           'application/problem+json': components['schemas']['ProblemResponse'] & {
             /** @enum {string} */
             type?:
+              | '/problems/invalid-request'
               | '/problems/malformed-request'
               | '/problems/request-timeout'
               | '/problems/payload-too-large'
@@ -5077,6 +5091,7 @@ export interface operations {
           'application/problem+json': components['schemas']['ProblemResponse'] & {
             /** @enum {string} */
             type?:
+              | '/problems/invalid-request'
               | '/problems/malformed-request'
               | '/problems/request-timeout'
               | '/problems/payload-too-large'
@@ -5148,6 +5163,7 @@ export interface operations {
           'application/problem+json': components['schemas']['ProblemResponse'] & {
             /** @enum {string} */
             type?:
+              | '/problems/invalid-request'
               | '/problems/malformed-request'
               | '/problems/request-timeout'
               | '/problems/payload-too-large'
@@ -5254,6 +5270,7 @@ export interface operations {
           'application/problem+json': components['schemas']['ProblemResponse'] & {
             /** @enum {string} */
             type?:
+              | '/problems/invalid-request'
               | '/problems/malformed-request'
               | '/problems/request-timeout'
               | '/problems/payload-too-large'

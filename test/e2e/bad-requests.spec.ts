@@ -195,6 +195,11 @@ describe('a request that is no proper HTTP is refused without a trace', () => {
     expectProblem(answer, status);
     expect(answer.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
   });
+
+  it.each(['transfer-encoding: gzip', 'expect: the-moon'])('HEAD with %s, without a body', async (header) => {
+    const answer = await sendText(service.url, `HEAD /orders HTTP/1.1\r\nhost: x\r\n${header}\r\n\r\n`);
+    expect(answer).toMatch(/^HTTP\/1\.1 4\d\d .*\r\n\r\n$/s);
+  });
 });
 
 describe('a bad request', () => {

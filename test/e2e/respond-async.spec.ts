@@ -24,6 +24,7 @@ import {
   type Order,
   type PlaceOrderBody,
   type PlacementHeaders,
+  succeeded,
 } from '../support/client.js';
 import { eventually, type TestResponse, type TestService } from '../support/service.js';
 
@@ -79,9 +80,7 @@ async function untilTakenUp({ database }: TestFleet, id: unknown, times: number)
   await eventually(async () => (await selectRows(database, sql, [id, times])).length > 0);
 }
 
-function takeInventoryAway(): void {
-  fleet.sandbox.services.inventory.faults.add({ kind: 'away' });
-}
+const takeInventoryAway = () => fleet.sandbox.services.inventory.faults.add({ kind: 'away' });
 
 describe('an order whose client prefers respond-async', () => {
   it('is answered with 202 and its address, and confirmed soon after', async () => {
@@ -251,9 +250,8 @@ describe('the same key', () => {
 
 describe('an instance with PLACEMENT_MODE=async', () => {
   it('answers so without being asked', async () => {
-    const answer = await answerOf(
-      asyncService.api.POST('/orders', { body: orderBody([line(newProduct(fleet.sandbox))]) }),
-    );
+    const body = orderBody([line(newProduct(fleet.sandbox))]);
+    const answer = await answerOf(asyncService.api.POST('/orders', { body }));
     expect(answer.status).toBe(202);
     expect(answer.headers.get('preference-applied')).toBeNull();
     expect(await untilSettled(answer.headers.get('location'))).toMatchObject({ status: 'confirmed' });
@@ -284,17 +282,16 @@ describe('with an inventory that ignores keys', () => {
     try {
       const product = newProduct(plain.sandbox);
       plain.sandbox.services.inventory.faults.add({ kind: 'away' });
-      const answer = await plain.services[0]?.request('POST', '/orders', orderBody([line(product)]), ASYNC);
-      expect(answer?.status).toBe(202);
+      const [instance] = plain.services as [TestService];
+      const params = { header: ASYNC };
+      const { order_id: id } = await succeeded(
+        instance.api.POST('/orders', { body: orderBody([line(product)]), params }),
+      );
       // Taken up again at least twice before the inventory is back.
-      const id: unknown = answer?.body.order_id;
       await untilTakenUp(plain, id, 3);
       clearFaults(plain.sandbox);
-      const order = await eventually(async () => {
-        const found = await plain.services[0]?.request('GET', `/orders/${String(id)}`);
-        return found?.body.status === 'pending' ? undefined : found?.body;
-      });
-      expect(order.status).toBe('confirmed');
+      await eventually(async () => (await getOrder(instance, id)).status !== 'pending');
+      expect(await getOrder(instance, id)).toMatchObject({ status: 'confirmed' });
       expect(takenFrom(plain.sandbox, product)).toEqual([-1]);
     } finally {
       await plain.stop();

@@ -17,8 +17,8 @@ export interface RequestParts {
 /** How many orders are told apart among those that were placed before. */
 const KNOWN_ORDERS = 50;
 
-/** Few enough that they are repeated, so that answers are replayed. */
-const KEYS = 200;
+/** Few enough that some are repeated, and so many that most are not refused for having been used before. */
+const KEYS = 2_000;
 
 const HEADER_VALUES: Record<string, Arbitrary<string>> = {
   'Idempotency-Key': fc.integer({ min: 1, max: KEYS }).map((number) => `"fuzz-${number}"`),

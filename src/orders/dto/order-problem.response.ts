@@ -73,8 +73,13 @@ export class OrderProblemResponse extends ProblemResponse {
   @ApiPropertyOptional({ example: 150, description: 'The total that the request expected.' })
   expected_total?: number;
 
-  @ApiPropertyOptional({ example: 159.98, description: 'The total as it is.' })
-  current_total?: number;
+  @ApiPropertyOptional({
+    type: 'number',
+    nullable: true,
+    example: 159.98,
+    description: 'The total as it is; null where a product is not known.',
+  })
+  current_total?: number | null;
 
   @ApiPropertyOptional({ type: [PricedLineResponse], description: 'What the total is made of.' })
   lines?: PricedLineResponse[];

@@ -16,6 +16,7 @@ const KEY = 'Idempotency-Key';
 
 /** What may be wrong with any request before anybody knows which operation it is for. */
 const MALFORMED = [
+  'invalid-request',
   'malformed-request',
   'request-timeout',
   'payload-too-large',

@@ -37,7 +37,8 @@ export class ProblemFilter implements ExceptionFilter {
     if (thrown instanceof UpstreamFault) {
       return Problem.http('upstream-unavailable', `The ${thrown.upstream} does not answer`, {}, RETRY_AFTER);
     }
-    if (isDatabaseUnavailable(thrown)) {
+    // A client that leaves in the middle of its request causes the same error as a database that does.
+    if (isDatabaseUnavailable(thrown) && clientErrorStatus(thrown) === undefined) {
       return Problem.http('database-unavailable', 'The database does not answer', {}, RETRY_AFTER);
     }
     const status = thrown instanceof HttpException ? thrown.getStatus() : clientErrorStatus(thrown);

@@ -29,8 +29,21 @@ function problemOf(code: string | undefined): Problem {
   }
 }
 
+/** What is known of a request that is refused. */
+interface Refusal {
+  requestId: string;
+  /** Whether the answer must have no body. */
+  isHead: boolean;
+  reason: string | undefined;
+}
+
+/** Whether what could not be read began as a request with HEAD: a body would be taken for the next answer. */
+function isForHead(error: Error & { rawPacket?: Buffer }): boolean {
+  return error.rawPacket?.toString('latin1', 0, 'HEAD '.length) === 'HEAD ';
+}
+
 /** A whole answer, for a connection on which the HTTP server will not write any more. */
-function answerText(problem: Problem, requestId: string): string {
+function answerText(problem: Problem, requestId: string, isHead: boolean): string {
   const body = JSON.stringify(problem.toBody());
   const head = [
     `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? ''}`,
@@ -40,7 +53,7 @@ function answerText(problem: Problem, requestId: string): string {
     'X-Content-Type-Options: nosniff',
     'Connection: close',
   ];
-  return `${head.join('\r\n')}\r\n\r\n${body}`;
+  return `${head.join('\r\n')}\r\n\r\n${isHead ? '' : body}`;
 }
 
 /** Answers what the HTTP server refuses by itself, before any route is looked for, like every other fault. */
@@ -78,13 +91,14 @@ export class MalformedRequests {
       exchange.response.once('close', () => socket.destroy());
     } else {
       const requestId = isInBody ? requestIdOf(exchange.request) : randomUUID();
-      this.write(socket, problemOf(error.code), requestId, error.code);
+      const isHead = isInBody ? exchange.request.method === 'HEAD' : isForHead(error);
+      this.write(socket, problemOf(error.code), { requestId, isHead, reason: error.code });
     }
   }
 
-  private write(socket: Socket, problem: Problem, requestId: string, reason: string | undefined): void {
+  private write(socket: Socket, problem: Problem, { requestId, isHead, reason }: Refusal): void {
     this.logger.info({ requestId, status: problem.status, reason }, 'a request could not be read');
-    socket.end(answerText(problem, requestId));
+    socket.end(answerText(problem, requestId, isHead));
     // Cutting it at once would take the answer away from a client that is still sending.
     setTimeout(() => socket.destroy(), LINGER_MS).unref();
   }
@@ -92,6 +106,11 @@ export class MalformedRequests {
   private refuseExpectation(request: IncomingMessage): void {
     const problem = Problem.http('expectation-failed', 'Only 100-continue can be expected of this service');
     this.refused.add(request.socket);
-    this.write(request.socket, problem, requestIdOf(request), 'ERR_EXPECTATION');
+    const isHead = request.method === 'HEAD';
+    this.write(request.socket, problem, {
+      requestId: requestIdOf(request),
+      isHead,
+      reason: 'ERR_EXPECTATION',
+    });
   }
 }

@@ -91,22 +91,53 @@ export type DocumentedProblem = Problem | GeneralProblemName | number;
  * @param model the form of these problems, with the members that they may have beyond those of the RFC
  */
 export function problemDecorator(model: typeof ProblemResponse) {
-  return (...problems: readonly DocumentedProblem[]): MethodDecorator & ClassDecorator => {
-    const byStatus = Map.groupBy(problems.flatMap(examplesOf), ({ status }) => status);
-    // The status of what is wrong with a request is also that of one which is none.
-    byStatus.get(BAD_REQUEST)?.push(...examplesOf('malformed-request'));
-    return applyDecorators(
-      ApiExtraModels(model),
-      ...[...byStatus].map(([status, examples]) =>
-        ApiResponse({
-          status,
-          description: DESCRIPTIONS[status] ?? 'The request has failed.',
-          headers: problemHeaders(status, examples),
-          content: problemContent(examples, model),
-        }),
-      ),
-    );
+  return (...problems: readonly DocumentedProblem[]): MethodDecorator =>
+    (target, key, descriptor) => {
+      if (typeof descriptor.value !== 'function') throw new Error(`${String(key)} is no operation`);
+      const before = documentedProblems.get(descriptor.value);
+      const documented = addTo(descriptor.value, { model, examples: problems.flatMap(examplesOf) });
+      document(documented, before)(target, key, descriptor);
+    };
+}
+
+/** What an operation is known to answer, collected from all of its decorators. */
+interface Documented {
+  model: typeof ProblemResponse;
+  examples: readonly Problem[];
+}
+
+const documentedProblems = new WeakMap<object, Documented>();
+
+/** Others, such as the one that says who may call the operation, add theirs; none may replace those of another. */
+function addTo(operation: object, { model, examples }: Documented): Documented {
+  const before = documentedProblems.get(operation);
+  const added = {
+    // The form with more members holds for problems that have none of them, too.
+    model: before === undefined || before.model === ProblemResponse ? model : before.model,
+    examples: [...(before?.examples ?? []), ...examples],
   };
+  documentedProblems.set(operation, added);
+  return added;
+}
+
+function document({ model, examples }: Documented, before: Documented | undefined): MethodDecorator {
+  const byStatus = Map.groupBy(examples, ({ status }) => status);
+  // The status of what is wrong with a request is also that of one which is none.
+  byStatus.get(BAD_REQUEST)?.push(...examplesOf('malformed-request'));
+  return applyDecorators(
+    ApiExtraModels(model),
+    ...[...byStatus].map(([status, of]) =>
+      ApiResponse({
+        status,
+        // The package puts descriptions of the same status together.
+        description: before?.examples.some((known) => known.status === status)
+          ? ''
+          : (DESCRIPTIONS[status] ?? 'The request has failed.'),
+        headers: problemHeaders(status, of),
+        content: problemContent(of, model),
+      }),
+    ),
+  );
 }
 
 /** Documents the errors of an operation that have no members of their own. */

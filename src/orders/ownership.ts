@@ -1,4 +1,5 @@
 import { type Caller, insufficientScope } from '../platform/http/caller.js';
+import type { Problem } from '../platform/http/problem.js';
 import { orderProblem } from './order.problems.js';
 import type { OrderStatus, StatusSetter } from './order-status.js';
 
@@ -21,11 +22,14 @@ export function ownerFor(caller: Caller): Owner {
 export function customerFor(caller: Caller, named: string | undefined): string | undefined {
   if (caller.customerId === null) return named;
   if (named !== undefined && named !== caller.customerId) {
-    throw orderProblem('customer-not-allowed', 'A customer can order only for itself', {
-      customer_id: caller.customerId,
-    });
+    throw customerNotAllowed(caller.customerId);
   }
   return caller.customerId;
+}
+
+export function customerNotAllowed(customerId: string): Problem {
+  const detail = 'A customer can order only for itself';
+  return orderProblem('customer-not-allowed', detail, { customer_id: customerId });
 }
 
 /**

@@ -90,7 +90,7 @@ describe('a customer', () => {
   });
 
   it("does not see another one's answers with the same Idempotency-Key", async () => {
-    const key = { 'idempotency-key': 'a-key-that-both-use' };
+    const key = { 'Idempotency-Key': 'a-key-that-both-use' };
     const first = await placeOrder(service, body(), { ...callers.customer, ...key });
     const second = await placeOrder(service, body(), { ...callers.otherCustomer, ...key });
     expect(second).not.toBe(first);

@@ -57,7 +57,7 @@ const orderOfCustomer = () => placeOrder(service, { ...order(), customer_id: CUS
 
 const GUARDED: Record<string, Row> = {
   'POST /orders': { answers: { ...NOBODY, customer: 201, otherCustomer: 201, admin: 201, shop: 201 } },
-  'POST /orders/:customer_id': {
+  'POST /orders/:id': {
     path: () => `/orders/${CUSTOMER}`,
     answers: { ...NOBODY, customer: 201, admin: 201, shop: 201 },
   },
@@ -72,7 +72,7 @@ const GUARDED: Record<string, Row> = {
   'HEAD /orders': { answers: LISTS },
   'GET /orders/:id': { path: (id) => `/orders/${id}`, answers: READS },
   'HEAD /orders/:id': { path: (id) => `/orders/${id}`, answers: READS },
-  'PUT /orders/:order_id': {
+  'PUT /orders/:id': {
     path: (id) => `/orders/${id}`,
     body: { status: 'shipped' },
     changes: true,

@@ -64,6 +64,9 @@ export class OrderProblemResponse extends ProblemResponse {
   })
   order_id?: string | null;
 
+  @ApiPropertyOptional({ example: '42', description: 'The customer that the caller is.' })
+  customer_id?: string;
+
   @ApiPropertyOptional({ type: [ShortageResponse], description: 'Every product that can not be had.' })
   shortages?: ShortageResponse[];
 

@@ -242,6 +242,7 @@ export const PLACEMENT_PROBLEMS: DocumentedProblem[] = [
     current_total: 159.98,
     lines: [{ line: 1, product_id: 'PROD001', quantity: 2, price: 79.99, line_total: 159.98 }],
   }),
+  customerNotAllowed('42'),
   keyInProgress(),
   413,
   415,

@@ -1,6 +1,7 @@
 import { Problem } from '../../platform/http/problem.js';
 import type { DocumentedProblem } from '../../platform/http/problem.openapi.js';
 import { CART_PROBLEMS, READ_PROBLEMS } from '../dto/orders.openapi.js';
+import { customerNotAllowed } from '../ownership.js';
 import { PlaceCustomerOrderDto } from '../dto/place-order.dto.js';
 import { PreviewOrderDto } from './order-preview.dto.js';
 import { OrderPreviewResponse } from './order-preview.response.js';
@@ -43,6 +44,7 @@ export const PREVIEW = {
 
 export const PREVIEW_PROBLEMS: DocumentedProblem[] = [
   Problem.invalidRequest([{ field: 'items[0].quantity', message: 'must be at least 1' }]),
+  customerNotAllowed('42'),
   413,
   415,
   'upstream-unavailable',

@@ -68,7 +68,7 @@ export function RequireScopes(...scopes: [Scope, ...Scope[]]): MethodDecorator {
     RouteConfig({ access: { scopes } satisfies RouteAccess }),
     // OpenAPI 3.1 lets the roles be named for any kind of scheme; one of them is enough here.
     ...SECURITY_SCHEMES.map((scheme) => ApiSecurity(scheme, scopes)),
-    ApiProblems(401, 403, 503),
+    ApiProblems('authentication-required', 'invalid-credentials', 'insufficient-scope', 'issuer-unavailable'),
   );
 }
 
@@ -78,7 +78,7 @@ export function PublicRoute(group: PublicGroup): MethodDecorator {
     RouteConfig({ access: { group } satisfies RouteAccess }),
     ApiSecurity({}),
     ...SECURITY_SCHEMES.map((scheme) => ApiSecurity(scheme)),
-    ApiProblems(401, 503),
+    ApiProblems('authentication-required', 'invalid-credentials', 'issuer-unavailable'),
   );
 }
 

@@ -10,7 +10,7 @@ import type { ContentObject, HeadersObject } from './openapi-objects.js';
 import { Problem, PROBLEM_MEDIA_TYPE } from './problem.js';
 import { HTTP_PROBLEMS } from './problems/http.problems.js';
 import { PROBLEM_PATH } from './problems/problem-types.js';
-import { retryAfterHeader } from './response-headers.openapi.js';
+import { challengeHeader, retryAfterHeader } from './response-headers.openapi.js';
 
 class FieldErrorResponse {
   @ApiProperty({ example: 'items[0].quantity', description: 'Empty for the body as a whole.' })
@@ -43,11 +43,18 @@ export class ProblemResponse {
     description: 'Where the method is none of these.',
   })
   allowed_methods?: string[];
+
+  @ApiPropertyOptional({ example: 'orders:read', description: 'What the caller would need.' })
+  required_scope?: string;
 }
 
 type GeneralProblemName = keyof typeof HTTP_PROBLEMS;
 
 const BAD_REQUEST = 400;
+
+/** Whoever is not let in is told what would be needed; of what is forbidden, where other credentials would help. */
+const UNAUTHORIZED = 401;
+const FORBIDDEN = 403;
 
 /** Too many requests, and not available at the moment. */
 const ALWAYS_RETRIED = new Set([429, 503]);
@@ -161,6 +168,7 @@ export function problemContent(examples: readonly Problem[], model = ProblemResp
 
 /** Whoever asks too early or too often is always told when to come back; whoever is in conflict, where that helps. */
 function problemHeaders(status: number, examples: readonly Problem[]): HeadersObject {
+  if (status === UNAUTHORIZED || status === FORBIDDEN) return challengeHeader(status === UNAUTHORIZED);
   if (ALWAYS_RETRIED.has(status)) return retryAfterHeader(true);
   return examples.some(({ headers }) => 'retry-after' in headers) ? retryAfterHeader(false) : {};
 }

@@ -34,6 +34,18 @@ export function etagHeader(required: boolean): HeadersObject {
   };
 }
 
+/** @param required whether every answer of its kind has it */
+export function challengeHeader(required: boolean): HeadersObject {
+  return {
+    'WWW-Authenticate': {
+      description: 'A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).',
+      required,
+      schema: { type: 'string' },
+      example: 'Bearer realm="order-service"',
+    },
+  };
+}
+
 /** Where there is a limit, which is a setting. */
 export const RATE_LIMIT_HEADERS: HeadersObject = {
   RateLimit: {

@@ -24,7 +24,7 @@ export interface SeenAnswer {
 const PROBLEM = 'application/problem+json';
 
 /** What the document does not describe: its own page, what is for other programs, and the controllers of tests. */
-const UNDESCRIBED = /^\/(docs|docs-json|metrics|problems|probe)(\/|$)/;
+const UNDESCRIBED = /^\/(docs|docs-json|docs-yaml|metrics|problems|probe)(\/|$)/;
 
 /** Enough to see what was asked and answered; lists of orders are long. */
 const SHOWN_CHARACTERS = 600;

@@ -393,6 +393,11 @@ export interface components {
        * @description The order that came to nothing, or that took the cart.
        */
       order_id?: string | null;
+      /**
+       * @description The customer that the caller is.
+       * @example 42
+       */
+      customer_id?: string;
       /** @description Every product that can not be had. */
       shortages?: components['schemas']['ShortageResponse'][];
       /** @description Every line with another price. */
@@ -1091,7 +1096,7 @@ export interface operations {
           };
         };
       };
-      /** @description Nobody is known to be calling; where the service asks who does. */
+      /** @description The request does not say who is calling, or with credentials that are not valid. */
       401: {
         headers: {
           /**
@@ -1130,7 +1135,7 @@ export interface operations {
            * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
            * @example Bearer realm="order-service"
            */
-          'WWW-Authenticate': string;
+          'WWW-Authenticate'?: string;
           /**
            * @description How many requests are left (`r`), and for how many seconds (`t`).
            * @example "requests";r=118;t=24
@@ -1151,7 +1156,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/insufficient-scope';
+            type?: '/problems/customer-not-allowed' | '/problems/insufficient-scope';
           };
         };
       };
@@ -1427,7 +1432,7 @@ export interface operations {
           };
         };
       };
-      /** @description Nobody is known to be calling; where the service asks who does. */
+      /** @description The request does not say who is calling, or with credentials that are not valid. */
       401: {
         headers: {
           /**
@@ -1466,7 +1471,7 @@ export interface operations {
            * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
            * @example Bearer realm="order-service"
            */
-          'WWW-Authenticate': string;
+          'WWW-Authenticate'?: string;
           /**
            * @description How many requests are left (`r`), and for how many seconds (`t`).
            * @example "requests";r=118;t=24
@@ -1487,7 +1492,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/insufficient-scope';
+            type?: '/problems/customer-not-allowed' | '/problems/insufficient-scope';
           };
         };
       };
@@ -1836,7 +1841,7 @@ export interface operations {
           };
         };
       };
-      /** @description Nobody is known to be calling; where the service asks who does. */
+      /** @description The request does not say who is calling, or with credentials that are not valid. */
       401: {
         headers: {
           /**
@@ -1875,7 +1880,7 @@ export interface operations {
            * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
            * @example Bearer realm="order-service"
            */
-          'WWW-Authenticate': string;
+          'WWW-Authenticate'?: string;
           /**
            * @description How many requests are left (`r`), and for how many seconds (`t`).
            * @example "requests";r=118;t=24
@@ -2178,7 +2183,7 @@ export interface operations {
           };
         };
       };
-      /** @description Nobody is known to be calling; where the service asks who does. */
+      /** @description The request does not say who is calling, or with credentials that are not valid. */
       401: {
         headers: {
           /**
@@ -2219,7 +2224,7 @@ export interface operations {
            * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
            * @example Bearer realm="order-service"
            */
-          'WWW-Authenticate': string;
+          'WWW-Authenticate'?: string;
           /** @description `true` where the key was known and this answer belongs to the first request with it. */
           'Idempotency-Replayed'?: 'true';
           /**
@@ -2242,7 +2247,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/insufficient-scope';
+            type?: '/problems/customer-not-allowed' | '/problems/insufficient-scope';
           };
         };
       };
@@ -2614,7 +2619,7 @@ export interface operations {
           };
         };
       };
-      /** @description Nobody is known to be calling; where the service asks who does. */
+      /** @description The request does not say who is calling, or with credentials that are not valid. */
       401: {
         headers: {
           /**
@@ -2653,7 +2658,7 @@ export interface operations {
            * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
            * @example Bearer realm="order-service"
            */
-          'WWW-Authenticate': string;
+          'WWW-Authenticate'?: string;
           /**
            * @description How many requests are left (`r`), and for how many seconds (`t`).
            * @example "requests";r=118;t=24
@@ -2930,7 +2935,7 @@ export interface operations {
           };
         };
       };
-      /** @description Nobody is known to be calling; where the service asks who does. */
+      /** @description The request does not say who is calling, or with credentials that are not valid. */
       401: {
         headers: {
           /**
@@ -2969,7 +2974,7 @@ export interface operations {
            * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
            * @example Bearer realm="order-service"
            */
-          'WWW-Authenticate': string;
+          'WWW-Authenticate'?: string;
           /**
            * @description How many requests are left (`r`), and for how many seconds (`t`).
            * @example "requests";r=118;t=24
@@ -3438,7 +3443,7 @@ export interface operations {
           };
         };
       };
-      /** @description Nobody is known to be calling; where the service asks who does. */
+      /** @description The request does not say who is calling, or with credentials that are not valid. */
       401: {
         headers: {
           /**
@@ -3479,7 +3484,7 @@ export interface operations {
            * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
            * @example Bearer realm="order-service"
            */
-          'WWW-Authenticate': string;
+          'WWW-Authenticate'?: string;
           /** @description `true` where the key was known and this answer belongs to the first request with it. */
           'Idempotency-Replayed'?: 'true';
           /**
@@ -3502,7 +3507,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/insufficient-scope';
+            type?: '/problems/customer-not-allowed' | '/problems/insufficient-scope';
           };
         };
       };
@@ -3892,7 +3897,7 @@ export interface operations {
           };
         };
       };
-      /** @description Nobody is known to be calling; where the service asks who does. */
+      /** @description The request does not say who is calling, or with credentials that are not valid. */
       401: {
         headers: {
           /**
@@ -3931,7 +3936,7 @@ export interface operations {
            * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
            * @example Bearer realm="order-service"
            */
-          'WWW-Authenticate': string;
+          'WWW-Authenticate'?: string;
           /**
            * @description How many requests are left (`r`), and for how many seconds (`t`).
            * @example "requests";r=118;t=24
@@ -4205,7 +4210,7 @@ export interface operations {
           };
         };
       };
-      /** @description Nobody is known to be calling; where the service asks who does. */
+      /** @description The request does not say who is calling, or with credentials that are not valid. */
       401: {
         headers: {
           /**
@@ -4244,7 +4249,7 @@ export interface operations {
            * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
            * @example Bearer realm="order-service"
            */
-          'WWW-Authenticate': string;
+          'WWW-Authenticate'?: string;
           /**
            * @description How many requests are left (`r`), and for how many seconds (`t`).
            * @example "requests";r=118;t=24
@@ -4476,7 +4481,7 @@ export interface operations {
           };
         };
       };
-      /** @description Nobody is known to be calling; where the service asks who does. */
+      /** @description The request does not say who is calling, or with credentials that are not valid. */
       401: {
         headers: {
           /**
@@ -4515,7 +4520,7 @@ export interface operations {
            * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
            * @example Bearer realm="order-service"
            */
-          'WWW-Authenticate': string;
+          'WWW-Authenticate'?: string;
           /**
            * @description How many requests are left (`r`), and for how many seconds (`t`).
            * @example "requests";r=118;t=24
@@ -4854,7 +4859,7 @@ export interface operations {
           };
         };
       };
-      /** @description Nobody is known to be calling; where the service asks who does. */
+      /** @description The request does not say who is calling, or with credentials that are not valid. */
       401: {
         headers: {
           /**
@@ -4893,7 +4898,7 @@ export interface operations {
            * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
            * @example Bearer realm="order-service"
            */
-          'WWW-Authenticate': string;
+          'WWW-Authenticate'?: string;
           /**
            * @description How many requests are left (`r`), and for how many seconds (`t`).
            * @example "requests";r=118;t=24
@@ -5169,7 +5174,7 @@ export interface operations {
           };
         };
       };
-      /** @description Nobody is known to be calling; where the service asks who does. */
+      /** @description The request does not say who is calling, or with credentials that are not valid. */
       401: {
         headers: {
           /**
@@ -5208,7 +5213,7 @@ export interface operations {
            * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
            * @example Bearer realm="order-service"
            */
-          'WWW-Authenticate': string;
+          'WWW-Authenticate'?: string;
           /**
            * @description How many requests are left (`r`), and for how many seconds (`t`).
            * @example "requests";r=118;t=24
@@ -5403,7 +5408,7 @@ export interface operations {
           'application/json': components['schemas']['ErasureResponse'];
         };
       };
-      /** @description Nobody is known to be calling; where the service asks who does. */
+      /** @description The request does not say who is calling, or with credentials that are not valid. */
       401: {
         headers: {
           /**
@@ -5442,7 +5447,7 @@ export interface operations {
            * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
            * @example Bearer realm="order-service"
            */
-          'WWW-Authenticate': string;
+          'WWW-Authenticate'?: string;
           /**
            * @description How many requests are left (`r`), and for how many seconds (`t`).
            * @example "requests";r=118;t=24
@@ -5692,7 +5697,7 @@ export interface operations {
           };
         };
       };
-      /** @description Nobody is known to be calling; where the service asks who does. */
+      /** @description The request does not say who is calling, or with credentials that are not valid. */
       401: {
         headers: {
           /**
@@ -5731,7 +5736,7 @@ export interface operations {
            * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
            * @example Bearer realm="order-service"
            */
-          'WWW-Authenticate': string;
+          'WWW-Authenticate'?: string;
           /**
            * @description How many requests are left (`r`), and for how many seconds (`t`).
            * @example "requests";r=118;t=24
@@ -5968,7 +5973,7 @@ export interface operations {
           'application/json': components['schemas']['HealthResponse'];
         };
       };
-      /** @description Nobody is known to be calling; where the service asks who does. */
+      /** @description The request does not say who is calling, or with credentials that are not valid. */
       401: {
         headers: {
           /**
@@ -6084,7 +6089,7 @@ export interface operations {
           'application/json': components['schemas']['LivenessResponse'];
         };
       };
-      /** @description Nobody is known to be calling; where the service asks who does. */
+      /** @description The request does not say who is calling, or with credentials that are not valid. */
       401: {
         headers: {
           /**
@@ -6213,7 +6218,7 @@ export interface operations {
           'application/json': components['schemas']['ReadinessResponse'];
         };
       };
-      /** @description Nobody is known to be calling; where the service asks who does. */
+      /** @description The request does not say who is calling, or with credentials that are not valid. */
       401: {
         headers: {
           /**

@@ -22,7 +22,7 @@ import { dataSourceOptions } from './platform/database/data-source.js';
 import { ProblemFilter } from './platform/http/problem.filter.js';
 import { RequestValidationPipe } from './platform/http/validation.pipe.js';
 import { JobsModule } from './platform/jobs/jobs.module.js';
-import { loggerOptions } from './platform/logger-options.js';
+import { type LogDestination, loggerOptions } from './platform/logger-options.js';
 import { MetricsModule } from './platform/metrics/metrics.module.js';
 
 /** Every table that the service's own statements use. */
@@ -42,13 +42,14 @@ const REPORT_STATEMENT_TIMEOUT_MS = 300_000;
 /** The composition root: which adapters stand behind the ports of the orders is decided here and nowhere else. */
 @Module({})
 export class AppModule {
-  static with(settings: Settings): DynamicModule {
+  /** @param logTo where the log goes instead of to the standard output */
+  static with(settings: Settings, logTo?: LogDestination): DynamicModule {
     const orders = OrdersModule.with([InventoryModule, CartsModule]);
     return {
       module: AppModule,
       imports: [
         ConfigModule.with(settings),
-        LoggerModule.forRoot(loggerOptions(settings)),
+        LoggerModule.forRoot(loggerOptions(settings, logTo)),
         TypeOrmModule.forRootAsync({ useFactory: () => dataSourceOptions(settings, ENTITIES) }),
         JobsModule,
         MetricsModule,

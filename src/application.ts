@@ -16,19 +16,24 @@ import {
   serverOptions,
 } from './platform/http/edge/connection-limits.js';
 import { setUpEdge } from './platform/http/edge/edge.js';
+import type { LogDestination } from './platform/logger-options.js';
 import { requestIdOf } from './platform/http/edge/request-identity.js';
 
 /** An id has at most 128 characters, each of which may be written as up to twelve (four bytes, percent-encoded). */
 const MAX_PATH_PARAMETER_LENGTH = 128 * 12;
 
-/**
- * The application, ready to listen: it is connected to the database and does its background work.
- *
- * @param limits how long clients may take; others than the usual ones are for tests, which can't wait for so long
- */
+/** What tests need to be otherwise. */
+export interface ApplicationOverrides {
+  /** How long clients may take, where a test can't wait for as long as usual. */
+  limits?: ConnectionLimits | undefined;
+  /** Where the log goes instead of to the standard output, for tests that read it. */
+  logTo?: LogDestination | undefined;
+}
+
+/** The application, ready to listen: it is connected to the database and does its background work. */
 export async function createApplication(
   settings: Settings,
-  limits: ConnectionLimits = connectionLimits(settings.REQUEST_DEADLINE_MS),
+  { limits = connectionLimits(settings.REQUEST_DEADLINE_MS), logTo }: ApplicationOverrides = {},
 ): Promise<NestFastifyApplication> {
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT_BYTES,
@@ -42,7 +47,7 @@ export async function createApplication(
     frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) =>
       sendProblem(reply, frameworkProblem(error.statusCode ?? 400, error, request)),
   });
-  const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(settings), adapter, {
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(settings, logTo), adapter, {
     bodyParser: false,
     abortOnError: false,
     // Until the application is complete the framework tells of each module and route, which helps nobody.

@@ -1,6 +1,7 @@
 import createClient, { type Client } from 'openapi-fetch';
 import type { components, paths } from '../../docs/openapi.js';
 import { checkAnswer, targetOf } from './contract/check.js';
+import { rememberSecrets } from './log-watch.js';
 import type { TestResponse } from './service.js';
 
 /** A client whose requests and answers have the types of the OpenAPI document: one that lies does not compile. */
@@ -30,6 +31,9 @@ export interface WithApi {
 export function createApi(baseUrl: string): Api {
   const api = createClient<paths>({ baseUrl });
   api.use({
+    async onRequest({ request }) {
+      rememberSecrets(request.url, request.headers, await request.clone().text());
+    },
     async onResponse({ request: { method, url }, response }) {
       const { status, headers } = response;
       checkAnswer({ method, target: targetOf(url), status, headers, text: await response.clone().text() });

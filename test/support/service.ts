@@ -5,6 +5,7 @@ import type { ConnectionLimits } from '../../src/platform/http/edge/connection-l
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.js';
 import { type Api, createApi } from './client.js';
 import { checkAnswer, targetOf } from './contract/check.js';
+import { checkLog, rememberSecrets, watchedLog } from './log-watch.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
 
 /** Any free port. */
@@ -53,7 +54,7 @@ export function testSettings(sandbox: Sandbox, databaseUrl: string): Record<stri
     NODE_ENV: 'test',
     HOST: '127.0.0.1',
     PORT: '0',
-    LOG_LEVEL: 'silent',
+    LOG_LEVEL: 'trace',
     DATABASE_URL: databaseUrl,
     MIGRATE_ON_START: 'false',
     // Tests send hundreds of orders at once to see what becomes of them; that too many are refused is a test of its own.
@@ -69,7 +70,7 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
   const database = options.beside?.database ?? (await createTestDatabase());
   const sandbox = options.beside?.sandbox ?? (await startSandbox({ ports: ANY_PORTS, ...options.sandbox }));
   const settings = loadSettings({ ...testSettings(sandbox, database.url), ...options.settings });
-  const app = await createApplication(settings, options.limits);
+  const app = await createApplication(settings, { limits: options.limits, logTo: watchedLog });
   await app.listen(0, '127.0.0.1');
   const url = await app.getUrl();
   return {
@@ -81,9 +82,11 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
     request: (method, path, body, headers) => send(`${url}${path}`, method, body, headers),
     stop: async () => {
       await app.close();
-      if (options.beside) return;
-      await sandbox.close();
-      await database.drop();
+      if (!options.beside) {
+        await sandbox.close();
+        await database.drop();
+      }
+      checkLog();
     },
   };
 }
@@ -99,11 +102,14 @@ export async function send(
   body?: unknown,
   headers: Record<string, string> = {},
 ): Promise<TestResponse> {
-  const response = await fetch(url, {
+  const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
+  const request = new Request(url, {
     method,
     headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
-    ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    ...(text !== undefined && { body: text }),
   });
+  rememberSecrets(url, request.headers, text ?? '');
+  const response = await fetch(request);
   return readAnswer(method, url, response);
 }
 

@@ -9,6 +9,7 @@ import {
   transitionNotAllowed,
   versionConflict,
 } from '../order.problems.js';
+import { customerNotAllowed } from '../ownership.js';
 import { keyInProgress, shortageDetail } from '../placement/placement-answer.js';
 import {
   OrderAcceptedResponse,

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent } from 'undici';
-import { PRODUCT } from './scene.ts';
 
 /** Connections of the load, enough for all requests that are under way at four times the capacity. */
 const CONNECTIONS = 2_000;
@@ -52,7 +51,7 @@ function percentile(values: readonly number[], percent: number): number {
 const BODY = JSON.stringify({
   customer_name: 'Load',
   customer_email: 'load@example.com',
-  items: [{ product_id: PRODUCT, quantity: 1 }],
+  items: [{ product_id: 'P1', quantity: 1 }],
 });
 
 /** Sends orders to one service. */

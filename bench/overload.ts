@@ -97,9 +97,11 @@ async function main(): Promise<void> {
   const seconds = Number(options.seconds ?? '10');
   if (!(seconds >= 1 && seconds <= MAX_SECONDS)) refuse(`--seconds must be from 1 to ${MAX_SECONDS}`);
   const placements = options['max-placements'];
-  const scene = await openScene(placements === undefined ? {} : { MAX_PLACEMENTS: placements });
+  const scene = await openScene();
   try {
-    await measure(scene.url, seconds);
+    const settings: Record<string, string> = placements === undefined ? {} : { MAX_PLACEMENTS: placements };
+    const service = await scene.startService(await scene.createDatabase('overload'), settings);
+    await measure(service.url.origin, seconds);
   } finally {
     await scene.close();
   }

@@ -1,123 +1,116 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { join, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { end, freePort, startNode, untilAnswers } from './processes.ts';
 
-/** A PostgreSQL that has never run takes a while on a busy machine. */
-const START_TIMEOUT_MS = 60_000;
+/** The built service of this working copy. */
+export const DIST = fileURLToPath(new URL('../dist', import.meta.url));
 
-/** What is ordered. */
-export const PRODUCT = 'BENCH';
+/** For the most clients that pgbench has, each with a connection, beside the pools of the services. */
+const MAX_CONNECTIONS = 400;
 
-/** Enough that no order is refused for want of stock. */
-const STOCK = 1_000_000;
+/** A running service, on a database of its own. */
+export interface Service {
+  url: URL;
+  pid: number;
+  databaseUrl: string;
+  stop(): Promise<void>;
+}
 
-/** The built service with a database and stand-ins, each a process of its own, on this machine only. */
+/** A database server and stand-ins for the other services, each a process of its own, on this machine only. */
 export interface Scene {
-  url: string;
+  /** A folder for files, removed at the end. */
+  folder: string;
+  /** Creates a database with the tables of the service. */
+  createDatabase(name: string): Promise<string>;
+  /** Starts a built service. @param settings besides the addresses of what it needs */
+  startService(databaseUrl: string, settings?: Record<string, string>, dist?: string): Promise<Service>;
+  /** How many customers were told of something so far. */
+  countTold(): Promise<number>;
   close(): Promise<void>;
 }
 
-function built(path: string): URL {
-  return new URL(`../dist/${path}`, import.meta.url);
-}
-
 /** Loads a module of the built service: Node runs this file as it is, but not those with decorators. */
-async function loadEmbeddedPostgres(): Promise<
-  typeof import('../src/platform/database/embedded-postgres.js')
-> {
-  return import(built('platform/database/embedded-postgres.js').href);
+async function loadBuilt<Module>(path: string): Promise<Module> {
+  return (await import(pathToFileURL(join(DIST, path)).href)) as Module;
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('there is no free port');
-  return address.port;
-}
-
-function run(program: string, args: string[], environment: Record<string, string>): ChildProcess {
-  return spawn(process.execPath, [fileURLToPath(built(program)), ...args], {
-    env: { PATH: process.env['PATH'], ...environment },
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-}
-
-async function untilAnswers(url: string, child: ChildProcess): Promise<void> {
-  const giveUpAt = Date.now() + START_TIMEOUT_MS;
-  while (Date.now() < giveUpAt) {
-    if (child.exitCode !== null) throw new Error(`what was to answer at ${url} has ended`);
-    const answers = await fetch(url).then(
-      (response) => response.ok,
-      () => false,
-    );
-    if (answers) return;
-    await sleep(50);
-  }
-  throw new Error(`nothing answers at ${url}`);
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  child.kill('SIGTERM');
-  await once(child, 'exit');
-}
-
-/** @param settings of the service, besides the addresses of what is started for it */
-export async function openScene(settings: Record<string, string>): Promise<Scene> {
+export async function openScene(): Promise<Scene> {
   const cleanups: (() => Promise<unknown>)[] = [];
   const close = async (): Promise<void> => {
     for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
   };
   try {
-    const dataDirectory = await mkdtemp(join(tmpdir(), 'order-bench-'));
-    cleanups.push(() => rm(dataDirectory, { recursive: true, force: true }));
-    const { startEmbeddedPostgres } = await loadEmbeddedPostgres();
-    const database = await startEmbeddedPostgres({ dataDirectory, database: 'orders' });
-    cleanups.push(() => database.stop());
-    const [inventory, notification, port] = [await freePort(), await freePort(), await freePort()];
-    for (const [name, at] of [
-      ['inventory', inventory],
-      ['notification', notification],
-    ] as const) {
-      const child = run('sandbox/main.js', ['--service', name, `--${name}-port`, String(at)], {});
-      cleanups.push(() => end(child));
-      await untilAnswers(`http://127.0.0.1:${at}/health`, child);
-    }
-    await fillStock(inventory);
-    const service = run('main.js', [], {
-      // As in production, but for the question who is calling.
-      NODE_ENV: 'test',
-      LOG_LEVEL: 'error',
-      HOST: '127.0.0.1',
-      PORT: String(port),
-      DATABASE_URL: database.url,
-      INVENTORY_SERVICE_URL: `http://127.0.0.1:${inventory}`,
-      NOTIFICATION_SERVICE_URL: `http://127.0.0.1:${notification}`,
-      ...settings,
+    const folder = await mkdtemp(join(tmpdir(), 'order-bench-'));
+    cleanups.push(() => rm(folder, { recursive: true, force: true }));
+    const { startEmbeddedPostgres } = await loadBuilt<
+      typeof import('../src/platform/database/embedded-postgres.js')
+    >('platform/database/embedded-postgres.js');
+    const server = await startEmbeddedPostgres({
+      dataDirectory: join(folder, 'database'),
+      database: 'orders',
+      maxConnections: MAX_CONNECTIONS,
     });
-    cleanups.push(() => end(service));
-    const url = `http://127.0.0.1:${port}`;
-    await untilAnswers(`${url}/health/ready`, service);
-    return { url, close };
+    cleanups.push(() => server.stop());
+    const port = await freePort();
+    const standIns = startNode([fileURLToPath(new URL('./stand-ins.ts', import.meta.url)), String(port)], {});
+    cleanups.push(() => end(standIns));
+    const standInsUrl = `http://127.0.0.1:${port}`;
+    await untilAnswers(`${standInsUrl}/told`, standIns);
+    return {
+      folder,
+      createDatabase: (name) => createDatabase(server.url, name),
+      startService: async (databaseUrl, settings = {}, dist = DIST) => {
+        const service = await startService(databaseUrl, standInsUrl, settings, dist);
+        cleanups.push(() => service.stop());
+        return service;
+      },
+      countTold: async () => {
+        const response = await fetch(`${standInsUrl}/told`);
+        return ((await response.json()) as { told: number }).told;
+      },
+      close,
+    };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-async function fillStock(port: number): Promise<void> {
-  const response = await fetch(`http://127.0.0.1:${port}/sandbox/stock/${PRODUCT}`, {
-    method: 'PUT',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ name: 'Benchmark', price: 1, quantity: STOCK }),
+async function createDatabase(serverUrl: string, name: string): Promise<string> {
+  const { Client } = await import('pg');
+  const client = new Client({ connectionString: serverUrl });
+  await client.connect();
+  await client.query(`CREATE DATABASE ${client.escapeIdentifier(name)}`);
+  await client.end();
+  const url = new URL(serverUrl);
+  url.pathname = `/${name}`;
+  return url.href;
+}
+
+async function startService(
+  databaseUrl: string,
+  standInsUrl: string,
+  settings: Record<string, string>,
+  dist: string,
+): Promise<Service> {
+  const port = await freePort();
+  const child = startNode([join(resolve(dist), 'main.js')], {
+    NODE_ENV: 'test',
+    HOST: '127.0.0.1',
+    PORT: String(port),
+    DATABASE_URL: databaseUrl,
+    INVENTORY_SERVICE_URL: standInsUrl,
+    NOTIFICATION_SERVICE_URL: standInsUrl,
+    ...settings,
   });
-  if (!response.ok) throw new Error(`the stock could not be set: ${await response.text()}`);
+  const url = new URL(`http://127.0.0.1:${port}`);
+  try {
+    await untilAnswers(`${url.origin}/health/ready`, child);
+  } catch (error) {
+    await end(child);
+    throw error;
+  }
+  return { url, pid: child.pid ?? 0, databaseUrl, stop: () => end(child) };
 }

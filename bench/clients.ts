@@ -1,0 +1,65 @@
+import { type Answer, Connection } from './connection.ts';
+
+/** What clients got done within a time. */
+export interface Measured {
+  perSecond: number;
+  /** Milliseconds. */
+  p50: number;
+  p95: number;
+  p99: number;
+}
+
+/** One kind of request: the bytes of the next one, and what its answer has to be. */
+export interface Work {
+  next(): string;
+  expects: number;
+  /** Told of every answer, for work that builds on earlier work. */
+  answered?(answer: Answer): void;
+}
+
+export function percentile(sorted: readonly number[], percent: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor((sorted.length * percent) / 100))] ?? Number.NaN;
+}
+
+export function median(values: readonly number[]): number {
+  return percentile(
+    values.toSorted((left, right) => left - right),
+    50,
+  );
+}
+
+/**
+ * Lets clients do a kind of work, each sending as soon as the request before is answered.
+ *
+ * @throws {Error} when an answer is not the one that the work expects: a measurement of refusals would be worth nothing
+ */
+export async function runClients(url: URL, work: Work, clients: number, seconds: number): Promise<Measured> {
+  const times: number[] = [];
+  const connections = await Promise.all(Array.from({ length: clients }, () => Connection.open(url)));
+  try {
+    const startedAt = performance.now();
+    const endsAt = startedAt + seconds * 1_000;
+    await Promise.all(
+      connections.map(async (connection) => {
+        for (let sentAt = performance.now(); sentAt < endsAt;) {
+          const answer = await connection.send(work.next());
+          const now = performance.now();
+          times.push(now - sentAt);
+          sentAt = now;
+          if (answer.status !== work.expects) throw new Error(`answered ${answer.status}: ${answer.body}`);
+          work.answered?.(answer);
+        }
+      }),
+    );
+    const took = (performance.now() - startedAt) / 1_000;
+    times.sort((left, right) => left - right);
+    return {
+      perSecond: times.length / took,
+      p50: percentile(times, 50),
+      p95: percentile(times, 95),
+      p99: percentile(times, 99),
+    };
+  } finally {
+    for (const connection of connections) connection.close();
+  }
+}

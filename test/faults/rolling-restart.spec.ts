@@ -79,6 +79,12 @@ async function keepOrdering(isOver: () => boolean): Promise<{ placed: string[]; 
   return { placed, failures };
 }
 
+/** What a process has written besides the warning that it asks nobody who they are, which is so in this test. */
+function unexpected(output: string): string {
+  const lines = output.split('\n').filter((text) => !text.includes('AUTH=none'));
+  return lines.join('\n');
+}
+
 it(
   'two instances restarted in turn under load: not one request fails',
   async () => {
@@ -89,7 +95,7 @@ it(
     for (const index of [0, 1, 0, 1]) {
       const old = instances[index];
       const exitCode = await old?.end('SIGTERM');
-      endings.push({ exitCode, output: old?.output() });
+      endings.push({ exitCode, output: unexpected(old?.output() ?? '') });
       instances[index] = await startInstance();
       proxy.add(instances[index].url);
       await eventually(() => proxy.readyCount() === 2);

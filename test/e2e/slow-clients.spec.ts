@@ -10,6 +10,7 @@ import {
   placeOrder,
   setStock,
 } from '../support/builders.js';
+import { countOpenJobs } from '../support/invariants.js';
 import { eventually, startTestService, type TestService } from '../support/service.js';
 import { openConnection, parseAnswer, readAll } from './raw-http.js';
 
@@ -29,6 +30,8 @@ beforeAll(async () => {
 });
 
 beforeEach(async () => {
+  // What an earlier test has ordered is still told to its customer, which is no trace of this one.
+  await eventually(async () => (await countOpenJobs(service.database.url)) === 0);
   rowsBefore = await countRows(service.database);
   for (const upstream of Object.values(service.sandbox.services)) upstream.calls.clear();
 });

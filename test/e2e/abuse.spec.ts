@@ -2,7 +2,6 @@ import { gzipSync, brotliCompressSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import {
   callsTo,
-  countRows,
   expectProblem,
   line,
   newProduct,
@@ -13,7 +12,7 @@ import {
   setStock,
   statusesTold,
 } from '../support/builders.js';
-import { countOpenJobs } from '../support/invariants.js';
+import { beginUntraced, expectNoTrace } from '../support/no-trace.js';
 import { eventually, startTestService, type TestService } from '../support/service.js';
 import { parseAnswer, sendText } from './raw-http.js';
 
@@ -21,32 +20,21 @@ const JSON_HEADERS = { 'content-type': 'application/json' };
 const ITEM = '{"product_id":"PROD001","quantity":1}';
 
 let service: TestService;
-let rowsBefore: Record<string, number>;
 
 beforeAll(async () => {
   service = await startTestService();
 });
 
-beforeEach(async () => {
-  // What an earlier test has ordered is still told to its customer, which is no trace of this one.
-  await eventually(async () => (await countOpenJobs(service.database.url)) === 0);
-  rowsBefore = await countRows(service.database);
-  for (const upstream of Object.values(service.sandbox.services)) upstream.calls.clear();
-});
+beforeEach(() => beginUntraced(service));
 
 afterAll(() => service.stop());
-
-async function expectNoTrace(): Promise<void> {
-  expect(await countRows(service.database)).toEqual(rowsBefore);
-  expect(callsTo(service.sandbox)).toEqual([]);
-}
 
 /** An order with something put before its fields. */
 const withBefore = (text: string): string =>
   `{${text},"customer_name":"Alice","customer_email":"a@example.com","items":[${ITEM}]}`;
 
 describe('a name that is there twice, of which others may have seen the other value, is refused', () => {
-  afterEach(expectNoTrace);
+  afterEach(() => expectNoTrace(service));
 
   it.each([
     ['in the order', withBefore('"customer_name":"Bob"'), 'customer_name'],
@@ -76,7 +64,7 @@ describe('a name that is there twice, of which others may have seen the other va
 });
 
 describe('a compressed body is refused without being unpacked', () => {
-  afterEach(expectNoTrace);
+  afterEach(() => expectNoTrace(service));
   const bomb = Buffer.alloc(50 * 1024 * 1024, ' ');
   const order = JSON.stringify(orderBody());
 
@@ -132,7 +120,7 @@ describe('text that is unusual but right is kept as it is', () => {
 });
 
 describe('halves of characters and NUL are refused wherever they stand', () => {
-  afterEach(expectNoTrace);
+  afterEach(() => expectNoTrace(service));
 
   it.each([
     ['a query with NUL', '/orders?customer_id=a%00b'],
@@ -155,7 +143,7 @@ describe('halves of characters and NUL are refused wherever they stand', () => {
 });
 
 describe('nothing reaches the prototype of every object', () => {
-  afterEach(expectNoTrace);
+  afterEach(() => expectNoTrace(service));
 
   it.each([
     '/orders?__proto__[polluted]=1',
@@ -275,7 +263,7 @@ describe('headers', () => {
     ]) {
       expectProblem(parseAnswer(await sendText(service.url, post(fields))), 400, ['Idempotency-Key']);
     }
-    await expectNoTrace();
+    await expectNoTrace(service);
   });
 });
 

@@ -1,30 +1,20 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { callsTo, countRows, expectProblem, line, orderBody, sendBytes } from '../support/builders.js';
+import { expectProblem, line, orderBody, sendBytes } from '../support/builders.js';
+import { beginUntraced, expectNoTrace } from '../support/no-trace.js';
 import { startTestService, type TestResponse, type TestService } from '../support/service.js';
 
 const JSON_HEADERS = { 'content-type': 'application/json' };
 const EXISTING_FORM = '/orders/01980000-0000-7000-8000-000000000000';
 
 let service: TestService;
-let rowsBefore: Record<string, number>;
 
 beforeAll(async () => {
   service = await startTestService();
 });
 
-// What one test lets in must not be blamed on the next.
-beforeEach(async () => {
-  rowsBefore = await countRows(service.database);
-  for (const upstream of Object.values(service.sandbox.services)) upstream.calls.clear();
-});
+beforeEach(() => beginUntraced(service));
 
 afterAll(() => service.stop());
-
-/** Whatever was wrong with a request: nothing of it is stored, and no other service ever hears of it. */
-async function expectNoTrace(): Promise<void> {
-  expect(await countRows(service.database)).toEqual(rowsBefore);
-  expect(callsTo(service.sandbox)).toEqual([]);
-}
 
 function post(body: unknown, path = '/orders'): Promise<TestResponse> {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
@@ -171,7 +161,7 @@ const WRONG_FIELDS: [name: string, body: unknown, fields: string[]][] = [
 ];
 
 describe('an order with wrong fields is refused with 400, naming each of them', () => {
-  afterEach(expectNoTrace);
+  afterEach(() => expectNoTrace(service));
 
   it.each(WRONG_FIELDS)('%s', async (_name, body, fields) => {
     expectProblem(await post(body), 400, fields);
@@ -205,7 +195,7 @@ describe('an order for a customer is held to the same rules', () => {
   const table = WRONG_FIELDS.filter(
     ([, body, fields]) => !isOptionalHere(fields, body) && fields.length === 1,
   );
-  afterEach(expectNoTrace);
+  afterEach(() => expectNoTrace(service));
 
   // In this call the customer is part of the path, so that in the body it is an unknown field, wrong or right.
   it.each(table)('%s', async (_name, body, fields) => {
@@ -218,7 +208,7 @@ function isAbsent(body: object, field: string): boolean {
 }
 
 describe('a change of status with wrong fields is refused with 400', () => {
-  afterEach(expectNoTrace);
+  afterEach(() => expectNoTrace(service));
 
   it.each<[string, unknown, string[]]>([
     ['no body', '', ['status']],

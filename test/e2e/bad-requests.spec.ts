@@ -1,15 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import {
-  callsTo,
-  countRows,
-  expectProblem,
-  line,
-  orderBody,
-  placeOrder,
-  sendBytes,
-  statusesTold,
-} from '../support/builders.js';
-import { countOpenJobs } from '../support/invariants.js';
+import { expectProblem, line, orderBody, placeOrder, sendBytes, statusesTold } from '../support/builders.js';
+import { beginUntraced, expectNoTrace } from '../support/no-trace.js';
 import { eventually, startTestService, type TestService } from '../support/service.js';
 import { parseAnswer, sendText } from './raw-http.js';
 
@@ -18,25 +9,14 @@ const LIMIT_BYTES = 100 * 1024;
 const VALID = JSON.stringify(orderBody());
 
 let service: TestService;
-let rowsBefore: Record<string, number>;
 
 beforeAll(async () => {
   service = await startTestService();
 });
 
-beforeEach(async () => {
-  // What an earlier test has ordered is still told to its customer, which is no trace of this one.
-  await eventually(async () => (await countOpenJobs(service.database.url)) === 0);
-  rowsBefore = await countRows(service.database);
-  for (const upstream of Object.values(service.sandbox.services)) upstream.calls.clear();
-});
+beforeEach(() => beginUntraced(service));
 
 afterAll(() => service.stop());
-
-async function expectNoTrace(): Promise<void> {
-  expect(await countRows(service.database)).toEqual(rowsBefore);
-  expect(callsTo(service.sandbox)).toEqual([]);
-}
 
 /** A valid order, but for its length in bytes, which is made up by spaces between its tokens. */
 function orderOf(bytes: number): string {
@@ -86,7 +66,7 @@ const BODIES: [name: string, body: string | Uint8Array<ArrayBuffer>, status: num
 ];
 
 describe.each(['/orders', '/orders/42'])('POST %s refuses a body that is', (path) => {
-  afterEach(expectNoTrace);
+  afterEach(() => expectNoTrace(service));
 
   it.each(BODIES)('%s', async (_name, body, status) => {
     expectProblem(await sendBytes(`${service.url}${path}`, 'POST', body, JSON_HEADERS), status);
@@ -103,7 +83,7 @@ describe('a body of exactly 100 kB', () => {
 });
 
 describe('a body that is not announced as JSON is refused with 415', () => {
-  afterEach(expectNoTrace);
+  afterEach(() => expectNoTrace(service));
 
   it.each<[string, Record<string, string>]>([
     ['no content type', {}],
@@ -123,7 +103,7 @@ describe('a body that is not announced as JSON is refused with 415', () => {
 const TOO_LONG = 'x'.repeat(129);
 
 describe('a path that names nothing is refused', () => {
-  afterEach(expectNoTrace);
+  afterEach(() => expectNoTrace(service));
 
   it.each<[string, string, string, number]>([
     ['a route that there is not', 'GET', '/order', 404],
@@ -164,7 +144,7 @@ describe('a path that names nothing is refused', () => {
 });
 
 describe('a request that is no proper HTTP is refused without a trace', () => {
-  afterEach(expectNoTrace);
+  afterEach(() => expectNoTrace(service));
 
   const head = 'GET /orders HTTP/1.1\r\nhost: x\r\n';
   const post = 'POST /orders HTTP/1.1\r\nhost: x\r\n';

@@ -1,16 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { ConnectionLimits } from '../../src/platform/http/edge/connection-limits.js';
-import {
-  callsTo,
-  countRows,
-  expectProblem,
-  line,
-  orderBody,
-  placeOrder,
-  setStock,
-} from '../support/builders.js';
-import { countOpenJobs } from '../support/invariants.js';
+import { expectProblem, line, orderBody, placeOrder, setStock } from '../support/builders.js';
+import { beginUntraced, expectNoTrace } from '../support/no-trace.js';
 import { eventually, startTestService, type TestService } from '../support/service.js';
 import { openConnection, parseAnswer, readAll } from './raw-http.js';
 
@@ -23,18 +15,12 @@ const TRICKLE_MS = 40;
 const HEAD = 'POST /orders HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n';
 
 let service: TestService;
-let rowsBefore: Record<string, number>;
 
 beforeAll(async () => {
   service = await startTestService({ limits: LIMITS });
 });
 
-beforeEach(async () => {
-  // What an earlier test has ordered is still told to its customer, which is no trace of this one.
-  await eventually(async () => (await countOpenJobs(service.database.url)) === 0);
-  rowsBefore = await countRows(service.database);
-  for (const upstream of Object.values(service.sandbox.services)) upstream.calls.clear();
-});
+beforeEach(() => beginUntraced(service));
 
 afterAll(() => service.stop());
 
@@ -55,11 +41,6 @@ async function trickle(beginning: string, nextPiece: () => string): Promise<stri
   }
 }
 
-async function expectNoTrace(): Promise<void> {
-  expect(await countRows(service.database)).toEqual(rowsBefore);
-  expect(callsTo(service.sandbox)).toEqual([]);
-}
-
 describe('a request that never ends is cut off, with a word', () => {
   it('headers that come one by one', async () => {
     const answer = parseAnswer(await trickle('GET /orders HTTP/1.1\r\nhost: x\r\n', () => 'x: y\r\n'));
@@ -77,20 +58,20 @@ describe('a request that never ends is cut off, with a word', () => {
     );
     expectProblem(answer, 408);
     expect(answer.headers.get('x-request-id')).toBe('slow-one');
-    await expectNoTrace();
+    await expectNoTrace(service);
   });
 
   it('a body of chunks that come one by one', async () => {
     const answer = await trickle(`${HEAD}transfer-encoding: chunked\r\n\r\n`, () => '1\r\n \r\n');
     expectProblem(parseAnswer(answer), 408);
-    await expectNoTrace();
+    await expectNoTrace(service);
   });
 
   it('a body without end', async () => {
     const chunk = `2000\r\n${' '.repeat(0x2000)}\r\n`;
     const answer = parseAnswer(await trickle(`${HEAD}transfer-encoding: chunked\r\n\r\n`, () => chunk));
     expectProblem(answer, 413);
-    await expectNoTrace();
+    await expectNoTrace(service);
   });
 
   it('a body that nobody wants, after the answer', async () => {
@@ -99,7 +80,7 @@ describe('a request that never ends is cut off, with a word', () => {
       () => 'x',
     );
     expectProblem(parseAnswer(answer), 415);
-    await expectNoTrace();
+    await expectNoTrace(service);
   });
 });
 

@@ -14,8 +14,7 @@ import { Problem } from '../../platform/http/problem.js';
 export const MAX_ID_LENGTH = 128;
 
 /** Control characters, which no name or id has, and which a database may not even be able to store. */
-// oxlint-disable-next-line no-control-regex -- control characters are what this looks for
-const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f-\u009f]/;
+const CONTROL_CHARACTERS = /\p{Cc}/u;
 
 /** Text without control characters and without halves of characters (lone surrogates). */
 export function IsPlainText(options?: ValidationOptions): PropertyDecorator {

@@ -5,8 +5,7 @@ import { UpstreamFault } from './upstream-fault.js';
 const MAX_REASON_LENGTH = 300;
 
 /** The control characters, with U+0000, which PostgreSQL can't store. */
-// oxlint-disable-next-line no-control-regex -- these characters are what the pattern is about
-const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f]+/g;
+const CONTROL_CHARACTERS = /\p{Cc}+/gu;
 
 /** The fields of a JSON object; none where the value is anything else. */
 export function fieldsOf(value: unknown): Record<string, unknown> {

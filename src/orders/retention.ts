@@ -7,6 +7,7 @@ import {
 } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { DatabaseOutage } from '../platform/database/database-outage.js';
+import { RepeatedWork } from '../platform/repeated-work.js';
 import { JobRepository } from '../platform/jobs/job.repository.js';
 import { IdempotencyRepository } from './placement/idempotency.repository.js';
 
@@ -20,54 +21,44 @@ const BATCH_SIZE = 1_000;
 @Injectable()
 export class Retention implements OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown {
   private readonly logger = new Logger(Retention.name);
-  private timer: NodeJS.Timeout | undefined;
-  private purging: Promise<void> = Promise.resolve();
-  private isStopped = false;
+  private readonly purges: RepeatedWork;
 
   constructor(
     private readonly keys: IdempotencyRepository,
     private readonly jobs: JobRepository,
     private readonly settings: Settings,
     private readonly outage: DatabaseOutage,
-  ) {}
+  ) {
+    this.purges = new RepeatedWork(() => this.purge(), settings.PURGE_INTERVAL_MS);
+  }
 
   onApplicationBootstrap(): void {
-    this.schedule();
+    this.purges.start();
   }
 
   /** Begins no further batch; the one under way is waited for. */
   onModuleDestroy(): void {
-    this.isStopped = true;
-    clearTimeout(this.timer);
+    this.purges.stop();
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    await this.purging;
-  }
-
-  private schedule(): void {
-    if (this.isStopped) return;
-    this.timer = setTimeout(() => {
-      this.purging = this.purge()
-        // A failure only means that the tables are larger until the next time.
-        .catch((error: unknown) => this.tell(error))
-        .finally(() => this.schedule());
-    }, this.settings.PURGE_INTERVAL_MS);
+    await this.purges.ended();
   }
 
   private async purge(): Promise<void> {
     const { COMPLETED_JOB_HOURS } = this.settings;
-    await this.inBatches(() => this.keys.deleteExpiredKeys(BATCH_SIZE));
-    await this.inBatches(() => this.jobs.deleteCompleted(COMPLETED_JOB_HOURS, BATCH_SIZE));
+    try {
+      await this.inBatches(() => this.keys.deleteExpiredKeys(BATCH_SIZE));
+      await this.inBatches(() => this.jobs.deleteCompleted(COMPLETED_JOB_HOURS, BATCH_SIZE));
+    } catch (error) {
+      // A failure only means that the tables are larger until the next time.
+      if (!this.outage.noticed(error))
+        this.logger.error({ err: error }, 'what has expired could not be deleted');
+    }
   }
 
   private async inBatches(deleteBatch: () => Promise<boolean>): Promise<void> {
     let mayBeMore = true;
-    while (mayBeMore && !this.isStopped) mayBeMore = await deleteBatch();
-  }
-
-  private tell(error: unknown): void {
-    if (!this.outage.noticed(error))
-      this.logger.error({ err: error }, 'what has expired could not be deleted');
+    while (mayBeMore && !this.purges.isStopped) mayBeMore = await deleteBatch();
   }
 }

@@ -31,8 +31,8 @@ export function rememberSecrets(url: string, headers: Headers, body: string): vo
 
 /** @throws {Error} when something that was sent is in the log, of any service and of any level */
 export function checkLog(): void {
-  // A log that goes elsewhere would hold no secret either.
-  if (!isWatching) throw new Error('nothing of the log has come here');
+  // A log that goes elsewhere would hold no secret either. Where nothing was sent, nothing need have been logged.
+  if (!isWatching && secrets.size > 0) throw new Error('nothing of the log has come here');
   const log = lines.splice(0).join('');
   for (const secret of secrets) {
     const at = log.indexOf(secret);

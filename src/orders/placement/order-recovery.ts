@@ -8,6 +8,7 @@ import {
 import { Settings } from '../../config/settings.js';
 import { DatabaseOutage } from '../../platform/database/database-outage.js';
 import { Deadline } from '../../platform/deadline.js';
+import { RepeatedWork } from '../../platform/repeated-work.js';
 import { reachPausePoint } from '../../platform/pause-points.js';
 import { traced } from '../../platform/telemetry/tracer.js';
 import { inPlace, newWork } from '../../platform/telemetry/work.js';
@@ -33,9 +34,7 @@ const ACTOR = 'recovery';
 @Injectable()
 export class OrderRecovery implements OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown {
   private readonly logger = new Logger(OrderRecovery.name);
-  private timer: NodeJS.Timeout | undefined;
-  private sweeping: Promise<void> = Promise.resolve();
-  private isStopped = false;
+  private readonly sweeps: RepeatedWork;
 
   constructor(
     private readonly orders: OrderRepository,
@@ -43,36 +42,36 @@ export class OrderRecovery implements OnApplicationBootstrap, OnModuleDestroy, B
     private readonly driver: PlacementDriver,
     private readonly settings: Settings,
     private readonly outage: DatabaseOutage,
-  ) {}
+  ) {
+    this.sweeps = new RepeatedWork(() => this.sweepAndTell(), settings.RECOVERY_INTERVAL_MS);
+  }
 
   onApplicationBootstrap(): void {
-    this.scheduleSweep();
+    this.sweeps.start();
   }
 
   /** Takes up nothing more; what is under way is waited for along with the jobs. */
   onModuleDestroy(): void {
-    this.isStopped = true;
-    clearTimeout(this.timer);
+    this.sweeps.stop();
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    await this.sweeping;
+    await this.sweeps.ended();
   }
 
-  private scheduleSweep(): void {
-    if (this.isStopped) return;
-    this.timer = setTimeout(() => {
-      this.sweeping = this.sweep()
-        .then(() => this.outage.isOver())
-        .catch((error: unknown) => this.tell(error, {}, 'recovery could not look for orders'))
-        .finally(() => this.scheduleSweep());
-    }, this.settings.RECOVERY_INTERVAL_MS);
+  private async sweepAndTell(): Promise<void> {
+    try {
+      await this.sweep();
+      this.outage.isOver();
+    } catch (error) {
+      this.tell(error, {}, 'recovery could not look for orders');
+    }
   }
 
   private async sweep(): Promise<void> {
     const queue = await this.orders.findAbandoned(SWEEP_SIZE);
     const workers = Array.from({ length: CONCURRENCY }, async () => {
-      for (let id = queue.shift(); id !== undefined && !this.isStopped; id = queue.shift())
+      for (let id = queue.shift(); id !== undefined && !this.sweeps.isStopped; id = queue.shift())
         await this.recover(id);
     });
     await Promise.all(workers);

@@ -32,11 +32,6 @@ interface Observed {
   span: Span | undefined;
 }
 
-/** The members of a request that say who sent it; put there by src/auth. */
-interface MaybeCaller {
-  caller?: { id: string } | null;
-}
-
 /** The pattern of the route, as in `/orders/:id`. Never the address: it may hold the id or e-mail address of a customer. */
 function routeOf(request: FastifyRequest): string {
   return request.routeOptions.url ?? UNMATCHED;
@@ -102,7 +97,7 @@ function finish({ place, span }: Observed, request: FastifyRequest, reply: Fasti
   const line = {
     requestId: request.id,
     traceId: trace?.traceId,
-    callerId: (request as MaybeCaller).caller?.id,
+    callerId: request.caller?.id,
     orderId: work.orderId,
     method: request.method,
     route,

@@ -2,6 +2,7 @@ import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/com
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Observable } from 'rxjs';
+import { ANONYMOUS } from '../caller.js';
 import { Problem, PROBLEM_MEDIA_TYPE } from '../problem.js';
 import { RateLimitStore, WINDOW_MS } from './rate-limit-store.js';
 
@@ -12,9 +13,6 @@ const WINDOW_SECONDS = WINDOW_MS / 1_000;
 
 /** Supervisors and load balancers must never be told to come back later, nor the pages that explain the service. */
 const EXEMPT = /^\/(?:health|docs)(?:[/?-]|$)/;
-
-/** Who calls a service that asks nobody who they are: everybody, told apart by their addresses only. */
-const NOBODY = 'anonymous';
 
 /** How a caller stands after a request. */
 interface Allowance {
@@ -98,8 +96,8 @@ export class RateLimit implements NestInterceptor {
 
 /** Who a request was proved to be from; undefined where nobody had to say, or did. */
 function identityOf(request: FastifyRequest): string | undefined {
-  const { caller } = request as { caller?: { id: string } | null };
-  return caller && caller.id !== NOBODY ? caller.id : undefined;
+  const { caller } = request;
+  return caller && caller !== ANONYMOUS ? caller.id : undefined;
 }
 
 function exceeded(perMinute: number, { seconds }: Allowance): Problem {

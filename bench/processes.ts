@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** A PostgreSQL that has never run takes a while on a busy machine. */
@@ -10,22 +9,23 @@ const START_TIMEOUT_MS = 60_000;
 /** Linux counts processor time in hundredths of a second, whatever the machine. */
 const MS_PER_TICK = 10;
 
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('there is no free port');
-  return address.port;
+/** Every process that was started and has not ended; nothing else is ever signalled. */
+const running = new Set<ChildProcess>();
+
+/** For the end of the command, however it comes: nothing stays behind. */
+export function killAll(): void {
+  for (const child of running) child.kill('SIGKILL');
 }
 
 /** Starts a program of Node with nothing but the given environment. */
 export function startNode(args: string[], environment: Record<string, string>): ChildProcess {
-  return spawn(process.execPath, args, {
+  const child = spawn(process.execPath, args, {
     env: { PATH: process.env['PATH'], ...environment },
     stdio: ['ignore', 'ignore', 'inherit'],
   });
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+  return child;
 }
 
 export async function untilAnswers(url: string, child: ChildProcess): Promise<void> {
@@ -58,11 +58,4 @@ export async function cpuOf(pid: number): Promise<number | undefined> {
   // The name in brackets may contain anything; user and system time are the 12th and 13th field after it.
   const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
   return fields && (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK;
-}
-
-/** The memory that a process has in use, in bytes. */
-export async function memoryOf(pid: number): Promise<number | undefined> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => undefined);
-  const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(status ?? '')?.[1];
-  return kilobytes === undefined ? undefined : Number(kilobytes) * 1_024;
 }

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
-import { Bench, type BenchOptions } from './bench.ts';
+import { parseOptions, readWhole, runCommand, say } from '../test/support/command-line.ts';
+import { Bench } from './bench.ts';
+import { killAll } from './processes.ts';
 import { toRows } from './report.ts';
 
 const HELP = `Measures the service, each figure beside a yardstick from the same minutes.
@@ -17,54 +18,35 @@ Starts PostgreSQL, stand-ins for the other services and the built service, all o
 afterwards. The yardsticks: pgbench with the same two transactions an order, and a bare route of the same framework.
 `;
 
-const EXIT_WRONG_ARGUMENTS = 2;
+const DEFAULT_ROUNDS = 5;
 const MAX_ROUNDS = 100;
+const DEFAULT_SECONDS = 3;
 const MAX_SECONDS = 600;
 
-function refuse(message: string): never {
-  process.stderr.write(`${message}\nSee npm run bench -- --help.\n`);
-  process.exit(EXIT_WRONG_ARGUMENTS);
-}
+const TEXT = { type: 'string' } as const;
 
-function readNumber(text: string | undefined, name: string, otherwise: number, max: number): number {
-  const value = text === undefined ? otherwise : Number(text);
-  if (!Number.isInteger(value) || value < 1 || value > max) refuse(`--${name} must be from 1 to ${max}`);
-  return value;
-}
-
-function readOptions(): (BenchOptions & { json: string | undefined }) | undefined {
-  const text = { type: 'string' } as const;
+async function main(): Promise<void> {
   const options = {
-    rounds: text,
-    seconds: text,
-    previous: text,
-    json: text,
+    rounds: TEXT,
+    seconds: TEXT,
+    previous: TEXT,
+    json: TEXT,
     help: { type: 'boolean' },
   } as const;
-  try {
-    const { values } = parseArgs({ options });
-    if (values.help) return undefined;
-    return {
-      rounds: readNumber(values.rounds, 'rounds', 5, MAX_ROUNDS),
-      seconds: readNumber(values.seconds, 'seconds', 3, MAX_SECONDS),
-      previous: values.previous,
-      json: values.json,
-    };
-  } catch (error) {
-    return refuse(error instanceof Error ? error.message : String(error));
+  const { rounds, seconds, previous, json, help } = parseOptions(process.argv.slice(2), options);
+  if (help) {
+    process.stdout.write(HELP);
+    return;
   }
-}
-
-function say(line: string): void {
-  process.stdout.write(`${line}\n`);
-}
-
-const options = readOptions();
-if (!options) {
-  process.stdout.write(HELP);
-} else {
-  const results = await Bench.run(options, say);
+  const measures = {
+    rounds: readWhole(rounds, 'rounds', DEFAULT_ROUNDS, MAX_ROUNDS),
+    seconds: readWhole(seconds, 'seconds', DEFAULT_SECONDS, MAX_SECONDS),
+    previous,
+  };
+  const results = await Bench.run(measures, say);
   say('');
   for (const row of toRows(results)) say(row);
-  if (options.json !== undefined) await writeFile(options.json, JSON.stringify(results, null, 2));
+  if (json !== undefined) await writeFile(json, JSON.stringify(results, null, 2));
 }
+
+await runCommand(main, killAll);

@@ -2,7 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { end, freePort, startNode, untilAnswers } from './processes.ts';
+import { freePort } from '../test/support/free-port.ts';
+import { end, startNode, untilAnswers } from './processes.ts';
 
 /** The built service of this working copy. */
 export const DIST = fileURLToPath(new URL('../dist', import.meta.url));

@@ -8,7 +8,7 @@ import {
   selectRows,
 } from '../support/builders.js';
 import { parseMetrics, type Sample, sumOf } from '../support/metrics.js';
-import { freePort } from '../support/service-process.js';
+import { freePort } from '../support/free-port.js';
 import { eventually, send, startTestService, type TestService } from '../support/service.js';
 
 let service: TestService;

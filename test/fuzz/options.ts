@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+import { parseOptions, readWhole } from '../support/command-line.ts';
 
 export interface FuzzOptions {
   seed: number;
@@ -32,8 +32,6 @@ is compared with the document; none may be a 5xx, since nothing is away, none ma
 service has to live on without needing more and more memory. Exits with 1 and prints the requests if it is not so.
 `;
 
-export class WrongOptions extends Error {}
-
 const OPTIONS = {
   seed: { type: 'string' },
   requests: { type: 'string' },
@@ -42,26 +40,9 @@ const OPTIONS = {
   help: { type: 'boolean' },
 } as const;
 
-function parse(args: string[]) {
-  try {
-    return parseArgs({ args, options: OPTIONS }).values;
-  } catch (error) {
-    throw new WrongOptions(error instanceof Error ? error.message : String(error));
-  }
-}
-
-function readWhole(text: string | undefined, name: string, otherwise: number, max: number): number {
-  if (text === undefined) return otherwise;
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || value < 1 || value > max) {
-    throw new WrongOptions(`--${name} must be an integer from 1 to ${max}, not "${text}"`);
-  }
-  return value;
-}
-
 /** @returns null when help is asked for */
 export function readOptions(args: string[], databaseUrl: string | undefined): FuzzOptions | null {
-  const values = parse(args);
+  const values = parseOptions(args, OPTIONS);
   if (values.help) return null;
   return {
     seed: readWhole(values.seed, 'seed', 1 + Math.floor(Math.random() * MAX_SEED), MAX_SEED),

@@ -1,15 +1,10 @@
 import { killAll } from '../faults/world/processes.ts';
 import { Fuzzing, type FuzzResult, MEMORY_TOLERANCE_MB } from './campaign.ts';
-import { commandOf, HELP, readOptions, WrongOptions } from './options.ts';
+import { runCommand, say } from '../support/command-line.ts';
+import { commandOf, HELP, readOptions } from './options.ts';
 import { World } from './world.ts';
 
 const EXIT_FOUND = 1;
-const EXIT_WRONG_OPTIONS = 2;
-const EXIT_INTERRUPTED = 130;
-
-function say(line: string): void {
-  process.stdout.write(`${line}\n`);
-}
 
 function tell({ requests, seconds, findings, answers, slowestMs, memory }: FuzzResult): void {
   say(`\n${requests} requests in ${seconds} s, the slowest answer after ${slowestMs} ms`);
@@ -43,16 +38,4 @@ async function main(): Promise<void> {
   }
 }
 
-process.on('exit', killAll);
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.once(signal, () => process.exit(EXIT_INTERRUPTED));
-
-try {
-  await main();
-} catch (error) {
-  const isWrong = error instanceof WrongOptions;
-  process.stderr.write(
-    `${isWrong ? `${error.message}\nSee --help.` : error instanceof Error ? error.stack : String(error)}\n`,
-  );
-  process.exit(isWrong ? EXIT_WRONG_OPTIONS : EXIT_FOUND);
-}
+await runCommand(main, killAll);

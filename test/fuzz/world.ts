@@ -4,7 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CampaignDatabase } from '../faults/world/database.ts';
-import { eventually, freePort, type Process, startProcess } from '../faults/world/processes.ts';
+import { freePort } from '../support/free-port.ts';
+import { eventually, type Process, startProcess } from '../faults/world/processes.ts';
 import { Upstreams } from '../faults/world/upstreams.ts';
 import type { FuzzOptions } from './options.ts';
 

@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+import { parseOptions, readWhole, WrongOptions } from '../../support/command-line.ts';
 
 export const INVENTORIES = ['per-product', 'reservations', 'catalog', 'plain'] as const;
 export type InventoryKind = (typeof INVENTORIES)[number];
@@ -77,8 +77,6 @@ Exits with 1 when a promise was broken, and prints the story of the orders conce
 orders and the same faults in the same order; how they meet depends on the machine as well.
 `;
 
-export class WrongOptions extends Error {}
-
 const OPTIONS = {
   seed: { type: 'string' },
   orders: { type: 'string' },
@@ -95,29 +93,6 @@ const OPTIONS = {
   report: { type: 'string' },
   help: { type: 'boolean' },
 } as const;
-
-function parse(args: string[]) {
-  try {
-    return parseArgs({ args, options: OPTIONS }).values;
-  } catch (error) {
-    throw new WrongOptions(error instanceof Error ? error.message : String(error));
-  }
-}
-
-function readWhole(
-  text: string | undefined,
-  name: string,
-  otherwise: number,
-  max: number,
-  min: number,
-): number {
-  if (text === undefined) return otherwise;
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || value < min || value > max) {
-    throw new WrongOptions(`--${name} must be an integer from ${min} to ${max}, not "${text}"`);
-  }
-  return value;
-}
 
 function readList<T extends string>(text: string, name: string, allowed: readonly T[]): T[] {
   return text.split(',').map((given) => {
@@ -136,7 +111,7 @@ export function readOptions(
   points: readonly string[],
   databaseUrl: string | undefined,
 ): CampaignOptions | null {
-  const values = parse(args);
+  const values = parseOptions(args, OPTIONS);
   if (values.help) return null;
   const orders = readWhole(values.orders, 'orders', DEFAULT_ORDERS, MAX_ORDERS, 1);
   const chosen = values.points === undefined ? undefined : readList(values.points, 'points', points);

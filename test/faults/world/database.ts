@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url';
 import { Client, Pool } from 'pg';
 import type { EmbeddedPostgres } from '../../../src/platform/database/embedded-postgres.js';
 import type { CampaignOptions } from '../campaign/options.ts';
-import { freePort } from './processes.ts';
+import { freePort } from '../../support/free-port.ts';
 
 /** Each instance takes sixteen connections; a killed one's may linger for a moment. */
 const MAX_CONNECTIONS = 300;

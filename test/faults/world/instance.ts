@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PauseServer } from './pause-server.ts';
-import { eventually, freePort, type Process, startProcess } from './processes.ts';
+import { freePort } from '../../support/free-port.ts';
+import { eventually, type Process, startProcess } from './processes.ts';
 
 /** A start takes two seconds; on a busy machine, with the database away at first, many times that. */
 const START_TIMEOUT_MS = 90_000;

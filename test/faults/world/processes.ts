@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Every process that a campaign has started and that has not ended; nothing else is ever signalled. */
@@ -44,17 +43,6 @@ export function startProcess(args: string[], env: Record<string, string>, logFil
     signal: (name) => void child.kill(name),
     ended,
   };
-}
-
-/** A port that nobody listens on at this moment. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('the server has no port');
-  return address.port;
 }
 
 /** Short enough not to slow anything down, and long enough to leave the processor to what is waited for. */

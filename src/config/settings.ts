@@ -144,6 +144,10 @@ export class Settings {
   @OptionalHttpUrl()
   SHOPPING_CART_SERVICE_URL?: string;
 
+  /** How long names, prices and stock are remembered that orders have looked up; an order is refused on fresh ones only. */
+  @WholeNumber(0, 60_000)
+  PRODUCT_MEMORY_MS: number = 0;
+
   @IsIn(['verify', 'trust'])
   PRICE_CHECK: 'verify' | 'trust' = 'verify';
 
@@ -173,6 +177,10 @@ export class Settings {
   /** Orders that this instance places at the same time; beyond it they are refused at once. */
   @WholeNumber(1, 10_000)
   MAX_PLACEMENTS: number = 32;
+
+  /** Placements at the same time that are written together, in one transaction, at most; 1 for each on its own. */
+  @WholeNumber(1, 500)
+  PLACEMENT_BATCH_SIZE: number = 64;
 
   /** How long the service goes on as usual, but not ready, after it was told to stop. */
   @WholeNumber(0, 300_000)

@@ -13,16 +13,17 @@ import { CatalogJournalRepository, NoStockJournal } from './stock-journal.reposi
 /** Chooses the inventory: the catalog of system B when its address is set, else one of the two of system A. */
 function createInventory(settings: Settings, http: HttpService, dataSource: DataSource): Inventory {
   const timeoutMs = settings.UPSTREAM_TIMEOUT_MS;
+  const rememberMs = settings.PRODUCT_MEMORY_MS;
   if (settings.PRODUCT_CATALOG_SERVICE_URL) {
     const baseUrl = settings.PRODUCT_CATALOG_SERVICE_URL;
     const client = new UpstreamClient(http, { name: 'product catalog service', baseUrl, timeoutMs });
-    return new ProductCatalogAdapter(client, dataSource, settings.DATABASE_POOL_SIZE);
+    return new ProductCatalogAdapter(client, dataSource, settings.DATABASE_POOL_SIZE, rememberMs);
   }
   const baseUrl = settings.INVENTORY_SERVICE_URL;
   const client = new UpstreamClient(http, { name: 'inventory service', baseUrl, timeoutMs });
   return settings.INVENTORY_API === 'reservations'
-    ? new ReservationsAdapter(client)
-    : new InventoryServiceAdapter(client, settings.INVENTORY_HONOURS_IDEMPOTENCY_KEYS);
+    ? new ReservationsAdapter(client, rememberMs)
+    : new InventoryServiceAdapter(client, settings.INVENTORY_HONOURS_IDEMPOTENCY_KEYS, rememberMs);
 }
 
 function createStockJournal(settings: Settings, dataSource: DataSource): StockJournal {

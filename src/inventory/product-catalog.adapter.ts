@@ -14,7 +14,7 @@ import type { UpstreamClient } from '../platform/upstream/upstream-client.js';
 import { UpstreamFault } from '../platform/upstream/upstream-fault.js';
 import { ProductCatalogClient } from './product-catalog.client.js';
 import * as journal from './product-catalog.repository.js';
-import { findEachProduct } from './product-lookup.js';
+import { type Freshness, ProductLookup } from './product-lookup.js';
 import { ProductBusy, ProductLock } from './product-lock.js';
 import { InDoubt, StockMover, Unsettled } from './stock-mover.js';
 
@@ -64,21 +64,32 @@ export class ProductCatalogAdapter extends Inventory {
   private readonly logger = new Logger(ProductCatalogAdapter.name);
   private readonly catalog: ProductCatalogClient;
   private readonly lock: ProductLock;
+  private readonly products: ProductLookup;
 
-  /** @param poolSize connections that the data source has at most */
-  constructor(upstream: UpstreamClient, dataSource: DataSource, poolSize: number) {
+  /**
+   * @param poolSize connections that the data source has at most
+   * @param rememberMs how long what was looked up is remembered; see `ProductLookup`
+   */
+  constructor(upstream: UpstreamClient, dataSource: DataSource, poolSize: number, rememberMs = 0) {
     super();
     this.catalog = new ProductCatalogClient(upstream);
     this.lock = new ProductLock(dataSource, poolSize);
+    this.products = new ProductLookup((id, deadline) => this.findProduct(id, deadline), rememberMs);
   }
 
-  override findProducts(productIds: readonly string[], deadline: Deadline): Promise<Map<string, Product>> {
-    return findEachProduct(productIds, async (productId) => {
-      const product = await this.catalog.find(productId, deadline);
-      return (
-        product && { id: product.id, name: product.name, price: product.price, available: product.available }
-      );
-    });
+  override findProducts(
+    productIds: readonly string[],
+    deadline: Deadline,
+    freshness: Freshness = 'current',
+  ): Promise<Map<string, Product>> {
+    return this.products.find(productIds, deadline, freshness);
+  }
+
+  private async findProduct(productId: string, deadline: Deadline): Promise<Product | null> {
+    const product = await this.catalog.find(productId, deadline);
+    return (
+      product && { id: product.id, name: product.name, price: product.price, available: product.available }
+    );
   }
 
   /**

@@ -1,27 +1,79 @@
 import type { Product } from '../orders/order.ports.js';
+import type { Deadline } from '../platform/deadline.js';
 import { mapBounded } from '../platform/upstream/upstream-parallel.js';
 import { CALLS_AT_ONCE } from './inventory-answers.js';
 
+/** Products remembered at most, whose oldest makes room for the next: what is asked for all the time stays. */
+const MAX_REMEMBERED = 10_000;
+
+/** Asks the inventory for one product; null when there is none. */
+export type FindProduct = (productId: string, deadline: Deadline) => Promise<Product | null>;
+
+/** How old an answer may be: asked for in this moment, by whomever, or remembered for a short while. */
+export type Freshness = 'current' | 'recent';
+
 /**
- * Looks up many products, each once and several at a time.
- *
- * A product that the inventory knows under another id than it was asked for (`1` for `01`) counts as unknown. Locks,
- * sums of lines and keys all go by the id, so one product must never go by two.
- *
- * @param findProduct looks up one product; null when there is none
- * @returns the products that exist, by id
- * @throws the first error of `findProduct`
+ * Looks products up, each once and several at a time. Who asks for what somebody else is asking for already waits for
+ * the same answer.
  */
-export async function findEachProduct(
-  productIds: readonly string[],
-  findProduct: (productId: string) => Promise<Product | null>,
-): Promise<Map<string, Product>> {
-  const distinct = [...new Set(productIds)];
-  const found = await mapBounded(distinct, CALLS_AT_ONCE, findProduct);
-  const products = new Map<string, Product>();
-  for (const [index, id] of distinct.entries()) {
-    const product = found[index];
-    if (product && product.id === id) products.set(id, product);
+export class ProductLookup {
+  private readonly underWay = new Map<string, Promise<Product | null>>();
+  private readonly remembered = new Map<string, { product: Product; until: number }>();
+
+  /** @param rememberMs how long a product that was found may be told of without asking again; 0 for not at all */
+  constructor(
+    private readonly findProduct: FindProduct,
+    private readonly rememberMs: number,
+  ) {}
+
+  /**
+   * A product that the inventory knows under another id than it was asked for (`1` for `01`) counts as unknown. Locks,
+   * sums of lines and keys all go by the id, so one product must never go by two.
+   *
+   * @returns the products that exist, by id
+   * @throws the first error of `findProduct`
+   */
+  async find(
+    productIds: readonly string[],
+    deadline: Deadline,
+    freshness: Freshness,
+  ): Promise<Map<string, Product>> {
+    const distinct = [...new Set(productIds)];
+    const found = await mapBounded(distinct, CALLS_AT_ONCE, async (id) =>
+      freshness === 'recent' ? (this.recall(id) ?? this.ask(id, deadline)) : this.ask(id, deadline),
+    );
+    const products = new Map<string, Product>();
+    for (const [index, id] of distinct.entries()) {
+      const product = found[index];
+      if (product && product.id === id) products.set(id, product);
+    }
+    return products;
   }
-  return products;
+
+  private recall(id: string): Product | undefined {
+    const known = this.remembered.get(id);
+    return known && known.until > performance.now() ? known.product : undefined;
+  }
+
+  private async ask(id: string, deadline: Deadline): Promise<Product | null> {
+    const others = this.underWay.get(id);
+    if (others) {
+      // The time of whoever asked may have run out, which says nothing about what this one would be told.
+      return others.catch(() => this.findProduct(id, deadline));
+    }
+    const asking = this.findProduct(id, deadline).finally(() => this.underWay.delete(id));
+    this.underWay.set(id, asking);
+    const product = await asking;
+    if (product && this.rememberMs > 0) this.remember(id, product);
+    return product;
+  }
+
+  private remember(id: string, product: Product): void {
+    this.remembered.delete(id);
+    this.remembered.set(id, { product, until: performance.now() + this.rememberMs });
+    if (this.remembered.size > MAX_REMEMBERED) {
+      const [oldest] = this.remembered.keys();
+      if (oldest !== undefined) this.remembered.delete(oldest);
+    }
+  }
 }

@@ -11,7 +11,7 @@ import { reachPausePoint } from '../platform/pause-points.js';
 import type { UpstreamAnswer, UpstreamClient } from '../platform/upstream/upstream-client.js';
 import { fieldsOf, readId, readReason, reasonOfFault } from '../platform/upstream/upstream-fields.js';
 import { findInventoryProduct } from './inventory-service.adapter.js';
-import { findEachProduct } from './product-lookup.js';
+import { type FindProduct, type Freshness, ProductLookup } from './product-lookup.js';
 
 /** The products that a refusal names; empty when it names none. */
 function readShortProducts(answer: UpstreamAnswer): Set<string> {
@@ -28,13 +28,24 @@ function readShortProducts(answer: UpstreamAnswer): Set<string> {
  */
 export class ReservationsAdapter extends Inventory {
   override readonly repeatable = true;
+  private readonly products: ProductLookup;
 
-  constructor(private readonly client: UpstreamClient) {
+  /** @param rememberMs how long what was looked up is remembered; see `ProductLookup` */
+  constructor(
+    private readonly client: UpstreamClient,
+    rememberMs = 0,
+  ) {
     super();
+    const find: FindProduct = (id, deadline) => findInventoryProduct(client, id, deadline);
+    this.products = new ProductLookup(find, rememberMs);
   }
 
-  override findProducts(productIds: readonly string[], deadline: Deadline): Promise<Map<string, Product>> {
-    return findEachProduct(productIds, (id) => findInventoryProduct(this.client, id, deadline));
+  override findProducts(
+    productIds: readonly string[],
+    deadline: Deadline,
+    freshness: Freshness = 'current',
+  ): Promise<Map<string, Product>> {
+    return this.products.find(productIds, deadline, freshness);
   }
 
   override async reserve(

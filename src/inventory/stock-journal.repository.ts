@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm';
 import { type OrderLine, StockJournal, type StuckLine } from '../orders/order.ports.js';
-import type { Sql } from '../platform/database/transaction.js';
+import type { Sql } from '../platform/database/connection.js';
 
 interface StuckMovement {
   productId: string;

@@ -25,20 +25,13 @@ export class NotificationDeliverer implements OnModuleInit {
   }
 
   private async deliver(orderId: string, seq: number, deadline: Deadline): Promise<void> {
-    const [order, event] = await Promise.all([
-      this.orders.findOrder(orderId),
-      this.orders.findEvent(orderId, seq),
-    ]);
-    if (!order || !event) throw new Error(`event ${seq} of order ${orderId} is gone`);
+    const news = await this.orders.findNews(orderId, seq);
+    if (!news) throw new Error(`event ${seq} of order ${orderId} is gone`);
+    const { customerName, customerEmail, status } = news;
     // Name and address may have been erased since the job was sent; then there is nobody to tell any more.
-    if (order.customerName === null || order.customerEmail === null) return;
+    if (customerName === null || customerEmail === null) return;
     await reachPausePoint('notification.before-send', orderId);
-    const notification = {
-      orderId,
-      customerName: order.customerName,
-      customerEmail: order.customerEmail,
-      status: event.toStatus ?? order.status,
-    };
+    const notification = { orderId, customerName, customerEmail, status };
     try {
       await this.notifications.send(notification, `${orderId}/${seq}/notify`, deadline);
     } catch (error) {

@@ -1,9 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import { DataSource, type EntityManager } from 'typeorm';
+import { DataSource } from 'typeorm';
 import type { Order } from '../orders/order.entity.js';
 import { STOCK_RELEASES_QUEUE, stockReleaseJob } from '../orders/order.jobs.js';
 import { StockJournal } from '../orders/order.ports.js';
 import { OrderRepository } from '../orders/order.repository.js';
+import type { Sql } from '../platform/database/connection.js';
 import { inTransaction } from '../platform/database/transaction.js';
 import { JobRepository } from '../platform/jobs/job.repository.js';
 import { JobQueue } from '../platform/jobs/job-queue.js';
@@ -57,7 +58,7 @@ export class IncidentSettlement {
 
   /** Adds the decision to the history of an order that has been touched. */
   async record(
-    transaction: EntityManager,
+    transaction: Sql,
     order: Order,
     incident: NamedIncident,
     { action, reason, actor }: Decision,
@@ -69,7 +70,7 @@ export class IncidentSettlement {
   }
 
   private async apply(
-    sql: EntityManager,
+    sql: Sql,
     order: Order,
     incident: NamedIncident,
     action: IncidentAction,
@@ -89,7 +90,7 @@ export class IncidentSettlement {
   }
 
   private async settleReservation(
-    sql: EntityManager,
+    sql: Sql,
     { orderId, number: line, productId = '' }: NamedIncident,
     action: IncidentAction,
   ): Promise<void> {
@@ -114,13 +115,13 @@ export class IncidentSettlement {
    * Has the stock given back by the job that does so for every order: the rules about what may be asked twice are its
    * business. Where one is under way already the new one comes after it and finds little to do.
    */
-  private async releaseByJob(sql: EntityManager, orderId: string): Promise<void> {
+  private async releaseByJob(sql: Sql, orderId: string): Promise<void> {
     const dead = (await this.jobs.findDeadByKey(STOCK_RELEASES_QUEUE.name, [orderId])).get(orderId);
     if (dead !== undefined && (await this.queue.redrive(sql, STOCK_RELEASES_QUEUE, [dead])) > 0) return;
     await this.queue.send(sql, [stockReleaseJob(orderId)]);
   }
 
-  private async writeOffStock(sql: EntityManager, order: Order): Promise<void> {
+  private async writeOffStock(sql: Sql, order: Order): Promise<void> {
     const lines = order.items.map((item) => item.id);
     await this.orders.setReservation(sql, order.id, lines, ['held', 'in_doubt'], 'released');
     for (const { orderId, id: line, productId } of order.items) {
@@ -129,7 +130,7 @@ export class IncidentSettlement {
   }
 
   private async settleJob(
-    sql: EntityManager,
+    sql: Sql,
     kind: JobIncidentKind,
     orderId: string,
     action: IncidentAction,

@@ -1,4 +1,4 @@
-import type { Queue, QueuedJob } from '../platform/jobs/job-queue.js';
+import { jobFor, type Queue, type QueuedJob } from '../platform/jobs/job-queue.js';
 import type { Order } from './order.entity.js';
 
 /** One message to the customer about one event of an order. Name and address are looked up when it is sent. */
@@ -22,15 +22,15 @@ export const NOBODY_NOTIFIED = { notification: 'none: the order has no name or n
 
 /** The job that tells the customer of the event that led the order to `seq`. */
 export function notificationJob(orderId: string, seq: number): QueuedJob {
-  return { queue: NOTIFICATIONS_QUEUE, key: orderId, payload: { orderId, seq } };
+  return jobFor(NOTIFICATIONS_QUEUE, orderId, { orderId, seq });
 }
 
 /** The job that gives the order's stock back. */
 export function stockReleaseJob(orderId: string): QueuedJob {
-  return { queue: STOCK_RELEASES_QUEUE, key: orderId, payload: { orderId } };
+  return jobFor(STOCK_RELEASES_QUEUE, orderId, { orderId });
 }
 
 /** The job that sets the cart to `Ordered`. */
 export function cartCheckoutJob(orderId: string, customerId: string, cartId: string): QueuedJob {
-  return { queue: CART_CHECKOUTS_QUEUE, key: orderId, payload: { orderId, customerId, cartId } };
+  return jobFor(CART_CHECKOUTS_QUEUE, orderId, { orderId, customerId, cartId });
 }

@@ -1,4 +1,4 @@
-import type { Sql } from '../platform/database/transaction.js';
+import type { Sql } from '../platform/database/connection.js';
 import type { Deadline } from '../platform/deadline.js';
 
 /** What the inventory says of one product. */
@@ -49,10 +49,15 @@ export abstract class Inventory {
   /**
    * Looks products up.
    *
+   * @param freshness `recent`: what was found a short while ago will do, where the service is set to remember it
    * @returns the products that exist, by id; an unknown product is absent
    * @throws {UpstreamFault} when the inventory gives no usable answer before the deadline
    */
-  abstract findProducts(productIds: readonly string[], deadline: Deadline): Promise<Map<string, Product>>;
+  abstract findProducts(
+    productIds: readonly string[],
+    deadline: Deadline,
+    freshness?: 'current' | 'recent',
+  ): Promise<Map<string, Product>>;
 
   /** Reserves the lines of an order, each on its own. Faults are outcomes (`unknown`), never exceptions. */
   abstract reserve(

@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import type { Sql } from '../platform/database/transaction.js';
+import { PointReads } from '../platform/database/batching/point-reads.js';
+import { MultiRowStatement } from '../platform/database/batching/multi-row-statement.js';
+import type { Sql } from '../platform/database/connection.js';
 import type { OrderEvent, OrderEventType } from './order-event.entity.js';
 import type { Reservation } from './order-item.entity.js';
 import type { Order } from './order.entity.js';
@@ -26,6 +28,24 @@ export interface Change {
   at: Date;
 }
 
+/** An event that led an order to `version`. */
+export interface NewEvent extends Change {
+  orderId: string;
+  version: number;
+  from: OrderStatus | null;
+  to: OrderStatus | null;
+}
+
+const INSERT_EVENTS = new MultiRowStatement(
+  '(?, ?, ?, ?, ?, ?, ?, ?, ?)',
+  (rows) =>
+    `INSERT INTO order_events (order_id, seq, type, from_status, to_status, actor, reason, data, occurred_at)
+     VALUES ${rows}`,
+);
+
+/** What a customer is told of. */
+export type News = Pick<Order, 'customerName' | 'customerEmail' | 'status'>;
+
 /** Which orders a list shows; all conditions hold together. */
 export interface OrderFilter {
   status?: OrderStatus | undefined;
@@ -40,7 +60,10 @@ export interface OrderFilter {
 /** Every statement on the tables of orders. What is part of a transaction takes it as its first argument. */
 @Injectable()
 export class OrderRepository {
-  constructor(private readonly dataSource: DataSource) {}
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly reads: PointReads,
+  ) {}
 
   /** An order, whoever it belongs to: for the service's own work. */
   async findOrder(id: string): Promise<Order | undefined> {
@@ -97,54 +120,15 @@ export class OrderRepository {
     );
   }
 
-  async findEvent(orderId: string, seq: number): Promise<OrderEvent | undefined> {
-    return (await this.listEvents(orderId)).find((event) => event.seq === seq);
-  }
-
-  /** Stores a new order; only who called this may drive it until the lease has run out. */
-  async insertOrder(sql: Sql, order: Omit<Order, 'leaseUntil'>, leaseMs: number): Promise<void> {
-    await sql.query(
-      `INSERT INTO orders (id, customer_id, customer_name, customer_email, status, currency, total_amount, version,
-         cart_id, placed_at, updated_at, attempt, to_price, lease_until)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, now() + $14 * interval '1 millisecond')`,
-      [
-        order.id,
-        order.customerId,
-        order.customerName,
-        order.customerEmail,
-        order.status,
-        order.currency,
-        order.totalAmount,
-        order.version,
-        order.cartId,
-        order.placedAt,
-        order.updatedAt,
-        order.attempt,
-        order.toPrice,
-        leaseMs,
-      ],
+  /** What there is to tell about one event of an order, and whom. Names are null where there is nobody to tell. */
+  async findNews(orderId: string, seq: number): Promise<News | undefined> {
+    const rows = await this.reads.query<News[]>(
+      `SELECT o.customer_name AS "customerName", o.customer_email AS "customerEmail",
+         coalesce(e.to_status, o.status) AS status
+       FROM order_events e JOIN orders o ON o.id = e.order_id WHERE e.order_id = $1 AND e.seq = $2`,
+      [orderId, seq],
     );
-    await this.insertItems(sql, order);
-  }
-
-  private async insertItems(sql: Sql, order: Omit<Order, 'leaseUntil'>): Promise<void> {
-    const rows = order.items.map((item) => [
-      item.orderId,
-      item.id,
-      item.productId,
-      item.productName,
-      item.quantity,
-      item.price,
-      item.reservation,
-    ]);
-    const tuples = rows.map(
-      (row, at) => `(${row.map((_, column) => `$${at * row.length + column + 1}`).join(', ')})`,
-    );
-    await sql.query(
-      `INSERT INTO order_items (order_id, id, product_id, product_name, quantity, price, reservation)
-       VALUES ${tuples.join(', ')}`,
-      rows.flat(),
-    );
+    return rows[0];
   }
 
   /** Adds the event that led the order to `version`. */
@@ -156,32 +140,22 @@ export class OrderRepository {
     from: OrderStatus | null,
     to: OrderStatus | null,
   ): Promise<void> {
-    await sql.query(
-      `INSERT INTO order_events (order_id, seq, type, from_status, to_status, actor, reason, data, occurred_at)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-      [orderId, version, change.type, from, to, change.actor, change.reason, change.data, change.at],
-    );
+    await this.insertEvents(sql, [{ ...change, orderId, version, from, to }]);
   }
 
-  /**
-   * Settles an order that is being placed.
-   *
-   * @returns whether it was this call that did it: not when the order has changed since, or when another process has
-   * taken the placement over, which raises `attempt`
-   */
-  async settlePlacement(
-    sql: Sql,
-    order: Order,
-    to: OrderStatus,
-    failure: string | null,
-    at: Date,
-  ): Promise<boolean> {
-    const [, affected] = await sql.query<[unknown, number]>(
-      `UPDATE orders SET status = $4, failure = $5, version = version + 1, updated_at = $6, lease_until = NULL
-       WHERE id = $1 AND version = $2 AND attempt = $3 AND status = 'pending'`,
-      [order.id, order.version, order.attempt, to, failure, at],
-    );
-    return affected === 1;
+  async insertEvents(sql: Sql, events: readonly NewEvent[]): Promise<void> {
+    const rows = events.map(({ orderId, version, type, from, to, actor, reason, data, at }) => [
+      orderId,
+      version,
+      type,
+      from,
+      to,
+      actor,
+      reason,
+      data,
+      at,
+    ]);
+    await INSERT_EVENTS.run(sql, rows);
   }
 
   /** Sets the status of an order that is still at the version it was read at. @returns whether it was */
@@ -214,34 +188,6 @@ export class OrderRepository {
       `UPDATE order_items SET reservation = $4
        WHERE order_id = $1 AND id = ANY ($2) AND reservation = ANY ($3) RETURNING id`,
       [orderId, lines, from, to],
-    );
-    return rows.map((row) => row.id);
-  }
-
-  /** Takes over a placement that nobody drives. @returns whether this call got it */
-  async takeLease(orderId: string, leaseMs: number): Promise<boolean> {
-    const [, affected] = await this.dataSource.query<[unknown, number]>(
-      `UPDATE orders SET attempt = attempt + 1, lease_until = now() + $2 * interval '1 millisecond'
-       WHERE id = $1 AND status = 'pending' AND lease_until <= now()`,
-      [orderId, leaseMs],
-    );
-    return affected === 1;
-  }
-
-  /** Gives a placement up for now; whoever comes after the wait may take it. Nothing happens if it was taken over. */
-  async postpone(order: Order, waitMs: number): Promise<void> {
-    await this.dataSource.query(
-      `UPDATE orders SET lease_until = now() + $3 * interval '1 millisecond'
-       WHERE id = $1 AND attempt = $2 AND status = 'pending'`,
-      [order.id, order.attempt, waitMs],
-    );
-  }
-
-  /** Placements that nobody drives, the longest abandoned first. */
-  async findAbandoned(limit: number): Promise<string[]> {
-    const rows = await this.dataSource.query<{ id: string }[]>(
-      `SELECT id FROM orders WHERE status = 'pending' AND lease_until <= now() ORDER BY lease_until LIMIT $1`,
-      [limit],
     );
     return rows.map((row) => row.id);
   }

@@ -9,6 +9,8 @@ import { OrderPlacement } from './placement/order-placement.js';
 import { OrderRecovery } from './placement/order-recovery.js';
 import { PlaceOrder } from './placement/place-order.js';
 import { PlacementDriver } from './placement/placement-driver.js';
+import { PlacementRepository } from './placement/placement.repository.js';
+import { PlacementTransactions } from './placement/placement-transactions.js';
 import { PricingRepository } from './placement/pricing.repository.js';
 import { StockRelease } from './placement/stock-release.js';
 import { OrderPreviewController } from './preview/order-preview.controller.js';
@@ -27,6 +29,8 @@ export class OrdersModule {
         OrderRepository,
         IdempotencyRepository,
         OrderDrafts,
+        PlacementRepository,
+        PlacementTransactions,
         OrderPlacement,
         PricingRepository,
         PlacementDriver,

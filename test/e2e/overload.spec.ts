@@ -48,13 +48,16 @@ function expectRefused(answers: readonly TestResponse[]): void {
 }
 
 it('orders beyond the bound are refused while the others go on, and leave nothing behind', async () => {
-  const product = newProduct(service.sandbox, 100);
+  // Each order asks for another product, since those that ask for the same one share the call.
+  const products = Array.from({ length: 20 }, () => newProduct(service.sandbox, 100));
   const { faults } = service.sandbox.services.inventory;
   const before = await countRows(service.database);
   const calls = callsTo(service.sandbox).length;
   faults.add({ kind: 'hang', method: 'GET', times: MAX_PLACEMENTS });
-  const order = orderBody([line(product)]);
-  const { answers, all } = sendAtOnce(20, () => service.request('POST', '/orders', order));
+  const toOrder = products.values();
+  const { answers, all } = sendAtOnce(20, () =>
+    service.request('POST', '/orders', orderBody([line(toOrder.next().value ?? '')])),
+  );
   // All of these are answered while those that were let in can't go on.
   await eventually(() => answers.length === 20 - MAX_PLACEMENTS);
   expectRefused(answers);
@@ -66,9 +69,11 @@ it('orders beyond the bound are refused while the others go on, and leave nothin
   faults.release();
   await all;
   expect(answers.slice(-MAX_PLACEMENTS).map((answer) => answer.status)).toEqual([201, 201, 201]);
-  expect(stockOf(service.sandbox, product)).toBe(100 - MAX_PLACEMENTS);
+  const taken = products.map((product) => 100 - (stockOf(service.sandbox, product) ?? 0));
+  expect(taken.reduce((sum, units) => sum + units, 0)).toBe(MAX_PLACEMENTS);
   const after = await countRows(service.database);
   expect((after['orders'] ?? 0) - (before['orders'] ?? 0)).toBe(MAX_PLACEMENTS);
+  const order = orderBody([line(newProduct(service.sandbox))]);
   // There is room again, however the ones before have ended.
   faults.add({ kind: 'status', status: 500, method: 'GET', times: 3 });
   expectProblem(await service.request('POST', '/orders', order), 503);

@@ -22,16 +22,17 @@ const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes
     'the jobs of a confirmed order are sent after the commit instead of with it',
     'kills',
     {
-      file: 'orders/placement/order-placement.js',
-      from: `await this.jobs.send(transaction, this.jobsOf(order, settlement, version));
-            await reachPausePoint('placement.inside-settle', order.id);
-            return true;
-        });
-        await reachPausePoint('placement.after-settle', order.id);`,
-      to: `return true;
-        });
-        await reachPausePoint('placement.after-settle', order.id);
-        if (isMine) await this.jobs.send(this.dataSource, this.jobsOf(order, settlement, version));`,
+      file: 'orders/placement/placement-transactions.js',
+      from: 'this.jobs.send(transaction, endings.flatMap(({ jobs }) => jobs)),',
+      to: '',
+    },
+    {
+      file: 'orders/placement/placement-transactions.js',
+      from: 'return this.endings.add(ending);',
+      to: `const verdict = await this.endings.add(ending);
+        await reachPausePoint('placement.after-settle', ending.order.id);
+        if (verdict === 'written') await this.jobs.send(this.orders.dataSource, ending.jobs);
+        return verdict;`,
     },
   ],
   [
@@ -76,10 +77,8 @@ const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes
     'calm',
     {
       file: 'orders/placement/idempotency.repository.js',
-      from: `orderId, claim.keepHours]);
-        return rows.length === 1;`,
-      to: `orderId, claim.keepHours]);
-        return true;`,
+      from: 'const missing = new Set(claims.map(({ orderId }) => orderId));',
+      to: 'const missing = new Set();',
     },
   ],
   [
@@ -98,8 +97,8 @@ const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes
     'calm',
     {
       file: 'orders/placement/order-placement.js',
-      from: 'const isAccepted = await inTransaction(',
-      to: 'return order; const isAccepted = await inTransaction(',
+      from: 'const verdict = await this.transactions.accept(',
+      to: 'return order; const verdict = await this.transactions.accept(',
     },
   ],
   [

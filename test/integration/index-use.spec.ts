@@ -3,6 +3,7 @@ import { DataSource } from 'typeorm';
 import { ENTITIES } from '../../src/app.module.js';
 import { PersonalDataRepository } from '../../src/operations/personal-data/personal-data.repository.js';
 import { IdempotencyRepository } from '../../src/orders/placement/idempotency.repository.js';
+import { PointReads } from '../../src/platform/database/batching/point-reads.js';
 import { dataSourceOptions } from '../../src/platform/database/data-source.js';
 import { JobRepository } from '../../src/platform/jobs/job.repository.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
@@ -103,7 +104,7 @@ describe('what is looked for among many is found by an index', () => {
   });
 
   it('keys that have expired', async () => {
-    const repository = new IdempotencyRepository(dataSource);
+    const repository = new IdempotencyRepository(dataSource, new PointReads(dataSource));
     const used = await indexesUsedBy(() => repository.deleteExpiredKeys(10));
     expect(used).toEqual(['idempotency_keys_by_expiry', 'idempotency_keys_by_expiry']);
   });

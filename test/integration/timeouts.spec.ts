@@ -1,7 +1,8 @@
 import { expect, it } from '@jest/globals';
 import { loadSettings } from '../../src/config/load-settings.js';
 import { Settings } from '../../src/config/settings.js';
-import { LEASE_MARGIN_MS, RETRY_WAIT_MAX_MS } from '../../src/orders/placement/order-placement.js';
+import { RETRY_WAIT_MAX_MS } from '../../src/orders/placement/order-placement.js';
+import { LEASE_MARGIN_MS } from '../../src/orders/placement/placement-transactions.js';
 import {
   CONNECT_TIMEOUT_MS as DATABASE_CONNECT_TIMEOUT_MS,
   IDLE_IN_TRANSACTION_TIMEOUT_MS,

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import type { Sql } from '../../platform/database/transaction.js';
+import type { Sql } from '../../platform/database/connection.js';
 
 /** How the orders are named from which personal data is to be erased. */
 export type Subject =

@@ -1,5 +1,5 @@
 import { ValidateBy } from 'class-validator';
-import { MAX_DECIMALS } from '../placement/order-pricing.js';
+import { MAX_DECIMALS } from '../pricing/order-pricing.js';
 
 /** No price or total reaches this: more would not fit the exact range of a JSON number with four decimals. */
 const AMOUNT_LIMIT = 100_000_000_000;

@@ -5,7 +5,7 @@ import type { OrderItem } from '../order-item.entity.js';
 import { ORDER_STATUS_NAMES, type OrderStatus } from '../order-status.js';
 import type { Order } from '../order.entity.js';
 import type { OrderPage } from '../orders.service.js';
-import { toJsonNumberOrNull } from '../placement/order-pricing.js';
+import { toJsonNumberOrNull } from '../pricing/order-pricing.js';
 
 export class OrderConfirmationResponse {
   @ApiProperty({ format: 'uuid' })

@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import type { Sql } from '../../platform/database/transaction.js';
+import { MultiRowStatement } from '../../platform/database/batching/multi-row-statement.js';
+import { PointReads } from '../../platform/database/batching/point-reads.js';
+import type { Sql } from '../../platform/database/connection.js';
 import type { IdempotencyKey } from './idempotency-key.entity.js';
 import type { PlacementAnswer } from './placement-answer.js';
 
@@ -21,17 +23,54 @@ export type KnownKey = Pick<
   'requestHash' | 'orderId' | 'responseStatus' | 'responseHeaders' | 'responseBody'
 > & { isExpired: boolean };
 
+const CLAIM_FOR_ORDERS = new MultiRowStatement(
+  `(?, ?, ?, ?, now(), now() + ? * interval '1 hour')`,
+  (rows) =>
+    `INSERT INTO idempotency_keys (scope, key, request_hash, order_id, created_at, expires_at) VALUES ${rows}
+     ON CONFLICT (scope, key) DO NOTHING RETURNING order_id AS "orderId"`,
+);
+
+const CLAIM_CARTS = new MultiRowStatement(
+  '(?, ?, ?)',
+  (rows) =>
+    `INSERT INTO cart_claims (cart_id, order_id, claimed_at) VALUES ${rows}
+     ON CONFLICT (cart_id) DO NOTHING RETURNING order_id AS "orderId"`,
+);
+
+/** All transactions claim in this order, so that two that want the same keys don't wait for each other. */
+function byScopeAndKey(left: KeyClaim, right: KeyClaim): number {
+  return compare(left.scope, right.scope) || compare(left.key, right.key);
+}
+
+function compare(left: string, right: string): number {
+  if (left === right) return 0;
+  return left < right ? -1 : 1;
+}
+
+/** The orders that claimed something and are not among those that got it. */
+function without(
+  claims: readonly { orderId: string }[],
+  claimed: readonly { orderId: string }[],
+): ReadonlySet<string> {
+  const missing = new Set(claims.map(({ orderId }) => orderId));
+  for (const { orderId } of claimed) missing.delete(orderId);
+  return missing;
+}
+
 /**
  * Every statement on the keys of clients and the claims on carts. Whether a key has expired is for the clock of the
  * database to say: an instance whose own clock is wrong by days would forget all keys, and place their orders again.
  */
 @Injectable()
 export class IdempotencyRepository {
-  constructor(private readonly dataSource: DataSource) {}
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly reads: PointReads,
+  ) {}
 
   /** The key's record, which may have expired. */
   async findKey(scope: string, key: string): Promise<KnownKey | undefined> {
-    const rows = await this.dataSource.query<KnownKey[]>(
+    const rows = await this.reads.query<KnownKey[]>(
       `SELECT request_hash AS "requestHash", order_id AS "orderId", response_status AS "responseStatus",
          response_headers AS "responseHeaders", response_body AS "responseBody", expires_at <= now() AS "isExpired"
        FROM idempotency_keys WHERE scope = $1 AND key = $2`,
@@ -40,15 +79,22 @@ export class IdempotencyRepository {
     return rows[0];
   }
 
-  /** Binds a key to an order. @returns false when another request has it already */
-  async claimForOrder(sql: Sql, claim: KeyClaim, orderId: string): Promise<boolean> {
-    const rows = await sql.query<unknown[]>(
-      `INSERT INTO idempotency_keys (scope, key, request_hash, order_id, created_at, expires_at)
-       VALUES ($1, $2, $3, $4, now(), now() + $5 * interval '1 hour')
-       ON CONFLICT (scope, key) DO NOTHING RETURNING 1`,
-      [claim.scope, claim.key, claim.requestHash, orderId, claim.keepHours],
-    );
-    return rows.length === 1;
+  /** Binds keys to orders. @returns the orders of which another request has the key already */
+  async claimForOrders(
+    sql: Sql,
+    claims: readonly (KeyClaim & { orderId: string })[],
+  ): Promise<ReadonlySet<string>> {
+    const rows = claims
+      .toSorted(byScopeAndKey)
+      .map(({ scope, key, requestHash, orderId, keepHours }) => [
+        scope,
+        key,
+        requestHash,
+        orderId,
+        keepHours,
+      ]);
+    const claimed = await CLAIM_FOR_ORDERS.run<{ orderId: string }>(sql, rows);
+    return without(claims, claimed);
   }
 
   /** Keeps the answer to a request that was refused before there was an order. @returns false when the key is taken */
@@ -99,18 +145,20 @@ export class IdempotencyRepository {
     return last !== undefined;
   }
 
-  /** Binds a cart to its order. @returns false when the cart has a live order already */
-  async claimCart(sql: Sql, cartId: string, orderId: string): Promise<boolean> {
-    const rows = await sql.query<unknown[]>(
-      `INSERT INTO cart_claims (cart_id, order_id, claimed_at) VALUES ($1, $2, $3)
-       ON CONFLICT (cart_id) DO NOTHING RETURNING 1`,
-      [cartId, orderId, new Date()],
-    );
-    return rows.length === 1;
+  /** Binds carts to their orders. @returns the orders whose cart has a live order already */
+  async claimCarts(
+    sql: Sql,
+    claims: readonly { cartId: string; orderId: string }[],
+  ): Promise<ReadonlySet<string>> {
+    const rows = claims
+      .toSorted((left, right) => compare(left.cartId, right.cartId))
+      .map(({ cartId, orderId }) => [cartId, orderId, new Date()]);
+    const claimed = await CLAIM_CARTS.run<{ orderId: string }>(sql, rows);
+    return without(claims, claimed);
   }
 
   /** The live order of a cart. */
-  async findCartOrder(cartId: string): Promise<string | undefined> {
+  async findCartOrder(cartId: string | null): Promise<string | undefined> {
     const rows = await this.dataSource.query<{ orderId: string }[]>(
       `SELECT order_id AS "orderId" FROM cart_claims WHERE cart_id = $1`,
       [cartId],

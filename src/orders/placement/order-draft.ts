@@ -6,8 +6,8 @@ import { UpstreamFault } from '../../platform/upstream/upstream-fault.js';
 import type { ExpectedPrices, Order } from '../order.entity.js';
 import { Inventory, type Product, ShoppingCarts } from '../order.ports.js';
 import { orderProblem } from '../order.problems.js';
-import { fitsCurrency, unitsByProduct } from './order-pricing.js';
-import { findShortages, type Quote, quoteOrder, type RequestedItem } from './order-quote.js';
+import { fitsCurrency, unitsByProduct } from '../pricing/order-pricing.js';
+import { findShortages, type Quote, quoteOrder, type RequestedItem } from '../pricing/order-quote.js';
 
 /** An order as a client asks for it, after its form has been checked. */
 export interface PlacementRequest {
@@ -81,13 +81,10 @@ export class OrderDrafts {
    * @throws as `outline` does
    */
   async price(outline: OrderOutline, deadline: Deadline): Promise<OrderDraft> {
-    const { items, expectedTotal: _, ...order } = outline;
-    const products = await this.findProducts(items, deadline);
-    // What there is not is said before anything about prices, however wrong those are.
-    const shortage = findShortages(items, products);
-    if (shortage) throw shortage;
-    const { lines, totalAmount, problems } = this.compare(outline, products);
-    if (problems[0]) throw problems[0];
+    const { items: _items, expectedTotal: _total, ...order } = outline;
+    const { lines, totalAmount } =
+      (await this.acceptFromMemory(outline, deadline)) ??
+      this.accept(outline, await this.findProducts(outline, deadline, 'current'));
     return {
       ...order,
       totalAmount,
@@ -108,14 +105,37 @@ export class OrderDrafts {
    * @throws {UpstreamFault} when the look-up gave no usable answer
    */
   async quote(outline: OrderOutline, deadline: Deadline): Promise<Quote> {
-    return this.compare(outline, await this.findProducts(outline.items, deadline));
+    return this.compare(outline, await this.findProducts(outline, deadline, 'current'));
+  }
+
+  /** @returns undefined when the order would be refused: that has to be said of what is true now */
+  private async acceptFromMemory(outline: OrderOutline, deadline: Deadline): Promise<Quote | undefined> {
+    if (this.settings.PRODUCT_MEMORY_MS === 0) return undefined;
+    const products = await this.findProducts(outline, deadline, 'recent');
+    try {
+      return this.accept(outline, products);
+    } catch (error) {
+      if (error instanceof Problem) return undefined;
+      throw error;
+    }
+  }
+
+  /** @throws {Problem} the first that speaks against the order */
+  private accept(outline: OrderOutline, products: Map<string, Product>): Quote {
+    // What there is not is said before anything about prices, however wrong those are.
+    const shortage = findShortages(outline.items, products);
+    if (shortage) throw shortage;
+    const quote = this.compare(outline, products);
+    if (quote.problems[0]) throw quote.problems[0];
+    return quote;
   }
 
   private async findProducts(
-    items: readonly RequestedItem[],
+    { items }: OrderOutline,
     deadline: Deadline,
+    freshness: 'current' | 'recent',
   ): Promise<Map<string, Product>> {
-    return this.inventory.findProducts([...unitsByProduct(items).keys()], deadline);
+    return this.inventory.findProducts([...unitsByProduct(items).keys()], deadline, freshness);
   }
 
   private compare({ items, expectedTotal, currency }: OrderOutline, products: Map<string, Product>): Quote {

@@ -1,10 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { DataSource, type EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
-import { Settings } from '../../config/settings.js';
-import { inTransaction } from '../../platform/database/transaction.js';
 import { Deadline } from '../../platform/deadline.js';
-import { JobQueue, type QueuedJob } from '../../platform/jobs/job-queue.js';
+import type { QueuedJob } from '../../platform/jobs/job-queue.js';
 import { reachPausePoint } from '../../platform/pause-points.js';
 import { noteOrder } from '../../platform/telemetry/work.js';
 import type { Order } from '../order.entity.js';
@@ -22,6 +19,8 @@ import { OrderRepository } from '../order.repository.js';
 import { IdempotencyRepository, type KeyClaim } from './idempotency.repository.js';
 import type { Problem } from '../../platform/http/problem.js';
 import type { OrderDraft } from './order-draft.js';
+import { PlacementRepository } from './placement.repository.js';
+import { PlacementTransactions } from './placement-transactions.js';
 import {
   decide,
   giveUp,
@@ -31,12 +30,6 @@ import {
   type Settlement,
   SETTLEMENTS,
 } from './settlement.js';
-
-/**
- * A driver may hold a placement this much longer than the request may take, so that it is over before anybody else
- * comes along.
- */
-export const LEASE_MARGIN_MS = 1_000;
 
 /** Wait before an unsettled placement is tried again; doubled with every attempt, up to the longest. */
 const RETRY_WAIT_MS = 200;
@@ -52,12 +45,11 @@ const SETTLE_ATTEMPTS = 3;
 @Injectable()
 export class OrderPlacement {
   constructor(
-    private readonly dataSource: DataSource,
+    private readonly transactions: PlacementTransactions,
+    private readonly placements: PlacementRepository,
     private readonly orders: OrderRepository,
     private readonly keys: IdempotencyRepository,
     private readonly inventory: Inventory,
-    private readonly jobs: JobQueue,
-    private readonly settings: Settings,
   ) {}
 
   /**
@@ -68,18 +60,13 @@ export class OrderPlacement {
    */
   async accept(draft: OrderDraft, claim: KeyClaim | undefined, actor: string): Promise<Order | undefined> {
     const order = newOrder(draft);
-    const isAccepted = await inTransaction(this.dataSource, async (transaction) => {
-      if (claim && !(await this.keys.claimForOrder(transaction, claim, order.id))) return false;
-      if (order.cartId !== null) await this.claimCart(transaction, order.cartId, order.id);
-      await this.orders.insertOrder(transaction, order, this.leaseMs);
-      const placed = { type: 'placed', actor, at: order.placedAt } as const;
-      await this.orders.insertEvent(transaction, order.id, order.version, placed, null, 'pending');
-      await reachPausePoint('placement.inside-accept', order.id);
-      return true;
-    });
-    await reachPausePoint('placement.after-accept', order.id);
-    if (!isAccepted) return undefined;
-    noteOrder(order.id);
+    const { id: orderId, version, placedAt: at } = order;
+    const event = { orderId, version, type: 'placed', actor, at, from: null, to: 'pending' } as const;
+    const verdict = await this.transactions.accept({ order, claim, event });
+    await reachPausePoint('placement.after-accept', orderId);
+    if (verdict === 'key_taken') return undefined;
+    if (verdict === 'cart_taken') throw cartAlreadyOrdered(await this.keys.findCartOrder(order.cartId));
+    noteOrder(orderId);
     countStatusChange('', order.status);
     return order;
   }
@@ -90,7 +77,9 @@ export class OrderPlacement {
    * @returns the order for `advance`, or undefined when it is settled or somebody else drives it
    */
   async takeOver(orderId: string): Promise<Order | undefined> {
-    return (await this.orders.takeLease(orderId, this.leaseMs)) ? this.orders.findOrder(orderId) : undefined;
+    return (await this.placements.takeLease(orderId, this.transactions.leaseMs))
+      ? this.orders.findOrder(orderId)
+      : undefined;
   }
 
   /**
@@ -126,7 +115,7 @@ export class OrderPlacement {
   /** Leaves the order as it is for now; after a while recovery goes on with it. */
   async postpone(order: Order): Promise<Order> {
     await reachPausePoint('placement.before-postpone', order.id);
-    await this.orders.postpone(order, Math.min(RETRY_WAIT_MAX_MS, RETRY_WAIT_MS * 2 ** order.attempt));
+    await this.placements.postpone(order, Math.min(RETRY_WAIT_MAX_MS, RETRY_WAIT_MS * 2 ** order.attempt));
     return order;
   }
 
@@ -168,37 +157,35 @@ export class OrderPlacement {
    */
   private async trySettle(order: Order, settlement: Settlement, actor: string): Promise<Order | undefined> {
     const at = new Date();
-    const rules = SETTLEMENTS[settlement.to];
-    const failure = settlement.refusal?.failure ?? rules.failure;
+    const { to, reason } = settlement;
+    const failure = settlement.refusal?.failure ?? SETTLEMENTS[to].failure;
     const version = order.version + 1;
+    const about = {
+      type: 'status_changed',
+      actor,
+      reason,
+      data: this.detailsOf(order, settlement),
+      at,
+    } as const;
+    const event = { ...about, orderId: order.id, version, from: 'pending', to } as const;
+    const jobs = this.jobsOf(order, settlement, version);
     await reachPausePoint('placement.before-settle', order.id);
-    const isMine = await inTransaction(this.dataSource, async (transaction) => {
-      if (!(await this.orders.settlePlacement(transaction, order, settlement.to, failure, at))) return false;
-      await this.writeReservations(transaction, order.id, settlement);
-      const data = {
-        ...settlement.refusal?.data,
-        ...(settlement.shortages.length > 0 && { shortages: settlement.shortages }),
-        ...(settlement.inDoubt.length > 0 && { lines_in_doubt: settlement.inDoubt }),
-        ...(rules.tellsCustomer && !canNotify(order) && NOBODY_NOTIFIED),
-      };
-      const change = {
-        type: 'status_changed',
-        actor,
-        reason: settlement.reason,
-        data: Object.keys(data).length > 0 ? data : undefined,
-        at,
-      } as const;
-      await this.orders.insertEvent(transaction, order.id, version, change, 'pending', settlement.to);
-      if (rules.givesBack && order.cartId !== null)
-        await this.keys.freeCart(transaction, order.cartId, order.id);
-      await this.jobs.send(transaction, this.jobsOf(order, settlement, version));
-      await reachPausePoint('placement.inside-settle', order.id);
-      return true;
-    });
+    const verdict = await this.transactions.settle({ order, settlement, failure, event, jobs });
     await reachPausePoint('placement.after-settle', order.id);
-    if (!isMine) return undefined;
-    countStatusChange('pending', settlement.to);
-    return { ...order, status: settlement.to, failure, version, updatedAt: at, leaseUntil: null };
+    if (verdict === 'changed') return undefined;
+    countStatusChange('pending', to);
+    return { ...order, status: to, failure, version, updatedAt: at, leaseUntil: null };
+  }
+
+  /** What the event of a settlement has to say. */
+  private detailsOf(order: Order, settlement: Settlement): Record<string, unknown> | undefined {
+    const data = {
+      ...settlement.refusal?.data,
+      ...(settlement.shortages.length > 0 && { shortages: settlement.shortages }),
+      ...(settlement.inDoubt.length > 0 && { lines_in_doubt: settlement.inDoubt }),
+      ...(SETTLEMENTS[settlement.to].tellsCustomer && !canNotify(order) && NOBODY_NOTIFIED),
+    };
+    return Object.keys(data).length > 0 ? data : undefined;
   }
 
   private jobsOf(order: Order, settlement: Settlement, version: number): QueuedJob[] {
@@ -211,27 +198,6 @@ export class OrderPlacement {
     if (rules.givesBack && settlement.released.length < order.items.length)
       jobs.push(stockReleaseJob(order.id));
     return jobs;
-  }
-
-  /** Lines are stored as held from the start, so that an order that is confirmed needs no second write. */
-  private async writeReservations(
-    sql: EntityManager,
-    orderId: string,
-    settlement: Settlement,
-  ): Promise<void> {
-    const { released, inDoubt } = settlement;
-    if (released.length > 0) await this.orders.setReservation(sql, orderId, released, ['held'], 'released');
-    if (inDoubt.length > 0) await this.orders.setReservation(sql, orderId, inDoubt, ['held'], 'in_doubt');
-  }
-
-  private async claimCart(transaction: EntityManager, cartId: string, orderId: string): Promise<void> {
-    if (await this.keys.claimCart(transaction, cartId, orderId)) return;
-    // Thrown rather than returned, so that the claim on the key is rolled back with everything else.
-    throw cartAlreadyOrdered(await this.keys.findCartOrder(cartId));
-  }
-
-  private get leaseMs(): number {
-    return this.settings.REQUEST_DEADLINE_MS + LEASE_MARGIN_MS;
   }
 }
 

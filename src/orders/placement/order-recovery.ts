@@ -14,8 +14,8 @@ import { traced } from '../../platform/telemetry/tracer.js';
 import { inPlace, newWork } from '../../platform/telemetry/work.js';
 import { countRecovery } from '../order.metrics.js';
 import type { Order } from '../order.entity.js';
-import { OrderRepository } from '../order.repository.js';
 import { OrderPlacement } from './order-placement.js';
+import { PlacementRepository } from './placement.repository.js';
 import { PlacementDriver } from './placement-driver.js';
 
 /** Placements that one sweep looks at; the rest is for the next sweep, or for another instance. */
@@ -37,7 +37,7 @@ export class OrderRecovery implements OnApplicationBootstrap, OnModuleDestroy, B
   private readonly sweeps: RepeatedWork;
 
   constructor(
-    private readonly orders: OrderRepository,
+    private readonly placements: PlacementRepository,
     private readonly placement: OrderPlacement,
     private readonly driver: PlacementDriver,
     private readonly settings: Settings,
@@ -69,7 +69,7 @@ export class OrderRecovery implements OnApplicationBootstrap, OnModuleDestroy, B
   }
 
   private async sweep(): Promise<void> {
-    const queue = await this.orders.findAbandoned(SWEEP_SIZE);
+    const queue = await this.placements.findAbandoned(SWEEP_SIZE);
     const workers = Array.from({ length: CONCURRENCY }, async () => {
       for (let id = queue.shift(); id !== undefined && !this.sweeps.isStopped; id = queue.shift())
         await this.recover(id);

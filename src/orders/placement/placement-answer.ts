@@ -3,7 +3,7 @@ import { problemTypes } from '../../platform/http/problems/problem-types.js';
 import type { OrderEvent } from '../order-event.entity.js';
 import type { Order } from '../order.entity.js';
 import { orderProblem, type Shortage } from '../order.problems.js';
-import { toJsonNumberOrNull } from './order-pricing.js';
+import { toJsonNumberOrNull } from '../pricing/order-pricing.js';
 
 /** What a client is told about the placement of an order: the same again whenever it repeats its key. */
 export interface PlacementAnswer {

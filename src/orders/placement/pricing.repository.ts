@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { Sql } from '../../platform/database/transaction.js';
+import type { Sql } from '../../platform/database/connection.js';
 import type { Order } from '../order.entity.js';
 
 /** Every statement that prices an order which was stored without prices. */

@@ -1,5 +1,6 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { DataSource, type EntityManager } from 'typeorm';
+import { DataSource } from 'typeorm';
+import type { Sql } from '../../platform/database/connection.js';
 import { inTransaction } from '../../platform/database/transaction.js';
 import type { Deadline } from '../../platform/deadline.js';
 import { JobQueue } from '../../platform/jobs/job-queue.js';
@@ -96,7 +97,7 @@ export class StockRelease implements OnModuleInit {
   private async record(
     orderId: string,
     change: Change,
-    write: (transaction: EntityManager) => Promise<boolean>,
+    write: (transaction: Sql) => Promise<boolean>,
   ): Promise<void> {
     for (let attempt = 1; attempt <= RECORD_ATTEMPTS; attempt += 1) {
       const order = await this.orders.findOrder(orderId);

@@ -1,7 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { OrderProblemResponse } from '../dto/order-problem.response.js';
-import { toJsonNumberOrNull } from '../placement/order-pricing.js';
-import type { QuotedLine } from '../placement/order-quote.js';
+import { toJsonNumberOrNull } from '../pricing/order-pricing.js';
+import type { QuotedLine } from '../pricing/order-quote.js';
 import type { Preview } from './order-preview.js';
 
 const AVAILABILITIES = ['enough', 'short', 'unknown_product'] as const;

@@ -4,7 +4,7 @@ import { Deadline } from '../../platform/deadline.js';
 import { cartAlreadyOrdered } from '../order.problems.js';
 import { IdempotencyRepository } from '../placement/idempotency.repository.js';
 import { OrderDrafts, type PlacementRequest } from '../placement/order-draft.js';
-import type { Quote } from '../placement/order-quote.js';
+import type { Quote } from '../pricing/order-quote.js';
 
 /** What an order would come to if it were placed now. */
 export interface Preview extends Quote {

@@ -49,6 +49,8 @@ export async function dataSourceOptions(
       statement_timeout: STATEMENT_TIMEOUT_MS,
       idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
       keepAlive: true,
+      // Statements of a transaction that don't depend on each other are sent together.
+      pipeline: true,
     },
     entities: entities as Function[],
     migrations: await loadMigrations(),

@@ -1,15 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  QueryFailedError,
-  QueryRunnerAlreadyReleasedError,
-  QueryRunnerProviderAlreadyReleasedError,
-  type DataSource,
-  type EntityManager,
-} from 'typeorm';
+import type { PoolClient } from 'pg';
+import { QueryFailedError, type DataSource } from 'typeorm';
 import { traced } from '../telemetry/tracer.js';
-
-/** What statements need: the data source for a single statement, or the manager of a transaction. */
-export type Sql = Pick<EntityManager, 'query'>;
+import { connect, preparedOn, type Sql } from './connection.js';
 
 /** `40001`: serialization failure; `40P01`: deadlock. PostgreSQL has rolled back, so all may be run again. */
 const RETRYABLE_SQLSTATES = new Set(['40001', '40P01']);
@@ -55,9 +48,6 @@ export function databaseErrorCode(error: unknown): string | undefined {
 
 /** Whether the database could not be reached or gave up, as opposed to having refused a wrong statement. */
 export function isDatabaseUnavailable(error: unknown): boolean {
-  // TypeORM gives the connection of a transaction up as soon as it is lost, and then tells of that only.
-  if (error instanceof QueryRunnerAlreadyReleasedError) return true;
-  if (error instanceof QueryRunnerProviderAlreadyReleasedError) return true;
   const code = databaseErrorCode(error);
   if (code !== undefined) {
     return (
@@ -68,25 +58,81 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   return typeof message === 'string' && UNAVAILABLE_MESSAGES.test(message);
 }
 
+/** Whether the transaction was rolled back for something that has nothing to do with what it did. */
+function mayBeRunAgain(error: unknown): boolean {
+  return RETRYABLE_SQLSTATES.has(databaseErrorCode(error) ?? '');
+}
+
+/** Undoes everything that a transaction has done, and gives back what it came to. */
+export class Undo<T> extends Error {
+  constructor(readonly result: T) {
+    super('undone');
+    this.name = 'Undo';
+  }
+}
+
 /**
  * Runs `work` in a transaction, again from its start after a deadlock or serialization failure. `work` must do nothing
- * but run statements on the manager it is given: no remote call is ever made while a transaction is open.
+ * but run statements on what it is given: no remote call is ever made while a transaction is open.
  */
 export async function inTransaction<T>(
   dataSource: DataSource,
-  work: (transaction: EntityManager) => Promise<T>,
+  work: (transaction: Sql) => Promise<T>,
 ): Promise<T> {
   const span = {
     name: 'transaction',
     kind: 'client',
     attributes: { 'db.system.name': 'postgresql' },
   } as const;
+  return repeatedly(async () => traced(span, () => transact(dataSource, 'BEGIN', work)));
+}
+
+/** Does something again after a deadlock or serialization failure. */
+export async function repeatedly<T>(transaction: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await traced(span, () => dataSource.transaction(work));
+      return await transaction();
     } catch (error) {
-      if (attempt === ATTEMPTS || !RETRYABLE_SQLSTATES.has(databaseErrorCode(error) ?? '')) throw error;
+      if (attempt === ATTEMPTS || !mayBeRunAgain(error)) throw error;
       await sleep(Math.random() * RETRY_WAIT_MS);
     }
+  }
+}
+
+/** Runs `work` in a transaction, once. @param begin the statement that begins it */
+export async function transact<T>(
+  dataSource: DataSource,
+  begin: string,
+  work: (transaction: Sql) => Promise<T>,
+): Promise<T> {
+  const client = await connect(dataSource);
+  let lost: Error | undefined;
+  try {
+    // Waited for, as all others count on it: without it each would be committed on its own.
+    await client.query(begin);
+    const result = await work(preparedOn(client));
+    await commit(client);
+    return result;
+  } catch (error) {
+    lost = await rollBack(client);
+    throw error;
+  } finally {
+    client.release(lost);
+  }
+}
+
+async function commit(client: PoolClient): Promise<void> {
+  const { command } = await client.query('COMMIT');
+  // The answer to a COMMIT of which a statement has failed.
+  if (command !== 'COMMIT') throw new Error(`the transaction ended with ${command}`);
+}
+
+/** @returns why the connection is not to be used again, if so */
+async function rollBack(client: PoolClient): Promise<Error | undefined> {
+  try {
+    await client.query('ROLLBACK');
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
   }
 }

@@ -9,7 +9,7 @@ import {
 import { PgBoss, type Job, type JobResult } from 'pg-boss';
 import { Settings } from '../../config/settings.js';
 import { DatabaseOutage } from '../database/database-outage.js';
-import type { Sql } from '../database/transaction.js';
+import type { Sql } from '../database/connection.js';
 import { Deadline } from '../deadline.js';
 import { jobDatabaseOptions } from './job-schema.js';
 import { observeJob, withCause } from './job-telemetry.js';
@@ -27,7 +27,17 @@ export interface QueuedJob {
   queue: Queue<object>;
   /** Jobs of one queue with the same key are done one after another, in the order in which they were sent. */
   key: string;
-  payload: object;
+  /** The payload, with the request that the job is sent for. */
+  data: object;
+}
+
+/** A job on behalf of the request that is under way, where there is one. */
+export function jobFor<Payload extends object>(
+  queue: Queue<Payload>,
+  key: string,
+  payload: Payload,
+): QueuedJob {
+  return { queue, key, data: withCause(payload) };
 }
 
 type Handler = (payload: object, deadline: Deadline) => Promise<void>;
@@ -53,14 +63,23 @@ const RETENTION_SECONDS = 20 * 366 * 24 * 3_600;
  */
 const DELETE_FINISHED_NEVER = 0;
 
-/** Jobs taken at once by a worker; all of them run concurrently. */
-const BATCH_SIZE = 50;
+/**
+ * Jobs taken at once by a worker; all of them run concurrently. To find the jobs whose turn it is, the queue looks at
+ * all that wait, so that a large backlog is worked off quickly in large batches only.
+ */
+const BATCH_SIZE = 250;
 
 /** Workers a queue, so that one slow batch does not hold up all others. */
 const WORKERS = 2;
 
-/** New jobs announce themselves; looking for them anyway covers a lost connection. The least that is possible. */
+/** How often workers look for jobs of other instances, and for those to be repeated. The least that is possible. */
 const POLL_SECONDS = 0.5;
+
+/**
+ * New jobs of this instance are looked for this long after they were sent: their transaction is over by then, unless it
+ * waited for something, and others have come along, which are then taken together.
+ */
+const GATHER_MS = 50;
 
 /**
  * Background work on the database itself: a job is sent in the transaction that makes it necessary, so that it exists
@@ -73,6 +92,8 @@ export class JobQueue
 {
   private readonly logger = new Logger(JobQueue.name);
   private readonly handlers = new Map<string, Handler>();
+  private readonly workers = new Map<string, Worker[]>();
+  private readonly toWake = new Map<string, NodeJS.Timeout>();
   private readonly boss: PgBoss;
   private jobsUnderWay: Promise<unknown> = Promise.resolve();
 
@@ -84,7 +105,6 @@ export class JobQueue
     this.boss = new PgBoss({
       ...jobDatabaseOptions(settings),
       migrate: false,
-      useListenNotify: true,
       superviseIntervalSeconds: SUPERVISE_SECONDS,
       monitorIntervalSeconds: SUPERVISE_SECONDS,
     });
@@ -120,8 +140,9 @@ export class JobQueue
       }),
     };
     for (const [queue, queued] of Map.groupBy(jobs, (job) => job.queue.name)) {
-      const inserts = queued.map((job) => ({ data: withCause(job.payload), singletonKey: job.key }));
+      const inserts = queued.map((job) => ({ data: job.data, singletonKey: job.key }));
       await this.boss.insert(queue, inserts, { db });
+      this.wakeSoon(queue);
     }
   }
 
@@ -135,6 +156,8 @@ export class JobQueue
 
   /** Takes no more jobs, while those under way and the requests that send new ones go on. */
   onModuleDestroy(): void {
+    for (const timer of this.toWake.values()) clearTimeout(timer);
+    this.workers.clear();
     this.jobsUnderWay = Promise.all([...this.handlers.keys()].map((queue) => this.boss.offWork(queue)));
   }
 
@@ -149,7 +172,6 @@ export class JobQueue
 
   private async createQueue(name: string): Promise<void> {
     const options = {
-      notify: true,
       expireInSeconds: EXPIRE_SECONDS,
       retryLimit: this.settings.JOB_RETRY_LIMIT,
       retryDelay: RETRY_SECONDS,
@@ -163,26 +185,39 @@ export class JobQueue
     await this.boss.updateQueue(name, options);
   }
 
+  /** Lets a worker that has nothing to do look for jobs; one that has looks by itself when it is done. */
+  private wakeSoon(queue: string): void {
+    if (this.toWake.has(queue) || !this.workers.has(queue)) return;
+    const wake = (): void => {
+      this.toWake.delete(queue);
+      const idle = this.workers.get(queue)?.find((worker) => !worker.isBusy);
+      if (idle) this.boss.notifyWorker(idle.id);
+    };
+    this.toWake.set(queue, setTimeout(wake, GATHER_MS));
+  }
+
   private async startWorker(queue: string, handler: Handler): Promise<void> {
-    let workerId = '';
-    workerId = await this.boss.work<object, void, WorkOptions>(
+    const worker: Worker = { id: '', isBusy: false };
+    worker.id = await this.boss.work<object, void, WorkOptions>(
       queue,
       {
         batchSize: BATCH_SIZE,
         perJobResults: true,
         burstWhenBatchFull: true,
         pollingIntervalSeconds: POLL_SECONDS,
-        notifyPollingIntervalSeconds: POLL_SECONDS,
       },
       async (jobs) => {
+        worker.isBusy = true;
         const results = await Promise.all(
           jobs.map((job) => observeJob(job, () => this.attempt(job, handler))),
         );
+        worker.isBusy = false;
         // Once these are settled the next jobs of their keys are free, and nothing else would announce them.
-        this.boss.notifyWorker(workerId);
+        this.wakeSoon(queue);
         return results;
       },
     );
+    this.workers.set(queue, [...(this.workers.get(queue) ?? []), worker]);
   }
 
   private async attempt(job: Job, handler: Handler): Promise<JobResult> {
@@ -198,11 +233,16 @@ export class JobQueue
   }
 }
 
+/** Who does the jobs of a queue, a batch at a time. */
+interface Worker {
+  id: string;
+  isBusy: boolean;
+}
+
 /** What makes the worker settle each job of a batch on its own. */
 interface WorkOptions {
   batchSize: number;
   perJobResults: true;
   burstWhenBatchFull: boolean;
   pollingIntervalSeconds: number;
-  notifyPollingIntervalSeconds: number;
 }

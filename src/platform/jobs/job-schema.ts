@@ -2,7 +2,7 @@ import { PgBoss, systemClock, type Clock, type ConstructorOptions } from 'pg-bos
 import { AttendedClient } from '../database/attended-client.js';
 import { databaseTls, type DatabaseSettings } from '../database/database-tls.js';
 
-/** Connections for fetching and settling jobs and for the supervisor; one more, always, listens for new jobs. */
+/** Connections for fetching and settling jobs and for the supervisor. */
 const JOB_CONNECTIONS = 4;
 
 /**

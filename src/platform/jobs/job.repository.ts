@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import type { Sql } from '../database/transaction.js';
+import type { Sql } from '../database/connection.js';
 
 /** A job that ran out of attempts. */
 export interface DeadJob {

@@ -1,12 +1,13 @@
 import { Global, Module } from '@nestjs/common';
 import { DatabaseOutage } from '../database/database-outage.js';
+import { PointReads } from '../database/batching/point-reads.js';
 import { JobQueue } from './job-queue.js';
 import { JobRepository } from './job.repository.js';
 
 /** The job queue, and who tells of a database that is away, for every feature that does background work. */
 @Global()
 @Module({
-  providers: [JobQueue, JobRepository, DatabaseOutage],
-  exports: [JobQueue, JobRepository, DatabaseOutage],
+  providers: [JobQueue, JobRepository, DatabaseOutage, PointReads],
+  exports: [JobQueue, JobRepository, DatabaseOutage, PointReads],
 })
 export class JobsModule {}

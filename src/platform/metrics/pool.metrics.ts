@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import { Pool } from 'pg';
 import { Gauge } from 'prom-client';
 import { DataSource } from 'typeorm';
 import { Settings } from '../../config/settings.js';
+import { poolOf } from '../database/connection.js';
 import { Metrics } from './metrics.js';
 
 /** How much of the pool of connections is in use, of which requests and recovery take theirs. */
@@ -33,9 +33,4 @@ export class PoolMetrics {
       collect: () => waiting.set(poolOf(dataSource)?.waitingCount ?? 0),
     });
   }
-}
-
-/** The driver of PostgreSQL keeps it as `master`; there is none before the first and after the last connection. */
-function poolOf({ driver }: DataSource): Pool | undefined {
-  return 'master' in driver && driver.master instanceof Pool ? driver.master : undefined;
 }

@@ -41,6 +41,11 @@ export function inPlace<T>(place: Place, action: () => T): T {
   return places.run(place, action);
 }
 
+/** Does something for nobody in particular, whoever's work has led to it. */
+export function outOfPlace<T>(action: () => T): T {
+  return places.exit(action);
+}
+
 /** The header fields that tell another service for which request it is called, and as part of which trace. */
 export function fieldsToPassOn(): Record<string, string> {
   const place = places.getStore();

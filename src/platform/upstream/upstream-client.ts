@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HttpService } from '@nestjs/axios';
 import type { AxiosResponse } from 'axios';
-import { lastValueFrom } from 'rxjs';
 import type { Deadline } from '../deadline.js';
 import { fieldsToPassOn } from '../telemetry/work.js';
 import { MAX_ANSWER_BYTES, TransportError } from './undici-transport.js';
@@ -148,18 +147,17 @@ export class UpstreamClient {
   private async send(path: string, request: UpstreamRequest, timeout: number): Promise<UpstreamAnswer> {
     let response: AxiosResponse<string>;
     try {
-      response = await lastValueFrom(
-        this.http.request<string>({
-          method: request.method,
-          baseURL: this.origin,
-          url: `${this.pathPrefix}/${path}`,
-          headers: this.headersFor(request),
-          data: request.body === undefined ? undefined : JSON.stringify(request.body),
-          timeout,
-          maxContentLength: request.maxBytes ?? MAX_ANSWER_BYTES,
-          ownConnection: request.ownConnection ?? false,
-        }),
-      );
+      // As an observable it would be cancelled once it is complete, for which axios makes an error each time.
+      response = await this.http.axiosRef.request<string>({
+        method: request.method,
+        baseURL: this.origin,
+        url: `${this.pathPrefix}/${path}`,
+        headers: this.headersFor(request),
+        data: request.body === undefined ? undefined : JSON.stringify(request.body),
+        timeout,
+        maxContentLength: request.maxBytes ?? MAX_ANSWER_BYTES,
+        ownConnection: request.ownConnection ?? false,
+      });
     } catch (error) {
       if (!(error instanceof TransportError)) throw error;
       throw new AttemptFailure(this.fault(error.failure, error.message, error));

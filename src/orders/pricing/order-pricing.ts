@@ -15,10 +15,18 @@ export interface PricedLine {
   price: string;
 }
 
+/** What was found out before: to ask costs more than all else about an amount. There are some 300 currencies. */
+const decimals = new Map<string, number>();
+
 /** Digits after the point that amounts in a currency have: 2 for USD, 0 for JPY, 3 for KWD. */
 export function currencyDecimals(currency: string): number {
-  const format = new Intl.NumberFormat('en', { style: 'currency', currency });
-  return format.resolvedOptions().maximumFractionDigits ?? MAX_DECIMALS;
+  let known = decimals.get(currency);
+  if (known === undefined) {
+    const format = new Intl.NumberFormat('en', { style: 'currency', currency });
+    known = format.resolvedOptions().maximumFractionDigits ?? MAX_DECIMALS;
+    decimals.set(currency, known);
+  }
+  return known;
 }
 
 /** Whether an amount can be paid in a currency: 79.999 is no price in USD. */

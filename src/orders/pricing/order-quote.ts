@@ -9,7 +9,7 @@ import {
   totalOf,
   unitsByProduct,
 } from './order-pricing.js';
-import { shortageDetail } from './placement-answer.js';
+import { shortageDetail } from '../placement/placement-answer.js';
 
 export interface RequestedItem {
   productId: string;

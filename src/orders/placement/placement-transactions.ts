@@ -1,0 +1,149 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { Settings } from '../../config/settings.js';
+import { GroupCommit } from '../../platform/database/batching/group-commit.js';
+import type { Sql } from '../../platform/database/connection.js';
+import { JobQueue, type QueuedJob } from '../../platform/jobs/job-queue.js';
+import { reachPausePoint } from '../../platform/pause-points.js';
+import type { Order } from '../order.entity.js';
+import { type NewEvent, OrderRepository } from '../order.repository.js';
+import { IdempotencyRepository, type KeyClaim } from './idempotency.repository.js';
+import { PlacementRepository } from './placement.repository.js';
+import { type Settlement, SETTLEMENTS } from './settlement.js';
+
+/**
+ * A driver may hold a placement this much longer than the request may take, so that it is over before anybody else
+ * comes along.
+ */
+export const LEASE_MARGIN_MS = 1_000;
+
+/** A new order, and everything that is stored along with it. */
+export interface Acceptance {
+  order: Order;
+  claim: KeyClaim | undefined;
+  event: NewEvent;
+}
+
+/** The end of a placement, and everything that is stored along with it. */
+export interface Ending {
+  /** As it was read; it must not have changed since. */
+  order: Order;
+  settlement: Settlement;
+  failure: string | null;
+  event: NewEvent;
+  jobs: readonly QueuedJob[];
+}
+
+/** Why an order was not stored: its key belongs to another request, or its cart to another order. */
+export type AcceptanceRefusal = 'key_taken' | 'cart_taken';
+
+/**
+ * The two transactions of a placement. Concurrent placements share theirs, unless they are told not to: what is
+ * promised holds for each, as it is told of its own part only once that is committed.
+ */
+@Injectable()
+export class PlacementTransactions {
+  /** How long whoever stored a placement, or took it over, may drive it. */
+  readonly leaseMs: number;
+  private readonly acceptances: GroupCommit<Acceptance, AcceptanceRefusal>;
+  private readonly endings: GroupCommit<Ending, 'changed'>;
+
+  constructor(
+    dataSource: DataSource,
+    private readonly orders: OrderRepository,
+    private readonly placements: PlacementRepository,
+    private readonly keys: IdempotencyRepository,
+    private readonly jobs: JobQueue,
+    settings: Settings,
+  ) {
+    this.leaseMs = settings.REQUEST_DEADLINE_MS + LEASE_MARGIN_MS;
+    const size = settings.PLACEMENT_BATCH_SIZE;
+    this.acceptances = new GroupCommit(dataSource, size, (transaction, items) =>
+      this.writeAcceptances(transaction, items),
+    );
+    this.endings = new GroupCommit(dataSource, size, (transaction, items) =>
+      this.writeEndings(transaction, items),
+    );
+  }
+
+  /** Transaction 1: the order is stored, with the claims on its key and its cart. */
+  async accept(acceptance: Acceptance): Promise<'written' | AcceptanceRefusal> {
+    return this.acceptances.add(acceptance);
+  }
+
+  /** Transaction 2: the order is settled, with what has to happen now. @returns `changed` if it is not as it was read */
+  async settle(ending: Ending): Promise<'written' | 'changed'> {
+    return this.endings.add(ending);
+  }
+
+  private async writeAcceptances(
+    transaction: Sql,
+    acceptances: readonly Acceptance[],
+  ): Promise<('written' | AcceptanceRefusal)[]> {
+    const orders = acceptances.map(({ order }) => order);
+    const keyClaims = acceptances.flatMap(({ order, claim }) =>
+      claim ? [{ ...claim, orderId: order.id }] : [],
+    );
+    const cartClaims = orders.flatMap(({ id, cartId }) => (cartId === null ? [] : [{ cartId, orderId: id }]));
+    const [keysTaken, cartsTaken] = await Promise.all([
+      this.keys.claimForOrders(transaction, keyClaims),
+      this.keys.claimCarts(transaction, cartClaims),
+      this.placements.insertOrders(transaction, orders, this.leaseMs),
+      this.orders.insertEvents(
+        transaction,
+        acceptances.map(({ event }) => event),
+      ),
+    ]);
+    for (const { id } of orders) await reachPausePoint('placement.inside-accept', id);
+    return orders.map(({ id }) => {
+      if (keysTaken.has(id)) return 'key_taken';
+      return cartsTaken.has(id) ? 'cart_taken' : 'written';
+    });
+  }
+
+  private async writeEndings(
+    transaction: Sql,
+    endings: readonly Ending[],
+  ): Promise<('written' | 'changed')[]> {
+    const settling = this.placements.settlePlacements(
+      transaction,
+      endings.map(({ order, settlement, failure, event }) => ({
+        order,
+        to: settlement.to,
+        failure,
+        at: event.at,
+      })),
+    );
+    const following = Promise.all([
+      ...endings.map((ending) => this.writeRelease(transaction, ending)),
+      this.orders.insertEvents(
+        transaction,
+        endings.map(({ event }) => event),
+      ),
+      this.jobs.send(
+        transaction,
+        endings.flatMap(({ jobs }) => jobs),
+      ),
+    ]);
+    const [settled, followed] = await Promise.allSettled([settling, following]);
+    if (settled.status === 'rejected') throw settled.reason;
+    const isAll = settled.value.size === endings.length;
+    // What follows from a change that was not made may fail, as when another event has the number by now.
+    if (followed.status === 'rejected' && isAll) throw followed.reason;
+    for (const { order } of endings) await reachPausePoint('placement.inside-settle', order.id);
+    return endings.map(({ order }) => (settled.value.has(order.id) ? 'written' : 'changed'));
+  }
+
+  /** Lines are stored as held from the start, so that an order that is confirmed needs nothing of this. */
+  private async writeRelease(transaction: Sql, { order, settlement }: Ending): Promise<void> {
+    const { released, inDoubt, to } = settlement;
+    const { orders, keys } = this;
+    await Promise.all([
+      released.length > 0 && orders.setReservation(transaction, order.id, released, ['held'], 'released'),
+      inDoubt.length > 0 && orders.setReservation(transaction, order.id, inDoubt, ['held'], 'in_doubt'),
+      SETTLEMENTS[to].givesBack &&
+        order.cartId !== null &&
+        keys.freeCart(transaction, order.cartId, order.id),
+    ]);
+  }
+}

@@ -1,6 +1,9 @@
-import { parseArgs } from 'node:util';
-import { Load, type Outcome } from './load.ts';
-import { openScene } from './scene.ts';
+import { parseOptions, readWhole, runCommand, say } from '../test/support/command-line.ts';
+import { Load, type Outcome } from './support/load.ts';
+import { LoadedOrders } from './support/loaded-orders.ts';
+import { number, toTable } from './support/report.ts';
+import { leaveNothing, withScene } from './support/scene.ts';
+import { Works } from './support/works.ts';
 
 const HELP = `Measures what the service does when more is asked of it than it can do.
 
@@ -14,97 +17,63 @@ Starts the built service, a PostgreSQL and the stand-ins, all on this machine, a
 clients that send one order after another find the capacity; then orders come at that rate, and at four times of it.
 `;
 
-const EXIT_WRONG_ARGUMENTS = 2;
-
+const DEFAULT_SECONDS = 10;
 const MAX_SECONDS = 120;
-
-/** Twice as many clients must get this much more done, or the capacity is reached. */
-const WORTHWHILE = 1.1;
-const FIRST_CLIENTS = 4;
-const MAX_CLIENTS = 64;
+const MAX_MAX_PLACEMENTS = 10_000;
 
 /** How much more than the capacity is offered. */
 const OVERLOAD = 4;
 
 /** Long enough that code is compiled and connections are open. */
 const WARM_UP_SECONDS = 5;
+const WARM_UP_CLIENTS = 4;
 
-function print(text: string): void {
-  process.stdout.write(`${text}\n`);
-}
+const HEADS = ['orders', 'accepted/s', 'refused/s', 'p50 ms', 'p99 ms', '503 p99', 'faults'];
 
-function row(cells: readonly string[]): string {
-  const [name = '', ...numbers] = cells;
-  return `| ${name.padEnd(34)} | ${numbers.map((cell) => cell.padStart(10)).join(' | ')} |`;
-}
-
-function rowOf(name: string, outcome: Outcome): string {
+function cellsOf(name: string, outcome: Outcome): string[] {
   const { acceptedPerSecond, refusedPerSecond, p50, p99, refusedP99, faults } = outcome;
-  const numbers = [acceptedPerSecond, refusedPerSecond, p50, p99, refusedP99, faults];
-  return row([name, ...numbers.map((number) => (Number.isNaN(number) ? '-' : number.toFixed(0)))]);
+  return [
+    name,
+    ...[acceptedPerSecond, refusedPerSecond, p50, p99, refusedP99, faults].map((value) => number(value)),
+  ];
 }
 
-/** @returns how many clients get the most done, and how much that is */
-async function findCapacity(load: Load, seconds: number): Promise<{ clients: number; outcome: Outcome }> {
-  let clients = FIRST_CLIENTS;
-  let outcome = await load.closedLoop(clients, seconds);
-  while (clients < MAX_CLIENTS) {
-    const next = await load.closedLoop(clients * 2, seconds);
-    if (next.acceptedPerSecond < outcome.acceptedPerSecond * WORTHWHILE) break;
-    clients *= 2;
-    outcome = next;
+async function measure(load: Load, seconds: number): Promise<string[][]> {
+  say('warming up');
+  await load.closedLoop(WARM_UP_CLIENTS, WARM_UP_SECONDS);
+  say('finding the capacity');
+  const { clients, outcome } = await load.findCapacity(seconds);
+  const capacity = outcome.acceptedPerSecond;
+  const rows = [cellsOf(`capacity: ${clients} clients in turn`, outcome)];
+  for (const times of [1, OVERLOAD]) {
+    const name = `${times}x: ${number(times * capacity)} a second`;
+    say(name);
+    rows.push(cellsOf(name, await load.openLoop(times * capacity, seconds)));
   }
-  return { clients, outcome };
-}
-
-async function measure(url: string, seconds: number): Promise<void> {
-  const load = new Load(url);
-  try {
-    await load.closedLoop(FIRST_CLIENTS, WARM_UP_SECONDS);
-    const { clients, outcome } = await findCapacity(load, seconds);
-    const capacity = outcome.acceptedPerSecond;
-    const heads = ['accepted/s', 'refused/s', 'p50 ms', 'p99 ms', '503 p99', 'faults'];
-    print(row(['orders', ...heads]));
-    print(row(['---', ...heads.map(() => '---:')]));
-    print(rowOf(`capacity: ${clients} clients in turn`, outcome));
-    for (const times of [1, OVERLOAD]) {
-      const offered = await load.openLoop(times * capacity, seconds);
-      print(rowOf(`${times}x: ${(times * capacity).toFixed(0)} a second`, offered));
-    }
-  } finally {
-    await load.close();
-  }
-}
-
-function refuse(message: string): never {
-  process.stderr.write(`${message}\nSee npm run bench:overload -- --help.\n`);
-  process.exit(EXIT_WRONG_ARGUMENTS);
-}
-
-function readOptions() {
-  const text = { type: 'string' } as const;
-  try {
-    const options = { seconds: text, 'max-placements': text, help: { type: 'boolean' } } as const;
-    return parseArgs({ options }).values;
-  } catch (error) {
-    return refuse(error instanceof Error ? error.message : String(error));
-  }
+  return rows;
 }
 
 async function main(): Promise<void> {
-  const options = readOptions();
-  if (options.help) return print(HELP);
-  const seconds = Number(options.seconds ?? '10');
-  if (!(seconds >= 1 && seconds <= MAX_SECONDS)) refuse(`--seconds must be from 1 to ${MAX_SECONDS}`);
-  const placements = options['max-placements'];
-  const scene = await openScene();
-  try {
-    const settings: Record<string, string> = placements === undefined ? {} : { MAX_PLACEMENTS: placements };
+  const text = { type: 'string' } as const;
+  const options = { seconds: text, 'max-placements': text, help: { type: 'boolean' } } as const;
+  const { 'max-placements': bound, help, ...given } = parseOptions(process.argv.slice(2), options);
+  if (help) return void process.stdout.write(HELP);
+  const seconds = readWhole(given.seconds, 'seconds', DEFAULT_SECONDS, MAX_SECONDS);
+  const settings: Record<string, string> =
+    bound === undefined
+      ? {}
+      : { MAX_PLACEMENTS: String(readWhole(bound, 'max-placements', 1, MAX_MAX_PLACEMENTS)) };
+  const rows = await withScene(async (scene) => {
     const service = await scene.startService(await scene.createDatabase('overload'), settings);
-    await measure(service.url.origin, seconds);
-  } finally {
-    await scene.close();
-  }
+    const load = new Load(service.url, new Works(LoadedOrders.none()).place(false));
+    try {
+      return await measure(load, seconds);
+    } finally {
+      load.close();
+    }
+  });
+  say('');
+  for (const row of toTable([HEADS, ...rows])) say(row);
 }
 
-await main();
+await runCommand(main, leaveNothing);

@@ -4,6 +4,9 @@ const EXIT_FAULT = 1;
 const EXIT_WRONG_OPTIONS = 2;
 const EXIT_INTERRUPTED = 130;
 
+/** Signals within this time are one that came on two ways. */
+const SAME_SIGNAL_MS = 500;
+
 /** What was typed can't be meant; the message says what is wrong. */
 export class WrongOptions extends Error {}
 
@@ -42,21 +45,32 @@ export function say(line: string): void {
 /**
  * Runs a command, and tells its user of what went wrong.
  *
- * @param cleanUp is called at the end, however it comes
+ * @param cleanUp is called at the end, however it comes, and waited for when the command is interrupted; once more when
+ * the process exits, for what can be done at once
  */
 export async function runCommand(
   command: () => Promise<void>,
-  cleanUp: () => void = () => {},
+  cleanUp: () => void | Promise<void> = () => {},
 ): Promise<void> {
-  process.on('exit', cleanUp);
+  process.on('exit', () => void cleanUp());
+  let interruptedAt: number | undefined;
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () => process.exit(EXIT_INTERRUPTED));
+    process.on(signal, () => {
+      // A terminal and npm both pass the same signal on; who asks again later does not want to wait.
+      if (interruptedAt !== undefined && Date.now() - interruptedAt < SAME_SIGNAL_MS) return;
+      if (interruptedAt !== undefined) process.exit(EXIT_INTERRUPTED);
+      interruptedAt = Date.now();
+      void Promise.resolve(cleanUp()).finally(() => process.exit(EXIT_INTERRUPTED));
+    });
   try {
     await command();
   } catch (error) {
+    // What fails because its processes are being ended is no news.
+    if (interruptedAt !== undefined) return;
     const isWrong = error instanceof WrongOptions;
     const text = error instanceof Error ? error.stack : String(error);
     process.stderr.write(`${isWrong ? `${error.message}\nSee --help.` : text}\n`);
+    await cleanUp();
     process.exit(isWrong ? EXIT_WRONG_OPTIONS : EXIT_FAULT);
   }
 }

@@ -6,6 +6,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 /** A PostgreSQL that has never run takes a while on a busy machine. */
 const START_TIMEOUT_MS = 60_000;
 
+/** How often it is asked; start-up is measured with it, to a few milliseconds. */
+const POLL_MS = 5;
+
 /** Linux counts processor time in hundredths of a second, whatever the machine. */
 const MS_PER_TICK = 10;
 
@@ -17,14 +20,19 @@ export function killAll(): void {
   for (const child of running) child.kill('SIGKILL');
 }
 
+/** Lets a process end with this one. */
+export function killWithUs(child: ChildProcess): void {
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+}
+
 /** Starts a program of Node with nothing but the given environment. */
 export function startNode(args: string[], environment: Record<string, string>): ChildProcess {
   const child = spawn(process.execPath, args, {
     env: { PATH: process.env['PATH'], ...environment },
     stdio: ['ignore', 'ignore', 'inherit'],
   });
-  running.add(child);
-  child.once('exit', () => running.delete(child));
+  killWithUs(child);
   return child;
 }
 
@@ -37,7 +45,7 @@ export async function untilAnswers(url: string, child: ChildProcess): Promise<vo
       () => false,
     );
     if (answers) return;
-    await sleep(20);
+    await sleep(POLL_MS);
   }
   throw new Error(`nothing answers at ${url}`);
 }
@@ -51,11 +59,18 @@ export async function end(child: ChildProcess): Promise<void> {
 /**
  * The processor time that a process has used so far, which a busy machine does not change.
  *
- * @returns milliseconds, or undefined where the system does not tell as Linux does
+ * @returns milliseconds, or undefined where the system does not tell as Linux does, or there is no such process
  */
 export async function cpuOf(pid: number): Promise<number | undefined> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
   // The name in brackets may contain anything; user and system time are the 12th and 13th field after it.
   const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
   return fields && (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK;
+}
+
+/** What a process has in memory, in megabytes; undefined as above. */
+export async function memoryOf(pid: number): Promise<number | undefined> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => undefined);
+  const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(status ?? '')?.[1];
+  return kilobytes === undefined ? undefined : Number(kilobytes) / 1_024;
 }

@@ -2,6 +2,7 @@ import { type Answer, Connection } from './connection.ts';
 
 /** What clients got done within a time. */
 export interface Measured {
+  requests: number;
   perSecond: number;
   /** Milliseconds. */
   p50: number;
@@ -9,12 +10,17 @@ export interface Measured {
   p99: number;
 }
 
-/** One kind of request: the bytes of the next one, and what its answer has to be. */
+/** One kind of request, and the status that its answer has to have. */
 export interface Work {
-  next(): string;
+  next(): Request;
   expects: number;
-  /** Told of every answer, for work that builds on earlier work. */
-  answered?(answer: Answer): void;
+}
+
+export interface Request {
+  /** As `requestBytes` makes them. */
+  bytes: string;
+  /** Told of the answer, for work that builds on earlier work. */
+  answered?: (answer: Answer) => void;
 }
 
 export function percentile(sorted: readonly number[], percent: number): number {
@@ -26,6 +32,12 @@ export function median(values: readonly number[]): number {
     values.toSorted((left, right) => left - right),
     50,
   );
+}
+
+/** @param times in milliseconds, in any order */
+export function percentilesOf(times: readonly number[]): Pick<Measured, 'p50' | 'p95' | 'p99'> {
+  const sorted = times.toSorted((left, right) => left - right);
+  return { p50: percentile(sorted, 50), p95: percentile(sorted, 95), p99: percentile(sorted, 99) };
 }
 
 /**
@@ -42,23 +54,18 @@ export async function runClients(url: URL, work: Work, clients: number, seconds:
     await Promise.all(
       connections.map(async (connection) => {
         for (let sentAt = performance.now(); sentAt < endsAt;) {
-          const answer = await connection.send(work.next());
+          const { bytes, answered } = work.next();
+          const answer = await connection.send(bytes);
           const now = performance.now();
           times.push(now - sentAt);
           sentAt = now;
           if (answer.status !== work.expects) throw new Error(`answered ${answer.status}: ${answer.body}`);
-          work.answered?.(answer);
+          answered?.(answer);
         }
       }),
     );
     const took = (performance.now() - startedAt) / 1_000;
-    times.sort((left, right) => left - right);
-    return {
-      perSecond: times.length / took,
-      p50: percentile(times, 50),
-      p95: percentile(times, 95),
-      p99: percentile(times, 99),
-    };
+    return { requests: times.length, perSecond: times.length / took, ...percentilesOf(times) };
   } finally {
     for (const connection of connections) connection.close();
   }

@@ -1,11 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Agent } from 'undici';
+import { percentilesOf, type Work } from './clients.ts';
+import { Connection } from './connection.ts';
 
-/** Connections of the load, enough for all requests that are under way at four times the capacity. */
-const CONNECTIONS = 2_000;
+/** How often the orders that are due by then are sent; a timer can't be much more exact. */
+const TICK_MS = 2;
 
-/** How often the orders that are due by then are sent; a timer can't be more exact. */
-const TICK_MS = 5;
+/** Twice as many clients must get this much more done, or the capacity is reached. */
+const WORTHWHILE = 1.1;
+const FIRST_CLIENTS = 4;
+const MAX_CLIENTS = 64;
 
 /** What became of the orders sent within a time. */
 export interface Outcome {
@@ -32,35 +35,28 @@ class Tally {
   }
 
   outcome(seconds: number): Outcome {
+    const { p50, p99 } = percentilesOf(this.accepted);
     return {
       acceptedPerSecond: this.accepted.length / seconds,
       refusedPerSecond: this.refused.length / seconds,
       faults: this.faults,
-      p50: percentile(this.accepted, 50),
-      p99: percentile(this.accepted, 99),
-      refusedP99: percentile(this.refused, 99),
+      p50,
+      p99,
+      refusedP99: percentilesOf(this.refused).p99,
     };
   }
 }
 
-function percentile(values: readonly number[], percent: number): number {
-  const sorted = values.toSorted((left, right) => left - right);
-  return sorted[Math.min(sorted.length - 1, Math.floor((sorted.length * percent) / 100))] ?? Number.NaN;
-}
-
-const BODY = JSON.stringify({
-  customer_name: 'Load',
-  customer_email: 'load@example.com',
-  items: [{ product_id: 'P1', quantity: 1 }],
-});
-
-/** Sends orders to one service. */
+/** Sends orders to one service, and takes refusals for answers. */
 export class Load {
-  private readonly agent = new Agent({ connections: CONNECTIONS, pipelining: 1 });
-  private readonly url: string;
+  /** Connections on which nothing is under way; as many are opened as are needed at a time. */
+  private readonly idle: Connection[] = [];
+  private readonly url: URL;
+  private readonly work: Work;
 
-  constructor(url: string) {
+  constructor(url: URL, work: Work) {
     this.url = url;
+    this.work = work;
   }
 
   /** Clients that each send an order as soon as the one before is answered: what they get done is the capacity. */
@@ -92,25 +88,36 @@ export class Load {
     return tally.outcome(seconds);
   }
 
-  async close(): Promise<void> {
-    await this.agent.close();
+  /** @returns how many clients get the most done, and how much that is */
+  async findCapacity(seconds: number): Promise<{ clients: number; outcome: Outcome }> {
+    let clients = FIRST_CLIENTS;
+    let outcome = await this.closedLoop(clients, seconds);
+    while (clients < MAX_CLIENTS) {
+      const next = await this.closedLoop(clients * 2, seconds);
+      if (next.acceptedPerSecond < outcome.acceptedPerSecond * WORTHWHILE) break;
+      clients *= 2;
+      outcome = next;
+    }
+    return { clients, outcome };
+  }
+
+  close(): void {
+    for (const connection of this.idle) connection.close();
   }
 
   private async order(tally: Tally): Promise<void> {
+    const { bytes, answered } = this.work.next();
     const startedAt = performance.now();
-    const status = await this.send().catch(() => undefined);
+    let status: number | undefined;
+    try {
+      const connection = this.idle.pop() ?? (await Connection.open(this.url));
+      const answer = await connection.send(bytes);
+      ({ status } = answer);
+      this.idle.push(connection);
+      if (status === this.work.expects) answered?.(answer);
+    } catch {
+      // Counted below as a fault; its connection is not used again.
+    }
     tally.add(status, performance.now() - startedAt);
-  }
-
-  private async send(): Promise<number> {
-    const { statusCode, body } = await this.agent.request({
-      origin: this.url,
-      path: '/orders',
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: BODY,
-    });
-    await body.dump();
-    return statusCode;
   }
 }

@@ -1,0 +1,104 @@
+import type { LoadedOrders } from './loaded-orders.ts';
+
+/** So many orders are of one product, whatever the number of orders: a page of them is full and hard to find. */
+const RARE_PRODUCT_ORDERS = 80;
+export const RARE_PRODUCT = 'RARE';
+
+const PRODUCTS = 200;
+
+/** By age: the newest are as they were placed, those before them on their way, all others have arrived. */
+const SHARE_CONFIRMED = 0.03;
+const SHARE_SHIPPED = 0.1;
+
+/** One of so many was returned, and one was cancelled. */
+const ONE_RETURNED_OF = 100;
+
+/** What led an order to its status, from the placement on. */
+const HISTORIES = {
+  confirmed: ['pending', 'confirmed'],
+  shipped: ['pending', 'confirmed', 'shipped'],
+  delivered: ['pending', 'confirmed', 'shipped', 'delivered'],
+  returned: ['pending', 'confirmed', 'shipped', 'delivered', 'returned'],
+  cancelled: ['pending', 'confirmed', 'cancelled'],
+} as const;
+
+/** The tables that placing an order writes to, with the columns that are loaded. */
+export const TABLES = [
+  {
+    name: 'orders',
+    columns:
+      'id customer_id customer_name customer_email status currency total_amount version placed_at updated_at attempt',
+  },
+  { name: 'order_items', columns: 'order_id id product_id product_name quantity price reservation' },
+  { name: 'order_events', columns: 'order_id seq type from_status to_status actor occurred_at' },
+  { name: 'idempotency_keys', columns: 'scope key request_hash order_id created_at expires_at' },
+  {
+    name: 'pgboss.job_common',
+    columns:
+      'id name data state retry_count start_after created_on started_on completed_on keep_until singleton_key policy ' +
+      'expire_seconds deletion_seconds retry_limit retry_delay retry_backoff retry_delay_max heartbeat_on',
+  },
+].map(({ name, columns }) => ({ name, columns: columns.split(' ') }));
+
+const NULL = '\\N';
+const HASH = 'a'.repeat(64);
+const A_DAY_MS = 86_400_000;
+
+/** When nothing keeps it, a job would be kept until then. */
+const FAR_AWAY = '2046-01-01T00:00:00Z';
+
+function line(...cells: (string | number)[]): string {
+  return `${cells.join('\t')}\n`;
+}
+
+function statusOf(orders: LoadedOrders, n: number): keyof typeof HISTORIES {
+  const age = (orders.count - n) / orders.count;
+  if (age <= SHARE_CONFIRMED) return 'confirmed';
+  if (age <= SHARE_SHIPPED) return 'shipped';
+  if (n % ONE_RETURNED_OF === 0) return 'returned';
+  return n % ONE_RETURNED_OF === 1 ? 'cancelled' : 'delivered';
+}
+
+function productsOf(orders: LoadedOrders, n: number): [first: string, second: string] {
+  const isRare = n % Math.max(1, Math.floor(orders.count / RARE_PRODUCT_ORDERS)) === 0;
+  return [isRare ? RARE_PRODUCT : `P${n % PRODUCTS}`, `P${(n * 7 + 1) % PRODUCTS}`];
+}
+
+function jobOf(orders: LoadedOrders, n: number, id: string, at: string): string {
+  const isWaiting = n >= orders.count - orders.waiting;
+  // What waits was tried before, or came after.
+  const wasTried = n % 2 === 0;
+  const state = !isWaiting ? 'completed' : wasTried ? 'retry' : 'created';
+  const startedOn = isWaiting && !wasTried ? NULL : at;
+  const payload = JSON.stringify({ orderId: id, seq: 2, causedBy: { 'x-request-id': id } });
+  const times = [at, at, startedOn, isWaiting ? NULL : at, FAR_AWAY];
+  const limits = [15, 0, 9_000, 1, 't', 30];
+  const retries = isWaiting && wasTried ? 1 : 0;
+  const names = [id, 'key_strict_fifo'];
+  return line(id, 'order-notifications', payload, state, retries, ...times, ...names, ...limits, startedOn);
+}
+
+/** @returns what each of the tables gets for the n-th order, in the text format of COPY */
+export function rowsOf(orders: LoadedOrders, n: number): string[] {
+  const [id, customer, status] = [orders.id(n), orders.customer(n), statusOf(orders, n)];
+  const at = new Date(orders.placedAt(n)).toISOString();
+  const history = HISTORIES[status];
+  const [first, second] = productsOf(orders, n);
+  const who = [customer, 'Load', `${customer.toLowerCase()}@example.com`];
+  const held = status === 'cancelled' ? 'released' : 'held';
+  const isRecent = orders.isRecent(n);
+  const expires = new Date(orders.placedAt(n) + A_DAY_MS).toISOString();
+  return [
+    line(id, ...who, status, 'USD', 30, history.length, at, at, 1),
+    line(id, 1, first, `Product ${first}`, 1, 10, held) +
+      line(id, 2, second, `Product ${second}`, 2, 10, held),
+    history
+      .map((to, step) => {
+        const [type, actor] = step === 0 ? ['placed', 'anonymous'] : ['status_changed', 'placement'];
+        return line(id, step + 1, type, history[step - 1] ?? NULL, to, actor, at);
+      })
+      .join(''),
+    isRecent ? line('anonymous', `loaded-${id.slice(-12)}-${n}`, HASH, id, at, expires) : '',
+    isRecent || orders.waiting > 0 ? jobOf(orders, n, id, at) : '',
+  ];
+}

@@ -1,0 +1,142 @@
+import { createHash } from 'node:crypto';
+import type { Work } from './clients.ts';
+import { requestBytes } from './connection.ts';
+import type { LoadedOrders } from './loaded-orders.ts';
+
+/** So many customers order at a time, in turn, ten orders each; then others come. */
+const CUSTOMERS_AT_A_TIME = 1_000;
+const ORDERS_OF_A_CUSTOMER = 10;
+
+const PRODUCTS = 1_000;
+
+/** What an order goes through after it was placed; each step is one change of its status. */
+const STEPS = ['processing', 'shipped', 'delivered'] as const;
+
+/** How far down the far page of a list is, and how long its pages are. */
+export const FAR_PAGE = 1_000;
+const PAGE_SIZE = 50;
+
+/** The key of the n-th order, as random as clients make them, and the same when it is sent again. */
+function keyOf(n: number): string {
+  return createHash('md5').update(`${process.pid} ${n}`).digest('hex');
+}
+
+/** Two lines, as a small order has them. */
+function order(n: number): object {
+  const batch = Math.floor(n / (CUSTOMERS_AT_A_TIME * ORDERS_OF_A_CUSTOMER));
+  const customer = batch * CUSTOMERS_AT_A_TIME + (n % CUSTOMERS_AT_A_TIME);
+  return {
+    customer_id: `N${customer}`,
+    customer_name: 'Load',
+    customer_email: `n${customer}@example.com`,
+    items: [
+      { product_id: `P${n % PRODUCTS}`, quantity: 1 },
+      { product_id: `P${(n * 7 + 1) % PRODUCTS}`, quantity: 2 },
+    ],
+  };
+}
+
+/**
+ * What is measured. Each kind of work has orders of its own, so that none is measured on what another has changed: what
+ * is read was loaded and never changes, what is repeated is only placed, and statuses are set on every second order that
+ * was placed.
+ */
+export class Works {
+  private sent = 0;
+  private accepted = 0;
+  private read = 0;
+  private readonly replayable: number[] = [];
+  /** Orders by the steps that they have gone. */
+  private readonly changeable: string[][] = STEPS.map(() => []);
+  private readonly loaded: LoadedOrders;
+
+  constructor(loaded: LoadedOrders) {
+    this.loaded = loaded;
+  }
+
+  /** How many orders were placed. */
+  get placed(): number {
+    return this.accepted;
+  }
+
+  /** Orders with a key each. @param isKept whether other work is done on them later */
+  place(isKept = true): Work {
+    return {
+      expects: 201,
+      next: () => {
+        const n = (this.sent += 1);
+        const answered = ({ body }: { body: string }): void => {
+          this.accepted += 1;
+          if (!isKept) return;
+          if (n % 2 === 0) this.replayable.push(n);
+          else this.changeable[0]?.push((JSON.parse(body) as { order_id: string }).order_id);
+        };
+        return { bytes: this.request(n), answered };
+      },
+    };
+  }
+
+  /** Requests that were answered before, with the same keys. */
+  replay(): Work {
+    const count = this.replayable.length;
+    return {
+      expects: 201,
+      next: () => ({ bytes: this.request(this.replayable[(this.read += 1) % count] ?? 0) }),
+    };
+  }
+
+  get(): Work {
+    return read(() => `/orders/${this.loaded.id(this.any())}`);
+  }
+
+  listOfCustomer(): Work {
+    return read(() => `/orders?customer_id=${this.loaded.customer(this.any())}`);
+  }
+
+  /** The newest orders of all, as admin tools list them. */
+  list(): Work {
+    return read(() => '/orders');
+  }
+
+  /** The page that begins with the order at this place of the list. */
+  farPage(): Work {
+    const { count } = this.loaded;
+    const cursor = this.loaded.id(count - Math.min((FAR_PAGE - 1) * PAGE_SIZE, count - PAGE_SIZE));
+    return read(() => `/orders?cursor=${cursor}`);
+  }
+
+  /** A page of those that pass a filter. @param filter of the n-th request */
+  filtered(filter: (n: number) => string): Work {
+    return read(() => `/orders?${filter(this.any())}`);
+  }
+
+  /** The next status of an order: of those that have gone the fewest steps, the newest. */
+  setStatus(): Work {
+    return {
+      expects: 200,
+      next: () => {
+        const step = this.changeable.findIndex((orders) => orders.length > 0);
+        const id = this.changeable[step]?.pop();
+        if (id === undefined) throw new Error('no order is left whose status could be set');
+        return {
+          bytes: requestBytes('PUT', `/orders/${id}`, { status: STEPS[step] }),
+          answered: () => void this.changeable[step + 1]?.push(id),
+        };
+      },
+    };
+  }
+
+  private request(n: number): string {
+    return requestBytes('POST', '/orders', order(n), { 'idempotency-key': keyOf(n) });
+  }
+
+  /** Spread over all orders that were loaded, as if at random. */
+  private any(): number {
+    this.read = (this.read + 1) % this.loaded.count;
+    return (this.read * 7_919 + 1) % this.loaded.count;
+  }
+}
+
+function read(path: () => string): Work {
+  return { expects: 200, next: () => ({ bytes: requestBytes('GET', path()) }) };
+}

@@ -1,0 +1,89 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client } from 'pg';
+import { cpuOf } from './processes.ts';
+
+/** After this, what is still to be done has piled up, and the figures would lie. */
+const DRAIN_TIMEOUT_MS = 60_000;
+const DRAIN_CHECK_MS = 20;
+
+/** What says how much a commit of this server is worth, and what it has to work with. */
+const TOLD_SETTINGS = [
+  'server_version',
+  'fsync',
+  'synchronous_commit',
+  'full_page_writes',
+  'wal_sync_method',
+  'wal_level',
+  'shared_buffers',
+  'max_wal_size',
+];
+
+/** Does something on a connection of its own. */
+export async function withClient<Result>(
+  databaseUrl: string,
+  work: (client: Client) => Promise<Result>,
+): Promise<Result> {
+  const client = new Client({ connectionString: databaseUrl });
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+/** The settings that decide on durability and memory, as the server that is measured has them. */
+export async function readSettings(databaseUrl: string): Promise<Record<string, string>> {
+  return withClient(databaseUrl, async (client) => {
+    const settings: Record<string, string> = {};
+    for (const name of TOLD_SETTINGS) {
+      const { rows } = await client.query<{ value: string }>('SELECT current_setting($1) AS value', [name]);
+      settings[name] = rows[0]?.value ?? '';
+    }
+    return settings;
+  });
+}
+
+const QUEUES = `('order-notifications', 'stock-releases', 'cart-checkouts')`;
+
+/** Jobs that are not done, in two halves that are served by indexes of pg-boss each, however many have been done. */
+const OPEN_JOBS = `SELECT 1 FROM pgboss.job_common WHERE name IN ${QUEUES} AND state < 'active' AND NOT blocked
+  UNION ALL
+  SELECT 1 FROM pgboss.job_common WHERE name IN ${QUEUES} AND state IN ('active', 'retry', 'failed')
+    AND state = 'active' AND policy = 'key_strict_fifo'`;
+
+/** How many jobs are not done yet. */
+export async function countOpenJobs(client: Client): Promise<number> {
+  const { rows } = await client.query<{ count: number }>(
+    `SELECT count(*)::int AS count FROM (${OPEN_JOBS}) o`,
+  );
+  return rows[0]?.count ?? 0;
+}
+
+/**
+ * Waits until the service has no job left, so that what one measurement has caused is not paid by the next.
+ *
+ * @returns how long that took, in milliseconds
+ */
+export async function untilDrained(databaseUrl: string, timeoutMs = DRAIN_TIMEOUT_MS): Promise<number> {
+  return withClient(databaseUrl, async (client) => {
+    const startedAt = performance.now();
+    while ((await client.query(`${OPEN_JOBS} LIMIT 1`)).rowCount !== 0) {
+      if (performance.now() - startedAt > timeoutMs)
+        throw new Error(`${await countOpenJobs(client)} jobs are left: they came faster than they were done`);
+      await sleep(DRAIN_CHECK_MS);
+    }
+    return performance.now() - startedAt;
+  });
+}
+
+/** Processor time that the sessions of a database have used so far, in milliseconds; those that have ended don't count. */
+export async function cpuOfSessions(databaseUrl: string): Promise<number> {
+  return withClient(databaseUrl, async (client) => {
+    const { rows } = await client.query<{ pid: number }>(
+      `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`,
+    );
+    const times = await Promise.all(rows.map(({ pid }) => cpuOf(pid)));
+    return times.reduce<number>((sum, time) => sum + (time ?? 0), 0);
+  });
+}

@@ -1,0 +1,112 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { median } from './clients.ts';
+import { killWithUs } from './processes.ts';
+
+/** Threads of pgbench itself: as many as the processors that this is measured on. */
+const THREADS = 2;
+
+/**
+ * A session of PostgreSQL reads the catalog and plans its statements when it first meets them, which 256 sessions on two
+ * processors need seconds for. The service keeps its sessions, so pgbench may warm up its own: a second for so many.
+ */
+const CLIENTS_WARM_A_SECOND = 32;
+const LEAST_WARM_UP_SECONDS = 2;
+
+/** What pgboss.insert does at its end, once in a transaction that has sent jobs. */
+const NOTIFICATION = `SELECT pg_notify('pgboss_yardstick', 'order-notifications');`;
+
+/**
+ * What PostgreSQL has to do for one order of two lines with a key, one order at a time: the same rows in the same
+ * columns of the same tables as the service writes, in the same two transactions, each statement prepared once. Ids are
+ * UUIDv7 as those of the service are, and keys are random as those of clients are. The job is inserted without what
+ * pg-boss's own statement computes around it.
+ */
+function script(notifies: boolean): string {
+  return `\\set customer random(1, 10000)
+\\set product random(1, 1000)
+\\set other random(1, 1000)
+BEGIN;
+INSERT INTO idempotency_keys (scope, key, request_hash, order_id, created_at, expires_at)
+  VALUES ('anonymous', gen_random_uuid()::text, repeat('a', 64), uuidv7(), now(), now() + 24 * interval '1 hour')
+  ON CONFLICT (scope, key) DO NOTHING RETURNING order_id AS id \\gset
+INSERT INTO orders (id, customer_id, customer_name, customer_email, status, currency, total_amount, version, cart_id,
+    placed_at, updated_at, attempt, to_price, lease_until)
+  VALUES (:id, 'C' || :customer::text, 'Load', 'c' || :customer::text || '@example.com', 'pending', 'USD', 30, 1, NULL,
+    now(), now(), 1, NULL, now() + 11000 * interval '1 millisecond');
+INSERT INTO order_items (order_id, id, product_id, product_name, quantity, price, reservation)
+  VALUES (:id, 1, 'P' || :product::text, 'Product P' || :product::text, 1, 10, 'held'),
+    (:id, 2, 'P' || :other::text, 'Product P' || :other::text, 2, 10, 'held');
+INSERT INTO order_events (order_id, seq, type, from_status, to_status, actor, reason, data, occurred_at)
+  VALUES (:id, 1, 'placed', NULL, 'pending', 'anonymous', NULL, NULL, now());
+COMMIT;
+BEGIN;
+UPDATE orders SET status = 'confirmed', failure = NULL, version = version + 1, updated_at = now(), lease_until = NULL
+  WHERE id = :id AND version = 1 AND attempt = 1 AND status = 'pending';
+INSERT INTO order_events (order_id, seq, type, from_status, to_status, actor, reason, data, occurred_at)
+  VALUES (:id, 2, 'status_changed', 'pending', 'confirmed', 'placement', NULL, NULL, now());
+INSERT INTO pgboss.job_common (id, name, data, priority, start_after, created_on, singleton_key, singleton_on, group_id,
+    group_tier, expire_seconds, deletion_seconds, keep_until, retry_limit, retry_delay, retry_backoff, retry_delay_max,
+    policy, dead_letter, heartbeat_seconds, blocked, blocking, pending_dependencies)
+  VALUES (gen_random_uuid(), 'order-notifications', jsonb_build_object('orderId', :id::text, 'seq', 2, 'causedBy',
+      jsonb_build_object('x-request-id', gen_random_uuid())), 0, now(), now(), :id, NULL, NULL, NULL, 15, 0,
+    now() + 7320 * interval '1 day', 9000, 1, true, 30, 'key_strict_fifo', NULL, NULL, false, false, 0);
+${notifies ? NOTIFICATION : ''}
+COMMIT;
+`;
+}
+
+/** pgbench is not there; it comes with PostgreSQL's client programs or its contrib package. */
+export class PgbenchMissing extends Error {}
+
+export class Pgbench {
+  private readonly databaseUrl: string;
+  private readonly folder: string;
+
+  private constructor(databaseUrl: string, folder: string) {
+    this.databaseUrl = databaseUrl;
+    this.folder = folder;
+  }
+
+  /** @param databaseUrl has the tables of the service @param folder for its scripts */
+  static async prepare(databaseUrl: string, folder: string): Promise<Pgbench> {
+    for (const notifies of [true, false])
+      await writeFile(join(folder, `order-${notifies}.sql`), script(notifies));
+    return new Pgbench(databaseUrl, folder);
+  }
+
+  /**
+   * @param notifies whether each order announces its job, as the queue does; PostgreSQL then commits one after another
+   * @returns orders per second, the median of those of the single seconds after the warm-up
+   * @throws {PgbenchMissing}
+   */
+  async measure(clients: number, seconds: number, notifies = true): Promise<number> {
+    const warmUp = LEAST_WARM_UP_SECONDS + Math.floor(clients / CLIENTS_WARM_A_SECOND);
+    const options = {
+      '--protocol': 'prepared',
+      '--file': join(this.folder, `order-${notifies}.sql`),
+      '--client': String(clients),
+      '--jobs': String(Math.min(THREADS, clients)),
+      '--time': String(warmUp + seconds),
+      '--progress': '1',
+    };
+    const child = spawn('pgbench', ['--no-vacuum', ...Object.entries(options).flat(), this.databaseUrl], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    killWithUs(child);
+    let output = '';
+    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    await once(child, 'close').catch(() => {
+      throw new PgbenchMissing('pgbench could not be started: it comes with the programs of PostgreSQL');
+    });
+    const everySecond = [...output.matchAll(/^progress: ([\d.]+) s, ([\d.]+) tps/gm)]
+      .filter(([, at]) => Math.round(Number(at)) > warmUp)
+      .map(([, , perSecond]) => Number(perSecond));
+    const failed = /number of failed transactions: ([1-9]\d*)|ERROR|FATAL/.exec(output);
+    if (everySecond.length === 0 || failed) throw new Error(`pgbench failed:\n${output}`);
+    return median(everySecond);
+  }
+}

@@ -1,13 +1,13 @@
-import { measureUpstreams, startBareRoute } from './support/bare.ts';
+import { measureUpstreams, startBareRoute } from './yardsticks/bare.ts';
 import { buildCommit } from './support/build.ts';
-import { runClients, type Work } from './support/clients.ts';
+import { runClients, type Work } from './load/clients.ts';
 import { readSettings, untilDrained } from './support/database.ts';
-import { LoadedOrders } from './support/loaded-orders.ts';
-import { Pgbench } from './support/pgbench.ts';
+import { LoadedOrders } from './load/loaded-orders.ts';
+import { Pgbench } from './yardsticks/pgbench.ts';
 import { cpuOf } from './support/processes.ts';
 import { number, type Result, type Sample } from './support/report.ts';
 import { type Scene, type Service, withScene } from './support/scene.ts';
-import { Works } from './support/works.ts';
+import { Works } from './load/works.ts';
 
 export interface BenchOptions {
   rounds: number;

@@ -1,9 +1,9 @@
 import { parseOptions, readWhole, runCommand, say } from '../test/support/command-line.ts';
-import { Load, type Outcome } from './support/load.ts';
-import { LoadedOrders } from './support/loaded-orders.ts';
+import { Load, type Outcome } from './load/load.ts';
+import { LoadedOrders } from './load/loaded-orders.ts';
 import { number, toTable } from './support/report.ts';
 import { leaveNothing, withScene } from './support/scene.ts';
-import { Works } from './support/works.ts';
+import { Works } from './load/works.ts';
 
 const HELP = `Measures what the service does when more is asked of it than it can do.
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Client } from 'pg';
-import { withClient } from './database.ts';
+import { withClient } from '../support/database.ts';
 import { rowsOf, TABLES } from './order-rows.ts';
 
 /** Orders were placed this far apart: a million a day. */

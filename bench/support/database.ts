@@ -24,6 +24,8 @@ export async function withClient<Result>(
   work: (client: Client) => Promise<Result>,
 ): Promise<Result> {
   const client = new Client({ connectionString: databaseUrl });
+  // When the server goes away, what is under way fails as well; unheard, this would end the process before it is tidied up.
+  client.on('error', () => undefined);
   await client.connect();
   try {
     return await work(client);

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
 import { say } from '../../test/support/command-line.ts';
-import { median, type Measured } from './clients.ts';
+import { median, type Measured } from '../load/clients.ts';
 
 /** One measurement of one round. */
 export interface Sample extends Measured {

@@ -42,22 +42,24 @@ export interface Scene {
   close(): Promise<void>;
 }
 
-/** Those that are open, for the case that the command is interrupted. */
-const open = new Set<Scene>();
+/** Those that are open or on their way to it, for the case that the command is interrupted. */
+const scenes = new Set<Promise<Scene>>();
 
 /** To be given to `runCommand`. */
 export async function leaveNothing(): Promise<void> {
   killAll();
-  await Promise.all([...open].map((scene) => scene.close()));
+  // One that fails to open has tidied up after itself.
+  await Promise.allSettled([...scenes].map(async (scene) => (await scene).close()));
 }
 
 /** Runs something on a scene of its own. */
 export async function withScene<Result>(work: (scene: Scene) => Promise<Result>): Promise<Result> {
-  const scene = await openScene();
+  const opening = openScene();
+  scenes.add(opening);
   try {
-    return await work(scene);
+    return await work(await opening);
   } finally {
-    await scene.close();
+    await opening.then((scene) => scene.close()).finally(() => scenes.delete(opening));
   }
 }
 
@@ -74,7 +76,8 @@ async function openScene(): Promise<Scene> {
   };
   try {
     const folder = await mkdtemp(join(tmpdir(), 'order-bench-'));
-    cleanups.push(() => rm(folder, { recursive: true, force: true }));
+    // Again when something was written there meanwhile, as by a load that is interrupted.
+    cleanups.push(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
     // The database server may run as another user; below are only numbers that were made up, and its own folder.
     await chmod(folder, 0o755);
     const { startEmbeddedPostgres } = await loadBuilt<
@@ -96,7 +99,7 @@ async function openScene(): Promise<Scene> {
       cleanups.push(() => service.stop());
       return service;
     };
-    const scene: Scene = {
+    return {
       folder,
       standInsUrl,
       createDatabase: (name) => createDatabase(server.url, name),
@@ -108,10 +111,8 @@ async function openScene(): Promise<Scene> {
       startService: start,
       onClose: (cleanup) => void cleanups.push(cleanup),
       countTold: () => countTold(standInsUrl),
-      close: () => (closing ??= close().finally(() => open.delete(scene))),
+      close: () => (closing ??= close()),
     };
-    open.add(scene);
-    return scene;
   } catch (error) {
     await close();
     throw error;

@@ -5,7 +5,7 @@ import { Pool } from 'pg';
  * The least that a service can do, in the framework of the service: `POST /orders` parses its body and answers the same
  * bytes as the service, `GET /orders/<id>` answers what one query has found. In a process of its own.
  *
- * Usage: node bench/support/bare-route.ts <port>, with DATABASE_URL in the environment
+ * Usage: node bench/yardsticks/bare-route.ts <port>, with DATABASE_URL in the environment
  */
 const pool = new Pool({ connectionString: process.env['DATABASE_URL'], max: 10 });
 

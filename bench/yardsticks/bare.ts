@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../../test/support/free-port.ts';
-import { type Measured, percentilesOf } from './clients.ts';
-import { Connection, requestBytes } from './connection.ts';
-import { end, startNode, untilAnswers } from './processes.ts';
-import type { Scene } from './scene.ts';
+import { type Measured, percentilesOf } from '../load/clients.ts';
+import { Connection, requestBytes } from '../load/connection.ts';
+import { end, startNode, untilAnswers } from '../support/processes.ts';
+import type { Scene } from '../support/scene.ts';
 
 /** Starts the least that a service can do; it ends with the scene. */
 export async function startBareRoute(scene: Scene, databaseUrl: string): Promise<URL> {

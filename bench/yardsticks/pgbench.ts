@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { median } from './clients.ts';
-import { killWithUs } from './processes.ts';
+import { median } from '../load/clients.ts';
+import { killWithUs } from '../support/processes.ts';
 
 /** Threads of pgbench itself: as many as the processors that this is measured on. */
 const THREADS = 2;

@@ -79,13 +79,36 @@ export async function untilDrained(databaseUrl: string, timeoutMs = DRAIN_TIMEOU
   });
 }
 
-/** Processor time that the sessions of a database have used so far, in milliseconds; those that have ended don't count. */
-export async function cpuOfSessions(databaseUrl: string): Promise<number> {
+/** Processor time that each session of a database has used so far, in milliseconds, by its process. */
+async function cpuBySession(databaseUrl: string): Promise<Map<number, number>> {
   return withClient(databaseUrl, async (client) => {
     const { rows } = await client.query<{ pid: number }>(
       `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`,
     );
-    const times = await Promise.all(rows.map(({ pid }) => cpuOf(pid)));
-    return times.reduce<number>((sum, time) => sum + (time ?? 0), 0);
+    return new Map(await Promise.all(rows.map(async ({ pid }) => [pid, (await cpuOf(pid)) ?? 0] as const)));
+  });
+}
+
+/**
+ * Begins to count the processor time of a database's sessions. What a session used that ends meanwhile is not counted:
+ * pools end only those that did nothing for seconds.
+ *
+ * @returns what tells how much it was since then, in milliseconds
+ */
+export async function countCpuOfSessions(databaseUrl: string): Promise<() => Promise<number>> {
+  const before = await cpuBySession(databaseUrl);
+  return async () => {
+    const after = await cpuBySession(databaseUrl);
+    return [...after].reduce((sum, [pid, used]) => sum + used - (before.get(pid) ?? 0), 0);
+  };
+}
+
+/** @returns megabytes */
+export async function sizeOf(databaseUrl: string): Promise<number> {
+  return withClient(databaseUrl, async (client) => {
+    const { rows } = await client.query<{ megabytes: number }>(
+      'SELECT (pg_database_size(current_database()) / 1048576)::int AS megabytes',
+    );
+    return rows[0]?.megabytes ?? 0;
   });
 }

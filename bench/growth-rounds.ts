@@ -1,0 +1,122 @@
+import { runClients, type Work } from './load/clients.ts';
+import { LoadedOrders } from './load/loaded-orders.ts';
+import { RARE_PRODUCT } from './load/order-rows.ts';
+import { Works } from './load/works.ts';
+import { countCpuOfSessions, readSettings, sizeOf, untilDrained } from './support/database.ts';
+import { cpuOf } from './support/processes.ts';
+import { number } from './support/report.ts';
+import { type Scene, type Service, withScene } from './support/scene.ts';
+
+export interface GrowthOptions {
+  /** Numbers of orders, the smallest first. */
+  sizes: readonly number[];
+  rounds: number;
+  /** Of each measurement. */
+  seconds: number;
+}
+
+export interface GrowthSample {
+  /** Of the service and of its sessions at the database together, for one request with all that it caused. */
+  cpuMs: number;
+  /** Milliseconds. */
+  p50: number;
+  perSecond: number;
+}
+
+export interface GrowthResult {
+  name: string;
+  /** By round and, within it, by size. */
+  samples: GrowthSample[][];
+}
+
+/** Enough that the processors are busy, and few enough that times say something. */
+const CLIENTS = 8;
+
+const RESERVATIONS = { INVENTORY_API: 'reservations' };
+
+/** Progress is told this often. */
+const TOLD_EVERY = 500_000;
+
+/** A database of one size, and the service on it. */
+interface Subject {
+  service: Service;
+  works: Works;
+  orders: LoadedOrders;
+}
+
+/** What is measured at each size. */
+function kindsOf({ works, orders }: Subject): Record<string, () => Work> {
+  return {
+    place: () => works.place(),
+    'replay of a key': () => works.replay(),
+    'get one order': () => works.get(),
+    "a customer's list": () => works.listOfCustomer(),
+    'list, first page': () => works.list(),
+    'list, page 1000': () => works.farPage(),
+    'list of a common status': () => works.filtered(() => 'status=delivered'),
+    'list of a rare status': () => works.filtered(() => 'status=returned'),
+    'list of an e-mail address': () =>
+      works.filtered((n) => `customer_email=${orders.customer(n)}@example.com`),
+    'list of a common product': () => works.filtered((n) => `product_id=P${n % 100}`),
+    'list of a rare product': () => works.filtered(() => `product_id=${RARE_PRODUCT}`),
+    'list of a day': () => works.filtered((n) => `placed_to=${new Date(orders.placedAt(n)).toISOString()}`),
+    'list of a status and a product': () =>
+      works.filtered((n) => `status=returned&product_id=P${(n % 2) * 100}`),
+  };
+}
+
+/** Measures the same at every size in turn, round by round. */
+export function measureGrowth(
+  options: GrowthOptions,
+  say: (line: string) => void,
+): Promise<{ results: GrowthResult[]; settings: Record<string, string> }> {
+  return withScene(async (scene) => {
+    const subjects: Subject[] = [];
+    for (const size of options.sizes) subjects.push(await load(scene, size, say));
+    const [first] = subjects;
+    if (!first) throw new Error('there are no sizes to be measured');
+    const results = new Map<string, GrowthResult>();
+    // The first round warms up, and does not count.
+    for (let round = 0; round <= options.rounds; round += 1) {
+      say(round === 0 ? 'warming up' : `round ${round} of ${options.rounds}`);
+      for (const name of Object.keys(kindsOf(first))) {
+        const samples: GrowthSample[] = [];
+        for (const subject of subjects) samples.push(await measure(subject, name, options.seconds));
+        say(`  ${name}: ${samples.map(({ cpuMs }) => number(cpuMs, 2)).join(', ')} ms of CPU`);
+        if (round === 0) continue;
+        const result = results.get(name) ?? { name, samples: [] };
+        result.samples.push(samples);
+        results.set(name, result);
+      }
+    }
+    const settings = await readSettings(first.service.databaseUrl);
+    return { results: [...results.values()], settings };
+  });
+}
+
+async function load(scene: Scene, count: number, say: (line: string) => void): Promise<Subject> {
+  const databaseUrl = await scene.createTables(`orders_${count}`);
+  const startedAt = performance.now();
+  const seconds = (): string => `${number((performance.now() - startedAt) / 1_000)} s`;
+  const orders = await LoadedOrders.load(databaseUrl, scene.folder, {
+    count,
+    progress: (loaded) => {
+      if (loaded % TOLD_EVERY === 0 || loaded === count) say(`  ${loaded} of ${count} orders, ${seconds()}`);
+    },
+  });
+  say(`loaded ${count} orders in ${seconds()}: ${number(await sizeOf(databaseUrl))} MB`);
+  const service = await scene.startService(databaseUrl, RESERVATIONS);
+  return { service, works: new Works(orders), orders };
+}
+
+async function measure(subject: Subject, name: string, seconds: number): Promise<GrowthSample> {
+  const { service } = subject;
+  const work = kindsOf(subject)[name]?.();
+  if (!work) throw new Error(`nothing is known of ${name}`);
+  const usedBySessions = await countCpuOfSessions(service.databaseUrl);
+  const before = (await cpuOf(service.pid)) ?? Number.NaN;
+  const { requests, p50, perSecond } = await runClients(service.url, work, CLIENTS, seconds);
+  await untilDrained(service.databaseUrl);
+  const used = ((await cpuOf(service.pid)) ?? Number.NaN) - before + (await usedBySessions());
+  return { cpuMs: used / requests, p50, perSecond };
+}

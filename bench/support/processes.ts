@@ -68,9 +68,12 @@ export async function cpuOf(pid: number): Promise<number | undefined> {
   return fields && (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK;
 }
 
-/** What a process has in memory, in megabytes; undefined as above. */
-export async function memoryOf(pid: number): Promise<number | undefined> {
+/** Megabytes that a process has in memory now, and had at most so far; undefined as above. */
+export async function memoryOf(pid: number): Promise<{ now: number; most: number } | undefined> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => undefined);
-  const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(status ?? '')?.[1];
-  return kilobytes === undefined ? undefined : Number(kilobytes) / 1_024;
+  const [now, most] = ['VmRSS', 'VmHWM'].map((name) => {
+    const kilobytes = new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status ?? '')?.[1];
+    return kilobytes === undefined ? undefined : Number(kilobytes) / 1_024;
+  });
+  return now === undefined || most === undefined ? undefined : { now, most };
 }

@@ -50,6 +50,14 @@ export function medianOf<Sampled>(
   return values.length === 0 ? undefined : median(values);
 }
 
+/** How much the second number rises for each one of the first, by the straight line that fits best. */
+export function slopeOf(points: readonly (readonly [at: number, value: number])[]): number {
+  const mean = (read: 0 | 1): number => points.reduce((sum, point) => sum + point[read], 0) / points.length;
+  const [meanAt, meanValue] = [mean(0), mean(1)];
+  const above = points.reduce((sum, [at, value]) => sum + (at - meanAt) * (value - meanValue), 0);
+  return above / points.reduce((sum, [at]) => sum + (at - meanAt) ** 2, 0);
+}
+
 /** Both were measured one after the other, so that what disturbs one mostly disturbs the other. */
 export function ratioOf({ samples }: Result): number | undefined {
   return medianOf(samples, (sample) => sample.yardstick && sample.perSecond / sample.yardstick);

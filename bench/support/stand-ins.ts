@@ -6,8 +6,6 @@ import { createServer, type Socket } from 'node:net';
  * messages, so that a benchmark measures the service and not what it talks to. For the same reason they read of a
  * request only what they must: its first line and its length.
  *
- * `PUT /notify/down` makes the notification service answer 503 until `PUT /notify/up`.
- *
  * Usage: node bench/support/stand-ins.ts <port>
  */
 const PRICE = 10;
@@ -17,7 +15,6 @@ const PLENTY = 1_000_000_000;
 const KEEP_ALIVE_SECONDS = 60;
 
 let told = 0;
-let isDown = false;
 
 function answerFor(method: string, path: string, body: string): [status: string, body: unknown] {
   const [, resource = '', id = '', action] = path.split('/');
@@ -35,21 +32,12 @@ function answerFor(method: string, path: string, body: string): [status: string,
       { product_id: id, name: `Product ${id}`, ...left, reserved_quantity: quantity, timestamp },
     ];
   }
-  if (resource === 'notify') return notify(id);
-  return resource === 'told' ? ['200 OK', { told }] : ['404 Not Found', { detail: 'there is nothing here' }];
-}
-
-function notify(order: string): [status: string, body: unknown] {
-  if (order !== '') {
-    isDown = order === 'down';
-    return ['200 OK', {}];
+  if (resource === 'notify') {
+    told += 1;
+    const timestamp = new Date().toISOString();
+    return ['200 OK', { notification_id: told, message: 'sent', type: 'email', timestamp }];
   }
-  if (isDown) return ['503 Service Unavailable', { detail: 'down' }];
-  told += 1;
-  return [
-    '200 OK',
-    { notification_id: told, message: 'sent', type: 'email', timestamp: new Date().toISOString() },
-  ];
+  return resource === 'told' ? ['200 OK', { told }] : ['404 Not Found', { detail: 'there is nothing here' }];
 }
 
 function answer(head: string, body: string): string {

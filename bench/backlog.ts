@@ -1,0 +1,151 @@
+import { parseOptions, readWhole, runCommand, say } from '../test/support/command-line.ts';
+import { Load, type Outcome } from './load/load.ts';
+import { LoadedOrders } from './load/loaded-orders.ts';
+import { Works } from './load/works.ts';
+import { countOpenJobs, readSettings, untilDrained, withClient } from './support/database.ts';
+import { describeMachine, finish, number } from './support/report.ts';
+import { leaveNothing, type Scene, withScene } from './support/scene.ts';
+
+const HELP = `Measures how fast the customers are told who could not be told for a while, beside full load.
+
+Usage: npm run bench:backlog [-- options]
+
+  --jobs <n>      how many of them wait (default: 100000)
+  --clients <n>   that place orders meanwhile (default: 64)
+  --minutes <n>   how long it may take at most (default: 10)
+  --json <file>   write all figures there
+  --help          show this text
+
+Starts PostgreSQL, the stand-ins and the built service, all on this machine, and removes them afterwards. The jobs are
+loaded as an outage of the notification service leaves them: half of them were tried before, the others never. Before
+the outage is over, placing alone is measured, on a database with the same orders and nothing to be told.
+`;
+
+const DEFAULT_JOBS = 100_000;
+const MIN_JOBS = 1_000;
+const MAX_JOBS = 10_000_000;
+const DEFAULT_CLIENTS = 64;
+const MAX_CLIENTS = 256;
+const DEFAULT_MINUTES = 10;
+const MAX_MINUTES = 120;
+
+const WARM_UP_SECONDS = 3;
+/** How long placing is measured without a backlog, and how often is told how things stand with one. */
+const SLICE_SECONDS = 5;
+
+/** As many orders may be under way as there are clients at most, so that none is refused. */
+const SETTINGS = { INVENTORY_API: 'reservations', MAX_PLACEMENTS: String(MAX_CLIENTS) };
+
+interface Slice extends Outcome {
+  toldPerSecond: number;
+  /** Jobs left at its end, those of orders placed meanwhile among them. */
+  left: number;
+}
+
+interface BacklogOptions {
+  jobs: number;
+  clients: number;
+  minutes: number;
+}
+
+/** Runs something with orders for a service on a database. */
+async function withLoad<Result>(
+  scene: Scene,
+  databaseUrl: string,
+  work: (load: Load) => Promise<Result>,
+): Promise<Result> {
+  const service = await scene.startService(databaseUrl, SETTINGS);
+  const load = new Load(service.url, new Works(LoadedOrders.none()).place(false));
+  try {
+    return await work(load);
+  } finally {
+    load.close();
+    await service.stop();
+  }
+}
+
+async function measureAlone(scene: Scene, { jobs, clients }: BacklogOptions): Promise<Outcome> {
+  const databaseUrl = await scene.createTables('alone');
+  await LoadedOrders.load(databaseUrl, scene.folder, { count: jobs });
+  return withLoad(scene, databaseUrl, async (load) => {
+    await load.closedLoop(clients, WARM_UP_SECONDS);
+    const outcome = await load.closedLoop(clients, 2 * SLICE_SECONDS);
+    await untilDrained(databaseUrl);
+    return outcome;
+  });
+}
+
+async function drain(scene: Scene, { jobs, clients, minutes }: BacklogOptions): Promise<Slice[]> {
+  const databaseUrl = await scene.createTables('backlog');
+  say(`loading ${jobs} jobs`);
+  await LoadedOrders.load(databaseUrl, scene.folder, { count: jobs, waiting: jobs });
+  // As soon as it has started, the service does jobs; it is measured from its first order on.
+  return withLoad(scene, databaseUrl, async (load) => {
+    const slices: Slice[] = [];
+    const endsAt = performance.now() + minutes * 60_000;
+    for (let isDrained = false; !isDrained && performance.now() < endsAt;) {
+      const [told, startedAt] = [await scene.countTold(), performance.now()];
+      const outcome = await load.closedLoop(clients, SLICE_SECONDS);
+      const seconds = (performance.now() - startedAt) / 1_000;
+      const toldPerSecond = ((await scene.countTold()) - told) / seconds;
+      const left = await withClient(databaseUrl, countOpenJobs);
+      // Under load there are always some that were sent just now.
+      isDrained = left < Math.max(outcome.acceptedPerSecond, clients);
+      slices.push({ ...outcome, toldPerSecond, left });
+      say(`  ${describe(outcome)}, ${number(toldPerSecond)} customers told a second, ${left} jobs left`);
+    }
+    return slices;
+  });
+}
+
+function describe({ acceptedPerSecond, refusedPerSecond, faults, p99 }: Outcome): string {
+  const trouble =
+    refusedPerSecond > 0 || faults > 0 ? `, ${number(refusedPerSecond)} refused, ${faults} faults` : '';
+  return `${number(acceptedPerSecond)} orders a second (p99 ${number(p99)} ms${trouble})`;
+}
+
+function report(alone: Outcome, slices: readonly Slice[], clients: number): string[] {
+  const mean = (read: (slice: Slice) => number): number =>
+    slices.reduce((sum, slice) => sum + read(slice), 0) / slices.length;
+  const [told, placed] = [mean((slice) => slice.toldPerSecond), mean((slice) => slice.acceptedPerSecond)];
+  const seconds = slices.length * SLICE_SECONDS;
+  const left = slices.at(-1)?.left ?? Number.NaN;
+  return [
+    `customers told: ${number(told)} a second, ${number(told - placed)} of them of the backlog (aimed at: 1000)`,
+    `orders placed meanwhile: ${number(placed)} a second, ${number(alone.acceptedPerSecond)} without a backlog (${number(placed / alone.acceptedPerSecond, 2)})`,
+    left < Math.max(placed, clients)
+      ? `drained after ${seconds} s`
+      : `NOT drained after ${seconds} s: ${left} jobs are left`,
+  ];
+}
+
+async function main(): Promise<void> {
+  const text = { type: 'string' } as const;
+  const options = {
+    jobs: text,
+    clients: text,
+    minutes: text,
+    json: text,
+    help: { type: 'boolean' },
+  } as const;
+  const { help, json, ...given } = parseOptions(process.argv.slice(2), options);
+  if (help) return void process.stdout.write(HELP);
+  const measures = {
+    jobs: readWhole(given.jobs, 'jobs', DEFAULT_JOBS, MAX_JOBS, MIN_JOBS),
+    clients: readWhole(given.clients, 'clients', DEFAULT_CLIENTS, MAX_CLIENTS),
+    minutes: readWhole(given.minutes, 'minutes', DEFAULT_MINUTES, MAX_MINUTES),
+  };
+  await withScene(async (scene) => {
+    say('placing without a backlog');
+    const alone = await measureAlone(scene, measures);
+    say(`  ${describe(alone)}`);
+    const slices = await drain(scene, measures);
+    const lines = report(alone, slices, measures.clients);
+    say('');
+    for (const line of lines) say(line);
+    const settings = await readSettings(await scene.createDatabase('settings'));
+    await finish(describeMachine(settings), { measures, alone, slices }, json);
+  });
+}
+
+await runCommand(main, leaveNothing);

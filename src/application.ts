@@ -7,6 +7,7 @@ import { Authenticator } from './auth/authenticator.js';
 import { declareRoutes, guardRoutes } from './auth/route-access.js';
 import type { Settings } from './config/settings.js';
 import { Availability } from './health/availability.js';
+import { boundRoutes } from './platform/http/bounded-routes.js';
 import { BODY_LIMIT_BYTES, acceptJsonBodies } from './platform/http/json-body.js';
 import { serveOpenApiDocument } from './platform/http/openapi.js';
 import { frameworkProblem, sendProblem } from './platform/http/problem.filter.js';
@@ -56,7 +57,8 @@ export async function createApplication(
   const server = adapter.getInstance();
   acceptJsonBodies(server);
   declareRoutes(server);
-  await setUpEdge(app, server, settings, await app.resolve(PinoLogger));
+  boundRoutes(server, settings);
+  await setUpEdge(server, settings, await app.resolve(PinoLogger));
   guardRoutes(server, app.get(Authenticator), settings);
   app.get(Availability).announceTo(server);
   serveOpenApiDocument(app);

@@ -1,20 +1,8 @@
-import {
-  Body,
-  Controller,
-  Get,
-  Headers,
-  HttpCode,
-  Param,
-  Post,
-  Put,
-  Query,
-  Res,
-  UseInterceptors,
-} from '@nestjs/common';
+import { Body, Controller, Get, Headers, HttpCode, Param, Post, Put, Query, Res } from '@nestjs/common';
 import { ApiBody, ApiHeader, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Settings } from '../config/settings.js';
-import { BoundedPlacements, BoundedReads } from '../platform/http/bounded.interceptor.js';
+import { BoundedPlacements, BoundedReads } from '../platform/http/bounded-routes.js';
 import { type Caller, CurrentCaller, RequireScopes } from '../platform/http/caller.js';
 import { ListOrdersDto, PageDto, toOrderFilter } from './dto/list-orders.dto.js';
 import { ApiOrderProblems } from './dto/order-problem.response.js';
@@ -73,7 +61,7 @@ export class OrdersController {
 
   @Post()
   @RequireScopes('orders:place')
-  @UseInterceptors(BoundedPlacements)
+  @BoundedPlacements()
   @ApiOperation({
     operationId: 'placeOrder',
     summary: 'Place an order',
@@ -98,7 +86,7 @@ export class OrdersController {
 
   @Post(':id')
   @RequireScopes('orders:place')
-  @UseInterceptors(BoundedPlacements)
+  @BoundedPlacements()
   @ApiOperation({
     operationId: 'placeCustomerOrder',
     summary: 'Place an order for a customer',
@@ -125,7 +113,7 @@ export class OrdersController {
 
   @Get()
   @RequireScopes('orders:read')
-  @UseInterceptors(BoundedReads)
+  @BoundedReads()
   @ApiOperation({
     operationId: 'listOrders',
     summary: 'List orders, newest first',
@@ -142,7 +130,7 @@ export class OrdersController {
 
   @Get(':id')
   @RequireScopes('orders:read')
-  @UseInterceptors(BoundedReads)
+  @BoundedReads()
   @ApiOperation({
     operationId: 'getOrder',
     summary: 'Get an order, or the orders of a customer',
@@ -178,7 +166,7 @@ export class OrdersController {
 
   @Put(':id')
   @RequireScopes('orders:status', 'orders:place')
-  @UseInterceptors(BoundedReads)
+  @BoundedReads()
   @HttpCode(200)
   @ApiOperation({
     operationId: 'updateOrderStatus',
@@ -217,7 +205,7 @@ export class OrdersController {
 
   @Get(':order_id/events')
   @RequireScopes('orders:read')
-  @UseInterceptors(BoundedReads)
+  @BoundedReads()
   @ApiOperation({
     operationId: 'listOrderEvents',
     summary: 'The history of an order, oldest first',

@@ -15,7 +15,7 @@ import { eventually, startTestService, type TestResponse, type TestService } fro
 const MAX_PLACEMENTS = 3;
 const POOL_SIZE = 2;
 
-/** Ten a connection: see src/platform/http/bounded.interceptor.ts. */
+/** Ten a connection: see src/platform/http/bounded-routes.ts. */
 const MAX_READS = POOL_SIZE * 10;
 
 let service: TestService;

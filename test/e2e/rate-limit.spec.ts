@@ -1,5 +1,4 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import type { CanActivate, ExecutionContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyRequest } from 'fastify';
@@ -23,14 +22,10 @@ afterEach(async () => {
 });
 
 /** Stands for one that checks credentials: it believes whoever is named, but for one. */
-class ProbeGuard implements CanActivate {
-  canActivate(context: ExecutionContext): boolean {
-    const request = context.switchToHttp().getRequest<FastifyRequest>();
-    const id = String(request.headers['x-test-caller']);
-    if (id === 'wrong') throw Problem.http('invalid-request', 'stands for credentials that are wrong');
-    request.caller = { ...ANONYMOUS, id };
-    return true;
-  }
+async function believe(request: FastifyRequest): Promise<void> {
+  const id = String(request.headers['x-test-caller']);
+  if (id === 'wrong') throw Problem.http('invalid-request', 'stands for credentials that are wrong');
+  request.caller = { ...ANONYMOUS, id };
 }
 
 const getFrom = (address: string): Promise<TestResponse> =>
@@ -143,8 +138,8 @@ describe('callers that have proved who they are', () => {
   it('are counted as that, and wrong credentials against their address only', async () => {
     const adapter = new FastifyAdapter();
     const app = await NestFactory.create<NestFastifyApplication>(ProbeModule, adapter, { logger: false });
-    app.useGlobalGuards(new ProbeGuard());
-    app.useGlobalInterceptors(await RateLimit.of(adapter.getInstance(), LIMIT));
+    adapter.getInstance().addHook('onRequest', believe);
+    await RateLimit.impose(adapter.getInstance(), LIMIT);
     await app.listen(0, '127.0.0.1');
     const url = `${await app.getUrl()}/probe`;
     const statusAs = async (caller: string): Promise<number> => {

@@ -1,8 +1,8 @@
-import { Body, Controller, Delete, HttpCode, Param, Post, UseInterceptors } from '@nestjs/common';
+import { Body, Controller, Delete, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiBody, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { requireOpaqueId } from '../../orders/dto/text.decorators.js';
 import { orderNotFound } from '../../orders/order.problems.js';
-import { BoundedReads } from '../../platform/http/bounded.interceptor.js';
+import { BoundedReads } from '../../platform/http/bounded-routes.js';
 import { type Caller, CurrentCaller, RequireScopes } from '../../platform/http/caller.js';
 import { Problem } from '../../platform/http/problem.js';
 import { ApiProblems } from '../../platform/http/problem.openapi.js';
@@ -34,7 +34,7 @@ export class PersonalDataController {
 
   @Delete('customers/:customer_id/personal-data')
   @RequireScopes('operations')
-  @UseInterceptors(BoundedReads)
+  @BoundedReads()
   @ApiOperation({
     operationId: 'eraseCustomer',
     summary: 'Erase who ordered from all orders of a customer',
@@ -57,7 +57,7 @@ export class PersonalDataController {
 
   @Delete('orders/:order_id/personal-data')
   @RequireScopes('operations')
-  @UseInterceptors(BoundedReads)
+  @BoundedReads()
   @ApiOperation({
     operationId: 'eraseOrder',
     summary: 'Erase who ordered from one order',
@@ -77,7 +77,7 @@ export class PersonalDataController {
   @Post('operations/personal-data/erase')
   @RequireScopes('operations')
   @HttpCode(200)
-  @UseInterceptors(BoundedReads)
+  @BoundedReads()
   @ApiOperation({
     operationId: 'erasePersonalData',
     summary: 'Erase who ordered from all orders with an e-mail address',

@@ -1,6 +1,6 @@
-import { Body, Controller, HttpCode, Param, Post, UseInterceptors } from '@nestjs/common';
+import { Body, Controller, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiBody, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
-import { BoundedPlacements } from '../../platform/http/bounded.interceptor.js';
+import { BoundedPlacements } from '../../platform/http/bounded-routes.js';
 import { type Caller, CurrentCaller, RequireScopes } from '../../platform/http/caller.js';
 import { ApiOrderProblems } from '../dto/order-problem.response.js';
 import { PlaceCustomerOrderDto, toPlacementRequest } from '../dto/place-order.dto.js';
@@ -30,7 +30,7 @@ export class OrderPreviewController {
   @Post('preview')
   @RequireScopes('orders:place')
   @HttpCode(200)
-  @UseInterceptors(BoundedPlacements)
+  @BoundedPlacements()
   @ApiOperation({
     operationId: 'previewOrder',
     summary: 'What an order would cost, and whether it can be placed',
@@ -50,7 +50,7 @@ export class OrderPreviewController {
   @Post(':customer_id/preview')
   @RequireScopes('orders:place')
   @HttpCode(200)
-  @UseInterceptors(BoundedPlacements)
+  @BoundedPlacements()
   @ApiOperation({
     operationId: 'previewCustomerOrder',
     summary: 'What the order of a customer would cost, and whether it can be placed',

@@ -1,9 +1,9 @@
 import { applyDecorators, createParamDecorator, type ExecutionContext } from '@nestjs/common';
-import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiSecurity } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { Problem } from './problem.js';
 import { ApiProblems } from './problem.openapi.js';
+import { AddRouteConfig } from './route-config.js';
 
 /**
  * What a caller may be allowed to do.
@@ -58,14 +58,12 @@ declare module 'fastify' {
 export const SECURITY_SCHEMES = ['bearer', 'apiKey'] as const;
 
 /**
- * Lets only callers in that have one of the scopes; name first the one that is enough for all of the route. Every route needs this or `@PublicRoute()`: the service does not
- * start with one that has neither.
- *
- * It takes the place of any other `@RouteConfig()` of the route.
+ * Lets only callers in that have one of the scopes; name first the one that is enough for all of the route. Every route
+ * needs this or `@PublicRoute()`: the service does not start with one that has neither.
  */
 export function RequireScopes(...scopes: [Scope, ...Scope[]]): MethodDecorator {
   return applyDecorators(
-    RouteConfig({ access: { scopes } satisfies RouteAccess }),
+    AddRouteConfig({ access: { scopes } }),
     // OpenAPI 3.1 lets the roles be named for any kind of scheme; one of them is enough here.
     ...SECURITY_SCHEMES.map((scheme) => ApiSecurity(scheme, scopes)),
     ApiProblems('authentication-required', 'invalid-credentials', 'insufficient-scope', 'issuer-unavailable'),
@@ -75,7 +73,7 @@ export function RequireScopes(...scopes: [Scope, ...Scope[]]): MethodDecorator {
 /** Lets anybody in, as long as the setting of the group does not say otherwise. */
 export function PublicRoute(group: PublicGroup): MethodDecorator {
   return applyDecorators(
-    RouteConfig({ access: { group } satisfies RouteAccess }),
+    AddRouteConfig({ access: { group } }),
     ApiSecurity({}),
     ...SECURITY_SCHEMES.map((scheme) => ApiSecurity(scheme)),
     ApiProblems('authentication-required', 'invalid-credentials', 'issuer-unavailable'),

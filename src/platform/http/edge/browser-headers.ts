@@ -1,6 +1,8 @@
+import { IncomingMessage, type OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
 import cors from '@fastify/cors';
-import helmet from '@fastify/helmet';
 import type { FastifyInstance } from 'fastify';
+import helmet from 'helmet';
 
 /** Answers' headers that programs in a browser may read beside those that they always may. */
 const EXPOSED_HEADERS = [
@@ -39,12 +41,27 @@ const CONTENT_SECURITY_POLICY = {
 };
 
 /** Tells browsers what not to do with the answers. */
-export async function setSecurityHeaders(server: FastifyInstance): Promise<void> {
-  await server.register(helmet, {
+export function setSecurityHeaders(server: FastifyInstance): void {
+  const headers = securityHeaders();
+  server.addHook('onRequest', (_request, reply, done) => {
+    void reply.headers(headers);
+    done();
+  });
+}
+
+/** The headers are the same for every answer, so the library that knows them is asked once and not by each request. */
+function securityHeaders(): OutgoingHttpHeaders {
+  const request = new IncomingMessage(new Socket());
+  const response = new ServerResponse(request);
+  const setHeaders = helmet({
     contentSecurityPolicy: CONTENT_SECURITY_POLICY,
     // Whether all of a domain is to be reached by TLS only is for whoever holds its certificates to say.
     strictTransportSecurity: false,
   });
+  setHeaders(request, response, (error) => {
+    if (error !== undefined) throw new Error('the security headers can not be told', { cause: error });
+  });
+  return response.getHeaders();
 }
 
 /** Lets programs of these sites, and of no others, call from a browser (CORS). */

@@ -1,4 +1,3 @@
-import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
 import type { PinoLogger } from 'nestjs-pino';
 import type { Settings } from '../../../config/settings.js';
@@ -12,7 +11,6 @@ import { checkRequests } from './request-checks.js';
 
 /** Sets up everything that happens to a request before its operation, in this order, and to its answer. */
 export async function setUpEdge(
-  app: NestFastifyApplication,
   server: FastifyInstance,
   settings: Settings,
   logger: PinoLogger,
@@ -21,11 +19,11 @@ export async function setUpEdge(
   const otherMethods = new OtherMethods(server);
   new MalformedRequests(logger).watch(server);
   logRequests(server, logger);
-  await setSecurityHeaders(server);
+  setSecurityHeaders(server);
   otherMethods.answerOptions(isCorsOn);
   if (isCorsOn) await letSitesIn(server, settings.CORS_ORIGINS);
   if (settings.RATE_LIMIT_PER_MINUTE > 0) {
-    app.useGlobalInterceptors(await RateLimit.of(server, settings.RATE_LIMIT_PER_MINUTE));
+    await RateLimit.impose(server, settings.RATE_LIMIT_PER_MINUTE);
   }
   checkRequests(server);
   otherMethods.refuseOthers();

@@ -1,7 +1,5 @@
-import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Observable } from 'rxjs';
 import { ANONYMOUS } from '../caller.js';
 import { Problem, PROBLEM_MEDIA_TYPE } from '../problem.js';
 import { RateLimitStore, WINDOW_MS } from './rate-limit-store.js';
@@ -34,7 +32,7 @@ type Limiter = ReturnType<FastifyInstance['createRateLimit']>;
  * bodies that can't be read, wrong credentials) by their address when they are answered, so that somebody who guesses
  * keys uses up nobody's allowance but that address's own.
  */
-export class RateLimit implements NestInterceptor {
+export class RateLimit {
   private readonly allowances = new WeakMap<FastifyRequest, Allowance>();
 
   private constructor(
@@ -44,7 +42,7 @@ export class RateLimit implements NestInterceptor {
   ) {}
 
   /** @param perMinute requests of one caller; more than 0 */
-  static async of(server: FastifyInstance, perMinute: number): Promise<RateLimit> {
+  static async impose(server: FastifyInstance, perMinute: number): Promise<void> {
     await server.register(rateLimit, {
       global: false,
       max: perMinute,
@@ -53,18 +51,15 @@ export class RateLimit implements NestInterceptor {
     });
     const byCaller = { keyGenerator: (request: FastifyRequest) => identityOf(request) ?? request.ip };
     const limit = new RateLimit(perMinute, server.createRateLimit(), server.createRateLimit(byCaller));
+    server.addHook('preHandler', (request) => limit.check(request));
     server.addHook('onSend', (request, reply, payload) => limit.tell(request, reply, payload));
-    return limit;
   }
 
   /** @throws {Problem} rate-limit-exceeded */
-  async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
-    const request = context.switchToHttp().getRequest<FastifyRequest>();
-    if (!EXEMPT.test(request.url)) {
-      const allowance = await this.count(request);
-      if (allowance.isExceeded) throw exceeded(this.perMinute, allowance);
-    }
-    return next.handle();
+  private async check(request: FastifyRequest): Promise<void> {
+    if (EXEMPT.test(request.url)) return;
+    const allowance = await this.count(request);
+    if (allowance.isExceeded) throw exceeded(this.perMinute, allowance);
   }
 
   private async count(request: FastifyRequest): Promise<Allowance> {

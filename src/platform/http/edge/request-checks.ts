@@ -12,7 +12,16 @@ const ENTRIES_PER_HEADER = 2;
 
 /** Refuses, before the body is read, what no operation could do anything with. */
 export function checkRequests(server: FastifyInstance): void {
-  server.addHook('onRequest', (request, _reply, done) => done(findFault(request)));
+  server.addHook('onRequest', (request, _reply, done) => {
+    const fault = findFault(request);
+    if (fault !== undefined || !hasBody(request)) done(fault);
+    // The HTTP server reads on after this. What is no HTTP behind the head must be told as that before the body is missed.
+    else queueMicrotask(done);
+  });
+}
+
+function hasBody({ headers }: FastifyRequest): boolean {
+  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
 }
 
 function findFault({ raw, headers }: FastifyRequest): Problem | undefined {

@@ -1,0 +1,16 @@
+import { RouteConfig } from '@nestjs/platform-fastify';
+import type { FastifyContextConfig } from 'fastify';
+
+/** What was said of each method of a controller so far. */
+const configs = new WeakMap<object, FastifyContextConfig>();
+
+/** Says something about a route beside what is said of it already, where `@RouteConfig()` would take its place. */
+export function AddRouteConfig(config: FastifyContextConfig): MethodDecorator {
+  return (target, name, descriptor) => {
+    const method: unknown = descriptor.value;
+    if (typeof method !== 'function') throw new Error(`${String(name)} is no method`);
+    const all = { ...configs.get(method), ...config };
+    configs.set(method, all);
+    RouteConfig(all)(target, name, descriptor);
+  };
+}

@@ -29,7 +29,16 @@ const requestDuration = new Histogram({
 /** What is known of each request that is not answered yet. */
 interface Observed {
   place: Place;
+  /** The pattern of its route. */
+  route: string;
   span: Span | undefined;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Null until the first hook has seen the request, and for good where the router could not even read it. */
+    observed: Observed | null;
+  }
 }
 
 /** The pattern of the route, as in `/orders/:id`. Never the address: it may hold the id or e-mail address of a customer. */
@@ -49,22 +58,19 @@ function orderInAddress(request: FastifyRequest): string | undefined {
  * came with, measures it, and logs one line about it.
  */
 export function logRequests(server: FastifyInstance, logger: PinoLogger): void {
-  const observed = new WeakMap<FastifyRequest, Observed>();
+  server.decorateRequest('observed', null);
   server.addHook('onRequest', (request, reply, done) => {
     void reply.header(REQUEST_ID_HEADER, request.id);
-    const begun = begin(request);
-    observed.set(request, begun);
-    inPlace(begun.place, done);
+    request.observed = begin(request);
+    inPlace(request.observed.place, done);
   });
   // The body arrives by events of the connection, which know of no request; whatever comes after it does again.
   server.addHook('preValidation', (request, _reply, done) => {
-    const begun = observed.get(request);
-    if (begun) inPlace(begun.place, done);
+    if (request.observed) inPlace(request.observed.place, done);
     else done();
   });
   server.addHook('onResponse', (request, reply, done) => {
-    const begun = observed.get(request);
-    if (begun) finish(begun, request, reply, logger);
+    if (request.observed) finish(request.observed, request, reply, logger);
     done();
   });
 }
@@ -79,12 +85,16 @@ function begin(request: FastifyRequest): Observed {
   const span = BY_MACHINES.test(route)
     ? undefined
     : startSpan({ name: `${request.method} ${route}`, kind: 'server', attributes, parent });
-  return { place: { work, trace: span?.context ?? parent }, span };
+  return { place: { work, trace: span?.context ?? parent }, route, span };
 }
 
-function finish({ place, span }: Observed, request: FastifyRequest, reply: FastifyReply, logger: PinoLogger) {
+function finish(
+  { place, route, span }: Observed,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  logger: PinoLogger,
+) {
   const { work, trace } = place;
-  const route = routeOf(request);
   const status = reply.statusCode;
   const method = route === UNMATCHED ? 'any' : request.method;
   requestDuration.observe({ method, route, status }, reply.elapsedTime / 1_000);

@@ -40,6 +40,9 @@ function inheritedNames(value: unknown, parent = ''): FieldError[] {
  * named in one answer.
  */
 export class RequestValidationPipe extends ValidationPipe {
+  /** What an empty query becomes, which most are: nothing but the defaults of its class. */
+  private readonly emptyQueries = new Map<Type, object>();
+
   constructor() {
     super({
       transform: true,
@@ -57,12 +60,28 @@ export class RequestValidationPipe extends ValidationPipe {
       const errors = inheritedNames(value);
       if (errors.length > 0) throw Problem.invalidRequest(errors);
     }
+    if (metadata.type === 'query' && isDto(metadata.metatype) && isEmpty(value)) {
+      return this.transformEmptyQuery(metadata.metatype);
+    }
     return super.transform(value, metadata);
+  }
+
+  /** The defaults are checked the first time and copied from then on; none of them is an object. */
+  private async transformEmptyQuery(metatype: Type): Promise<object> {
+    const known = this.emptyQueries.get(metatype);
+    if (known) return Object.assign(Object.create(metatype.prototype) as object, known);
+    const query = (await super.transform({}, { type: 'query', metatype })) as object;
+    this.emptyQueries.set(metatype, { ...query });
+    return query;
   }
 }
 
-function isDto(metatype: Type | undefined): boolean {
+function isDto(metatype: Type | undefined): metatype is Type {
   return metatype !== undefined && metatype !== Object;
+}
+
+function isEmpty(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
 }
 
 /** An absent body counts as an empty object; whether that is enough is for the fields' rules to say. */

@@ -8,16 +8,7 @@ import type { Reservation } from './order-item.entity.js';
 import type { Order } from './order.entity.js';
 import type { OrderStatus } from './order-status.js';
 import type { Owner } from './ownership.js';
-
-/** Every column of an order and its lines, under the names that the entities give them. */
-const ORDER = `o.id, o.customer_id AS "customerId", o.customer_name AS "customerName",
-  o.customer_email AS "customerEmail", o.status, o.currency, o.total_amount AS "totalAmount", o.version,
-  o.cart_id AS "cartId", o.failure, o.placed_at AS "placedAt", o.updated_at AS "updatedAt", o.attempt,
-  o.lease_until AS "leaseUntil", o.to_price AS "toPrice",
-  (SELECT json_agg(json_build_object('orderId', i.order_id, 'id', i.id, 'productId', i.product_id,
-      'productName', i.product_name, 'quantity', i.quantity, 'price', i.price::text, 'reservation', i.reservation)
-      ORDER BY i.id)
-   FROM order_items i WHERE i.order_id = o.id) AS items`;
+import { ORDER, OrderLookUp } from './reading/order-look-up.js';
 
 /** What a change of an order records about itself. */
 export interface Change {
@@ -60,10 +51,14 @@ export interface OrderFilter {
 /** Every statement on the tables of orders. What is part of a transaction takes it as its first argument. */
 @Injectable()
 export class OrderRepository {
+  private readonly lookUp: OrderLookUp;
+
   constructor(
     private readonly dataSource: DataSource,
     private readonly reads: PointReads,
-  ) {}
+  ) {
+    this.lookUp = new OrderLookUp(dataSource);
+  }
 
   /** An order, whoever it belongs to: for the service's own work. */
   async findOrder(id: string): Promise<Order | undefined> {
@@ -71,11 +66,7 @@ export class OrderRepository {
   }
 
   async findOrderOf(owner: Owner, id: string): Promise<Order | undefined> {
-    const rows = await this.dataSource.query<Order[]>(
-      `SELECT ${ORDER} FROM orders o WHERE o.id = $1 AND ($2::text IS NULL OR o.customer_id = $2)`,
-      [id, owner],
-    );
-    return rows[0];
+    return this.lookUp.find({ owner, id });
   }
 
   /** Orders of the owner that pass the filter, newest first. */

@@ -1,5 +1,5 @@
 import { type ArgumentMetadata, type Type, ValidationPipe } from '@nestjs/common';
-import { ValidationError } from 'class-validator';
+import { ValidationError, type ValidatorOptions, validateSync } from 'class-validator';
 import { type FieldError, Problem } from './problem.js';
 
 const UNKNOWN_FIELD = 'is not a known field';
@@ -65,6 +65,22 @@ export class RequestValidationPipe extends ValidationPipe {
     }
     return super.transform(value, metadata);
   }
+
+  /** No rule of the service waits for anything. */
+  protected override validate(object: object, options: ValidatorOptions): ValidationError[] {
+    return validateSync(object, options);
+  }
+
+  /** What the body parser makes of JSON has no gaps, */
+  protected override closeArrayGaps(): void {}
+
+  /** holds no binary values, */
+  protected override findNestedBinaryValues(): ValidationError[] {
+    return [];
+  }
+
+  /** and fields that are called like those that every object has were refused before this would look for them. */
+  protected override stripProtoKeys(): void {}
 
   /** The defaults are checked the first time and copied from then on; none of them is an object. */
   private async transformEmptyQuery(metatype: Type): Promise<object> {

@@ -59,7 +59,7 @@ describe('a product that is looked up', () => {
     // The first gives up after all its attempts; whoever has waited for it asks once more.
     fleet.sandbox.services.inventory.faults.add({ kind: 'status', status: 500, times: 3 });
     const [first, second] = await Promise.all([place(service, id), place(service, id)]);
-    expect([first.status, second.status].toSorted()).toEqual([201, 503]);
+    expect(new Set([first.status, second.status])).toEqual(new Set([201, 503]));
   });
 });
 

@@ -133,7 +133,7 @@ describe('one that can not be written', () => {
       told.push(item.id);
       return verdict;
     });
-    await Promise.all([adding[0], adding[1]]);
+    await Promise.all(adding.filter((_, at) => at !== 2));
     expect(told).not.toContain(3);
     await other.query('ROLLBACK');
     expect(await Promise.all(adding)).toEqual(Array(5).fill('written'));

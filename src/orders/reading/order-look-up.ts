@@ -1,5 +1,5 @@
+import { Batcher, type Entry } from '../../platform/database/batching/batcher.js';
 import type { Sql } from '../../platform/database/connection.js';
-import { BatchedLookup } from '../../platform/batched-lookup.js';
 import type { Order } from '../order.entity.js';
 import type { Owner } from '../ownership.js';
 
@@ -37,7 +37,7 @@ interface WantedOrder {
 
 /** Finds single orders: those that are asked for at the same time in one statement, which costs little more than one. */
 export class OrderLookUp {
-  private readonly lookUp = new BatchedLookup<WantedOrder, Order>(
+  private readonly lookUp = new Batcher<WantedOrder, Order | undefined>(
     (wanted) => this.findAll(wanted),
     MAX_ORDERS,
     MAX_STATEMENTS,
@@ -46,19 +46,20 @@ export class OrderLookUp {
   constructor(private readonly sql: Sql) {}
 
   find(wanted: WantedOrder): Promise<Order | undefined> {
-    return this.lookUp.find(wanted);
+    return this.lookUp.add(wanted);
   }
 
-  private async findAll(wanted: readonly WantedOrder[]): Promise<(Order | undefined)[]> {
+  private async findAll(wanted: readonly Entry<WantedOrder, Order | undefined>[]): Promise<void> {
     const [first, ...others] = wanted;
     if (first && others.length === 0) {
-      return this.sql.query<Order[]>(FIND_ONE, [first.id, first.owner]);
+      const [order] = await this.sql.query<Order[]>(FIND_ONE, [first.item.id, first.item.owner]);
+      return first.resolve(order);
     }
     const rows = await this.sql.query<(Order & { position: number })[]>(FIND_MANY, [
-      wanted.map(({ id }) => id),
-      wanted.map(({ owner }) => owner),
+      wanted.map(({ item }) => item.id),
+      wanted.map(({ item }) => item.owner),
     ]);
     const found = new Map(rows.map(({ position, ...order }) => [position, order]));
-    return wanted.map((_, index) => found.get(index + 1));
+    for (const [index, { resolve }] of wanted.entries()) resolve(found.get(index + 1));
   }
 }

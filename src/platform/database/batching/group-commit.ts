@@ -2,7 +2,7 @@ import type { DataSource } from 'typeorm';
 import { traced } from '../../telemetry/tracer.js';
 import type { Sql } from '../connection.js';
 import { databaseErrorCode, isDatabaseUnavailable, repeatedly, transact, Undo } from '../transaction.js';
-import { Batcher } from './batcher.js';
+import { Batcher, type Entry } from './batcher.js';
 
 /** Transactions of one kind at a time: while one waits for the disk, the statements of the other are done. */
 const LANES = 2;
@@ -21,18 +21,12 @@ const ROLLED_BACK = '40';
 /** A lock was not to be had in time. */
 const LOCK_NOT_AVAILABLE = '55P03';
 
-interface Entry<Item, Verdict> {
-  item: Item;
-  resolve: (verdict: Verdict) => void;
-  reject: (error: unknown) => void;
-}
-
 /**
  * Writes what concurrent requests have to write in one transaction, whose cost they share. Each learns what became of
  * its own part: once the transaction is committed, or, if its part can't be written, while the others' still is.
  */
 export class GroupCommit<Item, Refusal extends string> {
-  private readonly batches: Batcher<Entry<Item, 'written' | Refusal>>;
+  private readonly batches: Batcher<Item, 'written' | Refusal>;
 
   /**
    * @param size items that are written together at most
@@ -57,7 +51,7 @@ export class GroupCommit<Item, Refusal extends string> {
       kind: 'client',
       attributes: { 'db.system.name': 'postgresql' },
     } as const;
-    return traced(span, () => new Promise((resolve, reject) => this.batches.add({ item, resolve, reject })));
+    return traced(span, () => this.batches.add(item));
   }
 
   private async commit(entries: readonly Entry<Item, 'written' | Refusal>[]): Promise<void> {
@@ -65,15 +59,17 @@ export class GroupCommit<Item, Refusal extends string> {
     try {
       while (open.length > 0) {
         const verdicts = await this.attempt(open.map(({ item }) => item));
-        const settled = open.filter((_, at) => isCommitted(verdicts) || verdicts[at] !== 'written');
-        for (const entry of settled) entry.resolve(verdicts[open.indexOf(entry)] ?? 'written');
-        open = open.filter((entry) => !settled.includes(entry));
+        const isDone = isCommitted(verdicts);
+        for (const [at, verdict] of verdicts.entries()) {
+          if (isDone || verdict !== 'written') open[at]?.resolve(verdict);
+        }
+        open = isDone ? [] : open.filter((_, at) => verdicts[at] === 'written');
       }
     } catch (error) {
       if (open.length > 1 && concernsOne(error)) {
-        for (const entry of open) await this.commit([entry]);
+        await Promise.all(open.map(async (entry) => this.commit([entry])));
       } else {
-        for (const entry of open) entry.reject(error);
+        for (const { reject } of open) reject(error);
       }
     }
   }

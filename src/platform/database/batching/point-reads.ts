@@ -1,8 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import type { PoolClient } from 'pg';
 import { DataSource } from 'typeorm';
 import { connect, preparedOn, type Sql } from '../connection.js';
-import { Batcher } from './batcher.js';
+import { Batcher, type Entry } from './batcher.js';
 
 /** Reads that go to the server together; more would keep the first of them waiting for the last. */
 const MAX_READS = 64;
@@ -13,8 +12,6 @@ const LANES = 2;
 interface Read {
   text: string;
   values: unknown[];
-  resolve: (result: unknown) => void;
-  reject: (error: unknown) => void;
 }
 
 /**
@@ -23,27 +20,21 @@ interface Read {
  */
 @Injectable()
 export class PointReads implements Sql {
-  private readonly reads = new Batcher<Read>((reads) => this.read(reads), MAX_READS, LANES);
+  private readonly reads = new Batcher<Read, unknown>((reads) => this.read(reads), MAX_READS, LANES);
 
   constructor(private readonly dataSource: DataSource) {}
 
   async query<Result>(text: string, values: unknown[] = []): Promise<Result> {
-    return new Promise<Result>((resolve, reject) => {
-      this.reads.add({ text, values, resolve: (result) => resolve(result as Result), reject });
-    });
+    return (await this.reads.add({ text, values })) as Result;
   }
 
-  private async read(reads: Read[]): Promise<void> {
-    let client: PoolClient;
-    try {
-      client = await connect(this.dataSource);
-    } catch (error) {
-      for (const read of reads) read.reject(error);
-      return;
-    }
+  private async read(reads: readonly Entry<Read, unknown>[]): Promise<void> {
+    const client = await connect(this.dataSource);
     const sql = preparedOn(client);
     await Promise.all(
-      reads.map(async ({ text, values, resolve, reject }) => sql.query(text, values).then(resolve, reject)),
+      reads.map(({ item: { text, values }, resolve, reject }) =>
+        sql.query(text, values).then(resolve, reject),
+      ),
     );
     client.release();
   }

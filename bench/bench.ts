@@ -40,8 +40,8 @@ const ROOM = { MAX_PLACEMENTS: '512', DATABASE_POOL_SIZE: '26' };
 /** Long enough that code is compiled and connections are open. */
 const WARM_UP_SECONDS = 3;
 
-/** Enough for a far page of the list; every database has them, that of pgbench too. */
-const LOADED_ORDERS = 60_000;
+/** Enough for a far page of the list, and for changes; every database has them, that of pgbench too. */
+const LOADED_ORDERS = { count: 100_000, confirmed: 40_000 };
 
 const RESERVATIONS = { ...ROOM, INVENTORY_API: 'reservations' };
 
@@ -85,7 +85,7 @@ export class Bench {
 
   static run(options: BenchOptions, say: (line: string) => void): Promise<BenchResults> {
     return withScene(async (scene) => {
-      say(`loading ${LOADED_ORDERS} orders into each database`);
+      say(`loading ${LOADED_ORDERS.count} orders into each database`);
       const subjects = await startSubjects(scene, options, say);
       const [first] = subjects as [Subject, ...Subject[]];
       const { databaseUrl } = await createLoaded(scene, 'yardstick');
@@ -105,7 +105,8 @@ export class Bench {
     }
     for (let round = 1; round <= this.options.rounds; round += 1) {
       this.say(`round ${round} of ${this.options.rounds}`);
-      for (const clients of this.options.clients) await this.measurePlacing(subjects, clients);
+      for (const clients of this.options.clients)
+        await this.measurePlacing(subjects, clients, round % 2 === 0);
       const [first] = subjects;
       if (!first) continue;
       await this.measureAlone(first);
@@ -113,19 +114,40 @@ export class Bench {
     }
   }
 
-  private async measurePlacing(subjects: readonly Subject[], clients: number): Promise<void> {
+  /** @param isBackwards begins with who was last otherwise, since who comes after pgbench finds a busy disk */
+  private async measurePlacing(
+    subjects: readonly Subject[],
+    clients: number,
+    isBackwards: boolean,
+  ): Promise<void> {
     const { pgbench } = this.yardsticks;
-    const yardstick = await pgbench.measure(clients, this.options.seconds);
-    for (const { name, service, works } of subjects) {
-      const [told, placed] = [await this.scene.countTold(), works.placed];
-      await this.measure(name, clients, service, works.place(), ['pgbench', yardstick]);
-      const missing = works.placed - placed - ((await this.scene.countTold()) - told);
-      if (missing > 0) throw new Error(`${missing} customers were not told of their orders`);
+    const { seconds } = this.options;
+    let yardstick = Number.NaN;
+    const samples = new Map<string, Sample>();
+    const turns = [
+      async () => void (yardstick = await pgbench.measure(clients, seconds)),
+      ...subjects.map(
+        (subject) => async () => void samples.set(subject.name, await this.placeAndTell(subject, clients)),
+      ),
+    ];
+    for (const turn of isBackwards ? turns.toReversed() : turns) await turn();
+    for (const { name } of subjects) {
+      const sample = samples.get(name);
+      if (sample) this.keep(name, clients, 'pgbench', { ...sample, yardstick });
     }
     if (clients !== MANY) return;
-    const silent = await pgbench.measure(clients, this.options.seconds, false);
+    const silent = await pgbench.measure(clients, seconds, false);
     const nothing = { requests: 0, p50: Number.NaN, p95: Number.NaN, p99: Number.NaN };
     this.keep('pgbench without NOTIFY', clients, 'pgbench', { ...nothing, perSecond: silent, yardstick });
+  }
+
+  /** Places orders, and makes sure that every customer was told. */
+  private async placeAndTell({ service, works }: Subject, clients: number): Promise<Sample> {
+    const [told, placed] = [await this.scene.countTold(), works.placed];
+    const sample = await this.measure(clients, service, works.place());
+    const missing = works.placed - placed - ((await this.scene.countTold()) - told);
+    if (missing > 0) throw new Error(`${missing} customers were not told of their orders`);
+    return sample;
   }
 
   /** What is no work of the service: the least that a route costs, and the calls to other services. */
@@ -138,30 +160,29 @@ export class Bench {
   }
 
   private async measureOthers({ service, works }: Subject, clients: number): Promise<void> {
-    await this.measure('replay of a key', clients, service, works.replay());
     const get = works.get();
     const bare = await runClients(this.yardsticks.bareUrl, get, clients, this.options.seconds);
-    await this.measure(GET, clients, service, get, ['bare route + query', bare.perSecond]);
-    await this.measure("a customer's list", clients, service, works.listOfCustomer());
-    await this.measure('list, first page', clients, service, works.list());
-    await this.measure('list, page 1000', clients, service, works.farPage());
-    await this.measure('status update', clients, service, works.setStatus());
+    const sample = await this.measure(clients, service, get);
+    this.keep(GET, clients, 'bare route + query', { ...sample, yardstick: bare.perSecond });
+    const others = {
+      'replay of a key': works.replay(),
+      "a customer's list": works.listOfCustomer(),
+      'list, first page': works.list(),
+      'list, page 1000': works.farPage(),
+      'status update': works.setStatus(),
+    };
+    for (const [name, work] of Object.entries(others))
+      this.keep(name, clients, undefined, await this.measure(clients, service, work));
   }
 
-  private async measure(
-    name: string,
-    clients: number,
-    service: Service,
-    work: Work,
-    yardstick?: [name: string, perSecond: number],
-  ): Promise<void> {
+  private async measure(clients: number, service: Service, work: Work): Promise<Sample> {
     const before = await cpuOf(service.pid);
     const measured = await runClients(service.url, work, clients, this.options.seconds);
     const drainMs = await untilDrained(service.databaseUrl);
     const after = await cpuOf(service.pid);
     const cpuMs =
       before === undefined || after === undefined ? undefined : (after - before) / measured.requests;
-    this.keep(name, clients, yardstick?.[0], { ...measured, cpuMs, drainMs, yardstick: yardstick?.[1] });
+    return { ...measured, cpuMs, drainMs, yardstick: undefined };
   }
 
   private keep(
@@ -188,7 +209,7 @@ async function createLoaded(
   name: string,
 ): Promise<{ databaseUrl: string; orders: LoadedOrders }> {
   const databaseUrl = await scene.createTables(name);
-  const orders = await LoadedOrders.load(databaseUrl, scene.folder, { count: LOADED_ORDERS });
+  const orders = await LoadedOrders.load(databaseUrl, scene.folder, LOADED_ORDERS);
   return { databaseUrl, orders };
 }
 

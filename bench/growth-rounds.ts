@@ -81,7 +81,11 @@ export function measureGrowth(
       say(round === 0 ? 'warming up' : `round ${round} of ${options.rounds}`);
       for (const name of Object.keys(kindsOf(first))) {
         const samples: GrowthSample[] = [];
-        for (const subject of subjects) samples.push(await measure(subject, name, options.seconds));
+        // Now from the smallest, now from the largest, so that no size always comes after the same one.
+        for (const at of round % 2 === 0 ? subjects.keys() : [...subjects.keys()].toReversed()) {
+          const subject = subjects[at];
+          if (subject) samples[at] = await measure(subject, name, options.seconds);
+        }
         say(`  ${name}: ${samples.map(({ cpuMs }) => number(cpuMs, 2)).join(', ')} ms of CPU`);
         if (round === 0) continue;
         const result = results.get(name) ?? { name, samples: [] };

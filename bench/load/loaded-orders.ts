@@ -15,6 +15,9 @@ const KEPT_MS = 12 * 3_600_000;
 /** The newest order is this old when all is loaded, so that what is placed then is newer. */
 const SINCE_NEWEST_MS = 60_000;
 
+/** So many of the orders of a shop were placed just now. */
+const SHARE_CONFIRMED = 0.03;
+
 const ORDERS_OF_A_CUSTOMER = 10;
 
 /** Orders a file: while the server reads one, the next is written. */
@@ -28,6 +31,8 @@ const NO_CHECKS = `SET session_replication_role = 'replica'`;
 
 export interface LoadOptions {
   count: number;
+  /** So many of the newest orders are as they were placed, for those who change them; all others are read only. */
+  confirmed?: number;
   /** So many of the newest orders have their customers not told yet; the jobs of all others are done. */
   waiting?: number;
   /** Told of every batch. */
@@ -37,11 +42,13 @@ export interface LoadOptions {
 /** Orders that are in a database without having been placed there, each with all that placing it would have stored. */
 export class LoadedOrders {
   readonly count: number;
+  readonly confirmed: number;
   readonly waiting: number;
   private readonly firstAt: number;
 
-  private constructor({ count, waiting = 0 }: LoadOptions) {
+  private constructor({ count, waiting = 0, confirmed = count * SHARE_CONFIRMED }: LoadOptions) {
     this.count = count;
+    this.confirmed = Math.floor(confirmed);
     this.waiting = waiting;
     this.firstAt = Date.now() - SINCE_NEWEST_MS - count * APART_MS;
   }

@@ -7,8 +7,7 @@ export const RARE_PRODUCT = 'RARE';
 const PRODUCTS = 200;
 
 /** By age: the newest are as they were placed, those before them on their way, all others have arrived. */
-const SHARE_CONFIRMED = 0.03;
-const SHARE_SHIPPED = 0.1;
+const SHARE_SHIPPED = 0.07;
 
 /** One of so many was returned, and one was cancelled. */
 const ONE_RETURNED_OF = 100;
@@ -52,9 +51,9 @@ function line(...cells: (string | number)[]): string {
 }
 
 function statusOf(orders: LoadedOrders, n: number): keyof typeof HISTORIES {
-  const age = (orders.count - n) / orders.count;
-  if (age <= SHARE_CONFIRMED) return 'confirmed';
-  if (age <= SHARE_SHIPPED) return 'shipped';
+  const newer = orders.count - n;
+  if (newer <= orders.confirmed) return 'confirmed';
+  if (newer <= orders.confirmed + orders.count * SHARE_SHIPPED) return 'shipped';
   if (n % ONE_RETURNED_OF === 0) return 'returned';
   return n % ONE_RETURNED_OF === 1 ? 'cancelled' : 'delivered';
 }

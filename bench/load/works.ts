@@ -39,7 +39,7 @@ function order(n: number): object {
 /**
  * What is measured. Each kind of work has orders of its own, so that none is measured on what another has changed: what
  * is read was loaded and never changes, what is repeated is only placed, and statuses are set on every second order that
- * was placed.
+ * was placed, and on the newest that were loaded.
  */
 export class Works {
   private sent = 0;
@@ -52,6 +52,8 @@ export class Works {
 
   constructor(loaded: LoadedOrders) {
     this.loaded = loaded;
+    for (let newer = loaded.confirmed; newer > 0; newer -= 1)
+      this.changeable[0]?.push(loaded.id(loaded.count - newer));
   }
 
   /** How many orders were placed. */
@@ -130,10 +132,11 @@ export class Works {
     return requestBytes('POST', '/orders', order(n), { 'idempotency-key': keyOf(n) });
   }
 
-  /** Spread over all orders that were loaded, as if at random. */
+  /** Spread over all orders that were loaded to be read, as if at random. */
   private any(): number {
-    this.read = (this.read + 1) % this.loaded.count;
-    return (this.read * 7_919 + 1) % this.loaded.count;
+    const { count, confirmed } = this.loaded;
+    this.read = (this.read + 1) % (count - confirmed);
+    return (this.read * 7_919 + 1) % (count - confirmed);
   }
 }
 

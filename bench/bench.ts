@@ -48,6 +48,7 @@ const RESERVATIONS = { ...ROOM, INVENTORY_API: 'reservations' };
 /** Names of what targets are set for. */
 export const PLACE = 'place, reservations';
 export const PLACE_PER_PRODUCT = 'place, per product';
+export const PLACE_REMEMBERING = 'place, reservations, products remembered';
 export const GET = 'get one order';
 export const UPSTREAMS = 'the calls of an order alone';
 
@@ -135,10 +136,6 @@ export class Bench {
       const sample = samples.get(name);
       if (sample) this.keep(name, clients, 'pgbench', { ...sample, yardstick });
     }
-    if (clients !== MANY) return;
-    const silent = await pgbench.measure(clients, seconds, false);
-    const nothing = { requests: 0, p50: Number.NaN, p95: Number.NaN, p99: Number.NaN };
-    this.keep('pgbench without NOTIFY', clients, 'pgbench', { ...nothing, perSecond: silent, yardstick });
   }
 
   /** Places orders, and makes sure that every customer was told. */
@@ -223,7 +220,11 @@ async function startSubjects(
     const service = await scene.startService(databaseUrl, settings, dist);
     return { name, service, works: new Works(orders) };
   };
-  const subjects = [await start(PLACE, RESERVATIONS), await start(PLACE_PER_PRODUCT, ROOM)];
+  const subjects = [
+    await start(PLACE, RESERVATIONS),
+    await start(PLACE_PER_PRODUCT, ROOM),
+    await start(PLACE_REMEMBERING, { ...RESERVATIONS, PRODUCT_MEMORY_MS: '1000' }),
+  ];
   if (previous !== undefined) {
     say(`building ${previous}`);
     const dist = await buildCommit(previous, scene.folder);

@@ -15,17 +15,13 @@ const THREADS = 2;
 const CLIENTS_WARM_A_SECOND = 32;
 const LEAST_WARM_UP_SECONDS = 2;
 
-/** What pgboss.insert does at its end, once in a transaction that has sent jobs. */
-const NOTIFICATION = `SELECT pg_notify('pgboss_yardstick', 'order-notifications');`;
-
 /**
  * What PostgreSQL has to do for one order of two lines with a key, one order at a time: the same rows in the same
  * columns of the same tables as the service writes, in the same two transactions, each statement prepared once. Ids are
  * UUIDv7 as those of the service are, and keys are random as those of clients are. The job is inserted without what
  * pg-boss's own statement computes around it.
  */
-function script(notifies: boolean): string {
-  return `\\set customer random(1, 10000)
+const SCRIPT = `\\set customer random(1, 10000)
 \\set product random(1, 1000)
 \\set other random(1, 1000)
 BEGIN;
@@ -53,10 +49,10 @@ INSERT INTO pgboss.job_common (id, name, data, priority, start_after, created_on
   VALUES (gen_random_uuid(), 'order-notifications', jsonb_build_object('orderId', :id::text, 'seq', 2, 'causedBy',
       jsonb_build_object('x-request-id', gen_random_uuid())), 0, now(), now(), :id, NULL, NULL, NULL, 15, 0,
     now() + 7320 * interval '1 day', 9000, 1, true, 30, 'key_strict_fifo', NULL, NULL, false, false, 0);
-${notifies ? NOTIFICATION : ''}
 COMMIT;
 `;
-}
+
+const FILE = 'order.sql';
 
 /** pgbench is not there; it comes with PostgreSQL's client programs or its contrib package. */
 export class PgbenchMissing extends Error {}
@@ -70,23 +66,21 @@ export class Pgbench {
     this.folder = folder;
   }
 
-  /** @param databaseUrl has the tables of the service @param folder for its scripts */
+  /** @param databaseUrl has the tables of the service @param folder for its script */
   static async prepare(databaseUrl: string, folder: string): Promise<Pgbench> {
-    for (const notifies of [true, false])
-      await writeFile(join(folder, `order-${notifies}.sql`), script(notifies));
+    await writeFile(join(folder, FILE), SCRIPT);
     return new Pgbench(databaseUrl, folder);
   }
 
   /**
-   * @param notifies whether each order announces its job, as the queue does; PostgreSQL then commits one after another
    * @returns orders per second, the median of those of the single seconds after the warm-up
    * @throws {PgbenchMissing}
    */
-  async measure(clients: number, seconds: number, notifies = true): Promise<number> {
+  async measure(clients: number, seconds: number): Promise<number> {
     const warmUp = LEAST_WARM_UP_SECONDS + Math.floor(clients / CLIENTS_WARM_A_SECOND);
     const options = {
       '--protocol': 'prepared',
-      '--file': join(this.folder, `order-${notifies}.sql`),
+      '--file': join(this.folder, FILE),
       '--client': String(clients),
       '--jobs': String(Math.min(THREADS, clients)),
       '--time': String(warmUp + seconds),

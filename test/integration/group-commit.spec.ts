@@ -5,6 +5,7 @@ import { GroupCommit } from '../../src/platform/database/batching/group-commit.j
 import { MultiRowStatement } from '../../src/platform/database/batching/multi-row-statement.js';
 import { PointReads } from '../../src/platform/database/batching/point-reads.js';
 import { poolOf } from '../../src/platform/database/connection.js';
+import { inTransaction } from '../../src/platform/database/transaction.js';
 import { dataSourceOptions } from '../../src/platform/database/data-source.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 
@@ -155,6 +156,20 @@ describe('a connection that is lost', () => {
     expect((await stored()).ids).toEqual([]);
     const { commits } = notes(10);
     expect(await commits.add(note(1))).toBe('written');
+  });
+});
+
+describe('statements of a transaction that are sent together', () => {
+  it('fail for what the first of them has failed for', async () => {
+    const outcome = inTransaction(dataSource, async (transaction) => {
+      // The first is told of later than the second, since more is done with its answer.
+      const first = transaction.query('SELECT 1 / $1::integer', [0]).then(async (rows) => [rows]);
+      await Promise.all([
+        first.finally(() => undefined).then(async (rows) => rows),
+        transaction.query('SELECT 2'),
+      ]);
+    });
+    await expect(outcome).rejects.toMatchObject({ code: '22012' });
   });
 });
 

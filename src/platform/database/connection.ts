@@ -31,13 +31,20 @@ export async function connect(dataSource: DataSource): Promise<PoolClient> {
 /**
  * Statements on one connection, each of which the server parses and plans once. Those that are not waited for are on
  * their way together, and are done in the order in which they were sent.
+ *
+ * @param noteFault is told of those that fail, in this order too
  */
-export function preparedOn(client: PoolClient): Sql {
+export function preparedOn(client: PoolClient, noteFault: (fault: unknown) => void = () => undefined): Sql {
   return {
     query: async <Result>(text: string, values: unknown[] = []): Promise<Result> => {
       if (client instanceof AttendedClient) client.gather();
-      const { command, rows, rowCount } = await client.query<object>({ name: nameOf(text), text, values });
-      return (COUNTED.has(command) ? [rows, rowCount] : rows) as Result;
+      try {
+        const { command, rows, rowCount } = await client.query<object>({ name: nameOf(text), text, values });
+        return (COUNTED.has(command) ? [rows, rowCount] : rows) as Result;
+      } catch (error) {
+        noteFault(error);
+        throw error;
+      }
     },
   };
 }

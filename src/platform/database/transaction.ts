@@ -28,6 +28,9 @@ const UNAVAILABLE_SOCKET_CODES = new Set([
 const UNAVAILABLE_MESSAGES =
   /^(Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect|Client was closed)/;
 
+/** What every statement is answered after one of its transaction has failed. */
+const IN_FAILED_TRANSACTION = '25P02';
+
 /** Three tries: a deadlock that comes back twice is a fault to be seen, not to be hidden. */
 const ATTEMPTS = 3;
 
@@ -106,16 +109,18 @@ export async function transact<T>(
   work: (transaction: Sql) => Promise<T>,
 ): Promise<T> {
   const client = await connect(dataSource);
+  const faults: unknown[] = [];
   let lost: Error | undefined;
   try {
     // Waited for, as all others count on it: without it each would be committed on its own.
     await client.query(begin);
-    const result = await work(preparedOn(client));
+    const result = await work(preparedOn(client, (fault) => faults.push(fault)));
     await commit(client);
     return result;
   } catch (error) {
     lost = await rollBack(client);
-    throw error;
+    // Of statements that are sent together, those after the one that failed fail for nothing but that.
+    throw databaseErrorCode(error) === IN_FAILED_TRANSACTION ? (faults[0] ?? error) : error;
   } finally {
     client.release(lost);
   }

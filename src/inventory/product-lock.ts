@@ -79,7 +79,7 @@ export class ProductLock {
     const leave = await gate.enter(deadline);
     return () => {
       leave();
-      if (gate.isIdle(1)) this.products.delete(productId);
+      if (gate.isIdle) this.products.delete(productId);
     };
   }
 

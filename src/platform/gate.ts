@@ -8,19 +8,36 @@ export class NoRoom extends Error {
   }
 }
 
-/** Lets a fixed number of callers in at a time; the others wait in the order in which they came. */
+/** Lets only so many callers in at a time; the others wait in the order in which they came. */
 export class Gate {
   private readonly waiting = new Set<() => void>();
 
+  /** Negative when there are fewer places than callers inside. */
+  private free: number;
+
   /** @param mayWait how many may wait at a time; by default as many as come */
   constructor(
-    private free: number,
+    private places: number,
     private readonly mayWait = Infinity,
-  ) {}
+  ) {
+    this.free = places;
+  }
 
-  /** True when nobody is inside or waiting, given how many the gate was made for. */
-  isIdle(places: number): boolean {
-    return this.free === places && this.waiting.size === 0;
+  /** Whether nobody who comes now would be let in, not even to wait. */
+  get isFull(): boolean {
+    return this.free <= 0 && this.waiting.size >= this.mayWait;
+  }
+
+  /** Whoever is inside stays, also where there are fewer places from now on. */
+  resize(places: number): void {
+    this.free += places - this.places;
+    this.places = places;
+    while (this.free > 0 && this.waiting.size > 0) this.admitNext();
+  }
+
+  /** True when nobody is inside or waiting. */
+  get isIdle(): boolean {
+    return this.free === this.places && this.waiting.size === 0;
   }
 
   /**
@@ -49,12 +66,15 @@ export class Gate {
 
   /** Hands the place to whoever has waited longest. */
   private leave(): void {
+    this.free += 1;
+    if (this.free > 0) this.admitNext();
+  }
+
+  private admitNext(): void {
     const [next] = this.waiting;
-    if (!next) {
-      this.free += 1;
-      return;
-    }
+    if (!next) return;
     this.waiting.delete(next);
+    this.free -= 1;
     next();
   }
 }

@@ -1,6 +1,7 @@
 import type {
   FastifyInstance,
   FastifyRequest,
+  onRequestHookHandler,
   onResponseHookHandler,
   onSendHookHandler,
   preHandlerAsyncHookHandler,
@@ -9,6 +10,7 @@ import type {
 import type { Settings } from '../../config/settings.js';
 import { Deadline } from '../deadline.js';
 import { Gate, NoRoom } from '../gate.js';
+import { LoadGuard } from './load-guard.js';
 import { overloaded } from './problem.js';
 import { AddRouteConfig } from './route-config.js';
 
@@ -49,19 +51,30 @@ export function BoundedPlacements(): MethodDecorator {
  * route is made.
  */
 export function boundRoutes(server: FastifyInstance, settings: Settings): void {
-  const enter: Record<Bound, preHandlerAsyncHookHandler> = {
-    reads: entering(new Gate(settings.DATABASE_POOL_SIZE * READS_PER_CONNECTION, 0), 0),
-    // As many may wait as are inside: more than those could not get in in time anyway.
-    placements: entering(new Gate(settings.MAX_PLACEMENTS, settings.MAX_PLACEMENTS), ADMISSION_MS),
+  const reads = new Gate(settings.DATABASE_POOL_SIZE * READS_PER_CONNECTION, 0);
+  // As many may wait as are inside: more than those could not get in in time anyway.
+  const placements = new Gate(settings.MAX_PLACEMENTS, settings.MAX_PLACEMENTS);
+  const guard = new LoadGuard(placements, settings.MAX_PLACEMENTS);
+  server.addHook('onClose', async () => guard.stop());
+  const bounds: Record<Bound, { refuse: onRequestHookHandler; enter: preHandlerAsyncHookHandler }> = {
+    reads: { refuse: refusing(reads), enter: entering(reads, 0) },
+    placements: { refuse: refusing(placements), enter: entering(placements, ADMISSION_MS) },
   };
   server.decorateRequest('leaveGate', null);
   server.addHook('onRoute', (route: RouteOptions) => {
     const bound = route.config?.bound;
     if (bound === undefined) return;
-    route.preHandler = [...[route.preHandler ?? []].flat(), enter[bound]];
+    const { refuse, enter } = bounds[bound];
+    route.onRequest = [...[route.onRequest ?? []].flat(), refuse];
+    route.preHandler = [...[route.preHandler ?? []].flat(), enter];
     route.onSend = [...[route.onSend ?? []].flat(), leaveWithAnswer];
     route.onResponse = [...[route.onResponse ?? []].flat(), leaveAtTheEnd];
   });
+}
+
+/** Most of what is too much costs no more than this; a place is taken up only once the body has arrived. */
+function refusing(gate: Gate): onRequestHookHandler {
+  return (_request, _reply, done) => (gate.isFull ? done(overloaded()) : done());
 }
 
 function entering(gate: Gate, waitMs: number): preHandlerAsyncHookHandler {

@@ -1,0 +1,73 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { Deadline } from '../deadline.js';
+import { Gate } from '../gate.js';
+import { LoadGuard } from './load-guard.js';
+
+const MOST = 40;
+
+let gate: Gate;
+let guard: LoadGuard;
+
+beforeEach(() => {
+  gate = new Gate(MOST, 0);
+  guard = new LoadGuard(gate, MOST);
+});
+afterEach(() => guard.stop());
+
+/** How many are let in at this moment; all of them leave again. */
+async function countPlaces(): Promise<number> {
+  const entries = await Promise.allSettled(
+    Array.from({ length: 2 * MOST }, () => gate.enter(Deadline.in(0))),
+  );
+  const entered = entries.filter((entry) => entry.status === 'fulfilled');
+  for (const { value: leave } of entered) leave();
+  return entered.length;
+}
+
+/** Keeps the process from everything else for most of the time. */
+async function keepBusy(ms: number): Promise<void> {
+  const endsAt = performance.now() + ms;
+  while (performance.now() < endsAt) {
+    const restAt = performance.now() + 80;
+    while (performance.now() < restAt);
+    await sleep(1);
+  }
+}
+
+async function untilPlaces(isReached: (places: number) => boolean): Promise<number> {
+  for (let attempt = 0; attempt < 200; attempt += 1) {
+    const places = await countPlaces();
+    if (isReached(places)) return places;
+    await sleep(50);
+  }
+  throw new Error('it did not happen');
+}
+
+describe('a gate that is guarded', () => {
+  it('gets narrower while the process has more to do than it can, but not without end', async () => {
+    for (let places = MOST; places > MOST / 4; places = await countPlaces()) await keepBusy(500);
+    await keepBusy(500);
+    expect(await countPlaces()).toBe(MOST / 4);
+  }, 30_000);
+
+  it('gets as wide again as it was once that is over, and stays so while everybody only waits', async () => {
+    await keepBusy(1_000);
+    expect(await untilPlaces((places) => places === MOST)).toBe(MOST);
+    const leave = await Promise.all(Array.from({ length: MOST }, () => gate.enter(Deadline.in(0))));
+    await sleep(500);
+    expect(gate.isFull).toBe(true);
+    for (const goOn of leave) goOn();
+    expect(await untilPlaces((places) => places === MOST)).toBe(MOST);
+  }, 30_000);
+
+  it('keeps nobody out who is inside when it gets narrower, and lets the next in when enough have left', async () => {
+    const inside = await Promise.all(Array.from({ length: 3 }, () => gate.enter(Deadline.in(0))));
+    gate.resize(2);
+    expect(gate.isFull).toBe(true);
+    inside[0]?.();
+    expect(gate.isFull).toBe(true);
+    inside[1]?.();
+    expect(gate.isFull).toBe(false);
+  });
+});

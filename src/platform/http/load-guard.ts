@@ -1,0 +1,54 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { Gate } from '../gate.js';
+
+/** How often the gate is looked at: often enough to follow a burst, with enough in between to be measured. */
+const LOOK_MS = 100;
+
+/** How exactly the delay is measured. */
+const RESOLUTION_MS = 5;
+
+/**
+ * Work that is ready waits for this long on average when the process has more to do than it can. A placement is taken up
+ * again some ten times until it is answered, and waits as often.
+ */
+const TOO_LATE_MS = 25;
+
+/** A quarter of all are always let in, or a machine that is busy with something else would keep everybody out. */
+const LEAST = 0.25;
+
+const SHRINK = 0.8;
+const GROW = 1.1;
+
+/**
+ * Makes a gate narrower while the process has too much to do, and wider again as long as it has not: those who are let in
+ * are then done as quickly as ever, however many come. Waiting for others, such as a slow inventory, is nothing to do.
+ */
+export class LoadGuard {
+  private readonly delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  private readonly timer: NodeJS.Timeout;
+  private places: number;
+
+  /** @param most places of the gate, which it has now */
+  constructor(
+    private readonly gate: Gate,
+    private readonly most: number,
+  ) {
+    this.places = most;
+    this.delay.enable();
+    this.timer = setInterval(() => this.look(), LOOK_MS);
+    this.timer.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+    this.delay.disable();
+  }
+
+  private look(): void {
+    const lateMs = this.delay.mean / 1e6 - RESOLUTION_MS;
+    this.delay.reset();
+    const wanted = lateMs > TOO_LATE_MS ? this.places * SHRINK : Math.ceil(this.places * GROW);
+    this.places = Math.min(this.most, Math.max(Math.ceil(this.most * LEAST), Math.floor(wanted)));
+    this.gate.resize(this.places);
+  }
+}

@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+  '/caller': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Who is asking, and what it may do
+     * @description Whoever has a token or a key that is valid learns what the service takes it for.
+     */
+    get: operations['getCaller'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/orders/preview': {
     parameters: {
       query?: never;
@@ -308,6 +328,51 @@ export interface components {
       field: string;
       /** @example must be at least 1 */
       message: string;
+    };
+    ProblemResponse: {
+      /**
+       * Format: uri-reference
+       * @example /problems/invalid-request
+       */
+      type: string;
+      /**
+       * @description The same for all problems of a type.
+       * @example The request is not valid
+       */
+      title: string;
+      /** @example 400 */
+      status: number;
+      /** @example The request is not valid: items[0].quantity must be at least 1 */
+      detail: string;
+      /** @description Every wrong field of the request. */
+      errors?: components['schemas']['FieldErrorResponse'][];
+      /**
+       * @description Where the method is none of these.
+       * @example [
+       *       "GET",
+       *       "HEAD"
+       *     ]
+       */
+      allowed_methods?: string[];
+      /**
+       * @description What the caller would need.
+       * @example orders:read
+       */
+      required_scope?: string;
+    };
+    CallerResponse: {
+      /**
+       * @description What the history of orders calls this caller.
+       * @example key:warehouse
+       */
+      id: string;
+      /** @description What it may do. */
+      scopes: ('orders:place' | 'orders:read' | 'orders:read:all' | 'orders:status' | 'operations')[];
+      /**
+       * @description The customer that the caller is, who sees only what is its own; null for everybody else.
+       * @example null
+       */
+      customer_id: string | null;
     };
     ShortageResponse: {
       /** @example 4 */
@@ -900,37 +965,6 @@ export interface components {
       /** @description Whether there are more: one call takes a limited number. Call again then. */
       more: boolean;
     };
-    ProblemResponse: {
-      /**
-       * Format: uri-reference
-       * @example /problems/invalid-request
-       */
-      type: string;
-      /**
-       * @description The same for all problems of a type.
-       * @example The request is not valid
-       */
-      title: string;
-      /** @example 400 */
-      status: number;
-      /** @example The request is not valid: items[0].quantity must be at least 1 */
-      detail: string;
-      /** @description Every wrong field of the request. */
-      errors?: components['schemas']['FieldErrorResponse'][];
-      /**
-       * @description Where the method is none of these.
-       * @example [
-       *       "GET",
-       *       "HEAD"
-       *     ]
-       */
-      allowed_methods?: string[];
-      /**
-       * @description What the caller would need.
-       * @example orders:read
-       */
-      required_scope?: string;
-    };
     ErasureResponse: {
       /**
        * @description Number of orders from which something was erased.
@@ -1013,6 +1047,210 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+  getCaller: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The caller of this request. */
+      200: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          /**
+           * @example {
+           *       "id": "key:warehouse",
+           *       "scopes": [
+           *         "orders:read",
+           *         "orders:read:all",
+           *         "orders:status"
+           *       ],
+           *       "customer_id": null
+           *     }
+           */
+          'application/json': components['schemas']['CallerResponse'];
+        };
+      };
+      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      401: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/authentication-required' | '/problems/invalid-credentials';
+          };
+        };
+      };
+      /** @description This caller has sent more requests in a minute than it may. */
+      429: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/rate-limit-exceeded';
+          };
+        };
+      };
+      /** @description The service has failed. The fault has been logged under the id of the request. */
+      500: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/internal-error';
+          };
+        };
+      };
+      /** @description Something that is needed does not answer; to be tried again. */
+      503: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/issuer-unavailable';
+          };
+        };
+      };
+      /** @description The request is wrong as HTTP, whatever it is for. */
+      '4XX': {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?:
+              | '/problems/invalid-request'
+              | '/problems/malformed-request'
+              | '/problems/request-timeout'
+              | '/problems/payload-too-large'
+              | '/problems/uri-too-long'
+              | '/problems/unsupported-media-type'
+              | '/problems/expectation-failed'
+              | '/problems/headers-too-large';
+          };
+        };
+      };
+    };
+  };
   previewOrder: {
     parameters: {
       query?: never;

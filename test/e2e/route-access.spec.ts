@@ -45,6 +45,7 @@ const NOBODY: Record<KnownCaller, number> = {
 
 const CUSTOMERS_OWN = { customer: 200, otherCustomer: 404, readingCustomer: 200 };
 const LISTS = { ...NOBODY, customer: 200, otherCustomer: 200, readingCustomer: 200, admin: 200, reader: 200 };
+const EVERYBODY = Object.fromEntries(Object.keys(NOBODY).map((name) => [name, 200])) as typeof NOBODY;
 const READS = { ...NOBODY, ...CUSTOMERS_OWN, admin: 200, reader: 200 };
 const OPERATES = { ...NOBODY, admin: 200, operator: 200 };
 
@@ -101,6 +102,8 @@ const GUARDED: Record<string, Row> = {
     changes: true,
     answers: OPERATES,
   },
+  'GET /caller': { answers: EVERYBODY },
+  'HEAD /caller': { answers: EVERYBODY },
   'GET /metrics': { answers: OPERATES },
   'HEAD /metrics': { answers: OPERATES },
 };

@@ -42,8 +42,11 @@ export const ANONYMOUS: Caller = { id: 'anonymous', scopes: new Set(SCOPES), cus
 /** Routes that anybody may call: always, or unless the setting of their group says otherwise. */
 export type PublicGroup = 'always' | 'health' | 'docs';
 
-/** Who may call a route: whoever has one of the scopes, of which the first always suffices; or anybody. */
-export type RouteAccess = { scopes: readonly [Scope, ...Scope[]] } | { group: PublicGroup };
+/**
+ * Who may call a route: whoever has one of the scopes, of which the first always suffices; whoever is known, whatever
+ * its scopes; or anybody.
+ */
+export type RouteAccess = { scopes: readonly [Scope, ...Scope[]] } | { known: true } | { group: PublicGroup };
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -70,6 +73,15 @@ export function RequireScopes(...scopes: [Scope, ...Scope[]]): MethodDecorator {
   );
 }
 
+/** Lets everybody in who says who it is, whatever it may do. */
+export function RequireKnownCaller(): MethodDecorator {
+  return applyDecorators(
+    AddRouteConfig({ access: { known: true } satisfies RouteAccess }),
+    ...SECURITY_SCHEMES.map((scheme) => ApiSecurity(scheme)),
+    ApiProblems('authentication-required', 'invalid-credentials', 'issuer-unavailable'),
+  );
+}
+
 /** Lets anybody in, as long as the setting of the group does not say otherwise. */
 export function PublicRoute(group: PublicGroup): MethodDecorator {
   return applyDecorators(
@@ -80,7 +92,7 @@ export function PublicRoute(group: PublicGroup): MethodDecorator {
   );
 }
 
-/** The caller of a route that needs scopes. */
+/** The caller of a route that needs one. */
 export const CurrentCaller = createParamDecorator((_data: unknown, context: ExecutionContext): Caller => {
   const { caller } = context.switchToHttp().getRequest<FastifyRequest>();
   if (!caller) throw new Error('a public route has no caller');

@@ -1,0 +1,55 @@
+import { Controller, Get } from '@nestjs/common';
+import { ApiOperation, ApiProperty, ApiResponse, ApiTags } from '@nestjs/swagger';
+import {
+  type Caller,
+  CurrentCaller,
+  RequireKnownCaller,
+  type Scope,
+  SCOPES,
+} from '../platform/http/caller.js';
+
+class CallerResponse {
+  @ApiProperty({ example: 'key:warehouse', description: 'What the history of orders calls this caller.' })
+  id!: string;
+
+  @ApiProperty({ enum: SCOPES, isArray: true, description: 'What it may do.' })
+  scopes!: Scope[];
+
+  @ApiProperty({
+    type: 'string',
+    nullable: true,
+    example: null,
+    description: 'The customer that the caller is, who sees only what is its own; null for everybody else.',
+  })
+  customer_id!: string | null;
+
+  static from({ id, scopes, customerId }: Caller): CallerResponse {
+    return { id, scopes: SCOPES.filter((scope) => scopes.has(scope)), customer_id: customerId };
+  }
+}
+
+/** For tools that offer only what their user may do. */
+@ApiTags('callers')
+@Controller('caller')
+export class CallerController {
+  @Get()
+  @RequireKnownCaller()
+  @ApiOperation({
+    operationId: 'getCaller',
+    summary: 'Who is asking, and what it may do',
+    description: 'Whoever has a token or a key that is valid learns what the service takes it for.',
+  })
+  @ApiResponse({
+    status: 200,
+    description: 'The caller of this request.',
+    type: CallerResponse,
+    example: {
+      id: 'key:warehouse',
+      scopes: ['orders:read', 'orders:read:all', 'orders:status'],
+      customer_id: null,
+    },
+  })
+  get(@CurrentCaller() caller: Caller): CallerResponse {
+    return CallerResponse.from(caller);
+  }
+}

@@ -1985,6 +1985,8 @@ export interface operations {
         customer_email?: string;
         /** @description Orders with a line of this product. */
         product_id?: string;
+        /** @description What somebody has typed who looks for an order: its id or at least the first eight characters of it, the id of the customer, its e-mail address in any case, or the id of a product. Space around it is ignored. */
+        q?: string;
         /** @description Placed at this time or later. A time with its zone, or a day, which begins at midnight UTC. */
         placed_from?: string;
         /** @description Placed before this time. A time with its zone, or a day, which begins at midnight UTC. */

@@ -9,6 +9,7 @@ import type { Order } from './order.entity.js';
 import type { OrderStatus } from './order-status.js';
 import type { Owner } from './ownership.js';
 import { ORDER, OrderLookUp } from './reading/order-look-up.js';
+import { conditionOf, type OrderFilter } from './search/order-conditions.js';
 
 /** What a change of an order records about itself. */
 export interface Change {
@@ -37,17 +38,6 @@ const INSERT_EVENTS = new MultiRowStatement(
 /** What a customer is told of. */
 export type News = Pick<Order, 'customerName' | 'customerEmail' | 'status'>;
 
-/** Which orders a list shows; all conditions hold together. */
-export interface OrderFilter {
-  status?: OrderStatus | undefined;
-  customerId?: string | undefined;
-  customerEmail?: string | undefined;
-  productId?: string | undefined;
-  /** Smallest and, not included, largest id: ids begin with the time of placement. */
-  fromId?: string | undefined;
-  beforeId?: string | undefined;
-}
-
 /** Every statement on the tables of orders. What is part of a transaction takes it as its first argument. */
 @Injectable()
 export class OrderRepository {
@@ -72,26 +62,11 @@ export class OrderRepository {
   /** Orders of the owner that pass the filter, newest first. */
   async listOrdersOf(owner: Owner, filter: OrderFilter, limit: number): Promise<Order[]> {
     const values: unknown[] = [];
-    const conditions: string[] = [];
-    const where = (condition: (parameter: string) => string, value: unknown): void => {
-      if (value === undefined) return;
-      values.push(value);
-      conditions.push(condition(`$${values.length}`));
-    };
-    where((p) => `o.customer_id = ${p}`, owner ?? undefined);
-    where((p) => `o.status = ${p}`, filter.status);
-    where((p) => `o.customer_id = ${p}`, filter.customerId);
-    where((p) => `lower(o.customer_email) = lower(${p})`, filter.customerEmail);
-    where((p) => `o.id >= ${p}`, filter.fromId);
-    where((p) => `o.id < ${p}`, filter.beforeId);
-    where(
-      (p) => `EXISTS (SELECT 1 FROM order_items f WHERE f.order_id = o.id AND f.product_id = ${p})`,
-      filter.productId,
-    );
-    values.push(limit);
+    const add = (value: unknown): string => `$${values.push(value)}`;
+    const most = add(limit);
     return this.dataSource.query<Order[]>(
-      `SELECT ${ORDER} FROM orders o ${conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : ''}
-       ORDER BY o.id DESC LIMIT $${values.length}`,
+      `SELECT ${ORDER} FROM orders o WHERE ${conditionOf(owner, filter, most, add)}
+       ORDER BY o.id DESC LIMIT ${most}`,
       values,
     );
   }

@@ -8,7 +8,7 @@ import type { Order } from './order.entity.js';
 import { canNotify, NOBODY_NOTIFIED, notificationJob, stockReleaseJob } from './order.jobs.js';
 import { countStatusChange } from './order.metrics.js';
 import { orderNotFound, transitionNotAllowed, versionConflict } from './order.problems.js';
-import { type OrderFilter, OrderRepository } from './order.repository.js';
+import { OrderRepository } from './order.repository.js';
 import {
   allowedTransitions,
   isLive,
@@ -18,6 +18,7 @@ import {
 } from './order-status.js';
 import type { Owner } from './ownership.js';
 import { IdempotencyRepository } from './placement/idempotency.repository.js';
+import type { OrderFilter } from './search/order-conditions.js';
 
 /** One page of a list, newest first. */
 export interface OrderPage {

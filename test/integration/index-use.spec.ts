@@ -2,8 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { DataSource } from 'typeorm';
 import { ENTITIES } from '../../src/app.module.js';
 import { PersonalDataRepository } from '../../src/operations/personal-data/personal-data.repository.js';
+import { OrderRepository } from '../../src/orders/order.repository.js';
 import { IdempotencyRepository } from '../../src/orders/placement/idempotency.repository.js';
 import { PointReads } from '../../src/platform/database/batching/point-reads.js';
+import type { OrderFilter } from '../../src/orders/search/order-conditions.js';
 import { dataSourceOptions } from '../../src/platform/database/data-source.js';
 import { JobRepository } from '../../src/platform/jobs/job.repository.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
@@ -49,6 +51,12 @@ beforeAll(async () => {
   );
   await queryDatabase(
     url,
+    `INSERT INTO order_items (order_id, id, product_id, product_name, quantity, price, reservation)
+     SELECT id, line, 'p' || (line * 1000 + substr(customer_id, 2)::int), 'name', 1, 1, 'held'
+     FROM orders, generate_series(1, 2) line`,
+  );
+  await queryDatabase(
+    url,
     `INSERT INTO idempotency_keys (scope, key, request_hash, created_at, expires_at)
      SELECT 's', n::text, '', now(), now() + (n - $2) * interval '1 minute' FROM generate_series(1, $1) n`,
     [ROWS, WANTED],
@@ -60,7 +68,7 @@ beforeAll(async () => {
      SELECT 'q', 'completed', now() - interval '24 hours' + (n - $2) * interval '1 second' FROM generate_series(1, $1) n`,
     [ROWS, WANTED],
   );
-  for (const table of ['orders', 'idempotency_keys', 'pgboss.job'])
+  for (const table of ['orders', 'order_items', 'idempotency_keys', 'pgboss.job'])
     await queryDatabase(url, `ANALYZE ${table}`);
 });
 
@@ -84,7 +92,28 @@ async function indexesUsedBy(work: () => Promise<unknown>): Promise<string[]> {
   return [...plans.join().matchAll(/"Index Name":"([^"]+)"/g)].map(([, name = '']) => name);
 }
 
+/** Everything that a search may be for. */
+const SEARCHES: [what: string, filter: OrderFilter, index: string][] = [
+  ['a customer', { search: 'c7' }, 'orders_by_customer'],
+  ['an address', { search: '8@EXAMPLE.org' }, 'orders_by_email'],
+  ['a product', { search: 'p1007' }, 'order_items_by_product'],
+  ['the beginning of an id', { search: '01a1ffe2' }, 'orders_pkey'],
+  ['a page', { search: 'c7', beforeId: 'f0000000-0000-0000-0000-000000000000' }, 'orders_by_customer'],
+  [
+    'a page by product',
+    { search: 'p1007', beforeId: 'f0000000-0000-0000-0000-000000000000' },
+    'order_items_by_product',
+  ],
+  ['a status', { search: 'p1007', status: 'confirmed' }, 'order_items_by_product'],
+];
+
 describe('what is looked for among many is found by an index', () => {
+  it.each(SEARCHES)('orders that somebody searches: by %s', async (_what, filter, index) => {
+    const repository = new OrderRepository(dataSource, new PointReads(dataSource));
+    const used = await indexesUsedBy(() => repository.listOrdersOf(null, filter, 51));
+    expect(used).toContain(index);
+  });
+
   it.each<[by: 'customer_id' | 'customer_email', value: string, index: string]>([
     ['customer_id', 'c7', 'orders_by_customer'],
     ['customer_email', '8@EXAMPLE.org', 'orders_by_email'],

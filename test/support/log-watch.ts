@@ -21,8 +21,10 @@ export const watchedLog = {
 /** Remembers what must not be in a log: names, addresses and credentials that a test is about to send. */
 export function rememberSecrets(url: string, headers: Headers, body: string): void {
   for (const [, value = ''] of body.matchAll(PERSONAL)) secrets.add(value);
-  const { customer_email } = parse(new URL(url).search.slice(1));
-  if (typeof customer_email === 'string' && customer_email.length > 5) secrets.add(customer_email);
+  const { customer_email, q } = parse(new URL(url).search.slice(1));
+  for (const address of [customer_email, q]) {
+    if (typeof address === 'string' && address.length > 5 && address.includes('@')) secrets.add(address);
+  }
   for (const name of SECRET_HEADERS) {
     const credential = headers.get(name)?.replace(/^Bearer +/i, '');
     if (credential !== undefined && credential.length > 5) secrets.add(credential);

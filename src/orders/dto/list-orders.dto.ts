@@ -1,15 +1,18 @@
 import { ApiPropertyOptional, PickType } from '@nestjs/swagger';
-import { Type } from 'class-transformer';
-import { IsEmail, IsInt, IsISO8601, IsUUID, Matches, Max, Min } from 'class-validator';
-import type { OrderFilter } from '../order.repository.js';
+import { Transform, Type } from 'class-transformer';
+import { IsEmail, IsInt, IsISO8601, IsUUID, Matches, Max, MaxLength, Min } from 'class-validator';
 import { parseStatus } from '../order-status.js';
+import type { OrderFilter } from '../search/order-conditions.js';
 import { IsOrderStatus, STATUS_SCHEMA } from './status.decorator.js';
-import { IsOpaqueId, MayBeAbsent } from './text.decorators.js';
+import { IsOpaqueId, IsPlainText, MayBeAbsent } from './text.decorators.js';
 
 const DEFAULT_LIMIT = 50;
 
 /** Answers stay below a few hundred kilobytes, and no caller holds a connection for long. */
 const MAX_LIMIT = 200;
+
+/** As long as the longest that can be found: an e-mail address (RFC 5321). */
+const MAX_SEARCH_LENGTH = 254;
 
 /** A day, which begins at midnight UTC, or a time with its zone: ISO 8601 has more forms, of which none is in use. */
 const TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/;
@@ -48,6 +51,22 @@ export class ListOrdersDto {
   @MayBeAbsent()
   @IsOpaqueId()
   product_id?: string;
+
+  @ApiPropertyOptional({
+    type: 'string',
+    minLength: 1,
+    maxLength: MAX_SEARCH_LENGTH,
+    description:
+      'What somebody has typed who looks for an order: its id or at least the first eight characters of it, the id of ' +
+      'the customer, its e-mail address in any case, or the id of a product. Space around it is ignored.',
+    example: 'alice@example.com',
+  })
+  @MayBeAbsent()
+  @Transform(({ value }: { value: unknown }) => (typeof value === 'string' ? value.trim() : value))
+  @MaxLength(MAX_SEARCH_LENGTH, { message: `must have at most ${MAX_SEARCH_LENGTH} characters` })
+  @IsPlainText()
+  @Matches(/\S/, { message: 'must not be blank' })
+  q?: string;
 
   @ApiPropertyOptional({ ...TIME_SCHEMA, description: `Placed at this time or later. ${TIME_FORMS}` })
   @MayBeAbsent()
@@ -91,6 +110,7 @@ export function toOrderFilter(query: ListOrdersDto): OrderFilter {
     productId: query.product_id,
     fromId: query.placed_from === undefined ? undefined : smallestIdAt(query.placed_from),
     beforeId: query.placed_to === undefined ? undefined : smallestIdAt(query.placed_to),
+    search: query.q,
   };
 }
 

@@ -162,6 +162,10 @@ export function noOrdersOf(id: string): Problem {
   return orderProblem('order-not-found', `Order ${id} not found, and no orders found for a customer ${id}`);
 }
 
+export function keyReused(): Problem {
+  return orderProblem('idempotency-key-reused', 'This Idempotency-Key was used for another request');
+}
+
 export function transitionNotAllowed(from: OrderStatus, to: OrderStatus, allowed: OrderStatus[]): Problem {
   return orderProblem('transition-not-allowed', `An order that is ${from} can not become ${to}`, {
     current_status: from,

@@ -191,7 +191,7 @@ export class OrdersController {
     if (to === undefined) throw new Error(`the status ${body.status} has passed the validation`);
     if (ifMatch === undefined && this.settings.REQUIRE_IF_MATCH) throw ifMatchRequired();
     const expectedVersions = parseIfMatch(ifMatch);
-    const order = await this.orders.changeStatus(id, {
+    const { order } = await this.orders.setStatus(id, {
       to,
       reason: body.reason,
       expectedVersions,

@@ -2,6 +2,8 @@ import { type DynamicModule, Module, type ModuleMetadata } from '@nestjs/common'
 import { OrderRepository } from './order.repository.js';
 import { OrdersController } from './orders.controller.js';
 import { OrdersService } from './orders.service.js';
+import { BulkStatusController } from './bulk/bulk-status.controller.js';
+import { BulkStatus } from './bulk/bulk-status.js';
 import { Retention } from './retention.js';
 import { IdempotencyRepository } from './placement/idempotency.repository.js';
 import { OrderDrafts } from './placement/order-draft.js';
@@ -24,7 +26,7 @@ export class OrdersModule {
     return {
       module: OrdersModule,
       imports,
-      controllers: [OrderPreviewController, OrdersController],
+      controllers: [OrderPreviewController, BulkStatusController, OrdersController],
       providers: [
         OrderRepository,
         IdempotencyRepository,
@@ -40,6 +42,7 @@ export class OrdersModule {
         StockRelease,
         Retention,
         OrdersService,
+        BulkStatus,
       ],
       exports: [OrderRepository, OrderPlacement],
     };

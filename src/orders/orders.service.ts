@@ -83,9 +83,10 @@ export class OrdersService {
   /**
    * Sets the status of an order. Setting the one that it has changes nothing and is no event.
    *
+   * @returns the order as it is then
    * @throws {Problem} order-not-found, transition-not-allowed, version-conflict
    */
-  async changeStatus(id: string, change: StatusChange): Promise<Order> {
+  async setStatus(id: string, change: StatusChange): Promise<{ order: Order; isChanged: boolean }> {
     for (let attempt = 1; ; attempt += 1) {
       // Read before the transaction begins: jobs are put in order by the start of the transaction that sends them, so
       // it must not have begun before the change that it builds upon was committed.
@@ -94,11 +95,11 @@ export class OrdersService {
         throw versionConflict(order.version);
       }
       const verdict = transition(order.status, change.to, change.by);
-      if (verdict === 'unchanged') return order;
+      if (verdict === 'unchanged') return { order, isChanged: false };
       if (verdict === 'refused')
         throw transitionNotAllowed(order.status, change.to, allowedTransitions(order.status, change.by));
       const changed = await this.write(order, change);
-      if (changed) return changed;
+      if (changed) return { order: changed, isChanged: true };
       if (attempt === CHANGE_ATTEMPTS) throw versionConflict(order.version + 1);
     }
   }
@@ -128,11 +129,12 @@ export class OrdersService {
   }
 }
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+/** The form of an order's id. */
+export const ORDER_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /** Whether a text has the form of an order's id; nothing else is looked for in the database. */
 export function isOrderId(text: string): boolean {
-  return UUID.test(text);
+  return ORDER_ID.test(text);
 }
 
 function smaller(left: string | undefined, right: string | undefined): string | undefined {

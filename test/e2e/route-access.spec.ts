@@ -20,6 +20,8 @@ interface Row {
   /** Whether each of those who may do it needs an order that nobody has changed before. */
   changes?: boolean;
   body?: unknown;
+  /** Where the body names the order. */
+  bodyFor?: (orderId: string) => unknown;
   answers: Record<KnownCaller, number>;
 }
 
@@ -77,6 +79,11 @@ const GUARDED: Record<string, Row> = {
     path: (id) => `/orders/${id}`,
     body: { status: 'shipped' },
     changes: true,
+    answers: { ...NOBODY, admin: 200, warehouse: 200 },
+  },
+  'POST /orders/bulk-status': {
+    changes: true,
+    bodyFor: (id) => ({ status: 'shipped', orders: [{ order_id: id }] }),
     answers: { ...NOBODY, admin: 200, warehouse: 200 },
   },
   'GET /orders/:order_id/events': { path: (id) => `/orders/${id}/events`, answers: READS },
@@ -177,7 +184,7 @@ function split(route: string): [method: string, path: string] {
 async function answerTo(on: TestService, route: string, row: Row, headers: Headers): Promise<number> {
   const [method, path] = split(route);
   const id = row.changes ? await orderOfCustomer() : unchanged;
-  const body = route.startsWith('POST /orders') ? order() : row.body;
+  const body = row.bodyFor?.(id) ?? (route.startsWith('POST /orders') ? order() : row.body);
   const answer = await on.request(method, row.path?.(id) ?? path, body, headers);
   if (answer.status === 401) expectChallenge(answer.headers, method === 'HEAD' ? null : answer.body);
   return answer.status;

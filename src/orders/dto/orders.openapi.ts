@@ -4,6 +4,7 @@ import type { DocumentedProblem } from '../../platform/http/problem.openapi.js';
 import { etagHeader, retryAfterHeader } from '../../platform/http/response-headers.openapi.js';
 import {
   ifMatchRequired,
+  keyReused,
   orderNotFound,
   orderProblem,
   transitionNotAllowed,
@@ -247,7 +248,7 @@ export const PLACEMENT_PROBLEMS: DocumentedProblem[] = [
   keyInProgress(),
   413,
   415,
-  orderProblem('idempotency-key-reused', 'This Idempotency-Key was used for another request'),
+  keyReused(),
   'upstream-unavailable',
   orderProblem('placement-failed', 'The order was not placed', { order_id: EXAMPLE_ORDER }),
   orderProblem('placement-unsettled', 'The inventory does not answer', { order_id: EXAMPLE_ORDER }),

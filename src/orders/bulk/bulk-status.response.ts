@@ -1,0 +1,79 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { OrderProblemResponse } from '../dto/order-problem.response.js';
+import { ORDER_STATUS_NAMES, type OrderStatus } from '../order-status.js';
+import type { BulkOutcome, BulkResult } from './bulk-status.js';
+
+const OUTCOMES: BulkOutcome[] = ['changed', 'unchanged', 'refused'];
+
+export class BulkResultResponse {
+  @ApiProperty({ format: 'uuid' })
+  order_id!: string;
+
+  @ApiProperty({
+    enum: OUTCOMES,
+    description:
+      '`unchanged`: it had the status already, as when the request is repeated. `refused`: see `problem`.',
+  })
+  outcome!: BulkOutcome;
+
+  @ApiPropertyOptional({
+    enum: ORDER_STATUS_NAMES,
+    description: 'That the order has now, unless it was refused.',
+  })
+  status?: OrderStatus;
+
+  @ApiPropertyOptional({
+    type: 'integer',
+    minimum: 1,
+    example: 3,
+    description: 'At which the order is then.',
+  })
+  version?: number;
+
+  @ApiPropertyOptional({
+    type: OrderProblemResponse,
+    description: 'Why it was refused: what `PUT /orders/{order_id}` would have answered.',
+  })
+  problem?: OrderProblemResponse;
+
+  static from({ orderId, outcome, order, problem }: BulkResult): BulkResultResponse {
+    return {
+      order_id: orderId,
+      outcome,
+      ...(order && { status: order.status, version: order.version }),
+      ...(problem && { problem: problem.toBody() as unknown as OrderProblemResponse }),
+    };
+  }
+}
+
+export class BulkStatusResponse {
+  @ApiProperty({ enum: ORDER_STATUS_NAMES, description: 'The status that was asked for.' })
+  status!: OrderStatus;
+
+  @ApiProperty({ type: 'integer', minimum: 0, example: 1 })
+  changed!: number;
+
+  @ApiProperty({ type: 'integer', minimum: 0, example: 0 })
+  unchanged!: number;
+
+  @ApiProperty({ type: 'integer', minimum: 0, example: 1 })
+  refused!: number;
+
+  @ApiProperty({
+    type: [BulkResultResponse],
+    description: 'One for each order, in the order of the request.',
+  })
+  results!: BulkResultResponse[];
+
+  static from(status: OrderStatus, results: readonly BulkResult[]): BulkStatusResponse {
+    const count = (outcome: BulkOutcome): number =>
+      results.filter((result) => result.outcome === outcome).length;
+    return {
+      status,
+      changed: count('changed'),
+      unchanged: count('unchanged'),
+      refused: count('refused'),
+      results: results.map((result) => BulkResultResponse.from(result)),
+    };
+  }
+}

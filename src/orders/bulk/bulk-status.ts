@@ -1,0 +1,199 @@
+import { createHash } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { Settings } from '../../config/settings.js';
+import { isDatabaseUnavailable } from '../../platform/database/transaction.js';
+import { Deadline } from '../../platform/deadline.js';
+import { Gate, NoRoom } from '../../platform/gate.js';
+import { overloaded, Problem, RETRY_AFTER } from '../../platform/http/problem.js';
+import { mapBounded } from '../../platform/upstream/upstream-parallel.js';
+import type { Order } from '../order.entity.js';
+import { keyReused } from '../order.problems.js';
+import { OrdersService, type StatusChange } from '../orders.service.js';
+import { IdempotencyRepository, type KeyClaim } from '../placement/idempotency.repository.js';
+import type { PlacementAnswer } from '../placement/placement-answer.js';
+import { BulkStatusResponse } from './bulk-status.response.js';
+
+/** Orders that all these requests change at the same time: quick, and most connections stay free for orders. */
+const CHANGES_AT_ONCE = 4;
+
+/** Beside others each gets a part of the above only; more of them would come to nothing within their time. */
+const REQUESTS_AT_ONCE = 4;
+
+/** Certain, but for what a fault or the end of the time has left open. */
+const FIRST_UNCERTAIN_STATUS = 500;
+
+export type BulkOutcome = 'changed' | 'unchanged' | 'refused';
+
+/** An order that is to get the status. */
+export interface BulkTarget {
+  orderId: string;
+  /** That the caller has seen; undefined when it does not care. */
+  version: number | undefined;
+}
+
+/** What became of one order. */
+export interface BulkResult {
+  orderId: string;
+  outcome: BulkOutcome;
+  /** As it is now, unless it was refused. */
+  order?: Pick<Order, 'status' | 'version'>;
+  /** Why it was refused. */
+  problem?: Problem;
+}
+
+/** What all of the orders are to get, from whom. */
+export type BulkChange = Omit<StatusChange, 'expectedVersions'>;
+
+/** What a caller is told, and whether it was told before. */
+export interface BulkAnswer {
+  body: Record<string, unknown>;
+  isReplay: boolean;
+}
+
+/**
+ * Sets one status of many orders, each on its own: one that is refused keeps no other one back, and if the process dies
+ * in between, those that were done are done, and say so when the request is repeated.
+ */
+@Injectable()
+export class BulkStatus {
+  private readonly requests = new Gate(REQUESTS_AT_ONCE, 0);
+  private readonly changes: Gate;
+
+  constructor(
+    private readonly orders: OrdersService,
+    private readonly keys: IdempotencyRepository,
+    private readonly settings: Settings,
+  ) {
+    this.changes = new Gate(Math.min(CHANGES_AT_ONCE, Math.floor(settings.DATABASE_POOL_SIZE / 2)));
+  }
+
+  /**
+   * @param key the client's `Idempotency-Key`, for which a certain answer is kept
+   * @throws {Problem} overloaded, idempotency-key-reused
+   */
+  async change(
+    targets: readonly BulkTarget[],
+    change: BulkChange,
+    key: string | undefined,
+  ): Promise<BulkAnswer> {
+    const leave = await this.enter();
+    try {
+      if (key === undefined)
+        return { body: bodyOf(change, await this.changeAll(targets, change)), isReplay: false };
+      return await this.changeOnce(targets, change, this.claimOf(targets, change, key));
+    } finally {
+      leave();
+    }
+  }
+
+  private async enter(): Promise<() => void> {
+    try {
+      return await this.requests.enter(Deadline.in(0));
+    } catch (error) {
+      throw error instanceof NoRoom ? overloaded() : error;
+    }
+  }
+
+  private async changeOnce(
+    targets: readonly BulkTarget[],
+    change: BulkChange,
+    claim: KeyClaim,
+  ): Promise<BulkAnswer> {
+    const known = await this.findAnswer(claim);
+    if (known) return { body: known, isReplay: true };
+    const results = await this.changeAll(targets, change);
+    const body = bodyOf(change, results);
+    // What was left open is not kept: the same key tries it again, and finds the others done.
+    if (results.some(({ problem }) => problem && problem.status >= FIRST_UNCERTAIN_STATUS)) {
+      return { body, isReplay: false };
+    }
+    // Like a refusal, it stands for no one order, so that the answer itself has to be kept.
+    const answer: PlacementAnswer = { status: 200, headers: {}, body };
+    if (await this.keys.claimForRefusal(claim, answer)) return { body, isReplay: false };
+    // Another request with this key was answered meanwhile; both are to be told the same.
+    const first = await this.findAnswer(claim);
+    return first ? { body: first, isReplay: true } : { body, isReplay: false };
+  }
+
+  /** @throws {Problem} idempotency-key-reused */
+  private async findAnswer({
+    scope,
+    key,
+    requestHash,
+  }: KeyClaim): Promise<Record<string, unknown> | undefined> {
+    const known = await this.keys.findKey(scope, key);
+    if (known?.isExpired === true) {
+      await this.keys.deleteKeyIfExpired(scope, key);
+      return undefined;
+    }
+    if (known && known.requestHash !== requestHash) throw keyReused();
+    return known?.responseBody ?? undefined;
+  }
+
+  private async changeAll(targets: readonly BulkTarget[], change: BulkChange): Promise<BulkResult[]> {
+    const deadline = Deadline.in(this.settings.REQUEST_DEADLINE_MS);
+    return mapBounded(targets, CHANGES_AT_ONCE, async (target) => {
+      if (deadline.remaining() === 0) return refusal(target, outOfTime());
+      try {
+        const leave = await this.changes.enter(deadline);
+        return await this.changeOne(target, change).finally(leave);
+      } catch (error) {
+        if (error instanceof NoRoom) return refusal(target, outOfTime());
+        throw error;
+      }
+    });
+  }
+
+  private async changeOne(target: BulkTarget, change: BulkChange): Promise<BulkResult> {
+    const { orderId, version } = target;
+    try {
+      const expectedVersions = version === undefined ? undefined : [version];
+      const { order, isChanged } = await this.orders.setStatus(orderId, { ...change, expectedVersions });
+      return { orderId, outcome: isChanged ? 'changed' : 'unchanged', order };
+    } catch (error) {
+      if (isDatabaseUnavailable(error)) return refusal(target, databaseUnavailable());
+      if (!(error instanceof Problem)) throw error;
+      return (await this.findDone(target, change, error)) ?? refusal(target, error);
+    }
+  }
+
+  /** Where a repeated request finds its own change: newer than the version it has seen, but what it asks for. */
+  private async findDone(
+    { orderId }: BulkTarget,
+    { owner, to }: BulkChange,
+    { name }: Problem,
+  ): Promise<BulkResult | undefined> {
+    const order = name === 'version-conflict' ? await this.orders.find(owner, orderId) : undefined;
+    return order?.status === to ? { orderId, outcome: 'unchanged', order } : undefined;
+  }
+
+  private claimOf(targets: readonly BulkTarget[], { actor, to, reason }: BulkChange, key: string): KeyClaim {
+    const orders = targets.map(({ orderId, version }) => [orderId, version ?? null]);
+    const canonical = JSON.stringify(['bulk-status', to, reason ?? null, orders]);
+    return {
+      scope: actor,
+      key,
+      requestHash: createHash('sha256').update(canonical).digest('hex'),
+      keepHours: this.settings.IDEMPOTENCY_KEY_HOURS,
+    };
+  }
+}
+
+function bodyOf({ to }: BulkChange, results: readonly BulkResult[]): Record<string, unknown> {
+  return { ...BulkStatusResponse.from(to, results) };
+}
+
+function refusal({ orderId }: BulkTarget, problem: Problem): BulkResult {
+  return { orderId, outcome: 'refused', problem };
+}
+
+function outOfTime(): Problem {
+  const detail = 'There was no time left for this order, of which nothing was done; send the request again';
+  return Problem.http('overloaded', detail, {}, RETRY_AFTER);
+}
+
+function databaseUnavailable(): Problem {
+  const detail =
+    'The database does not answer, so nobody knows whether this was done; send the request again';
+  return Problem.http('database-unavailable', detail, {}, RETRY_AFTER);
+}

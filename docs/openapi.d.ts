@@ -84,6 +84,26 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/orders/export': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Orders as a file, newest first
+     * @description For any filter of the list, and for any number of orders: it is written as fast as it is read. As CSV there is a row for each line of an order, with what belongs to the order in all of them; text that begins like a formula has an apostrophe before it. As NDJSON each line is an order.
+     */
+    get: operations['exportOrders'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/orders': {
     parameters: {
       query?: never;
@@ -2456,6 +2476,309 @@ export interface operations {
         headers: {
           /** @description `true` where the key was known and this answer belongs to the first request with it. */
           'Idempotency-Replayed'?: 'true';
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?:
+              | '/problems/invalid-request'
+              | '/problems/malformed-request'
+              | '/problems/request-timeout'
+              | '/problems/payload-too-large'
+              | '/problems/uri-too-long'
+              | '/problems/unsupported-media-type'
+              | '/problems/expectation-failed'
+              | '/problems/headers-too-large';
+          };
+        };
+      };
+    };
+  };
+  exportOrders: {
+    parameters: {
+      query?: {
+        /** @description One of pending, confirmed, rejected, failed, processing, shipped, delivered, cancelled, returned, in any case. `Ordered` means `confirmed`. */
+        status?: string;
+        /** @description Orders of this customer. */
+        customer_id?: string;
+        /** @description In any case. */
+        customer_email?: string;
+        /** @description Orders with a line of this product. */
+        product_id?: string;
+        /** @description What somebody has typed who looks for an order: its id or at least the first eight characters of it, the id of the customer, its e-mail address in any case, or the id of a product. Space around it is ignored. */
+        q?: string;
+        /** @description Placed at this time or later. A time with its zone, or a day, which begins at midnight UTC. */
+        placed_from?: string;
+        /** @description Placed before this time. A time with its zone, or a day, which begins at midnight UTC. */
+        placed_to?: string;
+        /** @description How the orders are written. */
+        format?: 'csv' | 'ndjson';
+        /** @description The last order of an export that broke off, to get those that come after it. */
+        cursor?: string;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The orders, newest first. Whether all of them have come is to be seen by the transfer, which otherwise breaks off. */
+      200: {
+        headers: {
+          /**
+           * @description Has browsers save the answer, under a name with the time.
+           * @example attachment; filename="orders-20261121T205323Z.csv"
+           */
+          'Content-Disposition': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          /**
+           * @example order_id,timestamp,status,version,updated_at,failure,customer_id,customer_name,customer_email,currency,order_total,line,product_id,product_name,quantity,price,line_total
+           *     01a1ffe2-9b80-748a-ba30-787d85a2b441,2026-11-21T20:53:23.456Z,confirmed,2,2026-11-21T20:53:23.464Z,,42,Alice Johnson,alice@example.com,USD,159.98,1,PROD001,Wireless Headphones,2,79.99,159.98
+           */
+          'text/csv': string;
+          /**
+           * @example {
+           *       "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+           *       "customer_id": "42",
+           *       "customer_name": "Alice Johnson",
+           *       "customer_email": "alice@example.com",
+           *       "items": [
+           *         {
+           *           "product_id": "PROD001",
+           *           "product_name": "Wireless Headphones",
+           *           "quantity": 2,
+           *           "price": 79.99
+           *         }
+           *       ],
+           *       "total_amount": 159.98,
+           *       "currency": "USD",
+           *       "status": "confirmed",
+           *       "version": 2,
+           *       "timestamp": "2026-11-21T20:53:23.456Z",
+           *       "updated_at": "2026-11-21T20:53:23.464Z"
+           *     }
+           */
+          'application/x-ndjson': components['schemas']['OrderResponse'];
+        };
+      };
+      /** @description The request is wrong, or can not be met. */
+      400: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/invalid-request' | '/problems/malformed-request';
+          };
+        };
+      };
+      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      401: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/authentication-required' | '/problems/invalid-credentials';
+          };
+        };
+      };
+      /** @description The caller may not do this. */
+      403: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate'?: string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/insufficient-scope';
+          };
+        };
+      };
+      /** @description This caller has sent more requests in a minute than it may. */
+      429: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/rate-limit-exceeded';
+          };
+        };
+      };
+      /** @description The service has failed. The fault has been logged under the id of the request. */
+      500: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/internal-error';
+          };
+        };
+      };
+      /** @description Something that is needed does not answer; to be tried again. */
+      503: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/overloaded' | '/problems/database-unavailable' | '/problems/issuer-unavailable';
+          };
+        };
+      };
+      /** @description The request is wrong as HTTP, whatever it is for. */
+      '4XX': {
+        headers: {
           /**
            * @description How many requests are left (`r`), and for how many seconds (`t`).
            * @example "requests";r=118;t=24

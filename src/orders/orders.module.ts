@@ -4,6 +4,8 @@ import { OrdersController } from './orders.controller.js';
 import { OrdersService } from './orders.service.js';
 import { BulkStatusController } from './bulk/bulk-status.controller.js';
 import { BulkStatus } from './bulk/bulk-status.js';
+import { OrderExportController } from './export/order-export.controller.js';
+import { OrderExport } from './export/order-export.js';
 import { Retention } from './retention.js';
 import { IdempotencyRepository } from './placement/idempotency.repository.js';
 import { OrderDrafts } from './placement/order-draft.js';
@@ -26,7 +28,7 @@ export class OrdersModule {
     return {
       module: OrdersModule,
       imports,
-      controllers: [OrderPreviewController, BulkStatusController, OrdersController],
+      controllers: [OrderPreviewController, BulkStatusController, OrderExportController, OrdersController],
       providers: [
         OrderRepository,
         IdempotencyRepository,
@@ -43,6 +45,7 @@ export class OrdersModule {
         Retention,
         OrdersService,
         BulkStatus,
+        OrderExport,
       ],
       exports: [OrderRepository, OrderPlacement],
     };

@@ -65,7 +65,7 @@ export class OrdersService {
 
   /** @param cursor the id of the last order of the page before */
   async list(owner: Owner, filter: OrderFilter, limit: number, cursor?: string): Promise<OrderPage> {
-    const beforeId = smaller(filter.beforeId, cursor);
+    const beforeId = smallerId(filter.beforeId, cursor);
     // One more than asked for tells whether there is another page.
     const orders = await this.orders.listOrdersOf(owner, { ...filter, beforeId }, limit + 1);
     const page = orders.slice(0, limit);
@@ -137,7 +137,8 @@ export function isOrderId(text: string): boolean {
   return ORDER_ID.test(text);
 }
 
-function smaller(left: string | undefined, right: string | undefined): string | undefined {
+/** The smaller of two bounds, either of which may be absent. */
+export function smallerId(left: string | undefined, right: string | undefined): string | undefined {
   if (left === undefined || right === undefined) return left ?? right;
   return left < right ? left : right;
 }

@@ -73,6 +73,8 @@ const GUARDED: Record<string, Row> = {
   },
   'GET /orders': { answers: LISTS },
   'HEAD /orders': { answers: LISTS },
+  'GET /orders/export': { answers: LISTS },
+  'HEAD /orders/export': { answers: LISTS },
   'GET /orders/:id': { path: (id) => `/orders/${id}`, answers: READS },
   'HEAD /orders/:id': { path: (id) => `/orders/${id}`, answers: READS },
   'PUT /orders/:id': {

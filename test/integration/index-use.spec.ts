@@ -45,7 +45,8 @@ beforeAll(async () => {
     url,
     `INSERT INTO orders (id, customer_id, customer_name, customer_email, status, currency, total_amount, version,
        placed_at, updated_at, attempt)
-     SELECT gen_random_uuid(), 'c' || n / $2, 'name', n / $2 || '@example.org', 'confirmed', 'USD', 1, 1, now(), now(), 1
+     SELECT gen_random_uuid(), 'c' || n / $2, 'name', n / $2 || '@example.org',
+       (ARRAY['confirmed', 'shipped', 'delivered', 'cancelled', 'failed'])[1 + n % 5], 'USD', 1, 1, now(), now(), 1
      FROM generate_series(1, $1) n`,
     [ROWS, WANTED],
   );
@@ -104,6 +105,7 @@ const SEARCHES: [what: string, filter: OrderFilter, index: string][] = [
     { search: 'p1007', beforeId: 'f0000000-0000-0000-0000-000000000000' },
     'order_items_by_product',
   ],
+  ['a product as a filter', { productId: 'p1007' }, 'order_items_by_product'],
   ['a status', { search: 'p1007', status: 'confirmed' }, 'order_items_by_product'],
 ];
 

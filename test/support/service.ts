@@ -119,7 +119,7 @@ export async function readAnswer(method: string, url: string, response: Response
   const text = await response.text();
   checkAnswer({ method, target: targetOf(url), status, headers, text });
   // The answer to HEAD has a type and no body.
-  const isJson = text !== '' && (headers.get('content-type')?.includes('json') ?? false);
+  const isJson = text !== '' && /\bjson\b/.test(headers.get('content-type') ?? '');
   return { status, headers, body: isJson ? (JSON.parse(text) as unknown) : text };
 }
 

@@ -102,7 +102,7 @@ export class ListOrdersDto {
 /** Query of `GET /orders/{customer_id}`: the page only. */
 export class PageDto extends PickType(ListOrdersDto, ['limit', 'cursor'] as const) {}
 
-export function toOrderFilter(query: ListOrdersDto): OrderFilter {
+export function toOrderFilter(query: Omit<ListOrdersDto, 'limit' | 'cursor'>): OrderFilter {
   return {
     status: query.status === undefined ? undefined : parseStatus(query.status),
     customerId: query.customer_id,

@@ -153,7 +153,7 @@ export const ACCEPTED = {
 };
 
 /** An order as it is answered. */
-const ORDER = {
+export const ORDER = {
   order_id: EXAMPLE_ORDER,
   customer_id: '42',
   customer_name: 'Alice Johnson',

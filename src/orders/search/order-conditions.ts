@@ -30,10 +30,13 @@ export function conditionOf(owner: Owner, filter: OrderFilter, limit: string, ad
     ...(filter.fromId === undefined ? [] : [`>= ${add(filter.fromId)}`]),
     ...(filter.beforeId === undefined ? [] : [`< ${add(filter.beforeId)}`]),
   ];
-  const others = othersOf(owner, filter, add);
-  const all = [...bounds.map((bound) => `o.id ${bound}`), ...others];
-  if (filter.search === undefined) return all.length > 0 ? all.join(' AND ') : 'true';
-  return `o.id IN (${foundBy(filter.search, { all, others, bounds }, limit, add)})`;
+  const { search, productId, ...rest } = filter;
+  // A product alone leads to its orders; beside a search, which leads to others, it is one more condition on them.
+  const others = othersOf(owner, search === undefined ? rest : filter, add);
+  const besides = { all: [...bounds.map((bound) => `o.id ${bound}`), ...others], others, bounds };
+  if (search !== undefined) return `o.id IN (${foundBy(search, besides, limit, add)})`;
+  if (productId !== undefined) return `o.id IN (${withProduct(add(productId), besides, limit)})`;
+  return besides.all.length > 0 ? besides.all.join(' AND ') : 'true';
 }
 
 /** What has to hold of an order beside the bounds of its id. */
@@ -47,7 +50,7 @@ function othersOf(owner: Owner, filter: OrderFilter, add: AddValue): string[] {
   where((p) => `o.customer_id = ${p}`, filter.customerId);
   where((p) => `lower(o.customer_email) = lower(${p})`, filter.customerEmail);
   where(
-    (p) => `EXISTS (SELECT 1 FROM order_items f WHERE f.order_id = o.id AND f.product_id = ${p})`,
+    (p) => `EXISTS (SELECT 1 FROM order_items l WHERE l.order_id = o.id AND l.product_id = ${p})`,
     filter.productId,
   );
   return conditions;
@@ -64,19 +67,21 @@ interface Besides {
  * A query of the newest orders that a text may mean. One query for each kind of text it may be, each limited and read
  * off an index from its newest end: one condition with OR would be planned as a walk through all orders.
  */
-function foundBy(text: string, { all, others, bounds }: Besides, limit: string, add: AddValue): string {
+function foundBy(text: string, besides: Besides, limit: string, add: AddValue): string {
   const value = add(text);
   const among = (...conditions: string[]): string =>
-    `(SELECT o.id FROM orders o WHERE ${[...conditions, ...all].join(' AND ')} ORDER BY o.id DESC LIMIT ${limit})`;
-  // The bounds are for the lines, whose index begins with the product and goes on with the order.
-  const ofLines = [`f.product_id = ${value}`, ...bounds.map((bound) => `f.order_id ${bound}`), ...others];
-  const queries = [
-    among(`o.customer_id = ${value}`),
-    `(SELECT DISTINCT f.order_id FROM order_items f JOIN orders o ON o.id = f.order_id
-      WHERE ${ofLines.join(' AND ')} ORDER BY f.order_id DESC LIMIT ${limit})`,
-  ];
+    `SELECT o.id FROM orders o WHERE ${[...conditions, ...besides.all].join(' AND ')} ORDER BY o.id DESC LIMIT ${limit}`;
+  const queries = [among(`o.customer_id = ${value}`), withProduct(value, besides, limit)];
   if (text.includes('@')) queries.push(among(`lower(o.customer_email) = lower(${value})`));
   const ids = orderIdsFrom(text);
   if (ids) queries.push(among(`o.id >= ${add(ids.first)}`, `o.id <= ${add(ids.last)}`));
-  return `SELECT found.id FROM (${queries.join(' UNION ')}) found ORDER BY found.id DESC LIMIT ${limit}`;
+  return `SELECT found.id FROM (${queries.map((query) => `(${query})`).join(' UNION ')}) found ORDER BY found.id DESC LIMIT ${limit}`;
+}
+
+/** A query of the newest orders with a line of a product, each once, read off the index of the lines from its newest end. */
+function withProduct(product: string, { others, bounds }: Besides, limit: string): string {
+  // The bounds are for the lines, whose index begins with the product and goes on with the order.
+  const ofLines = [`f.product_id = ${product}`, ...bounds.map((bound) => `f.order_id ${bound}`), ...others];
+  return `SELECT DISTINCT f.order_id FROM order_items f JOIN orders o ON o.id = f.order_id
+    WHERE ${ofLines.join(' AND ')} ORDER BY f.order_id DESC LIMIT ${limit}`;
 }

@@ -23,6 +23,9 @@ export interface SeenAnswer {
 
 const PROBLEM = 'application/problem+json';
 
+/** A JSON text a line, each of which the schema describes. */
+const NDJSON = 'application/x-ndjson';
+
 /** What the document does not describe: its own page, what is for other programs, and the controllers of tests. */
 const UNDESCRIBED = /^\/(docs|docs-json|docs-yaml|metrics|problems|probe)(\/|$)/;
 
@@ -114,9 +117,14 @@ function bodyLies(answer: SeenAnswer, { content }: DocumentedAnswer, at: string)
   const type = mediaTypeOf(answer.headers);
   if (!(type in content))
     return [`the body is ${type || 'of no type'}, not ${Object.keys(content).join(' or ')}`];
-  if (!type.endsWith('json')) return [];
   const pointer = `${at}${pointerTo('content', type, 'schema').slice(1)}`;
+  if (type === NDJSON) return linesOf(answer.text).flatMap((line) => jsonLies(line, pointer));
+  if (!type.endsWith('json')) return [];
   return jsonLies(answer.text, pointer);
+}
+
+function linesOf(text: string): string[] {
+  return text.split('\n').filter((line) => line !== '');
 }
 
 /** What belongs to no operation can only be refused. */

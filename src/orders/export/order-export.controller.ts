@@ -1,0 +1,56 @@
+import { Controller, Get, Query, Req, Res } from '@nestjs/common';
+import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type Caller, CurrentCaller, RequireScopes } from '../../platform/http/caller.js';
+import { toOrderFilter } from '../dto/list-orders.dto.js';
+import { ApiOrderProblems } from '../dto/order-problem.response.js';
+import { smallerId } from '../orders.service.js';
+import { ownerFor } from '../ownership.js';
+import { ExportOrdersDto } from './export-orders.dto.js';
+import { EXPORT_PROBLEMS, EXPORTED } from './order-export.openapi.js';
+import { OrderExport } from './order-export.js';
+import { ORDER_WRITERS } from './order-writers.js';
+
+/** The fixed path wins over `GET /orders/{customer_id}`: a customer called `export` is listed by `?customer_id=export`. */
+@ApiTags('orders')
+@Controller('orders')
+export class OrderExportController {
+  constructor(private readonly exports: OrderExport) {}
+
+  @Get('export')
+  @RequireScopes('orders:read')
+  @ApiOperation({
+    operationId: 'exportOrders',
+    summary: 'Orders as a file, newest first',
+    description:
+      'For any filter of the list, and for any number of orders: it is written as fast as it is read. As CSV there is ' +
+      'a row for each line of an order, with what belongs to the order in all of them; text that begins like a formula ' +
+      'has an apostrophe before it. As NDJSON each line is an order.',
+  })
+  @ApiResponse(EXPORTED)
+  @ApiOrderProblems(...EXPORT_PROBLEMS)
+  async export(
+    @Query() query: ExportOrdersDto,
+    @CurrentCaller() caller: Caller,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const filter = toOrderFilter(query);
+    const beforeId = smallerId(filter.beforeId, query.cursor);
+    const writer = ORDER_WRITERS[query.format];
+    void reply.headers({
+      'content-type': writer.mediaType,
+      'content-disposition': `attachment; filename="orders-${fileTime()}.${query.format}"`,
+    });
+    // Whoever asks for the head alone must not have a million orders read for nothing.
+    const isHead = request.method === 'HEAD';
+    await reply.send(
+      isHead ? '' : await this.exports.begin(ownerFor(caller), { ...filter, beforeId }, writer),
+    );
+  }
+}
+
+/** Now, as in `20261121T205323Z`: the basic form of ISO 8601 has no colon, which file names may not have everywhere. */
+function fileTime(): string {
+  return new Date().toISOString().replace(/\.\d+|[-:]/g, '');
+}

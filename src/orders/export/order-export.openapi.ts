@@ -1,0 +1,37 @@
+import { getSchemaPath } from '@nestjs/swagger';
+import { Problem } from '../../platform/http/problem.js';
+import type { DocumentedProblem } from '../../platform/http/problem.openapi.js';
+import { OrderResponse } from '../dto/order.response.js';
+import { ORDER, READ_PROBLEMS } from '../dto/orders.openapi.js';
+
+const CSV_EXAMPLE =
+  'order_id,timestamp,status,version,updated_at,failure,customer_id,customer_name,customer_email,currency,order_total,' +
+  'line,product_id,product_name,quantity,price,line_total\r\n' +
+  `${ORDER.order_id},${ORDER.timestamp},confirmed,2,${ORDER.updated_at},,42,Alice Johnson,alice@example.com,USD,159.98,` +
+  '1,PROD001,Wireless Headphones,2,79.99,159.98\r\n';
+
+export const EXPORTED = {
+  status: 200,
+  description:
+    'The orders, newest first. Whether all of them have come is to be seen by the transfer, which otherwise breaks off.',
+  headers: {
+    'Content-Disposition': {
+      description: 'Has browsers save the answer, under a name with the time.',
+      required: true,
+      schema: { type: 'string' },
+      example: 'attachment; filename="orders-20261121T205323Z.csv"',
+    },
+  },
+  content: {
+    'text/csv': { schema: { type: 'string' }, example: CSV_EXAMPLE },
+    'application/x-ndjson': {
+      schema: { $ref: getSchemaPath(OrderResponse), description: 'Each line.' },
+      example: ORDER,
+    },
+  },
+};
+
+export const EXPORT_PROBLEMS: DocumentedProblem[] = [
+  Problem.invalidRequest([{ field: 'format', message: 'must be one of csv, ndjson' }]),
+  ...READ_PROBLEMS,
+];

@@ -1,0 +1,99 @@
+import { Readable } from 'node:stream';
+import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
+import { isDatabaseUnavailable } from '../../platform/database/transaction.js';
+import { Deadline } from '../../platform/deadline.js';
+import { Gate, NoRoom } from '../../platform/gate.js';
+import { overloaded } from '../../platform/http/problem.js';
+import type { Order } from '../order.entity.js';
+import { OrderRepository } from '../order.repository.js';
+import type { Owner } from '../ownership.js';
+import type { OrderFilter } from '../search/order-conditions.js';
+import type { OrderWriter } from './order-writers.js';
+
+/** Orders read by one statement: some milliseconds, for the database and for the process that writes them. */
+const PAGE_SIZE = 250;
+
+/** Each keeps a connection, and a good part of the one processor that an instance has, busy for as long as it lasts. */
+const EXPORTS_AT_ONCE = 2;
+
+/** The service is being stopped; whoever reads sees that the transfer has broken off. */
+class Interrupted extends Error {
+  constructor() {
+    super('the service is being stopped');
+    this.name = 'Interrupted';
+  }
+}
+
+/**
+ * Writes orders, however many there are, page by page: a page is read when the client has taken the one before, and none
+ * once it has gone. No transaction lasts for longer than a page, so that an export does not hold the database up; orders
+ * that change meanwhile are written as they are then, and those that are placed meanwhile not at all.
+ */
+@Injectable()
+export class OrderExport implements OnModuleDestroy {
+  private readonly logger = new Logger(OrderExport.name);
+  private readonly gate = new Gate(EXPORTS_AT_ONCE, 0);
+  private readonly open = new Set<Readable>();
+
+  constructor(private readonly orders: OrderRepository) {}
+
+  /** An export may take for longer than a stop is allowed to; its client can go on behind the last order that it got. */
+  onModuleDestroy(): void {
+    for (const stream of this.open) stream.destroy(new Interrupted());
+  }
+
+  /**
+   * Begins an export. Whatever fails before the first page is there is thrown; later the stream breaks off.
+   *
+   * @throws {Problem} overloaded
+   */
+  async begin(owner: Owner, filter: OrderFilter, writer: OrderWriter): Promise<Readable> {
+    const leave = await this.enter();
+    try {
+      const first = await this.orders.listOrdersOf(owner, filter, PAGE_SIZE);
+      const stream = Readable.from(this.write(first, owner, filter, writer), { objectMode: false });
+      this.open.add(stream);
+      stream.on('error', (error) => this.tell(error));
+      stream.on('close', () => {
+        this.open.delete(stream);
+        leave();
+      });
+      return stream;
+    } catch (error) {
+      leave();
+      throw error;
+    }
+  }
+
+  private async enter(): Promise<() => void> {
+    try {
+      return await this.gate.enter(Deadline.in(0));
+    } catch (error) {
+      throw error instanceof NoRoom ? overloaded() : error;
+    }
+  }
+
+  private async *write(
+    first: Order[],
+    owner: Owner,
+    filter: OrderFilter,
+    writer: OrderWriter,
+  ): AsyncGenerator<string> {
+    yield writer.begin() + writer.write(first);
+    let page = first;
+    while (page.length === PAGE_SIZE) {
+      const beforeId = page.at(-1)?.id;
+      page = await this.orders.listOrdersOf(owner, { ...filter, beforeId }, PAGE_SIZE);
+      if (page.length > 0) yield writer.write(page);
+    }
+  }
+
+  /** The answer has begun, so that its status can't tell any more. */
+  private tell(error: Error): void {
+    if (error instanceof Interrupted || isDatabaseUnavailable(error)) {
+      this.logger.warn(`An export has broken off: ${error.message}`);
+    } else {
+      this.logger.error({ err: error }, 'An export has broken off');
+    }
+  }
+}

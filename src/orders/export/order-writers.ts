@@ -1,0 +1,81 @@
+import { stringify } from 'csv-stringify/sync';
+import { OrderResponse } from '../dto/order.response.js';
+import type { Order } from '../order.entity.js';
+import { toJsonNumber, toJsonNumberOrNull, totalOf } from '../pricing/order-pricing.js';
+import type { ExportFormat } from './export-orders.dto.js';
+
+/** How orders are written into a file, some at a time. */
+export interface OrderWriter {
+  mediaType: string;
+  /** What stands before the first of them. */
+  begin(): string;
+  write(orders: readonly Order[]): string;
+}
+
+/** The columns, of which those before `line` are the same in all lines of an order. */
+const COLUMNS = [
+  'order_id',
+  'timestamp',
+  'status',
+  'version',
+  'updated_at',
+  'failure',
+  'customer_id',
+  'customer_name',
+  'customer_email',
+  'currency',
+  'order_total',
+  'line',
+  'product_id',
+  'product_name',
+  'quantity',
+  'price',
+  'line_total',
+] as const;
+
+type Row = Record<(typeof COLUMNS)[number], string | number | null | undefined>;
+
+/** One row for each line of an order: what belongs to the order is repeated, so that any row can be filtered and sorted. */
+function rowsOf(order: Order): Row[] {
+  const { items, total_amount, ...about } = OrderResponse.from(order);
+  return order.items.map((item, index) => ({
+    ...about,
+    failure: about.failure,
+    order_total: total_amount,
+    line: item.id,
+    product_id: item.productId,
+    product_name: item.productName,
+    quantity: item.quantity,
+    price: toJsonNumberOrNull(item.price),
+    line_total:
+      item.price === null
+        ? null
+        : toJsonNumber(totalOf([{ quantity: items[index]?.quantity ?? 0, price: item.price }])),
+  }));
+}
+
+/**
+ * As RFC 4180 has it, for spreadsheets: they need the byte order mark to read UTF-8, and would run a cell that begins like
+ * a formula, as names and product ids may, which an apostrophe keeps them from (OWASP, CSV injection).
+ */
+const CSV: OrderWriter = {
+  mediaType: 'text/csv; charset=utf-8',
+  begin: () => stringify([[...COLUMNS]], { bom: true, record_delimiter: 'windows' }),
+  write: (orders) =>
+    stringify(orders.flatMap(rowsOf), {
+      columns: [...COLUMNS],
+      record_delimiter: 'windows',
+      // Otherwise it would quote those two only where they come together.
+      quoted_match: /[\r\n]/,
+      escape_formulas: true,
+    }),
+};
+
+/** Each order on a line of its own, as `GET /orders/{id}` answers it. */
+const NDJSON: OrderWriter = {
+  mediaType: 'application/x-ndjson',
+  begin: () => '',
+  write: (orders) => orders.map((order) => `${JSON.stringify(OrderResponse.from(order))}\n`).join(''),
+};
+
+export const ORDER_WRITERS: Record<ExportFormat, OrderWriter> = { csv: CSV, ndjson: NDJSON };

@@ -1,4 +1,4 @@
-import { Column, Entity, JoinColumn, ManyToOne, PrimaryColumn } from 'typeorm';
+import { Column, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn } from 'typeorm';
 import { Order } from './order.entity.js';
 import type { OrderStatus } from './order-status.js';
 
@@ -15,6 +15,7 @@ export type OrderEventType = (typeof ORDER_EVENT_TYPES)[number];
 
 /** One entry of an order's history. */
 @Entity('order_events')
+@Index('order_events_by_transaction', ['transactionId'], { where: 'transaction_id IS NOT NULL' })
 export class OrderEvent {
   @PrimaryColumn('uuid', { name: 'order_id', primaryKeyConstraintName: 'order_events_pkey' })
   orderId!: string;
@@ -42,6 +43,16 @@ export class OrderEvent {
 
   @Column('timestamptz', { name: 'occurred_at' })
   occurredAt!: Date;
+
+  /** What wrote it; null of events from before there was the column. */
+  @Column('bigint', {
+    name: 'transaction_id',
+    nullable: true,
+    // As TypeORM reads it: without its casts.
+    default: () => '((pg_current_xact_id()))',
+    select: false,
+  })
+  transactionId?: string | null;
 
   @ManyToOne(() => Order)
   @JoinColumn({ name: 'order_id', foreignKeyConstraintName: 'order_events_order_fkey' })

@@ -19,6 +19,9 @@ import { PricingRepository } from './placement/pricing.repository.js';
 import { StockRelease } from './placement/stock-release.js';
 import { OrderPreviewController } from './preview/order-preview.controller.js';
 import { OrderPreview } from './preview/order-preview.js';
+import { OrderChangesRepository } from './stream/order-changes.repository.js';
+import { OrderStreamController } from './stream/order-stream.controller.js';
+import { OrderStream } from './stream/order-stream.js';
 
 /** Orders. Which adapters stand behind its ports is for the composition root to say. */
 @Module({})
@@ -28,7 +31,13 @@ export class OrdersModule {
     return {
       module: OrdersModule,
       imports,
-      controllers: [OrderPreviewController, BulkStatusController, OrderExportController, OrdersController],
+      controllers: [
+        OrderPreviewController,
+        BulkStatusController,
+        OrderExportController,
+        OrderStreamController,
+        OrdersController,
+      ],
       providers: [
         OrderRepository,
         IdempotencyRepository,
@@ -46,6 +55,8 @@ export class OrdersModule {
         OrdersService,
         BulkStatus,
         OrderExport,
+        OrderChangesRepository,
+        OrderStream,
       ],
       exports: [OrderRepository, OrderPlacement],
     };

@@ -9,6 +9,8 @@ export const DEADLINE_MS = 15_000;
 /** As many as the generated requests tell apart, the newest. */
 const KNOWN_ORDERS = 50;
 
+const EVENTS = 'text/event-stream';
+
 /** An order that there is not, as long as there is none. */
 const NO_ORDER = '01980000-0000-7000-8000-000000000000';
 
@@ -82,6 +84,12 @@ export class Sender {
           const seen = new Headers();
           for (const [name, values = []] of Object.entries(response.headersDistinct)) {
             for (const value of values) seen.append(name, value);
+          }
+          // A stream of events goes on; that it has begun is all that there is to judge.
+          if (seen.get('content-type') === EVENTS) {
+            response.destroy();
+            resolve({ method, target, status: response.statusCode ?? 0, headers: seen, text: '' });
+            return;
           }
           text(response).then(
             (content) =>

@@ -23,6 +23,7 @@ const KEYS = 2_000;
 const HEADER_VALUES: Record<string, Arbitrary<string>> = {
   'Idempotency-Key': fc.integer({ min: 1, max: KEYS }).map((number) => `"fuzz-${number}"`),
   Prefer: fc.constantFrom('respond-async', 'wait=1', 'return=minimal'),
+  'Last-Event-ID': fc.constantFrom('812', '812-01a1ffe2-9b80-748a-ba30-787d85a2b441-3', '999999999999', 'x'),
   'If-Match': fc.constantFrom('"2"', '"3"', '*', '"1", "2"', 'W/"2"'),
   'If-None-Match': fc.constantFrom('"2"', '"3"', '*', 'W/"2"'),
 };

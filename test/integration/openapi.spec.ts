@@ -117,6 +117,7 @@ describe('an example', () => {
 /** What operations answer with that is not one JSON text. */
 const OTHER_TYPES: Record<string, string[]> = {
   exportOrders: ['text/csv', 'application/x-ndjson'],
+  streamOrders: ['text/event-stream'],
 };
 
 describe('every operation', () => {

@@ -1,0 +1,46 @@
+import { Controller, Get, Headers, Req, Res } from '@nestjs/common';
+import { ApiHeader, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type Caller, CurrentCaller, RequireScopes } from '../../platform/http/caller.js';
+import { ApiOrderProblems } from '../dto/order-problem.response.js';
+import { READ_PROBLEMS } from '../dto/orders.openapi.js';
+import { ownerFor } from '../ownership.js';
+import { LAST_EVENT_ID, STREAMED } from './order-stream.openapi.js';
+import { OrderStream } from './order-stream.js';
+
+/** What keeps browsers and proxies from holding back what comes. */
+const HEADERS = {
+  'content-type': 'text/event-stream',
+  'cache-control': 'no-cache, no-transform',
+  'x-accel-buffering': 'no',
+};
+
+/** The fixed path wins over `GET /orders/{customer_id}`: a customer called `stream` is listed by `?customer_id=stream`. */
+@ApiTags('orders')
+@Controller('orders')
+export class OrderStreamController {
+  constructor(private readonly changes: OrderStream) {}
+
+  @Get('stream')
+  @RequireScopes('orders:read')
+  @ApiOperation({
+    operationId: 'streamOrders',
+    summary: 'What happens to orders, as it happens',
+    description:
+      'Server-sent events: each event of each order, once and in order, from now on or from `Last-Event-ID` on. A ' +
+      'customer is told of its own orders.',
+  })
+  @ApiHeader(LAST_EVENT_ID)
+  @ApiResponse(STREAMED)
+  @ApiOrderProblems(...READ_PROBLEMS)
+  async follow(
+    @Headers('last-event-id') lastEventId: string | undefined,
+    @CurrentCaller() caller: Caller,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    void reply.headers(HEADERS);
+    const isHead = request.method === 'HEAD';
+    await reply.send(isHead ? '' : await this.changes.follow(ownerFor(caller), lastEventId));
+  }
+}

@@ -1,0 +1,83 @@
+import { type ClientRequest, get, type IncomingMessage } from 'node:http';
+import { eventually, type TestService } from './service.js';
+
+/** One block of a stream of server-sent events, without its comments. */
+export interface StreamedEvent {
+  /** None of those that only say where the client is. */
+  event: string | undefined;
+  id: string | undefined;
+  // Tests compare what there is.
+  // oxlint-disable-next-line typescript/no-explicit-any -- the form of an event is what the tests check
+  data: any;
+}
+
+/** A client that follows orders. */
+export interface Follower {
+  /** All that came so far. */
+  blocks: StreamedEvent[];
+  response: IncomingMessage;
+  /** Of the changes. */
+  changes(): { order_id: string; version: number }[];
+  lastId(): string | undefined;
+  /** Whether the server has ended the stream. */
+  isEnded(): boolean;
+  leave(): void;
+}
+
+/** Begins to follow orders, and waits for the beginning. @throws when it is refused */
+export async function follow(
+  { url }: Pick<TestService, 'url'>,
+  lastEventId?: string,
+  credentials: Record<string, string> = {},
+): Promise<Follower> {
+  const headers = { ...credentials, ...(lastEventId !== undefined && { 'last-event-id': lastEventId }) };
+  const { request, response } = await open(`${url}/orders/stream`, headers);
+  const blocks: StreamedEvent[] = [];
+  let rest = '';
+  let isEnded = false;
+  response.setEncoding('utf8');
+  response.on('data', (text: string) => {
+    const parts = (rest + text).split('\n\n');
+    rest = parts.pop() ?? '';
+    blocks.push(...parts.map(toEvent));
+  });
+  response.on('end', () => (isEnded = true));
+  response.on('error', () => undefined);
+  await eventually(() => blocks.length > 0);
+  return {
+    blocks,
+    response,
+    changes: () => blocks.flatMap(({ event, data }) => (event === 'change' ? [data] : [])),
+    lastId: () => blocks.findLast(({ id }) => id !== undefined)?.id,
+    isEnded: () => isEnded,
+    leave: () => request.destroy(),
+  };
+}
+
+function open(
+  url: string,
+  headers: Record<string, string>,
+): Promise<{ request: ClientRequest; response: IncomingMessage }> {
+  return new Promise((resolve, reject) => {
+    const request = get(url, { headers, agent: false }, (response) => {
+      if (response.statusCode === 200) resolve({ request, response });
+      else reject(new Error(`it was refused: ${response.statusCode}`));
+    });
+    request.on('error', reject);
+  });
+}
+
+function toEvent(block: string): StreamedEvent {
+  const fields = new Map(
+    block
+      .split('\n')
+      .filter((line) => !line.startsWith(':'))
+      .map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim()]),
+  );
+  const data = fields.get('data');
+  return {
+    event: fields.get('event'),
+    id: fields.get('id'),
+    data: data === undefined ? data : JSON.parse(data),
+  };
+}

@@ -256,6 +256,26 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/operations/figures': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * How the service does, for charts
+     * @description Orders of the last hour or day, what waits to be sent, and which services answer.
+     */
+    get: operations['getFigures'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/customers/{customer_id}/personal-data': {
     parameters: {
       query?: never;
@@ -1101,6 +1121,99 @@ export interface components {
       count: number;
       /** @description Whether there are more: one call takes a limited number. Call again then. */
       more: boolean;
+    };
+    FiguresPointResponse: {
+      /**
+       * Format: date-time
+       * @description When the step begins.
+       */
+      time: string;
+      /** @example 12 */
+      placed: number;
+      /**
+       * @description Whatever has become of them since.
+       * @example 11
+       */
+      confirmed: number;
+      /** @example 1 */
+      rejected: number;
+      /** @example 0 */
+      failed: number;
+    };
+    RejectionsResponse: {
+      /**
+       * @description Problem type.
+       * @example /problems/insufficient-stock
+       */
+      reason: string;
+      /** @example 1 */
+      count: number;
+    };
+    ConfirmationTimesResponse: {
+      /**
+       * @description Null where no order was confirmed.
+       * @example 42
+       */
+      p50: number | null;
+      /**
+       * @description Null where no order was confirmed.
+       * @example 130
+       */
+      p95: number | null;
+    };
+    NotificationBacklogResponse: {
+      /**
+       * @description Not sent yet, as counted some seconds ago.
+       * @example 3
+       */
+      waiting: number;
+      /**
+       * @description Age of the oldest; 0 where there is none.
+       * @example 2.5
+       */
+      oldest_seconds: number;
+      /**
+       * @description That wait for a person: see the incidents.
+       * @example 0
+       */
+      failed: number;
+    };
+    UpstreamResponse: {
+      /** @example inventory service */
+      name: string;
+      /**
+       * @description As the instance sees it that was asked.
+       * @enum {string}
+       */
+      state: 'up' | 'down' | 'trying';
+    };
+    FiguresResponse: {
+      /** Format: date-time */
+      from: string;
+      /** Format: date-time */
+      to: string;
+      /** @example 60 */
+      step_seconds: number;
+      /** @description Whether there were so many orders in a step that only its beginning was counted, and the rest estimated. */
+      is_estimate: boolean;
+      /** @description Orders by when they were placed; the last step goes on. */
+      points: components['schemas']['FiguresPointResponse'][];
+      /**
+       * @description Orders placed in this time by the status that they have now.
+       * @example {
+       *       "confirmed": 11,
+       *       "rejected": 1
+       *     }
+       */
+      by_status: {
+        [key: string]: number;
+      };
+      /** @description The most frequent reason first. */
+      rejected_by_reason: components['schemas']['RejectionsResponse'][];
+      /** @description From the placement on, of a part of the orders. */
+      time_to_confirm_ms: components['schemas']['ConfirmationTimesResponse'];
+      notification_backlog: components['schemas']['NotificationBacklogResponse'];
+      upstreams: components['schemas']['UpstreamResponse'][];
     };
     ErasureResponse: {
       /**
@@ -6400,6 +6513,303 @@ export interface operations {
           'application/problem+json': components['schemas']['OperationProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/database-unavailable' | '/problems/issuer-unavailable';
+          };
+        };
+      };
+      /** @description The request is wrong as HTTP, whatever it is for. */
+      '4XX': {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?:
+              | '/problems/invalid-request'
+              | '/problems/malformed-request'
+              | '/problems/request-timeout'
+              | '/problems/payload-too-large'
+              | '/problems/uri-too-long'
+              | '/problems/unsupported-media-type'
+              | '/problems/expectation-failed'
+              | '/problems/headers-too-large';
+          };
+        };
+      };
+    };
+  };
+  getFigures: {
+    parameters: {
+      query?: {
+        /** @description The last hour by minutes, or the last day by quarters of an hour. */
+        window?: 'hour' | 'day';
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The figures, which may be some seconds old. */
+      200: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          /**
+           * @example {
+           *       "from": "2026-11-21T20:53:00.000Z",
+           *       "to": "2026-11-21T21:52:23.456Z",
+           *       "step_seconds": 60,
+           *       "is_estimate": false,
+           *       "points": [
+           *         {
+           *           "time": "2026-11-21T20:53:00.000Z",
+           *           "placed": 12,
+           *           "confirmed": 11,
+           *           "rejected": 1,
+           *           "failed": 0
+           *         }
+           *       ],
+           *       "by_status": {
+           *         "confirmed": 11,
+           *         "rejected": 1
+           *       },
+           *       "rejected_by_reason": [
+           *         {
+           *           "reason": "/problems/insufficient-stock",
+           *           "count": 1
+           *         }
+           *       ],
+           *       "time_to_confirm_ms": {
+           *         "p50": 42,
+           *         "p95": 130
+           *       },
+           *       "notification_backlog": {
+           *         "waiting": 3,
+           *         "oldest_seconds": 2.5,
+           *         "failed": 0
+           *       },
+           *       "upstreams": [
+           *         {
+           *           "name": "inventory service",
+           *           "state": "up"
+           *         }
+           *       ]
+           *     }
+           */
+          'application/json': components['schemas']['FiguresResponse'];
+        };
+      };
+      /** @description The request is wrong, or can not be met. */
+      400: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OperationProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/invalid-request' | '/problems/malformed-request';
+          };
+        };
+      };
+      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      401: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OperationProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/authentication-required' | '/problems/invalid-credentials';
+          };
+        };
+      };
+      /** @description The caller may not do this. */
+      403: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate'?: string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OperationProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/insufficient-scope';
+          };
+        };
+      };
+      /** @description This caller has sent more requests in a minute than it may. */
+      429: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/rate-limit-exceeded';
+          };
+        };
+      };
+      /** @description The service has failed. The fault has been logged under the id of the request. */
+      500: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/internal-error';
+          };
+        };
+      };
+      /** @description Something that is needed does not answer; to be tried again. */
+      503: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OperationProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/overloaded' | '/problems/database-unavailable' | '/problems/issuer-unavailable';
           };
         };
       };

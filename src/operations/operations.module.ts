@@ -1,6 +1,9 @@
 import { type DynamicModule, Module, type ModuleMetadata } from '@nestjs/common';
 import { DriftReport } from './drift/drift-report.js';
 import { DriftRepository } from './drift/drift.repository.js';
+import { FiguresController } from './figures/figures.controller.js';
+import { FiguresRepository } from './figures/figures.repository.js';
+import { FiguresService } from './figures/figures.js';
 import { IncidentFinder } from './incident-finder.js';
 import { IncidentSettlement } from './incident-settlement.js';
 import { IncidentRepository } from './incident.repository.js';
@@ -23,7 +26,7 @@ export class OperationsModule {
     return {
       module: OperationsModule,
       imports,
-      controllers: [OperationsController, PersonalDataController],
+      controllers: [OperationsController, FiguresController, PersonalDataController],
       providers: [
         IncidentRepository,
         IncidentFinder,
@@ -35,6 +38,8 @@ export class OperationsModule {
         OperationsMetrics,
         PersonalDataRepository,
         PersonalData,
+        FiguresRepository,
+        FiguresService,
       ],
     };
   }

@@ -96,6 +96,8 @@ const GUARDED: Record<string, Row> = {
   'HEAD /orders/:order_id/events': { path: (id) => `/orders/${id}/events`, answers: READS },
   'GET /operations/incidents': { answers: OPERATES },
   'HEAD /operations/incidents': { answers: OPERATES },
+  'GET /operations/figures': { answers: OPERATES },
+  'HEAD /operations/figures': { answers: OPERATES },
   'POST /operations/incidents/:incident_id': {
     path: (id) => `/operations/incidents/reservation-${id}-1-1`,
     body: { action: 'release' },

@@ -1,9 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { DataSource } from 'typeorm';
 import { ENTITIES } from '../../src/app.module.js';
+import { FiguresRepository } from '../../src/operations/figures/figures.repository.js';
 import { PersonalDataRepository } from '../../src/operations/personal-data/personal-data.repository.js';
 import { OrderRepository } from '../../src/orders/order.repository.js';
 import { IdempotencyRepository } from '../../src/orders/placement/idempotency.repository.js';
+import { OrderChangesRepository } from '../../src/orders/stream/order-changes.repository.js';
+import { beforeTransaction } from '../../src/orders/stream/stream-position.js';
 import { PointReads } from '../../src/platform/database/batching/point-reads.js';
 import type { OrderFilter } from '../../src/orders/search/order-conditions.js';
 import { dataSourceOptions } from '../../src/platform/database/data-source.js';
@@ -58,6 +61,10 @@ beforeAll(async () => {
   );
   await queryDatabase(
     url,
+    `INSERT INTO order_events (order_id, seq, type, actor, occurred_at) SELECT id, 1, 'placed', 'a', now() FROM orders`,
+  );
+  await queryDatabase(
+    url,
     `INSERT INTO idempotency_keys (scope, key, request_hash, created_at, expires_at)
      SELECT 's', n::text, '', now(), now() + (n - $2) * interval '1 minute' FROM generate_series(1, $1) n`,
     [ROWS, WANTED],
@@ -69,7 +76,7 @@ beforeAll(async () => {
      SELECT 'q', 'completed', now() - interval '24 hours' + (n - $2) * interval '1 second' FROM generate_series(1, $1) n`,
     [ROWS, WANTED],
   );
-  for (const table of ['orders', 'order_items', 'idempotency_keys', 'pgboss.job'])
+  for (const table of ['orders', 'order_items', 'order_events', 'idempotency_keys', 'pgboss.job'])
     await queryDatabase(url, `ANALYZE ${table}`);
 });
 
@@ -132,6 +139,25 @@ describe('what is looked for among many is found by an index', () => {
       await repository.insertEvents(dataSource.manager, found, { actor: 'a', data: {}, at: new Date() });
     });
     expect(new Set(used)).toEqual(new Set(['orders_pkey']));
+  });
+
+  it('figures about a span of time', async () => {
+    const repository = new FiguresRepository(dataSource);
+    const span = ['01a1ffe2-0000-0000-0000-000000000000', '01a20000-0000-0000-0000-000000000000'] as const;
+    expect(await indexesUsedBy(() => repository.countOrders(...span, 2_000))).toEqual(['orders_pkey']);
+    expect(await indexesUsedBy(() => repository.timeConfirmations(...span, 50))).toContain('orders_pkey');
+  });
+
+  it('what happened to orders since a transaction', async () => {
+    const repository = new OrderChangesRepository(dataSource);
+    const place = beforeTransaction(await repository.findHorizon());
+    const changes = await indexesUsedBy(() =>
+      repository.findChanges(place, place.transaction + 1_000n, 1_000),
+    );
+    expect(changes).toContain('order_events_by_transaction');
+    expect(await indexesUsedBy(() => repository.isFarBehind(place, 2_000))).toEqual([
+      'order_events_by_transaction',
+    ]);
   });
 
   it('keys that have expired', async () => {

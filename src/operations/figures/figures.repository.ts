@@ -1,0 +1,40 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { OrderStatus } from '../../orders/order-status.js';
+
+/** Orders of one status, and of one reason where they came to nothing. */
+export interface StatusCount {
+  status: OrderStatus;
+  /** Problem type without its path. */
+  failure: string | null;
+  count: number;
+  /** When the last of them was placed that was counted. */
+  last: Date;
+}
+
+/** Statements on orders of a span of time, which is a span of their primary key. Each reads so many orders and no more. */
+@Injectable()
+export class FiguresRepository {
+  constructor(private readonly dataSource: DataSource) {}
+
+  /** Counts the orders of a span, or the first of them. */
+  async countOrders(fromId: string, beforeId: string, limit: number): Promise<StatusCount[]> {
+    return this.dataSource.query<StatusCount[]>(
+      `SELECT status, failure, count(*)::int AS count, max(placed_at) AS last
+       FROM (SELECT status, failure, placed_at FROM orders WHERE id >= $1 AND id < $2 ORDER BY id LIMIT $3) first
+       GROUP BY status, failure`,
+      [fromId, beforeId, limit],
+    );
+  }
+
+  /** How long it took to confirm orders of a span, or the first of them, in milliseconds. */
+  async timeConfirmations(fromId: string, beforeId: string, limit: number): Promise<number[]> {
+    const rows = await this.dataSource.query<{ ms: number }[]>(
+      `SELECT (extract(epoch FROM e.occurred_at - o.placed_at) * 1000)::float8 AS ms
+       FROM (SELECT id, placed_at FROM orders WHERE id >= $1 AND id < $2 ORDER BY id LIMIT $3) o
+       JOIN order_events e ON e.order_id = o.id AND e.to_status = 'confirmed'`,
+      [fromId, beforeId, limit],
+    );
+    return rows.map(({ ms }) => Math.max(0, ms));
+  }
+}

@@ -1,6 +1,8 @@
 import { type DynamicModule, Module, type ModuleMetadata } from '@nestjs/common';
 import { DriftReport } from './drift/drift-report.js';
 import { DriftRepository } from './drift/drift.repository.js';
+import { Deliveries } from './deliveries/deliveries.js';
+import { DeliveriesController } from './deliveries/deliveries.controller.js';
 import { FiguresController } from './figures/figures.controller.js';
 import { FiguresRepository } from './figures/figures.repository.js';
 import { FiguresService } from './figures/figures.js';
@@ -26,7 +28,7 @@ export class OperationsModule {
     return {
       module: OperationsModule,
       imports,
-      controllers: [OperationsController, FiguresController, PersonalDataController],
+      controllers: [OperationsController, FiguresController, DeliveriesController, PersonalDataController],
       providers: [
         IncidentRepository,
         IncidentFinder,
@@ -40,6 +42,7 @@ export class OperationsModule {
         PersonalData,
         FiguresRepository,
         FiguresService,
+        Deliveries,
       ],
     };
   }

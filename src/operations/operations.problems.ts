@@ -20,6 +20,19 @@ export const OPERATIONS_PROBLEMS = defineProblemTypes({
       settled_by: 'the action that has settled it, where one has',
     },
   },
+  'delivery-not-found': {
+    status: 404,
+    title: 'There is no such delivery',
+    cause: 'Nothing with this id leaves the service about this order, or not any more.',
+    remedy: 'Take the id from the list of the deliveries of the order.',
+  },
+  'delivery-not-waiting': {
+    status: 409,
+    title: 'The delivery does not wait to be repeated',
+    cause: 'It was not tried yet, is under way, has arrived, or is out of attempts.',
+    remedy:
+      'Look at the deliveries of the order again. One that is out of attempts is settled as an incident.',
+  },
   'incident-in-progress': {
     status: 409,
     title: 'The service is settling this by itself',
@@ -51,4 +64,14 @@ export function incidentInProgress(orderId: string): Problem {
   const detail = `Order ${orderId} is being worked on at this moment; look at its incidents again`;
   const kind = OPERATIONS_PROBLEMS['incident-in-progress'];
   return new Problem('incident-in-progress', kind, detail, { allowed_actions: [] }, RETRY_AFTER);
+}
+
+export function deliveryNotFound(id: string): Problem {
+  const kind = OPERATIONS_PROBLEMS['delivery-not-found'];
+  return new Problem('delivery-not-found', kind, `There is no delivery ${id} of this order`);
+}
+
+export function deliveryNotWaiting(): Problem {
+  const kind = OPERATIONS_PROBLEMS['delivery-not-waiting'];
+  return new Problem('delivery-not-waiting', kind, 'The delivery does not wait to be repeated');
 }

@@ -51,6 +51,7 @@ const CUSTOMERS_OWN = { customer: 200, otherCustomer: 404, readingCustomer: 200 
 const LISTS = { ...NOBODY, customer: 200, otherCustomer: 200, readingCustomer: 200, admin: 200, reader: 200 };
 const EVERYBODY = Object.fromEntries(Object.keys(NOBODY).map((name) => [name, 200])) as typeof NOBODY;
 const READS = { ...NOBODY, ...CUSTOMERS_OWN, admin: 200, reader: 200 };
+const DELIVERIES = { ...NOBODY, admin: 200, reader: 200, operator: 200 };
 const OPERATES = { ...NOBODY, admin: 200, operator: 200 };
 
 let product = '';
@@ -98,6 +99,12 @@ const GUARDED: Record<string, Row> = {
   'HEAD /operations/incidents': { answers: OPERATES },
   'GET /operations/figures': { answers: OPERATES },
   'HEAD /operations/figures': { answers: OPERATES },
+  'GET /orders/:order_id/deliveries': { path: (id) => `/orders/${id}/deliveries`, answers: DELIVERIES },
+  'HEAD /orders/:order_id/deliveries': { path: (id) => `/orders/${id}/deliveries`, answers: DELIVERIES },
+  'POST /orders/:order_id/deliveries/:delivery_id/retry': {
+    path: (id) => `/orders/${id}/deliveries/${id}/retry`,
+    answers: { ...NOBODY, admin: 404, operator: 404 },
+  },
   'POST /operations/incidents/:incident_id': {
     path: (id) => `/operations/incidents/reservation-${id}-1-1`,
     body: { action: 'release' },

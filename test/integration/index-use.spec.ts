@@ -10,6 +10,7 @@ import { beforeTransaction } from '../../src/orders/stream/stream-position.js';
 import { PointReads } from '../../src/platform/database/batching/point-reads.js';
 import type { OrderFilter } from '../../src/orders/search/order-conditions.js';
 import { dataSourceOptions } from '../../src/platform/database/data-source.js';
+import { JobReportsRepository } from '../../src/platform/jobs/job-reports.repository.js';
 import { JobRepository } from '../../src/platform/jobs/job.repository.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { queryDatabase } from '../support/invariants.js';
@@ -72,8 +73,8 @@ beforeAll(async () => {
   await queryDatabase(url, `SELECT pgboss.create_queue('q', '{"policy":"standard"}'::jsonb)`);
   await queryDatabase(
     url,
-    `INSERT INTO pgboss.job (name, state, completed_on)
-     SELECT 'q', 'completed', now() - interval '24 hours' + (n - $2) * interval '1 second' FROM generate_series(1, $1) n`,
+    `INSERT INTO pgboss.job (name, state, singleton_key, completed_on)
+     SELECT 'q', 'completed', 'k' || n / $2, now() - interval '24 hours' + (n - $2) * interval '1 second' FROM generate_series(1, $1) n`,
     [ROWS, WANTED],
   );
   for (const table of ['orders', 'order_items', 'order_events', 'idempotency_keys', 'pgboss.job'])
@@ -158,6 +159,13 @@ describe('what is looked for among many is found by an index', () => {
     expect(await indexesUsedBy(() => repository.isFarBehind(place, 2_000))).toEqual([
       'order_events_by_transaction',
     ]);
+  });
+
+  it('what was sent about an order, and what waits to be', async () => {
+    const repository = new JobReportsRepository(dataSource);
+    const used = await indexesUsedBy(() => repository.findByKey(['q', 'r'], 'k7', 200));
+    expect(used).toHaveLength(3);
+    expect(used).toContain('job_common_singleton_key_idx');
   });
 
   it('keys that have expired', async () => {

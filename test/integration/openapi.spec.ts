@@ -120,11 +120,14 @@ const OTHER_TYPES: Record<string, string[]> = {
   streamOrders: ['text/event-stream'],
 };
 
+/** Operations that say everything in their address. */
+const WITHOUT_BODY = ['retryDelivery'];
+
 describe('every operation', () => {
   it.each(operations.map((operation) => [operation.operationId, operation] as const))(
     '%s has an example of every body, and the headers of all',
     (_name, { operationId, method, requestBody, responses }) => {
-      if (method === 'POST' || method === 'PUT') {
+      if ((method === 'POST' || method === 'PUT') && !WITHOUT_BODY.includes(operationId)) {
         expect(examplesOf(requestBody?.content, '')).not.toEqual([]);
         expect(Object.keys(responses)).toEqual(expect.arrayContaining(['400', '413', '415']));
       }

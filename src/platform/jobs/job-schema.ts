@@ -38,6 +38,10 @@ const DEAD_JOBS_INDEX = `CREATE INDEX IF NOT EXISTS order_service_dead_jobs
 const COMPLETED_JOBS_INDEX = `CREATE INDEX IF NOT EXISTS order_service_completed_jobs
   ON pgboss.job (completed_on) WHERE state = 'completed'`;
 
+/** Finds what was done for an order, for people who look at it. Each job costs it one entry, when it is done. */
+const COMPLETED_JOBS_BY_KEY_INDEX = `CREATE INDEX IF NOT EXISTS order_service_completed_jobs_by_key
+  ON pgboss.job (singleton_key) WHERE state = 'completed'`;
+
 /** Creates or upgrades the tables of the job queue. Safe to repeat and to run beside running instances. */
 export async function migrateJobs(settings: DatabaseSettings): Promise<void> {
   const boss = new PgBoss({ ...jobDatabaseOptions(settings), max: 1, migrate: true, supervise: false });
@@ -45,7 +49,7 @@ export async function migrateJobs(settings: DatabaseSettings): Promise<void> {
   // Without a listener an error event would end the process before the failure could be told.
   boss.on('error', (error) => (fault = error));
   await boss.start();
-  for (const index of fault ? [] : [DEAD_JOBS_INDEX, COMPLETED_JOBS_INDEX])
+  for (const index of fault ? [] : [DEAD_JOBS_INDEX, COMPLETED_JOBS_INDEX, COMPLETED_JOBS_BY_KEY_INDEX])
     await boss.getDb().executeSql(index);
   await boss.stop({ graceful: false });
   if (fault instanceof Error) throw fault;

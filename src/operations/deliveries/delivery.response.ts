@@ -1,0 +1,82 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import type { JobStanding } from '../../platform/jobs/job-reports.repository.js';
+import { JOB_INCIDENTS, type JobIncidentKind } from '../incident-finder.js';
+import { type Delivery, numberOf } from './deliveries.js';
+
+/** In the words of deliveries. */
+const STATUSES: Record<JobStanding, string> = {
+  waiting: 'waiting',
+  under_way: 'under_way',
+  done: 'sent',
+  failed: 'failed',
+};
+
+const TIME = { type: 'string', nullable: true, format: 'date-time' } as const;
+
+export class DeliveryResponse {
+  @ApiProperty({ format: 'uuid' })
+  id!: string;
+
+  @ApiProperty({
+    enum: Object.keys(JOB_INCIDENTS),
+    description: 'To the customer, to the inventory, or to the cart service.',
+  })
+  kind!: JobIncidentKind;
+
+  @ApiProperty({
+    enum: Object.values(STATUSES),
+    description:
+      '`waiting` for its first or next attempt; `failed`: out of attempts, so that it needs a person.',
+  })
+  status!: string;
+
+  @ApiPropertyOptional({
+    type: 'integer',
+    example: 2,
+    description: 'The event that a notification is about.',
+  })
+  event_seq?: number;
+
+  @ApiProperty({ type: 'integer', minimum: 0, example: 1 })
+  attempts!: number;
+
+  @ApiProperty({ type: 'string', nullable: true, example: 'notification service: answered 500' })
+  last_error!: string | null;
+
+  @ApiProperty({ format: 'date-time' })
+  created_at!: string;
+
+  @ApiProperty({ ...TIME, description: 'When it was sent, or ran out of attempts.' })
+  completed_at!: string | null;
+
+  @ApiProperty({ ...TIME, description: 'When it is repeated.' })
+  next_attempt_at!: string | null;
+
+  @ApiPropertyOptional({ description: 'Of one that failed: what has to be settled.' })
+  incident_id?: string;
+
+  static from(delivery: Delivery): DeliveryResponse {
+    const { id, kind, standing, attempts, lastError, createdAt, completedAt, nextAttemptAt, incidentId } =
+      delivery;
+    return {
+      id,
+      kind,
+      status: STATUSES[standing],
+      ...(kind === 'notification' && { event_seq: numberOf(kind, delivery) }),
+      attempts,
+      last_error: lastError,
+      created_at: createdAt.toISOString(),
+      completed_at: completedAt?.toISOString() ?? null,
+      next_attempt_at: nextAttemptAt?.toISOString() ?? null,
+      ...(incidentId !== undefined && { incident_id: incidentId }),
+    };
+  }
+}
+
+export class DeliveriesResponse {
+  @ApiProperty({ format: 'uuid' })
+  order_id!: string;
+
+  @ApiProperty({ type: [DeliveryResponse], description: 'Oldest first.' })
+  deliveries!: DeliveryResponse[];
+}

@@ -1,0 +1,115 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  clearFaults,
+  expectProblem,
+  line,
+  newProduct,
+  orderBody,
+  placeOrder,
+  selectRows,
+  statusesTold,
+} from '../support/builders.js';
+import { listIncidents, setStatus } from '../support/client.js';
+import { eventually, startTestService, type TestService } from '../support/service.js';
+
+const NOBODY = '01a1ffe2-9b80-748a-ba30-787d85a2b441';
+
+let service: TestService;
+let product = '';
+
+beforeAll(async () => {
+  service = await startTestService();
+  product = newProduct(service.sandbox, 1_000);
+});
+afterAll(() => service.stop());
+
+const place = (on = service) => placeOrder(on, orderBody([line(product)]));
+
+interface Delivery {
+  id: string;
+  kind: string;
+  status: string;
+  attempts: number;
+}
+
+async function deliveriesOf(id: string, on = service): Promise<Delivery[]> {
+  const { body } = await on.request('GET', `/orders/${id}/deliveries`);
+  return body.deliveries as Delivery[];
+}
+
+const retry = (order: string, delivery: string, on = service) =>
+  on.request('POST', `/orders/${order}/deliveries/${delivery}/retry`);
+
+/** Waits until the only delivery of an order has a status. */
+const onlyOne = (id: string, status: string, on = service): Promise<Delivery> =>
+  eventually(async () => {
+    const [delivery] = await deliveriesOf(id, on);
+    return delivery?.status === status ? delivery : undefined;
+  });
+
+describe('the deliveries of an order', () => {
+  it('say what has arrived', async () => {
+    const id = await place();
+    await setStatus(service, id, 'cancelled');
+    const all = await eventually(async () => {
+      const deliveries = await deliveriesOf(id);
+      return deliveries.every(({ status }) => status === 'sent') ? deliveries : undefined;
+    });
+    expect(all.map(({ kind, attempts }) => [kind, attempts]).toSorted()).toEqual([
+      ['notification', 1],
+      ['notification', 1],
+      ['stock_release', 1],
+    ]);
+    expect(all).toContainEqual(
+      expect.objectContaining({ kind: 'notification', event_seq: 2, last_error: null }),
+    );
+    expect(all).toContainEqual(expect.objectContaining({ kind: 'notification', event_seq: 3 }));
+  });
+
+  it('say what waits to be repeated and why, and are tried at once where somebody wants it', async () => {
+    service.sandbox.services.notification.faults.add({ kind: 'status', status: 500 });
+    const id = await place();
+    await eventually(async () => (await deliveriesOf(id))[0]?.attempts === 1);
+    const { id: delivery } = await onlyOne(id, 'waiting');
+    // As after a long outage: nobody would try it for an hour.
+    await eventually(async () => {
+      const rows = await selectRows(
+        service.database,
+        `UPDATE pgboss.job SET start_after = now() + interval '1 hour' WHERE id = $1 AND state = 'retry' RETURNING 1`,
+        [delivery],
+      );
+      return rows.length === 1;
+    });
+    expect((await deliveriesOf(id))[0]).toMatchObject({
+      kind: 'notification',
+      status: 'waiting',
+      last_error: expect.stringContaining('500'),
+      completed_at: null,
+      next_attempt_at: expect.any(String),
+    });
+    clearFaults(service.sandbox);
+    expectProblem(await retry(await place(), delivery), 404);
+    const answer = await retry(id, delivery);
+    expect([answer.status, answer.body.id]).toEqual([200, delivery]);
+    await onlyOne(id, 'sent');
+    expect(statusesTold(service.sandbox, id)).toEqual(['confirmed']);
+    expectProblem(await retry(id, delivery), 409);
+  });
+
+  it('name the incident of what is out of attempts', async () => {
+    const impatient = await startTestService({ settings: { JOB_RETRY_LIMIT: '0' } });
+    product = newProduct(impatient.sandbox, 10);
+    impatient.sandbox.services.notification.faults.add({ kind: 'status', status: 500 });
+    const id = await place(impatient);
+    const failed = await onlyOne(id, 'failed', impatient);
+    const { incidents } = await listIncidents(impatient);
+    expect(failed).toMatchObject({ incident_id: incidents[0]?.incident_id, attempts: 1 });
+    expectProblem(await retry(id, failed.id, impatient), 409);
+    await impatient.stop();
+  });
+
+  it.each([NOBODY, 'x'])('are not found where there is no order: %s', async (id) => {
+    expectProblem(await service.request('GET', `/orders/${id}/deliveries`), 404);
+    expectProblem(await retry(id, NOBODY), 404);
+  });
+});

@@ -19,6 +19,10 @@ const CHANGES_AT_ONCE = 4;
 /** Beside others each gets a part of the above only; more of them would come to nothing within their time. */
 const REQUESTS_AT_ONCE = 4;
 
+/** How long one may wait for others to end, in milliseconds, and how many may: most name few orders, and end at once. */
+const ADMISSION_MS = 1_000;
+const MAY_WAIT = 8;
+
 /** Certain, but for what a fault or the end of the time has left open. */
 const FIRST_UNCERTAIN_STATUS = 500;
 
@@ -56,7 +60,7 @@ export interface BulkAnswer {
  */
 @Injectable()
 export class BulkStatus {
-  private readonly requests = new Gate(REQUESTS_AT_ONCE, 0);
+  private readonly requests = new Gate(REQUESTS_AT_ONCE, MAY_WAIT);
   private readonly changes: Gate;
 
   constructor(
@@ -88,7 +92,7 @@ export class BulkStatus {
 
   private async enter(): Promise<() => void> {
     try {
-      return await this.requests.enter(Deadline.in(0));
+      return await this.requests.enter(Deadline.in(ADMISSION_MS));
     } catch (error) {
       throw error instanceof NoRoom ? overloaded() : error;
     }

@@ -16,6 +16,10 @@ const PAGE_SIZE = 250;
 /** Each keeps a connection, and a good part of the one processor that an instance has, busy for as long as it lasts. */
 const EXPORTS_AT_ONCE = 2;
 
+/** How long one may wait for others to end, in milliseconds, and how many may: most have few orders, and end at once. */
+const ADMISSION_MS = 1_000;
+const MAY_WAIT = 8;
+
 /** The service is being stopped; whoever reads sees that the transfer has broken off. */
 class Interrupted extends Error {
   constructor() {
@@ -32,7 +36,7 @@ class Interrupted extends Error {
 @Injectable()
 export class OrderExport implements OnModuleDestroy {
   private readonly logger = new Logger(OrderExport.name);
-  private readonly gate = new Gate(EXPORTS_AT_ONCE, 0);
+  private readonly gate = new Gate(EXPORTS_AT_ONCE, MAY_WAIT);
   private readonly open = new Set<Readable>();
 
   constructor(private readonly orders: OrderRepository) {}
@@ -67,7 +71,7 @@ export class OrderExport implements OnModuleDestroy {
 
   private async enter(): Promise<() => void> {
     try {
-      return await this.gate.enter(Deadline.in(0));
+      return await this.gate.enter(Deadline.in(ADMISSION_MS));
     } catch (error) {
       throw error instanceof NoRoom ? overloaded() : error;
     }

@@ -8,8 +8,9 @@ import type { Reservation } from './order-item.entity.js';
 import type { Order } from './order.entity.js';
 import type { OrderStatus } from './order-status.js';
 import type { Owner } from './ownership.js';
-import { ORDER, OrderLookUp } from './reading/order-look-up.js';
-import { conditionOf, type OrderFilter } from './search/order-conditions.js';
+import { OrderLookUp } from './reading/order-look-up.js';
+import { listStatement } from './search/list-statement.js';
+import type { OrderFilter } from './search/order-conditions.js';
 
 /** What a change of an order records about itself. */
 export interface Change {
@@ -61,14 +62,8 @@ export class OrderRepository {
 
   /** Orders of the owner that pass the filter, newest first. */
   async listOrdersOf(owner: Owner, filter: OrderFilter, limit: number): Promise<Order[]> {
-    const values: unknown[] = [];
-    const add = (value: unknown): string => `$${values.push(value)}`;
-    const most = add(limit);
-    return this.dataSource.query<Order[]>(
-      `SELECT ${ORDER} FROM orders o WHERE ${conditionOf(owner, filter, most, add)}
-       ORDER BY o.id DESC LIMIT ${most}`,
-      values,
-    );
+    const { text, values } = listStatement(owner, filter, limit);
+    return this.dataSource.query<Order[]>(text, values);
   }
 
   /** The history of an order, oldest first, whoever it belongs to: for the service's own work. */

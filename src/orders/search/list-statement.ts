@@ -1,0 +1,92 @@
+import type { Owner } from '../ownership.js';
+import { ORDER } from '../reading/order-look-up.js';
+import {
+  type AddValue,
+  type Condition,
+  type Conditions,
+  conditionsOf,
+  type OrderFilter,
+  textOf,
+} from './order-conditions.js';
+import { orderIdsFrom } from './order-id-prefix.js';
+
+/** A statement with the values of its parameters. */
+export interface Statement {
+  text: string;
+  values: unknown[];
+}
+
+/**
+ * A statement that reads the newest orders of the owner that pass the filter, newest first.
+ *
+ * One condition leads: an index has the orders that meet it side by side and by age, so that they are read from the newest
+ * on until there are enough, whatever else is in the table. The others are checked on what it leads to.
+ */
+export function listStatement(owner: Owner, filter: OrderFilter, limit: number): Statement {
+  const values: unknown[] = [];
+  const add: AddValue = (value) => `$${values.push(value)}`;
+  const besides = conditionsOf(owner, filter, add);
+  const most = add(limit);
+  const [first, ...others] = besides.conditions;
+  const orders =
+    filter.search !== undefined
+      ? ordersOf(foundBy(filter.search, besides, most, add))
+      : first?.key === 'product'
+        ? ordersOf(withProduct(first.value, { ...besides, conditions: others }, most))
+        : newest(first, { ...besides, conditions: others }, most);
+  return { text: `SELECT ${ORDER} FROM ${orders}`, values };
+}
+
+/** What follows FROM, for the `orders o` whose ids a query finds. */
+function ordersOf(query: string): string {
+  return `(${query}) found JOIN orders o ON o.id = found.id ORDER BY o.id DESC`;
+}
+
+/** What follows FROM, for the newest `orders o` that a condition other than a product leads to, or else their age. */
+function newest(first: Condition | undefined, { bounds, conditions }: Conditions, most: string): string {
+  const others = [...bounds.map((bound) => `o.id ${bound}`), ...conditions.map(textOf)];
+  // With "= $1" the planner would take the order by the id alone, and where many orders meet the condition it would walk
+  // through all orders from the newest one on, past all that don't. Sorted by what is equal anyway, in a form that does
+  // not tell the planner so, they are in the order of one index only: the right one.
+  const all = first ? [`${first.key} = ANY (ARRAY[${first.value}])`, ...others] : others;
+  const sorting = first ? `${first.key} DESC, o.id DESC` : 'o.id DESC';
+  return `orders o ${all.length > 0 ? `WHERE ${all.join(' AND ')}` : ''} ORDER BY ${sorting} LIMIT ${most}`;
+}
+
+/**
+ * A query of the newest orders that a text may mean. One query for each kind of text it may be, each limited and read
+ * off an index from its newest end: one condition with OR would be planned as a walk through all orders.
+ */
+function foundBy(text: string, besides: Conditions, most: string, add: AddValue): string {
+  const value = add(text);
+  const queries = [
+    `SELECT o.id FROM ${newest({ key: 'o.customer_id', value }, besides, most)}`,
+    withProduct(value, besides, most),
+  ];
+  if (text.includes('@')) {
+    const first = { key: 'lower(o.customer_email)', value: `lower(${value})` } as const;
+    queries.push(`SELECT o.id FROM ${newest(first, besides, most)}`);
+  }
+  const ids = orderIdsFrom(text);
+  if (ids) {
+    const bounds = [...besides.bounds, `>= ${add(ids.first)}`, `<= ${add(ids.last)}`];
+    queries.push(`SELECT o.id FROM ${newest(undefined, { ...besides, bounds }, most)}`);
+  }
+  return `SELECT one.id FROM (${queries.map((query) => `(${query})`).join(' UNION ')}) one ORDER BY one.id DESC LIMIT ${most}`;
+}
+
+/** A query of the newest orders with a line of a product, each once. */
+function withProduct(product: string, { bounds, conditions }: Conditions, most: string): string {
+  const isAlone = conditions.length === 0;
+  const all = [
+    // Beside a status the order by the id alone is what helps: both indexes have it, so that they can be read side by side
+    // from their newest ends, neither further than is needed. No other index is of use then.
+    isAlone ? `f.product_id = ANY (ARRAY[${product}])` : `f.product_id = ${product}`,
+    ...bounds.map((bound) => `f.order_id ${bound}`),
+    ...conditions.map(textOf),
+  ];
+  return `SELECT line.id FROM (
+    SELECT DISTINCT f.product_id, f.order_id AS id
+    FROM order_items f ${isAlone ? '' : 'JOIN orders o ON o.id = f.order_id'}
+    WHERE ${all.join(' AND ')} ORDER BY f.product_id DESC, f.order_id DESC LIMIT ${most}) line`;
+}

@@ -115,11 +115,24 @@ describe('a page is read off an index, however many orders there are', () => {
       { customerEmail: 'many@example.org', status: 'delivered' },
       'orders_by_email',
     ],
-    ['a product and a status', { productId: 'old', status: 'delivered' }, 'order_items_by_product'],
   ])('%s', async (_what, filter, index) => {
     const { indexes, rows } = await readingOf(filter);
     expect([...indexes]).toContain(index);
     expect(rows).toBeGreaterThan(0);
+    expect(rows).toBeLessThanOrEqual(MOST_READ);
+  });
+
+  it('a product and a status, off two indexes side by side', async () => {
+    // Until a table is vacuumed, which the server does by itself, reading an index takes looking into the table as well.
+    for (const table of ['orders', 'order_items'])
+      await queryDatabase(database.url, `VACUUM (ANALYZE) ${table}`);
+    const { indexes, rows } = await readingOf({ productId: 'old', status: 'delivered' });
+    expect([...indexes].toSorted()).toEqual([
+      'order_items_by_product',
+      'order_items_pkey',
+      'orders_by_status',
+      'orders_pkey',
+    ]);
     expect(rows).toBeLessThanOrEqual(MOST_READ);
   });
 });

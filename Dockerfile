@@ -9,6 +9,7 @@ RUN --mount=type=cache,target=/root/.npm \
     npm ci --ignore-scripts --no-audit --no-fund
 COPY nest-cli.json tsconfig.json ./
 COPY src ./src
+COPY console ./console
 RUN npm run build
 
 # Optional packages are left out as well: they are drivers and tools that other packages could use and this service

@@ -108,6 +108,9 @@ export class Settings {
   @Flag()
   DOCS_PUBLIC: boolean = true;
 
+  @Flag()
+  ADMIN_CONSOLE: boolean = true;
+
   @Matches(/^postgres(ql)?:\/\/\S+$/, {
     message: 'must be a URL such as postgres://user:password@host:5432/orders',
   })

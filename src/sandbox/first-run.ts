@@ -93,12 +93,8 @@ function readPort(value: string | undefined, name: ServiceName): number {
 
 function parse(args: string[]) {
   const text = { type: 'string' } as const;
-  const ports = {
-    'inventory-port': text,
-    'notification-port': text,
-    'catalog-port': text,
-    'carts-port': text,
-  };
+  const stock = { 'inventory-port': text, 'catalog-port': text };
+  const ports = { ...stock, 'notification-port': text, 'carts-port': text };
   try {
     return parseArgs({ args, options: { data: text, ...ports, help: { type: 'boolean' } } }).values;
   } catch (error) {
@@ -237,7 +233,8 @@ function indent(lines: string[]): string {
 
 function describe(todo: Plan, { database, sandbox, service }: Running): string {
   const url = service?.url.replace(/\/\/(127\.0\.0\.1|0\.0\.0\.0|\[::1?\])(?=:|$)/, '//localhost');
-  const lines = [`Order service    ${url}`, `API, to try out  ${url}/docs`];
+  const console = todo.settings.ADMIN_CONSOLE ? [`Admin console    ${url}/admin`] : [];
+  const lines = [`Order service    ${url}`, ...console, `API, to try out  ${url}/docs`];
   if (database) {
     const { port, pathname } = new URL(database.url);
     const psql = `PGPASSWORD=$(cat '${database.passwordFile}') psql -h 127.0.0.1 -p ${port} -U postgres ${pathname.slice(1)}`;

@@ -1,83 +1,27 @@
-import { accessSync, constants } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type BrowserContext, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
+import { collectComplaints, itInBrowser, startBrowser } from '../support/browser.js';
 import { listOrders } from '../support/client.js';
 import { startTestService, type TestService } from '../support/service.js';
 
-/** As root the sandbox of the browser can't work, and no test of this service needs anything from the internet. */
-const ARGUMENTS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--disable-dev-shm-usage',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
-
-const NAMES = ['chromium', 'chromium-browser', 'google-chrome'];
-
-/** The first browser that there is; undefined where none is installed. */
-function findBrowser(): string | undefined {
-  const folders = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
-  const given = process.env['CHROMIUM_PATH'];
-  const places = [
-    ...(given ? [given] : []),
-    '/usr/bin/chromium',
-    ...NAMES.flatMap((name) => folders.map((folder) => join(folder, name))),
-  ];
-  return places.find((place) => {
-    try {
-      accessSync(place, constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-}
-
-const browser = findBrowser();
-if (browser === undefined) {
-  process.stderr.write('SKIPPED: no Chromium is installed, so Swagger UI is not opened in a browser\n');
-}
-const itInBrowser = browser === undefined ? it.skip : it;
-
 let service: TestService;
-let profile: string;
-let context: BrowserContext | undefined;
-const complaints: string[] = [];
+let browser: Browser | undefined;
+let complaints: string[] = [];
 
 beforeAll(async () => {
   service = await startTestService();
-  if (browser === undefined) return;
-  // A profile of its own, so that nothing of the user's browser is seen or changed.
-  profile = await mkdtemp(join(tmpdir(), 'order-test-chromium-'));
-  context = await chromium.launchPersistentContext(profile, {
-    executablePath: browser,
-    headless: true,
-    args: ARGUMENTS,
-  });
+  browser = await startBrowser('Swagger UI is not opened in a browser');
 }, 60_000);
 
 afterAll(async () => {
-  await context?.close();
-  if (profile) await rm(profile, { recursive: true, force: true });
+  await browser?.close();
   await service.stop();
 });
 
 async function openDocs(): Promise<Page> {
-  if (!context) throw new Error('there is no browser');
-  complaints.length = 0;
-  const page = await context.newPage();
-  page.on('console', (message) => {
-    if (message.type() === 'error') complaints.push(`${message.text()} at ${message.location().url}`);
-  });
-  page.on('pageerror', (error) => complaints.push(error.message));
-  page.on('requestfailed', (request) => complaints.push(`${request.url()} could not be loaded`));
+  if (!browser) throw new Error('there is no browser');
+  const page = await browser.newPage();
+  complaints = collectComplaints(page);
   await page.goto(`${service.url}/docs`);
   return page;
 }

@@ -28,6 +28,7 @@ const ALLOWED_IMPORTS: Record<string, readonly string[]> = {
   operations: ['orders', 'platform', 'config'],
   auth: ['orders', 'platform', 'config'],
   health: ['orders', 'platform', 'config'],
+  admin: ['platform', 'config'],
   sandbox: ['platform', 'config', 'main'],
 };
 
@@ -72,7 +73,7 @@ export function readTree(...folders: string[]): Code[] {
         join(folder, name),
       ),
     )
-    .filter((path) => path.endsWith('.ts'))
+    .filter((path) => /\.tsx?$/.test(path))
     .map((path) => parse(path.split(sep).join('/'), readFileSync(join(PROJECT, path), 'utf8')));
 }
 
@@ -159,7 +160,7 @@ export const greedyConstructors: Rule = ({ tree }) =>
 export const wrongName: Rule = ({ path, tree }) => {
   const name = basename(path);
   const problems: string[] = [];
-  if (!/^[a-z0-9]+(-[a-z0-9]+)*(\.[a-z]+)*\.ts$/.test(name)) problems.push('the name is not kebab-case');
+  if (!/^[a-z0-9]+(-[a-z0-9]+)*(\.[a-z]+)*\.tsx?$/.test(name)) problems.push('the name is not kebab-case');
   if (name === 'index.ts') problems.push('a barrel file');
   for (const node of collect(tree, ts.isClassDeclaration)) {
     const decorators = (ts.getDecorators(node) ?? []).map(({ expression }) => expression);

@@ -26,8 +26,8 @@ const PROBLEM = 'application/problem+json';
 /** A JSON text a line, each of which the schema describes. */
 const NDJSON = 'application/x-ndjson';
 
-/** What the document does not describe: its own page, what is for other programs, and the controllers of tests. */
-const UNDESCRIBED = /^\/(docs|docs-json|docs-yaml|metrics|problems|probe)(\/|$)/;
+/** What the document does not describe: its own pages, what is for other programs, and the controllers of tests. */
+const UNDESCRIBED = /^\/(admin|docs|docs-json|docs-yaml|metrics|problems|probe)(\/|$)/;
 
 /** Enough to see what was asked and answered; lists of orders are long. */
 const SHOWN_CHARACTERS = 600;

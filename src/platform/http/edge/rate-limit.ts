@@ -9,8 +9,8 @@ const POLICY = 'requests';
 
 const WINDOW_SECONDS = WINDOW_MS / 1_000;
 
-/** Supervisors and load balancers must never be told to come back later, nor the pages that explain the service. */
-const EXEMPT = /^\/(?:health|docs)(?:[/?-]|$)/;
+/** Supervisors and load balancers must never be told to come back later, nor the pages that come with the service. */
+const EXEMPT = /^\/(?:health|docs|admin)(?:[/?-]|$)/;
 
 /** How a caller stands after a request. */
 interface Allowance {

@@ -1,0 +1,54 @@
+import createClient from 'openapi-fetch';
+import type { paths } from '../../../docs/openapi.js';
+import { ProblemError, type ProblemBody, refusalOf } from './problem.ts';
+import { credential, credentialHeaders } from './session.ts';
+import { Store } from '../ui/store.ts';
+
+/** Set when the service stops knowing who is signed in; the next sign-in clears it. */
+export const refusedSession = new Store<string | null>(null);
+
+/** The API with the types of its OpenAPI document. */
+export const api = createClient<paths>({ baseUrl: window.location.origin });
+
+api.use({
+  onRequest({ request }) {
+    for (const [name, value] of Object.entries(credentialHeaders())) request.headers.set(name, value);
+  },
+});
+
+/** What a call of the client comes to. */
+interface Outcome<Data> {
+  data?: Data;
+  error?: unknown;
+  response: Response;
+}
+
+/**
+ * The body of an answer that is a success.
+ *
+ * @throws {ProblemError}
+ */
+export async function send<Data>(call: Promise<Outcome<Data>>): Promise<Data> {
+  const { data, error, response } = await call;
+  if (response.ok) return data as Data;
+  const body = typeof error === 'object' && error !== null ? (error as Partial<ProblemBody>) : {};
+  throw noticed(new ProblemError(response.status, body, response.headers.get('x-request-id')));
+}
+
+/**
+ * A request whose answer is no JSON, such as an export or a stream.
+ *
+ * @throws {ProblemError}
+ */
+export async function fetchRaw(path: string, init: RequestInit = {}): Promise<Response> {
+  const headers = new Headers(init.headers);
+  for (const [name, value] of Object.entries(credentialHeaders())) headers.set(name, value);
+  const response = await fetch(path, { ...init, headers });
+  if (response.ok) return response;
+  throw noticed(await refusalOf(response));
+}
+
+function noticed(problem: ProblemError): ProblemError {
+  if (problem.status === 401 && credential.get() !== null) refusedSession.set(problem.message);
+  return problem;
+}

@@ -1,0 +1,76 @@
+import { useQueryClient, type QueryClient } from '@tanstack/react-query';
+import { useEffect } from 'react';
+import { announce } from '../ui/announcer.tsx';
+import { listen } from './live.ts';
+import type { OrderChange, OrderList } from './types.ts';
+
+/** Lists are read anew at most this often, however many orders change. */
+const REFRESH_MS = 1_500;
+
+/** What changed is told to those who listen at most this often. */
+const ANNOUNCE_MS = 5_000;
+
+/** Keeps what the page shows of orders as it is in the service. */
+export function useLiveOrders(isAllowed: boolean): void {
+  const client = useQueryClient();
+  useEffect(() => (isAllowed ? keepUp(client) : undefined), [client, isAllowed]);
+}
+
+function keepUp(client: QueryClient): () => void {
+  const refresh = throttled(REFRESH_MS, () => void client.invalidateQueries({ queryKey: ['orders'] }));
+  const counts = { placed: 0, changed: 0 };
+  const tell = throttled(ANNOUNCE_MS, () => {
+    const parts = [
+      ...(counts.placed > 0 ? [`${counts.placed} new ${counts.placed === 1 ? 'order' : 'orders'}`] : []),
+      ...(counts.changed > 0 ? [`${counts.changed} ${counts.changed === 1 ? 'change' : 'changes'}`] : []),
+    ];
+    announce(parts.join(', '));
+    counts.placed = 0;
+    counts.changed = 0;
+  });
+  const stop = listen({
+    onChange: (change) => {
+      counts[change.type === 'placed' ? 'placed' : 'changed'] += 1;
+      tell();
+      client.setQueriesData<OrderList>({ queryKey: ['orders'] }, (list) => list && patch(list, change));
+      void client.invalidateQueries({ queryKey: ['order', change.order_id] });
+      refresh();
+    },
+    onReset: () => void client.invalidateQueries(),
+  });
+  return () => {
+    stop();
+    refresh.cancel();
+    tell.cancel();
+  };
+}
+
+/** The list with the change in it, before it is read anew. */
+function patch(list: OrderList, { order_id: id, version, to, time }: OrderChange): OrderList {
+  const isShown = list.orders.some((order) => order.order_id === id && order.version < version);
+  if (!isShown) return list;
+  const orders = list.orders.map((order) =>
+    order.order_id === id ? { ...order, version, status: to ?? order.status, updated_at: time } : order,
+  );
+  return { ...list, orders };
+}
+
+/** Does something at once, and then again at most once in a while if it was asked for meanwhile. */
+function throttled(milliseconds: number, action: () => void): { (): void; cancel(): void } {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let isWanted = false;
+  const run = (): void => {
+    if (timer !== undefined) {
+      isWanted = true;
+      return;
+    }
+    action();
+    timer = setTimeout(() => {
+      timer = undefined;
+      if (!isWanted) return;
+      isWanted = false;
+      run();
+    }, milliseconds);
+  };
+  return Object.assign(run, { cancel: () => clearTimeout(timer) });
+}

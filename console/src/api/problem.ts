@@ -1,0 +1,33 @@
+import type { components } from '../../../docs/openapi.js';
+
+/** What an answer says of itself when it is a refusal (RFC 9457). */
+export type ProblemBody = components['schemas']['OrderProblemResponse'];
+
+/** A request that came to nothing, with what the service said of it. */
+export class ProblemError extends Error {
+  readonly type: string;
+
+  constructor(
+    readonly status: number,
+    readonly body: Partial<ProblemBody>,
+    /** Names the request in the logs of the service. */
+    readonly requestId: string | null,
+  ) {
+    super(body.detail ?? `The service answered ${status}`);
+    this.name = 'ProblemError';
+    this.type = body.type?.replace('/problems/', '') ?? 'unknown';
+  }
+}
+
+/** Reads what a refusal says. */
+export async function refusalOf(response: Response): Promise<ProblemError> {
+  const isProblem = response.headers.get('content-type')?.includes('json') ?? false;
+  const body = isProblem ? ((await response.json()) as Partial<ProblemBody>) : {};
+  return new ProblemError(response.status, body, response.headers.get('x-request-id'));
+}
+
+/** Whether the same request may work in a moment: nobody answered, or the answer says that it will pass. */
+export function mayPass(error: unknown): boolean {
+  if (!(error instanceof ProblemError)) return true;
+  return error.status === 429 || error.status >= 502;
+}

@@ -1,0 +1,28 @@
+import { Store } from '../ui/store.ts';
+
+const KEY = 'order-console-credential';
+
+/** Three parts of base64url: what a signed token looks like (RFC 7515), and no key of this service does. */
+const TOKEN = /^[\w-]+\.[\w-]+\.[\w-]+$/;
+
+/**
+ * The key or token of whoever is signed in; null for nobody. It is kept for this tab alone, and gone with it.
+ */
+export const credential = new Store<string | null>(sessionStorage.getItem(KEY));
+
+export function signIn(text: string): void {
+  sessionStorage.setItem(KEY, text);
+  credential.set(text);
+}
+
+export function signOut(): void {
+  sessionStorage.removeItem(KEY);
+  credential.set(null);
+}
+
+/** The header by which a request says who sends it. */
+export function credentialHeaders(): Record<string, string> {
+  const text = credential.get();
+  if (text === null) return {};
+  return TOKEN.test(text) ? { authorization: `Bearer ${text}` } : { 'x-api-key': text };
+}

@@ -1,0 +1,28 @@
+import type { components, paths } from '../../../docs/openapi.js';
+
+type Schemas = components['schemas'];
+
+export type Order = Schemas['OrderResponse'];
+export type OrderList = Schemas['OrderListResponse'];
+export type OrderEvent = Schemas['OrderEventResponse'];
+export type OrderStatus = Order['status'];
+export type Incident = Schemas['IncidentResponse'];
+export type IncidentAction = Incident['actions'][number]['action'];
+export type BulkResult = Schemas['BulkResultResponse'];
+export type BulkAnswer = Schemas['BulkStatusResponse'];
+export type Caller = Schemas['CallerResponse'];
+export type Scope = Caller['scopes'][number];
+export type Figures = Schemas['FiguresResponse'];
+export type Delivery = Schemas['DeliveryResponse'];
+export type OrderQuery = NonNullable<paths['/orders']['get']['parameters']['query']>;
+
+/** What the stream of changes says of one; the document has no schema for what is in a stream of events. */
+export interface OrderChange {
+  order_id: string;
+  version: number;
+  type: OrderEvent['type'];
+  from: OrderStatus | null;
+  to: OrderStatus | null;
+  actor: string;
+  time: string;
+}

@@ -1,0 +1,66 @@
+import { QueryClientProvider } from '@tanstack/react-query';
+import { Redirect, Route, Router, Switch } from 'wouter';
+import { useMay } from './api/caller.ts';
+import { useLiveOrders } from './api/live-orders.ts';
+import { queryClient } from './api/query-client.ts';
+import { HealthPage } from './health/health-page.tsx';
+import { IncidentsPage } from './incidents/incidents-page.tsx';
+import { OrderPage } from './order/order-page.tsx';
+import { OrdersPage } from './orders/orders-page.tsx';
+import { Gate } from './shell/gate.tsx';
+import { Shell } from './shell/shell.tsx';
+import { Announcer } from './ui/announcer.tsx';
+import { EmptyPage } from './ui/empty.tsx';
+import { useTheme } from './ui/theme.ts';
+
+export function App() {
+  useTheme();
+  return (
+    <QueryClientProvider client={queryClient}>
+      <Router base="/admin">
+        <Gate>
+          <Shell>
+            <Pages />
+          </Shell>
+        </Gate>
+        <Announcer />
+      </Router>
+    </QueryClientProvider>
+  );
+}
+
+function Pages() {
+  const may = useMay();
+  const reads = may('orders:read');
+  const operates = may('operations');
+  useLiveOrders(reads);
+  return (
+    <Switch>
+      <Route path="/">
+        <Redirect to={reads || !operates ? '/orders' : '/incidents'} replace />
+      </Route>
+      <Route path="/orders">{reads ? <OrdersPage /> : <NotAllowed scope="orders:read:all" />}</Route>
+      <Route path="/orders/:id">
+        {({ id }) => (reads ? <OrderPage key={id} id={id} /> : <NotAllowed scope="orders:read:all" />)}
+      </Route>
+      <Route path="/incidents">{operates ? <IncidentsPage /> : <NotAllowed scope="operations" />}</Route>
+      <Route path="/health">{operates ? <HealthPage /> : <NotAllowed scope="operations" />}</Route>
+      <Route>
+        <EmptyPage title="There is no such page">
+          <p>The address may be mistyped. The menu has all pages that there are.</p>
+        </EmptyPage>
+      </Route>
+    </Switch>
+  );
+}
+
+function NotAllowed({ scope }: { scope: string }) {
+  return (
+    <EmptyPage title="Your key or token does not allow this">
+      <p>
+        This page needs the scope <code>{scope}</code>. Ask whoever gave you the key or token, or sign out and
+        use another one.
+      </p>
+    </EmptyPage>
+  );
+}

@@ -1,0 +1,139 @@
+import { keepPreviousData, useQuery } from '@tanstack/react-query';
+import { Link, useSearchParams } from 'wouter';
+import { api, send } from '../api/client.ts';
+import type { Figures } from '../api/types.ts';
+import { ProblemBox } from '../ui/problem-box.tsx';
+import { formatDuration } from '../time/zone.ts';
+import { Bars } from './bars.tsx';
+import { OrdersChart } from './orders-chart.tsx';
+import { useProblemTitle } from '../api/problem-titles.ts';
+
+const WINDOWS = { hour: 'Last hour', day: 'Last day' } as const;
+type Window = keyof typeof WINDOWS;
+
+const REFRESH_MS = 15_000;
+
+function useFigures(window: Window) {
+  return useQuery({
+    queryKey: ['figures', window],
+    queryFn: () => send(api.GET('/operations/figures', { params: { query: { window } } })),
+    refetchInterval: REFRESH_MS,
+    placeholderData: keepPreviousData,
+  });
+}
+
+export function HealthPage() {
+  const [params, setParams] = useSearchParams();
+  const window = params.get('window') === 'day' ? 'day' : 'hour';
+  const { data, error, isPending, refetch } = useFigures(window);
+  return (
+    <div className="page">
+      <title>Health</title>
+      <header className="page-header">
+        <h1>Health</h1>
+        <span className="spacer" />
+        <fieldset className="segments">
+          <legend className="visually-hidden">Time</legend>
+          {(Object.entries(WINDOWS) as [Window, string][]).map(([name, text]) => (
+            <button
+              key={name}
+              type="button"
+              className="button"
+              aria-pressed={name === window}
+              onClick={() => setParams({ window: name })}
+            >
+              {text}
+            </button>
+          ))}
+        </fieldset>
+      </header>
+      {error && <ProblemBox error={error} onRetry={() => void refetch()} />}
+      {isPending && <p className="muted loading">Adding up …</p>}
+      {data && <FiguresView figures={data} />}
+    </div>
+  );
+}
+
+function FiguresView({ figures }: { figures: Figures }) {
+  const titleOf = useProblemTitle();
+  const sum = (name: 'placed' | 'confirmed' | 'rejected' | 'failed'): number =>
+    figures.points.reduce((total, point) => total + point[name], 0);
+  const { time_to_confirm_ms: time, notification_backlog: backlog } = figures;
+  return (
+    <>
+      <Upstreams upstreams={figures.upstreams} />
+      <dl className="cards">
+        <Card name="Placed" value={String(sum('placed'))} />
+        <Card name="Rejected or failed" value={String(sum('rejected') + sum('failed'))} />
+        <Card name="Half are confirmed within" value={milliseconds(time.p50)} />
+        <Card name="95 % are confirmed within" value={milliseconds(time.p95)} />
+        <Card
+          name="Messages waiting"
+          value={String(backlog.waiting)}
+          note={
+            backlog.waiting > 0 && backlog.oldest_seconds !== null
+              ? `the oldest for ${formatDuration(backlog.oldest_seconds)}`
+              : ''
+          }
+        />
+        <Card
+          name="Messages given up"
+          value={String(backlog.failed)}
+          note={backlog.failed > 0 ? <Link href="/incidents">See the incidents</Link> : ''}
+        />
+      </dl>
+      {figures.is_estimate && (
+        <p className="muted">
+          There were very many orders, so these figures are estimated from a part of them.
+        </p>
+      )}
+      <OrdersChart figures={figures} />
+      <div className="halves">
+        <Bars
+          title="Orders by status"
+          entries={Object.entries(figures.by_status).map(([status, count]) => ({
+            name: status,
+            count,
+            href: `/orders?status=${status}`,
+          }))}
+          none="No orders."
+        />
+        <Bars
+          title="Rejected, by reason"
+          entries={figures.rejected_by_reason.map(({ reason, count }) => ({ name: titleOf(reason), count }))}
+          none="None was rejected."
+        />
+      </div>
+    </>
+  );
+}
+
+function milliseconds(value: number | null): string {
+  if (value === null) return '—';
+  return value < 1_000 ? `${Math.round(value)} ms` : `${(value / 1_000).toFixed(1)} s`;
+}
+
+function Card({ name, value, note }: { name: string; value: string; note?: React.ReactNode }) {
+  return (
+    <div className="card">
+      <dt>{name}</dt>
+      <dd>
+        {value} {note && <span className="muted note">{note}</span>}
+      </dd>
+    </div>
+  );
+}
+
+const STATES = { up: 'answers', down: 'does not answer', trying: 'is being tried again' } as const;
+
+function Upstreams({ upstreams }: { upstreams: Figures['upstreams'] }) {
+  return (
+    <ul className="upstreams" aria-label="Other services">
+      {upstreams.map(({ name, state }) => (
+        <li key={name} className={`upstream-${state}`}>
+          {name} {STATES[state]}
+        </li>
+      ))}
+    </ul>
+  );
+}

@@ -1,0 +1,62 @@
+import type { Incident, IncidentAction } from '../api/types.ts';
+import { OrderLink } from '../orders/order-link.tsx';
+import { formatDuration } from '../time/zone.ts';
+
+const KINDS: Record<Incident['kind'], string> = {
+  reservation: 'Stock in doubt',
+  notification: 'Message not delivered',
+  stock_release: 'Stock not given back',
+  cart_checkout: 'Cart not closed',
+  pending_order: 'Order not settled',
+};
+
+export const ACTIONS: Record<IncidentAction, string> = {
+  retry: 'Try again',
+  release: 'Give the stock back',
+  write_off: 'Write off',
+};
+
+function about({ line, product_id: product, quantity, event_seq: event }: Incident): string {
+  if (product !== undefined) return `${quantity ?? '?'} × ${product}, line ${line ?? '?'}`;
+  return event === undefined ? '' : `event ${event}`;
+}
+
+interface Props {
+  incident: Incident;
+  onChoose: (action: IncidentAction) => void;
+}
+
+export function IncidentRow({ incident, onChoose }: Props) {
+  return (
+    <tr role="row" data-row={incident.incident_id}>
+      <td role="cell" className="cell-age">
+        <time dateTime={incident.since}>{formatDuration(incident.age_seconds)}</time>
+      </td>
+      <td role="cell" className="cell-kind">
+        <span className="two-part">
+          <span>{KINDS[incident.kind]}</span>
+          <span className="muted">{about(incident)}</span>
+        </span>
+      </td>
+      <td role="cell" className="cell-order">
+        <OrderLink order={incident} />
+      </td>
+      <td role="cell" className="cell-reason">
+        {incident.reason}
+      </td>
+      <td role="cell" className="cell-actions">
+        {incident.actions.map(({ action, description }) => (
+          <button
+            key={action}
+            type="button"
+            className="button"
+            title={description}
+            onClick={() => onChoose(action)}
+          >
+            {ACTIONS[action]}
+          </button>
+        ))}
+      </td>
+    </tr>
+  );
+}

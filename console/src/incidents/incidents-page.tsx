@@ -1,0 +1,85 @@
+import { useQuery } from '@tanstack/react-query';
+import { useRef, useState } from 'react';
+import { useSearchParams } from 'wouter';
+import type { Incident, IncidentAction } from '../api/types.ts';
+import { Empty } from '../ui/empty.tsx';
+import { ProblemBox } from '../ui/problem-box.tsx';
+import { useRowKeys } from '../ui/row-keys.ts';
+import { IncidentRow } from './incident-row.tsx';
+import { incidentsQuery } from './incidents.query.ts';
+import { SettleDialog } from './settle-dialog.tsx';
+
+export function IncidentsPage() {
+  const [params, setParams] = useSearchParams();
+  const cursor = params.get('cursor');
+  const { data, error, isPending, refetch } = useQuery(incidentsQuery(cursor));
+  const [chosen, setChosen] = useState<{ incident: Incident; action: IncidentAction } | null>(null);
+  const list = useRef<HTMLTableElement>(null);
+  useRowKeys(list);
+  return (
+    <div className="page">
+      <title>Incidents</title>
+      <header className="page-header">
+        <h1>Incidents</h1>
+      </header>
+      <p className="muted">What the service can not settle by itself; what has waited longest comes first.</p>
+      {error && <ProblemBox error={error} onRetry={() => void refetch()} />}
+      {isPending && <p className="muted loading">Loading the incidents …</p>}
+      {data?.count === 0 && (
+        <Empty title="Nothing needs you">
+          <p>Everything that went wrong was put right by the service itself, or settled.</p>
+        </Empty>
+      )}
+      {data && data.count > 0 && (
+        <table className="list" role="table" aria-label="Incidents" ref={list}>
+          <thead role="rowgroup">
+            <tr role="row">
+              {['Waiting', 'What', 'Order', 'Why', 'What you can do'].map((name) => (
+                <th key={name} role="columnheader" scope="col">
+                  {name}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody role="rowgroup">
+            {data.incidents.map((incident) => (
+              <IncidentRow
+                key={incident.incident_id}
+                incident={incident}
+                onChoose={(action) => setChosen({ incident, action })}
+              />
+            ))}
+          </tbody>
+        </table>
+      )}
+      {data && (
+        <Pages
+          isFirst={cursor === null}
+          next={data.next_cursor}
+          onTurn={(to) => setParams(to === null ? {} : { cursor: to })}
+        />
+      )}
+      {chosen && <SettleDialog {...chosen} onClose={() => setChosen(null)} />}
+    </div>
+  );
+}
+
+interface PagesProps {
+  isFirst: boolean;
+  next: string | null;
+  onTurn: (cursor: string | null) => void;
+}
+
+function Pages({ isFirst, next, onTurn }: PagesProps) {
+  if (isFirst && next === null) return null;
+  return (
+    <nav className="pager" aria-label="Pages of the list">
+      <button type="button" className="button" disabled={isFirst} onClick={() => onTurn(null)}>
+        First page
+      </button>
+      <button type="button" className="button" disabled={next === null} onClick={() => onTurn(next)}>
+        Next page
+      </button>
+    </nav>
+  );
+}

@@ -1,0 +1,109 @@
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useMay } from '../api/caller.ts';
+import { api, send } from '../api/client.ts';
+import type { Delivery } from '../api/types.ts';
+import { Time } from '../time/time.tsx';
+import { announce } from '../ui/announcer.tsx';
+import { ProblemBox } from '../ui/problem-box.tsx';
+import { deliveriesQuery } from './use-order.ts';
+
+const KINDS: Record<Delivery['kind'], string> = {
+  notification: 'Message to the customer',
+  stock_release: 'Giving stock back',
+  cart_checkout: 'Closing the cart',
+};
+
+export const DELIVERY_STATES: Record<Delivery['status'], string> = {
+  waiting: 'waiting',
+  under_way: 'under way',
+  sent: 'sent',
+  failed: 'failed',
+};
+
+/** What the service does for the order in the background: sent, waiting, or failed and to be tried again. */
+export function Deliveries({ orderId }: { orderId: string }) {
+  const { data, error, refetch } = useQuery(deliveriesQuery(orderId));
+  const mayRetry = useMay()('operations');
+  return (
+    <section aria-labelledby="deliveries">
+      <h2 id="deliveries">Messages and other work</h2>
+      {error && <ProblemBox error={error} onRetry={() => void refetch()} />}
+      {data?.deliveries.length === 0 && <p className="muted">None yet.</p>}
+      <ul className="deliveries">
+        {data?.deliveries.toReversed().map((delivery) => (
+          <DeliveryItem key={delivery.id} orderId={orderId} delivery={delivery} mayRetry={mayRetry} />
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+interface ItemProps {
+  orderId: string;
+  delivery: Delivery;
+  mayRetry: boolean;
+}
+
+function DeliveryItem({ orderId, delivery, mayRetry }: ItemProps) {
+  const { kind, status, attempts, next_attempt_at: next, incident_id: incident } = delivery;
+  const isRetried = attempts > 0 && status === 'waiting';
+  return (
+    <li>
+      <p>
+        <strong>{KINDS[kind]}</strong> <span className={`delivery-${status}`}>{DELIVERY_STATES[status]}</span>
+      </p>
+      <p className="muted">
+        <Time at={delivery.completed_at ?? delivery.created_at} />
+        {attempts > 1 && ` · ${attempts} attempts`}
+        {next && (
+          <>
+            {' · next '}
+            <Time at={next} />
+          </>
+        )}
+      </p>
+      {delivery.last_error && status !== 'sent' && <p className="reason">{delivery.last_error}</p>}
+      {mayRetry && (isRetried || incident) && <RetryButton orderId={orderId} delivery={delivery} />}
+    </li>
+  );
+}
+
+/** What waits to be repeated is repeated at once; what was given up is an incident, which has its own way of it. */
+async function retry(orderId: string, { id, incident_id: incident }: Delivery): Promise<string> {
+  if (incident === undefined) {
+    await send(
+      api.POST('/orders/{order_id}/deliveries/{delivery_id}/retry', {
+        params: { path: { order_id: orderId, delivery_id: id } },
+      }),
+    );
+    return 'It is being tried again.';
+  }
+  const path = { incident_id: incident };
+  const settled = api.POST('/operations/incidents/{incident_id}', {
+    params: { path },
+    body: { action: 'retry' },
+  });
+  return (await send(settled)).result;
+}
+
+function RetryButton({ orderId, delivery }: Pick<ItemProps, 'orderId' | 'delivery'>) {
+  const client = useQueryClient();
+  const retrying = useMutation({
+    mutationFn: () => retry(orderId, delivery),
+    onSuccess: announce,
+    onSettled: () => client.invalidateQueries(),
+  });
+  return (
+    <>
+      {retrying.isError && <ProblemBox error={retrying.error} />}
+      <button
+        type="button"
+        className="button"
+        disabled={retrying.isPending}
+        onClick={() => retrying.mutate()}
+      >
+        Retry now
+      </button>
+    </>
+  );
+}

@@ -1,0 +1,84 @@
+import { useQuery } from '@tanstack/react-query';
+import type { Delivery, OrderEvent } from '../api/types.ts';
+import { ProblemBox } from '../ui/problem-box.tsx';
+import { Time } from '../time/time.tsx';
+import { DELIVERY_STATES } from './deliveries.tsx';
+import { describeEvent } from './event-text.ts';
+import { deliveriesQuery, eventsQuery } from './use-order.ts';
+
+interface Props {
+  orderId: string;
+  /** Whether the viewer may know what was told to the customer. */
+  hasDeliveries: boolean;
+}
+
+/** What happened to the order, newest first: the end of the story is what one looks for. */
+export function Timeline({ orderId, hasDeliveries }: Props) {
+  const { data, error, refetch } = useQuery(eventsQuery(orderId));
+  const deliveries = useQuery({ ...deliveriesQuery(orderId), enabled: hasDeliveries });
+  const messageOf = ({ seq }: OrderEvent): Delivery | undefined =>
+    deliveries.data?.deliveries.findLast((delivery) => delivery.event_seq === seq);
+  return (
+    <section aria-labelledby="history">
+      <h2 id="history">History</h2>
+      {error && <ProblemBox error={error} onRetry={() => void refetch()} />}
+      <ol className="timeline" reversed>
+        {data?.events.toReversed().map((event) => (
+          <Entry key={event.seq} event={event} message={messageOf(event)} />
+        ))}
+      </ol>
+    </section>
+  );
+}
+
+function Entry({ event, message }: { event: OrderEvent; message: Delivery | undefined }) {
+  return (
+    <li className={event.to ? `timeline-${event.to}` : undefined}>
+      <p>
+        <strong>{describeEvent(event)}</strong> <span className="muted">by {event.actor}</span>
+      </p>
+      <p className="muted">
+        <Time at={event.timestamp} />
+        {message && (
+          <>
+            {' · message to the customer '}
+            <span className={`delivery-${message.status}`}>{DELIVERY_STATES[message.status]}</span>
+          </>
+        )}
+      </p>
+      {event.reason && <p className="reason">{event.reason}</p>}
+      {event.data && <Details data={event.data} />}
+    </li>
+  );
+}
+
+/** What the event holds besides: short, and different from event to event. */
+function Details({ data }: { data: Record<string, unknown> }) {
+  return (
+    <dl className="details">
+      {Object.entries(data).map(([name, value]) => (
+        <div key={name}>
+          <dt>{name.replaceAll('_', ' ')}</dt>
+          <dd>{typeof value === 'string' ? value : <Value value={value} />}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function Value({ value }: { value: unknown }) {
+  if (Array.isArray(value) && value.every((entry) => typeof entry === 'object' && entry !== null)) {
+    return (
+      <ul>
+        {(value as object[]).map((entry) => (
+          <li key={JSON.stringify(entry)}>
+            {Object.entries(entry)
+              .map(([name, part]) => `${name.replaceAll('_', ' ')} ${String(part)}`)
+              .join(', ')}
+          </li>
+        ))}
+      </ul>
+    );
+  }
+  return <code>{JSON.stringify(value)}</code>;
+}

@@ -1,0 +1,60 @@
+import type { Order } from '../../api/types.ts';
+import { Store, useStore } from '../../ui/store.ts';
+
+/** Orders that are to be acted on together, as they were seen when they were selected, by their ids. */
+export type Selection = ReadonlyMap<string, Order>;
+
+/** Beyond this nobody knows any more what they act on. It is also the most that the API takes in one request. */
+export const MAX_SELECTED = 1_000;
+
+const selection = new Store<Selection>(new Map());
+
+/** Where the last row was selected: the other end of what is selected with Shift. */
+let anchor: string | null = null;
+
+export function useSelection(): Selection {
+  return useStore(selection);
+}
+
+export function clearSelection(): void {
+  anchor = null;
+  selection.set(new Map());
+}
+
+export function setSelected(orders: readonly Order[], isSelected: boolean): void {
+  const next = new Map(selection.get());
+  for (const order of orders) {
+    if (!isSelected) next.delete(order.order_id);
+    else if (next.size < MAX_SELECTED || next.has(order.order_id)) next.set(order.order_id, order);
+  }
+  selection.set(next);
+}
+
+/** Selects an order that was not, or the other way round; with Shift also all between it and the one before. */
+export function toggle(id: string, orders: readonly Order[], withShift: boolean): void {
+  const index = orders.findIndex((order) => order.order_id === id);
+  const from = withShift ? orders.findIndex((order) => order.order_id === anchor) : -1;
+  const isSelected = !selection.get().has(id);
+  const first = from === -1 ? index : Math.min(from, index);
+  const last = Math.max(from, index);
+  anchor = id;
+  setSelected(orders.slice(first, last + 1), withShift ? true : isSelected);
+}
+
+/** What is seen of an order is what is acted on: a selected one that is shown as another now is taken as that. */
+export function seeAgain(orders: readonly Order[]): void {
+  const changed = orders.filter(({ order_id: id, version }) => {
+    const seen = selection.get().get(id);
+    return seen !== undefined && seen.version !== version;
+  });
+  if (changed.length > 0) setSelected(changed, true);
+}
+
+/** Walks to an order and takes it along. */
+export function extendTo(id: string, orders: readonly Order[]): void {
+  anchor = id;
+  setSelected(
+    orders.filter((order) => order.order_id === id),
+    true,
+  );
+}

@@ -1,0 +1,107 @@
+import { type RefObject, useEffect, useRef, useState } from 'react';
+import type { Order } from '../api/types.ts';
+import { useMay } from '../api/caller.ts';
+import { focusLastOpened } from '../shell/history.ts';
+import { Empty } from '../ui/empty.tsx';
+import { ProblemBox } from '../ui/problem-box.tsx';
+import { useRowKeys } from '../ui/row-keys.ts';
+import { BulkDialog } from './bulk/bulk-dialog.tsx';
+import { ColumnsMenu } from './columns-menu.tsx';
+import { useShownColumns } from './columns.tsx';
+import { ExportMenu } from './export-menu.tsx';
+import { FilterBar } from './filter-bar.tsx';
+import { LiveIndicator } from './live-indicator.tsx';
+import { isFiltered, type OrderFilter } from './order-filter.ts';
+import { OrdersTable } from './orders-table.tsx';
+import { Pager } from './pager.tsx';
+import { SelectionBar } from './bulk/selection-bar.tsx';
+import { clearSelection, extendTo, seeAgain, setSelected, toggle, useSelection } from './bulk/selection.ts';
+import { useListView, useOrderList } from './use-order-list.ts';
+
+const NONE: Order[] = [];
+
+export function OrdersPage() {
+  const view = useListView();
+  const query = useOrderList(view);
+  const [liked, show] = useShownColumns();
+  const may = useMay();
+  const [isBulkOpen, setBulkOpen] = useState(false);
+  const list = useRef<HTMLTableElement>(null);
+  const orders = query.data?.orders ?? NONE;
+  const isSelectable = may('orders:status');
+  const isShown = orders.length > 0;
+  useEffect(() => seeAgain(orders), [orders]);
+  useEffect(() => {
+    if (isShown) focusLastOpened(list.current);
+  }, [isShown]);
+  // Most pages have no failed order, and need the room.
+  const hasFailures = orders.some(({ failure }) => failure !== undefined);
+  const shown = liked.filter((id) => id !== 'failure' || hasFailures);
+  useListKeys(orders, isSelectable, () => setBulkOpen(true), list);
+  // What is not seen any more must not be acted on.
+  const onFilter = (change: Partial<OrderFilter>): void => {
+    clearSelection();
+    view.setFilter(change);
+  };
+  return (
+    <div className="page" aria-busy={query.isFetching}>
+      <title>Orders</title>
+      <header className="page-header">
+        <h1>Orders</h1>
+        <LiveIndicator />
+        <span className="spacer" />
+        <ColumnsMenu shown={liked} onShow={show} />
+        <ExportMenu filter={view.filter} />
+      </header>
+      <FilterBar filter={view.filter} onChange={onFilter} />
+      {query.isError && <ProblemBox error={query.error} onRetry={() => void query.refetch()} />}
+      {query.isPending && <p className="muted loading">Loading the orders …</p>}
+      {query.data && orders.length === 0 && <NoOrders isFiltered={isFiltered(view.filter)} />}
+      {orders.length > 0 && (
+        <OrdersTable orders={orders} shown={shown} isSelectable={isSelectable} list={list} />
+      )}
+      {query.data && <Pager view={view} nextCursor={query.data.next_cursor} count={orders.length} />}
+      {isSelectable && <SelectionBar onChangeStatus={() => setBulkOpen(true)} />}
+      {isBulkOpen && <BulkDialog onClose={() => setBulkOpen(false)} />}
+    </div>
+  );
+}
+
+function useListKeys(
+  orders: Order[],
+  isSelectable: boolean,
+  openBulk: () => void,
+  list: RefObject<HTMLTableElement | null>,
+): void {
+  const selection = useSelection();
+  const select = (id: string | undefined, { shiftKey }: KeyboardEvent): void => {
+    if (id !== undefined) toggle(id, orders, shiftKey);
+  };
+  const selecting = {
+    walked: (id: string | undefined, { shiftKey }: KeyboardEvent) => {
+      if (id !== undefined && shiftKey) extendTo(id, orders);
+    },
+    x: select,
+    X: select,
+    a: () => setSelected(orders, !orders.every(({ order_id: id }) => selection.has(id))),
+    Escape: clearSelection,
+    s: () => {
+      if (selection.size > 0) openBulk();
+    },
+  };
+  useRowKeys(list, isSelectable ? selecting : {});
+}
+
+function NoOrders({ isFiltered: isNarrowed }: { isFiltered: boolean }) {
+  return isNarrowed ? (
+    <Empty title="No order matches these filters">
+      <p>Search for less, take another time, or clear the filters.</p>
+    </Empty>
+  ) : (
+    <Empty title="There are no orders yet">
+      <p>
+        They appear here as they are placed. <a href="/docs">The API documentation</a> has an example to try.
+      </p>
+    </Empty>
+  );
+}

@@ -1,0 +1,54 @@
+import { goBackOr } from '../shell/history.ts';
+import { useShortcuts } from '../ui/shortcuts.ts';
+import { type ListView, PAGE_SIZES } from './use-order-list.ts';
+
+interface Props {
+  view: ListView;
+  nextCursor: string | null;
+  count: number;
+}
+
+/** From page to page by keyset: as quick at the end of ten million orders as at their beginning. */
+export function Pager({ view, nextCursor, count }: Props) {
+  const older = (): void => {
+    if (nextCursor === null) return;
+    view.setCursor(nextCursor);
+    window.scrollTo(0, 0);
+  };
+  const newer = (): void => {
+    if (view.cursor === null) return;
+    goBackOr(() => view.setCursor(null));
+  };
+  useShortcuts({ n: older, p: newer });
+  return (
+    <nav className="pager" aria-label="Pages of the list">
+      <span className="muted">
+        {count} {count === 1 ? 'order' : 'orders'}
+        {view.cursor === null ? '' : ' on this page'}
+        {nextCursor === null ? '' : ', and there are more'}
+      </span>
+      <label className="muted">
+        Rows{' '}
+        <select
+          value={view.rowsPerPage}
+          onChange={(event) => view.setRowsPerPage(Number(event.target.value))}
+        >
+          {PAGE_SIZES.map((size) => (
+            <option key={size}>{size}</option>
+          ))}
+        </select>
+      </label>
+      {view.cursor !== null && (
+        <button type="button" className="button" onClick={() => view.setCursor(null)}>
+          Newest
+        </button>
+      )}
+      <button type="button" className="button" onClick={newer} disabled={view.cursor === null}>
+        Newer
+      </button>
+      <button type="button" className="button" onClick={older} disabled={nextCursor === null}>
+        Older
+      </button>
+    </nav>
+  );
+}

@@ -1,0 +1,46 @@
+import { type ReactNode, useEffect, useId, useRef } from 'react';
+
+interface Props {
+  title: string;
+  onClose: () => void;
+  /** Whether Esc and the cross are of no use at the moment, because something is under way. */
+  isBusy?: boolean;
+  isWide?: boolean;
+  children: ReactNode;
+}
+
+/** A modal dialog: the browser keeps the focus in it, closes it with Esc and gives the focus back. */
+export function Dialog({ title, onClose, isBusy = false, isWide = false, children }: Props) {
+  const ref = useRef<HTMLDialogElement>(null);
+  const id = useId();
+  useEffect(() => {
+    const dialog = ref.current;
+    const before = document.activeElement;
+    if (dialog && !dialog.open) dialog.showModal();
+    // The browser would take the first thing that can have the focus, which is the cross.
+    dialog?.querySelector<HTMLElement>('[data-focus]')?.focus();
+    return () => {
+      dialog?.close();
+      if (before instanceof HTMLElement) before.focus();
+    };
+  }, []);
+  return (
+    <dialog
+      ref={ref}
+      className={isWide ? 'dialog dialog-wide' : 'dialog'}
+      aria-labelledby={id}
+      onCancel={(event) => {
+        event.preventDefault();
+        if (!isBusy) onClose();
+      }}
+    >
+      <header className="dialog-header">
+        <h2 id={id}>{title}</h2>
+        <button type="button" className="button-icon" aria-label="Close" onClick={onClose} disabled={isBusy}>
+          ✕
+        </button>
+      </header>
+      {children}
+    </dialog>
+  );
+}

@@ -1,0 +1,40 @@
+import { type ReactNode, useEffect, useRef } from 'react';
+
+interface Props {
+  className: string;
+  summaryClassName?: string;
+  summary: ReactNode;
+  children: ReactNode;
+}
+
+/** What opens below a button, and closes when somebody goes on elsewhere or presses Esc; only one is open at a time. */
+export function Menu({ className, summaryClassName, summary, children }: Props) {
+  const ref = useRef<HTMLDetailsElement>(null);
+  useEffect(() => {
+    const close = (): void => {
+      if (ref.current) ref.current.open = false;
+    };
+    const onPointer = ({ target }: PointerEvent): void => {
+      if (target instanceof Node && !ref.current?.contains(target)) close();
+    };
+    const onKey = (event: KeyboardEvent): void => {
+      if (event.key !== 'Escape' || !ref.current?.open) return;
+      close();
+      ref.current.querySelector('summary')?.focus();
+      // The selection of the list behind it stays.
+      event.preventDefault();
+    };
+    document.addEventListener('pointerdown', onPointer);
+    document.addEventListener('keydown', onKey);
+    return () => {
+      document.removeEventListener('pointerdown', onPointer);
+      document.removeEventListener('keydown', onKey);
+    };
+  }, []);
+  return (
+    <details ref={ref} name="menu" className={className}>
+      <summary className={summaryClassName}>{summary}</summary>
+      {children}
+    </details>
+  );
+}

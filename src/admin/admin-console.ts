@@ -1,0 +1,82 @@
+import { existsSync } from 'node:fs';
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import fastifyStatic from '@fastify/static';
+import type { FastifyInstance, FastifyReply, RouteShorthandOptions } from 'fastify';
+import type { PinoLogger } from 'nestjs-pino';
+import type { Settings } from '../config/settings.js';
+import type { RouteAccess } from '../platform/http/caller.js';
+import { Problem } from '../platform/http/problem.js';
+
+/** What `npm run build` makes of `console/`; two levels above this file are the same in `dist` as in `src`. */
+const FILES = fileURLToPath(new URL('../../dist/console/', import.meta.url));
+
+const PAGE = 'index.html';
+
+/** The name of an asset changes with its content, so whoever has it never needs to ask for it again. */
+const YEAR_MS = 365 * 24 * 3_600 * 1_000;
+
+/**
+ * Nothing but what comes with the page, and nothing inline: text that an order brings along can become neither a script
+ * nor a style. Trusted Types stop the page's own script from making markup of text (https://w3c.github.io/trusted-types).
+ */
+const CONTENT_SECURITY_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self'",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+  "require-trusted-types-for 'script'",
+  "trusted-types 'none'",
+].join(';');
+
+/** The files hold no data, and say nothing of who may see it: that is for the API behind them. */
+const ROUTE: RouteShorthandOptions = {
+  config: { access: { group: 'always' } satisfies RouteAccess },
+  onRequest: (_request, reply, done) => {
+    // In place of the one for all other answers, which lets Swagger UI have inline styles.
+    void reply.header('content-security-policy', CONTENT_SECURITY_POLICY);
+    done();
+  },
+};
+
+/** Serves the admin console at /admin; addresses below it, which its script makes up, are the same page. */
+export async function serveAdminConsole(
+  server: FastifyInstance,
+  settings: Settings,
+  logger: PinoLogger,
+): Promise<void> {
+  if (!settings.ADMIN_CONSOLE) return;
+  if (!existsSync(`${FILES}${PAGE}`)) {
+    logger.warn('The admin console is not built, so there is nothing at /admin');
+    serve(server, () => {
+      throw Problem.http('not-found', 'The admin console is not built here; npm run build does it');
+    });
+    return;
+  }
+  await server.register(fastifyStatic, { root: FILES, serve: false, preCompressed: true });
+  serve(server, sendPage);
+  server.get('/admin/assets/*', ROUTE, (request, reply) => {
+    const { '*': name } = request.params as { '*': string };
+    return reply.sendFile(`assets/${name}`, { maxAge: YEAR_MS, immutable: true });
+  });
+}
+
+/** Of an address with an ending, a file was expected: the page in its place would only confuse. */
+function serve(server: FastifyInstance, send: (reply: FastifyReply) => FastifyReply): void {
+  for (const path of ['/admin', '/admin/*']) {
+    server.get(path, ROUTE, (request, reply) => {
+      const [address = ''] = request.url.split('?', 1);
+      if (extname(address) !== '') throw Problem.http('not-found', `There is nothing at GET ${address}`);
+      return send(reply);
+    });
+  }
+}
+
+/** Asked for each time, answered with 304 as long as it is the same, so that a new release is seen at once. */
+function sendPage(reply: FastifyReply): FastifyReply {
+  return reply.header('cache-control', 'no-cache').sendFile(PAGE, { cacheControl: false });
+}

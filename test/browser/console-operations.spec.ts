@@ -1,0 +1,166 @@
+import { afterAll, beforeAll, describe, expect } from '@jest/globals';
+import { itInBrowser } from '../support/browser.js';
+import {
+  clearFaults,
+  endFaults,
+  line,
+  newProduct,
+  orderBody,
+  placeOrder,
+  statusesTold,
+} from '../support/builders.js';
+import { getOrder, listEvents, listIncidents, type WithApi } from '../support/client.js';
+import { eventually } from '../support/service.js';
+import { findBarriers, TEST_MS, TestConsole } from './console.js';
+
+let tested: TestConsole;
+let colleague: WithApi;
+
+beforeAll(async () => {
+  // Jobs run out of attempts at once.
+  tested = await TestConsole.start({ JOB_RETRY_LIMIT: '0', JOB_RETRY_MAX_SECONDS: '1' });
+  colleague = { api: tested.colleague };
+}, TEST_MS);
+afterAll(async () => {
+  clearFaults(tested.service.sandbox);
+  await tested.stop();
+});
+
+/** An order that is taken, and then refused for want of stock: its row says so. */
+async function placeRejected(): Promise<void> {
+  const body = orderBody([line(newProduct(tested.service.sandbox, 1), 5)]);
+  const { data } = await tested.colleague.POST('/orders', {
+    body,
+    params: { header: { Prefer: 'respond-async' } },
+  });
+  await eventually(async () => data && (await getOrder(colleague, data.order_id)).status === 'rejected');
+}
+
+const place = () => placeOrder(colleague, orderBody([line(newProduct(tested.service.sandbox))]));
+
+/** An order of which the customer was told nothing, since the notification service was away for too long. */
+async function placeUntold(): Promise<string> {
+  tested.service.sandbox.services.notification.faults.add({ kind: 'status', status: 500 });
+  const id = await place();
+  await eventually(async () => {
+    const { incidents } = await listIncidents(colleague, { limit: 200 });
+    return incidents.some((incident) => incident.order_id === id);
+  });
+  return id;
+}
+
+describe('what needs a person', () => {
+  itInBrowser(
+    'is counted in the menu, listed with its reason, and tried again when somebody says so',
+    async () => {
+      const id = await placeUntold();
+      const { page, complaints } = await tested.open('/', 'operator');
+      await page.getByRole('link', { name: 'Incidents 1 open' }).waitFor();
+      const row = page.locator('[data-row]');
+      await row.getByText('Message not delivered').waitFor();
+      await row.getByText('notification service: answered 500').waitFor();
+      await endFaults(tested.service.sandbox);
+      await page.keyboard.press('j');
+      await page.keyboard.press('Tab');
+      await page.keyboard.press('Enter');
+      await page.getByRole('dialog').getByText('again', { exact: false }).first().waitFor();
+      await page.getByLabel('Reason').fill('The service is back');
+      await page.getByRole('dialog').getByRole('button', { name: 'Try again' }).click();
+      await page.getByText('Nothing needs you').waitFor();
+      await eventually(() => statusesTold(tested.service.sandbox, id).includes('confirmed'));
+      expect((await listEvents(colleague, id)).at(-1)).toMatchObject({
+        type: 'incident_settled',
+        actor: 'key:operator',
+        reason: 'The service is back',
+      });
+      expect(complaints).toEqual([]);
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+
+  itInBrowser(
+    'is also tried again from its order',
+    async () => {
+      const id = await placeUntold();
+      const { page, complaints } = await tested.open(`/orders/${id}`, 'admin');
+      await page.getByText('notification service: answered 500').waitFor();
+      await endFaults(tested.service.sandbox);
+      await page.getByRole('button', { name: 'Retry now' }).click();
+      await eventually(() => statusesTold(tested.service.sandbox, id).includes('confirmed'));
+      await page.getByRole('button', { name: 'Retry now' }).waitFor({ state: 'detached' });
+      expect(complaints).toEqual([]);
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+
+  itInBrowser(
+    'shows in the figures',
+    async () => {
+      await place();
+      const { page, complaints } = await tested.open('/health', 'operator');
+      await page.getByText('inventory', { exact: false }).first().waitFor();
+      const placed = page.locator('.card', { hasText: 'Placed' }).locator('dd');
+      expect(Number(await placed.textContent())).toBeGreaterThan(0);
+      await page.locator('.chart canvas').waitFor();
+      await page.getByText('As a table').click();
+      await page.getByRole('region', { name: 'Numbers of the chart' }).waitFor();
+      await page.getByRole('button', { name: 'Last day' }).click();
+      await page.waitForURL(/window=day/);
+      await page.locator('.chart canvas').waitFor();
+      expect(complaints).toEqual([]);
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+});
+
+const EVERY_COLUMN = 'placed,status,customer,lines,total,failure,updated,customer_id,version';
+
+const LOOKS = [
+  ['light', 1280],
+  ['dark', 1280],
+  ['light', 375],
+] as const;
+
+describe('nobody is kept out', () => {
+  itInBrowser.each(LOOKS)(
+    'by any page: %s, %d px wide',
+    async (colorScheme, width) => {
+      const id = await placeUntold();
+      await placeRejected();
+      const found: Record<string, string[]> = {};
+      const viewport = { width, height: 800 };
+      for (const path of [
+        '/orders',
+        `/orders?columns=${EVERY_COLUMN}`,
+        `/orders/${id}`,
+        '/incidents',
+        '/health',
+        '/nowhere',
+      ]) {
+        const { page, complaints } = await tested.open(path, 'admin', { colorScheme, viewport });
+        await page.locator('main :is([data-row], dl, .empty)').first().waitFor();
+        found[path] = [...(await findBarriers(page, colorScheme === 'dark')), ...complaints];
+        const overflow = Number(await page.evaluate('document.documentElement.scrollWidth - innerWidth'));
+        if (overflow > 0) found[path].push(`${overflow} px are beside the screen`);
+        if (path === '/orders') {
+          await page.keyboard.press('j');
+          await page.keyboard.press('x');
+          await page.keyboard.press('s');
+          await page.getByRole('dialog').waitFor();
+          found['the dialog'] = await findBarriers(page, colorScheme === 'dark');
+        }
+        await page.context().close();
+      }
+      const { page } = await tested.open('/', undefined, { colorScheme, viewport });
+      await page.getByLabel('API key or access token').waitFor();
+      found['signing in'] = await findBarriers(page, colorScheme === 'dark');
+      await page.context().close();
+      expect(Object.entries(found).filter(([, barriers]) => barriers.length > 0)).toEqual([]);
+      clearFaults(tested.service.sandbox);
+    },
+    TEST_MS,
+  );
+});

@@ -1,0 +1,265 @@
+import { afterAll, beforeAll, describe, expect } from '@jest/globals';
+import type { Locator, Page } from 'playwright-core';
+import { itInBrowser } from '../support/browser.js';
+import { line, newProduct, orderBody, placeOrder } from '../support/builders.js';
+import { getOrder, listEvents, setStatus, type WithApi } from '../support/client.js';
+import { TEST_MS, TestConsole } from './console.js';
+
+let tested: TestConsole;
+let colleague: WithApi;
+let product = '';
+
+beforeAll(async () => {
+  tested = await TestConsole.start();
+  colleague = { api: tested.colleague };
+  product = newProduct(tested.service.sandbox, 1_000_000);
+}, TEST_MS);
+afterAll(() => tested.stop());
+
+const placeFor = (name: string, email = 'alice@example.com'): Promise<string> =>
+  placeOrder(colleague, orderBody([line(product)], { customer_name: name, customer_email: email }));
+
+const rowOf = (page: Page, id: string): Locator => page.locator(`[data-row="${id}"]`);
+
+/** The row that has the focus. */
+const focusedRow = (page: Page): Promise<string | null> =>
+  page.evaluate(() => {
+    const { document } = globalThis as unknown as { document: { activeElement: Element | null } };
+    type Element = { closest(selector: string): { getAttribute(name: string): string } | null };
+    return document.activeElement?.closest('[data-row]')?.getAttribute('data-row') ?? null;
+  });
+
+describe('the list of orders', () => {
+  itInBrowser(
+    'shows new orders and changes by themselves, also those that came while the connection was lost',
+    async () => {
+      const { page, complaints } = await tested.open('/orders', 'admin');
+      await page.getByText('Live', { exact: true }).waitFor();
+      const id = await placeFor('Live Lisa');
+      await rowOf(page, id).getByText('confirmed').waitFor();
+      await setStatus(colleague, id, 'shipped');
+      await rowOf(page, id).getByText('shipped').waitFor();
+      expect(complaints).toEqual([]);
+
+      const resumed: (string | undefined)[] = [];
+      page.on('request', (request) => {
+        if (request.url().endsWith('/orders/stream')) resumed.push(request.headers()['last-event-id']);
+      });
+      await page.context().setOffline(true);
+      tested.service.app.getHttpServer().closeAllConnections();
+      const missed = await placeFor('Missed Mia');
+      await setStatus(colleague, id, 'delivered');
+      await page.context().setOffline(false);
+      await rowOf(page, missed).getByText('Missed Mia').waitFor();
+      await rowOf(page, id).getByText('delivered').waitFor();
+      // It said how far it had come, so that nothing had to be read anew to be known.
+      expect(resumed.at(-1)).toMatch(/./);
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+
+  itInBrowser(
+    'is narrowed down by filters that stand in the address, and so survive it being sent to somebody',
+    async () => {
+      const confirmed = await placeFor('Filter Fred', 'fred@example.com');
+      const shipped = await placeFor('Filter Fred', 'fred@example.com');
+      await placeFor('Somebody Else', 'else@example.com');
+      await setStatus(colleague, shipped, 'shipped');
+      const { page, complaints } = await tested.open('/orders', 'admin');
+      await rowOf(page, confirmed).waitFor();
+      await page.keyboard.press('/');
+      await page.keyboard.type('fred@example.com');
+      await page.getByText('2 orders').waitFor();
+      await page.getByRole('combobox', { name: 'Status' }).selectOption('shipped');
+      await page.getByText('1 order', { exact: true }).waitFor();
+      expect(
+        await page
+          .locator('[data-row]')
+          .evaluateAll((rows) => rows.map((row) => row.getAttribute('data-row'))),
+      ).toEqual([shipped]);
+      await page.getByRole('combobox', { name: 'Placed' }).selectOption('today');
+
+      const { pathname, search } = new URL(page.url());
+      expect(search).toBe('?q=fred%40example.com&status=shipped&window=today');
+      const other = await tested.open(`${pathname}${search}`.replace('/admin', ''), 'reader');
+      await rowOf(other.page, shipped).waitFor();
+      expect(await other.page.locator('[data-row]').count()).toBe(1);
+
+      await page.getByRole('combobox', { name: 'Placed' }).selectOption('yesterday');
+      await page.getByText('No order matches these filters').waitFor();
+      await page.getByRole('button', { name: 'Clear filters' }).click();
+      await rowOf(page, confirmed).waitFor();
+      await page.goBack();
+      await page.getByText('No order matches these filters').waitFor();
+      expect([...complaints, ...other.complaints]).toEqual([]);
+      await page.context().close();
+      await other.page.context().close();
+    },
+    TEST_MS,
+  );
+
+  itInBrowser(
+    'keeps the columns and the time zone that somebody likes',
+    async () => {
+      const id = await placeFor('Column Cora');
+      const { timestamp } = await getOrder(colleague, id);
+      const { page, complaints } = await tested.open('/orders', 'admin');
+      const placed = rowOf(page, id).locator('time').first();
+      expect(await placed.getAttribute('title')).toContain('Europe/Berlin');
+      await page.getByText('key:admin').click();
+      await page.getByLabel('Time zone').selectOption('UTC');
+      expect(await placed.textContent()).toBe(timestamp.slice(11, 19));
+      await page.locator('summary', { hasText: 'Columns' }).click();
+      await page.getByLabel('Version').check();
+      await page.getByLabel('Products').uncheck();
+      await page.goto(`${tested.service.url}/admin/orders`);
+      await page.getByRole('columnheader', { name: 'Version' }).waitFor();
+      expect(await page.getByRole('columnheader', { name: 'Products' }).count()).toBe(0);
+      expect(await placed.textContent()).toBe(timestamp.slice(11, 19));
+      expect(complaints).toEqual([]);
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+
+  itInBrowser(
+    'is worked with by the keyboard alone',
+    async () => {
+      const second = await placeFor('Keyboard Kim');
+      const first = await placeFor('Keyboard Kay');
+      const { page, complaints } = await tested.open('/incidents', 'admin');
+      await page.getByRole('heading', { name: 'Incidents' }).waitFor();
+      await page.keyboard.press('g');
+      await page.keyboard.press('o');
+      await rowOf(page, first).waitFor();
+      await page.keyboard.press('?');
+      await page.getByRole('heading', { name: 'Keyboard shortcuts' }).waitFor();
+      await page.keyboard.press('Escape');
+      await page.keyboard.press('j');
+      expect(await focusedRow(page)).toBe(first);
+      await page.keyboard.press('j');
+      expect(await focusedRow(page)).toBe(second);
+      await page.keyboard.press('x');
+      await page.keyboard.press('k');
+      await page.keyboard.press('Shift+X');
+      await page.getByText('2 selected').waitFor();
+      await page.keyboard.press('Escape');
+      expect(await page.getByText('2 selected').count()).toBe(0);
+      await page.keyboard.press('Enter');
+      await page.getByRole('heading', { name: `Order ${first}` }).waitFor();
+      await page.keyboard.press('s');
+      await page.getByRole('radio', { name: 'processing' }).waitFor();
+      await page.keyboard.press('ArrowDown');
+      await page.keyboard.press('Enter');
+      await page.getByText('The order is shipped').waitFor({ state: 'attached' });
+      expect((await getOrder(colleague, first)).status).toBe('shipped');
+      await page.keyboard.press('u');
+      await rowOf(page, first).getByText('shipped').waitFor();
+      expect(complaints).toEqual([]);
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+
+  itInBrowser(
+    'says what happened and what to do when the service does not answer',
+    async () => {
+      const { page } = await tested.open('/orders', 'admin');
+      await page.locator('[data-row]').first().waitFor();
+      await page.route('**/orders?**', (route) => route.abort());
+      await page.getByRole('combobox', { name: 'Status' }).selectOption('returned');
+      await page.getByText('The service can not be reached').waitFor();
+      await page.unroute('**/orders?**');
+      await page.getByRole('button', { name: 'Try again' }).click();
+      await page.getByText('No order matches these filters').waitFor();
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+});
+
+describe('an order', () => {
+  itInBrowser(
+    'is opened, and shipped, and its history tells who did it and why',
+    async () => {
+      const id = await placeFor('Open Olga');
+      const { page, complaints } = await tested.open('/orders', 'admin');
+      await rowOf(page, id).getByRole('link').click();
+      await page.getByText('Open Olga').waitFor();
+      const offered = page.getByRole('group', { name: 'Change the status' }).getByRole('button');
+      await offered.first().waitFor();
+      expect(await offered.allTextContents()).toEqual([
+        'Mark as processings',
+        'Mark as shipped',
+        'Mark as cancelled',
+      ]);
+      await page.getByRole('button', { name: 'Mark as shipped' }).click();
+      await page.getByLabel('Reason').fill('Left with the courier');
+      await page.getByRole('dialog').getByRole('button', { name: 'Mark as shipped' }).click();
+      await page.getByText('confirmed → shipped').waitFor();
+      await page.getByText('Left with the courier').waitFor();
+      await page.getByText('Message to the customer').first().waitFor();
+      expect((await listEvents(colleague, id)).at(-1)).toMatchObject({
+        to: 'shipped',
+        actor: 'key:admin',
+        reason: 'Left with the courier',
+      });
+      expect(complaints).toEqual([]);
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+
+  itInBrowser(
+    'is not cancelled without a reason',
+    async () => {
+      const id = await placeFor('Cancel Carl');
+      const { page } = await tested.open(`/orders/${id}`, 'admin');
+      await page.getByRole('button', { name: 'Mark as cancelled' }).click();
+      await page.getByRole('dialog').getByRole('button', { name: 'Mark as cancelled' }).click();
+      expect((await getOrder(colleague, id)).status).toBe('confirmed');
+      await page.getByLabel('Reason').fill('Ordered twice');
+      await page.getByRole('dialog').getByRole('button', { name: 'Mark as cancelled' }).click();
+      await page.getByText('It is cancelled, and stays so.').waitFor();
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+
+  itInBrowser(
+    'that somebody else has changed meanwhile is not changed, and what they did is shown',
+    async () => {
+      const id = await placeFor('Conflict Cleo');
+      const { page } = await tested.open(`/orders/${id}`, 'admin');
+      await page.getByRole('button', { name: 'Mark as cancelled' }).click();
+      await setStatus(colleague, id, 'shipped', 'It was urgent');
+      await page.getByLabel('Reason').fill('Not paid');
+      await page.getByRole('dialog').getByRole('button', { name: 'Mark as cancelled' }).click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByText('Nothing was changed.').waitFor();
+      await dialog.getByText('It was urgent').waitFor();
+      expect(await dialog.getByRole('row', { name: 'Status' }).getByRole('cell').allTextContents()).toEqual([
+        'confirmed',
+        'shipped',
+      ]);
+      expect((await getOrder(colleague, id)).status).toBe('shipped');
+      await dialog.getByRole('button', { name: 'Go on with the order as it is now' }).click();
+      await page.getByRole('button', { name: 'Mark as delivered' }).waitFor();
+      expect(await page.getByRole('button', { name: 'Mark as cancelled' }).count()).toBe(0);
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+
+  itInBrowser(
+    'that does not exist is said not to',
+    async () => {
+      const { page } = await tested.open('/orders/01a1ffe2-9b80-748a-ba30-787d85a2b441', 'admin');
+      await page.getByText('There is no such order').waitFor();
+      await page.getByText('Request id').waitFor();
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+});

@@ -1,0 +1,75 @@
+import { describe, expect, it } from '@jest/globals';
+import { readFilter, toQuery } from '../../console/src/orders/order-filter.js';
+import { formatDuration, formatTime, instantOf, startOfDay, wallTime } from '../../console/src/time/zone.js';
+
+const BERLIN = 'Europe/Berlin';
+const NEW_YORK = 'America/New_York';
+
+describe('times of the console', () => {
+  it.each([
+    ['2026-01-31T23:30:00.000Z', BERLIN, '2026-02-01', '00:30:00'],
+    ['2026-07-31T23:30:00.000Z', BERLIN, '2026-08-01', '01:30:00'],
+    ['2026-07-31T03:59:59.999Z', NEW_YORK, '2026-07-30', '23:59:59'],
+    ['2026-07-31T12:00:00.000Z', 'Asia/Kolkata', '2026-07-31', '17:30:00'],
+    ['2026-07-31T00:00:00.000Z', 'UTC', '2026-07-31', '00:00:00'],
+  ])('are those of the zone: %s in %s', (instant, zone, date, time) => {
+    expect(wallTime(instant, zone)).toEqual({ date, time });
+  });
+
+  it.each([
+    ['2026-01-31T12:00', BERLIN, '2026-01-31T11:00:00.000Z'],
+    ['2026-07-31T12:00', BERLIN, '2026-07-31T10:00:00.000Z'],
+    // The night in which clocks are turned back, and the one in which they are put forward.
+    ['2026-10-25T12:00', BERLIN, '2026-10-25T11:00:00.000Z'],
+    ['2026-10-25T00:30', BERLIN, '2026-10-24T22:30:00.000Z'],
+    ['2026-03-29T03:30', BERLIN, '2026-03-29T01:30:00.000Z'],
+    ['2026-01-31T23:00', NEW_YORK, '2026-02-01T04:00:00.000Z'],
+  ])('that somebody writes are understood in it: %s in %s', (text, zone, instant) => {
+    expect(instantOf(text, zone).toISOString()).toBe(instant);
+  });
+
+  it('have days that begin at midnight in the zone, however long the day was', () => {
+    const afterChange = new Date('2026-10-26T10:00:00Z');
+    expect(startOfDay(0, BERLIN, afterChange).toISOString()).toBe('2026-10-25T23:00:00.000Z');
+    expect(startOfDay(1, BERLIN, afterChange).toISOString()).toBe('2026-10-24T22:00:00.000Z');
+    expect(startOfDay(1, 'UTC', new Date('2026-03-01T00:00:00Z')).toISOString()).toBe(
+      '2026-02-28T00:00:00.000Z',
+    );
+  });
+
+  it('are short where they are of today', () => {
+    const now = new Date('2026-07-31T22:30:00Z');
+    expect(formatTime('2026-07-31T22:15:00Z', BERLIN, now)).toBe('00:15:00');
+    expect(formatTime('2026-07-31T21:15:00Z', BERLIN, now)).toBe('2026-07-31 23:15:00');
+    expect([5, 65, 7_200, 200_000].map(formatDuration)).toEqual(['5 s', '1 min', '2 h', '2 d']);
+  });
+});
+
+describe('the filter in the address', () => {
+  const now = new Date('2026-07-31T22:30:00Z');
+  const query = (address: string) => toQuery(readFilter(new URLSearchParams(address)), BERLIN, now);
+
+  it.each([
+    ['', {}],
+    ['q=alice&status=failed', { q: 'alice', status: 'failed' }],
+    ['window=hour', { placed_from: '2026-07-31T21:30:00.000Z' }],
+    ['window=day', { placed_from: '2026-07-30T22:30:00.000Z' }],
+    ['window=today', { placed_from: '2026-07-31T22:00:00.000Z' }],
+    ['window=yesterday', { placed_from: '2026-07-30T22:00:00.000Z', placed_to: '2026-07-31T22:00:00.000Z' }],
+    ['window=week', { placed_from: '2026-07-24T22:30:00.000Z' }],
+    ['window=custom&from=2026-07-01T08:00', { placed_from: '2026-07-01T06:00:00.000Z' }],
+    ['window=custom&to=2026-07-01T08:00', { placed_to: '2026-07-01T06:00:00.000Z' }],
+  ])('%s is asked for as it is meant', (address, expected) => {
+    expect(query(address)).toEqual(expected);
+  });
+
+  it.each([
+    'status=Failed',
+    'status=constructor',
+    'window=toString',
+    'window=custom&from=yesterday',
+    'cursor=1',
+  ])('%s means nothing, and narrows nothing down', (address) => {
+    expect(query(address)).toEqual({});
+  });
+});

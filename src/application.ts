@@ -64,7 +64,7 @@ export async function createApplication(
   guardRoutes(server, app.get(Authenticator), settings);
   app.get(Availability).announceTo(server);
   serveOpenApiDocument(app);
-  await serveAdminConsole(server, settings, logger);
+  serveAdminConsole(server, settings, logger);
   await app.init();
   app.useLogger(app.get(Logger));
   return app;

@@ -44,11 +44,7 @@ const ROUTE: RouteShorthandOptions = {
 };
 
 /** Serves the admin console at /admin; addresses below it, which its script makes up, are the same page. */
-export async function serveAdminConsole(
-  server: FastifyInstance,
-  settings: Settings,
-  logger: PinoLogger,
-): Promise<void> {
+export function serveAdminConsole(server: FastifyInstance, settings: Settings, logger: PinoLogger): void {
   if (!settings.ADMIN_CONSOLE) return;
   if (!existsSync(`${FILES}${PAGE}`)) {
     logger.warn('The admin console is not built, so there is nothing at /admin');
@@ -57,7 +53,8 @@ export async function serveAdminConsole(
     });
     return;
   }
-  await server.register(fastifyStatic, { root: FILES, serve: false, preCompressed: true });
+  // Not waited for: that would complete the routes before it, which have no handler of errors yet.
+  void server.register(fastifyStatic, { root: FILES, serve: false, preCompressed: true });
   serve(server, sendPage);
   server.get('/admin/assets/*', ROUTE, (request, reply) => {
     const { '*': name } = request.params as { '*': string };

@@ -1,4 +1,3 @@
-import { Inventory } from '../orders/order.ports.js';
 import type {
   Product,
   ReleaseLine,
@@ -13,7 +12,7 @@ import { fieldsOf, readReason, reasonOfFault } from '../platform/upstream/upstre
 import { UpstreamFault } from '../platform/upstream/upstream-fault.js';
 import { mapBounded } from '../platform/upstream/upstream-parallel.js';
 import { CALLS_AT_ONCE, readProduct } from './inventory-answers.js';
-import { type FindProduct, type Freshness, ProductLookup } from './product-lookup.js';
+import { LookingInventory } from './looking-inventory.js';
 
 /** Too few units, and no such product: the two refusals that the inventory of system A knows. */
 const REFUSALS = new Set([400, 404]);
@@ -42,9 +41,7 @@ export async function findInventoryProduct(
 }
 
 /** The Inventory Service (system A), which reserves and gives back one product a call. */
-export class InventoryServiceAdapter extends Inventory {
-  private readonly products: ProductLookup;
-
+export class InventoryServiceAdapter extends LookingInventory {
   /** @param rememberMs how long what was looked up is remembered; see `ProductLookup` */
   constructor(
     private readonly client: UpstreamClient,
@@ -52,17 +49,7 @@ export class InventoryServiceAdapter extends Inventory {
     override readonly repeatable: boolean,
     rememberMs = 0,
   ) {
-    super();
-    const find: FindProduct = (id, deadline) => findInventoryProduct(client, id, deadline);
-    this.products = new ProductLookup(find, rememberMs);
-  }
-
-  override findProducts(
-    productIds: readonly string[],
-    deadline: Deadline,
-    freshness: Freshness = 'current',
-  ): Promise<Map<string, Product>> {
-    return this.products.find(productIds, deadline, freshness);
+    super((id, deadline) => findInventoryProduct(client, id, deadline), rememberMs);
   }
 
   override reserve(

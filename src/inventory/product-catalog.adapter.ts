@@ -1,7 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { PoolClient } from 'pg';
 import type { DataSource } from 'typeorm';
-import { Inventory } from '../orders/order.ports.js';
 import type {
   Product,
   ReleaseLine,
@@ -14,7 +13,7 @@ import type { UpstreamClient } from '../platform/upstream/upstream-client.js';
 import { UpstreamFault } from '../platform/upstream/upstream-fault.js';
 import { ProductCatalogClient } from './product-catalog.client.js';
 import * as journal from './product-catalog.repository.js';
-import { type Freshness, ProductLookup } from './product-lookup.js';
+import { LookingInventory } from './looking-inventory.js';
 import { ProductBusy, ProductLock } from './product-lock.js';
 import { InDoubt, StockMover, Unsettled } from './stock-mover.js';
 
@@ -55,41 +54,36 @@ function inOrderOf<Outcome extends { line: number }>(
   return lines.flatMap(({ line }) => byLine.get(line) ?? []);
 }
 
+async function findCatalogProduct(
+  catalog: ProductCatalogClient,
+  productId: string,
+  deadline: Deadline,
+): Promise<Product | null> {
+  const product = await catalog.find(productId, deadline);
+  return (
+    product && { id: product.id, name: product.name, price: product.price, available: product.available }
+  );
+}
+
 /**
  * The Product Catalog Service (system B) as an inventory. Its `PUT` sets the stock, so reading and setting it are one
  * critical section per product over all instances, and a journal makes each movement happen once.
  */
-export class ProductCatalogAdapter extends Inventory {
+export class ProductCatalogAdapter extends LookingInventory {
   override readonly repeatable = true;
   private readonly logger = new Logger(ProductCatalogAdapter.name);
   private readonly catalog: ProductCatalogClient;
   private readonly lock: ProductLock;
-  private readonly products: ProductLookup;
 
   /**
    * @param poolSize connections that the data source has at most
    * @param rememberMs how long what was looked up is remembered; see `ProductLookup`
    */
   constructor(upstream: UpstreamClient, dataSource: DataSource, poolSize: number, rememberMs = 0) {
-    super();
-    this.catalog = new ProductCatalogClient(upstream);
+    const catalog = new ProductCatalogClient(upstream);
+    super((id, deadline) => findCatalogProduct(catalog, id, deadline), rememberMs);
+    this.catalog = catalog;
     this.lock = new ProductLock(dataSource, poolSize);
-    this.products = new ProductLookup((id, deadline) => this.findProduct(id, deadline), rememberMs);
-  }
-
-  override findProducts(
-    productIds: readonly string[],
-    deadline: Deadline,
-    freshness: Freshness = 'current',
-  ): Promise<Map<string, Product>> {
-    return this.products.find(productIds, deadline, freshness);
-  }
-
-  private async findProduct(productId: string, deadline: Deadline): Promise<Product | null> {
-    const product = await this.catalog.find(productId, deadline);
-    return (
-      product && { id: product.id, name: product.name, price: product.price, available: product.available }
-    );
   }
 
   /**

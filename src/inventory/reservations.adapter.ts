@@ -1,17 +1,10 @@
-import { Inventory } from '../orders/order.ports.js';
-import type {
-  Product,
-  ReleaseLine,
-  ReleaseOutcome,
-  ReservationLine,
-  ReserveOutcome,
-} from '../orders/order.ports.js';
+import type { ReleaseLine, ReleaseOutcome, ReservationLine, ReserveOutcome } from '../orders/order.ports.js';
 import type { Deadline } from '../platform/deadline.js';
 import { reachPausePoint } from '../platform/pause-points.js';
 import type { UpstreamAnswer, UpstreamClient } from '../platform/upstream/upstream-client.js';
 import { fieldsOf, readId, readReason, reasonOfFault } from '../platform/upstream/upstream-fields.js';
 import { findInventoryProduct } from './inventory-service.adapter.js';
-import { type FindProduct, type Freshness, ProductLookup } from './product-lookup.js';
+import { LookingInventory } from './looking-inventory.js';
 
 /** The products that a refusal names; empty when it names none. */
 function readShortProducts(answer: UpstreamAnswer): Set<string> {
@@ -26,26 +19,15 @@ function readShortProducts(answer: UpstreamAnswer): Set<string> {
  * An inventory that reserves all lines of an order in one call, all or nothing, under the order's id. A repeated call
  * acts once, and a reservation that was given back can't be made again, so the outcome can always be learned.
  */
-export class ReservationsAdapter extends Inventory {
+export class ReservationsAdapter extends LookingInventory {
   override readonly repeatable = true;
-  private readonly products: ProductLookup;
 
   /** @param rememberMs how long what was looked up is remembered; see `ProductLookup` */
   constructor(
     private readonly client: UpstreamClient,
     rememberMs = 0,
   ) {
-    super();
-    const find: FindProduct = (id, deadline) => findInventoryProduct(client, id, deadline);
-    this.products = new ProductLookup(find, rememberMs);
-  }
-
-  override findProducts(
-    productIds: readonly string[],
-    deadline: Deadline,
-    freshness: Freshness = 'current',
-  ): Promise<Map<string, Product>> {
-    return this.products.find(productIds, deadline, freshness);
+    super((id, deadline) => findInventoryProduct(client, id, deadline), rememberMs);
   }
 
   override async reserve(

@@ -81,11 +81,13 @@ describe('whoever follows orders', () => {
     await eventually(() => toldOf(follower, [id]).length === 3);
     const changes = follower.blocks.filter(({ data }) => data?.order_id === id);
     expect(changes.map(({ event }) => event)).toEqual(['change', 'change', 'change']);
-    expect(changes.map(({ data }) => [data.version, data.type, data.from, data.to, data.actor])).toEqual([
-      [1, 'placed', null, 'pending', 'anonymous'],
-      [2, 'status_changed', 'pending', 'confirmed', 'placement'],
-      [3, 'status_changed', 'confirmed', 'shipped', 'anonymous'],
-    ]);
+    expect(changes.map(({ data }) => [data?.version, data?.type, data?.from, data?.to, data?.actor])).toEqual(
+      [
+        [1, 'placed', null, 'pending', 'anonymous'],
+        [2, 'status_changed', 'pending', 'confirmed', 'placement'],
+        [3, 'status_changed', 'confirmed', 'shipped', 'anonymous'],
+      ],
+    );
     expect(toldOf(follower, [before])).toEqual([]);
   });
 

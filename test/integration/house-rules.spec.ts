@@ -91,6 +91,7 @@ const RULES: [string, Rule, Code[], bad: Code, good: Code][] = [
     'what is suppressed is explained',
     unexplainedEscapes,
     everything,
+    // Samples of what the rule finds and of what it lets pass; nothing is suppressed here.
     parse('src/a.ts', 'f();\n// oxlint-disable-next-line typescript/no-explicit-any\nlet a: any;'),
     parse('src/a.ts', '// oxlint-disable-next-line no-control-regex -- these are looked for\nlet a: any;'),
   ],
@@ -98,6 +99,7 @@ const RULES: [string, Rule, Code[], bad: Code, good: Code][] = [
     'nothing is left for later',
     unfinished,
     everything,
+    // Samples again: a mark in a comment is found, the same word in a text is not.
     parse('src/a.ts', 'class A {\n  a = 1; // TODO: later\n}'),
     parse('src/a.ts', "const todo = 'TODO';"),
   ],

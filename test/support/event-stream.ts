@@ -1,14 +1,19 @@
 import { type ClientRequest, get, type IncomingMessage } from 'node:http';
 import { eventually, type TestService } from './service.js';
 
+/** What every change says of the order. */
+export interface StreamedChange extends Record<string, unknown> {
+  order_id: string;
+  version: number;
+}
+
 /** One block of a stream of server-sent events, without its comments. */
 export interface StreamedEvent {
   /** None of those that only say where the client is. */
   event: string | undefined;
   id: string | undefined;
-  // Tests compare what there is.
-  // oxlint-disable-next-line typescript/no-explicit-any -- the form of an event is what the tests check
-  data: any;
+  /** Only of a change it has these fields; whatever else it has is there to be compared. */
+  data: StreamedChange | undefined;
 }
 
 /** A client that follows orders. */
@@ -17,7 +22,7 @@ export interface Follower {
   blocks: StreamedEvent[];
   response: IncomingMessage;
   /** Of the changes. */
-  changes(): { order_id: string; version: number }[];
+  changes(): StreamedChange[];
   lastId(): string | undefined;
   /** Whether the server has ended the stream. */
   isEnded(): boolean;
@@ -47,7 +52,7 @@ export async function follow(
   return {
     blocks,
     response,
-    changes: () => blocks.flatMap(({ event, data }) => (event === 'change' ? [data] : [])),
+    changes: () => blocks.flatMap(({ event, data }) => (event === 'change' && data ? [data] : [])),
     lastId: () => blocks.findLast(({ id }) => id !== undefined)?.id,
     isEnded: () => isEnded,
     leave: () => request.destroy(),
@@ -78,6 +83,6 @@ function toEvent(block: string): StreamedEvent {
   return {
     event: fields.get('event'),
     id: fields.get('id'),
-    data: data === undefined ? data : JSON.parse(data),
+    data: data === undefined ? undefined : (JSON.parse(data) as StreamedChange),
   };
 }

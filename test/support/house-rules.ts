@@ -227,6 +227,7 @@ export const unexplainedEscapes: Rule = (code) =>
       /@ts-expect-error\s*(\*\/)?$/.test(comment),
   );
 
+/** Finds the marks that people leave where something is still to be done, which is why the words stand here. */
 export const unfinished: Rule = (code) =>
   commentsOf(code).filter((comment) => /\b(TODO|FIXME|XXX|HACK)\b/.test(comment));
 

@@ -109,6 +109,23 @@ describe('one that can not be written', () => {
     expect((await stored()).ids).toEqual([1, 2, 3, 4, 5]);
   });
 
+  it('because a neighbour takes its place is not told so before the neighbour is committed', async () => {
+    let calls = 0;
+    const commits = new GroupCommit<Note, 'taken'>(dataSource, 10, async (transaction, items) => {
+      calls += 1;
+      // The neighbour is lost at its second try, the one without the other.
+      if (calls === 2) await transaction.query('SELECT pg_terminate_backend(pg_backend_pid())');
+      const written = await INSERT.run<{ id: number }>(transaction, [
+        ...new Map(items.map(({ id, text }) => [id, [id, text]])).values(),
+      ]);
+      const left = new Set(written.map(({ id }) => id));
+      return items.map(({ id }) => (left.delete(id) ? 'written' : 'taken'));
+    });
+    const outcomes = await Promise.allSettled([commits.add(note(1)), commits.add(note(1))]);
+    expect(outcomes).toMatchObject([{ status: 'rejected' }, { status: 'fulfilled', value: 'written' }]);
+    expect((await stored()).ids).toEqual([1]);
+  });
+
   it('because the database refuses it fails, while the others are written', async () => {
     const { commits } = notes(10);
     const items = many(5).map((item) => (item.id === 3 ? { ...item, text: null } : item));

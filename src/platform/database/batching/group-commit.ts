@@ -56,14 +56,16 @@ export class GroupCommit<Item, Refusal extends string> {
 
   private async commit(entries: readonly Entry<Item, 'written' | Refusal>[]): Promise<void> {
     let open = entries;
+    const refused: Entry<Item, 'written' | Refusal>[] = [];
     try {
       while (open.length > 0) {
         const verdicts = await this.attempt(open.map(({ item }) => item));
-        const isDone = isCommitted(verdicts);
-        for (const [at, verdict] of verdicts.entries()) {
-          if (isDone || verdict !== 'written') open[at]?.resolve(verdict);
+        if (open.length === 1 || isCommitted(verdicts)) {
+          for (const [at, verdict] of verdicts.entries()) open[at]?.resolve(verdict);
+          break;
         }
-        open = isDone ? [] : open.filter((_, at) => verdicts[at] === 'written');
+        refused.push(...open.filter((_, at) => verdicts[at] !== 'written'));
+        open = open.filter((_, at) => verdicts[at] === 'written');
       }
     } catch (error) {
       if (open.length > 1 && concernsOne(error)) {
@@ -72,6 +74,8 @@ export class GroupCommit<Item, Refusal extends string> {
         for (const { reject } of open) reject(error);
       }
     }
+    // What stood in the way may be a neighbour that was not committed in the end: only alone is a refusal certain.
+    await Promise.all(refused.map(async (entry) => this.commit([entry])));
   }
 
   /** Commits all items or none: none if one of them can't be written. */

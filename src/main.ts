@@ -7,7 +7,7 @@ import { loadSettings, SettingsError } from './config/load-settings.js';
 import type { Settings } from './config/settings.js';
 import { Availability } from './health/availability.js';
 import { prepareDatabase } from './platform/database/migrate.js';
-import { ATTEMPT_TIMEOUT_MS } from './platform/jobs/job-queue.js';
+import { ATTEMPT_TIMEOUT_MS } from './platform/jobs/job-worker.js';
 import { armPausePoints } from './platform/pause-points.js';
 import { startTracing } from './platform/telemetry/tracing.js';
 

@@ -10,7 +10,7 @@ import {
 } from '../../src/platform/database/data-source.js';
 import { ADMISSION_MS } from '../../src/platform/http/bounded-routes.js';
 import { connectionLimits } from '../../src/platform/http/edge/connection-limits.js';
-import { ATTEMPT_TIMEOUT_MS, EXPIRE_SECONDS } from '../../src/platform/jobs/job-queue.js';
+import { ATTEMPT_TIMEOUT_MS, EXPIRE_SECONDS } from '../../src/platform/jobs/job-worker.js';
 import { CONNECT_TIMEOUT_MS } from '../../src/platform/upstream/undici-transport.js';
 import { RESET_MS } from '../../src/platform/upstream/upstream-circuit.js';
 

@@ -6,13 +6,14 @@ import {
   type OnApplicationShutdown,
   type OnModuleDestroy,
 } from '@nestjs/common';
-import { PgBoss, type Job, type JobResult } from 'pg-boss';
+import { PgBoss } from 'pg-boss';
 import { Settings } from '../../config/settings.js';
 import { DatabaseOutage } from '../database/database-outage.js';
 import type { Sql } from '../database/connection.js';
-import { Deadline } from '../deadline.js';
+import type { Deadline } from '../deadline.js';
 import { jobDatabaseOptions } from './job-schema.js';
-import { observeJob, withCause } from './job-telemetry.js';
+import { withCause } from './job-telemetry.js';
+import { ATTEMPT_TIMEOUT_MS, EXPIRE_SECONDS, type Handler, JobWorker } from './job-worker.js';
 import { JobRepository } from './job.repository.js';
 
 /** One kind of background work. */
@@ -40,14 +41,6 @@ export function jobFor<Payload extends object>(
   return { queue, key, data: withCause(payload) };
 }
 
-type Handler = (payload: object, deadline: Deadline) => Promise<void>;
-
-/** One attempt at a job; well within its expiry, so that a slow attempt never overlaps the next. */
-export const ATTEMPT_TIMEOUT_MS = 10_000;
-
-/** After this a job whose process died is given to another one. */
-export const EXPIRE_SECONDS = 15;
-
 /** How often jobs of dead processes are looked for. */
 const SUPERVISE_SECONDS = 5;
 
@@ -64,24 +57,6 @@ const RETENTION_SECONDS = 20 * 366 * 24 * 3_600;
 const DELETE_FINISHED_NEVER = 0;
 
 /**
- * Jobs taken at once by a worker; all of them run concurrently. To find the jobs whose turn it is, the queue looks at
- * all that wait, so that a large backlog is worked off quickly in large batches only.
- */
-const BATCH_SIZE = 250;
-
-/** Workers a queue, so that one slow batch does not hold up all others. */
-const WORKERS = 2;
-
-/** How often workers look for jobs of other instances, and for those to be repeated. The least that is possible. */
-const POLL_SECONDS = 0.5;
-
-/**
- * New jobs of this instance are looked for this long after they were sent: their transaction is over by then, unless it
- * waited for something, and others have come along, which are then taken together.
- */
-const GATHER_MS = 50;
-
-/**
  * Background work on the database itself: a job is sent in the transaction that makes it necessary, so that it exists
  * exactly when that transaction has committed, and is repeated until it succeeds or has run out of attempts. Then it
  * stays as it is, holding back the later jobs of its key, until a person has settled it.
@@ -92,15 +67,14 @@ export class JobQueue
 {
   private readonly logger = new Logger(JobQueue.name);
   private readonly handlers = new Map<string, Handler>();
-  private readonly workers = new Map<string, Worker[]>();
-  private readonly toWake = new Map<string, NodeJS.Timeout>();
+  private readonly workers = new Map<string, JobWorker>();
   private readonly boss: PgBoss;
   private jobsUnderWay: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly settings: Settings,
     private readonly repository: JobRepository,
-    outage: DatabaseOutage,
+    private readonly outage: DatabaseOutage,
   ) {
     this.boss = new PgBoss({
       ...jobDatabaseOptions(settings),
@@ -142,7 +116,7 @@ export class JobQueue
     for (const [queue, queued] of Map.groupBy(jobs, (job) => job.queue.name)) {
       const inserts = queued.map((job) => ({ data: job.data, singletonKey: job.key }));
       await this.boss.insert(queue, inserts, { db });
-      this.wakeSoon(queue);
+      this.workers.get(queue)?.wake();
     }
   }
 
@@ -150,15 +124,13 @@ export class JobQueue
     await this.boss.start();
     for (const [queue, handler] of this.handlers) {
       await this.createQueue(queue);
-      for (let worker = 0; worker < WORKERS; worker += 1) await this.startWorker(queue, handler);
+      this.workers.set(queue, new JobWorker(queue, handler, this.boss, this.outage));
     }
   }
 
   /** Takes no more jobs, while those under way and the requests that send new ones go on. */
   onModuleDestroy(): void {
-    for (const timer of this.toWake.values()) clearTimeout(timer);
-    this.workers.clear();
-    this.jobsUnderWay = Promise.all([...this.handlers.keys()].map((queue) => this.boss.offWork(queue)));
+    this.jobsUnderWay = Promise.all([...this.workers.values()].map((worker) => worker.stop()));
   }
 
   /** Before the connections are closed, to the database and to other services, that the jobs need. */
@@ -184,65 +156,4 @@ export class JobQueue
     // A queue that exists keeps the options of the release that created it unless it is told otherwise.
     await this.boss.updateQueue(name, options);
   }
-
-  /** Lets a worker that has nothing to do look for jobs; one that has looks by itself when it is done. */
-  private wakeSoon(queue: string): void {
-    if (this.toWake.has(queue) || !this.workers.has(queue)) return;
-    const wake = (): void => {
-      this.toWake.delete(queue);
-      const idle = this.workers.get(queue)?.find((worker) => !worker.isBusy);
-      if (idle) this.boss.notifyWorker(idle.id);
-    };
-    this.toWake.set(queue, setTimeout(wake, GATHER_MS));
-  }
-
-  private async startWorker(queue: string, handler: Handler): Promise<void> {
-    const worker: Worker = { id: '', isBusy: false };
-    worker.id = await this.boss.work<object, void, WorkOptions>(
-      queue,
-      {
-        batchSize: BATCH_SIZE,
-        perJobResults: true,
-        burstWhenBatchFull: true,
-        pollingIntervalSeconds: POLL_SECONDS,
-      },
-      async (jobs) => {
-        worker.isBusy = true;
-        const results = await Promise.all(
-          jobs.map((job) => observeJob(job, () => this.attempt(job, handler))),
-        );
-        worker.isBusy = false;
-        // Once these are settled the next jobs of their keys are free, and nothing else would announce them.
-        this.wakeSoon(queue);
-        return results;
-      },
-    );
-    this.workers.set(queue, [...(this.workers.get(queue) ?? []), worker]);
-  }
-
-  private async attempt(job: Job, handler: Handler): Promise<JobResult> {
-    try {
-      await handler(job.data, Deadline.in(ATTEMPT_TIMEOUT_MS));
-      return { id: job.id, status: 'completed' };
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      const attempt = job.retryCount + 1;
-      this.logger.warn({ queue: job.name, jobId: job.id, attempt, reason: message }, 'a job failed');
-      return { id: job.id, status: 'failed', output: { message } };
-    }
-  }
-}
-
-/** Who does the jobs of a queue, a batch at a time. */
-interface Worker {
-  id: string;
-  isBusy: boolean;
-}
-
-/** What makes the worker settle each job of a batch on its own. */
-interface WorkOptions {
-  batchSize: number;
-  perJobResults: true;
-  burstWhenBatchFull: boolean;
-  pollingIntervalSeconds: number;
 }

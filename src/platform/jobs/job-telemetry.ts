@@ -1,8 +1,8 @@
-import type { Job, JobResult } from 'pg-boss';
 import { Histogram } from 'prom-client';
 import { parseTraceContext } from '../telemetry/trace-context.js';
 import { startSpan } from '../telemetry/tracer.js';
 import { fieldsToPassOn, inPlace, newWork } from '../telemetry/work.js';
+import type { TakenJob } from './job-turns.js';
 
 /** From a job that finds nothing to do to the limit of an attempt, 10 s. */
 const BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -30,8 +30,13 @@ export function withCause(payload: object): object {
 /**
  * Measures one attempt at a job, and makes it part of the trace in which the job was sent. Repetitions, of which there
  * may be thousands over days, are traces of their own that point to it.
+ *
+ * @param attempt tells why it failed, and nothing when it succeeded
  */
-export async function observeJob(job: Job, attempt: () => Promise<JobResult>): Promise<JobResult> {
+export async function observeJob(
+  job: TakenJob,
+  attempt: () => Promise<string | undefined>,
+): Promise<string | undefined> {
   const { causedBy = {}, orderId } = job.data as Caused;
   const requestId = causedBy['x-request-id'];
   const origin = parseTraceContext(causedBy['traceparent'], causedBy['tracestate']);
@@ -51,10 +56,10 @@ export async function observeJob(job: Job, attempt: () => Promise<JobResult>): P
     ...(about !== undefined && { orderId: about }),
   });
   const begun = performance.now();
-  const result = await inPlace({ work, trace: span?.context ?? origin }, attempt);
-  const outcome = result.status === 'completed' ? 'completed' : 'failed';
+  const failure = await inPlace({ work, trace: span?.context ?? origin }, attempt);
+  const outcome = failure === undefined ? 'completed' : 'failed';
   attemptDuration.observe({ queue: job.name, outcome }, (performance.now() - begun) / 1_000);
   if (outcome === 'failed') span?.fail('failed');
   span?.end();
-  return result;
+  return failure;
 }

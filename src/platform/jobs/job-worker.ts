@@ -1,0 +1,176 @@
+import { setTimeout } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
+import type { PgBoss } from 'pg-boss';
+import type { DatabaseOutage } from '../database/database-outage.js';
+import { isDatabaseUnavailable } from '../database/transaction.js';
+import { Deadline } from '../deadline.js';
+import { CONNECTIONS_PER_ORIGIN } from '../upstream/undici-transport.js';
+import { Alarm } from './alarm.js';
+import { observeJob } from './job-telemetry.js';
+import { JobTurns, type TakenJob } from './job-turns.js';
+
+export type Handler = (payload: object, deadline: Deadline) => Promise<void>;
+
+/** One attempt at a job; well within its expiry, so that a slow attempt never overlaps the next. */
+export const ATTEMPT_TIMEOUT_MS = 10_000;
+
+/** After this a job whose process died is given to another one. */
+export const EXPIRE_SECONDS = 15;
+
+/** An attempt that begins later than this after the job was asked for could still be under way when the job expires. */
+const LATEST_BEGIN_MS = EXPIRE_SECONDS * 1_000 - ATTEMPT_TIMEOUT_MS;
+
+/**
+ * Jobs of a queue that are done at the same time, at most: those of a queue call one service, and none should wait for a
+ * connection to it.
+ */
+const MAX_AT_ONCE = CONNECTIONS_PER_ORIGIN;
+
+/** As many are settled, and others taken for them, without waiting for more. */
+const ENOUGH = MAX_AT_ONCE / 2;
+
+/** How often jobs of other instances are looked for, and those to be repeated. */
+const POLL_MS = 500;
+
+/**
+ * New jobs of this instance are looked for this long after they were sent: their transaction is over by then, unless it
+ * waited for something, and others have come along, which are then taken together. Those done are settled likewise.
+ */
+const GATHER_MS = 50;
+
+/** A job that has been tried. */
+interface Tried {
+  job: TakenJob;
+  /** Why it failed; nothing when it succeeded. */
+  failure: string | undefined;
+}
+
+/**
+ * Does the jobs of one queue: settles those that are done, then takes others for them, as many as there is room for. Everything
+ * on the database happens one after the other, the jobs themselves meanwhile, so that a slow one holds up its key only.
+ */
+export class JobWorker {
+  private readonly logger = new Logger(JobWorker.name);
+  private readonly alarm = new Alarm();
+  private readonly turns: JobTurns;
+  /** Taken and not yet settled. */
+  private underWay = 0;
+  private tried: Tried[] = [];
+  /** Whose next jobs are free since the last look. */
+  private readonly freedKeys = new Set<string>();
+  private isStopping = false;
+  private readonly ended: Promise<void>;
+
+  constructor(
+    private readonly queue: string,
+    private readonly handler: Handler,
+    private readonly boss: PgBoss,
+    private readonly outage: DatabaseOutage,
+  ) {
+    this.turns = new JobTurns(boss.getDb(), queue);
+    this.ended = this.run();
+  }
+
+  /** To be called when jobs have been sent: they are looked for soon. */
+  wake(): void {
+    this.alarm.ringIn(GATHER_MS);
+  }
+
+  /** Takes no more jobs. @returns when those under way are settled */
+  async stop(): Promise<void> {
+    this.isStopping = true;
+    this.alarm.ringIn(0);
+    await this.ended;
+  }
+
+  private async run(): Promise<void> {
+    while (!this.isStopping || this.underWay > 0) {
+      const isWell = (await this.settle()) && (await this.attend(() => this.look()));
+      // Whatever rings: a database in trouble is left alone for a while.
+      if (!isWell) await setTimeout(POLL_MS);
+      this.alarm.ringIn(POLL_MS);
+      if (!this.isStopping || this.underWay > 0) await this.alarm.ring();
+    }
+  }
+
+  /** @returns whether it went well; if not, it has been told */
+  private async attend(step: () => Promise<void>): Promise<boolean> {
+    try {
+      await step();
+      return true;
+    } catch (error) {
+      if (!this.outage.noticed(error)) this.logger.error({ err: error, queue: this.queue }, 'job queue');
+      return false;
+    }
+  }
+
+  private async settle(): Promise<boolean> {
+    const groups = Map.groupBy(this.tried.splice(0), ({ failure }) => failure);
+    let isWell = true;
+    for (const [failure, tried] of groups)
+      isWell = (await this.attend(() => this.settleAlike(failure, tried))) && isWell;
+    return isWell;
+  }
+
+  /**
+   * Tells the queue what became of jobs. An attempt whose job was given to another process meanwhile, as it took too
+   * long, changes nothing: the queue compares the number of the attempt.
+   */
+  private async settleAlike(failure: string | undefined, tried: readonly Tried[]): Promise<void> {
+    const attempts = tried.map(({ job: { id, retryCount } }) => ({ id, retryCount }));
+    try {
+      if (failure === undefined) await this.boss.complete(this.queue, attempts);
+      else await this.boss.fail(this.queue, attempts, { message: failure });
+    } catch (error) {
+      // What cannot be told while the database is away can be told later. All else is repeated when it has expired.
+      if (isDatabaseUnavailable(error) && !this.isStopping) this.tried.push(...tried);
+      else this.underWay -= tried.length;
+      throw error;
+    }
+    this.underWay -= tried.length;
+    if (failure === undefined) for (const { job } of tried) this.freedKeys.add(job.key);
+  }
+
+  private async look(): Promise<void> {
+    const room = MAX_AT_ONCE - this.underWay;
+    if (this.isStopping || room === 0) return;
+    const askedAt = performance.now();
+    const { jobs, isUnfinished } = await this.turns.take(room, [...this.freedKeys]);
+    this.freedKeys.clear();
+    // As after a process stood still: others may soon take the jobs for those of a dead one.
+    if (performance.now() - askedAt > LATEST_BEGIN_MS) return this.turns.putBack(jobs);
+    for (const job of jobs) void this.do(job, askedAt);
+    if (isUnfinished && jobs.length < room) this.alarm.ringIn(0);
+  }
+
+  private async do(job: TakenJob, askedAt: number): Promise<void> {
+    this.underWay += 1;
+    const failure = await observeJob(job, () => this.attempt(job, askedAt)).catch(reasonOf);
+    this.tried.push({ job, failure });
+    this.alarm.ringIn(this.tried.length >= ENOUGH ? 0 : GATHER_MS);
+  }
+
+  /** @returns why it failed; nothing when it succeeded */
+  private async attempt(job: TakenJob, askedAt: number): Promise<string | undefined> {
+    const giveUp = new AbortController();
+    try {
+      const work = this.handler(job.data, Deadline.in(ATTEMPT_TIMEOUT_MS));
+      // A handler keeps to its deadline. One that does not must not keep its place for ever.
+      const expiry = setTimeout(askedAt + EXPIRE_SECONDS * 1_000 - performance.now(), undefined, giveUp);
+      const isTooLate = expiry.then(() => Promise.reject(new Error(`took longer than ${EXPIRE_SECONDS} s`)));
+      await Promise.race([work, isTooLate]);
+      return undefined;
+    } catch (error) {
+      const reason = reasonOf(error);
+      const attempt = job.retryCount + 1;
+      this.logger.warn({ queue: job.name, jobId: job.id, attempt, reason }, 'a job failed');
+      return reason;
+    } finally {
+      giveUp.abort();
+    }
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

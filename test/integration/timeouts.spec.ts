@@ -8,7 +8,7 @@ import {
   IDLE_IN_TRANSACTION_TIMEOUT_MS,
   STATEMENT_TIMEOUT_MS,
 } from '../../src/platform/database/data-source.js';
-import { ADMISSION_MS } from '../../src/platform/http/bounded-routes.js';
+import { ADMISSION_MS } from '../../src/platform/http/load-guard.js';
 import { connectionLimits } from '../../src/platform/http/edge/connection-limits.js';
 import { ATTEMPT_TIMEOUT_MS, EXPIRE_SECONDS } from '../../src/platform/jobs/job-worker.js';
 import { CONNECT_TIMEOUT_MS } from '../../src/platform/upstream/undici-transport.js';

@@ -20,11 +20,15 @@ import { AddRouteConfig } from './route-config.js';
  */
 const READS_PER_CONNECTION = 10;
 
-/** A burst of orders may wait for this long to begin: hardly noticed by who gets in, and soon told to who does not. */
-export const ADMISSION_MS = 50;
-
 /** Which bound a route is under: `reads` need nothing but the database, `placements` need other services as well. */
 type Bound = 'reads' | 'placements';
+
+interface Entrance {
+  gate: Gate;
+  /** How long one who comes now may wait to be let in. */
+  readonly admissionMs: number;
+  noteRefusal(): void;
+}
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -56,33 +60,39 @@ export function boundRoutes(server: FastifyInstance, settings: Settings): void {
   const placements = new Gate(settings.MAX_PLACEMENTS, settings.MAX_PLACEMENTS);
   const guard = new LoadGuard(placements, settings.MAX_PLACEMENTS);
   server.addHook('onClose', async () => guard.stop());
-  const bounds: Record<Bound, { refuse: onRequestHookHandler; enter: preHandlerAsyncHookHandler }> = {
-    reads: { refuse: refusing(reads), enter: entering(reads, 0) },
-    placements: { refuse: refusing(placements), enter: entering(placements, ADMISSION_MS) },
+  const bounds: Record<Bound, Entrance> = {
+    reads: { gate: reads, admissionMs: 0, noteRefusal: () => undefined },
+    placements: guard,
   };
   server.decorateRequest('leaveGate', null);
   server.addHook('onRoute', (route: RouteOptions) => {
     const bound = route.config?.bound;
     if (bound === undefined) return;
-    const { refuse, enter } = bounds[bound];
-    route.onRequest = [...[route.onRequest ?? []].flat(), refuse];
-    route.preHandler = [...[route.preHandler ?? []].flat(), enter];
+    const entrance = bounds[bound];
+    route.onRequest = [...[route.onRequest ?? []].flat(), refusing(entrance)];
+    route.preHandler = [...[route.preHandler ?? []].flat(), entering(entrance)];
     route.onSend = [...[route.onSend ?? []].flat(), leaveWithAnswer];
     route.onResponse = [...[route.onResponse ?? []].flat(), leaveAtTheEnd];
   });
 }
 
 /** Most of what is too much costs no more than this; a place is taken up only once the body has arrived. */
-function refusing(gate: Gate): onRequestHookHandler {
-  return (_request, _reply, done) => (gate.isFull ? done(overloaded()) : done());
+function refusing(entrance: Entrance): onRequestHookHandler {
+  return (_request, _reply, done) => {
+    if (!entrance.gate.isFull) return done();
+    entrance.noteRefusal();
+    done(overloaded());
+  };
 }
 
-function entering(gate: Gate, waitMs: number): preHandlerAsyncHookHandler {
+function entering(entrance: Entrance): preHandlerAsyncHookHandler {
   return async (request) => {
     try {
-      request.leaveGate = await gate.enter(Deadline.in(waitMs));
+      request.leaveGate = await entrance.gate.enter(Deadline.in(entrance.admissionMs));
     } catch (error) {
-      throw error instanceof NoRoom ? overloaded() : error;
+      if (!(error instanceof NoRoom)) throw error;
+      entrance.noteRefusal();
+      throw overloaded();
     }
   };
 }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Deadline } from '../deadline.js';
 import { Gate } from '../gate.js';
-import { LoadGuard } from './load-guard.js';
+import { ADMISSION_MS, LoadGuard } from './load-guard.js';
 
 const MOST = 40;
 
@@ -35,10 +35,9 @@ async function keepBusy(ms: number): Promise<void> {
   }
 }
 
-async function untilPlaces(isReached: (places: number) => boolean): Promise<number> {
+async function until(isReached: () => Promise<boolean> | boolean): Promise<void> {
   for (let attempt = 0; attempt < 200; attempt += 1) {
-    const places = await countPlaces();
-    if (isReached(places)) return places;
+    if (await isReached()) return;
     await sleep(50);
   }
   throw new Error('it did not happen');
@@ -53,12 +52,12 @@ describe('a gate that is guarded', () => {
 
   it('gets as wide again as it was once that is over, and stays so while everybody only waits', async () => {
     await keepBusy(1_000);
-    expect(await untilPlaces((places) => places === MOST)).toBe(MOST);
+    await until(async () => (await countPlaces()) === MOST);
     const leave = await Promise.all(Array.from({ length: MOST }, () => gate.enter(Deadline.in(0))));
     await sleep(500);
     expect(gate.isFull).toBe(true);
     for (const goOn of leave) goOn();
-    expect(await untilPlaces((places) => places === MOST)).toBe(MOST);
+    await until(async () => (await countPlaces()) === MOST);
   }, 30_000);
 
   it('keeps nobody out who is inside when it gets narrower, and lets the next in when enough have left', async () => {
@@ -69,5 +68,16 @@ describe('a gate that is guarded', () => {
     expect(gate.isFull).toBe(true);
     inside[1]?.();
     expect(gate.isFull).toBe(false);
+  });
+
+  it('lets a burst wait, and nobody for long once some are refused all the time', async () => {
+    expect(guard.admissionMs).toBe(ADMISSION_MS);
+    const refusals = setInterval(() => guard.noteRefusal(), 10);
+    try {
+      await until(() => guard.admissionMs < ADMISSION_MS);
+    } finally {
+      clearInterval(refusals);
+    }
+    await until(() => guard.admissionMs === ADMISSION_MS);
   });
 });

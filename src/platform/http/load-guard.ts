@@ -11,10 +11,16 @@ const RESOLUTION_MS = 5;
  * Work that is ready waits for this long on average when the process has more to do than it can. A placement is taken up
  * again some ten times until it is answered, and waits as often.
  */
-const TOO_LATE_MS = 25;
+const TOO_LATE_MS = 5;
 
 /** A quarter of all are always let in, or a machine that is busy with something else would keep everybody out. */
 const LEAST = 0.25;
+
+/** A burst may wait for this long to begin: hardly noticed by who gets in, and soon told to who does not. */
+export const ADMISSION_MS = 50;
+
+/** Long enough for somebody to be there whenever a place becomes free. */
+const SHORT_ADMISSION_MS = 5;
 
 const SHRINK = 0.8;
 const GROW = 1.1;
@@ -22,21 +28,36 @@ const GROW = 1.1;
 /**
  * Makes a gate narrower while the process has too much to do, and wider again as long as it has not: those who are let in
  * are then done as quickly as ever, however many come. Waiting for others, such as a slow inventory, is nothing to do.
+ *
+ * Waiting in front of it lets a burst be done. Where some are refused all the time it is no burst: a line would
+ * only make everybody late, and gets short (the idea of CoDel, RFC 8289).
  */
 export class LoadGuard {
   private readonly delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   private readonly timer: NodeJS.Timeout;
   private places: number;
+  private isRefusing = false;
+  private refused = 0;
 
   /** @param most places of the gate, which it has now */
   constructor(
-    private readonly gate: Gate,
+    readonly gate: Gate,
     private readonly most: number,
   ) {
     this.places = most;
     this.delay.enable();
     this.timer = setInterval(() => this.look(), LOOK_MS);
     this.timer.unref();
+  }
+
+  /** How long one who comes now may wait to be let in, in milliseconds. */
+  get admissionMs(): number {
+    return this.isRefusing ? SHORT_ADMISSION_MS : ADMISSION_MS;
+  }
+
+  /** To be told of each request that was refused. */
+  noteRefusal(): void {
+    this.refused += 1;
   }
 
   stop(): void {
@@ -50,5 +71,7 @@ export class LoadGuard {
     const wanted = lateMs > TOO_LATE_MS ? this.places * SHRINK : Math.ceil(this.places * GROW);
     this.places = Math.min(this.most, Math.max(Math.ceil(this.most * LEAST), Math.floor(wanted)));
     this.gate.resize(this.places);
+    this.isRefusing = this.refused > 0;
+    this.refused = 0;
   }
 }

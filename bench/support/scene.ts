@@ -9,6 +9,9 @@ import { end, killAll, startNode, untilAnswers } from './processes.ts';
 /** The built service of this working copy. */
 export const DIST = fileURLToPath(new URL('../../dist', import.meta.url));
 
+/** As the image starts the service; a test keeps them equal. */
+const NODE_OPTIONS_OF_IMAGE = ['--max-semi-space-size=16', '--heap-growing-percent=50'];
+
 /** For the most clients that pgbench has, each with a connection, beside the pools of the services. */
 const MAX_CONNECTIONS = 400;
 
@@ -139,7 +142,7 @@ async function startService(
 ): Promise<Service> {
   const port = await freePort();
   const startedAt = performance.now();
-  const child = startNode([join(resolve(dist), 'main.js')], {
+  const child = startNode([...NODE_OPTIONS_OF_IMAGE, join(resolve(dist), 'main.js')], {
     NODE_ENV: 'test',
     HOST: '127.0.0.1',
     PORT: String(port),

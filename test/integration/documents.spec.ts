@@ -64,3 +64,12 @@ it('finds tests in commands and in tables', () => {
     'fuzz',
   ]);
 });
+
+it('the image, npm and the benchmarks start the service with the same options', () => {
+  const [, command = ''] = /^CMD (\[.*\])$/m.exec(read('Dockerfile')) ?? [];
+  const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+  const words = JSON.parse(command) as string[];
+  expect(words.join(' ')).toBe(scripts['start:prod']);
+  const options = words.slice(1, -1).map((option) => `'${option}'`);
+  expect(read('bench/support/scene.ts')).toContain(`NODE_OPTIONS_OF_IMAGE = [${options.join(', ')}]`);
+});

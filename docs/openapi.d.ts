@@ -962,6 +962,34 @@ export interface components {
       /** @example Left with the courier */
       reason?: string;
     };
+    InventoryCallResponse: {
+      /** @enum {string} */
+      operation: 'reserve' | 'release';
+      /**
+       * @description Number of lines by what became of them.
+       * @example {
+       *       "held": 2
+       *     }
+       */
+      lines: {
+        [key: string]: number;
+      };
+      /**
+       * @description Number of attempts by the class of the status that came, or by why none did.
+       * @example {
+       *       "2xx": 2,
+       *       "timeout": 1
+       *     }
+       */
+      attempts: {
+        [key: string]: number;
+      };
+      /**
+       * @description From the first attempt to the last answer.
+       * @example 12
+       */
+      duration_ms: number;
+    };
     OrderEventResponse: {
       /**
        * @description From 1 without a gap; the version that the event led to.
@@ -1006,9 +1034,15 @@ export interface components {
        */
       actor: string;
       reason: string | null;
-      data: {
-        [key: string]: unknown;
-      } | null;
+      /** @description What else there is to say, different from event to event. */
+      data:
+        | ({
+            /** @description How the inventory was asked; what came of it is the event. */
+            calls?: components['schemas']['InventoryCallResponse'][];
+          } & {
+            [key: string]: unknown;
+          })
+        | null;
       /** Format: date-time */
       timestamp: string;
     };
@@ -5392,7 +5426,20 @@ export interface operations {
            *           "to": "confirmed",
            *           "actor": "placement",
            *           "reason": null,
-           *           "data": null,
+           *           "data": {
+           *             "calls": [
+           *               {
+           *                 "operation": "reserve",
+           *                 "lines": {
+           *                   "held": 2
+           *                 },
+           *                 "attempts": {
+           *                   "2xx": 2
+           *                 },
+           *                 "duration_ms": 5
+           *               }
+           *             ]
+           *           },
            *           "timestamp": "2026-11-21T20:53:23.456Z"
            *         }
            *       ]

@@ -9,7 +9,7 @@ import {
   placeOrder,
   statusesTold,
 } from '../support/builders.js';
-import { getOrder, listEvents, listIncidents, type WithApi } from '../support/client.js';
+import { getOrder, listEvents, listIncidents, setStatus, type WithApi } from '../support/client.js';
 import { eventually } from '../support/service.js';
 import { findBarriers, TEST_MS, TestConsole } from './console.js';
 
@@ -109,6 +109,29 @@ describe('what needs a person', () => {
       await page.getByRole('button', { name: 'Last day' }).click();
       await page.waitForURL(/window=day/);
       await page.locator('.chart canvas').waitFor();
+      expect(complaints).toEqual([]);
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+});
+
+describe('the history of an order', () => {
+  itInBrowser(
+    'shows how the inventory was asked, and whether the customer was told',
+    async () => {
+      const { inventory } = tested.service.sandbox.services;
+      inventory.faults.add({ kind: 'status', status: 500, method: 'PUT', times: 1 });
+      const id = await place();
+      const { page, complaints } = await tested.open(`/orders/${id}`, 'admin');
+      const entries = page.getByRole('region', { name: 'History' }).getByRole('listitem');
+      const confirmed = entries.filter({ hasText: 'pending → confirmed' });
+      await confirmed.getByText('2 calls (1 × 2xx, 1 × 5xx)').waitFor();
+      await confirmed.getByText('Inventory asked to reserve: 1 line held').waitFor();
+      await confirmed.getByText('message to the customer sent').waitFor();
+      await setStatus(colleague, id, 'cancelled', 'Not wanted');
+      const released = entries.filter({ hasText: 'Stock given back' });
+      await released.getByText('Inventory asked to take back: 1 line released').waitFor();
       expect(complaints).toEqual([]);
       await page.context().close();
     },

@@ -12,6 +12,7 @@ import {
   takenFrom,
   type TestFleet,
 } from '../support/builders.js';
+import { listEvents } from '../support/client.js';
 import { eventually, type TestService } from '../support/service.js';
 
 const INVENTORIES: [name: string, settings: (sandbox: Sandbox) => Record<string, string>][] = [
@@ -47,6 +48,19 @@ describe.each(INVENTORIES)('an order that is cancelled, with %s', (_name, settin
       return body.events.at(-1).type === 'stock_released';
     });
     expect(takenFrom(fleet.sandbox, first).reduce((sum, delta) => sum + delta, 0)).toBe(0);
+  });
+
+  it('says in its history how the inventory was asked, both times', async () => {
+    const [first, second] = [newProduct(fleet.sandbox), newProduct(fleet.sandbox)];
+    const id = await placeOrder(service, orderBody([line(first, 3), line(second, 2)]));
+    await cancel(id);
+    await eventually(async () => (await listEvents(service, id)).at(-1)?.type === 'stock_released');
+    const calls = (await listEvents(service, id)).flatMap(({ data }) => data?.calls ?? []);
+    expect(calls).toMatchObject([
+      { operation: 'reserve', lines: { held: 2 } },
+      { operation: 'release', lines: { released: 2 } },
+    ]);
+    for (const { attempts } of calls) expect(Object.keys(attempts)).toEqual(['2xx']);
   });
 
   it('gives it back even when the inventory is away at first, or does not say that it has it', async () => {

@@ -228,6 +228,14 @@ describe('the history of an order', () => {
       { seq: 4, type: 'status_changed', to: 'cancelled', actor: 'anonymous', reason: 'Broken on the way' },
       { seq: 5, type: 'stock_released', from: null, to: null, actor: 'stock-release', data: { lines: [1] } },
     ]);
+    const duration_ms = expect.any(Number);
+    expect(body.events.map(({ data }) => data?.calls)).toEqual([
+      undefined,
+      [{ operation: 'reserve', lines: { held: 1 }, attempts: { '2xx': 1 }, duration_ms }],
+      undefined,
+      undefined,
+      [{ operation: 'release', lines: { released: 1 }, attempts: { '2xx': 1 }, duration_ms }],
+    ]);
     const times = body.events.map((event) => Date.parse(event.timestamp));
     expect(times).toEqual(times.toSorted((one, other) => one - other));
     expect(JSON.stringify(body)).not.toMatch(/Alice|alice@/);

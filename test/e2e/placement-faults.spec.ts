@@ -82,6 +82,29 @@ describe('while the inventory is down', () => {
   });
 });
 
+describe('the history of an order for which the inventory had to be asked again', () => {
+  it('says how each attempt ended, of which its answer says nothing', async () => {
+    const product = newProduct(service.sandbox);
+    service.sandbox.services.inventory.faults.add({ kind: 'status', status: 500, times: 1, ...RESERVE });
+    const answer = await place(product);
+    expect([answer.status, answer.body.calls]).toEqual([201, undefined]);
+    expect((await listEvents(service, answer.body.order_id)).at(-1)).toMatchObject({
+      to: 'confirmed',
+      data: { calls: [{ operation: 'reserve', lines: { held: 1 }, attempts: { '5xx': 1, '2xx': 1 } }] },
+    });
+  });
+
+  it('says so too where it was in vain', async () => {
+    service.sandbox.services.inventory.faults.add({ kind: 'refuse', ...RESERVE });
+    const answer = await place(newProduct(service.sandbox));
+    expectProblem(answer, 503);
+    expect((await listEvents(service, answer.body.order_id))[1]).toMatchObject({
+      to: 'failed',
+      data: { calls: [{ operation: 'reserve', lines: { unknown: 1 }, attempts: { connection: 3 } }] },
+    });
+  });
+});
+
 describe('an order that failed because the inventory did not answer', () => {
   it('tells its client when to try again', async () => {
     service.sandbox.services.inventory.faults.add({ kind: 'refuse', ...RESERVE });
@@ -109,8 +132,12 @@ describe('an order that is refused at its reservation, although the look-up said
       shortages: [{ product_id: gone, requested: 2 }],
     });
     expect(answer.body.detail).toContain(gone);
+    expect(answer.body).not.toHaveProperty('calls');
     const order = await getOrder(service, answer.body.order_id);
     expect(order).toMatchObject({ status: 'rejected', failure: '/problems/insufficient-stock' });
+    expect((await listEvents(service, order.order_id))[1]?.data?.calls).toMatchObject([
+      { operation: 'reserve', lines: { held: 1, refused: 1 }, attempts: { '2xx': 1, '4xx': 1 } },
+    ]);
     await eventually(() => stockOf(service.sandbox, enough) === 10);
     expect(takenFrom(service.sandbox, enough)).toEqual([-2, 2]);
     expect(takenFrom(service.sandbox, gone)).toEqual([]);

@@ -5,6 +5,7 @@ type Schemas = components['schemas'];
 export type Order = Schemas['OrderResponse'];
 export type OrderList = Schemas['OrderListResponse'];
 export type OrderEvent = Schemas['OrderEventResponse'];
+export type InventoryCall = Schemas['InventoryCallResponse'];
 export type OrderStatus = Order['status'];
 export type Incident = Schemas['IncidentResponse'];
 export type IncidentAction = Incident['actions'][number]['action'];

@@ -1,4 +1,4 @@
-import type { OrderEvent } from '../api/types.ts';
+import type { InventoryCall, OrderEvent } from '../api/types.ts';
 
 /** What an event says, in a few words. */
 export function describeEvent({ type, from, to }: Pick<OrderEvent, 'type' | 'from' | 'to'>): string {
@@ -16,4 +16,21 @@ export function describeEvent({ type, from, to }: Pick<OrderEvent, 'type' | 'fro
     case 'personal_data_erased':
       return 'Name and e-mail erased';
   }
+}
+
+const OPERATIONS: Record<InventoryCall['operation'], string> = {
+  reserve: 'Inventory asked to reserve',
+  release: 'Inventory asked to take back',
+};
+
+/** How the inventory was asked, as in `Inventory asked to reserve: 2 lines held · 3 calls (2 × 2xx, 1 × timeout) · 12 ms`. */
+export function describeCall({ operation, lines, attempts, duration_ms: ms }: InventoryCall): string {
+  const count = Object.values(attempts).reduce((sum, part) => sum + part, 0);
+  const outcomes = Object.entries(lines).map(
+    ([outcome, n]) => `${n} ${n === 1 ? 'line' : 'lines'} ${outcome}`,
+  );
+  const answers = Object.entries(attempts).map(([answer, n]) => `${n} × ${answer.replaceAll('_', ' ')}`);
+  const calls =
+    count === 0 ? 'no call was made' : `${count} ${count === 1 ? 'call' : 'calls'} (${answers.join(', ')})`;
+  return `${OPERATIONS[operation]}: ${outcomes.join(', ')} · ${calls} · ${ms} ms`;
 }

@@ -1,9 +1,9 @@
 import { useQuery } from '@tanstack/react-query';
-import type { Delivery, OrderEvent } from '../api/types.ts';
+import type { Delivery, InventoryCall, OrderEvent } from '../api/types.ts';
 import { ProblemBox } from '../ui/problem-box.tsx';
 import { Time } from '../time/time.tsx';
 import { DELIVERY_STATES } from './deliveries.tsx';
-import { describeEvent } from './event-text.ts';
+import { describeCall, describeEvent } from './event-text.ts';
 import { deliveriesQuery, eventsQuery } from './use-order.ts';
 
 interface Props {
@@ -43,17 +43,29 @@ function Entry({ event, message }: { event: OrderEvent; message: Delivery | unde
           <>
             {' · message to the customer '}
             <span className={`delivery-${message.status}`}>{DELIVERY_STATES[message.status]}</span>
+            {message.attempts > 1 && `, ${message.attempts} attempts`}
           </>
         )}
       </p>
       {event.reason && <p className="reason">{event.reason}</p>}
+      <Calls calls={event.data?.calls ?? []} />
       {event.data && <Details data={event.data} />}
     </li>
   );
 }
 
+/** How the inventory was asked for what the event says. */
+function Calls({ calls }: { calls: readonly InventoryCall[] }) {
+  return calls.map((call) => (
+    <p key={call.operation} className="calls muted">
+      {describeCall(call)}
+    </p>
+  ));
+}
+
 /** What the event holds besides: short, and different from event to event. */
-function Details({ data }: { data: Record<string, unknown> }) {
+function Details({ data: { calls: _calls, ...data } }: { data: NonNullable<OrderEvent['data']> }) {
+  if (Object.keys(data).length === 0) return null;
   return (
     <dl className="details">
       {Object.entries(data).map(([name, value]) => (

@@ -1,5 +1,6 @@
-import { ApiProperty, ApiPropertyOptional, OmitType } from '@nestjs/swagger';
+import { ApiExtraModels, ApiProperty, ApiPropertyOptional, getSchemaPath, OmitType } from '@nestjs/swagger';
 import { PROBLEM_PATH } from '../../platform/http/problems/problem-types.js';
+import type { InventoryCall } from '../history/inventory-calls.js';
 import { ORDER_EVENT_TYPES, type OrderEvent } from '../order-event.entity.js';
 import type { OrderItem } from '../order-item.entity.js';
 import { ORDER_STATUS_NAMES, type OrderStatus } from '../order-status.js';
@@ -167,6 +168,32 @@ export class OrderListResponse {
   }
 }
 
+const COUNTS = { type: 'object', additionalProperties: { type: 'integer', minimum: 1 } } as const;
+
+export class InventoryCallResponse implements InventoryCall {
+  @ApiProperty({ enum: ['reserve', 'release'] })
+  operation!: InventoryCall['operation'];
+
+  @ApiProperty({ ...COUNTS, description: 'Number of lines by what became of them.', example: { held: 2 } })
+  lines!: Record<string, number>;
+
+  @ApiProperty({
+    ...COUNTS,
+    description: 'Number of attempts by the class of the status that came, or by why none did.',
+    example: { '2xx': 2, timeout: 1 },
+  })
+  attempts!: Record<string, number>;
+
+  @ApiProperty({
+    type: 'integer',
+    minimum: 0,
+    example: 12,
+    description: 'From the first attempt to the last answer.',
+  })
+  duration_ms!: number;
+}
+
+@ApiExtraModels(InventoryCallResponse)
 export class OrderEventResponse {
   @ApiProperty({
     type: 'integer',
@@ -191,7 +218,19 @@ export class OrderEventResponse {
   @ApiProperty({ type: 'string', nullable: true })
   reason!: string | null;
 
-  @ApiProperty({ type: 'object', nullable: true, additionalProperties: true })
+  @ApiProperty({
+    type: 'object',
+    nullable: true,
+    description: 'What else there is to say, different from event to event.',
+    properties: {
+      calls: {
+        type: 'array',
+        items: { $ref: getSchemaPath(InventoryCallResponse) },
+        description: 'How the inventory was asked; what came of it is the event.',
+      },
+    },
+    additionalProperties: true,
+  })
   data!: Record<string, unknown> | null;
 
   @ApiProperty({ format: 'date-time' })

@@ -2,6 +2,7 @@ import { getSchemaPath } from '@nestjs/swagger';
 import { Problem } from '../../platform/http/problem.js';
 import type { DocumentedProblem } from '../../platform/http/problem.openapi.js';
 import { etagHeader, retryAfterHeader } from '../../platform/http/response-headers.openapi.js';
+import type { InventoryCall } from '../history/inventory-calls.js';
 import {
   ifMatchRequired,
   keyReused,
@@ -205,6 +206,13 @@ const PLACED = {
   timestamp: EXAMPLE_TIME,
 };
 
+const RESERVED: InventoryCall = {
+  operation: 'reserve',
+  lines: { held: 2 },
+  attempts: { '2xx': 2 },
+  duration_ms: 5,
+};
+
 export const EVENTS = {
   status: 200,
   description: 'All events of the order.',
@@ -213,7 +221,15 @@ export const EVENTS = {
     order_id: EXAMPLE_ORDER,
     events: [
       PLACED,
-      { ...PLACED, seq: 2, type: 'status_changed', from: 'pending', to: 'confirmed', actor: 'placement' },
+      {
+        ...PLACED,
+        seq: 2,
+        type: 'status_changed',
+        from: 'pending',
+        to: 'confirmed',
+        actor: 'placement',
+        data: { calls: [RESERVED] },
+      },
     ],
   },
 };

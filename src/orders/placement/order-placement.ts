@@ -4,6 +4,7 @@ import { Deadline } from '../../platform/deadline.js';
 import type { QueuedJob } from '../../platform/jobs/job-queue.js';
 import { reachPausePoint } from '../../platform/pause-points.js';
 import { noteOrder } from '../../platform/telemetry/work.js';
+import { observeInventory } from '../history/inventory-calls.js';
 import type { Order } from '../order.entity.js';
 import {
   canNotify,
@@ -106,9 +107,10 @@ export class OrderPlacement {
       productId: item.productId,
       quantity: item.quantity,
     }));
-    const outcomes = await this.inventory.reserve(order.id, lines, deadline);
+    const reserve = () => this.inventory.reserve(order.id, lines, deadline);
+    const { outcomes, call } = await observeInventory('reserve', reserve);
     const settlement = decide(outcomes, order.items, this.inventory.repeatable ? patience : 'give_up');
-    if (settlement !== 'wait') return this.settle(order, settlement, actor);
+    if (settlement !== 'wait') return this.settle(order, { ...settlement, calls: [call] }, actor);
     return this.postpone(order);
   }
 
@@ -184,6 +186,7 @@ export class OrderPlacement {
       ...(settlement.shortages.length > 0 && { shortages: settlement.shortages }),
       ...(settlement.inDoubt.length > 0 && { lines_in_doubt: settlement.inDoubt }),
       ...(SETTLEMENTS[settlement.to].tellsCustomer && !canNotify(order) && NOBODY_NOTIFIED),
+      ...(settlement.calls && { calls: settlement.calls }),
     };
     return Object.keys(data).length > 0 ? data : undefined;
   }

@@ -55,7 +55,9 @@ export function acceptedAnswer(order: Order): PlacementAnswer {
  * @param rejection the event that says why
  */
 export function rejectedProblem(order: Order, rejection: OrderEvent | undefined): Problem {
-  const about = { order_id: order.id, ...rejection?.data };
+  // How the inventory was asked is for the order's history, and no part of the answer.
+  const { calls: _calls, ...reasons } = rejection?.data ?? {};
+  const about = { order_id: order.id, ...reasons };
   const name = order.failure ?? '';
   const kind = problemTypes().get(name);
   if (kind && name !== 'insufficient-stock') {

@@ -1,4 +1,5 @@
 import type { Problem } from '../../platform/http/problem.js';
+import type { InventoryCall } from '../history/inventory-calls.js';
 import type { ReserveOutcome } from '../order.ports.js';
 import type { Shortage } from '../order.problems.js';
 
@@ -28,6 +29,8 @@ export interface Settlement {
   shortages: Shortage[];
   /** Why an order was refused before anything was reserved for it: a problem type, and what it has to say. */
   refusal?: { failure: string; data: Record<string, unknown> };
+  /** How the inventory was asked, where that is what the order is settled by. */
+  calls?: InventoryCall[];
 }
 
 /** What to do about a line whose outcome is unknown: wait for another try, or take the order back now. */

@@ -6,6 +6,7 @@ import type { Deadline } from '../../platform/deadline.js';
 import { JobQueue } from '../../platform/jobs/job-queue.js';
 import { reachPausePoint } from '../../platform/pause-points.js';
 import type { OrderItem } from '../order-item.entity.js';
+import { type InventoryCall, observeInventory } from '../history/inventory-calls.js';
 import { isLive } from '../order-status.js';
 import type { Order } from '../order.entity.js';
 import { STOCK_RELEASES_QUEUE } from '../order.jobs.js';
@@ -45,9 +46,9 @@ export class StockRelease implements OnModuleInit {
     const items = order.items.filter((item) => item.reservation !== 'released');
     if (items.length === 0) return;
     await reachPausePoint('release.before-call', order.id);
-    const outcomes = await this.inventory.release(order.id, items.map(toReleaseLine), deadline);
+    const { outcomes, call } = await this.giveBack(order, items, deadline);
     await reachPausePoint('release.before-record', order.id);
-    await this.recordReleased(order, outcomes);
+    await this.recordReleased(order, outcomes, call);
     await reachPausePoint('release.after-record', order.id);
     const open = outcomes.find((outcome) => outcome.outcome === 'unknown');
     if (open) throw new Error(`line ${open.line} may still be held: ${open.reason}`);
@@ -64,12 +65,12 @@ export class StockRelease implements OnModuleInit {
     if (claimed.length === 0) return;
     await reachPausePoint('release.claimed', order.id);
     const items = held.filter((item) => claimed.includes(item.id));
-    const outcomes = await this.inventory.release(order.id, items.map(toReleaseLine), deadline);
+    const { outcomes, call } = await this.giveBack(order, items, deadline);
     await reachPausePoint('release.before-record', order.id);
-    await this.recordReleased(order, outcomes);
+    await this.recordReleased(order, outcomes, call);
     const inDoubt = outcomes.filter((outcome) => outcome.outcome === 'unknown');
     if (inDoubt.length === 0) return;
-    const data = { lines: inDoubt.map((outcome) => outcome.line) };
+    const data = { lines: inDoubt.map((outcome) => outcome.line), calls: [call] };
     const change = {
       type: 'stock_in_doubt',
       actor: ACTOR,
@@ -80,10 +81,20 @@ export class StockRelease implements OnModuleInit {
     await this.record(order.id, change, async () => true);
   }
 
-  private async recordReleased(order: Order, outcomes: readonly ReleaseOutcome[]): Promise<void> {
+  private giveBack(order: Order, items: readonly OrderItem[], deadline: Deadline) {
+    const release = () => this.inventory.release(order.id, items.map(toReleaseLine), deadline);
+    return observeInventory('release', release);
+  }
+
+  private async recordReleased(
+    order: Order,
+    outcomes: readonly ReleaseOutcome[],
+    call: InventoryCall,
+  ): Promise<void> {
     const lines = outcomes.filter((outcome) => outcome.outcome === 'released').map((outcome) => outcome.line);
     if (lines.length === 0) return;
-    const change = { type: 'stock_released', actor: ACTOR, data: { lines }, at: new Date() } as const;
+    const data = { lines, calls: [call] };
+    const change = { type: 'stock_released', actor: ACTOR, data, at: new Date() } as const;
     await this.record(order.id, change, async (transaction) => {
       const from = ['held', 'in_doubt'] as const;
       return (await this.orders.setReservation(transaction, order.id, lines, from, 'released')).length > 0;

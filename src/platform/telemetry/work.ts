@@ -17,6 +17,8 @@ export interface Work {
   /** What brought that about, where it passes by itself; holds nothing that a caller sent. */
   fault?: string;
   readonly upstreams: Map<string, CallTally>;
+  /** How each attempt at a call to another service ended: the class of the status that came, or why none did. */
+  readonly attempts: string[];
 }
 
 /** A piece of work, and the place in its trace at which things are done right now. */
@@ -29,7 +31,7 @@ export interface Place {
 const places = new AsyncLocalStorage<Place>();
 
 export function newWork(known: { requestId?: string; orderId?: string } = {}): Work {
-  return { ...known, upstreams: new Map() };
+  return { ...known, upstreams: new Map(), attempts: [] };
 }
 
 export function currentPlace(): Place | undefined {
@@ -68,11 +70,28 @@ export function noteProblem(problem: string, fault?: string): void {
   if (fault !== undefined) work.fault = fault;
 }
 
-export function noteUpstreamCall(upstream: string, ms: number): void {
+/** @param outcome the class of the status that came, as in `2xx`, or why none did, as in `timeout` */
+export function noteUpstreamCall(upstream: string, outcome: string, ms: number): void {
   const work = places.getStore()?.work;
   if (!work) return;
   const tally = work.upstreams.get(upstream) ?? { calls: 0, ms: 0 };
   tally.calls += 1;
   tally.ms += ms;
   work.upstreams.set(upstream, tally);
+  work.attempts.push(outcome);
+}
+
+/**
+ * Does a step of the work under way, and watches the attempts at calls to other services that are made meanwhile.
+ *
+ * @returns what the step returns, how each attempt ended, and how long the step took in milliseconds
+ */
+export async function watchAttempts<T>(
+  step: () => Promise<T>,
+): Promise<{ result: T; attempts: readonly string[]; ms: number }> {
+  const attempts = places.getStore()?.work.attempts ?? [];
+  const before = attempts.length;
+  const begun = performance.now();
+  const result = await step();
+  return { result, attempts: attempts.slice(before), ms: performance.now() - begun };
 }

@@ -58,7 +58,7 @@ export async function observeAttempt(
     } finally {
       const ms = performance.now() - begun;
       attemptDuration.observe({ upstream, method, outcome }, ms / 1_000);
-      noteUpstreamCall(upstream, ms);
+      noteUpstreamCall(upstream, outcome, ms);
     }
   });
 }

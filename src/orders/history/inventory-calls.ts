@@ -1,0 +1,40 @@
+import { watchAttempts } from '../../platform/telemetry/work.js';
+
+/**
+ * What came of asking the inventory about an order's lines, as the event of what followed tells it. Nothing in it says
+ * who ordered, or where the inventory is.
+ */
+export interface InventoryCall {
+  operation: 'reserve' | 'release';
+  /** Number of lines by what became of them, as in `{ held: 2 }`. */
+  lines: Record<string, number>;
+  /**
+   * Number of attempts by how they ended: the class of the status that came, as in `2xx`, or why none did, as in
+   * `timeout`. There is none where the inventory is known to be down, or nothing needed to be asked.
+   */
+  attempts: Record<string, number>;
+  /** From the first attempt to the last answer, with all that was waited for between them. */
+  duration_ms: number;
+}
+
+/** Asks the inventory about the lines of one order, and notes how that went. */
+export async function observeInventory<Outcome extends { outcome: string }>(
+  operation: InventoryCall['operation'],
+  ask: () => Promise<Outcome[]>,
+): Promise<{ outcomes: Outcome[]; call: InventoryCall }> {
+  const { result: outcomes, attempts, ms } = await watchAttempts(ask);
+  const lines = outcomes.map(({ outcome }) => outcome);
+  const call = {
+    operation,
+    lines: countEach(lines),
+    attempts: countEach(attempts),
+    duration_ms: Math.round(ms),
+  };
+  return { outcomes, call };
+}
+
+function countEach(names: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const name of names) counts[name] = (counts[name] ?? 0) + 1;
+  return counts;
+}

@@ -8,9 +8,6 @@ import { beforeTransaction, isBehind, type StreamPosition } from './stream-posit
 /** Soon enough for people; two small statements of an instance, however many follow it. */
 const POLL_MS = 500;
 
-/** Connections through which nothing comes are closed after 30 s by this service, and after a minute by many a proxy. */
-const BEAT_MS = 15_000;
-
 /** Events read by one statement. */
 export const PAGE_SIZE = 1_000;
 
@@ -19,14 +16,19 @@ export class OrderFeed {
   private readonly logger = new Logger(OrderFeed.name);
   private readonly clients = new Set<StreamClient>();
   private readonly polls = new RepeatedWork(() => this.poll(), POLL_MS);
-  private readonly beats = new RepeatedWork(async () => this.beat(), BEAT_MS);
+  private readonly beats: RepeatedWork;
 
-  /** @param place behind which all events are still to be read */
+  /**
+   * @param place behind which all events are still to be read
+   * @param beatMs from one sign of life to the next
+   */
   constructor(
     private readonly changes: OrderChangesRepository,
     private readonly outage: DatabaseOutage,
     private place: StreamPosition,
+    beatMs: number,
   ) {
+    this.beats = new RepeatedWork(async () => this.beat(), beatMs);
     this.polls.start();
     this.beats.start();
   }

@@ -16,8 +16,19 @@ const MAX_STREAMS = 100;
 /** Whoever was away for longer than for this many events reads a list sooner than these. */
 const MAX_REPLAYED = 2_000;
 
-/** Credentials are looked at when a stream begins: whoever lost them since may go on for this long. */
-const MAX_STREAM_MS = 300_000;
+/** How long things take. Shorter in tests of what happens then. */
+export interface StreamTimes {
+  /** From one sign of life to the next. */
+  beatMs: number;
+  /** From the beginning of a stream to its end. */
+  lifeMs: number;
+}
+
+/**
+ * Connections through which nothing comes are closed after 30 s by this service, and after a minute by many a proxy.
+ * Credentials are looked at when a stream begins: whoever lost them since may go on for as long as it lives.
+ */
+const STREAM_TIMES: StreamTimes = { beatMs: 15_000, lifeMs: 300_000 };
 
 /**
  * Tells those who follow orders of every event, once and in order.
@@ -27,6 +38,8 @@ const MAX_STREAM_MS = 300_000;
  */
 @Injectable()
 export class OrderStream implements OnModuleDestroy, BeforeApplicationShutdown {
+  /** For the streams that begin from now on. */
+  times = STREAM_TIMES;
   private readonly logger = new Logger(OrderStream.name);
   private readonly gate = new Gate(MAX_STREAMS, 0);
   private feed: OrderFeed | undefined;
@@ -117,10 +130,10 @@ export class OrderStream implements OnModuleDestroy, BeforeApplicationShutdown {
   }
 
   private letIn(client: StreamClient, leave: () => void): void {
-    const feed = this.feed ?? new OrderFeed(this.changes, this.outage, client.place);
+    const feed = this.feed ?? new OrderFeed(this.changes, this.outage, client.place, this.times.beatMs);
     this.feed = feed;
     feed.add(client);
-    const timer = setTimeout(() => client.end(), MAX_STREAM_MS).unref();
+    const timer = setTimeout(() => client.end(), this.times.lifeMs).unref();
     client.stream.on('error', (error) => {
       if (!(error instanceof TooSlow)) this.logger.error({ err: error }, 'A stream of orders has failed');
     });

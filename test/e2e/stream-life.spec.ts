@@ -1,0 +1,62 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { OrderStream, type StreamTimes } from '../../src/orders/stream/order-stream.js';
+import { placeOrder } from '../support/builders.js';
+import { type Follower, follow } from '../support/event-stream.js';
+import { eventually, startTestService, type TestService } from '../support/service.js';
+
+let service: TestService;
+let usual: StreamTimes;
+
+beforeAll(async () => {
+  service = await startTestService();
+  usual = service.app.get(OrderStream).times;
+});
+afterAll(() => service.stop());
+
+/** Lets the streams that begin from now on be otherwise than usual. */
+function setTimes(times: Partial<StreamTimes>): void {
+  service.app.get(OrderStream).times = { ...usual, ...times };
+}
+
+/** What a follower was told of an order: its versions. */
+const toldOf = (follower: Follower, id: string): number[] =>
+  follower.changes().flatMap(({ order_id, version }) => (order_id === id ? [version] : []));
+
+describe('a stream', () => {
+  it('through which nothing comes gives signs of life, often enough for what stands in between', () => {
+    expect(usual).toEqual({ beatMs: 15_000, lifeMs: 300_000 });
+  });
+
+  it('says with each sign of life where its client has come to', async () => {
+    setTimes({ beatMs: 20 });
+    const follower = await follow(service);
+    await eventually(() => follower.blocks.length > 3);
+    for (const block of follower.blocks) {
+      expect(block).toEqual({ event: undefined, id: expect.stringMatching(/^\d+$/), data: undefined });
+    }
+    const known = await placeOrder(service);
+    await eventually(() => toldOf(follower, known).length === 2 && !follower.blocks.at(-1)?.event);
+    const place = follower.lastId();
+    follower.leave();
+    const missed = await placeOrder(service);
+    const back = await follow(service, place);
+    await eventually(() => toldOf(back, missed).length === 2);
+    expect(toldOf(back, known)).toEqual([]);
+    back.leave();
+  });
+
+  it('ends after a while, so that who may follow is looked at anew, and its client misses nothing', async () => {
+    setTimes({ lifeMs: 20 });
+    let follower = await follow(service);
+    await eventually(() => follower.isEnded());
+    const id = await placeOrder(service);
+    const told: number[] = [];
+    await eventually(async () => {
+      follower = await follow(service, follower.lastId());
+      await eventually(() => follower.isEnded());
+      told.push(...toldOf(follower, id));
+      return told.length >= 2;
+    });
+    expect(told).toEqual([1, 2]);
+  });
+});

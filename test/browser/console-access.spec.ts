@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { itInBrowser } from '../support/browser.js';
 import { placeOrder } from '../support/builders.js';
+import { TestIssuer } from '../support/issuer.js';
 import { startTestService } from '../support/service.js';
 import { CREDENTIAL, TEST_MS, TestConsole } from './console.js';
 
@@ -143,6 +144,40 @@ describe('whoever opens the console', () => {
         expect(complaints).toEqual([]);
         await page.context().close();
       }
+    },
+    TEST_MS,
+  );
+
+  itInBrowser(
+    'may paste a token of the company’s sign-in, which lets them in for as long as it holds',
+    async () => {
+      const issuer = await TestIssuer.start();
+      const guarded = await startTestService({ settings: issuer.settings, beside: tested.service });
+      const { page } = await tested.open('/orders');
+      await page.goto(`${guarded.url}/admin/orders`);
+      const field = page.getByLabel('API key or access token');
+      const scopes = 'orders:read orders:read:all';
+      await field.fill(await issuer.token('carol', scopes, { expiresIn: -1 }));
+      await page.keyboard.press('Enter');
+      await page.getByText('The service did not take it: The token has expired').waitFor();
+
+      const token = await issuer.token('carol', scopes);
+      const sent = new Set<string | undefined>();
+      page.on('request', (request) => {
+        const { 'x-api-key': key, authorization } = request.headers();
+        if (/\/(orders|caller)\b/.test(new URL(request.url()).pathname)) sent.add(key ?? authorization);
+      });
+      // As it is copied from a tool that shows the whole header.
+      await field.fill(`Bearer ${token}`);
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.getByText('Alice Johnson').waitFor();
+      await page.getByText('Live', { exact: true }).waitFor();
+      await page.getByText('carol').first().waitFor();
+      expect([...sent]).toEqual([`Bearer ${token}`]);
+      expect(await page.evaluate((name) => sessionStorage.getItem(name), CREDENTIAL)).toBe(token);
+      await page.context().close();
+      await guarded.stop();
+      await issuer.close();
     },
     TEST_MS,
   );

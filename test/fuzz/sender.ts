@@ -1,10 +1,17 @@
 import { Agent, request as httpRequest } from 'node:http';
 import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { SeenAnswer } from '../support/contract/check.ts';
 import { type FuzzRequest, KNOWN_ORDER } from './request.ts';
 
-/** The service gives up after ten seconds; whoever waits for longer waits for nothing. */
-export const DEADLINE_MS = 15_000;
+/** The service gives up after half of it, on a machine of which others have most; whoever waits for longer waits for nothing. */
+export const DEADLINE_MS = 60_000;
+
+/** How often somebody asks again who is told that the service is busy. */
+const MAX_REPETITIONS = 10;
+
+/** The answer to who comes when others are being served already, as a slow export is: it says when to come back. */
+const BUSY = '"/problems/overloaded"';
 
 /** As many as the generated requests tell apart, the newest. */
 const KNOWN_ORDERS = 50;
@@ -16,6 +23,11 @@ const NO_ORDER = '01980000-0000-7000-8000-000000000000';
 
 /** An answer, or what came in its place. */
 export type Outcome = { answer: SeenAnswer; ms: number } | { fault: string };
+
+/** Whether nothing was done, and may be later: how soon others are served depends on what else the machine has to do. */
+function isBusy({ status, text: body, headers }: SeenAnswer): boolean {
+  return status === 503 && body.includes(BUSY) && headers.has('retry-after');
+}
 
 /** Sends requests as they are: unlike fetch, it does not tidy up paths and headers. */
 export class Sender {
@@ -33,14 +45,20 @@ export class Sender {
     const target = request.target.replaceAll(KNOWN_ORDER, (_, number: string) =>
       this.orderOf(Number(number)),
     );
-    const begin = performance.now();
-    const first = await this.attempt({ ...request, target });
-    // The server may have closed the connection just when the client took it up again: nothing was sent then.
-    const outcome = first === 'stale' ? await this.attempt({ ...request, target }) : first;
-    if (outcome === 'stale') return { fault: 'the connection was closed twice' };
-    if (!('text' in outcome)) return outcome;
-    this.learn(outcome);
-    return { answer: outcome, ms: performance.now() - begin };
+    for (let repetition = 1; ; repetition += 1) {
+      const begin = performance.now();
+      const first = await this.attempt({ ...request, target });
+      // The server may have closed the connection just when the client took it up again: nothing was sent then.
+      const outcome = first === 'stale' ? await this.attempt({ ...request, target }) : first;
+      if (outcome === 'stale') return { fault: 'the connection was closed twice' };
+      if (!('text' in outcome)) return outcome;
+      if (isBusy(outcome) && repetition < MAX_REPETITIONS) {
+        await sleep(Number(outcome.headers.get('retry-after')) * 1_000);
+        continue;
+      }
+      this.learn(outcome);
+      return { answer: outcome, ms: performance.now() - begin };
+    }
   }
 
   close(): void {

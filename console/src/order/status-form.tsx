@@ -1,5 +1,6 @@
-import { type FormEvent, useId, useState } from 'react';
+import { useState } from 'react';
 import type { OrderStatus } from '../api/types.ts';
+import { ReasonForm } from './reason-form.tsx';
 
 /** What setting a status does beyond the word itself. */
 const MEANINGS: Partial<Record<OrderStatus, string>> = {
@@ -12,8 +13,6 @@ const MEANINGS: Partial<Record<OrderStatus, string>> = {
 
 /** Who reads the history later has to know why. */
 const NEEDS_REASON = new Set<OrderStatus>(['cancelled', 'returned']);
-
-const MAX_REASON = 500;
 
 export interface StatusChoice {
   status: OrderStatus;
@@ -34,45 +33,18 @@ interface Props {
 /** Asks for a status, and for a reason where one is due. */
 export function StatusForm({ statuses, initial, noteOf, submitLabel, isBusy = false, onSubmit }: Props) {
   const [status, setStatus] = useState(initial ?? statuses[0]);
-  const [reason, setReason] = useState('');
-  const id = useId();
   if (status === undefined) return null;
-  const needsReason = NEEDS_REASON.has(status);
-  const submit = (event: FormEvent): void => {
-    event.preventDefault();
-    const text = reason.trim();
-    onSubmit({ status, ...(text !== '' && { reason: text }) });
-  };
   return (
-    <form onSubmit={submit} className="dialog-form">
+    <ReasonForm
+      isReasonNeeded={NEEDS_REASON.has(status)}
+      submitLabel={submitLabel(status)}
+      isDangerous={status === 'cancelled'}
+      isBusy={isBusy}
+      onSubmit={(reason) => onSubmit({ status, ...(reason !== undefined && { reason }) })}
+    >
       <StatusChoices statuses={statuses} chosen={status} onChoose={setStatus} noteOf={noteOf} />
-      <label htmlFor={id}>
-        Reason{' '}
-        <span className="muted">
-          {needsReason
-            ? '(needed; it stays in the history)'
-            : '(if there is one to tell; it stays in the history)'}
-        </span>
-      </label>
-      <textarea
-        id={id}
-        rows={2}
-        maxLength={MAX_REASON}
-        required={needsReason}
-        value={reason}
-        onChange={(event) => setReason(event.target.value)}
-      />
       <p className="muted">The customer is told of the new status.</p>
-      <div className="dialog-actions">
-        <button
-          type="submit"
-          className={status === 'cancelled' ? 'button button-danger' : 'button button-primary'}
-          disabled={isBusy}
-        >
-          {isBusy ? 'Saving …' : submitLabel(status)}
-        </button>
-      </div>
-    </form>
+    </ReasonForm>
   );
 }
 

@@ -50,7 +50,10 @@ function DeliveryItem({ orderId, delivery, mayRetry }: ItemProps) {
   return (
     <li>
       <p>
-        <strong>{KINDS[kind]}</strong> <span className={`delivery-${status}`}>{DELIVERY_STATES[status]}</span>
+        <strong>{KINDS[kind]}</strong>{' '}
+        <span className={`delivery-${status}`}>
+          {kind !== 'notification' && status === 'sent' ? 'done' : DELIVERY_STATES[status]}
+        </span>
       </p>
       <p className="muted">
         <Time at={delivery.completed_at ?? delivery.created_at} />

@@ -79,6 +79,7 @@ function Details({ data: { calls: _calls, ...data } }: { data: NonNullable<Order
 }
 
 function Value({ value }: { value: unknown }) {
+  if (Array.isArray(value) && value.every((entry) => typeof entry === 'number')) return value.join(', ');
   if (Array.isArray(value) && value.every((entry) => typeof entry === 'object' && entry !== null)) {
     return (
       <ul>

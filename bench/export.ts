@@ -16,9 +16,8 @@ Usage: npm run bench:export [-- options]
   --json <file>   write all figures there
   --help          show this text
 
-Starts PostgreSQL, loads the orders by COPY, and starts the built service, once as it is and once with little memory for
-objects. Each time it exports the orders as NDJSON and as CSV, and then to somebody who does not read on for a while. Removes
-all of it afterwards.
+Starts PostgreSQL and the built service, loads the orders by COPY, exports them as NDJSON and as CSV, and then to somebody
+who does not read on for a while. Removes all of it afterwards.
 `;
 
 const DEFAULT_ORDERS = 1_000_000;
@@ -38,19 +37,6 @@ const SAMPLED_EVERY_MS = 100;
 
 /** For a service that pays no heed to who reads it, enough to take all orders into memory. */
 const PAUSE_MS = 20_000;
-
-/**
- * Objects that nobody needs any more are left lying for as long as there is room, of which there is much on a large machine.
- * With less room it shows how much is needed.
- */
-const LITTLE_ROOM_MB = 256;
-const ROOMS: { room: string; settings: Record<string, string> }[] = [
-  { room: 'as it is', settings: {} },
-  {
-    room: `room for ${LITTLE_ROOM_MB} MB of objects`,
-    settings: { NODE_OPTIONS: `--max-old-space-size=${LITTLE_ROOM_MB}` },
-  },
-];
 
 /** For the text only: what one slope is told for. */
 const MANY_ORDERS = 100_000;
@@ -107,11 +93,7 @@ function watchMemory(
 }
 
 /** Reads a whole export. @throws when it is not all orders */
-async function measureExport(
-  service: Service,
-  format: Format,
-  orders: number,
-): Promise<Omit<Exported, 'name'>> {
+async function measureExport(service: Service, format: Format, orders: number): Promise<Exported> {
   let [lines, bytes] = [0, 0];
   const expected = LINES_OF[format](orders);
   const cpuBefore = (await cpuOf(service.pid)) ?? Number.NaN;
@@ -125,7 +107,7 @@ async function measureExport(
   await stop();
   if (lines !== expected) throw new Error(`${lines} lines came instead of ${expected}`);
   const cpuSeconds = (((await cpuOf(service.pid)) ?? Number.NaN) - cpuBefore) / 1_000;
-  return { seconds, megabytes: bytes / 1_048_576, cpuSeconds, points };
+  return { name: format, seconds, megabytes: bytes / 1_048_576, cpuSeconds, points };
 }
 
 /** Begins to read an export, reads nothing for a while, and goes away. */
@@ -175,28 +157,20 @@ async function main(): Promise<void> {
     const databaseUrl = await scene.createTables('exports');
     say(`loading ${count} orders`);
     await LoadedOrders.load(databaseUrl, scene.folder, { count });
+    const service = await scene.startService(databaseUrl);
     const results: Exported[] = [];
-    const pauses: { name: string; points: Point[] }[] = [];
-    for (const { room, settings } of ROOMS) {
-      const service = await scene.startService(databaseUrl, settings);
-      for (const format of FORMATS) {
-        say(`${room}: exporting them as ${format}`);
-        results.push({ ...(await measureExport(service, format, count)), name: `${format}, ${room}` });
-      }
-      say(`${room}: exporting them to somebody who does not read on`);
-      pauses.push({ name: room, points: await measurePause(service) });
-      await service.stop();
+    for (const format of FORMATS) {
+      say(`exporting them as ${format}`);
+      results.push(await measureExport(service, format, count));
     }
+    say('exporting them to somebody who does not read on');
+    const pause = await measurePause(service);
     say('');
     for (const row of toTable([HEADS, ...results.map(rowOf)])) say(row);
     say('');
-    for (const { name, points } of pauses) {
-      const memories = points.map(({ memory }) => memory);
-      say(
-        `while nobody reads on, ${name}: ${number(memories[0])} MB, at most ${number(Math.max(...memories))} MB`,
-      );
-    }
-    await finish(describeMachine(await readSettings(databaseUrl)), { count, results, pauses }, json);
+    const memories = pause.map(({ memory }) => memory);
+    say(`while nobody reads on: ${number(memories[0])} MB, at most ${number(Math.max(...memories))} MB`);
+    await finish(describeMachine(await readSettings(databaseUrl)), { count, results, pause }, json);
   });
 }
 

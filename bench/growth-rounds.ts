@@ -62,6 +62,10 @@ function kindsOf({ works, orders }: Subject): Record<string, () => Work> {
     'list of a day': () => works.filtered((n) => `placed_to=${new Date(orders.placedAt(n)).toISOString()}`),
     'list of a status and a product': () =>
       works.filtered((n) => `status=returned&product_id=P${(n % 2) * 100}`),
+    'search for an e-mail address': () => works.filtered((n) => `q=${orders.customer(n)}@example.com`),
+    'search for a customer': () => works.filtered((n) => `q=${orders.customer(n)}`),
+    'search for a product': () => works.filtered((n) => `q=P${n % 100}`),
+    'search for an order': () => works.filtered((n) => `q=${orders.id(n % orders.count).slice(0, 8)}`),
   };
 }
 

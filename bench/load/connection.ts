@@ -1,6 +1,9 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
+/** Below the 65 s after which the service closes a connection on which nothing comes. */
+const MAX_IDLE_MS = 30_000;
+
 const HEAD_END = Buffer.from('\r\n\r\n');
 
 export interface Answer {
@@ -16,6 +19,8 @@ export class Connection {
   private received: Buffer[] = [];
   private missing = 0;
   private status = 0;
+  private isClosed = false;
+  private usedAt = performance.now();
   private settle: { resolve: (answer: Answer) => void; reject: (error: Error) => void } | undefined;
   private readonly socket: Socket;
 
@@ -24,7 +29,10 @@ export class Connection {
     socket.setNoDelay(true);
     socket.on('data', (chunk) => this.read(chunk));
     socket.on('error', (error) => this.fail(error));
-    socket.on('close', () => this.fail(new Error('the connection was closed')));
+    socket.on('close', () => {
+      this.isClosed = true;
+      this.fail(new Error('the connection was closed'));
+    });
   }
 
   static async open(url: URL): Promise<Connection> {
@@ -33,9 +41,17 @@ export class Connection {
     return new Connection(socket);
   }
 
+  /** Whether the other end has neither closed it nor is about to, for having heard nothing. */
+  get isFresh(): boolean {
+    return !this.isClosed && performance.now() - this.usedAt < MAX_IDLE_MS;
+  }
+
   /** @param bytes the whole request, as `requestBytes` makes it */
   send(bytes: Buffer | string): Promise<Answer> {
+    this.usedAt = performance.now();
     return new Promise((resolve, reject) => {
+      // Nothing more would be heard of it.
+      if (this.isClosed) return reject(new Error('the connection was closed before'));
       this.settle = { resolve, reject };
       this.socket.write(bytes);
     });

@@ -110,7 +110,7 @@ export class Load {
     const startedAt = performance.now();
     let status: number | undefined;
     try {
-      const connection = this.idle.pop() ?? (await Connection.open(this.url));
+      const connection = this.takeIdle() ?? (await Connection.open(this.url));
       const answer = await connection.send(bytes);
       ({ status } = answer);
       this.idle.push(connection);
@@ -119,5 +119,13 @@ export class Load {
       // Counted below as a fault; its connection is not used again.
     }
     tally.add(status, performance.now() - startedAt);
+  }
+
+  /** The one that was used last; where that was too long ago, all others were used before. */
+  private takeIdle(): Connection | undefined {
+    const connection = this.idle.pop();
+    if (!connection || connection.isFresh) return connection;
+    for (const stale of [connection, ...this.idle.splice(0)]) stale.close();
+    return undefined;
   }
 }

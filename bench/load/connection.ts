@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
-/** Below the 65 s after which the service closes a connection on which nothing comes. */
+/** Below the 72 s after which the service closes a connection on which nothing comes. */
 const MAX_IDLE_MS = 30_000;
 
 const HEAD_END = Buffer.from('\r\n\r\n');

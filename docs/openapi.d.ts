@@ -1237,7 +1237,7 @@ export interface components {
     };
     NotificationBacklogResponse: {
       /**
-       * @description Not sent yet, as counted some seconds ago.
+       * @description Not sent yet.
        * @example 3
        */
       waiting: number;

@@ -37,7 +37,7 @@ export class OperationsMetrics {
   );
   private readonly jobsWaiting = this.gauge(
     'jobs_waiting',
-    'Background jobs that are not done yet, as counted some seconds ago.',
+    'Background jobs that are not done yet.',
     'queue',
   );
   private readonly oldestJob = this.gauge(

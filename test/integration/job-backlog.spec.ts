@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Client } from 'pg';
+import { EXPIRED } from '../../src/platform/jobs/job-expiry.js';
 import { JobTurns, TAKE } from '../../src/platform/jobs/job-turns.js';
 import { openJobs, QUEUE, stepsOf, type TestJobs } from './job-database.js';
 
@@ -27,15 +28,19 @@ async function fill(count: number, key: string, state: string, since = '0'): Pro
   );
 }
 
-/** The pages of the database that one look reads, however it is planned. */
-async function pagesOf(plan: 'force_custom_plan' | 'force_generic_plan'): Promise<number> {
+/** The pages of the database that a statement reads, however it is planned. */
+async function pagesOf(
+  statement: string,
+  values: string,
+  plan: 'force_custom_plan' | 'force_generic_plan',
+): Promise<number> {
   const client = new Client(jobs.database.url);
   await client.connect();
   try {
     await client.query(`BEGIN; SET LOCAL plan_cache_mode = ${plan}`);
-    await client.query(`PREPARE look (text, timestamptz, int, text[], int) AS ${TAKE}`);
+    await client.query(`PREPARE look AS ${statement}`);
     const { rows } = await client.query<{ 'QUERY PLAN': [{ Plan: Record<string, number> }] }>(
-      `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE look ('${QUEUE}', '-infinity', 256, '{}', 128)`,
+      `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE look (${values})`,
     );
     const node = rows[0]?.['QUERY PLAN'][0].Plan;
     return (node?.['Shared Hit Blocks'] ?? NaN) + (node?.['Shared Read Blocks'] ?? NaN);
@@ -43,6 +48,9 @@ async function pagesOf(plan: 'force_custom_plan' | 'force_generic_plan'): Promis
     await client.end();
   }
 }
+
+const pagesOfLook = (plan: Parameters<typeof pagesOf>[2]): Promise<number> =>
+  pagesOf(TAKE, `'${QUEUE}', '-infinity', 256, '{}', 128`, plan);
 
 describe('where very many jobs wait', () => {
   it.each([
@@ -57,13 +65,13 @@ describe('where very many jobs wait', () => {
     'a look reads as little as where few do: %s',
     async (_, key, state) => {
       await fill(SHORT, key, state);
-      const few = await pagesOf('force_custom_plan');
+      const few = await pagesOfLook('force_custom_plan');
       await fill(BACKLOG, `'more' || ${key}`, state, `${SHORT}`);
       // Before the database has counted what came, and after.
       for (const statement of ['SELECT 1', 'ANALYZE pgboss.job']) {
         await jobs.query(statement);
-        expect(await pagesOf('force_custom_plan')).toBeLessThan(few * MORE);
-        expect(await pagesOf('force_generic_plan')).toBeLessThan(few * MORE);
+        expect(await pagesOfLook('force_custom_plan')).toBeLessThan(few * MORE);
+        expect(await pagesOfLook('force_generic_plan')).toBeLessThan(few * MORE);
       }
     },
     60_000,
@@ -103,3 +111,14 @@ describe('where very many jobs wait', () => {
     expect([stepsOf(second.jobs), second.isUnfinished]).toEqual([[2], false]);
   });
 });
+
+it('where very many jobs are done, those that took too long are found without reading these', async () => {
+  await fill(SHORT, `'k' || n`, `'completed'`);
+  const few = await pagesOf(EXPIRED, `'${QUEUE}'`, 'force_custom_plan');
+  await fill(BACKLOG, `'more' || n`, `'completed'`, `${SHORT}`);
+  for (const statement of ['SELECT 1', 'ANALYZE pgboss.job']) {
+    await jobs.query(statement);
+    expect(await pagesOf(EXPIRED, `'${QUEUE}'`, 'force_custom_plan')).toBeLessThan(few * MORE);
+    expect(await pagesOf(EXPIRED, `'${QUEUE}'`, 'force_generic_plan')).toBeLessThan(few * MORE);
+  }
+}, 60_000);

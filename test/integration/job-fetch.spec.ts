@@ -4,6 +4,7 @@ import { Logger } from '@nestjs/common';
 import { Client } from 'pg';
 import type { PgBoss } from 'pg-boss';
 import { DatabaseOutage } from '../../src/platform/database/database-outage.js';
+import { repeatExpired } from '../../src/platform/jobs/job-expiry.js';
 import { JobTurns } from '../../src/platform/jobs/job-turns.js';
 import { type Handler, JobWorker } from '../../src/platform/jobs/job-worker.js';
 import { eventually } from '../support/service.js';
@@ -38,8 +39,7 @@ function work(by: PgBoss, handler: Handler): JobWorker {
 /** Lets the jobs that are under way expire, and those that expired be repeated. */
 async function expire(): Promise<void> {
   await jobs.query(`UPDATE pgboss.job SET started_on = now() - interval '1 hour' WHERE state = 'active'`);
-  await jobs.query('UPDATE pgboss.queue SET monitor_claim_on = NULL, monitor_on = NULL');
-  await jobs.boss.supervise(QUEUE);
+  await repeatExpired(jobs.boss, QUEUE);
 }
 
 describe('jobs of a key', () => {
@@ -147,6 +147,21 @@ describe('an attempt', () => {
     }, 30_000);
     expect(taken).toHaveLength(400);
     expect(new Set(taken).size).toBe(400);
+  });
+
+  it('of a process that died are repeated by another one, and count', async () => {
+    await jobs.send('k', 1, 2);
+    expect((await new JobTurns(jobs.boss.getDb(), QUEUE).take(1, [])).jobs).toMatchObject([
+      { retryCount: 0 },
+    ]);
+    await jobs.query(`UPDATE pgboss.job SET started_on = now() - interval '1 hour' WHERE state = 'active'`);
+    const done: number[] = [];
+    work(jobs.boss, async (payload) => void done.push(stepOf(payload).step));
+    await eventually(() => done.length === 2);
+    expect(done).toEqual([1, 2]);
+    const counts = `SELECT retry_count AS count FROM pgboss.job WHERE state = 'completed' ORDER BY created_on`;
+    await eventually(async () => (await jobs.countIn('completed')) === 2);
+    expect(await jobs.query(counts)).toEqual([{ count: 1 }, { count: 0 }]);
   });
 
   it('that took so long that its job was given to another process settles nothing', async () => {

@@ -43,7 +43,7 @@ class ConfirmationTimesResponse {
 }
 
 class NotificationBacklogResponse {
-  @ApiProperty({ ...COUNT, example: 3, description: 'Not sent yet, as counted some seconds ago.' })
+  @ApiProperty({ ...COUNT, example: 3, description: 'Not sent yet.' })
   waiting!: number;
 
   @ApiProperty({

@@ -41,8 +41,11 @@ export function jobFor<Payload extends object>(
   return { queue, key, data: withCause(payload) };
 }
 
-/** How often jobs of dead processes are looked for. */
-const SUPERVISE_SECONDS = 5;
+/**
+ * How often pg-boss looks after its tables, such as for indexes that have become too large. It reads all jobs then, which
+ * takes a second for a few million that are done.
+ */
+const SUPERVISE_SECONDS = 3_600;
 
 /** First wait after a failed attempt; it doubles up to `JOB_RETRY_MAX_SECONDS`. */
 const RETRY_SECONDS = 1;

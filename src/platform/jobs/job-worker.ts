@@ -6,6 +6,7 @@ import { isDatabaseUnavailable } from '../database/transaction.js';
 import { Deadline } from '../deadline.js';
 import { CONNECTIONS_PER_ORIGIN } from '../upstream/undici-transport.js';
 import { Alarm } from './alarm.js';
+import { repeatExpired } from './job-expiry.js';
 import { observeJob } from './job-telemetry.js';
 import { JobTurns, type TakenJob } from './job-turns.js';
 
@@ -28,6 +29,9 @@ const MAX_AT_ONCE = CONNECTIONS_PER_ORIGIN;
 
 /** As many are settled, and others taken for them, without waiting for more. */
 const ENOUGH = MAX_AT_ONCE / 2;
+
+/** How often jobs of dead processes are looked for. */
+const EXPIRY_MS = 5_000;
 
 /** How often jobs of other instances are looked for, and those to be repeated. */
 const POLL_MS = 500;
@@ -58,6 +62,7 @@ export class JobWorker {
   private tried: Tried[] = [];
   /** Whose next jobs are free since the last look. */
   private readonly freedKeys = new Set<string>();
+  private nextExpiryAt = performance.now();
   private isStopping = false;
   private readonly ended: Promise<void>;
 
@@ -85,7 +90,10 @@ export class JobWorker {
 
   private async run(): Promise<void> {
     while (!this.isStopping || this.underWay > 0) {
-      const isWell = (await this.settle()) && (await this.attend(() => this.look()));
+      const isWell =
+        (await this.settle()) &&
+        (await this.attend(() => this.expire())) &&
+        (await this.attend(() => this.look()));
       // Whatever rings: a database in trouble is left alone for a while.
       if (!isWell) await setTimeout(POLL_MS);
       this.alarm.ringIn(POLL_MS);
@@ -129,6 +137,17 @@ export class JobWorker {
     }
     this.underWay -= tried.length;
     if (failure === undefined) for (const { job } of tried) this.freedKeys.add(job.key);
+  }
+
+  private async expire(): Promise<void> {
+    if (this.isStopping || performance.now() < this.nextExpiryAt) return;
+    this.nextExpiryAt = performance.now() + EXPIRY_MS;
+    const jobs = await repeatExpired(this.boss, this.queue);
+    if (jobs > 0)
+      this.logger.warn(
+        { queue: this.queue, jobs },
+        'jobs took too long, or their process died: they are repeated',
+      );
   }
 
   private async look(): Promise<void> {

@@ -15,7 +15,6 @@ export interface DeadJob {
 /** What waits in a queue: jobs that were sent and are not done, those that will be repeated among them. */
 export interface QueueBacklog {
   queue: string;
-  /** As the queue counted them last, some seconds ago. */
   waiting: number;
   /** When the oldest of them was sent; null where there is none. */
   oldest: Date | null;
@@ -126,10 +125,11 @@ export class JobRepository {
     return last !== undefined;
   }
 
-  /** What waits in each queue. The oldest is the first entry of the index by which pg-boss fetches. */
+  /** What waits in each queue: entries of the index by which pg-boss fetches, of which the oldest is the first. */
   async measureBacklogs(): Promise<QueueBacklog[]> {
     return this.dataSource.query<QueueBacklog[]>(
-      `SELECT q.name AS queue, q.queued_count AS waiting,
+      `SELECT q.name AS queue,
+         (SELECT count(*)::int FROM pgboss.job j WHERE j.name = q.name AND j.state < 'active' AND NOT j.blocked) AS waiting,
          (SELECT j.created_on FROM pgboss.job j WHERE j.name = q.name AND j.state < 'active' AND NOT j.blocked
           ORDER BY j.priority DESC, j.created_on LIMIT 1) AS oldest
        FROM pgboss.queue q WHERE q.policy = 'key_strict_fifo' ORDER BY q.name`,

@@ -10,7 +10,7 @@ import { end, killAll, startNode, untilAnswers } from './processes.ts';
 export const DIST = fileURLToPath(new URL('../../dist', import.meta.url));
 
 /** As the image starts the service; a test keeps them equal. */
-const NODE_OPTIONS_OF_IMAGE = ['--max-semi-space-size=16', '--heap-growing-percent=50'];
+const NODE_OPTIONS_OF_IMAGE = ['--max-semi-space-size=16', '--heap-growing-percent=25'];
 
 /** For the most clients that pgbench has, each with a connection, beside the pools of the services. */
 const MAX_CONNECTIONS = 400;

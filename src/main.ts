@@ -23,6 +23,12 @@ export interface RunningService {
   stop(): Promise<void>;
 }
 
+/**
+ * Connections that may wait to be accepted, as many as Linux allows by default. Beyond them a client hears nothing, and tries
+ * again after a second: a burst of new ones is better let in, and told at once what there is no room for.
+ */
+const LISTEN_BACKLOG = 4_096;
+
 /** @throws {SettingsError} naming every wrong setting */
 export async function startService(): Promise<RunningService> {
   const settings = loadSettings(process.env);
@@ -59,7 +65,7 @@ function stopLimitOf({ SHUTDOWN_DELAY_MS, REQUEST_DEADLINE_MS }: Settings): numb
 
 async function listen(app: NestFastifyApplication, { PORT, HOST }: Settings): Promise<void> {
   try {
-    await app.listen(PORT, HOST);
+    await app.listen({ port: PORT, host: HOST, backlog: LISTEN_BACKLOG });
   } catch (error) {
     await app.close();
     const isTaken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';

@@ -70,6 +70,14 @@ describe('a gate that is guarded', () => {
     expect(gate.isFull).toBe(false);
   });
 
+  it('lets those after a burst wait as long as those in it, although some were refused', async () => {
+    for (let refusal = 0; refusal < 1_000; refusal += 1) guard.noteRefusal();
+    for (let look = 0; look < 10; look += 1) {
+      await sleep(50);
+      expect(guard.admissionMs).toBe(ADMISSION_MS);
+    }
+  });
+
   it('lets a burst wait, and nobody for long once some are refused all the time', async () => {
     expect(guard.admissionMs).toBe(ADMISSION_MS);
     const refusals = setInterval(() => guard.noteRefusal(), 10);

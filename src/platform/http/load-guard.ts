@@ -22,6 +22,9 @@ export const ADMISSION_MS = 50;
 /** Long enough for somebody to be there whenever a place becomes free. */
 const SHORT_ADMISSION_MS = 5;
 
+/** Refusals in so many looks on end are no burst: half a second. */
+const LASTING_LOOKS = 5;
+
 const SHRINK = 0.8;
 const GROW = 1.1;
 
@@ -36,8 +39,8 @@ export class LoadGuard {
   private readonly delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   private readonly timer: NodeJS.Timeout;
   private places: number;
-  private isRefusing = false;
   private refused = 0;
+  private looksWithRefusals = 0;
 
   /** @param most places of the gate, which it has now */
   constructor(
@@ -52,7 +55,7 @@ export class LoadGuard {
 
   /** How long one who comes now may wait to be let in, in milliseconds. */
   get admissionMs(): number {
-    return this.isRefusing ? SHORT_ADMISSION_MS : ADMISSION_MS;
+    return this.looksWithRefusals >= LASTING_LOOKS ? SHORT_ADMISSION_MS : ADMISSION_MS;
   }
 
   /** To be told of each request that was refused. */
@@ -71,7 +74,7 @@ export class LoadGuard {
     const wanted = lateMs > TOO_LATE_MS ? this.places * SHRINK : Math.ceil(this.places * GROW);
     this.places = Math.min(this.most, Math.max(Math.ceil(this.most * LEAST), Math.floor(wanted)));
     this.gate.resize(this.places);
-    this.isRefusing = this.refused > 0;
+    this.looksWithRefusals = this.refused > 0 ? this.looksWithRefusals + 1 : 0;
     this.refused = 0;
   }
 }

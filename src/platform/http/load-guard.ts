@@ -11,7 +11,7 @@ const RESOLUTION_MS = 5;
  * Work that is ready waits for this long on average when the process has more to do than it can. A placement is taken up
  * again some ten times until it is answered, and waits as often.
  */
-const TOO_LATE_MS = 5;
+const TOO_LATE_MS = 25;
 
 /** A quarter of all are always let in, or a machine that is busy with something else would keep everybody out. */
 const LEAST = 0.25;

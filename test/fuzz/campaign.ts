@@ -64,7 +64,7 @@ export class Fuzzing {
   async run(): Promise<FuzzResult> {
     const { seed, requests } = this.options;
     const begin = performance.now();
-    const sender = new Sender(this.world.url);
+    const sender = new Sender(this.world.url, await this.world.placeSettledOrder());
     for (let chunk = 0; this.sent < requests; chunk += 1) {
       const batch = sampleRequests(seed + chunk, Math.min(CHUNK, requests - this.sent));
       await this.sendAll(sender, batch);

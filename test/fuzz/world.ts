@@ -21,7 +21,7 @@ const PRODUCTS = [
 ];
 
 /** Nothing is ever away: what takes long does so because the machine has more to do, and says nothing of the service. */
-const PATIENT = { UPSTREAM_TIMEOUT_MS: '10000', REQUEST_DEADLINE_MS: '30000' };
+const PATIENT = { UPSTREAM_TIMEOUT_MS: '4000', REQUEST_DEADLINE_MS: '13000' };
 
 /** The service with all that it needs, each in a process of its own. */
 export class World {
@@ -76,6 +76,19 @@ export class World {
       (response) => response.ok,
       () => false,
     );
+  }
+
+  /** @returns an order that was placed and cancelled */
+  async placeSettledOrder(): Promise<string> {
+    const headers = { 'content-type': 'application/json' };
+    const items = [{ product_id: PRODUCTS[0]?.id, quantity: 1 }];
+    const order = JSON.stringify({ customer_name: 'Nobody', customer_email: 'nobody@example.com', items });
+    const placed = await fetch(`${this.url}/orders`, { method: 'POST', headers, body: order });
+    const { order_id: id } = (await placed.json()) as { order_id: string };
+    const body = JSON.stringify({ status: 'cancelled' });
+    const cancelled = await fetch(`${this.url}/orders/${id}`, { method: 'PUT', headers, body });
+    if (!cancelled.ok) throw new Error(`the order was not cancelled: ${await cancelled.text()}`);
+    return id;
   }
 
   /** What the service has written, which is nothing but errors. */

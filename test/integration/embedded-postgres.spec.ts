@@ -12,6 +12,7 @@ import {
   type EmbeddedPostgresOptions,
   startEmbeddedPostgres,
 } from '../../src/platform/database/embedded-postgres.js';
+import { clearTheWay } from '../../src/platform/database/embedded-postgres-claim.js';
 
 /** The first start on a slow machine prepares a whole database. */
 const SLOW_MS = 120_000;
@@ -212,6 +213,22 @@ describe('the embedded PostgreSQL', () => {
     },
     SLOW_MS,
   );
+
+  it('takes a server for gone that takes its file away while it is looked at', async () => {
+    const data = newFolder();
+    await mkdir(data);
+    const file = join(data, 'postmaster.pid');
+    const urlOfPort = (): string => 'postgres://nobody@127.0.0.1:1/none';
+    // Each time a step of the event loop later, so that every step of the looking is met.
+    for (let steps = 0; steps < 40; steps += 1) {
+      // This process lives and is no server, as one that just ended looks like to whoever asks for its command.
+      await writeFile(file, `${process.pid}\n${data}\n0\n1\n`);
+      const looking = clearTheWay(data, data, urlOfPort);
+      for (let step = 0; step < steps; step += 1) await new Promise(setImmediate);
+      rmSync(file, { force: true });
+      await expect(looking).resolves.toBeUndefined();
+    }
+  });
 
   // As anybody else there is no folder that PostgreSQL may enter less than its user does.
   (process.getuid?.() === 0 && process.platform === 'linux' ? it : it.skip)(

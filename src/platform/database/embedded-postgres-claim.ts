@@ -213,10 +213,16 @@ export function describeUse(folder: string): string {
 /**
  * PostgreSQL itself deals with a process id of the past, unless it meanwhile is somebody else's; then it would refuse
  * to start. Named instead is this process, which PostgreSQL knows not to be a server, and which leaves it the rest of
- * the file, and with it the check for old servers that still use the shared memory.
+ * the file, and with it the check for old servers that still use the shared memory. A file that is gone was taken away
+ * by a server that ended just now: it looks like somebody else once its command is not told any more.
  */
 async function giveUpPid(data: string): Promise<void> {
   const file = join(data, 'postmaster.pid');
-  const [, ...rest] = (await readFile(file, 'utf8')).split('\n');
+  const content = await readFile(file, 'utf8').catch((error: unknown) => {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    throw error;
+  });
+  if (content === undefined) return;
+  const [, ...rest] = content.split('\n');
   await writeFile(file, [process.pid, ...rest].join('\n'));
 }

@@ -25,11 +25,11 @@ async function countPlaces(): Promise<number> {
   return entered.length;
 }
 
-/** Keeps the process from everything else for most of the time. */
-async function keepBusy(ms: number): Promise<void> {
+/** Keeps the process from everything else for most of the time, and for so long at a time. */
+async function keepBusy(ms: number, atATimeMs = 80): Promise<void> {
   const endsAt = performance.now() + ms;
   while (performance.now() < endsAt) {
-    const restAt = performance.now() + 80;
+    const restAt = performance.now() + atATimeMs;
     while (performance.now() < restAt);
     await sleep(1);
   }
@@ -58,6 +58,22 @@ describe('a gate that is guarded', () => {
     expect(gate.isFull).toBe(true);
     for (const goOn of leave) goOn();
     await until(async () => (await countPlaces()) === MOST);
+  }, 30_000);
+
+  it('puts up with a little delay, and with less of it once some are refused all the time', async () => {
+    await until(async () => {
+      await keepBusy(200, 12);
+      return (await countPlaces()) === MOST;
+    });
+    const refusals = setInterval(() => guard.noteRefusal(), 10);
+    try {
+      await until(async () => {
+        await keepBusy(200, 12);
+        return (await countPlaces()) === MOST / 4;
+      });
+    } finally {
+      clearInterval(refusals);
+    }
   }, 30_000);
 
   it('keeps nobody out who is inside when it gets narrower, and lets the next in when enough have left', async () => {

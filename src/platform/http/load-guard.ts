@@ -13,6 +13,9 @@ const RESOLUTION_MS = 5;
  */
 const TOO_LATE_MS = 25;
 
+/** What is too late while others are refused all the time: those who are let in are then to be as quick as ever. */
+const LASTINGLY_TOO_LATE_MS = 5;
+
 /** A quarter of all are always let in, or a machine that is busy with something else would keep everybody out. */
 const LEAST = 0.25;
 
@@ -55,7 +58,7 @@ export class LoadGuard {
 
   /** How long one who comes now may wait to be let in, in milliseconds. */
   get admissionMs(): number {
-    return this.looksWithRefusals >= LASTING_LOOKS ? SHORT_ADMISSION_MS : ADMISSION_MS;
+    return this.isLasting ? SHORT_ADMISSION_MS : ADMISSION_MS;
   }
 
   /** To be told of each request that was refused. */
@@ -68,10 +71,16 @@ export class LoadGuard {
     this.delay.disable();
   }
 
+  /** A burst is over sooner, and is all done; what lasts is more than can be done. */
+  private get isLasting(): boolean {
+    return this.looksWithRefusals >= LASTING_LOOKS;
+  }
+
   private look(): void {
     const lateMs = this.delay.mean / 1e6 - RESOLUTION_MS;
     this.delay.reset();
-    const wanted = lateMs > TOO_LATE_MS ? this.places * SHRINK : Math.ceil(this.places * GROW);
+    const tooLateMs = this.isLasting ? LASTINGLY_TOO_LATE_MS : TOO_LATE_MS;
+    const wanted = lateMs > tooLateMs ? this.places * SHRINK : Math.ceil(this.places * GROW);
     this.places = Math.min(this.most, Math.max(Math.ceil(this.most * LEAST), Math.floor(wanted)));
     this.gate.resize(this.places);
     this.looksWithRefusals = this.refused > 0 ? this.looksWithRefusals + 1 : 0;

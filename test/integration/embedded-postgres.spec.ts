@@ -218,12 +218,11 @@ describe('the embedded PostgreSQL', () => {
     const data = newFolder();
     await mkdir(data);
     const file = join(data, 'postmaster.pid');
-    const urlOfPort = (): string => 'postgres://nobody@127.0.0.1:1/none';
     // Each time a step of the event loop later, so that every step of the looking is met.
     for (let steps = 0; steps < 40; steps += 1) {
       // This process lives and is no server, as one that just ended looks like to whoever asks for its command.
       await writeFile(file, `${process.pid}\n${data}\n0\n1\n`);
-      const looking = clearTheWay(data, data, urlOfPort);
+      const looking = clearTheWay(data, data, () => 'postgres://nobody@127.0.0.1:1/none');
       for (let step = 0; step < steps; step += 1) await new Promise(setImmediate);
       rmSync(file, { force: true });
       await expect(looking).resolves.toBeUndefined();

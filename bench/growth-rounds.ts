@@ -2,7 +2,7 @@ import { runClients, type Work } from './load/clients.ts';
 import { LoadedOrders } from './load/loaded-orders.ts';
 import { RARE_PRODUCT } from './load/order-rows.ts';
 import { Works } from './load/works.ts';
-import { countCpuOfSessions, readSettings, sizeOf, untilDrained } from './support/database.ts';
+import { countCpuOfSessions, readSettings, sizeOf, untilDrained, warmUp } from './support/database.ts';
 import { cpuOf } from './support/processes.ts';
 import { number } from './support/report.ts';
 import { type Scene, type Service, withScene } from './support/scene.ts';
@@ -13,6 +13,8 @@ export interface GrowthOptions {
   rounds: number;
   /** Of each measurement. */
   seconds: number;
+  /** What the database server keeps in its memory, at most, in megabytes. */
+  bufferMb: number;
 }
 
 export interface GrowthSample {
@@ -27,6 +29,12 @@ export interface GrowthResult {
   name: string;
   /** By round and, within it, by size. */
   samples: GrowthSample[][];
+}
+
+export interface GrowthMeasured {
+  results: GrowthResult[];
+  /** Of the database server. */
+  settings: Record<string, string>;
 }
 
 /** Enough that the processors are busy, and few enough that times say something. */
@@ -70,15 +78,14 @@ function kindsOf({ works, orders }: Subject): Record<string, () => Work> {
 }
 
 /** Measures the same at every size in turn, round by round. */
-export function measureGrowth(
-  options: GrowthOptions,
-  say: (line: string) => void,
-): Promise<{ results: GrowthResult[]; settings: Record<string, string> }> {
-  return withScene(async (scene) => {
+export function measureGrowth(options: GrowthOptions, say: (line: string) => void): Promise<GrowthMeasured> {
+  const work = async (scene: Scene): Promise<GrowthMeasured> => {
     const subjects: Subject[] = [];
     for (const size of options.sizes) subjects.push(await load(scene, size, say));
     const [first] = subjects;
     if (!first) throw new Error('there are no sizes to be measured');
+    say('reading all of it into the memory of the database server');
+    for (const { service } of subjects) await warmUp(service.databaseUrl);
     const results = new Map<string, GrowthResult>();
     // The first round warms up, and does not count.
     for (let round = 0; round <= options.rounds; round += 1) {
@@ -99,7 +106,8 @@ export function measureGrowth(
     }
     const settings = await readSettings(first.service.databaseUrl);
     return { results: [...results.values()], settings };
-  });
+  };
+  return withScene(work, { shared_buffers: `${options.bufferMb}MB` });
 }
 
 async function load(scene: Scene, count: number, say: (line: string) => void): Promise<Subject> {

@@ -15,6 +15,7 @@ const TOLD_SETTINGS = [
   'wal_sync_method',
   'wal_level',
   'shared_buffers',
+  'huge_pages_status',
   'max_wal_size',
 ];
 
@@ -43,6 +44,18 @@ export async function readSettings(databaseUrl: string): Promise<Record<string, 
       settings[name] = rows[0]?.value ?? '';
     }
     return settings;
+  });
+}
+
+/** Reads all tables and indexes of the service into the memory of the server, as far as there is room for them. */
+export async function warmUp(databaseUrl: string): Promise<void> {
+  await withClient(databaseUrl, async (client) => {
+    await client.query('SET statement_timeout = 0');
+    await client.query('CREATE EXTENSION IF NOT EXISTS pg_prewarm');
+    await client.query(
+      `SELECT pg_prewarm(oid::regclass) FROM pg_class
+       WHERE relkind IN ('r', 'i') AND relnamespace = 'public'::regnamespace`,
+    );
   });
 }
 

@@ -2,6 +2,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import type { EmbeddedPostgres } from '../../src/platform/database/embedded-postgres.js';
 import { freePort } from '../../test/support/free-port.ts';
 import { withClient } from './database.ts';
 import { end, killAll, startNode, untilAnswers } from './processes.ts';
@@ -55,9 +56,16 @@ export async function leaveNothing(): Promise<void> {
   await Promise.allSettled([...scenes].map(async (scene) => (await scene).close()));
 }
 
-/** Runs something on a scene of its own. */
-export async function withScene<Result>(work: (scene: Scene) => Promise<Result>): Promise<Result> {
-  const opening = openScene();
+/**
+ * Runs something on a scene of its own.
+ *
+ * @param settings of the database server, where it is not to have its defaults
+ */
+export async function withScene<Result>(
+  work: (scene: Scene) => Promise<Result>,
+  settings: Record<string, string> = {},
+): Promise<Result> {
+  const opening = openScene(settings);
   scenes.add(opening);
   try {
     return await work(await opening);
@@ -71,7 +79,7 @@ async function loadBuilt<Module>(path: string): Promise<Module> {
   return (await import(pathToFileURL(join(DIST, path)).href)) as Module;
 }
 
-async function openScene(): Promise<Scene> {
+async function openScene(databaseSettings: Record<string, string>): Promise<Scene> {
   const cleanups: (() => Promise<unknown>)[] = [];
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
@@ -83,14 +91,7 @@ async function openScene(): Promise<Scene> {
     cleanups.push(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
     // The database server may run as another user; below are only numbers that were made up, and its own folder.
     await chmod(folder, 0o755);
-    const { startEmbeddedPostgres } = await loadBuilt<
-      typeof import('../../src/platform/database/embedded-postgres.js')
-    >('platform/database/embedded-postgres.js');
-    const server = await startEmbeddedPostgres({
-      dataDirectory: join(folder, 'database'),
-      database: 'orders',
-      maxConnections: MAX_CONNECTIONS,
-    });
+    const server = await startDatabase(join(folder, 'database'), databaseSettings);
     cleanups.push(() => server.stop('immediate'));
     const port = await freePort();
     const standIns = startNode([fileURLToPath(new URL('./stand-ins.ts', import.meta.url)), String(port)], {});
@@ -120,6 +121,29 @@ async function openScene(): Promise<Scene> {
     await close();
     throw error;
   }
+}
+
+async function startDatabase(
+  dataDirectory: string,
+  settings: Record<string, string>,
+): Promise<EmbeddedPostgres> {
+  const { startEmbeddedPostgres } = await loadBuilt<
+    typeof import('../../src/platform/database/embedded-postgres.js')
+  >('platform/database/embedded-postgres.js');
+  const options = { dataDirectory, database: 'orders', maxConnections: MAX_CONNECTIONS };
+  const server = await startEmbeddedPostgres(options);
+  const entries = Object.entries(settings);
+  if (entries.length === 0) return server;
+  // Some of them, such as that of its memory, it reads only at its start.
+  try {
+    await withClient(server.url, async (client) => {
+      for (const [name, value] of entries)
+        await client.query(`ALTER SYSTEM SET ${name} = ${client.escapeLiteral(value)}`);
+    });
+  } finally {
+    await server.stop();
+  }
+  return startEmbeddedPostgres(options);
 }
 
 async function countTold(standInsUrl: URL): Promise<number> {

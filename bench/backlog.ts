@@ -38,8 +38,12 @@ const SETTINGS = { INVENTORY_API: 'reservations', MAX_PLACEMENTS: String(MAX_CLI
 
 interface Slice extends Outcome {
   toldPerSecond: number;
+  /** When it ended, in seconds since the first order was placed. */
+  endedAt: number;
   /** Jobs left at its end, those of orders placed meanwhile among them. */
   left: number;
+  /** Those left of the ones that waited. */
+  waiting: number;
 }
 
 interface BacklogOptions {
@@ -75,26 +79,41 @@ async function measureAlone(scene: Scene, { jobs, clients }: BacklogOptions): Pr
   });
 }
 
-async function drain(scene: Scene, { jobs, clients, minutes }: BacklogOptions): Promise<Slice[]> {
+/** How a backlog went. */
+interface Drained {
+  /** Jobs that waited when the first order was placed. */
+  waiting: number;
+  slices: Slice[];
+}
+
+async function drain(scene: Scene, { jobs, clients, minutes }: BacklogOptions): Promise<Drained> {
   const databaseUrl = await scene.createTables('backlog');
   say(`loading ${jobs} jobs`);
   await LoadedOrders.load(databaseUrl, scene.folder, { count: jobs, waiting: jobs });
   // As soon as it has started, the service does jobs; it is measured from its first order on.
   return withLoad(scene, databaseUrl, async (load) => {
     const slices: Slice[] = [];
-    const endsAt = performance.now() + minutes * 60_000;
+    const since = new Date();
+    const countJobs = () => withClient(databaseUrl, (client) => countOpenJobs(client, since));
+    const { older: waitingFirst } = await countJobs();
+    const beganAt = performance.now();
+    const endsAt = beganAt + minutes * 60_000;
     for (let isDrained = false; !isDrained && performance.now() < endsAt;) {
       const [told, startedAt] = [await scene.countTold(), performance.now()];
       const outcome = await load.closedLoop(clients, SLICE_SECONDS);
       const seconds = (performance.now() - startedAt) / 1_000;
       const toldPerSecond = ((await scene.countTold()) - told) / seconds;
-      const left = await withClient(databaseUrl, countOpenJobs);
+      const { all: left, older: waiting } = await countJobs();
       // Under load there are always some that were sent just now.
       isDrained = left < Math.max(outcome.acceptedPerSecond, clients);
-      slices.push({ ...outcome, toldPerSecond, left });
-      say(`  ${describe(outcome)}, ${number(toldPerSecond)} customers told a second, ${left} jobs left`);
+      const endedAt = (performance.now() - beganAt) / 1_000;
+      slices.push({ ...outcome, toldPerSecond, endedAt, left, waiting });
+      say(
+        `  ${describe(outcome)}, ${number(toldPerSecond)} customers told a second, ` +
+          `${waiting} still wait, ${left} jobs left in all`,
+      );
     }
-    return slices;
+    return { waiting: waitingFirst, slices };
   });
 }
 
@@ -104,18 +123,20 @@ function describe({ acceptedPerSecond, refusedPerSecond, faults, p99 }: Outcome)
   return `${number(acceptedPerSecond)} orders a second (p99 ${number(p99)} ms${trouble})`;
 }
 
-function report(alone: Outcome, slices: readonly Slice[], clients: number): string[] {
+function report(alone: Outcome, { waiting, slices }: Drained, clients: number): string[] {
   const mean = (read: (slice: Slice) => number): number =>
     slices.reduce((sum, slice) => sum + read(slice), 0) / slices.length;
   const [told, placed] = [mean((slice) => slice.toldPerSecond), mean((slice) => slice.acceptedPerSecond)];
-  const seconds = slices.length * SLICE_SECONDS;
-  const left = slices.at(-1)?.left ?? Number.NaN;
+  const last = slices.at(-1);
+  const [left, seconds] = [last?.left ?? Number.NaN, last?.endedAt ?? Number.NaN];
+  const waitedFor = slices.find((slice) => slice.waiting === 0)?.endedAt ?? Number.NaN;
   return [
-    `customers told: ${number(told)} a second, ${number(told - placed)} of them of the backlog (aimed at: 1000)`,
+    `those who waited: ${waiting} were told within ${number(waitedFor)} s, ${number(waiting / waitedFor)} a second (aimed at: 1000)`,
+    `all customers told: ${number(told)} a second, those of new orders among them`,
     `orders placed meanwhile: ${number(placed)} a second, ${number(alone.acceptedPerSecond)} without a backlog (${number(placed / alone.acceptedPerSecond, 2)})`,
     left < Math.max(placed, clients)
-      ? `drained after ${seconds} s`
-      : `NOT drained after ${seconds} s: ${left} jobs are left`,
+      ? `nothing left after ${number(seconds)} s`
+      : `NOT drained after ${number(seconds)} s: ${left} jobs are left`,
   ];
 }
 
@@ -139,12 +160,12 @@ async function main(): Promise<void> {
     say('placing without a backlog');
     const alone = await measureAlone(scene, measures);
     say(`  ${describe(alone)}`);
-    const slices = await drain(scene, measures);
-    const lines = report(alone, slices, measures.clients);
+    const drained = await drain(scene, measures);
+    const lines = report(alone, drained, measures.clients);
     say('');
     for (const line of lines) say(line);
     const settings = await readSettings(await scene.createDatabase('settings'));
-    await finish(describeMachine(settings), { measures, alone, slices }, json);
+    await finish(describeMachine(settings), { measures, alone, ...drained }, json);
   });
 }
 

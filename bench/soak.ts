@@ -67,7 +67,7 @@ async function soak(scene: Scene, service: Service, load: Load, minutes: number)
     const result = await load.openLoop(perSecond, MINUTE_SECONDS);
     accepted += Math.round(result.acceptedPerSecond * MINUTE_SECONDS);
     const memory = (await memoryOf(service.pid))?.now ?? Number.NaN;
-    const backlog = await withClient(service.databaseUrl, countOpenJobs);
+    const { all: backlog } = await withClient(service.databaseUrl, (client) => countOpenJobs(client));
     done.push({ ...result, memory, backlog });
     const { acceptedPerSecond, refusedPerSecond, faults, p50, p99 } = result;
     say(

@@ -28,10 +28,9 @@ export function percentile(sorted: readonly number[], percent: number): number {
 }
 
 export function median(values: readonly number[]): number {
-  return percentile(
-    values.toSorted((left, right) => left - right),
-    50,
-  );
+  const sorted = values.toSorted((left, right) => left - right);
+  const [lower, upper] = [sorted[Math.ceil(sorted.length / 2) - 1], sorted[Math.floor(sorted.length / 2)]];
+  return ((lower ?? Number.NaN) + (upper ?? Number.NaN)) / 2;
 }
 
 /** @param times in milliseconds, in any order */

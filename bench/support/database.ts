@@ -62,17 +62,21 @@ export async function warmUp(databaseUrl: string): Promise<void> {
 const QUEUES = `('order-notifications', 'stock-releases', 'cart-checkouts')`;
 
 /** Jobs that are not done, in two halves that are served by indexes of pg-boss each, however many have been done. */
-const OPEN_JOBS = `SELECT 1 FROM pgboss.job_common WHERE name IN ${QUEUES} AND state < 'active' AND NOT blocked
+const OPEN_JOBS = `SELECT created_on FROM pgboss.job_common WHERE name IN ${QUEUES} AND state < 'active' AND NOT blocked
   UNION ALL
-  SELECT 1 FROM pgboss.job_common WHERE name IN ${QUEUES} AND state IN ('active', 'retry', 'failed')
+  SELECT created_on FROM pgboss.job_common WHERE name IN ${QUEUES} AND state IN ('active', 'retry', 'failed')
     AND state = 'active' AND policy = 'key_strict_fifo'`;
 
-/** How many jobs are not done yet. */
-export async function countOpenJobs(client: Client): Promise<number> {
-  const { rows } = await client.query<{ count: number }>(
-    `SELECT count(*)::int AS count FROM (${OPEN_JOBS}) o`,
+/** How many jobs are not done yet, and how many of them are older than a time. */
+export async function countOpenJobs(
+  client: Client,
+  before = new Date(0),
+): Promise<{ all: number; older: number }> {
+  const { rows } = await client.query<{ all: number; older: number }>(
+    `SELECT count(*)::int AS all, count(*) FILTER (WHERE created_on < $1)::int AS older FROM (${OPEN_JOBS}) o`,
+    [before],
   );
-  return rows[0]?.count ?? 0;
+  return rows[0] ?? { all: 0, older: 0 };
 }
 
 /**
@@ -85,7 +89,9 @@ export async function untilDrained(databaseUrl: string, timeoutMs = DRAIN_TIMEOU
     const startedAt = performance.now();
     while ((await client.query(`${OPEN_JOBS} LIMIT 1`)).rowCount !== 0) {
       if (performance.now() - startedAt > timeoutMs)
-        throw new Error(`${await countOpenJobs(client)} jobs are left: they came faster than they were done`);
+        throw new Error(
+          `${(await countOpenJobs(client)).all} jobs are left: they came faster than they were done`,
+        );
       await sleep(DRAIN_CHECK_MS);
     }
     return performance.now() - startedAt;

@@ -1,4 +1,4 @@
-import { setTimeout } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { PgBoss } from 'pg-boss';
 import type { DatabaseOutage } from '../database/database-outage.js';
@@ -95,7 +95,7 @@ export class JobWorker {
         (await this.attend(() => this.expire())) &&
         (await this.attend(() => this.look()));
       // Whatever rings: a database in trouble is left alone for a while.
-      if (!isWell) await setTimeout(POLL_MS);
+      if (!isWell) await sleep(POLL_MS);
       this.alarm.ringIn(POLL_MS);
       if (!this.isStopping || this.underWay > 0) await this.alarm.ring();
     }
@@ -171,12 +171,15 @@ export class JobWorker {
 
   /** @returns why it failed; nothing when it succeeded */
   private async attempt(job: TakenJob, askedAt: number): Promise<string | undefined> {
-    const giveUp = new AbortController();
+    let expiry: NodeJS.Timeout | undefined;
     try {
       const work = this.handler(job.data, Deadline.in(ATTEMPT_TIMEOUT_MS));
       // A handler keeps to its deadline. One that does not must not keep its place for ever.
-      const expiry = setTimeout(askedAt + EXPIRE_SECONDS * 1_000 - performance.now(), undefined, giveUp);
-      const isTooLate = expiry.then(() => Promise.reject(new Error(`took longer than ${EXPIRE_SECONDS} s`)));
+      const isTooLate = new Promise<never>((_resolve, reject) => {
+        const giveUp = (): void => reject(new Error(`took longer than ${EXPIRE_SECONDS} s`));
+        // Cleared at the end: a timer that is aborted makes two errors for every job.
+        expiry = setTimeout(giveUp, askedAt + EXPIRE_SECONDS * 1_000 - performance.now());
+      });
       await Promise.race([work, isTooLate]);
       return undefined;
     } catch (error) {
@@ -185,7 +188,7 @@ export class JobWorker {
       this.logger.warn({ queue: job.name, jobId: job.id, attempt, reason }, 'a job failed');
       return reason;
     } finally {
-      giveUp.abort();
+      clearTimeout(expiry);
     }
   }
 }

@@ -222,4 +222,16 @@ describe('an attempt', () => {
     await stopped;
     expect([await jobs.countIn('completed'), await jobs.countIn('created')]).toEqual([1, 1]);
   });
+
+  it('is given up when it never ends, so that it keeps neither its place nor a worker that stops', async () => {
+    await jobs.send('k', 1);
+    let hasBegun = false;
+    const worker = work(jobs.boss, () => {
+      hasBegun = true;
+      return new Promise(() => undefined);
+    });
+    await eventually(() => hasBegun);
+    await worker.stop();
+    expect(await jobs.countIn('completed')).toBe(0);
+  }, 40_000);
 });

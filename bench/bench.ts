@@ -1,6 +1,6 @@
-import { measureUpstreams, startBareRoute } from './yardsticks/bare.ts';
+import { measureUpstreams, startBarePlacement, startBareRoute } from './yardsticks/bare.ts';
 import { buildCommit } from './support/build.ts';
-import { runClients, type Work } from './load/clients.ts';
+import { type Measured, runClients, type Work } from './load/clients.ts';
 import { readSettings, untilDrained } from './support/database.ts';
 import { LoadedOrders } from './load/loaded-orders.ts';
 import { Pgbench } from './yardsticks/pgbench.ts';
@@ -51,6 +51,7 @@ export const PLACE_PER_PRODUCT = 'place, per product';
 export const PLACE_REMEMBERING = 'place, reservations, products remembered';
 export const GET = 'get one order';
 export const UPSTREAMS = 'the calls of an order alone';
+export const BARE_PLACEMENT = 'the same calls and rows, bare';
 
 /** One service under measurement, with what has been ordered at it. */
 interface Subject {
@@ -62,6 +63,7 @@ interface Subject {
 interface Yardsticks {
   pgbench: Pgbench;
   bareUrl: URL;
+  barePlacement: { url: URL; works: Works };
 }
 
 /** Measures everything in turn, round by round, so that a disturbance meets the figures and their yardsticks alike. */
@@ -92,7 +94,11 @@ export class Bench {
       const { databaseUrl } = await createLoaded(scene, 'yardstick');
       const pgbench = await Pgbench.prepare(databaseUrl, scene.folder);
       const bareUrl = await startBareRoute(scene, first.service.databaseUrl);
-      const bench = new Bench(options, say, scene, { pgbench, bareUrl });
+      const barePlacement = {
+        url: await startBarePlacement(scene, databaseUrl),
+        works: new Works(LoadedOrders.none()),
+      };
+      const bench = new Bench(options, say, scene, { pgbench, bareUrl, barePlacement });
       await bench.measureAll(subjects);
       return { results: [...bench.results.values()], settings: await readSettings(databaseUrl) };
     });
@@ -104,6 +110,8 @@ export class Bench {
       await runClients(service.url, works.place(), MANY, WARM_UP_SECONDS);
       await untilDrained(service.databaseUrl);
     }
+    const { url, works: orders } = this.yardsticks.barePlacement;
+    await runClients(url, orders.place(false), MANY, WARM_UP_SECONDS);
     for (let round = 1; round <= this.options.rounds; round += 1) {
       this.say(`round ${round} of ${this.options.rounds}`);
       for (const clients of this.options.clients)
@@ -154,6 +162,9 @@ export class Bench {
     this.keep('bare route, POST', MANY, undefined, bare);
     const calls = await measureUpstreams(this.scene.standInsUrl, this.options.seconds);
     this.keep(UPSTREAMS, 1, undefined, calls);
+    const { url, works: orders } = this.yardsticks.barePlacement;
+    const placed = await runClients(url, orders.place(false), 1, this.options.seconds);
+    this.keep(BARE_PLACEMENT, 1, undefined, placed);
   }
 
   private async measureOthers({ service, works }: Subject, clients: number): Promise<void> {
@@ -186,7 +197,7 @@ export class Bench {
     name: string,
     clients: number,
     yardstickName: string | undefined,
-    measured: Pick<Sample, 'requests' | 'perSecond' | 'p50' | 'p95' | 'p99'> & Partial<Sample>,
+    measured: Measured & Partial<Sample>,
   ): void {
     const sample = { cpuMs: undefined, drainMs: undefined, yardstick: undefined, ...measured };
     const key = `${name} ${clients}`;

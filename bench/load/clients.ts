@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Answer, Connection } from './connection.ts';
 
 /** What clients got done within a time. */
@@ -8,7 +9,13 @@ export interface Measured {
   p50: number;
   p95: number;
   p99: number;
+  /** Answers of 503 a second: the service has too much to do, and the client asks again. */
+  refusedPerSecond: number;
 }
+
+/** Who was refused waits for so long before asking again; it counts as time that the request took. */
+const ASK_AGAIN_MS = 100;
+const REFUSED = 503;
 
 /** One kind of request, and the status that its answer has to have. */
 export interface Work {
@@ -40,12 +47,14 @@ export function percentilesOf(times: readonly number[]): Pick<Measured, 'p50' | 
 }
 
 /**
- * Lets clients do a kind of work, each sending as soon as the request before is answered.
+ * Lets clients do a kind of work, each sending as soon as the request before is answered. One that is refused for the
+ * service having too much to do is sent again after a while, until it is done.
  *
- * @throws {Error} when an answer is not the one that the work expects: a measurement of refusals would be worth nothing
+ * @throws {Error} when an answer is neither that nor the one that the work expects
  */
 export async function runClients(url: URL, work: Work, clients: number, seconds: number): Promise<Measured> {
   const times: number[] = [];
+  let refusals = 0;
   const connections = await Promise.all(Array.from({ length: clients }, () => Connection.open(url)));
   try {
     const startedAt = performance.now();
@@ -54,7 +63,11 @@ export async function runClients(url: URL, work: Work, clients: number, seconds:
       connections.map(async (connection) => {
         for (let sentAt = performance.now(); sentAt < endsAt;) {
           const { bytes, answered } = work.next();
-          const answer = await connection.send(bytes);
+          let answer = await connection.send(bytes);
+          for (; answer.status === REFUSED; refusals += 1) {
+            await sleep(ASK_AGAIN_MS);
+            answer = await connection.send(bytes);
+          }
           const now = performance.now();
           times.push(now - sentAt);
           sentAt = now;
@@ -64,7 +77,13 @@ export async function runClients(url: URL, work: Work, clients: number, seconds:
       }),
     );
     const took = (performance.now() - startedAt) / 1_000;
-    return { requests: times.length, perSecond: times.length / took, ...percentilesOf(times) };
+    const refusedPerSecond = refusals / took;
+    return {
+      requests: times.length,
+      perSecond: times.length / took,
+      refusedPerSecond,
+      ...percentilesOf(times),
+    };
   } finally {
     for (const connection of connections) connection.close();
   }

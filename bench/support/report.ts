@@ -29,6 +29,7 @@ const HEADS = [
   'p50 ms',
   'p95 ms',
   'p99 ms',
+  'refused/s',
   'CPU ms',
   'drained ms',
   'yardstick',
@@ -77,6 +78,7 @@ function cellsOf(result: Result): string[] {
         1,
       ),
     ),
+    number(medianOf(samples, (sample) => sample.refusedPerSecond)),
     number(
       medianOf(samples, (sample) => sample.cpuMs),
       2,

@@ -6,10 +6,20 @@ import { end, startNode, untilAnswers } from '../support/processes.ts';
 import type { Scene } from '../support/scene.ts';
 
 /** Starts the least that a service can do; it ends with the scene. */
-export async function startBareRoute(scene: Scene, databaseUrl: string): Promise<URL> {
+export function startBareRoute(scene: Scene, databaseUrl: string): Promise<URL> {
+  return startProgram(scene, 'bare-route.ts', { DATABASE_URL: databaseUrl });
+}
+
+/** Starts what places orders without any care; it ends with the scene. */
+export function startBarePlacement(scene: Scene, databaseUrl: string): Promise<URL> {
+  const environment = { DATABASE_URL: databaseUrl, STAND_INS_URL: scene.standInsUrl.origin };
+  return startProgram(scene, 'bare-placement.ts', environment);
+}
+
+async function startProgram(scene: Scene, file: string, environment: Record<string, string>): Promise<URL> {
   const port = await freePort();
-  const program = fileURLToPath(new URL('./bare-route.ts', import.meta.url));
-  const child = startNode([program, String(port)], { DATABASE_URL: databaseUrl });
+  const program = fileURLToPath(new URL(`./${file}`, import.meta.url));
+  const child = startNode([program, String(port)], environment);
   scene.onClose(() => end(child));
   const url = new URL(`http://127.0.0.1:${port}`);
   await untilAnswers(`${url.origin}/health`, child);
@@ -37,5 +47,10 @@ export async function measureUpstreams(url: URL, seconds: number): Promise<Measu
   }
   const took = (performance.now() - startedAt) / 1_000;
   for (const connection of connections) connection.close();
-  return { requests: times.length, perSecond: times.length / took, ...percentilesOf(times) };
+  return {
+    requests: times.length,
+    perSecond: times.length / took,
+    refusedPerSecond: 0,
+    ...percentilesOf(times),
+  };
 }

@@ -16,8 +16,9 @@ Usage: npm run bench:growth [-- options]
   --help           show this text
 
 Starts PostgreSQL and stand-ins for the other services, loads orders by COPY into a database for each size, starts a
-service on each, and removes all of it afterwards. Ten million orders need 20 GB of disk, ten minutes to be loaded, and 13 GB of memory, which is filled with them before
-anything is measured: with less, the figures tell how fast this machine reads what is not in memory.
+service on each, and removes all of it afterwards. Ten million orders need 20 GB of disk, ten minutes to be loaded, and
+13 GB of memory, which is filled with them before anything is measured: with less, the figures tell how fast this
+machine reads what is not in memory.
 A cost is the processor time of the service and of its sessions at the database for one request, with 8 clients.
 `;
 

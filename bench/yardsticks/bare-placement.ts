@@ -36,10 +36,16 @@ function run(on: Pool | PoolClient, name: keyof typeof STATEMENTS, values: unkno
 
 async function inTransaction(work: (client: PoolClient) => Promise<unknown>[]): Promise<void> {
   const client = await pool.connect();
-  await client.query('BEGIN');
-  await Promise.all(work(client));
-  await client.query('COMMIT');
-  client.release();
+  try {
+    await client.query('BEGIN');
+    await Promise.all(work(client));
+    await client.query('COMMIT');
+    client.release();
+  } catch (error) {
+    // Not used again, and missed by nobody: without its place in the pool, others would wait for ever.
+    client.release(true);
+    throw error;
+  }
 }
 
 async function call(method: 'GET' | 'POST', path: string, body?: object): Promise<unknown> {

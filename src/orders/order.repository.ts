@@ -2,7 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { PointReads } from '../platform/database/batching/point-reads.js';
 import { MultiRowStatement } from '../platform/database/batching/multi-row-statement.js';
-import type { Sql } from '../platform/database/connection.js';
+import { runAll, type Sql } from '../platform/database/connection.js';
+import type { Statement } from '../platform/database/statement-message.js';
 import type { OrderEvent, OrderEventType } from './order-event.entity.js';
 import type { Reservation } from './order-item.entity.js';
 import type { Order } from './order.entity.js';
@@ -101,10 +102,10 @@ export class OrderRepository {
     from: OrderStatus | null,
     to: OrderStatus | null,
   ): Promise<void> {
-    await this.insertEvents(sql, [{ ...change, orderId, version, from, to }]);
+    await runAll(sql, this.eventInserts([{ ...change, orderId, version, from, to }]));
   }
 
-  async insertEvents(sql: Sql, events: readonly NewEvent[]): Promise<void> {
+  eventInserts(events: readonly NewEvent[]): Statement[] {
     const rows = events.map(({ orderId, version, type, from, to, actor, reason, data, at }) => [
       orderId,
       version,
@@ -116,7 +117,7 @@ export class OrderRepository {
       data,
       at,
     ]);
-    await INSERT_EVENTS.run(sql, rows);
+    return INSERT_EVENTS.of(rows);
   }
 
   /** Sets the status of an order that is still at the version it was read at. @returns whether it was */
@@ -145,12 +146,20 @@ export class OrderRepository {
     from: readonly Reservation[],
     to: Reservation,
   ): Promise<number[]> {
-    const [rows] = await sql.query<[{ id: number }[], number]>(
-      `UPDATE order_items SET reservation = $4
-       WHERE order_id = $1 AND id = ANY ($2) AND reservation = ANY ($3) RETURNING id`,
-      [orderId, lines, from, to],
-    );
+    const { text, values } = this.reservationUpdate(orderId, lines, from, to);
+    const [rows] = await sql.query<[{ id: number }[], number]>(text, values);
     return rows.map((row) => row.id);
+  }
+
+  reservationUpdate(
+    orderId: string,
+    lines: readonly number[],
+    from: readonly Reservation[],
+    to: Reservation,
+  ): Statement {
+    const text = `UPDATE order_items SET reservation = $4
+       WHERE order_id = $1 AND id = ANY ($2) AND reservation = ANY ($3) RETURNING id`;
+    return { text, values: [orderId, lines, from, to] };
   }
 
   /** Unsettled orders, those among them that nobody drives, and when the oldest was placed. Reads no other orders. */

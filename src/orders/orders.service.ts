@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { runAll } from '../platform/database/connection.js';
 import { inTransaction } from '../platform/database/transaction.js';
 import { JobQueue } from '../platform/jobs/job-queue.js';
 import { reachPausePoint } from '../platform/pause-points.js';
@@ -114,7 +115,9 @@ export class OrdersService {
       const data = canNotify(order) ? undefined : NOBODY_NOTIFIED;
       const event = { type: 'status_changed', actor, reason, data, at } as const;
       await this.orders.insertEvent(transaction, order.id, version, event, order.status, to);
-      if (!isLive(to) && order.cartId !== null) await this.keys.freeCart(transaction, order.cartId, order.id);
+      if (!isLive(to) && order.cartId !== null) {
+        await runAll(transaction, [this.keys.freeCart(order.cartId, order.id)]);
+      }
       await this.jobs.send(transaction, [
         ...(canNotify(order) ? [notificationJob(order.id, version)] : []),
         ...(isLive(to) ? [] : [stockReleaseJob(order.id)]),

@@ -5,14 +5,17 @@ import { GroupCommit } from '../../src/platform/database/batching/group-commit.j
 import { MultiRowStatement } from '../../src/platform/database/batching/multi-row-statement.js';
 import { PointReads } from '../../src/platform/database/batching/point-reads.js';
 import { poolOf } from '../../src/platform/database/connection.js';
-import { inTransaction } from '../../src/platform/database/transaction.js';
+import { sendTogether } from '../../src/platform/database/statement-message.js';
+import { inTransaction, type Write } from '../../src/platform/database/transaction.js';
 import { dataSourceOptions } from '../../src/platform/database/data-source.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 
-const INSERT = new MultiRowStatement(
-  '(?, ?)',
-  (rows) => `INSERT INTO notes (id, text) VALUES ${rows} ON CONFLICT (id) DO NOTHING RETURNING id`,
-);
+const INSERT = new MultiRowStatement('(?, ?)', (rows) => `INSERT INTO notes (id, text) VALUES ${rows}`);
+
+/** The SQLSTATE with which an id that is there already is refused. */
+const TAKEN = { sqlstate: '23505', verdict: 'taken' } as const;
+
+const CONNECTIONS = 4;
 
 interface Note {
   id: number;
@@ -25,7 +28,11 @@ let other: Client;
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  const settings = { DATABASE_URL: database.url, DATABASE_TLS: 'off', DATABASE_POOL_SIZE: 4 } as const;
+  const settings = {
+    DATABASE_URL: database.url,
+    DATABASE_TLS: 'off',
+    DATABASE_POOL_SIZE: CONNECTIONS,
+  } as const;
   dataSource = await new DataSource(await dataSourceOptions(settings)).initialize();
   other = new Client({ connectionString: database.url });
   await other.connect();
@@ -47,19 +54,44 @@ afterAll(async () => {
   await database?.drop();
 });
 
-function notes(size: number): { commits: GroupCommit<Note, 'taken'>; groups: number[] } {
+/** @param after what else is written in each transaction */
+function notes(
+  size: number,
+  after: (items: readonly Note[]) => Write<'taken'>[] = () => [],
+): { commits: GroupCommit<Note, 'taken'>; groups: number[] } {
   const groups: number[] = [];
-  const commits = new GroupCommit<Note, 'taken'>(dataSource, size, async (transaction, items) => {
+  const commits = new GroupCommit<Note, 'taken'>(dataSource, size, async (items) => {
     groups.push(items.length);
-    const rows = items.map(({ id, text }) => [id, text]);
-    const written = await INSERT.run<{ id: number }>(transaction, rows);
-    return items.map(({ id }) => (written.some((row) => row.id === id) ? 'written' : 'taken'));
+    const inserts = INSERT.of(items.map(({ id, text }) => [id, text]));
+    return [...inserts.map((insert) => ({ ...insert, refusal: TAKEN })), ...after(items)];
   });
   return { commits, groups };
 }
 
 const note = (id: number): Note => ({ id, text: `note ${id}` });
 const many = (count: number) => Array.from({ length: count }, (_, at) => note(at + 1));
+
+/** Enough of them at the same time for all connections. */
+function everywhere<Result>(run: (at: number) => Result): Result[] {
+  return Array.from({ length: 2 * CONNECTIONS }, (_, at) => run(at));
+}
+
+/** A value that the driver can't make bytes of. */
+const UNSENDABLE = {
+  reason: 'no value',
+  toPostgres: (): never => {
+    throw new Error(UNSENDABLE.reason);
+  },
+};
+
+function divideAndName(divisor: number): Promise<unknown[]> {
+  return inTransaction(dataSource, (transaction) =>
+    Promise.all([
+      transaction.query('SELECT 4 / $1::integer AS quotient', [divisor]),
+      transaction.query('SELECT $1::text AS name', ['never parsed before']),
+    ]),
+  );
+}
 
 /** The ids that are stored, and how many transactions have stored them. */
 async function stored(): Promise<{ ids: number[]; transactions: number }> {
@@ -110,20 +142,28 @@ describe('one that can not be written', () => {
   });
 
   it('because a neighbour takes its place is not told so before the neighbour is committed', async () => {
-    let calls = 0;
-    const commits = new GroupCommit<Note, 'taken'>(dataSource, 10, async (transaction, items) => {
-      calls += 1;
-      // The neighbour is lost at its second try, the one without the other.
-      if (calls === 2) await transaction.query('SELECT pg_terminate_backend(pg_backend_pid())');
-      const written = await INSERT.run<{ id: number }>(transaction, [
-        ...new Map(items.map(({ id, text }) => [id, [id, text]])).values(),
-      ]);
-      const left = new Set(written.map(({ id }) => id));
-      return items.map(({ id }) => (left.delete(id) ? 'written' : 'taken'));
-    });
-    const outcomes = await Promise.allSettled([commits.add(note(1)), commits.add(note(1))]);
-    expect(outcomes).toMatchObject([{ status: 'rejected' }, { status: 'fulfilled', value: 'written' }]);
+    // The one that comes first can't be written in the end, so it has not taken the place.
+    const { commits } = notes(10, (items) =>
+      items.some(({ text }) => text === 'lost') ? [{ text: 'SELECT 1 / 0', values: [] }] : [],
+    );
+    const outcomes = await Promise.allSettled([commits.add({ id: 1, text: 'lost' }), commits.add(note(1))]);
+    expect(outcomes).toMatchObject([
+      { status: 'rejected', reason: { code: '22012' } },
+      { status: 'fulfilled', value: 'written' },
+    ]);
     expect((await stored()).ids).toEqual([1]);
+  });
+
+  it('is found in few steps among many', async () => {
+    await other.query(`INSERT INTO notes VALUES (23, 'earlier')`);
+    const { commits, groups } = notes(64);
+    const verdicts = await Promise.all(many(64).map((item) => commits.add(item)));
+    expect(verdicts.filter((verdict) => verdict === 'taken')).toHaveLength(1);
+    expect(verdicts[22]).toBe('taken');
+    // 64, and the two halves of each group that it is in.
+    expect(groups.toSorted((left, right) => right - left)).toEqual([
+      64, 32, 32, 16, 16, 8, 8, 4, 4, 2, 2, 1, 1,
+    ]);
   });
 
   it('because the database refuses it fails, while the others are written', async () => {
@@ -161,13 +201,8 @@ describe('one that can not be written', () => {
 
 describe('a connection that is lost', () => {
   it('fails all that were to be written on it, and none is', async () => {
-    const lost = new GroupCommit<Note, never>(dataSource, 10, async (transaction, items) => {
-      const rows = items.map(({ id, text }) => [id, text]);
-      await INSERT.run(transaction, rows);
-      const [session] = await transaction.query<{ pid: number }[]>('SELECT pg_backend_pid() AS pid');
-      await other.query('SELECT pg_terminate_backend($1, 5000)', [session?.pid]);
-      return items.map(() => 'written' as const);
-    });
+    const ending = 'SELECT pg_terminate_backend(pg_backend_pid())';
+    const { commits: lost } = notes(10, () => [{ text: ending, values: [] }]);
     const outcomes = await Promise.allSettled(many(3).map((item) => lost.add(item)));
     expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
     expect((await stored()).ids).toEqual([]);
@@ -187,6 +222,55 @@ describe('statements of a transaction that are sent together', () => {
       ]);
     });
     await expect(outcome).rejects.toMatchObject({ code: '22012' });
+  });
+
+  it('can be sent again after those before them have failed', async () => {
+    // On all connections, on each of which the second text was sent, and not parsed.
+    await Promise.allSettled(everywhere(() => divideAndName(0)));
+    const results = await Promise.all(everywhere(() => divideAndName(2)));
+    expect(results).toEqual(everywhere(() => [[{ quotient: 2 }], [{ name: 'never parsed before' }]]));
+  });
+
+  it('are none of them done when one can not be sent, nor is what was to come after', async () => {
+    const { commits } = notes(1, ([item]) =>
+      item && item.id >= 100
+        ? [
+            { text: 'SELECT $1::text', values: [UNSENDABLE] },
+            { text: 'INSERT INTO notes VALUES ($1, $2)', values: [12, 'after it'] },
+          ]
+        : [],
+    );
+    await Promise.all(
+      everywhere((id) => expect(commits.add(note(100 + id))).rejects.toThrow(UNSENDABLE.reason)),
+    );
+    const inParts = inTransaction(dataSource, async (transaction) => {
+      await transaction.query('INSERT INTO notes VALUES (13, $1)', ['before it']);
+      await transaction.query('SELECT $1::text', [UNSENDABLE]);
+    });
+    await expect(inParts).rejects.toThrow(UNSENDABLE.reason);
+    expect((await stored()).ids).toEqual([]);
+    // The same text, with a value that can be sent, on connections on which it could not.
+    const sent = await Promise.all(
+      everywhere(() =>
+        inTransaction(dataSource, (transaction) => transaction.query('SELECT $1::text', ['a value'])),
+      ),
+    );
+    expect(sent).toEqual(everywhere(() => [{ text: 'a value' }]));
+  });
+
+  it('are not done when their transaction could not begin', async () => {
+    // As if BEGIN had failed: without the single Sync, what comes after it would be committed on its own.
+    const client = await poolOf(dataSource)?.connect();
+    if (!client) throw new Error('there is no connection');
+    const statements = ['SELECT 1 / 0', 'INSERT INTO notes VALUES (1, $1)', 'COMMIT'];
+    const sent = sendTogether(
+      client,
+      statements.map((text) => ({ text, values: text.includes('$1') ? ['alone'] : [] })),
+    );
+    const outcomes = await Promise.allSettled(sent);
+    client.release();
+    expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
+    expect((await stored()).ids).toEqual([]);
   });
 });
 

@@ -2,7 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { MultiRowStatement } from '../../platform/database/batching/multi-row-statement.js';
 import { PointReads } from '../../platform/database/batching/point-reads.js';
-import type { Sql } from '../../platform/database/connection.js';
+import type { Statement } from '../../platform/database/statement-message.js';
+import type { Write } from '../../platform/database/transaction.js';
 import type { IdempotencyKey } from './idempotency-key.entity.js';
 import type { PlacementAnswer } from './placement-answer.js';
 
@@ -23,18 +24,18 @@ export type KnownKey = Pick<
   'requestHash' | 'orderId' | 'responseStatus' | 'responseHeaders' | 'responseBody'
 > & { isExpired: boolean };
 
+/** What PostgreSQL says where a key is there already. */
+const UNIQUE_VIOLATION = '23505';
+
 const CLAIM_FOR_ORDERS = new MultiRowStatement(
   `(?, ?, ?, ?, now(), now() + ? * interval '1 hour')`,
   (rows) =>
-    `INSERT INTO idempotency_keys (scope, key, request_hash, order_id, created_at, expires_at) VALUES ${rows}
-     ON CONFLICT (scope, key) DO NOTHING RETURNING order_id AS "orderId"`,
+    `INSERT INTO idempotency_keys (scope, key, request_hash, order_id, created_at, expires_at) VALUES ${rows}`,
 );
 
 const CLAIM_CARTS = new MultiRowStatement(
   '(?, ?, ?)',
-  (rows) =>
-    `INSERT INTO cart_claims (cart_id, order_id, claimed_at) VALUES ${rows}
-     ON CONFLICT (cart_id) DO NOTHING RETURNING order_id AS "orderId"`,
+  (rows) => `INSERT INTO cart_claims (cart_id, order_id, claimed_at) VALUES ${rows}`,
 );
 
 /** All transactions claim in this order, so that two that want the same keys don't wait for each other. */
@@ -45,16 +46,6 @@ function byScopeAndKey(left: KeyClaim, right: KeyClaim): number {
 function compare(left: string, right: string): number {
   if (left === right) return 0;
   return left < right ? -1 : 1;
-}
-
-/** The orders that claimed something and are not among those that got it. */
-function without(
-  claims: readonly { orderId: string }[],
-  claimed: readonly { orderId: string }[],
-): ReadonlySet<string> {
-  const missing = new Set(claims.map(({ orderId }) => orderId));
-  for (const { orderId } of claimed) missing.delete(orderId);
-  return missing;
 }
 
 /**
@@ -79,11 +70,8 @@ export class IdempotencyRepository {
     return rows[0];
   }
 
-  /** Binds keys to orders. @returns the orders of which another request has the key already */
-  async claimForOrders(
-    sql: Sql,
-    claims: readonly (KeyClaim & { orderId: string })[],
-  ): Promise<ReadonlySet<string>> {
+  /** Binds keys to orders. Refused where another request has a key already. */
+  claimForOrders(claims: readonly (KeyClaim & { orderId: string })[]): Write<'key_taken'>[] {
     const rows = claims
       .toSorted(byScopeAndKey)
       .map(({ scope, key, requestHash, orderId, keepHours }) => [
@@ -93,8 +81,8 @@ export class IdempotencyRepository {
         orderId,
         keepHours,
       ]);
-    const claimed = await CLAIM_FOR_ORDERS.run<{ orderId: string }>(sql, rows);
-    return without(claims, claimed);
+    const refusal = { sqlstate: UNIQUE_VIOLATION, verdict: 'key_taken' } as const;
+    return CLAIM_FOR_ORDERS.of(rows).map((statement) => ({ ...statement, refusal }));
   }
 
   /** Keeps the answer to a request that was refused before there was an order. @returns false when the key is taken */
@@ -145,16 +133,13 @@ export class IdempotencyRepository {
     return last !== undefined;
   }
 
-  /** Binds carts to their orders. @returns the orders whose cart has a live order already */
-  async claimCarts(
-    sql: Sql,
-    claims: readonly { cartId: string; orderId: string }[],
-  ): Promise<ReadonlySet<string>> {
+  /** Binds carts to their orders. Refused where a cart has a live order already. */
+  claimCarts(claims: readonly { cartId: string; orderId: string }[]): Write<'cart_taken'>[] {
     const rows = claims
       .toSorted((left, right) => compare(left.cartId, right.cartId))
       .map(({ cartId, orderId }) => [cartId, orderId, new Date()]);
-    const claimed = await CLAIM_CARTS.run<{ orderId: string }>(sql, rows);
-    return without(claims, claimed);
+    const refusal = { sqlstate: UNIQUE_VIOLATION, verdict: 'cart_taken' } as const;
+    return CLAIM_CARTS.of(rows).map((statement) => ({ ...statement, refusal }));
   }
 
   /** The live order of a cart. */
@@ -167,7 +152,10 @@ export class IdempotencyRepository {
   }
 
   /** Lets a cart be ordered again, because its order is not live any more. */
-  async freeCart(sql: Sql, cartId: string, orderId: string): Promise<void> {
-    await sql.query(`DELETE FROM cart_claims WHERE cart_id = $1 AND order_id = $2`, [cartId, orderId]);
+  freeCart(cartId: string, orderId: string): Statement {
+    return {
+      text: `DELETE FROM cart_claims WHERE cart_id = $1 AND order_id = $2`,
+      values: [cartId, orderId],
+    };
   }
 }

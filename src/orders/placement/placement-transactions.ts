@@ -2,9 +2,9 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { Settings } from '../../config/settings.js';
 import { GroupCommit } from '../../platform/database/batching/group-commit.js';
-import type { Sql } from '../../platform/database/connection.js';
+import type { Statement } from '../../platform/database/statement-message.js';
+import type { Write } from '../../platform/database/transaction.js';
 import { JobQueue, type QueuedJob } from '../../platform/jobs/job-queue.js';
-import { reachPausePoint } from '../../platform/pause-points.js';
 import type { Order } from '../order.entity.js';
 import { type NewEvent, OrderRepository } from '../order.repository.js';
 import { IdempotencyRepository, type KeyClaim } from './idempotency.repository.js';
@@ -58,12 +58,8 @@ export class PlacementTransactions {
   ) {
     this.leaseMs = settings.REQUEST_DEADLINE_MS + LEASE_MARGIN_MS;
     const size = settings.PLACEMENT_BATCH_SIZE;
-    this.acceptances = new GroupCommit(dataSource, size, (transaction, items) =>
-      this.writeAcceptances(transaction, items),
-    );
-    this.endings = new GroupCommit(dataSource, size, (transaction, items) =>
-      this.writeEndings(transaction, items),
-    );
+    this.acceptances = new GroupCommit(dataSource, size, async (items) => this.acceptanceWrites(items));
+    this.endings = new GroupCommit(dataSource, size, (items) => this.endingWrites(items));
   }
 
   /** Transaction 1: the order is stored, with the claims on its key and its cart. */
@@ -76,74 +72,45 @@ export class PlacementTransactions {
     return this.endings.add(ending);
   }
 
-  private async writeAcceptances(
-    transaction: Sql,
-    acceptances: readonly Acceptance[],
-  ): Promise<('written' | AcceptanceRefusal)[]> {
+  private acceptanceWrites(acceptances: readonly Acceptance[]): Write<AcceptanceRefusal>[] {
     const orders = acceptances.map(({ order }) => order);
     const keyClaims = acceptances.flatMap(({ order, claim }) =>
       claim ? [{ ...claim, orderId: order.id }] : [],
     );
     const cartClaims = orders.flatMap(({ id, cartId }) => (cartId === null ? [] : [{ cartId, orderId: id }]));
-    const [keysTaken, cartsTaken] = await Promise.all([
-      this.keys.claimForOrders(transaction, keyClaims),
-      this.keys.claimCarts(transaction, cartClaims),
-      this.placements.insertOrders(transaction, orders, this.leaseMs),
-      this.orders.insertEvents(
-        transaction,
-        acceptances.map(({ event }) => event),
-      ),
-    ]);
-    for (const { id } of orders) await reachPausePoint('placement.inside-accept', id);
-    return orders.map(({ id }) => {
-      if (keysTaken.has(id)) return 'key_taken';
-      return cartsTaken.has(id) ? 'cart_taken' : 'written';
-    });
+    return [
+      ...this.keys.claimForOrders(keyClaims),
+      ...this.keys.claimCarts(cartClaims),
+      ...this.placements.insertOrders(orders, this.leaseMs),
+      ...this.orders.eventInserts(acceptances.map(({ event }) => event)),
+    ];
   }
 
-  private async writeEndings(
-    transaction: Sql,
-    endings: readonly Ending[],
-  ): Promise<('written' | 'changed')[]> {
-    const settling = this.placements.settlePlacements(
-      transaction,
-      endings.map(({ order, settlement, failure, event }) => ({
-        order,
-        to: settlement.to,
-        failure,
-        at: event.at,
-      })),
-    );
-    const following = Promise.all([
-      ...endings.map((ending) => this.writeRelease(transaction, ending)),
-      this.orders.insertEvents(
-        transaction,
-        endings.map(({ event }) => event),
-      ),
-      this.jobs.send(
-        transaction,
-        endings.flatMap(({ jobs }) => jobs),
-      ),
-    ]);
-    const [settled, followed] = await Promise.allSettled([settling, following]);
-    if (settled.status === 'rejected') throw settled.reason;
-    const isAll = settled.value.size === endings.length;
-    // What follows from a change that was not made may fail, as when another event has the number by now.
-    if (followed.status === 'rejected' && isAll) throw followed.reason;
-    for (const { order } of endings) await reachPausePoint('placement.inside-settle', order.id);
-    return endings.map(({ order }) => (settled.value.has(order.id) ? 'written' : 'changed'));
+  private async endingWrites(endings: readonly Ending[]): Promise<Write<'changed'>[]> {
+    const placements = endings.map(({ order, settlement, failure, event }) => ({
+      order,
+      to: settlement.to,
+      failure,
+      at: event.at,
+    }));
+    return [
+      ...this.placements.settlePlacements(placements),
+      ...endings.flatMap((ending) => this.releaseWrites(ending)),
+      ...this.orders.eventInserts(endings.map(({ event }) => event)),
+      ...(await this.jobs.inserts(endings.flatMap(({ jobs }) => jobs))),
+    ];
   }
 
   /** Lines are stored as held from the start, so that an order that is confirmed needs nothing of this. */
-  private async writeRelease(transaction: Sql, { order, settlement }: Ending): Promise<void> {
-    const { released, inDoubt, to } = settlement;
+  private releaseWrites({
+    order: { id, cartId },
+    settlement: { released, inDoubt, to },
+  }: Ending): Statement[] {
     const { orders, keys } = this;
-    await Promise.all([
-      released.length > 0 && orders.setReservation(transaction, order.id, released, ['held'], 'released'),
-      inDoubt.length > 0 && orders.setReservation(transaction, order.id, inDoubt, ['held'], 'in_doubt'),
-      SETTLEMENTS[to].givesBack &&
-        order.cartId !== null &&
-        keys.freeCart(transaction, order.cartId, order.id),
-    ]);
+    return [
+      ...(released.length > 0 ? [orders.reservationUpdate(id, released, ['held'], 'released')] : []),
+      ...(inDoubt.length > 0 ? [orders.reservationUpdate(id, inDoubt, ['held'], 'in_doubt')] : []),
+      ...(SETTLEMENTS[to].givesBack && cartId !== null ? [keys.freeCart(cartId, id)] : []),
+    ];
   }
 }

@@ -1,11 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { MultiRowStatement } from '../../platform/database/batching/multi-row-statement.js';
-import type { Sql } from '../../platform/database/connection.js';
+import type { Statement } from '../../platform/database/statement-message.js';
+import type { Write } from '../../platform/database/transaction.js';
 import type { Order } from '../order.entity.js';
 import type { OrderStatus } from '../order-status.js';
 
-/** How a placement ended. */
+/** How a placement ended, and how its order is to be as yet. */
 export interface SettledPlacement {
   order: Pick<Order, 'id' | 'version' | 'attempt'>;
   to: OrderStatus;
@@ -13,14 +14,16 @@ export interface SettledPlacement {
   at: Date;
 }
 
+/** What PostgreSQL says of a division by zero. Unlike other errors it does not put the row into the database's log. */
+const DIVISION_BY_ZERO = '22012';
+
+/** Divides by zero where an order is not as it was read, so that nothing that was to follow from this happens either. */
 const SETTLE_PLACEMENTS = new MultiRowStatement(
   '(?::uuid, ?::integer, ?::integer, ?::text, ?::text, ?::timestamptz)',
   (rows) =>
-    `UPDATE orders o SET status = s.status, failure = s.failure, version = o.version + 1, updated_at = s.settled_at,
-       lease_until = NULL
-     FROM (VALUES ${rows}) AS s (id, version, attempt, status, failure, settled_at)
-     WHERE o.id = s.id AND o.version = s.version AND o.attempt = s.attempt AND o.status = 'pending'
-     RETURNING o.id`,
+    `UPDATE orders o SET status = s.status, failure = s.failure, updated_at = s.settled_at, lease_until = NULL,
+       version = o.version + 1 / (o.version = s.version AND o.attempt = s.attempt AND o.status = 'pending')::integer
+     FROM (VALUES ${rows}) AS s (id, version, attempt, status, failure, settled_at) WHERE o.id = s.id`,
 );
 
 const INSERT_ORDERS = new MultiRowStatement(
@@ -42,7 +45,7 @@ export class PlacementRepository {
   constructor(private readonly dataSource: DataSource) {}
 
   /** Stores new orders with their lines; only who called this may drive them until the lease has run out. */
-  async insertOrders(sql: Sql, orders: readonly Order[], leaseMs: number): Promise<void> {
+  insertOrders(orders: readonly Order[], leaseMs: number): Statement[] {
     const rows = orders.map((order) => [
       order.id,
       order.customerId,
@@ -70,16 +73,14 @@ export class PlacementRepository {
         item.price,
         item.reservation,
       ]);
-    await Promise.all([INSERT_ORDERS.run(sql, rows), INSERT_ITEMS.run(sql, items)]);
+    return [...INSERT_ORDERS.of(rows), ...INSERT_ITEMS.of(items)];
   }
 
   /**
-   * Settles orders that are being placed.
-   *
-   * @returns those of which it was this call that did it: not those that have changed since they were read, or whose
-   * placement another process has taken over, which raises `attempt`
+   * Settles orders that are being placed. Refused where one of them has changed since it was read, or its placement was
+   * taken over by another process, which raises `attempt`.
    */
-  async settlePlacements(sql: Sql, placements: readonly SettledPlacement[]): Promise<ReadonlySet<string>> {
+  settlePlacements(placements: readonly SettledPlacement[]): Write<'changed'>[] {
     const rows = placements.map(({ order, to, failure, at }) => [
       order.id,
       order.version,
@@ -88,8 +89,8 @@ export class PlacementRepository {
       failure,
       at,
     ]);
-    const settled = await SETTLE_PLACEMENTS.run<{ id: string }>(sql, rows);
-    return new Set(settled.map(({ id }) => id));
+    const refusal = { sqlstate: DIVISION_BY_ZERO, verdict: 'changed' } as const;
+    return SETTLE_PLACEMENTS.of(rows).map((statement) => ({ ...statement, refusal }));
   }
 
   /** Takes over a placement that nobody drives. @returns whether this call got it */

@@ -1,6 +1,7 @@
-import { Pool, type PoolClient } from 'pg';
+import { Pool, type PoolClient, type QueryResult } from 'pg';
 import type { DataSource } from 'typeorm';
 import { AttendedClient } from './attended-client.js';
+import { nameOf, type Statement } from './statement-message.js';
 
 /**
  * What statements need: the data source for a single one, or a transaction. The results are in the form in which
@@ -12,9 +13,6 @@ export interface Sql {
 
 /** Commands of which TypeORM tells how many rows they were about. */
 const COUNTED = new Set(['UPDATE', 'DELETE']);
-
-/** The names of all statements so far. There are as many as the code has texts, which never hold a value. */
-const names = new Map<string, string>();
 
 /** The driver of PostgreSQL keeps it as `master`; there is none before the first and after the last connection. */
 export function poolOf({ driver }: DataSource): Pool | undefined {
@@ -30,30 +28,23 @@ export async function connect(dataSource: DataSource): Promise<PoolClient> {
 
 /**
  * Statements on one connection, each of which the server parses and plans once. Those that are not waited for are on
- * their way together, and are done in the order in which they were sent.
- *
- * @param noteFault is told of those that fail, in this order too
+ * their way together, and each is done whatever becomes of the others.
  */
-export function preparedOn(client: PoolClient, noteFault: (fault: unknown) => void = () => undefined): Sql {
+export function preparedOn(client: PoolClient): Sql {
   return {
     query: async <Result>(text: string, values: unknown[] = []): Promise<Result> => {
       if (client instanceof AttendedClient) client.gather();
-      try {
-        const { command, rows, rowCount } = await client.query<object>({ name: nameOf(text), text, values });
-        return (COUNTED.has(command) ? [rows, rowCount] : rows) as Result;
-      } catch (error) {
-        noteFault(error);
-        throw error;
-      }
+      return resultOf(await client.query<object>({ name: nameOf(text), text, values })) as Result;
     },
   };
 }
 
-function nameOf(text: string): string {
-  let name = names.get(text);
-  if (name === undefined) {
-    name = `s${names.size + 1}`;
-    names.set(text, name);
-  }
-  return name;
+/** Runs statements of whose results nothing is needed. */
+export async function runAll(sql: Sql, statements: readonly Statement[]): Promise<void> {
+  await Promise.all(statements.map(async ({ text, values }) => sql.query(text, values)));
+}
+
+/** A result in the form in which TypeORM gives it. */
+export function resultOf({ command, rows, rowCount }: QueryResult): unknown {
+  return COUNTED.has(command) ? [rows, rowCount] : rows;
 }

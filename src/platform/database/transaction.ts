@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { PoolClient } from 'pg';
+import type { PoolClient, QueryResult } from 'pg';
 import { QueryFailedError, type DataSource } from 'typeorm';
 import { traced } from '../telemetry/tracer.js';
-import { connect, preparedOn, type Sql } from './connection.js';
+import { connect, resultOf, type Sql } from './connection.js';
+import { sendTogether, type Statement } from './statement-message.js';
 
 /** `40001`: serialization failure; `40P01`: deadlock. PostgreSQL has rolled back, so all may be run again. */
 const RETRYABLE_SQLSTATES = new Set(['40001', '40P01']);
@@ -28,8 +29,9 @@ const UNAVAILABLE_SOCKET_CODES = new Set([
 const UNAVAILABLE_MESSAGES =
   /^(Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect|Client was closed)/;
 
-/** What every statement is answered after one of its transaction has failed. */
-const IN_FAILED_TRANSACTION = '25P02';
+/** Begins a transaction that nothing more is to be said about. */
+export const BEGIN: readonly Statement[] = [{ text: 'BEGIN', values: [] }];
+const COMMIT: Statement = { text: 'COMMIT', values: [] };
 
 /** Three tries: a deadlock that comes back twice is a fault to be seen, not to be hidden. */
 const ATTEMPTS = 3;
@@ -66,14 +68,6 @@ function mayBeRunAgain(error: unknown): boolean {
   return RETRYABLE_SQLSTATES.has(databaseErrorCode(error) ?? '');
 }
 
-/** Undoes everything that a transaction has done, and gives back what it came to. */
-export class Undo<T> extends Error {
-  constructor(readonly result: T) {
-    super('undone');
-    this.name = 'Undo';
-  }
-}
-
 /**
  * Runs `work` in a transaction, again from its start after a deadlock or serialization failure. `work` must do nothing
  * but run statements on what it is given: no remote call is ever made while a transaction is open.
@@ -87,7 +81,7 @@ export async function inTransaction<T>(
     kind: 'client',
     attributes: { 'db.system.name': 'postgresql' },
   } as const;
-  return repeatedly(async () => traced(span, () => transact(dataSource, 'BEGIN', work)));
+  return repeatedly(async () => traced(span, () => transact(dataSource, work)));
 }
 
 /** Does something again after a deadlock or serialization failure. */
@@ -102,34 +96,89 @@ export async function repeatedly<T>(transaction: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Runs `work` in a transaction, once. @param begin the statement that begins it */
-export async function transact<T>(
+/** A statement of a transaction that is written at once, and what its failure may mean. */
+export interface Write<Refusal extends string> extends Statement {
+  /** The SQLSTATE with which it fails where somebody else was first, and what is said then. */
+  refusal?: { sqlstate: string; verdict: Refusal };
+}
+
+/**
+ * Commits statements, none of which needs what another gave, in one round trip: all of them, or none. Once, also after a
+ * deadlock.
+ *
+ * @param begin begins the transaction
+ * @returns what the first that failed was refused for
+ * @throws what it failed with, where that is no refusal
+ */
+export async function commitAtOnce<Refusal extends string>(
   dataSource: DataSource,
-  begin: string,
-  work: (transaction: Sql) => Promise<T>,
-): Promise<T> {
+  begin: readonly Statement[],
+  writes: readonly Write<Refusal>[],
+): Promise<'written' | Refusal> {
   const client = await connect(dataSource);
-  const faults: unknown[] = [];
+  const outcomes = await Promise.allSettled(sendTogether(client, [...begin, ...writes, COMMIT]));
+  const at = outcomes.findIndex(({ status }) => status === 'rejected');
+  client.release(at < 0 ? undefined : await rollBack(client));
+  const outcome = outcomes[at];
+  if (outcome?.status !== 'rejected') return 'written';
+  const refusal = writes[at - begin.length]?.refusal;
+  if (refusal && refusal.sqlstate === databaseErrorCode(outcome.reason)) return refusal.verdict;
+  throw outcome.reason;
+}
+
+/** Runs `work` in a transaction, once. */
+async function transact<T>(dataSource: DataSource, work: (transaction: Sql) => Promise<T>): Promise<T> {
+  const client = await connect(dataSource);
   let lost: Error | undefined;
   try {
-    // Waited for, as all others count on it: without it each would be committed on its own.
-    await client.query(begin);
-    const result = await work(preparedOn(client, (fault) => faults.push(fault)));
-    await commit(client);
+    const transaction = new OpenTransaction(client);
+    const result = await work(transaction);
+    await transaction.commit();
     return result;
   } catch (error) {
     lost = await rollBack(client);
-    // Of statements that are sent together, those after the one that failed fail for nothing but that.
-    throw databaseErrorCode(error) === IN_FAILED_TRANSACTION ? (faults[0] ?? error) : error;
+    throw error;
   } finally {
     client.release(lost);
   }
 }
 
-async function commit(client: PoolClient): Promise<void> {
-  const { command } = await client.query('COMMIT');
-  // The answer to a COMMIT of which a statement has failed.
-  if (command !== 'COMMIT') throw new Error(`the transaction ended with ${command}`);
+/** What is asked for in one go goes in one message; the first of them begins the transaction. */
+class OpenTransaction implements Sql {
+  private begin = [...BEGIN];
+  private asked: {
+    statement: Statement;
+    resolve: (result: QueryResult) => void;
+    reject: (error: unknown) => void;
+  }[] = [];
+
+  constructor(private readonly client: PoolClient) {}
+
+  async query<Result>(text: string, values: unknown[] = []): Promise<Result> {
+    return resultOf(await this.ask({ text, values })) as Result;
+  }
+
+  async commit(): Promise<void> {
+    const { command } = await this.ask(COMMIT);
+    // The answer to a COMMIT of which a statement has failed.
+    if (command !== 'COMMIT') throw new Error(`the transaction ended with ${command}`);
+  }
+
+  private ask(statement: Statement): Promise<QueryResult> {
+    return new Promise((resolve, reject) => {
+      this.asked.push({ statement, resolve, reject });
+      if (this.asked.length === 1) process.nextTick(() => this.send());
+    });
+  }
+
+  private send(): void {
+    const begin = this.begin.splice(0);
+    const asked = this.asked.splice(0);
+    const results = sendTogether(this.client, [...begin, ...asked.map(({ statement }) => statement)]);
+    // Where it can't be begun, the others are told.
+    for (const result of results.splice(0, begin.length)) result.catch(() => undefined);
+    for (const [at, { resolve, reject }] of asked.entries()) results[at]?.then(resolve, reject);
+  }
 }
 
 /** @returns why the connection is not to be used again, if so */

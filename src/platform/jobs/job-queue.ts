@@ -9,7 +9,8 @@ import {
 import { PgBoss } from 'pg-boss';
 import { Settings } from '../../config/settings.js';
 import { DatabaseOutage } from '../database/database-outage.js';
-import type { Sql } from '../database/connection.js';
+import { runAll, type Sql } from '../database/connection.js';
+import type { Statement } from '../database/statement-message.js';
 import type { Deadline } from '../deadline.js';
 import { jobDatabaseOptions } from './job-schema.js';
 import { withCause } from './job-telemetry.js';
@@ -111,16 +112,24 @@ export class JobQueue
 
   /** Sends jobs as part of a transaction. */
   async send(transaction: Sql, jobs: readonly QueuedJob[]): Promise<void> {
+    await runAll(transaction, await this.inserts(jobs));
+  }
+
+  /** What sends jobs as soon as it is committed. */
+  async inserts(jobs: readonly QueuedJob[]): Promise<Statement[]> {
+    const statements: Statement[] = [];
     const db = {
-      executeSql: async (text: string, values?: unknown[]) => ({
-        rows: await transaction.query<object[]>(text, values),
-      }),
+      executeSql: async (text: string, values: unknown[] = []) => {
+        statements.push({ text, values });
+        return { rows: [] };
+      },
     };
     for (const [queue, queued] of Map.groupBy(jobs, (job) => job.queue.name)) {
       const inserts = queued.map((job) => ({ data: job.data, singletonKey: job.key }));
       await this.boss.insert(queue, inserts, { db });
       this.workers.get(queue)?.wake();
     }
+    return statements;
   }
 
   async onApplicationBootstrap(): Promise<void> {

@@ -1,7 +1,14 @@
 import type { DataSource } from 'typeorm';
 import { traced } from '../../telemetry/tracer.js';
-import type { Sql } from '../connection.js';
-import { databaseErrorCode, isDatabaseUnavailable, repeatedly, transact, Undo } from '../transaction.js';
+import type { Statement } from '../statement-message.js';
+import {
+  BEGIN,
+  commitAtOnce,
+  databaseErrorCode,
+  isDatabaseUnavailable,
+  repeatedly,
+  type Write,
+} from '../transaction.js';
 import { Batcher, type Entry } from './batcher.js';
 
 /** Transactions of one kind at a time: while one waits for the disk, the statements of the other are done. */
@@ -12,8 +19,11 @@ const LANES = 2;
  * its own, so that only the one that has to wait does. They find their rows by index: a plan that was made while the
  * table was nearly empty would go on reading all of it.
  */
-const TOGETHER = `BEGIN; SET LOCAL lock_timeout = '1s'; SET LOCAL enable_seqscan = off`;
-const ALONE = 'BEGIN';
+const TOGETHER: readonly Statement[] = [
+  ...BEGIN,
+  { text: `SET LOCAL lock_timeout = '1s'`, values: [] },
+  { text: 'SET LOCAL enable_seqscan = off', values: [] },
+];
 
 /** The class of what is rolled back for having met others: deadlocks, serialization failures. */
 const ROLLED_BACK = '40';
@@ -22,24 +32,22 @@ const ROLLED_BACK = '40';
 const LOCK_NOT_AVAILABLE = '55P03';
 
 /**
- * Writes what concurrent requests have to write in one transaction, whose cost they share. Each learns what became of
- * its own part: once the transaction is committed, or, if its part can't be written, while the others' still is.
+ * Writes what concurrent requests have to write in one transaction, whose cost they share, and which takes one round
+ * trip. Each learns what became of its own part: once the transaction is committed, or, if its part can't be written,
+ * while the others' still is.
  */
 export class GroupCommit<Item, Refusal extends string> {
   private readonly batches: Batcher<Item, 'written' | Refusal>;
 
   /**
    * @param size items that are written together at most
-   * @param write sends the statements for all items before it waits for the first, and tells of each item whether it
-   *   was written; if any was not, nothing is, and it is called again for the others
+   * @param write makes the statements for all items. One of them must fail if any item can't be written: then nothing
+   *   is, and it is called again for some of them
    */
   constructor(
     private readonly dataSource: DataSource,
     size: number,
-    private readonly write: (
-      transaction: Sql,
-      items: readonly Item[],
-    ) => Promise<readonly ('written' | Refusal)[]>,
+    private readonly write: (items: readonly Item[]) => Promise<readonly Write<Refusal>[]>,
   ) {
     this.batches = new Batcher((entries) => this.commit(entries), size, LANES);
   }
@@ -55,53 +63,45 @@ export class GroupCommit<Item, Refusal extends string> {
   }
 
   private async commit(entries: readonly Entry<Item, 'written' | Refusal>[]): Promise<void> {
-    let open = entries;
-    const refused: Entry<Item, 'written' | Refusal>[] = [];
     try {
-      while (open.length > 0) {
-        const verdicts = await this.attempt(open.map(({ item }) => item));
-        if (open.length === 1 || isCommitted(verdicts)) {
-          for (const [at, verdict] of verdicts.entries()) open[at]?.resolve(verdict);
-          break;
-        }
-        refused.push(...open.filter((_, at) => verdicts[at] !== 'written'));
-        open = open.filter((_, at) => verdicts[at] === 'written');
-      }
+      const verdict = await this.attempt(entries.map(({ item }) => item));
+      // What stood in the way may be a neighbour that is not committed in the end: only alone is a refusal certain.
+      if (verdict !== 'written' && entries.length > 1) return await this.commitEach(halvesOf(entries));
+      for (const { resolve } of entries) resolve(verdict);
     } catch (error) {
-      if (open.length > 1 && concernsOne(error)) {
-        await Promise.all(open.map(async (entry) => this.commit([entry])));
+      if (entries.length > 1 && concernsOne(error)) {
+        // Half of them would wait for the same lock again.
+        await this.commitEach(isAboutOthers(error) ? entries.map((entry) => [entry]) : halvesOf(entries));
       } else {
-        for (const { reject } of open) reject(error);
+        for (const { reject } of entries) reject(error);
       }
     }
-    // What stood in the way may be a neighbour that was not committed in the end: only alone is a refusal certain.
-    await Promise.all(refused.map(async (entry) => this.commit([entry])));
   }
 
-  /** Commits all items or none: none if one of them can't be written. */
-  private async attempt(items: readonly Item[]): Promise<readonly ('written' | Refusal)[]> {
-    const begin = items.length > 1 ? TOGETHER : ALONE;
-    try {
-      return await repeatedly(async () =>
-        transact(this.dataSource, begin, async (transaction) => {
-          const verdicts = await this.write(transaction, items);
-          if (!isCommitted(verdicts)) throw new Undo(verdicts);
-          return verdicts;
-        }),
-      );
-    } catch (error) {
-      if (error instanceof Undo) return error.result as readonly ('written' | Refusal)[];
-      throw error;
-    }
+  private async commitEach(groups: readonly (readonly Entry<Item, 'written' | Refusal>[])[]): Promise<void> {
+    await Promise.all(groups.map(async (entries) => this.commit(entries)));
+  }
+
+  private async attempt(items: readonly Item[]): Promise<'written' | Refusal> {
+    const writes = await this.write(items);
+    const begin = items.length > 1 ? TOGETHER : BEGIN;
+    return repeatedly(async () => commitAtOnce(this.dataSource, begin, writes));
   }
 }
 
-function isCommitted(verdicts: readonly string[]): boolean {
-  return verdicts.every((verdict) => verdict === 'written');
+/** So that one among many that can't be written is found in few steps. */
+function halvesOf<Waiting>(entries: readonly Waiting[]): Waiting[][] {
+  const middle = Math.ceil(entries.length / 2);
+  return [entries.slice(0, middle), entries.slice(middle)];
+}
+
+/** Whether a transaction was undone for what others did at the same time. */
+function isAboutOthers(error: unknown): boolean {
+  const code = databaseErrorCode(error) ?? '';
+  return code === LOCK_NOT_AVAILABLE || code.startsWith(ROLLED_BACK);
 }
 
 /** Whether a transaction was certainly undone, for something that may well be about one of its parts only. */
 function concernsOne(error: unknown): boolean {
-  const code = databaseErrorCode(error) ?? '';
-  return !isDatabaseUnavailable(error) || code === LOCK_NOT_AVAILABLE || code.startsWith(ROLLED_BACK);
+  return !isDatabaseUnavailable(error) || isAboutOthers(error);
 }

@@ -1,4 +1,4 @@
-import type { Sql } from '../connection.js';
+import type { Statement } from '../statement-message.js';
 
 /**
  * Rows that one statement writes: few sizes, so that there are few texts to prepare, and any number of rows is made
@@ -19,21 +19,15 @@ export class MultiRowStatement {
     private readonly textFor: (rows: string) => string,
   ) {}
 
-  /**
-   * Sends as many statements as it takes, all of them before the first is waited for.
-   *
-   * @returns what they return, in the order of the rows as far as the statement keeps it
-   */
-  async run<Returned>(sql: Sql, rows: readonly unknown[][]): Promise<Returned[]> {
-    const sent: Promise<Returned[] | [Returned[], number]>[] = [];
+  /** As many statements as the rows take. */
+  of(rows: readonly unknown[][]): Statement[] {
+    const statements: Statement[] = [];
     for (let from = 0; from < rows.length;) {
       const size = SIZES.find((candidate) => candidate <= rows.length - from) ?? 1;
-      sent.push(
-        sql.query<Returned[] | [Returned[], number]>(this.textOf(size), rows.slice(from, from + size).flat()),
-      );
+      statements.push({ text: this.textOf(size), values: rows.slice(from, from + size).flat() });
       from += size;
     }
-    return (await Promise.all(sent)).flatMap(rowsOf);
+    return statements;
   }
 
   private textOf(size: number): string {
@@ -46,10 +40,4 @@ export class MultiRowStatement {
     }
     return text;
   }
-}
-
-/** Of an UPDATE there are the rows, and how many there were. */
-function rowsOf<Returned>(result: Returned[] | [Returned[], number]): Returned[] {
-  const [rows] = result;
-  return Array.isArray(rows) ? rows : (result as Returned[]);
 }

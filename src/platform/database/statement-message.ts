@@ -1,0 +1,144 @@
+import { type Connection, type PoolClient, Query, type QueryResult } from 'pg';
+
+/** A statement, prepared by its text, which never holds a value. */
+export interface Statement {
+  text: string;
+  values: unknown[];
+}
+
+/** What the driver asks of a query as it sends it and as its answer comes in. Only in part among its types. */
+interface DriverQuery {
+  name: string;
+  text: string;
+  /** @returns why it was not sent, if so */
+  submit(connection: Connection): Error | null;
+  handleRowDescription(message: unknown): void;
+  handleDataRow(message: unknown): void;
+  handleCommandComplete(message: unknown, connection: Connection): void;
+  /** Told in place of `handleReadyForQuery`, by the server or by the end of the connection. */
+  handleError(error: unknown, connection: Connection): void;
+  handleReadyForQuery(connection: Connection): void;
+}
+
+/** The texts that the server has parsed, and those on their way to it, by the names of their statements. */
+interface DriverConnection extends Connection {
+  parsedStatements: Record<string, string | undefined>;
+  submittedNamedStatements: Record<string, string | undefined>;
+}
+
+/** The names of all statements so far. There are as many as the code has texts. */
+const names = new Map<string, string>();
+
+/** The name by which connections prepare a text. */
+export function nameOf(text: string): string {
+  let name = names.get(text);
+  if (name === undefined) {
+    name = `s${names.size + 1}`;
+    names.set(text, name);
+  }
+  return name;
+}
+
+/**
+ * Sends statements as one message, with a single Sync at its end (the extended query protocol of PostgreSQL): the server does
+ * one after the other up to the first that fails, and none of those after it. So BEGIN and COMMIT can be among them,
+ * and all of it takes one round trip. By itself the driver sends a Sync with each statement, after which the server goes
+ * on with the next whatever became of the last.
+ *
+ * @returns what becomes of each, once all are done; those after the one that failed fail with the same error
+ */
+export function sendTogether(client: PoolClient, statements: readonly Statement[]): Promise<QueryResult>[] {
+  const parts = statements.map((statement) => new Part(statement));
+  client.query(new StatementMessage(parts));
+  return parts.map(({ result }) => result);
+}
+
+/** A statement of a message, which the driver makes, and whose answer it reads. */
+class Part {
+  readonly query: DriverQuery;
+  readonly result: Promise<QueryResult>;
+  failure: Error | undefined;
+
+  constructor({ text, values }: Statement) {
+    const { promise, resolve, reject } = Promise.withResolvers<QueryResult>();
+    this.result = promise;
+    const done = (error: Error | null | undefined, result: QueryResult): void => {
+      this.failure = error ?? undefined;
+      if (error) reject(error);
+      else resolve(result);
+    };
+    this.query = new Query({ name: nameOf(text), text, values }, undefined, done) as unknown as DriverQuery;
+  }
+
+  /** @returns whether it was sent; its values may be such that it can't be */
+  send(connection: Connection): boolean {
+    const error = this.query.submit(connection);
+    if (error) this.query.handleError(error, connection);
+    return this.failure === undefined;
+  }
+}
+
+/** One query to the driver, which takes only its own kind where queries follow each other without waiting. */
+class StatementMessage extends Query {
+  /** Of the statement whose answer is awaited: by them the driver remembers what the server has parsed. */
+  declare name: string | undefined;
+  declare text: string | undefined;
+  private answered = 0;
+
+  constructor(private readonly parts: readonly Part[]) {
+    super('');
+    this.showNext();
+  }
+
+  override submit = (connection: Connection): void => {
+    const withoutSync = Object.create(connection, { sync: { value: () => undefined } }) as Connection;
+    connection.stream.cork();
+    // What follows a statement that can't be sent must not be done either, COMMIT least of all.
+    this.parts.every((part) => part.send(withoutSync));
+    connection.sync();
+    connection.stream.uncork();
+  };
+
+  handleRowDescription(message: unknown): void {
+    this.parts[this.answered]?.query.handleRowDescription(message);
+  }
+
+  handleDataRow(message: unknown): void {
+    this.parts[this.answered]?.query.handleDataRow(message);
+  }
+
+  handleCommandComplete(message: unknown, connection: Connection): void {
+    this.parts[this.answered]?.query.handleCommandComplete(message, connection);
+    this.answered += 1;
+    this.showNext();
+  }
+
+  handleReadyForQuery(connection: DriverConnection): void {
+    const unsent = this.parts[this.answered];
+    // The driver has closed it, and noted that it was parsed.
+    if (unsent) delete connection.parsedStatements[unsent.query.name];
+    this.end(unsent?.failure, connection);
+  }
+
+  handleError(error: unknown, connection: DriverConnection): void {
+    this.end(error, connection);
+  }
+
+  private end(error: unknown, connection: DriverConnection): void {
+    for (const [at, { query }] of this.parts.entries()) {
+      if (at < this.answered) {
+        query.handleReadyForQuery(connection);
+      } else {
+        // The server has not parsed it, or the driver knows.
+        delete connection.submittedNamedStatements[query.name];
+        query.handleError(error, connection);
+      }
+    }
+  }
+
+  private showNext(): void {
+    const next = this.parts[this.answered]?.query;
+    this.name = next?.name;
+    this.text = next?.text;
+  }
+}

@@ -23,13 +23,14 @@ const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes
     'kills',
     {
       file: 'orders/placement/placement-transactions.js',
-      from: 'this.jobs.send(transaction, endings.flatMap(({ jobs }) => jobs)),',
+      from: '...(await this.jobs.inserts(endings.flatMap(({ jobs }) => jobs))),',
       to: '',
     },
     {
       file: 'orders/placement/placement-transactions.js',
       from: 'return this.endings.add(ending);',
-      to: `const verdict = await this.endings.add(ending);
+      to: `const { reachPausePoint } = await import('../../platform/pause-points.js');
+        const verdict = await this.endings.add(ending);
         await reachPausePoint('placement.after-settle', ending.order.id);
         if (verdict === 'written') await this.jobs.send(this.orders.dataSource, ending.jobs);
         return verdict;`,
@@ -77,8 +78,8 @@ const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes
     'calm',
     {
       file: 'orders/placement/idempotency.repository.js',
-      from: 'const missing = new Set(claims.map(({ orderId }) => orderId));',
-      to: 'const missing = new Set();',
+      from: '1 / (idempotency_keys.order_id IS NOT DISTINCT FROM excluded.order_id)::integer = 1',
+      to: 'false',
     },
   ],
   [

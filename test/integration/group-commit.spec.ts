@@ -10,10 +10,13 @@ import { inTransaction, type Write } from '../../src/platform/database/transacti
 import { dataSourceOptions } from '../../src/platform/database/data-source.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 
-const INSERT = new MultiRowStatement('(?, ?)', (rows) => `INSERT INTO notes (id, text) VALUES ${rows}`);
-
-/** The SQLSTATE with which an id that is there already is refused. */
-const TAKEN = { sqlstate: '23505', verdict: 'taken' } as const;
+/** Divides by zero where the id is taken. */
+const INSERT = new MultiRowStatement(
+  '(?, ?)',
+  (rows) =>
+    `INSERT INTO notes (id, text) VALUES ${rows}
+     ON CONFLICT (id) DO UPDATE SET text = excluded.text WHERE 1 / (notes.id <> excluded.id)::integer = 1`,
+);
 
 const CONNECTIONS = 4;
 
@@ -63,7 +66,7 @@ function notes(
   const commits = new GroupCommit<Note, 'taken'>(dataSource, size, async (items) => {
     groups.push(items.length);
     const inserts = INSERT.of(items.map(({ id, text }) => [id, text]));
-    return [...inserts.map((insert) => ({ ...insert, refusal: TAKEN })), ...after(items)];
+    return [...inserts.map((insert) => ({ ...insert, refusal: 'taken' as const })), ...after(items)];
   });
   return { commits, groups };
 }

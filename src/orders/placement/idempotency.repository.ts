@@ -24,18 +24,22 @@ export type KnownKey = Pick<
   'requestHash' | 'orderId' | 'responseStatus' | 'responseHeaders' | 'responseBody'
 > & { isExpired: boolean };
 
-/** What PostgreSQL says where a key is there already. */
-const UNIQUE_VIOLATION = '23505';
-
+/** Divides by zero where another request has the key. */
 const CLAIM_FOR_ORDERS = new MultiRowStatement(
   `(?, ?, ?, ?, now(), now() + ? * interval '1 hour')`,
   (rows) =>
-    `INSERT INTO idempotency_keys (scope, key, request_hash, order_id, created_at, expires_at) VALUES ${rows}`,
+    `INSERT INTO idempotency_keys (scope, key, request_hash, order_id, created_at, expires_at) VALUES ${rows}
+     ON CONFLICT (scope, key) DO UPDATE SET order_id = excluded.order_id
+     WHERE 1 / (idempotency_keys.order_id IS NOT DISTINCT FROM excluded.order_id)::integer = 1`,
 );
 
+/** Divides by zero where another order has the cart. */
 const CLAIM_CARTS = new MultiRowStatement(
   '(?, ?, ?)',
-  (rows) => `INSERT INTO cart_claims (cart_id, order_id, claimed_at) VALUES ${rows}`,
+  (rows) =>
+    `INSERT INTO cart_claims (cart_id, order_id, claimed_at) VALUES ${rows}
+     ON CONFLICT (cart_id) DO UPDATE SET order_id = excluded.order_id
+     WHERE 1 / (cart_claims.order_id = excluded.order_id)::integer = 1`,
 );
 
 /** All transactions claim in this order, so that two that want the same keys don't wait for each other. */
@@ -81,8 +85,7 @@ export class IdempotencyRepository {
         orderId,
         keepHours,
       ]);
-    const refusal = { sqlstate: UNIQUE_VIOLATION, verdict: 'key_taken' } as const;
-    return CLAIM_FOR_ORDERS.of(rows).map((statement) => ({ ...statement, refusal }));
+    return CLAIM_FOR_ORDERS.of(rows).map((statement) => ({ ...statement, refusal: 'key_taken' }));
   }
 
   /** Keeps the answer to a request that was refused before there was an order. @returns false when the key is taken */
@@ -138,8 +141,7 @@ export class IdempotencyRepository {
     const rows = claims
       .toSorted((left, right) => compare(left.cartId, right.cartId))
       .map(({ cartId, orderId }) => [cartId, orderId, new Date()]);
-    const refusal = { sqlstate: UNIQUE_VIOLATION, verdict: 'cart_taken' } as const;
-    return CLAIM_CARTS.of(rows).map((statement) => ({ ...statement, refusal }));
+    return CLAIM_CARTS.of(rows).map((statement) => ({ ...statement, refusal: 'cart_taken' }));
   }
 
   /** The live order of a cart. */

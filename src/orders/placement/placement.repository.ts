@@ -6,16 +6,13 @@ import type { Write } from '../../platform/database/transaction.js';
 import type { Order } from '../order.entity.js';
 import type { OrderStatus } from '../order-status.js';
 
-/** How a placement ended, and how its order is to be as yet. */
+/** How a placement ended. */
 export interface SettledPlacement {
   order: Pick<Order, 'id' | 'version' | 'attempt'>;
   to: OrderStatus;
   failure: string | null;
   at: Date;
 }
-
-/** What PostgreSQL says of a division by zero. Unlike other errors it does not put the row into the database's log. */
-const DIVISION_BY_ZERO = '22012';
 
 /** Divides by zero where an order is not as it was read, so that nothing that was to follow from this happens either. */
 const SETTLE_PLACEMENTS = new MultiRowStatement(
@@ -89,8 +86,7 @@ export class PlacementRepository {
       failure,
       at,
     ]);
-    const refusal = { sqlstate: DIVISION_BY_ZERO, verdict: 'changed' } as const;
-    return SETTLE_PLACEMENTS.of(rows).map((statement) => ({ ...statement, refusal }));
+    return SETTLE_PLACEMENTS.of(rows).map((statement) => ({ ...statement, refusal: 'changed' }));
   }
 
   /** Takes over a placement that nobody drives. @returns whether this call got it */

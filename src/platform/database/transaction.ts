@@ -96,10 +96,16 @@ export async function repeatedly<T>(transaction: () => Promise<T>): Promise<T> {
   }
 }
 
-/** A statement of a transaction that is written at once, and what its failure may mean. */
+/**
+ * What a statement fails with that divides by zero. To refuse something, since PostgreSQL puts none of the values into its
+ * log then: where a constraint is violated it logs the key, or the whole row, with all that is personal in it.
+ */
+const DIVISION_BY_ZERO = '22012';
+
+/** A statement of a transaction that is written at once. */
 export interface Write<Refusal extends string> extends Statement {
-  /** The SQLSTATE with which it fails where somebody else was first, and what is said then. */
-  refusal?: { sqlstate: string; verdict: Refusal };
+  /** What is said where it divides by zero, as it does where somebody else was first. */
+  refusal?: Refusal;
 }
 
 /**
@@ -122,7 +128,7 @@ export async function commitAtOnce<Refusal extends string>(
   const outcome = outcomes[at];
   if (outcome?.status !== 'rejected') return 'written';
   const refusal = writes[at - begin.length]?.refusal;
-  if (refusal && refusal.sqlstate === databaseErrorCode(outcome.reason)) return refusal.verdict;
+  if (refusal !== undefined && databaseErrorCode(outcome.reason) === DIVISION_BY_ZERO) return refusal;
   throw outcome.reason;
 }
 

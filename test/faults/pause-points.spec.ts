@@ -15,7 +15,7 @@ const OTHERS = PAUSE_POINTS.filter((point) => ![...CATALOG, ...PLAIN].includes(p
 /** Each inventory with the points at which the service is killed, once each. */
 const CAMPAIGNS: [inventory: string, points: readonly string[]][] = [
   ['per-product', OTHERS],
-  ['catalog', [...CATALOG, 'recovery.taken-over']],
+  ['catalog', CATALOG],
   [
     'plain',
     [

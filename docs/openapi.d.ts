@@ -637,7 +637,7 @@ export interface components {
     };
     OrderItemDto: {
       /**
-       * @description Id of the product: text, or an integer that is kept as its digits.
+       * @description Id of the product: text, or an integer, which is stored as its digits. Send ids above 2^53 as text.
        * @example PROD001
        */
       product_id: string | number;
@@ -1004,29 +1004,31 @@ export interface components {
         | 'stock_in_doubt'
         | 'incident_settled'
         | 'personal_data_erased';
-      /** @enum {string|null} */
       from:
-        | 'pending'
-        | 'confirmed'
-        | 'rejected'
-        | 'failed'
-        | 'processing'
-        | 'shipped'
-        | 'delivered'
-        | 'cancelled'
-        | 'returned'
+        | (
+            | 'pending'
+            | 'confirmed'
+            | 'rejected'
+            | 'failed'
+            | 'processing'
+            | 'shipped'
+            | 'delivered'
+            | 'cancelled'
+            | 'returned'
+          )
         | null;
-      /** @enum {string|null} */
       to:
-        | 'pending'
-        | 'confirmed'
-        | 'rejected'
-        | 'failed'
-        | 'processing'
-        | 'shipped'
-        | 'delivered'
-        | 'cancelled'
-        | 'returned'
+        | (
+            | 'pending'
+            | 'confirmed'
+            | 'rejected'
+            | 'failed'
+            | 'processing'
+            | 'shipped'
+            | 'delivered'
+            | 'cancelled'
+            | 'returned'
+          )
         | null;
       /**
        * @description Who caused it.
@@ -1406,7 +1408,127 @@ export interface components {
       };
     };
   };
-  responses: never;
+  responses: {
+    /** @description Bad Request: the request is malformed, whatever the operation. */
+    Malformed400: {
+      headers: {
+        /**
+         * @description Names this request in the logs of the service.
+         * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+         */
+        'X-Request-Id': string;
+        [name: string]: unknown;
+      };
+      content: {
+        'application/problem+json': components['schemas']['ProblemResponse'] & {
+          /** @enum {string} */
+          type?: '/problems/invalid-request' | '/problems/malformed-request';
+        };
+      };
+    };
+    /** @description Request Timeout: the request is malformed, whatever the operation. */
+    Malformed408: {
+      headers: {
+        /**
+         * @description Names this request in the logs of the service.
+         * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+         */
+        'X-Request-Id': string;
+        [name: string]: unknown;
+      };
+      content: {
+        'application/problem+json': components['schemas']['ProblemResponse'] & {
+          /** @enum {string} */
+          type?: '/problems/request-timeout';
+        };
+      };
+    };
+    /** @description Payload Too Large: the request is malformed, whatever the operation. */
+    Malformed413: {
+      headers: {
+        /**
+         * @description Names this request in the logs of the service.
+         * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+         */
+        'X-Request-Id': string;
+        [name: string]: unknown;
+      };
+      content: {
+        'application/problem+json': components['schemas']['ProblemResponse'] & {
+          /** @enum {string} */
+          type?: '/problems/payload-too-large';
+        };
+      };
+    };
+    /** @description URI Too Long: the request is malformed, whatever the operation. */
+    Malformed414: {
+      headers: {
+        /**
+         * @description Names this request in the logs of the service.
+         * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+         */
+        'X-Request-Id': string;
+        [name: string]: unknown;
+      };
+      content: {
+        'application/problem+json': components['schemas']['ProblemResponse'] & {
+          /** @enum {string} */
+          type?: '/problems/uri-too-long';
+        };
+      };
+    };
+    /** @description Unsupported Media Type: the request is malformed, whatever the operation. */
+    Malformed415: {
+      headers: {
+        /**
+         * @description Names this request in the logs of the service.
+         * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+         */
+        'X-Request-Id': string;
+        [name: string]: unknown;
+      };
+      content: {
+        'application/problem+json': components['schemas']['ProblemResponse'] & {
+          /** @enum {string} */
+          type?: '/problems/unsupported-media-type';
+        };
+      };
+    };
+    /** @description Expectation Failed: the request is malformed, whatever the operation. */
+    Malformed417: {
+      headers: {
+        /**
+         * @description Names this request in the logs of the service.
+         * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+         */
+        'X-Request-Id': string;
+        [name: string]: unknown;
+      };
+      content: {
+        'application/problem+json': components['schemas']['ProblemResponse'] & {
+          /** @enum {string} */
+          type?: '/problems/expectation-failed';
+        };
+      };
+    };
+    /** @description Request Header Fields Too Large: the request is malformed, whatever the operation. */
+    Malformed431: {
+      headers: {
+        /**
+         * @description Names this request in the logs of the service.
+         * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+         */
+        'X-Request-Id': string;
+        [name: string]: unknown;
+      };
+      content: {
+        'application/problem+json': components['schemas']['ProblemResponse'] & {
+          /** @enum {string} */
+          type?: '/problems/headers-too-large';
+        };
+      };
+    };
+  };
   parameters: never;
   requestBodies: never;
   headers: never;
@@ -1458,6 +1580,7 @@ export interface operations {
           'application/json': components['schemas']['CallerResponse'];
         };
       };
+      400: components['responses']['Malformed400'];
       /** @description The request does not say who is calling, or with credentials that are not valid. */
       401: {
         headers: {
@@ -1490,6 +1613,11 @@ export interface operations {
           };
         };
       };
+      408: components['responses']['Malformed408'];
+      413: components['responses']['Malformed413'];
+      414: components['responses']['Malformed414'];
+      415: components['responses']['Malformed415'];
+      417: components['responses']['Malformed417'];
       /** @description This caller has sent more requests in a minute than it may. */
       429: {
         headers: {
@@ -1522,6 +1650,7 @@ export interface operations {
           };
         };
       };
+      431: components['responses']['Malformed431'];
       /** @description The service has failed. The fault has been logged under the id of the request. */
       500: {
         headers: {
@@ -1578,41 +1707,6 @@ export interface operations {
           'application/problem+json': components['schemas']['ProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/issuer-unavailable';
-          };
-        };
-      };
-      /** @description The request is wrong as HTTP, whatever it is for. */
-      '4XX': {
-        headers: {
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
-            /** @enum {string} */
-            type?:
-              | '/problems/invalid-request'
-              | '/problems/malformed-request'
-              | '/problems/request-timeout'
-              | '/problems/payload-too-large'
-              | '/problems/uri-too-long'
-              | '/problems/unsupported-media-type'
-              | '/problems/expectation-failed'
-              | '/problems/headers-too-large';
           };
         };
       };
@@ -1765,6 +1859,7 @@ export interface operations {
           };
         };
       };
+      408: components['responses']['Malformed408'];
       /** @description The body is too large. */
       413: {
         headers: {
@@ -1792,6 +1887,7 @@ export interface operations {
           };
         };
       };
+      414: components['responses']['Malformed414'];
       /** @description The body is not JSON. */
       415: {
         headers: {
@@ -1819,6 +1915,7 @@ export interface operations {
           };
         };
       };
+      417: components['responses']['Malformed417'];
       /** @description This caller has sent more requests in a minute than it may. */
       429: {
         headers: {
@@ -1851,6 +1948,7 @@ export interface operations {
           };
         };
       };
+      431: components['responses']['Malformed431'];
       /** @description The service has failed. The fault has been logged under the id of the request. */
       500: {
         headers: {
@@ -1911,41 +2009,6 @@ export interface operations {
               | '/problems/overloaded'
               | '/problems/database-unavailable'
               | '/problems/issuer-unavailable';
-          };
-        };
-      };
-      /** @description The request is wrong as HTTP, whatever it is for. */
-      '4XX': {
-        headers: {
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
-            /** @enum {string} */
-            type?:
-              | '/problems/invalid-request'
-              | '/problems/malformed-request'
-              | '/problems/request-timeout'
-              | '/problems/payload-too-large'
-              | '/problems/uri-too-long'
-              | '/problems/unsupported-media-type'
-              | '/problems/expectation-failed'
-              | '/problems/headers-too-large';
           };
         };
       };
@@ -2128,6 +2191,7 @@ export interface operations {
           };
         };
       };
+      408: components['responses']['Malformed408'];
       /** @description The request does not fit the present state. */
       409: {
         headers: {
@@ -2182,6 +2246,7 @@ export interface operations {
           };
         };
       };
+      414: components['responses']['Malformed414'];
       /** @description The body is not JSON. */
       415: {
         headers: {
@@ -2209,6 +2274,7 @@ export interface operations {
           };
         };
       };
+      417: components['responses']['Malformed417'];
       /** @description This caller has sent more requests in a minute than it may. */
       429: {
         headers: {
@@ -2241,6 +2307,7 @@ export interface operations {
           };
         };
       };
+      431: components['responses']['Malformed431'];
       /** @description The service has failed. The fault has been logged under the id of the request. */
       500: {
         headers: {
@@ -2301,41 +2368,6 @@ export interface operations {
               | '/problems/overloaded'
               | '/problems/database-unavailable'
               | '/problems/issuer-unavailable';
-          };
-        };
-      };
-      /** @description The request is wrong as HTTP, whatever it is for. */
-      '4XX': {
-        headers: {
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
-            /** @enum {string} */
-            type?:
-              | '/problems/invalid-request'
-              | '/problems/malformed-request'
-              | '/problems/request-timeout'
-              | '/problems/payload-too-large'
-              | '/problems/uri-too-long'
-              | '/problems/unsupported-media-type'
-              | '/problems/expectation-failed'
-              | '/problems/headers-too-large';
           };
         };
       };
@@ -2508,6 +2540,7 @@ export interface operations {
           };
         };
       };
+      408: components['responses']['Malformed408'];
       /** @description The body is too large. */
       413: {
         headers: {
@@ -2537,6 +2570,7 @@ export interface operations {
           };
         };
       };
+      414: components['responses']['Malformed414'];
       /** @description The body is not JSON. */
       415: {
         headers: {
@@ -2566,6 +2600,7 @@ export interface operations {
           };
         };
       };
+      417: components['responses']['Malformed417'];
       /** @description The Idempotency-Key was used for another request. */
       422: {
         headers: {
@@ -2658,6 +2693,7 @@ export interface operations {
           };
         };
       };
+      431: components['responses']['Malformed431'];
       /** @description The service has failed. The fault has been logged under the id of the request. */
       500: {
         headers: {
@@ -2721,43 +2757,6 @@ export interface operations {
           };
         };
       };
-      /** @description The request is wrong as HTTP, whatever it is for. */
-      '4XX': {
-        headers: {
-          /** @description `true` where the key was known and this answer belongs to the first request with it. */
-          'Idempotency-Replayed'?: 'true';
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
-            /** @enum {string} */
-            type?:
-              | '/problems/invalid-request'
-              | '/problems/malformed-request'
-              | '/problems/request-timeout'
-              | '/problems/payload-too-large'
-              | '/problems/uri-too-long'
-              | '/problems/unsupported-media-type'
-              | '/problems/expectation-failed'
-              | '/problems/headers-too-large';
-          };
-        };
-      };
     };
   };
   exportOrders: {
@@ -2773,9 +2772,9 @@ export interface operations {
         product_id?: string;
         /** @description What somebody has typed who looks for an order: its id or at least the first eight characters of it, the id of the customer, its e-mail address in any case, or the id of a product. Space around it is ignored. */
         q?: string;
-        /** @description Placed at this time or later. A time with its zone, or a day, which begins at midnight UTC. */
+        /** @description Placed at this time or later. A time with its zone, as in 2026-01-31T12:00:00Z, or a day, which begins at midnight UTC. */
         placed_from?: string;
-        /** @description Placed before this time. A time with its zone, or a day, which begins at midnight UTC. */
+        /** @description Placed before this time. A time with its zone, as in 2026-01-31T12:00:00Z, or a day, which begins at midnight UTC. */
         placed_to?: string;
         /** @description How the orders are written. */
         format?: 'csv' | 'ndjson';
@@ -2935,6 +2934,11 @@ export interface operations {
           };
         };
       };
+      408: components['responses']['Malformed408'];
+      413: components['responses']['Malformed413'];
+      414: components['responses']['Malformed414'];
+      415: components['responses']['Malformed415'];
+      417: components['responses']['Malformed417'];
       /** @description This caller has sent more requests in a minute than it may. */
       429: {
         headers: {
@@ -2967,6 +2971,7 @@ export interface operations {
           };
         };
       };
+      431: components['responses']['Malformed431'];
       /** @description The service has failed. The fault has been logged under the id of the request. */
       500: {
         headers: {
@@ -3026,41 +3031,6 @@ export interface operations {
           };
         };
       };
-      /** @description The request is wrong as HTTP, whatever it is for. */
-      '4XX': {
-        headers: {
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
-            /** @enum {string} */
-            type?:
-              | '/problems/invalid-request'
-              | '/problems/malformed-request'
-              | '/problems/request-timeout'
-              | '/problems/payload-too-large'
-              | '/problems/uri-too-long'
-              | '/problems/unsupported-media-type'
-              | '/problems/expectation-failed'
-              | '/problems/headers-too-large';
-          };
-        };
-      };
     };
   };
   streamOrders: {
@@ -3107,6 +3077,7 @@ export interface operations {
           'text/event-stream': string;
         };
       };
+      400: components['responses']['Malformed400'];
       /** @description The request does not say who is calling, or with credentials that are not valid. */
       401: {
         headers: {
@@ -3171,6 +3142,11 @@ export interface operations {
           };
         };
       };
+      408: components['responses']['Malformed408'];
+      413: components['responses']['Malformed413'];
+      414: components['responses']['Malformed414'];
+      415: components['responses']['Malformed415'];
+      417: components['responses']['Malformed417'];
       /** @description This caller has sent more requests in a minute than it may. */
       429: {
         headers: {
@@ -3203,6 +3179,7 @@ export interface operations {
           };
         };
       };
+      431: components['responses']['Malformed431'];
       /** @description The service has failed. The fault has been logged under the id of the request. */
       500: {
         headers: {
@@ -3262,41 +3239,6 @@ export interface operations {
           };
         };
       };
-      /** @description The request is wrong as HTTP, whatever it is for. */
-      '4XX': {
-        headers: {
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
-            /** @enum {string} */
-            type?:
-              | '/problems/invalid-request'
-              | '/problems/malformed-request'
-              | '/problems/request-timeout'
-              | '/problems/payload-too-large'
-              | '/problems/uri-too-long'
-              | '/problems/unsupported-media-type'
-              | '/problems/expectation-failed'
-              | '/problems/headers-too-large';
-          };
-        };
-      };
     };
   };
   listOrders: {
@@ -3312,9 +3254,9 @@ export interface operations {
         product_id?: string;
         /** @description What somebody has typed who looks for an order: its id or at least the first eight characters of it, the id of the customer, its e-mail address in any case, or the id of a product. Space around it is ignored. */
         q?: string;
-        /** @description Placed at this time or later. A time with its zone, or a day, which begins at midnight UTC. */
+        /** @description Placed at this time or later. A time with its zone, as in 2026-01-31T12:00:00Z, or a day, which begins at midnight UTC. */
         placed_from?: string;
-        /** @description Placed before this time. A time with its zone, or a day, which begins at midnight UTC. */
+        /** @description Placed before this time. A time with its zone, as in 2026-01-31T12:00:00Z, or a day, which begins at midnight UTC. */
         placed_to?: string;
         /** @description As many as the answer may hold. */
         limit?: number;
@@ -3470,6 +3412,11 @@ export interface operations {
           };
         };
       };
+      408: components['responses']['Malformed408'];
+      413: components['responses']['Malformed413'];
+      414: components['responses']['Malformed414'];
+      415: components['responses']['Malformed415'];
+      417: components['responses']['Malformed417'];
       /** @description This caller has sent more requests in a minute than it may. */
       429: {
         headers: {
@@ -3502,6 +3449,7 @@ export interface operations {
           };
         };
       };
+      431: components['responses']['Malformed431'];
       /** @description The service has failed. The fault has been logged under the id of the request. */
       500: {
         headers: {
@@ -3558,41 +3506,6 @@ export interface operations {
           'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/overloaded' | '/problems/database-unavailable' | '/problems/issuer-unavailable';
-          };
-        };
-      };
-      /** @description The request is wrong as HTTP, whatever it is for. */
-      '4XX': {
-        headers: {
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
-            /** @enum {string} */
-            type?:
-              | '/problems/invalid-request'
-              | '/problems/malformed-request'
-              | '/problems/request-timeout'
-              | '/problems/payload-too-large'
-              | '/problems/uri-too-long'
-              | '/problems/unsupported-media-type'
-              | '/problems/expectation-failed'
-              | '/problems/headers-too-large';
           };
         };
       };
@@ -3816,6 +3729,7 @@ export interface operations {
           };
         };
       };
+      408: components['responses']['Malformed408'];
       /** @description The request does not fit the present state. */
       409: {
         headers: {
@@ -3880,6 +3794,7 @@ export interface operations {
           };
         };
       };
+      414: components['responses']['Malformed414'];
       /** @description The body is not JSON. */
       415: {
         headers: {
@@ -3909,6 +3824,7 @@ export interface operations {
           };
         };
       };
+      417: components['responses']['Malformed417'];
       /** @description The Idempotency-Key was used for another request. */
       422: {
         headers: {
@@ -3972,6 +3888,7 @@ export interface operations {
           };
         };
       };
+      431: components['responses']['Malformed431'];
       /** @description The service has failed. The fault has been logged under the id of the request. */
       500: {
         headers: {
@@ -4038,43 +3955,6 @@ export interface operations {
               | '/problems/overloaded'
               | '/problems/database-unavailable'
               | '/problems/issuer-unavailable';
-          };
-        };
-      };
-      /** @description The request is wrong as HTTP, whatever it is for. */
-      '4XX': {
-        headers: {
-          /** @description `true` where the key was known and this answer belongs to the first request with it. */
-          'Idempotency-Replayed'?: 'true';
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
-            /** @enum {string} */
-            type?:
-              | '/problems/invalid-request'
-              | '/problems/malformed-request'
-              | '/problems/request-timeout'
-              | '/problems/payload-too-large'
-              | '/problems/uri-too-long'
-              | '/problems/unsupported-media-type'
-              | '/problems/expectation-failed'
-              | '/problems/headers-too-large';
           };
         };
       };
@@ -4275,6 +4155,11 @@ export interface operations {
           };
         };
       };
+      408: components['responses']['Malformed408'];
+      413: components['responses']['Malformed413'];
+      414: components['responses']['Malformed414'];
+      415: components['responses']['Malformed415'];
+      417: components['responses']['Malformed417'];
       /** @description This caller has sent more requests in a minute than it may. */
       429: {
         headers: {
@@ -4307,6 +4192,7 @@ export interface operations {
           };
         };
       };
+      431: components['responses']['Malformed431'];
       /** @description The service has failed. The fault has been logged under the id of the request. */
       500: {
         headers: {
@@ -4363,41 +4249,6 @@ export interface operations {
           'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/overloaded' | '/problems/database-unavailable' | '/problems/issuer-unavailable';
-          };
-        };
-      };
-      /** @description The request is wrong as HTTP, whatever it is for. */
-      '4XX': {
-        headers: {
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
-            /** @enum {string} */
-            type?:
-              | '/problems/invalid-request'
-              | '/problems/malformed-request'
-              | '/problems/request-timeout'
-              | '/problems/payload-too-large'
-              | '/problems/uri-too-long'
-              | '/problems/unsupported-media-type'
-              | '/problems/expectation-failed'
-              | '/problems/headers-too-large';
           };
         };
       };
@@ -4591,6 +4442,7 @@ export interface operations {
           };
         };
       };
+      408: components['responses']['Malformed408'];
       /** @description The request does not fit the present state. */
       409: {
         headers: {
@@ -4672,6 +4524,7 @@ export interface operations {
           };
         };
       };
+      414: components['responses']['Malformed414'];
       /** @description The body is not JSON. */
       415: {
         headers: {
@@ -4699,6 +4552,7 @@ export interface operations {
           };
         };
       };
+      417: components['responses']['Malformed417'];
       /** @description The change needs `If-Match`; only where `REQUIRE_IF_MATCH` is set. */
       428: {
         headers: {
@@ -4758,6 +4612,7 @@ export interface operations {
           };
         };
       };
+      431: components['responses']['Malformed431'];
       /** @description The service has failed. The fault has been logged under the id of the request. */
       500: {
         headers: {
@@ -4814,41 +4669,6 @@ export interface operations {
           'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/overloaded' | '/problems/database-unavailable' | '/problems/issuer-unavailable';
-          };
-        };
-      };
-      /** @description The request is wrong as HTTP, whatever it is for. */
-      '4XX': {
-        headers: {
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
-            /** @enum {string} */
-            type?:
-              | '/problems/invalid-request'
-              | '/problems/malformed-request'
-              | '/problems/request-timeout'
-              | '/problems/payload-too-large'
-              | '/problems/uri-too-long'
-              | '/problems/unsupported-media-type'
-              | '/problems/expectation-failed'
-              | '/problems/headers-too-large';
           };
         };
       };
@@ -5105,6 +4925,7 @@ export interface operations {
           };
         };
       };
+      408: components['responses']['Malformed408'];
       /** @description The request does not fit the present state. */
       409: {
         headers: {
@@ -5172,6 +4993,7 @@ export interface operations {
           };
         };
       };
+      414: components['responses']['Malformed414'];
       /** @description The body is not JSON. */
       415: {
         headers: {
@@ -5201,6 +5023,7 @@ export interface operations {
           };
         };
       };
+      417: components['responses']['Malformed417'];
       /** @description The Idempotency-Key was used for another request. */
       422: {
         headers: {
@@ -5264,6 +5087,7 @@ export interface operations {
           };
         };
       };
+      431: components['responses']['Malformed431'];
       /** @description The service has failed. The fault has been logged under the id of the request. */
       500: {
         headers: {
@@ -5330,43 +5154,6 @@ export interface operations {
               | '/problems/overloaded'
               | '/problems/database-unavailable'
               | '/problems/issuer-unavailable';
-          };
-        };
-      };
-      /** @description The request is wrong as HTTP, whatever it is for. */
-      '4XX': {
-        headers: {
-          /** @description `true` where the key was known and this answer belongs to the first request with it. */
-          'Idempotency-Replayed'?: 'true';
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
-            /** @enum {string} */
-            type?:
-              | '/problems/invalid-request'
-              | '/problems/malformed-request'
-              | '/problems/request-timeout'
-              | '/problems/payload-too-large'
-              | '/problems/uri-too-long'
-              | '/problems/unsupported-media-type'
-              | '/problems/expectation-failed'
-              | '/problems/headers-too-large';
           };
         };
       };
@@ -5566,6 +5353,11 @@ export interface operations {
           };
         };
       };
+      408: components['responses']['Malformed408'];
+      413: components['responses']['Malformed413'];
+      414: components['responses']['Malformed414'];
+      415: components['responses']['Malformed415'];
+      417: components['responses']['Malformed417'];
       /** @description This caller has sent more requests in a minute than it may. */
       429: {
         headers: {
@@ -5598,6 +5390,7 @@ export interface operations {
           };
         };
       };
+      431: components['responses']['Malformed431'];
       /** @description The service has failed. The fault has been logged under the id of the request. */
       500: {
         headers: {
@@ -5654,41 +5447,6 @@ export interface operations {
           'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/overloaded' | '/problems/database-unavailable' | '/problems/issuer-unavailable';
-          };
-        };
-      };
-      /** @description The request is wrong as HTTP, whatever it is for. */
-      '4XX': {
-        headers: {
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
-            /** @enum {string} */
-            type?:
-              | '/problems/invalid-request'
-              | '/problems/malformed-request'
-              | '/problems/request-timeout'
-              | '/problems/payload-too-large'
-              | '/problems/uri-too-long'
-              | '/problems/unsupported-media-type'
-              | '/problems/expectation-failed'
-              | '/problems/headers-too-large';
           };
         };
       };
@@ -5852,6 +5610,11 @@ export interface operations {
           };
         };
       };
+      408: components['responses']['Malformed408'];
+      413: components['responses']['Malformed413'];
+      414: components['responses']['Malformed414'];
+      415: components['responses']['Malformed415'];
+      417: components['responses']['Malformed417'];
       /** @description This caller has sent more requests in a minute than it may. */
       429: {
         headers: {
@@ -5884,6 +5647,7 @@ export interface operations {
           };
         };
       };
+      431: components['responses']['Malformed431'];
       /** @description The service has failed. The fault has been logged under the id of the request. */
       500: {
         headers: {
@@ -5943,41 +5707,6 @@ export interface operations {
           };
         };
       };
-      /** @description The request is wrong as HTTP, whatever it is for. */
-      '4XX': {
-        headers: {
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
-            /** @enum {string} */
-            type?:
-              | '/problems/invalid-request'
-              | '/problems/malformed-request'
-              | '/problems/request-timeout'
-              | '/problems/payload-too-large'
-              | '/problems/uri-too-long'
-              | '/problems/unsupported-media-type'
-              | '/problems/expectation-failed'
-              | '/problems/headers-too-large';
-          };
-        };
-      };
     };
   };
   settleIncident: {
@@ -5985,7 +5714,7 @@ export interface operations {
       query?: never;
       header?: never;
       path: {
-        /** @description Id as it is listed. */
+        /** @description Id of the incident, as listed. */
         incident_id: string;
       };
       cookie?: never;
@@ -6150,6 +5879,7 @@ export interface operations {
           };
         };
       };
+      408: components['responses']['Malformed408'];
       /** @description The request does not fit the present state. */
       409: {
         headers: {
@@ -6209,6 +5939,7 @@ export interface operations {
           };
         };
       };
+      414: components['responses']['Malformed414'];
       /** @description The body is not JSON. */
       415: {
         headers: {
@@ -6236,6 +5967,7 @@ export interface operations {
           };
         };
       };
+      417: components['responses']['Malformed417'];
       /** @description This caller has sent more requests in a minute than it may. */
       429: {
         headers: {
@@ -6268,6 +6000,7 @@ export interface operations {
           };
         };
       };
+      431: components['responses']['Malformed431'];
       /** @description The service has failed. The fault has been logged under the id of the request. */
       500: {
         headers: {
@@ -6327,41 +6060,6 @@ export interface operations {
               | '/problems/upstream-unavailable'
               | '/problems/database-unavailable'
               | '/problems/issuer-unavailable';
-          };
-        };
-      };
-      /** @description The request is wrong as HTTP, whatever it is for. */
-      '4XX': {
-        headers: {
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
-            /** @enum {string} */
-            type?:
-              | '/problems/invalid-request'
-              | '/problems/malformed-request'
-              | '/problems/request-timeout'
-              | '/problems/payload-too-large'
-              | '/problems/uri-too-long'
-              | '/problems/unsupported-media-type'
-              | '/problems/expectation-failed'
-              | '/problems/headers-too-large';
           };
         };
       };
@@ -6501,6 +6199,7 @@ export interface operations {
           };
         };
       };
+      408: components['responses']['Malformed408'];
       /** @description The body is too large. */
       413: {
         headers: {
@@ -6528,6 +6227,7 @@ export interface operations {
           };
         };
       };
+      414: components['responses']['Malformed414'];
       /** @description The body is not JSON. */
       415: {
         headers: {
@@ -6555,6 +6255,7 @@ export interface operations {
           };
         };
       };
+      417: components['responses']['Malformed417'];
       /** @description This caller has sent more requests in a minute than it may. */
       429: {
         headers: {
@@ -6587,6 +6288,7 @@ export interface operations {
           };
         };
       };
+      431: components['responses']['Malformed431'];
       /** @description The service has failed. The fault has been logged under the id of the request. */
       500: {
         headers: {
@@ -6643,41 +6345,6 @@ export interface operations {
           'application/problem+json': components['schemas']['OperationProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/database-unavailable' | '/problems/issuer-unavailable';
-          };
-        };
-      };
-      /** @description The request is wrong as HTTP, whatever it is for. */
-      '4XX': {
-        headers: {
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
-            /** @enum {string} */
-            type?:
-              | '/problems/invalid-request'
-              | '/problems/malformed-request'
-              | '/problems/request-timeout'
-              | '/problems/payload-too-large'
-              | '/problems/uri-too-long'
-              | '/problems/unsupported-media-type'
-              | '/problems/expectation-failed'
-              | '/problems/headers-too-large';
           };
         };
       };
@@ -6852,6 +6519,11 @@ export interface operations {
           };
         };
       };
+      408: components['responses']['Malformed408'];
+      413: components['responses']['Malformed413'];
+      414: components['responses']['Malformed414'];
+      415: components['responses']['Malformed415'];
+      417: components['responses']['Malformed417'];
       /** @description This caller has sent more requests in a minute than it may. */
       429: {
         headers: {
@@ -6884,6 +6556,7 @@ export interface operations {
           };
         };
       };
+      431: components['responses']['Malformed431'];
       /** @description The service has failed. The fault has been logged under the id of the request. */
       500: {
         headers: {
@@ -6943,41 +6616,6 @@ export interface operations {
           };
         };
       };
-      /** @description The request is wrong as HTTP, whatever it is for. */
-      '4XX': {
-        headers: {
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
-            /** @enum {string} */
-            type?:
-              | '/problems/invalid-request'
-              | '/problems/malformed-request'
-              | '/problems/request-timeout'
-              | '/problems/payload-too-large'
-              | '/problems/uri-too-long'
-              | '/problems/unsupported-media-type'
-              | '/problems/expectation-failed'
-              | '/problems/headers-too-large';
-          };
-        };
-      };
     };
   };
   listDeliveries: {
@@ -7034,6 +6672,7 @@ export interface operations {
           'application/json': components['schemas']['DeliveriesResponse'];
         };
       };
+      400: components['responses']['Malformed400'];
       /** @description The request does not say who is calling, or with credentials that are not valid. */
       401: {
         headers: {
@@ -7125,6 +6764,11 @@ export interface operations {
           };
         };
       };
+      408: components['responses']['Malformed408'];
+      413: components['responses']['Malformed413'];
+      414: components['responses']['Malformed414'];
+      415: components['responses']['Malformed415'];
+      417: components['responses']['Malformed417'];
       /** @description This caller has sent more requests in a minute than it may. */
       429: {
         headers: {
@@ -7157,6 +6801,7 @@ export interface operations {
           };
         };
       };
+      431: components['responses']['Malformed431'];
       /** @description The service has failed. The fault has been logged under the id of the request. */
       500: {
         headers: {
@@ -7216,41 +6861,6 @@ export interface operations {
           };
         };
       };
-      /** @description The request is wrong as HTTP, whatever it is for. */
-      '4XX': {
-        headers: {
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
-            /** @enum {string} */
-            type?:
-              | '/problems/invalid-request'
-              | '/problems/malformed-request'
-              | '/problems/request-timeout'
-              | '/problems/payload-too-large'
-              | '/problems/uri-too-long'
-              | '/problems/unsupported-media-type'
-              | '/problems/expectation-failed'
-              | '/problems/headers-too-large';
-          };
-        };
-      };
     };
   };
   retryDelivery: {
@@ -7304,6 +6914,7 @@ export interface operations {
           'application/json': components['schemas']['DeliveryResponse'];
         };
       };
+      400: components['responses']['Malformed400'];
       /** @description The request does not say who is calling, or with credentials that are not valid. */
       401: {
         headers: {
@@ -7395,6 +7006,7 @@ export interface operations {
           };
         };
       };
+      408: components['responses']['Malformed408'];
       /** @description The request does not fit the present state. */
       409: {
         headers: {
@@ -7422,6 +7034,10 @@ export interface operations {
           };
         };
       };
+      413: components['responses']['Malformed413'];
+      414: components['responses']['Malformed414'];
+      415: components['responses']['Malformed415'];
+      417: components['responses']['Malformed417'];
       /** @description This caller has sent more requests in a minute than it may. */
       429: {
         headers: {
@@ -7454,6 +7070,7 @@ export interface operations {
           };
         };
       };
+      431: components['responses']['Malformed431'];
       /** @description The service has failed. The fault has been logged under the id of the request. */
       500: {
         headers: {
@@ -7510,41 +7127,6 @@ export interface operations {
           'application/problem+json': components['schemas']['OperationProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/overloaded' | '/problems/database-unavailable' | '/problems/issuer-unavailable';
-          };
-        };
-      };
-      /** @description The request is wrong as HTTP, whatever it is for. */
-      '4XX': {
-        headers: {
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
-            /** @enum {string} */
-            type?:
-              | '/problems/invalid-request'
-              | '/problems/malformed-request'
-              | '/problems/request-timeout'
-              | '/problems/payload-too-large'
-              | '/problems/uri-too-long'
-              | '/problems/unsupported-media-type'
-              | '/problems/expectation-failed'
-              | '/problems/headers-too-large';
           };
         };
       };
@@ -7683,6 +7265,11 @@ export interface operations {
           };
         };
       };
+      408: components['responses']['Malformed408'];
+      413: components['responses']['Malformed413'];
+      414: components['responses']['Malformed414'];
+      415: components['responses']['Malformed415'];
+      417: components['responses']['Malformed417'];
       /** @description This caller has sent more requests in a minute than it may. */
       429: {
         headers: {
@@ -7715,6 +7302,7 @@ export interface operations {
           };
         };
       };
+      431: components['responses']['Malformed431'];
       /** @description The service has failed. The fault has been logged under the id of the request. */
       500: {
         headers: {
@@ -7774,41 +7362,6 @@ export interface operations {
           };
         };
       };
-      /** @description The request is wrong as HTTP, whatever it is for. */
-      '4XX': {
-        headers: {
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
-            /** @enum {string} */
-            type?:
-              | '/problems/invalid-request'
-              | '/problems/malformed-request'
-              | '/problems/request-timeout'
-              | '/problems/payload-too-large'
-              | '/problems/uri-too-long'
-              | '/problems/unsupported-media-type'
-              | '/problems/expectation-failed'
-              | '/problems/headers-too-large';
-          };
-        };
-      };
     };
   };
   eraseOrder: {
@@ -7853,6 +7406,7 @@ export interface operations {
           'application/json': components['schemas']['ErasureResponse'];
         };
       };
+      400: components['responses']['Malformed400'];
       /** @description The request does not say who is calling, or with credentials that are not valid. */
       401: {
         headers: {
@@ -7944,6 +7498,11 @@ export interface operations {
           };
         };
       };
+      408: components['responses']['Malformed408'];
+      413: components['responses']['Malformed413'];
+      414: components['responses']['Malformed414'];
+      415: components['responses']['Malformed415'];
+      417: components['responses']['Malformed417'];
       /** @description This caller has sent more requests in a minute than it may. */
       429: {
         headers: {
@@ -7976,6 +7535,7 @@ export interface operations {
           };
         };
       };
+      431: components['responses']['Malformed431'];
       /** @description The service has failed. The fault has been logged under the id of the request. */
       500: {
         headers: {
@@ -8032,41 +7592,6 @@ export interface operations {
           'application/problem+json': components['schemas']['ProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/overloaded' | '/problems/database-unavailable' | '/problems/issuer-unavailable';
-          };
-        };
-      };
-      /** @description The request is wrong as HTTP, whatever it is for. */
-      '4XX': {
-        headers: {
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
-            /** @enum {string} */
-            type?:
-              | '/problems/invalid-request'
-              | '/problems/malformed-request'
-              | '/problems/request-timeout'
-              | '/problems/payload-too-large'
-              | '/problems/uri-too-long'
-              | '/problems/unsupported-media-type'
-              | '/problems/expectation-failed'
-              | '/problems/headers-too-large';
           };
         };
       };
@@ -8206,6 +7731,7 @@ export interface operations {
           };
         };
       };
+      408: components['responses']['Malformed408'];
       /** @description The body is too large. */
       413: {
         headers: {
@@ -8233,6 +7759,7 @@ export interface operations {
           };
         };
       };
+      414: components['responses']['Malformed414'];
       /** @description The body is not JSON. */
       415: {
         headers: {
@@ -8260,6 +7787,7 @@ export interface operations {
           };
         };
       };
+      417: components['responses']['Malformed417'];
       /** @description This caller has sent more requests in a minute than it may. */
       429: {
         headers: {
@@ -8292,6 +7820,7 @@ export interface operations {
           };
         };
       };
+      431: components['responses']['Malformed431'];
       /** @description The service has failed. The fault has been logged under the id of the request. */
       500: {
         headers: {
@@ -8351,41 +7880,6 @@ export interface operations {
           };
         };
       };
-      /** @description The request is wrong as HTTP, whatever it is for. */
-      '4XX': {
-        headers: {
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
-            /** @enum {string} */
-            type?:
-              | '/problems/invalid-request'
-              | '/problems/malformed-request'
-              | '/problems/request-timeout'
-              | '/problems/payload-too-large'
-              | '/problems/uri-too-long'
-              | '/problems/unsupported-media-type'
-              | '/problems/expectation-failed'
-              | '/problems/headers-too-large';
-          };
-        };
-      };
     };
   };
   getHealth: {
@@ -8418,6 +7912,7 @@ export interface operations {
           'application/json': components['schemas']['HealthResponse'];
         };
       };
+      400: components['responses']['Malformed400'];
       /** @description The request does not say who is calling, or with credentials that are not valid. */
       401: {
         headers: {
@@ -8440,6 +7935,12 @@ export interface operations {
           };
         };
       };
+      408: components['responses']['Malformed408'];
+      413: components['responses']['Malformed413'];
+      414: components['responses']['Malformed414'];
+      415: components['responses']['Malformed415'];
+      417: components['responses']['Malformed417'];
+      431: components['responses']['Malformed431'];
       /** @description The service has failed. The fault has been logged under the id of the request. */
       500: {
         headers: {
@@ -8479,31 +7980,6 @@ export interface operations {
           };
         };
       };
-      /** @description The request is wrong as HTTP, whatever it is for. */
-      '4XX': {
-        headers: {
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
-            /** @enum {string} */
-            type?:
-              | '/problems/invalid-request'
-              | '/problems/malformed-request'
-              | '/problems/request-timeout'
-              | '/problems/payload-too-large'
-              | '/problems/uri-too-long'
-              | '/problems/unsupported-media-type'
-              | '/problems/expectation-failed'
-              | '/problems/headers-too-large';
-          };
-        };
-      };
     };
   };
   getLiveness: {
@@ -8534,6 +8010,7 @@ export interface operations {
           'application/json': components['schemas']['LivenessResponse'];
         };
       };
+      400: components['responses']['Malformed400'];
       /** @description The request does not say who is calling, or with credentials that are not valid. */
       401: {
         headers: {
@@ -8556,6 +8033,12 @@ export interface operations {
           };
         };
       };
+      408: components['responses']['Malformed408'];
+      413: components['responses']['Malformed413'];
+      414: components['responses']['Malformed414'];
+      415: components['responses']['Malformed415'];
+      417: components['responses']['Malformed417'];
+      431: components['responses']['Malformed431'];
       /** @description The service has failed. The fault has been logged under the id of the request. */
       500: {
         headers: {
@@ -8592,31 +8075,6 @@ export interface operations {
           'application/problem+json': components['schemas']['ProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/issuer-unavailable';
-          };
-        };
-      };
-      /** @description The request is wrong as HTTP, whatever it is for. */
-      '4XX': {
-        headers: {
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
-            /** @enum {string} */
-            type?:
-              | '/problems/invalid-request'
-              | '/problems/malformed-request'
-              | '/problems/request-timeout'
-              | '/problems/payload-too-large'
-              | '/problems/uri-too-long'
-              | '/problems/unsupported-media-type'
-              | '/problems/expectation-failed'
-              | '/problems/headers-too-large';
           };
         };
       };
@@ -8663,6 +8121,7 @@ export interface operations {
           'application/json': components['schemas']['ReadinessResponse'];
         };
       };
+      400: components['responses']['Malformed400'];
       /** @description The request does not say who is calling, or with credentials that are not valid. */
       401: {
         headers: {
@@ -8685,6 +8144,12 @@ export interface operations {
           };
         };
       };
+      408: components['responses']['Malformed408'];
+      413: components['responses']['Malformed413'];
+      414: components['responses']['Malformed414'];
+      415: components['responses']['Malformed415'];
+      417: components['responses']['Malformed417'];
+      431: components['responses']['Malformed431'];
       /** @description The service has failed. The fault has been logged under the id of the request. */
       500: {
         headers: {
@@ -8721,31 +8186,6 @@ export interface operations {
           'application/problem+json': components['schemas']['ProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/not-ready' | '/problems/issuer-unavailable';
-          };
-        };
-      };
-      /** @description The request is wrong as HTTP, whatever it is for. */
-      '4XX': {
-        headers: {
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
-            /** @enum {string} */
-            type?:
-              | '/problems/invalid-request'
-              | '/problems/malformed-request'
-              | '/problems/request-timeout'
-              | '/problems/payload-too-large'
-              | '/problems/uri-too-long'
-              | '/problems/unsupported-media-type'
-              | '/problems/expectation-failed'
-              | '/problems/headers-too-large';
           };
         };
       };

@@ -3,7 +3,6 @@ import { ApiBody, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/s
 import { type Caller, CurrentCaller, RequireScopes } from '../platform/http/caller.js';
 import {
   ApiOperationProblems,
-  EXAMPLE_INCIDENT,
   INCIDENTS,
   REDRIVE_BODY,
   REDRIVE_PROBLEMS,
@@ -52,7 +51,7 @@ export class OperationsController {
       'no further effect.',
   })
   @ApiBody(SETTLE_BODY)
-  @ApiParam({ name: 'incident_id', description: 'Id as it is listed.', example: EXAMPLE_INCIDENT })
+  @ApiParam({ name: 'incident_id', description: 'Id of the incident, as listed.' })
   @ApiResponse(SETTLED)
   @ApiOperationProblems(...SETTLING_PROBLEMS)
   async settle(

@@ -136,7 +136,7 @@ export class OrdersController {
     summary: 'Get an order, or the orders of a customer',
     description: 'The id of an order gives that order; otherwise it is taken as the id of a customer.',
   })
-  @ApiParam({ name: 'id', description: 'Id of an order or of a customer.', example: EXAMPLE_ORDER })
+  @ApiParam({ name: 'id', description: 'Id of an order or of a customer.' })
   @ApiHeader(IF_NONE_MATCH)
   @ApiResponse(ORDER_OR_LIST)
   @ApiResponse(NOT_MODIFIED)
@@ -175,7 +175,7 @@ export class OrdersController {
       'The status that the order has already is no change. `cancelled` gives the stock back. The customer is told. ' +
       'Without the scope `orders:status` a customer can cancel its own order while it is `confirmed`.',
   })
-  @ApiParam({ name: 'id', description: 'Id of the order.', format: 'uuid', example: EXAMPLE_ORDER })
+  @ApiParam({ name: 'id', description: 'Id of the order.', format: 'uuid' })
   @ApiHeader(IF_MATCH)
   @ApiBody(STATUS_BODY)
   @ApiResponse(CHANGED)
@@ -211,7 +211,7 @@ export class OrdersController {
     summary: 'The history of an order, oldest first',
     description: 'What happened to the order, when, and who caused it. Nothing is ever removed from it.',
   })
-  @ApiParam({ name: 'order_id', description: 'Id of the order.', format: 'uuid', example: EXAMPLE_ORDER })
+  @ApiParam({ name: 'order_id', description: 'Id of the order.', format: 'uuid' })
   @ApiResponse(EVENTS)
   @ApiOrderProblems('invalid-request', orderNotFound(EXAMPLE_ORDER), ...READ_PROBLEMS)
   async listEvents(

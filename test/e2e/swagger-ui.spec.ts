@@ -41,7 +41,65 @@ async function tryItOut(page: Page, change: (example: object) => object): Promis
   return [status?.trim().slice(0, 3) ?? '', (await response.textContent()) ?? ''];
 }
 
+/** Opens an operation and sends it as the page has filled it in. @returns the status and the text that the page shows */
+async function executeAsOffered(page: Page, operationId: string): Promise<[string, string]> {
+  const operation = page.locator(`#operations-orders-${operationId}`);
+  await operation.locator('.opblock-summary-control').click();
+  await operation.getByRole('button', { name: 'Try it out' }).click();
+  await operation.getByRole('button', { name: 'Execute', exact: true }).click();
+  const response = operation.locator('.live-responses-table .response').first();
+  await response.waitFor();
+  const status = await response.locator('.response-col_status').textContent();
+  return [status?.trim().slice(0, 3) ?? '', (await response.textContent()) ?? ''];
+}
+
 describe('Swagger UI', () => {
+  itInBrowser.each([
+    ['listOrders', 'carol@example.com'],
+    // The page offers a file instead of showing it.
+    ['exportOrders', 'Download file'],
+  ])(
+    '%s, sent as it is filled in, returns the orders of the service',
+    async (operationId, shown) => {
+      const items = [{ product_id: 'PROD001', quantity: 1 }];
+      const order = { customer_name: 'Carol', customer_email: 'carol@example.com', items };
+      await service.request('POST', '/orders', order);
+      const page = await openDocs();
+      const [status, text] = await executeAsOffered(page, operationId);
+      expect(status).toBe('200');
+      expect(text).toContain(shown);
+      await page.close();
+    },
+    60_000,
+  );
+
+  itInBrowser(
+    'fills in no id of an order, which would be one that does not exist',
+    async () => {
+      const page = await openDocs();
+      const operation = page.locator('#operations-orders-getOrder');
+      await operation.locator('.opblock-summary-control').click();
+      await operation.getByRole('button', { name: 'Try it out' }).click();
+      expect(await operation.locator('tr[data-param-name="id"] input').inputValue()).toBe('');
+      await page.close();
+    },
+    60_000,
+  );
+
+  itInBrowser(
+    'does not offer to try out the stream, whose answer never ends',
+    async () => {
+      const page = await openDocs();
+      const operation = page.locator('#operations-orders-streamOrders');
+      await operation.locator('.opblock-summary-control').click();
+      await operation.getByText('Last-Event-ID').first().waitFor();
+      expect(await operation.getByRole('button', { name: 'Try it out' }).count()).toBe(0);
+      expect(complaints).toEqual([]);
+      await page.close();
+    },
+    60_000,
+  );
+
   itInBrowser(
     'places an order through "Try it out"',
     async () => {

@@ -90,9 +90,7 @@ function examplesOf(
 
 const EXAMPLES = operations.flatMap(({ pointer, requestBody, responses, parameters = [] }) => [
   ...examplesOf(requestBody?.content, `${pointer}/requestBody`),
-  ...Object.entries(responses).flatMap(([status, response]) =>
-    examplesOf(response.content, `${pointer}/responses/${status}`),
-  ),
+  ...Object.values(responses).flatMap((response) => examplesOf(response.content, response.pointer)),
   ...parameters.flatMap(({ example }, index): [string, string, unknown][] => {
     const place = `${pointer}/parameters/${index}`;
     return example === undefined ? [] : [[place, `${place}/schema`, example]];
@@ -102,6 +100,29 @@ const EXAMPLES = operations.flatMap(({ pointer, requestBody, responses, paramete
 describe('an example', () => {
   it.each(EXAMPLES)('keeps to its schema: %s', (_place, schema, value) => {
     expect(violationsOf(schema, value)).toEqual([]);
+  });
+
+  it.each([
+    ['expected_total', 99_999_999_999.99, []],
+    ['expected_total', 100_000_000_000, [expect.stringContaining('/expected_total must be <=')]],
+    ['customer_id', Number.MAX_SAFE_INTEGER, []],
+    [
+      'customer_id',
+      Number.MAX_SAFE_INTEGER + 1,
+      expect.arrayContaining([expect.stringContaining('must be <=')]),
+    ],
+  ])('of a body has the limits of the code: %s %d', async (field, value, violations) => {
+    const schema = pointerTo('components', 'schemas', 'PlaceOrderDto');
+    const body = {
+      customer_name: 'Alice',
+      customer_email: 'alice@example.com',
+      items: [{ product_id: 'PROD001', quantity: 1 }],
+      [field]: value,
+    };
+    expect(violationsOf(schema, body)).toEqual(violations);
+    const { body: problem } = await service.request('POST', '/orders', body);
+    const refused = ((problem.errors ?? []) as { field: string }[]).map((error) => error.field);
+    expect(refused).toEqual(Array.isArray(violations) && violations.length === 0 ? [] : [field]);
   });
 
   it('would be refused if it did not', () => {
@@ -123,7 +144,26 @@ const OTHER_TYPES: Record<string, string[]> = {
 /** Operations that say everything in their address. */
 const WITHOUT_BODY = ['retryDelivery'];
 
+/** Names of path parameters that identify something that was created, so that no example of them can exist. */
+const CREATED = ['order_id', 'incident_id', 'delivery_id'];
+
 describe('every operation', () => {
+  it.each(operations)('$operationId has no example of an id that does not exist', ({ parameters = [] }) => {
+    const examples = parameters
+      .filter((parameter) => parameter.in === 'path')
+      .filter(({ name, schema }) => CREATED.includes(name) || schema.format === 'uuid')
+      .map((parameter) => parameter.example ?? parameter.schema.example);
+    expect(examples.filter((example) => example !== undefined)).toEqual([]);
+  });
+
+  it('has no example of a filter, since Swagger UI would send it', () => {
+    const filters = operations
+      .flatMap(({ parameters = [] }) => parameters)
+      .filter((parameter) => parameter.in === 'query');
+    expect(filters.length).toBeGreaterThan(0);
+    expect(filters.filter(({ example, schema }) => (example ?? schema.example) !== undefined)).toEqual([]);
+  });
+
   it.each(operations.map((operation) => [operation.operationId, operation] as const))(
     '%s has an example of every body, and the headers of all',
     (_name, { operationId, method, requestBody, responses }) => {

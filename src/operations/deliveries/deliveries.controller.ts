@@ -27,7 +27,6 @@ const ORDER_ID = {
   name: 'order_id',
   description: 'Id of the order.',
   format: 'uuid',
-  example: EXAMPLE_ORDER,
 };
 
 @ApiTags('operations')
@@ -77,7 +76,6 @@ export class DeliveriesController {
     name: 'delivery_id',
     description: 'Id as it is listed.',
     format: 'uuid',
-    example: EXAMPLE_DELIVERY,
   })
   @ApiResponse({ status: 200, description: 'The delivery.', type: DeliveryResponse, example: WAITING })
   @ApiOperationProblems(

@@ -12,7 +12,7 @@ import { actionNotAllowed, incidentInProgress, incidentNotFound } from '../opera
 
 const EXAMPLE_ORDER = '01a1ffe2-9b80-748a-ba30-787d85a2b441';
 
-export const EXAMPLE_INCIDENT = `notification-${EXAMPLE_ORDER}-2-1`;
+const EXAMPLE_INCIDENT = `notification-${EXAMPLE_ORDER}-2-1`;
 
 /** A problem of an incident; which of these members there are depends on its type. */
 class OperationProblemResponse extends ProblemResponse {

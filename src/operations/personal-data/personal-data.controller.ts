@@ -63,7 +63,7 @@ export class PersonalDataController {
     summary: 'Erase who ordered from one order',
     description: DESCRIPTION,
   })
-  @ApiParam({ name: 'order_id', description: 'Id of the order.', format: 'uuid', example: EXAMPLE_ORDER })
+  @ApiParam({ name: 'order_id', description: 'Id of the order.', format: 'uuid' })
   @ApiResponse(ERASED)
   @ApiProblems(orderNotFound(EXAMPLE_ORDER), 'overloaded', 'database-unavailable')
   async eraseOrder(

@@ -16,13 +16,14 @@ const MAX_SEARCH_LENGTH = 254;
 
 /** A day, which begins at midnight UTC, or a time with its zone: ISO 8601 has more forms, of which none is in use. */
 const TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/;
-const TIME_SCHEMA = { type: 'string', pattern: TIME.source, example: '2026-01-31T12:00:00Z' } as const;
-const TIME_FORMS = 'A time with its zone, or a day, which begins at midnight UTC.';
+const TIME_SCHEMA = { type: 'string', pattern: TIME.source } as const;
+const TIME_FORMS =
+  'A time with its zone, as in 2026-01-31T12:00:00Z, or a day, which begins at midnight UTC.';
 const TIME_MESSAGE = { message: 'must be a day or a time with its zone, as in 2026-01-31T12:00:00Z' };
 
 /** Query of `GET /orders`: the filters, all of which must hold, and the page. */
 export class ListOrdersDto {
-  @ApiPropertyOptional({ ...STATUS_SCHEMA, example: 'confirmed' })
+  @ApiPropertyOptional(STATUS_SCHEMA)
   @MayBeAbsent()
   @IsOrderStatus()
   status?: string;
@@ -59,7 +60,6 @@ export class ListOrdersDto {
     description:
       'What somebody has typed who looks for an order: its id or at least the first eight characters of it, the id of ' +
       'the customer, its e-mail address in any case, or the id of a product. Space around it is ignored.',
-    example: 'alice@example.com',
   })
   @MayBeAbsent()
   @Transform(({ value }: { value: unknown }) => (typeof value === 'string' ? value.trim() : value))

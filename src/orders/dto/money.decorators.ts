@@ -1,11 +1,14 @@
 import { ValidateBy } from 'class-validator';
 import { MAX_DECIMALS } from '../pricing/order-pricing.js';
 
-/** No price or total reaches this: more would not fit the exact range of a JSON number with four decimals. */
-const AMOUNT_LIMIT = 100_000_000_000;
+/** Largest price or total: a JSON number above it can't hold four decimals exactly. */
+const MAX_AMOUNT = 99_999_999_999.9999;
 
-/** An amount as the OpenAPI document describes it; the number of decimals is for words. */
-export const AMOUNT_SCHEMA = { type: 'number', minimum: 0, maximum: AMOUNT_LIMIT } as const;
+/**
+ * Schema of an amount in the OpenAPI document. The number of decimals is not part of it, because `multipleOf` is not
+ * exact for decimal fractions in binary floating point: 79.99 would be invalid.
+ */
+export const AMOUNT_SCHEMA = { type: 'number', minimum: 0, maximum: MAX_AMOUNT } as const;
 
 /** An amount of money: a number that is not negative, with no more decimals than any currency has. */
 export function IsAmount(): PropertyDecorator {
@@ -13,9 +16,9 @@ export function IsAmount(): PropertyDecorator {
     name: 'isAmount',
     validator: {
       validate: (value: unknown) =>
-        typeof value === 'number' && value >= 0 && value < AMOUNT_LIMIT && decimalsOf(value) <= MAX_DECIMALS,
+        typeof value === 'number' && value >= 0 && value <= MAX_AMOUNT && decimalsOf(value) <= MAX_DECIMALS,
       defaultMessage: () =>
-        `must be a number from 0 to ${AMOUNT_LIMIT}, with at most ${MAX_DECIMALS} digits after the point`,
+        `must be a number from 0 to ${MAX_AMOUNT}, with at most ${MAX_DECIMALS} digits after the point`,
     },
   });
 }

@@ -8,6 +8,9 @@ import type { Order } from '../order.entity.js';
 import type { OrderPage } from '../orders.service.js';
 import { toJsonNumberOrNull } from '../pricing/order-pricing.js';
 
+/** As two schemas, because an enum that holds null breaks generators of clients that know enums of text only. */
+const NULLABLE_STATUS = { oneOf: [{ type: 'string', enum: ORDER_STATUS_NAMES }, { type: 'null' }] };
+
 export class OrderConfirmationResponse {
   @ApiProperty({ format: 'uuid' })
   order_id!: string;
@@ -206,10 +209,10 @@ export class OrderEventResponse {
   @ApiProperty({ enum: ORDER_EVENT_TYPES })
   type!: string;
 
-  @ApiProperty({ type: 'string', nullable: true, enum: ORDER_STATUS_NAMES })
+  @ApiProperty(NULLABLE_STATUS)
   from!: OrderStatus | null;
 
-  @ApiProperty({ type: 'string', nullable: true, enum: ORDER_STATUS_NAMES })
+  @ApiProperty(NULLABLE_STATUS)
   to!: OrderStatus | null;
 
   @ApiProperty({ description: 'Who caused it.', example: 'placement' })

@@ -17,7 +17,7 @@ import {
 } from 'class-validator';
 import { MAX_LINES, type PlacementRequest } from '../placement/order-draft.js';
 import { AMOUNT_SCHEMA, IsAmount } from './money.decorators.js';
-import { IsOpaqueId, IsPlainText, MayBeAbsent } from './text.decorators.js';
+import { IsOpaqueId, IsPlainText, MayBeAbsent, OPAQUE_ID_SCHEMA } from './text.decorators.js';
 
 /** More of one product is a mistake or an attack, and must not block the stock of all others. */
 const MAX_QUANTITY = 1_000_000;
@@ -31,8 +31,9 @@ const CURRENCIES = Intl.supportedValuesOf('currency');
 
 export class OrderItemDto {
   @ApiProperty({
-    oneOf: [{ type: 'string', minLength: 1, maxLength: 128 }, { type: 'integer' }],
-    description: 'Id of the product: text, or an integer that is kept as its digits.',
+    ...OPAQUE_ID_SCHEMA,
+    description:
+      'Id of the product: text, or an integer, which is stored as its digits. Send ids above 2^53 as text.',
     example: 'PROD001',
   })
   @IsOpaqueId()
@@ -79,7 +80,7 @@ export class PlaceOrderDto {
   items!: OrderItemDto[];
 
   @ApiPropertyOptional({
-    oneOf: [{ type: 'string', minLength: 1, maxLength: 128 }, { type: 'integer' }],
+    ...OPAQUE_ID_SCHEMA,
     description: 'Id of the customer, to find the order by.',
     example: '42',
   })

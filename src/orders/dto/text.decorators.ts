@@ -36,6 +36,17 @@ export function MayBeAbsent(): PropertyDecorator {
   return ValidateIf((_object, value) => value !== undefined);
 }
 
+/**
+ * Schema of an opaque id in the OpenAPI document. Integers end where a JSON number stops being exact (RFC 8259, section
+ * 6): a larger id, such as one of 64 bits, is sent as text.
+ */
+export const OPAQUE_ID_SCHEMA = {
+  oneOf: [
+    { type: 'string', minLength: 1, maxLength: MAX_ID_LENGTH },
+    { type: 'integer', minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER },
+  ],
+};
+
 /** An opaque id: text, or an integer that is kept as its digits. */
 export function IsOpaqueId(): PropertyDecorator {
   return applyDecorators(

@@ -1,6 +1,7 @@
+import { STATUS_CODES } from 'node:http';
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
-import type { OperationObject } from './openapi-objects.js';
+import type { OperationObject, ResponseObject } from './openapi-objects.js';
 import { examplesOf, ProblemResponse, problemContent } from './problem.openapi.js';
 import {
   IDEMPOTENCY_REPLAYED_HEADER,
@@ -14,17 +15,19 @@ const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch'] as 
 /** The request header of operations whose answers may be replayed. */
 const KEY = 'Idempotency-Key';
 
-/** What may be wrong with any request before anybody knows which operation it is for. */
-const MALFORMED = [
-  'invalid-request',
-  'malformed-request',
-  'request-timeout',
-  'payload-too-large',
-  'uri-too-long',
-  'unsupported-media-type',
-  'expectation-failed',
-  'headers-too-large',
-] as const;
+/**
+ * What can be wrong with any request before it is routed to an operation, by status. Each status has an entry of its own
+ * instead of the range `4XX`, which generators of clients do not understand.
+ */
+const MALFORMED = {
+  '400': ['invalid-request', 'malformed-request'],
+  '408': ['request-timeout'],
+  '413': ['payload-too-large'],
+  '414': ['uri-too-long'],
+  '415': ['unsupported-media-type'],
+  '417': ['expectation-failed'],
+  '431': ['headers-too-large'],
+} as const;
 
 /** Operations of which there may be any number in a minute. */
 const UNLIMITED = /^\/health/;
@@ -64,6 +67,7 @@ export function buildOpenApiDocument(app: INestApplication): OpenAPIObject {
     });
   for (const [tag, description] of Object.entries(TAGS)) config.addTag(tag, description);
   const document = SwaggerModule.createDocument(app, config.build(), { extraModels: [ProblemResponse] });
+  document.components = { ...document.components, responses: malformedResponses() };
   // The builder knows licences by their address only; this one, which grants nothing, has none.
   document.info.license = { name: 'Unlicensed', identifier: 'LicenseRef-Unlicensed' } as { name: string };
   for (const [path, item] of Object.entries(document.paths)) {
@@ -77,7 +81,34 @@ export function buildOpenApiDocument(app: INestApplication): OpenAPIObject {
 
 /** Serves Swagger UI at /docs and the document at /docs-json. */
 export function serveOpenApiDocument(app: INestApplication): void {
-  SwaggerModule.setup('docs', app, () => buildOpenApiDocument(app), { jsonDocumentUrl: 'docs-json' });
+  SwaggerModule.setup('docs', app, () => buildOpenApiDocument(app), {
+    jsonDocumentUrl: 'docs-json',
+    swaggerOptions: { plugins: [withoutTryingStreams] },
+  });
+}
+
+/** What the plugin below reads of the state of Swagger UI, which is an immutable map. */
+interface SwaggerUiState {
+  getIn(path: readonly string[]): { has(key: string): boolean } | undefined;
+}
+
+/**
+ * A plugin of Swagger UI that offers no "Try it out" for streams, because the page shows an answer only once it has ended.
+ * It runs in the browser: Swagger UI gets its source text, so it refers to nothing outside of itself.
+ */
+function withoutTryingStreams(): object {
+  return {
+    statePlugins: {
+      spec: {
+        wrapSelectors: {
+          allowTryItOutFor: () => (state: SwaggerUiState, path: string, method: string) =>
+            !state
+              .getIn(['json', 'paths', path, method, 'responses', '200', 'content'])
+              ?.has('text/event-stream'),
+        },
+      },
+    },
+  };
 }
 
 /** Adds what holds for every operation, so that no controller has to say it and none can forget it. */
@@ -95,10 +126,9 @@ function completeOperation(path: string, operation: OperationObject): void {
       content: problemContent(examplesOf('rate-limit-exceeded')),
     };
   }
-  responses['4XX'] ??= {
-    description: 'The request is wrong as HTTP, whatever it is for.',
-    content: problemContent(MALFORMED.flatMap(examplesOf)),
-  };
+  for (const status of Object.keys(MALFORMED)) {
+    responses[status] ??= { $ref: `#/components/responses/${malformedName(status)}` };
+  }
   const takesKey =
     operation.parameters?.some((parameter) => 'name' in parameter && parameter.name === KEY) ?? false;
   for (const response of Object.values(responses)) {
@@ -110,6 +140,27 @@ function completeOperation(path: string, operation: OperationObject): void {
       ...REQUEST_ID_HEADER,
     };
   }
+}
+
+/** The answers to requests that are wrong as HTTP, which operations refer to. */
+function malformedResponses(): Record<string, ResponseObject> {
+  return Object.fromEntries(
+    Object.entries(MALFORMED).map(([status, names]) => {
+      const examples = names.flatMap(examplesOf);
+      return [
+        malformedName(status),
+        {
+          description: `${STATUS_CODES[status]}: the request is malformed, whatever the operation.`,
+          headers: REQUEST_ID_HEADER,
+          content: problemContent(examples),
+        },
+      ];
+    }),
+  );
+}
+
+function malformedName(status: string): string {
+  return `Malformed${status}`;
 }
 
 /** Unknown fields of a body are refused, which the schemas of bodies therefore say; answers may get more members. */

@@ -94,15 +94,12 @@ function liesOf(answer: SeenAnswer, operation: Operation): string[] {
   const status = String(answer.status);
   // The document has to name this one; that it happens is a fault of the service all the same.
   if (answer.status === 500) return ['the service has failed'];
-  // A range holds for what has no entry of its own.
-  const key = [status, `${status[0]}XX`].find((candidate) => candidate in operation.responses);
-  const documented = key === undefined ? undefined : operation.responses[key];
+  const documented = operation.responses[status];
   if (!documented) return [`${operation.operationId} is not said to answer ${status}`];
-  const at = `${operation.pointer}/responses/${key}`;
-  return [...headerLies(answer, documented, at), ...bodyLies(answer, documented, at)];
+  return [...headerLies(answer, documented), ...bodyLies(answer, documented)];
 }
 
-function headerLies(answer: SeenAnswer, { headers = {} }: DocumentedAnswer, at: string): string[] {
+function headerLies(answer: SeenAnswer, { headers = {}, pointer: at }: DocumentedAnswer): string[] {
   return Object.entries(headers).flatMap(([name, { required }]) => {
     const value = answer.headers.get(name);
     if (value === null) return required ? [`the header ${name} is missing`] : [];
@@ -111,7 +108,7 @@ function headerLies(answer: SeenAnswer, { headers = {} }: DocumentedAnswer, at: 
   });
 }
 
-function bodyLies(answer: SeenAnswer, { content }: DocumentedAnswer, at: string): string[] {
+function bodyLies(answer: SeenAnswer, { content, pointer: at }: DocumentedAnswer): string[] {
   if (answer.method === 'HEAD') return answer.text === '' ? [] : ['there is a body'];
   if (!content) return answer.text === '' ? [] : ['there is a body, of which nothing is said'];
   const type = mediaTypeOf(answer.headers);

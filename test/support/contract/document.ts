@@ -41,6 +41,8 @@ export interface Parameter extends Header {
 }
 
 export interface DocumentedAnswer {
+  /** JSON pointer to it. */
+  pointer: string;
   headers?: Record<string, Header>;
   content?: Record<string, Content>;
 }
@@ -52,11 +54,20 @@ export interface OperationDescription {
   responses: Record<string, DocumentedAnswer>;
 }
 
+interface Reference {
+  $ref: string;
+}
+
+/** An operation as the document writes it: its answers may refer to those that operations share. */
+type WrittenOperation = Omit<OperationDescription, 'responses'> & {
+  responses: Record<string, DocumentedAnswer | Reference>;
+};
+
 export interface ApiDocument {
   openapi: string;
   info: { title: string };
-  paths: Record<string, Record<string, OperationDescription>>;
-  components: { schemas: Record<string, Schema> };
+  paths: Record<string, Record<string, WrittenOperation>>;
+  components: { schemas: Record<string, Schema>; responses: Record<string, DocumentedAnswer> };
 }
 
 /** One operation with its place in the document. */
@@ -77,11 +88,25 @@ export const apiDocument = JSON.parse(
 export const operations: readonly Operation[] = Object.entries(apiDocument.paths).flatMap(([path, item]) =>
   Object.entries(item).map(([method, description]) => ({
     ...description,
+    responses: Object.fromEntries(
+      Object.entries(description.responses).map(([status, answer]) => [
+        status,
+        resolveAnswer(answer, pointerTo('paths', path, method, 'responses', status)),
+      ]),
+    ),
     path,
     method: method.toUpperCase(),
     pointer: pointerTo('paths', path, method),
   })),
 );
+
+/** An answer with the place of its definition in the document. */
+function resolveAnswer(answer: DocumentedAnswer | Reference, pointer: string): DocumentedAnswer {
+  if (!('$ref' in answer)) return { ...answer, pointer };
+  const shared = apiDocument.components.responses[answer.$ref.split('/').at(-1) ?? ''];
+  if (!shared) throw new Error(`the document has no ${answer.$ref}`);
+  return { ...shared, pointer: answer.$ref };
+}
 
 /** A JSON pointer in the form of a fragment (RFC 6901, 6). */
 export function pointerTo(...keys: string[]): string {

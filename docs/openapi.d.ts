@@ -93,7 +93,7 @@ export interface paths {
     };
     /**
      * Orders as a file, newest first
-     * @description For any filter of the list, and for any number of orders: it is written as fast as it is read. As CSV there is a row for each line of an order, with what belongs to the order in all of them; text that begins like a formula has an apostrophe before it. As NDJSON each line is an order.
+     * @description For any filter of the list, and for any number of orders: it is written as fast as it is read. As CSV there is a row for each line of an order, with what belongs to the order in all of them; text is quoted, and has an apostrophe wherever a spreadsheet could read the start of a formula. As NDJSON each line is an order.
      */
     get: operations['exportOrders'];
     put?: never;
@@ -2814,8 +2814,8 @@ export interface operations {
         };
         content: {
           /**
-           * @example order_id,timestamp,status,version,updated_at,failure,customer_id,customer_name,customer_email,currency,order_total,line,product_id,product_name,quantity,price,line_total
-           *     01a1ffe2-9b80-748a-ba30-787d85a2b441,2026-11-21T20:53:23.456Z,confirmed,2,2026-11-21T20:53:23.464Z,,42,Alice Johnson,alice@example.com,USD,159.98,1,PROD001,Wireless Headphones,2,79.99,159.98
+           * @example "order_id","timestamp","status","version","updated_at","failure","customer_id","customer_name","customer_email","currency","order_total","line","product_id","product_name","quantity","price","line_total"
+           *     "01a1ffe2-9b80-748a-ba30-787d85a2b441","2026-11-21T20:53:23.456Z","confirmed",2,"2026-11-21T20:53:23.464Z",,"42","Alice Johnson","alice@example.com","USD",159.98,1,"PROD001","Wireless Headphones",2,79.99,159.98
            */
           'text/csv': string;
           /**

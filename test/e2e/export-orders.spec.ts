@@ -31,13 +31,13 @@ afterEach(() => {
 
 const exported = (query: string, method = 'GET') => service.request(method, `/orders/export?${query}`);
 
-/** Cells of a CSV none of which has a comma, row by row, with the names of the columns first. */
+/** Cells of a CSV that has no comma or quote within a cell, row by row, with the column names first. */
 const cellsOf = (text: string): string[][] =>
   text
     .replace('\u{FEFF}', '')
     .trimEnd()
     .split('\r\n')
-    .map((row) => row.split(','));
+    .map((row) => row.split(',').map((cell) => cell.replace(/^"(.*)"$/, '$1')));
 
 const idsIn = (ndjson: string): string[] =>
   ndjson

@@ -24,8 +24,8 @@ export class OrderExportController {
     summary: 'Orders as a file, newest first',
     description:
       'For any filter of the list, and for any number of orders: it is written as fast as it is read. As CSV there is ' +
-      'a row for each line of an order, with what belongs to the order in all of them; text that begins like a formula ' +
-      'has an apostrophe before it. As NDJSON each line is an order.',
+      'a row for each line of an order, with what belongs to the order in all of them; text is quoted, and has an ' +
+      'apostrophe wherever a spreadsheet could read the start of a formula. As NDJSON each line is an order.',
   })
   @ApiResponse(EXPORTED)
   @ApiOrderProblems(...EXPORT_PROBLEMS)

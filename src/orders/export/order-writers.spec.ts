@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
 import type { Order } from '../order.entity.js';
 import { ORDER_WRITERS } from './order-writers.js';
 
@@ -37,49 +38,115 @@ const order = (more: Partial<Order> = {}): Order => ({
 });
 
 const csv = (...orders: Order[]): string[] => ORDER_WRITERS.csv.write(orders).split('\r\n');
-const SAME = `${ID},2026-11-21T20:53:23.456Z,confirmed,2,2026-11-21T20:53:23.456Z,,`;
+const SAME = `"${ID}","2026-11-21T20:53:23.456Z","confirmed",2,"2026-11-21T20:53:23.456Z",,`;
+
+/** How programs read quotes: only where a cell begins (Excel), anywhere (LibreOffice's lenient mode), or not at all. */
+type Quotes = 'at the start' | 'anywhere' | 'ignored';
+
+/** The cells of a CSV file that is opened with a separator, which need not be the one that it was written with. */
+function cellsOf(text: string, separator: string, quotes: Quotes): string[] {
+  const cells: string[] = [];
+  let cell = '';
+  let isQuoted = false;
+  let isAtStart = true;
+  for (let index = 0; index < text.length; index += 1) {
+    const character = text[index] ?? '';
+    if (isQuoted) {
+      if (character !== '"') cell += character;
+      else if (text[index + 1] === '"') cell += text[(index += 1)];
+      else isQuoted = false;
+    } else if (character === separator || character === '\r' || character === '\n') {
+      cells.push(cell);
+      cell = '';
+      isAtStart = true;
+      continue;
+    } else if (character === '"' && (quotes === 'anywhere' || (quotes === 'at the start' && isAtStart))) {
+      isQuoted = true;
+    } else {
+      cell += character;
+    }
+    isAtStart = false;
+  }
+  return [...cells, cell];
+}
+
+const FORMULA = /^[\s"]*[=+\-@＝＋－＠]/;
+const SEPARATORS = [',', ';', '\t', '|'];
+const QUOTES: Quotes[] = ['at the start', 'anywhere', 'ignored'];
 
 describe('orders as CSV', () => {
-  it('begin with a mark for spreadsheets, and the names of the columns', () => {
+  it('starts with a byte order mark and the column names', () => {
     expect(ORDER_WRITERS.csv.begin()).toBe(
-      '\u{FEFF}order_id,timestamp,status,version,updated_at,failure,customer_id,customer_name,customer_email,' +
-        'currency,order_total,line,product_id,product_name,quantity,price,line_total\r\n',
+      '\u{FEFF}"order_id","timestamp","status","version","updated_at","failure","customer_id","customer_name",' +
+        '"customer_email","currency","order_total","line","product_id","product_name","quantity","price","line_total"\r\n',
     );
   });
 
-  it('have a row for each line, with exact amounts', () => {
+  it('has a row for each line, with exact amounts', () => {
     expect(csv(order())).toEqual([
-      `${SAME},Alice,alice@example.com,USD,0.6,1,P1,Cable,3,0.1,0.3`,
-      `${SAME},Alice,alice@example.com,USD,0.6,2,P2,Cable,3,0.1,0.3`,
+      `${SAME},"Alice","alice@example.com","USD",0.6,1,"P1","Cable",3,0.1,0.3`,
+      `${SAME},"Alice","alice@example.com","USD",0.6,2,"P2","Cable",3,0.1,0.3`,
       '',
     ]);
   });
 
-  it('leave empty what is not known', () => {
+  it('leaves unknown values empty', () => {
     const items = [item(1, { productName: null, price: null })];
     const unpriced = order({ items, totalAmount: null, customerName: null, customerEmail: null });
-    expect(csv(unpriced)[0]).toBe(`${SAME},,,USD,,1,P1,,3,,`);
+    expect(csv(unpriced)[0]).toBe(`${SAME},,,"USD",,1,"P1",,3,,`);
   });
 
   it.each([
     ['a comma', 'a,b', '"a,b"'],
     ['a quote', 'a"b', '"a""b"'],
     ['a new line', 'a\nb', '"a\nb"'],
-    ['other scripts', 'Zoë 日本 🙂', 'Zoë 日本 🙂'],
-    ['a formula', '=1+1', "'=1+1"],
+    ['other scripts', 'Zoë 日本 🙂', '"Zoë 日本 🙂"'],
+    ['a hyphen', 'Anne-Marie - Cable', '"Anne-Marie - Cable"'],
+    ['a formula', '=1+1', `"'=1+1"`],
     ['a call', '=HYPERLINK("http://x","y")', `"'=HYPERLINK(""http://x"",""y"")"`],
-    ['a plus', '+1', "'+1"],
-    ['a minus', '-1', "'-1"],
-    ['an at', '@SUM(A1)', "'@SUM(A1)"],
-    ['a tab', '\t=1', "'\t=1"],
-    ['a wide equals sign', '＝1', "'＝1"],
-  ])('keep text with %s what it is', (_name, customerName, cell) => {
-    expect(ORDER_WRITERS.csv.write([order({ customerName, items: [item(1)] })])).toContain(`,${cell},alice@`);
+    ['a plus', '+1', `"'+1"`],
+    ['a minus', '-1', `"'-1"`],
+    ['an at', '@SUM(A1)', `"'@SUM(A1)"`],
+    ['a tab', '\t=1', `"'\t'=1"`],
+    ['a wide equals sign', '＝1', `"'＝1"`],
+    ['a formula after a semicolon', 'A;=1+1', `"A;'=1+1"`],
+    ['a formula after a comma and a space', 'A, =1+1', `"A,' =1+1"`],
+    ['a formula after a new line', 'A\r\n=1+1', `"A\r'\n'=1+1"`],
+    ['a quoted formula after a semicolon', 'A;"=1+1', `"A;'""=1+1"`],
+  ])('writes text with %s', (_name, customerName, cell) => {
+    expect(ORDER_WRITERS.csv.write([order({ customerName, items: [item(1)] })])).toContain(
+      `,${cell},"alice@`,
+    );
+  });
+
+  it.each(['A;=1+1+cmd|x', 'A\t=1+1', 'A,=1+1', 'A|=1+1', 'A\n=1+1', 'A;""=1+1', 'A; =1+1'])(
+    'has no formula in %j whatever separator the spreadsheet uses',
+    (text) => expect(formulasIn(text)).toEqual([]),
+  );
+
+  it('has no formula in any mix of separators, quotes and operators', () => {
+    const character = fc.constantFrom(...'=+-@＝;,|\t\r\n"\' A');
+    fc.assert(
+      fc.property(fc.string({ unit: character, maxLength: 12 }), (text) => {
+        expect(formulasIn(text)).toEqual([]);
+      }),
+      { numRuns: 2_000 },
+    );
   });
 });
 
+/** The cells that are formulas once a file with this text in every free field is opened, in any of the ways. */
+function formulasIn(text: string): string[] {
+  const items = [item(1, { productId: text, productName: text })];
+  const about = { customerId: text, customerName: text, customerEmail: text, items };
+  const file = ORDER_WRITERS.csv.begin() + ORDER_WRITERS.csv.write([order(about)]);
+  return SEPARATORS.flatMap((separator) =>
+    QUOTES.flatMap((quotes) => cellsOf(file, separator, quotes)),
+  ).filter((cell) => FORMULA.test(cell));
+}
+
 describe('orders as NDJSON', () => {
-  it('are each on a line, as the API answers them', () => {
+  it('has an order a line, as the API returns it', () => {
     const [first, second, end] = ORDER_WRITERS.ndjson
       .write([order(), order({ failure: 'insufficient-stock', customerName: 'a\nb' })])
       .split('\n');

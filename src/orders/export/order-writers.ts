@@ -55,19 +55,30 @@ function rowsOf(order: Order): Row[] {
 }
 
 /**
- * As RFC 4180 has it, for spreadsheets: they need the byte order mark to read UTF-8, and would run a cell that begins like
- * a formula, as names and product ids may, which an apostrophe keeps them from (OWASP, CSV injection).
+ * Where a spreadsheet may begin to read a formula: at the start of a cell, and after anything that a program other than
+ * the one that it was written for takes as a separator (Excel splits at the semicolon in most of Europe, LibreOffice at
+ * tabs too). Spaces and quotes in between do not keep a program from reading a formula.
+ */
+const FORMULA_START = /(?<=^|[,;\t|\r\n])(?=[\s"]*[=+\-@＝＋－＠])/g;
+
+/** An apostrophe makes a spreadsheet read text (OWASP, CSV injection). */
+function escapeFormulas(text: string): string {
+  return text.replace(FORMULA_START, "'");
+}
+
+/**
+ * RFC 4180 for spreadsheets, which need the byte order mark to read UTF-8. All text is quoted, so that a separator within
+ * it does not split the cell in programs that respect quotes; for the others formulas are escaped.
  */
 const CSV: OrderWriter = {
   mediaType: 'text/csv; charset=utf-8',
-  begin: () => stringify([[...COLUMNS]], { bom: true, record_delimiter: 'windows' }),
+  begin: () => stringify([[...COLUMNS]], { bom: true, quoted_string: true, record_delimiter: 'windows' }),
   write: (orders) =>
     stringify(orders.flatMap(rowsOf), {
       columns: [...COLUMNS],
       record_delimiter: 'windows',
-      // Otherwise it would quote those two only where they come together.
-      quoted_match: /[\r\n]/,
-      escape_formulas: true,
+      quoted_string: true,
+      cast: { string: escapeFormulas },
     }),
 };
 

@@ -1258,10 +1258,12 @@ export interface components {
       /** @example inventory service */
       name: string;
       /**
-       * @description As the instance sees it that was asked.
+       * @description Whether the instance that answers sends calls to it: `down` means that most of them failed lately.
        * @enum {string}
        */
       state: 'up' | 'down' | 'trying';
+      /** @description How the latest call of this instance ended. `failed`: a timeout, a lost connection, or an answer such as 500. Null before the first call. */
+      last_call: ('succeeded' | 'failed') | null;
     };
     FiguresResponse: {
       /** Format: date-time */
@@ -5459,6 +5461,8 @@ export interface operations {
         limit?: number;
         /** @description Incidents of this kind only. */
         kind?: 'reservation' | 'notification' | 'stock_release' | 'cart_checkout' | 'pending_order';
+        /** @description Incidents of this order only, all on one page. */
+        order_id?: string;
         /** @description `next_cursor` of the page before. */
         cursor?: string;
       };
@@ -6420,7 +6424,8 @@ export interface operations {
            *       "upstreams": [
            *         {
            *           "name": "inventory service",
-           *           "state": "up"
+           *           "state": "up",
+           *           "last_call": "succeeded"
            *         }
            *       ]
            *     }

@@ -47,6 +47,14 @@ export class IncidentsService {
     return { incidents, nextCursor: sorted.length > limit ? (incidents.at(-1)?.id ?? null) : null };
   }
 
+  /** @returns all incidents of one order */
+  async listOfOrder(orderId: string, kind?: IncidentKind): Promise<IncidentPage> {
+    const kinds = kind ? [kind] : INCIDENT_KIND_NAMES;
+    const found = await Promise.all(kinds.map((one) => this.finder.find(one, orderId, MAX_OF_ONE_ORDER)));
+    const own = found.flat().filter((incident) => incident.orderId === orderId);
+    return { incidents: await this.name(own.toSorted(compareSubjects)), nextCursor: null };
+  }
+
   /** @returns the incident as it is now, whatever round it is in; undefined when nothing waits for a person */
   async find(subject: Subject): Promise<NamedIncident | undefined> {
     const found = await this.finder.find(subject.kind, subject.orderId, MAX_OF_ONE_ORDER);

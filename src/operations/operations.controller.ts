@@ -35,7 +35,12 @@ export class OperationsController {
   })
   @ApiResponse(INCIDENTS)
   @ApiOperationProblems('invalid-request', 'database-unavailable')
-  async list(@Query() { kind, limit, cursor }: ListIncidentsDto): Promise<IncidentListResponse> {
+  async list(
+    @Query() { kind, order_id: orderId, limit, cursor }: ListIncidentsDto,
+  ): Promise<IncidentListResponse> {
+    if (orderId !== undefined) {
+      return IncidentListResponse.from(await this.incidents.listOfOrder(orderId.toLowerCase(), kind));
+    }
     const after = cursor === undefined ? undefined : parseIncidentId(cursor);
     return IncidentListResponse.from(await this.incidents.list(kind, limit, after));
   }

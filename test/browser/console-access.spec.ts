@@ -95,7 +95,7 @@ describe('whoever opens the console', () => {
       const { page } = await tested.open('/orders');
       await page.getByLabel('API key or access token').fill('osk_wrong');
       await page.keyboard.press('Enter');
-      await page.getByText('The service did not take it: The key is not known').waitFor();
+      await page.getByText('The service did not accept it: The key is not known').waitFor();
       await page.getByLabel('API key or access token').fill(tested.keyOf('admin'));
       await page.getByRole('button', { name: 'Sign in' }).click();
       await page.getByRole('heading', { name: 'Orders' }).waitFor();
@@ -159,7 +159,7 @@ describe('whoever opens the console', () => {
       const scopes = 'orders:read orders:read:all';
       await field.fill(await issuer.token('carol', scopes, { expiresIn: -1 }));
       await page.keyboard.press('Enter');
-      await page.getByText('The service did not take it: The token has expired').waitFor();
+      await page.getByText('The service did not accept it: The token has expired').waitFor();
 
       const token = await issuer.token('carol', scopes);
       const sent = new Set<string | undefined>();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { readFilter, toQuery } from '../../console/src/orders/order-filter.js';
+import { filterParams, readFilter, toQuery } from '../../console/src/orders/order-filter.js';
 import { formatDuration, formatTime, instantOf, startOfDay, wallTime } from '../../console/src/time/zone.js';
 
 const BERLIN = 'Europe/Berlin';
@@ -37,6 +37,22 @@ describe('times of the console', () => {
     );
   });
 
+  it.each([
+    // Midnight does not exist: clocks go from 23:59:59 to 01:00.
+    ['America/Santiago', '2026-09-06T16:00:00Z', '2026-09-06T04:00:00.000Z'],
+    ['Africa/Cairo', '2026-04-24T16:00:00Z', '2026-04-23T22:00:00.000Z'],
+    ['Asia/Beirut', '2026-03-29T16:00:00Z', '2026-03-28T22:00:00.000Z'],
+    // Midnight exists twice: the day begins with the first.
+    ['America/Havana', '2026-11-01T16:00:00Z', '2026-11-01T04:00:00.000Z'],
+    ['Australia/Lord_Howe', '2026-10-04T16:00:00Z', '2026-10-04T13:00:00.000Z'],
+  ])('begin a day with its first instant in %s', (zone, now, start) => {
+    const begin = startOfDay(0, zone, new Date(now));
+    expect(begin.toISOString()).toBe(start);
+    const day = wallTime(new Date(now), zone).date;
+    expect(wallTime(begin, zone).date).toBe(day);
+    expect(wallTime(new Date(begin.getTime() - 1), zone).date).not.toBe(day);
+  });
+
   it('are short where they are of today', () => {
     const now = new Date('2026-07-31T22:30:00Z');
     expect(formatTime('2026-07-31T22:15:00Z', BERLIN, now)).toBe('00:15:00');
@@ -47,7 +63,7 @@ describe('times of the console', () => {
 
 describe('the filter in the address', () => {
   const now = new Date('2026-07-31T22:30:00Z');
-  const query = (address: string) => toQuery(readFilter(new URLSearchParams(address)), BERLIN, now);
+  const query = (address: string) => toQuery(readFilter(new URLSearchParams(address), BERLIN), BERLIN, now);
 
   it.each([
     ['', {}],
@@ -59,17 +75,36 @@ describe('the filter in the address', () => {
     ['window=week', { placed_from: '2026-07-24T22:30:00.000Z' }],
     ['window=custom&from=2026-07-01T08:00', { placed_from: '2026-07-01T06:00:00.000Z' }],
     ['window=custom&to=2026-07-01T08:00', { placed_to: '2026-07-01T06:00:00.000Z' }],
+    ['window=custom&from=2026-07-01', { placed_from: '2026-06-30T22:00:00.000Z' }],
+    ['window=custom&from=2026-07-01T08:00:00.000Z', { placed_from: '2026-07-01T08:00:00.000Z' }],
+    ['window=custom&from=2026-07-01T08:00%2B09:00', { placed_from: '2026-06-30T23:00:00.000Z' }],
   ])('%s is asked for as it is meant', (address, expected) => {
     expect(query(address)).toEqual(expected);
   });
 
   it.each([
-    'status=Failed',
-    'status=constructor',
-    'window=toString',
-    'window=custom&from=yesterday',
-    'cursor=1',
-  ])('%s means nothing, and narrows nothing down', (address) => {
+    ['status=Failed', ['status=Failed']],
+    ['status=constructor', ['status=constructor']],
+    ['window=toString', ['window=toString']],
+    ['window=custom&from=yesterday', ['from=yesterday']],
+    ['window=custom&from=2026-13-01&to=2026-07-01T25:00', ['from=2026-13-01', 'to=2026-07-01T25:00']],
+    ['cursor=1', []],
+  ])('%s narrows nothing down, and names what can not be read', (address, unreadable) => {
     expect(query(address)).toEqual({});
+    expect(readFilter(new URLSearchParams(address), BERLIN).unreadable).toEqual(unreadable);
+  });
+
+  it('means the same instants in every time zone', () => {
+    const filter = readFilter(
+      new URLSearchParams('window=custom&from=2026-07-01T08:00&to=2026-07-02'),
+      BERLIN,
+    );
+    const address = new URLSearchParams(filterParams(filter));
+    for (const zone of ['UTC', NEW_YORK, 'Asia/Tokyo']) {
+      expect(toQuery(readFilter(address, zone), zone, now)).toEqual({
+        placed_from: '2026-07-01T06:00:00.000Z',
+        placed_to: '2026-07-01T22:00:00.000Z',
+      });
+    }
   });
 });

@@ -67,6 +67,15 @@ describe('the list of incidents', () => {
     expect(await listIncidents(service)).toEqual({ count: 0, incidents: [], next_cursor: null });
   });
 
+  it('returns those of one order with order_id, and refuses an id that is none', async () => {
+    const [id] = [await placeUntold(), await placeUntold()];
+    const own = await listIncidents(service, { order_id: id, limit: 1 });
+    expect(own).toMatchObject({ incidents: [{ order_id: id }], next_cursor: null });
+    expect((await service.request('GET', '/operations/incidents?order_id=42')).status).toBe(400);
+    for (const one of (await listIncidents(service)).incidents)
+      await settle(one.incident_id, 'write_off', 'Done');
+  });
+
   it('says what it is about, why, since when, and what can be done', async () => {
     const id = await placeUntold();
     expect(await incidentOf(id)).toEqual({

@@ -2,7 +2,14 @@ import createClient from 'openapi-fetch';
 import type { paths } from '../../../docs/openapi.js';
 import { ProblemError, type ProblemBody, refusalOf } from './problem.ts';
 import { credential, credentialHeaders } from './session.ts';
+import type { Caller } from './types.ts';
 import { Store } from '../ui/store.ts';
+
+/**
+ * How long a request may take. The service answers within its own deadline, 10 s by default; what takes longer than this
+ * is lost on the way, and a person must not wait for it without a word.
+ */
+const REQUEST_LIMIT_MS = 30_000;
 
 /** Set when the service stops knowing who is signed in; the next sign-in clears it. */
 export const refusedSession = new Store<string | null>(null);
@@ -13,6 +20,9 @@ export const api = createClient<paths>({ baseUrl: window.location.origin });
 api.use({
   onRequest({ request }) {
     for (const [name, value] of Object.entries(credentialHeaders())) request.headers.set(name, value);
+    return new Request(request, {
+      signal: AbortSignal.any([request.signal, AbortSignal.timeout(REQUEST_LIMIT_MS)]),
+    });
   },
 });
 
@@ -46,6 +56,17 @@ export async function fetchRaw(path: string, init: RequestInit = {}): Promise<Re
   const response = await fetch(path, { ...init, headers });
   if (response.ok) return response;
   throw noticed(await refusalOf(response));
+}
+
+/**
+ * The caller that a key or token belongs to, which is not yet that of the session.
+ *
+ * @throws {ProblemError} when the service refuses it
+ */
+export async function fetchCaller(secret: string): Promise<Caller> {
+  const response = await fetch('/caller', { headers: credentialHeaders(secret) });
+  if (!response.ok) throw await refusalOf(response);
+  return (await response.json()) as Caller;
 }
 
 function noticed(problem: ProblemError): ProblemError {

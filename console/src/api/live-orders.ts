@@ -1,7 +1,8 @@
 import { useQueryClient, type QueryClient } from '@tanstack/react-query';
 import { useEffect } from 'react';
 import { announce } from '../ui/announcer.tsx';
-import { listen } from './live.ts';
+import { listen, type Listener } from './live.ts';
+import { credential } from './session.ts';
 import type { OrderChange, OrderList } from './types.ts';
 
 /** Lists are read anew at most this often, however many orders change. */
@@ -28,7 +29,7 @@ function keepUp(client: QueryClient): () => void {
     counts.placed = 0;
     counts.changed = 0;
   });
-  const stop = listen({
+  const listener: Listener = {
     onChange: (change) => {
       counts[change.type === 'placed' ? 'placed' : 'changed'] += 1;
       tell();
@@ -37,8 +38,16 @@ function keepUp(client: QueryClient): () => void {
       refresh();
     },
     onReset: () => void client.invalidateQueries(),
+    onOpen: () => void client.refetchQueries({ predicate: ({ state }) => state.status === 'error' }),
+  };
+  let stop = listen(listener);
+  // A stream that was refused, because its token had expired, is opened again with the new one.
+  const unsubscribe = credential.subscribe(() => {
+    stop();
+    stop = listen(listener);
   });
   return () => {
+    unsubscribe();
     stop();
     refresh.cancel();
     tell.cancel();

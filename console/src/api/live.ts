@@ -4,8 +4,8 @@ import { fetchRaw } from './client.ts';
 import { mayPass } from './problem.ts';
 import type { OrderChange } from './types.ts';
 
-/** How the page learns of changes: as they happen, by asking again and again, or not at the moment. */
-export type LiveState = 'connecting' | 'live' | 'polling';
+/** How the page learns of changes: as they happen, by polling, or not at the moment. */
+export type LiveState = 'connecting' | 'live' | 'polling' | 'offline';
 
 export const liveState = new Store<LiveState>('connecting');
 
@@ -15,10 +15,12 @@ const SILENCE_MS = 40_000;
 /** The service ends every stream now and then to look at the credentials again, of which nobody needs to be told. */
 const UNNOTICED_MS = 4_000;
 
-interface Listener {
+export interface Listener {
   onChange(change: OrderChange): void;
   /** What was missed can't be told any more: read everything anew. */
   onReset(): void;
+  /** The service answers, possibly after a time in which it did not. */
+  onOpen(): void;
 }
 
 /**
@@ -45,7 +47,9 @@ export function listen(listener: Listener): () => void {
     clearTimeout(notice);
     notice = undefined;
     liveState.set('live');
+    listener.onOpen();
   });
+  const unwatch = watchNetwork(source);
   source.addEventListener('change', ({ data }) => listener.onChange(JSON.parse(String(data)) as OrderChange));
   source.addEventListener('reset', () => listener.onReset());
   source.addEventListener('error', () => {
@@ -54,11 +58,34 @@ export function listen(listener: Listener): () => void {
       liveState.set('polling');
       return;
     }
-    notice ??= setTimeout(() => liveState.set('connecting'), UNNOTICED_MS);
+    notice ??= setTimeout(() => {
+      if (navigator.onLine) liveState.set('connecting');
+    }, UNNOTICED_MS);
   });
   return () => {
     clearTimeout(notice);
+    unwatch();
     source.close();
+  };
+}
+
+function onOffline(): void {
+  liveState.set('offline');
+}
+
+/** Follows the browser's own knowledge of the network, which is quicker than a stream that falls silent. */
+function watchNetwork(source: EventSource): () => void {
+  const onOnline = (): void => {
+    // A stream that is closed for good was refused, and polling took its place.
+    if (source.readyState === EventSource.CLOSED) liveState.set('polling');
+    else liveState.set(source.readyState === EventSource.OPEN ? 'live' : 'connecting');
+  };
+  window.addEventListener('offline', onOffline);
+  window.addEventListener('online', onOnline);
+  if (!navigator.onLine) onOffline();
+  return () => {
+    window.removeEventListener('offline', onOffline);
+    window.removeEventListener('online', onOnline);
   };
 }
 

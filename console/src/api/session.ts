@@ -20,9 +20,8 @@ export function signOut(): void {
   credential.set(null);
 }
 
-/** The header by which a request says who sends it. */
-export function credentialHeaders(): Record<string, string> {
-  const text = credential.get();
+/** The header that authenticates a request. @param text the key or token, by default that of the session */
+export function credentialHeaders(text = credential.get()): Record<string, string> {
   if (text === null) return {};
   return TOKEN.test(text) ? { authorization: `Bearer ${text}` } : { 'x-api-key': text };
 }

@@ -1,31 +1,20 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { Link, useSearchParams } from 'wouter';
-import { api, send } from '../api/client.ts';
 import type { Figures } from '../api/types.ts';
 import { ProblemBox } from '../ui/problem-box.tsx';
 import { formatDuration } from '../time/zone.ts';
 import { Bars } from './bars.tsx';
+import { figuresQuery, type Window, WINDOWS } from './figures.query.ts';
 import { OrdersChart } from './orders-chart.tsx';
 import { useProblemTitle } from '../api/problem-titles.ts';
-
-const WINDOWS = { hour: 'Last hour', day: 'Last day' } as const;
-type Window = keyof typeof WINDOWS;
-
-const REFRESH_MS = 15_000;
-
-function useFigures(window: Window) {
-  return useQuery({
-    queryKey: ['figures', window],
-    queryFn: () => send(api.GET('/operations/figures', { params: { query: { window } } })),
-    refetchInterval: REFRESH_MS,
-    placeholderData: keepPreviousData,
-  });
-}
 
 export function HealthPage() {
   const [params, setParams] = useSearchParams();
   const window = params.get('window') === 'day' ? 'day' : 'hour';
-  const { data, error, isPending, refetch } = useFigures(window);
+  const { data, error, isPending, isPlaceholderData, refetch } = useQuery({
+    ...figuresQuery(window),
+    placeholderData: keepPreviousData,
+  });
   return (
     <div className="page">
       <title>Health</title>
@@ -49,12 +38,16 @@ export function HealthPage() {
       </header>
       {error && <ProblemBox error={error} onRetry={() => void refetch()} />}
       {isPending && <p className="muted loading">Adding up …</p>}
-      {data && <FiguresView figures={data} />}
+      {data && (
+        <div className={isPlaceholderData ? 'stale' : undefined} inert={isPlaceholderData}>
+          <FiguresView figures={data} window={window} />
+        </div>
+      )}
     </div>
   );
 }
 
-function FiguresView({ figures }: { figures: Figures }) {
+function FiguresView({ figures, window }: { figures: Figures; window: Window }) {
   const titleOf = useProblemTitle();
   const sum = (name: 'placed' | 'confirmed' | 'rejected' | 'failed'): number =>
     figures.points.reduce((total, point) => total + point[name], 0);
@@ -94,7 +87,8 @@ function FiguresView({ figures }: { figures: Figures }) {
           entries={Object.entries(figures.by_status).map(([status, count]) => ({
             name: status,
             count,
-            href: `/orders?status=${status}`,
+            // The same orders as are counted here, not those of any time.
+            href: `/orders?${new URLSearchParams({ status, window })}`,
           }))}
           none="No orders."
         />
@@ -124,16 +118,28 @@ function Card({ name, value, note }: { name: string; value: string; note?: React
   );
 }
 
-const STATES = { up: 'answers', down: 'does not answer', trying: 'is being tried again' } as const;
+/** What is known of a service: that calls are sent to it does not mean that they succeed. */
+function describeUpstream({
+  state,
+  last_call: lastCall,
+}: Figures['upstreams'][number]): [text: string, look: string] {
+  if (state === 'down') return ['does not answer', 'down'];
+  if (state === 'trying') return ['is being tried again', 'trying'];
+  if (lastCall === null) return ['has not been called yet', 'unknown'];
+  return lastCall === 'failed' ? ['failed at the last call', 'trying'] : ['answers', 'up'];
+}
 
 function Upstreams({ upstreams }: { upstreams: Figures['upstreams'] }) {
   return (
     <ul className="upstreams" aria-label="Other services">
-      {upstreams.map(({ name, state }) => (
-        <li key={name} className={`upstream-${state}`}>
-          {name} {STATES[state]}
-        </li>
-      ))}
+      {upstreams.map((upstream) => {
+        const [text, look] = describeUpstream(upstream);
+        return (
+          <li key={upstream.name} className={`upstream-${look}`}>
+            {upstream.name} {text}
+          </li>
+        );
+      })}
     </ul>
   );
 }

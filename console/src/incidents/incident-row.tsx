@@ -2,7 +2,7 @@ import type { Incident, IncidentAction } from '../api/types.ts';
 import { OrderLink } from '../orders/order-link.tsx';
 import { formatDuration } from '../time/zone.ts';
 
-const KINDS: Record<Incident['kind'], string> = {
+export const KINDS: Record<Incident['kind'], string> = {
   reservation: 'Stock in doubt',
   notification: 'Message not delivered',
   stock_release: 'Stock not given back',
@@ -16,7 +16,8 @@ export const ACTIONS: Record<IncidentAction, string> = {
   write_off: 'Write off',
 };
 
-function about({ line, product_id: product, quantity, event_seq: event }: Incident): string {
+/** What the incident is about, as in `2 × PROD001, line 1`. */
+export function aboutIncident({ line, product_id: product, quantity, event_seq: event }: Incident): string {
   if (product !== undefined) return `${quantity ?? '?'} × ${product}, line ${line ?? '?'}`;
   return event === undefined ? '' : `event ${event}`;
 }
@@ -35,7 +36,7 @@ export function IncidentRow({ incident, onChoose }: Props) {
       <td role="cell" className="cell-kind">
         <span className="two-part">
           <span>{KINDS[incident.kind]}</span>
-          <span className="muted">{about(incident)}</span>
+          <span className="muted">{aboutIncident(incident)}</span>
         </span>
       </td>
       <td role="cell" className="cell-order">

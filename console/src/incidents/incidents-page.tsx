@@ -1,7 +1,9 @@
 import { useQuery } from '@tanstack/react-query';
 import { useRef, useState } from 'react';
-import { useSearchParams } from 'wouter';
+import { Link, useSearchParams } from 'wouter';
 import type { Incident, IncidentAction } from '../api/types.ts';
+import { figuresQuery } from '../health/figures.query.ts';
+import { formatDuration } from '../time/zone.ts';
 import { Empty } from '../ui/empty.tsx';
 import { ProblemBox } from '../ui/problem-box.tsx';
 import { useRowKeys } from '../ui/row-keys.ts';
@@ -22,14 +24,10 @@ export function IncidentsPage() {
       <header className="page-header">
         <h1>Incidents</h1>
       </header>
-      <p className="muted">What the service can not settle by itself; what has waited longest comes first.</p>
+      <p className="muted">What the service can not resolve by itself, oldest first.</p>
       {error && <ProblemBox error={error} onRetry={() => void refetch()} />}
       {isPending && <p className="muted loading">Loading the incidents …</p>}
-      {data?.count === 0 && (
-        <Empty title="Nothing needs you">
-          <p>Everything that went wrong was put right by the service itself, or settled.</p>
-        </Empty>
-      )}
+      {data?.count === 0 && <NoIncidents />}
       {data && data.count > 0 && (
         <table className="list" role="table" aria-label="Incidents" ref={list}>
           <thead role="rowgroup">
@@ -61,6 +59,25 @@ export function IncidentsPage() {
       )}
       {chosen && <SettleDialog {...chosen} onClose={() => setChosen(null)} />}
     </div>
+  );
+}
+
+/** No incident is open. That is not all: what still fails and is retried becomes an incident only after a long time. */
+function NoIncidents() {
+  const { data, error } = useQuery(figuresQuery('hour'));
+  const backlog = data?.notification_backlog;
+  return (
+    <Empty title="No open incidents">
+      {error && <p>The figures can not be read, so work that is still being retried is not shown here.</p>}
+      {backlog !== undefined && backlog.waiting > 0 && (
+        <p>
+          {backlog.waiting} {backlog.waiting === 1 ? 'message' : 'messages'} to customers{' '}
+          {backlog.waiting === 1 ? 'is' : 'are'} still waiting, the oldest for{' '}
+          {formatDuration(backlog.oldest_seconds)}. The service keeps retrying them; see{' '}
+          <Link href="/health">Health</Link>.
+        </p>
+      )}
+    </Empty>
   );
 }
 

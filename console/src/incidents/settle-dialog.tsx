@@ -43,7 +43,7 @@ export function SettleDialog({ incident, action, onClose }: Props) {
       >
         <p>{incident.actions.find((offered) => offered.action === action)?.description}</p>
         <p className="muted">Why it waits: {incident.reason}</p>
-        {settle.isError && <ProblemBox error={settle.error} />}
+        {settle.isError && <ProblemBox error={settle.error} isChange />}
       </ReasonForm>
     </Dialog>
   );

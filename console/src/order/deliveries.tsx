@@ -5,7 +5,8 @@ import type { Delivery } from '../api/types.ts';
 import { Time } from '../time/time.tsx';
 import { announce } from '../ui/announcer.tsx';
 import { ProblemBox } from '../ui/problem-box.tsx';
-import { deliveriesQuery } from './use-order.ts';
+import { orderIncidentsQuery } from '../incidents/incidents.query.ts';
+import { deliveriesQuery, eventsQuery } from './use-order.ts';
 
 const KINDS: Record<Delivery['kind'], string> = {
   notification: 'Message to the customer',
@@ -24,36 +25,74 @@ export const DELIVERY_STATES: Record<Delivery['status'], string> = {
 export function Deliveries({ orderId }: { orderId: string }) {
   const { data, error, refetch } = useQuery(deliveriesQuery(orderId));
   const mayRetry = useMay()('operations');
+  const isStockInDoubt = useStockInDoubt(orderId);
   return (
     <section aria-labelledby="deliveries">
       <h2 id="deliveries">Messages and other work</h2>
       {error && <ProblemBox error={error} onRetry={() => void refetch()} />}
-      {data?.deliveries.length === 0 && <p className="muted">None yet.</p>}
+      {data?.deliveries.length === 0 && (
+        <p className="muted">
+          Nothing is waiting or has failed. Completed work is listed for a limited time only (24 hours unless
+          configured otherwise), so messages of an older order may have been sent.
+        </p>
+      )}
       <ul className="deliveries">
         {data?.deliveries.toReversed().map((delivery) => (
-          <DeliveryItem key={delivery.id} orderId={orderId} delivery={delivery} mayRetry={mayRetry} />
+          <DeliveryItem
+            key={delivery.id}
+            orderId={orderId}
+            delivery={delivery}
+            mayRetry={mayRetry}
+            isStockInDoubt={isStockInDoubt}
+          />
         ))}
       </ul>
     </section>
   );
 }
 
+/** Whether units of the order may or may not be held, by its open incidents, or by its history for who may not see them. */
+function useStockInDoubt(orderId: string): boolean {
+  const maySeeIncidents = useMay()('operations');
+  const incidents = useQuery({ ...orderIncidentsQuery(orderId), enabled: maySeeIncidents });
+  const history = useQuery({ ...eventsQuery(orderId), enabled: !maySeeIncidents });
+  if (maySeeIncidents) return incidents.data?.incidents.some(({ kind }) => kind === 'reservation') ?? false;
+  const last = history.data?.events.findLast(
+    ({ type }) => type === 'stock_in_doubt' || type === 'incident_settled',
+  );
+  return last?.type === 'stock_in_doubt';
+}
+
 interface ItemProps {
   orderId: string;
   delivery: Delivery;
   mayRetry: boolean;
+  isStockInDoubt: boolean;
 }
 
-function DeliveryItem({ orderId, delivery, mayRetry }: ItemProps) {
+function DeliveryItem({ orderId, delivery, mayRetry, isStockInDoubt }: ItemProps) {
   const { kind, status, attempts, next_attempt_at: next, incident_id: incident } = delivery;
   const isRetried = attempts > 0 && status === 'waiting';
+  // The job has ended; what it was for may not have happened.
+  const isInDoubt = kind === 'stock_release' && status === 'sent' && isStockInDoubt;
   return (
     <li>
       <p>
         <strong>{KINDS[kind]}</strong>{' '}
-        <span className={`delivery-${status}`}>
-          {kind !== 'notification' && status === 'sent' ? 'done' : DELIVERY_STATES[status]}
-        </span>
+        {isInDoubt ? (
+          <span className="delivery-failed">
+            ended with stock in doubt
+            {mayRetry && (
+              <>
+                , <a href="#incidents">needs a decision</a>
+              </>
+            )}
+          </span>
+        ) : (
+          <span className={`delivery-${status}`}>
+            {kind !== 'notification' && status === 'sent' ? 'done' : DELIVERY_STATES[status]}
+          </span>
+        )}
       </p>
       <p className="muted">
         <Time at={delivery.completed_at ?? delivery.created_at} />
@@ -98,7 +137,7 @@ function RetryButton({ orderId, delivery }: Pick<ItemProps, 'orderId' | 'deliver
   });
   return (
     <>
-      {retrying.isError && <ProblemBox error={retrying.error} />}
+      {retrying.isError && <ProblemBox error={retrying.error} isChange />}
       <button
         type="button"
         className="button"

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import { useLocation } from 'wouter';
+import { Link, useLocation } from 'wouter';
 import { useMay } from '../api/caller.ts';
 import { allowedTransitions, useNextStatuses } from '../api/transitions.ts';
 import type { Order, OrderStatus } from '../api/types.ts';
@@ -8,15 +8,18 @@ import { Failure } from '../orders/failure.tsx';
 import { LiveIndicator } from '../orders/live-indicator.tsx';
 import { goBackOr, useOpened } from '../shell/history.ts';
 import { CopyButton } from '../ui/copy-button.tsx';
+import { Empty } from '../ui/empty.tsx';
 import { ProblemBox } from '../ui/problem-box.tsx';
 import { useShortcuts } from '../ui/shortcuts.ts';
 import { StatusBadge } from '../ui/status-badge.tsx';
 import { Deliveries } from './deliveries.tsx';
 import { OrderFacts } from './order-facts.tsx';
+import { shortOrderId } from './order-id.tsx';
+import { OrderIncidents } from './order-incidents.tsx';
 import { OrderLines } from './order-lines.tsx';
 import { StatusDialog } from './status-dialog.tsx';
 import { Timeline } from './timeline.tsx';
-import { orderQuery } from './use-order.ts';
+import { CustomerIdError, orderQuery } from './use-order.ts';
 
 export function OrderPage({ id }: { id: string }) {
   const { data: order, error, isPending, refetch } = useQuery(orderQuery(id));
@@ -26,7 +29,7 @@ export function OrderPage({ id }: { id: string }) {
   useShortcuts({ u: leave });
   return (
     <div className="page order-page">
-      <title>{`Order ${id.slice(0, 18)}`}</title>
+      <title>{`Order ${shortOrderId(id)}`}</title>
       <p>
         <a
           href="/admin/orders"
@@ -38,10 +41,23 @@ export function OrderPage({ id }: { id: string }) {
           ← Back
         </a>
       </p>
-      {error && <ProblemBox error={error} onRetry={() => void refetch()} />}
+      {error instanceof CustomerIdError && <CustomerId id={id} />}
+      {error && !(error instanceof CustomerIdError) && (
+        <ProblemBox error={error} onRetry={() => void refetch()} />
+      )}
       {isPending && <p className="muted loading">Loading the order …</p>}
       {order && <OrderView order={order} />}
     </div>
+  );
+}
+
+function CustomerId({ id }: { id: string }) {
+  return (
+    <Empty title="This is the id of a customer, not of an order">
+      <p>
+        <Link href={`/orders?${new URLSearchParams({ q: id })}`}>Show the orders of customer {id}</Link>
+      </p>
+    </Empty>
   );
 }
 
@@ -60,9 +76,10 @@ function OrderView({ order }: { order: Order }) {
       </header>
       {order.failure && (
         <p className="notice">
-          It came to nothing: <Failure type={order.failure} />. The history below tells the details.
+          This order was not placed: <Failure type={order.failure} />. The history below has the details.
         </p>
       )}
+      {may('operations') && <OrderIncidents orderId={order.order_id} />}
       <Actions order={order} />
       <div className="order-columns">
         <div>

@@ -39,7 +39,7 @@ export function StatusDialog({ seen, initial, onClose }: Props) {
         <Conflict seen={seen} wanted={change.variables?.status ?? initial} onClose={onClose} />
       ) : (
         <>
-          {change.isError && <ProblemBox error={change.error} />}
+          {change.isError && <ProblemBox error={change.error} isChange />}
           <StatusForm
             statuses={statuses}
             initial={initial}

@@ -1,19 +1,23 @@
 import { queryOptions } from '@tanstack/react-query';
 import { api, send } from '../api/client.ts';
+import { refreshEvery, retryQuery } from '../api/query-client.ts';
 import type { Order } from '../api/types.ts';
 
 /** Messages are sent in the background, of which no event of the order tells. */
 const DELIVERIES_REFRESH_MS = 5_000;
+
+/** The id is not that of an order, but that of a customer who has orders: `GET /orders/{id}` takes both. */
+export class CustomerIdError extends Error {}
 
 export function orderQuery(id: string) {
   return queryOptions({
     queryKey: ['order', id, 'itself'],
     queryFn: async (): Promise<Order> => {
       const found = await send(api.GET('/orders/{id}', { params: { path: { id } } }));
-      // The same address gives the orders of a customer, where it is the id of one.
-      if (!('order_id' in found)) throw new Error(`${id} is the id of a customer, not of an order`);
+      if (!('order_id' in found)) throw new CustomerIdError(`${id} is the id of a customer, not of an order`);
       return found;
     },
+    retry: (failures, error) => !(error instanceof CustomerIdError) && retryQuery(failures, error),
   });
 }
 
@@ -28,7 +32,7 @@ export function deliveriesQuery(id: string) {
   return queryOptions({
     queryKey: ['order', id, 'deliveries'],
     queryFn: () => send(api.GET('/orders/{order_id}/deliveries', { params: { path: { order_id: id } } })),
-    refetchInterval: DELIVERIES_REFRESH_MS,
+    refetchInterval: refreshEvery(DELIVERIES_REFRESH_MS),
   });
 }
 

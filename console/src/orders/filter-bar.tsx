@@ -2,7 +2,9 @@ import { useEffect, useEffectEvent, useRef, useState } from 'react';
 import { ORDER_STATUS_NAMES } from '../api/transitions.ts';
 import type { OrderStatus } from '../api/types.ts';
 import { useShortcuts } from '../ui/shortcuts.ts';
-import { isFiltered, type OrderFilter, type Window, WINDOWS } from './order-filter.ts';
+import { useZone } from '../time/use-zone.ts';
+import { instantOf, wallTime } from '../time/zone.ts';
+import { isFiltered, isReversed, type OrderFilter, type Window, WINDOWS } from './order-filter.ts';
 
 /** The service is not asked for every letter of a word. */
 const PAUSE_MS = 250;
@@ -42,6 +44,11 @@ export function FilterBar({ filter, onChange }: Props) {
         </select>
       </label>
       {filter.window === 'custom' && <CustomWindow filter={filter} onChange={onChange} />}
+      {filter.unreadable.length > 0 && (
+        <p className="notice" role="alert">
+          The address has parts that can not be read, so they are ignored: {filter.unreadable.join(', ')}
+        </p>
+      )}
       {isFiltered(filter) && (
         <button
           type="button"
@@ -58,23 +65,50 @@ export function FilterBar({ filter, onChange }: Props) {
 function CustomWindow({ filter, onChange }: Props) {
   return (
     <>
-      <label>
-        <span className="visually-hidden">Placed from</span>
-        <input
-          type="datetime-local"
-          value={filter.from}
-          onChange={(event) => onChange({ from: event.target.value })}
-        />
-      </label>
-      <label>
-        <span className="visually-hidden">Placed before</span>
-        <input
-          type="datetime-local"
-          value={filter.to}
-          onChange={(event) => onChange({ to: event.target.value })}
-        />
-      </label>
+      <InstantInput label="From" instant={filter.from} onChange={(from) => onChange({ from })} />
+      <InstantInput label="Before" instant={filter.to} onChange={(to) => onChange({ to })} />
+      {isReversed(filter) && (
+        <p className="notice" role="alert">
+          The start is not before the end, so no order can match.
+        </p>
+      )}
     </>
+  );
+}
+
+interface InstantProps {
+  label: string;
+  /** Empty for none. */
+  instant: string;
+  onChange: (instant: string) => void;
+}
+
+/** A day and a time in the viewer's zone. The time is midnight until another one is chosen, and is shown as that. */
+function InstantInput({ label, instant, onChange }: InstantProps) {
+  const zone = useZone();
+  const shown = instant === '' ? undefined : wallTime(instant, zone);
+  const time = shown?.time.slice(0, 'hh:mm'.length) ?? '';
+  const change = (day: string, minute: string): void =>
+    onChange(day === '' ? '' : instantOf(`${day}T${minute || '00:00'}`, zone).toISOString());
+  return (
+    <span className="instant" title={`Time zone: ${zone}`}>
+      <label>
+        {label}{' '}
+        <input
+          type="date"
+          aria-label={`${label}: day`}
+          value={shown?.date ?? ''}
+          onChange={(event) => change(event.target.value, time)}
+        />
+      </label>
+      <input
+        type="time"
+        aria-label={`${label}: time`}
+        value={time}
+        disabled={shown === undefined}
+        onChange={(event) => change(shown?.date ?? '', event.target.value)}
+      />
+    </span>
   );
 }
 
@@ -106,7 +140,8 @@ function SearchBox({ text, onChange }: { text: string; onChange: (text: string) 
       <input
         ref={input}
         type="search"
-        placeholder="Order id, customer, e-mail or product"
+        placeholder="Order id, whole e-mail, customer or product id"
+        title="Matches whole values, and order ids from their beginning"
         maxLength={254}
         aria-keyshortcuts="/"
         value={draft}

@@ -4,6 +4,7 @@ import { useStore } from '../ui/store.ts';
 const TEXTS = {
   live: ['Live', 'New orders and changes appear by themselves.'],
   connecting: ['Connecting …', 'Changes that are missed now will be shown once the connection is back.'],
+  offline: ['Offline', 'There is no network, so what is shown may be old.'],
   polling: [
     'Every 15 s',
     'Changes do not come by themselves here, so the list is read anew every 15 seconds.',

@@ -20,30 +20,54 @@ export interface OrderFilter {
   q: string;
   status: OrderStatus | null;
   window: Window;
-  /** Of a custom window, as a clock in the viewer's zone shows it: `2026-01-31T12:00`; empty for no bound. */
+  /**
+   * Bounds of a custom window as instants, as in `2026-01-31T11:00:00.000Z`; empty for no bound. An address that is sent
+   * to a colleague in another time zone therefore means the same orders.
+   */
   from: string;
   to: string;
+  /** Parameters of the address that can't be read, as in `from=yesterday`: they narrow nothing down. */
+  unreadable: string[];
 }
 
 const HOUR_MS = 3_600_000;
 const DAYS_OF_WEEK = 7;
-const WALL_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d$/;
+/** An instant with its offset, or a day or a time without one, which is read in the viewer's zone. */
+const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/;
+const WALL_TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?)?$/;
 
-/** Reads the filter out of an address; what nobody can have meant is left out. */
-export function readFilter(params: URLSearchParams): OrderFilter {
-  const status = params.get('status') ?? '';
-  const window = params.get('window') ?? 'any';
-  const time = (name: string): string => {
+/** Reads the filter out of an address. @param zone in which times without an offset are meant */
+export function readFilter(params: URLSearchParams, zone: string): OrderFilter {
+  const unreadable: string[] = [];
+  const read = <Value>(name: string, parse: (text: string) => Value | undefined, none: Value): Value => {
     const text = params.get(name) ?? '';
-    return WALL_TIME.test(text) ? text : '';
+    if (text === '') return none;
+    const value = parse(text);
+    if (value === undefined) unreadable.push(`${name}=${text}`);
+    return value ?? none;
   };
+  const readInstant = (text: string): string | undefined => parseInstant(text, zone);
   return {
     q: params.get('q') ?? '',
-    status: ORDER_STATUS_NAMES.find((name) => name === status) ?? null,
-    window: Object.hasOwn(WINDOWS, window) ? (window as Window) : 'any',
-    from: time('from'),
-    to: time('to'),
+    status: read('status', (text) => ORDER_STATUS_NAMES.find((name) => name === text), null),
+    window: read('window', (text) => (Object.hasOwn(WINDOWS, text) ? (text as Window) : undefined), 'any'),
+    from: read('from', readInstant, ''),
+    to: read('to', readInstant, ''),
+    unreadable,
   };
+}
+
+function parseInstant(text: string, zone: string): string | undefined {
+  const isWallTime = WALL_TIME.test(text);
+  if (!isWallTime && !INSTANT.test(text)) return undefined;
+  if (Number.isNaN(Date.parse(text))) return undefined;
+  const instant = isWallTime ? instantOf(text.includes('T') ? text : `${text}T00:00`, zone) : new Date(text);
+  return instant.toISOString();
+}
+
+/** Whether a custom window ends before it begins, so that no order can be in it. */
+export function isReversed({ window, from, to }: OrderFilter): boolean {
+  return window === 'custom' && from !== '' && to !== '' && from >= to;
 }
 
 /** What of an address is about the filter: only what narrows the list down. */
@@ -92,8 +116,8 @@ function boundsOf({ window, from, to }: OrderFilter, zone: string, now: Date): B
       return since(new Date(now.getTime() - DAYS_OF_WEEK * 24 * HOUR_MS));
     case 'custom':
       return {
-        ...(from !== '' && { placed_from: instantOf(from, zone).toISOString() }),
-        ...(to !== '' && { placed_to: instantOf(to, zone).toISOString() }),
+        ...(from !== '' && { placed_from: from }),
+        ...(to !== '' && { placed_to: to }),
       };
   }
 }

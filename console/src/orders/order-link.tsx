@@ -1,9 +1,7 @@
 import { Link } from 'wouter';
 import type { Order } from '../api/types.ts';
 import { FROM_INSIDE } from '../shell/history.ts';
-
-/** The time to the millisecond and twelve random bits (UUIDv7): tells orders apart, and the search finds it. */
-const SHOWN_CHARACTERS = 18;
+import { OrderId } from '../order/order-id.tsx';
 
 export function OrderLink({ order: { order_id: id } }: { order: Pick<Order, 'order_id'> }) {
   return (
@@ -15,7 +13,7 @@ export function OrderLink({ order: { order_id: id } }: { order: Pick<Order, 'ord
       aria-label={`Order ${id}`}
       data-open
     >
-      {id.slice(0, SHOWN_CHARACTERS)}
+      <OrderId id={id} />
     </Link>
   );
 }

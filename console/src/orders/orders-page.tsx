@@ -11,11 +11,19 @@ import { useShownColumns } from './columns.tsx';
 import { ExportMenu } from './export-menu.tsx';
 import { FilterBar } from './filter-bar.tsx';
 import { LiveIndicator } from './live-indicator.tsx';
-import { isFiltered, type OrderFilter } from './order-filter.ts';
+import { filterParams, isFiltered, type OrderFilter } from './order-filter.ts';
 import { OrdersTable } from './orders-table.tsx';
 import { Pager } from './pager.tsx';
 import { SelectionBar } from './bulk/selection-bar.tsx';
-import { clearSelection, extendTo, seeAgain, setSelected, toggle, useSelection } from './bulk/selection.ts';
+import {
+  clearSelection,
+  clearSelectionOfOther,
+  extendTo,
+  seeAgain,
+  setSelected,
+  toggle,
+  useSelection,
+} from './bulk/selection.ts';
 import { useListView, useOrderList } from './use-order-list.ts';
 
 const NONE: Order[] = [];
@@ -28,6 +36,8 @@ export function OrdersPage() {
   const [isBulkOpen, setBulkOpen] = useState(false);
   const list = useRef<HTMLTableElement>(null);
   const orders = query.data?.orders ?? NONE;
+  // These are still the rows of the filter or page before: what is shown under the new one must not be acted on.
+  const isStale = query.isPlaceholderData;
   const isSelectable = may('orders:status');
   const isShown = orders.length > 0;
   useEffect(() => seeAgain(orders), [orders]);
@@ -37,12 +47,10 @@ export function OrdersPage() {
   // Most pages have no failed order, and need the room.
   const hasFailures = orders.some(({ failure }) => failure !== undefined);
   const shown = liked.filter((id) => id !== 'failure' || hasFailures);
-  useListKeys(orders, isSelectable, () => setBulkOpen(true), list);
-  // What is not seen any more must not be acted on.
-  const onFilter = (change: Partial<OrderFilter>): void => {
-    clearSelection();
-    view.setFilter(change);
-  };
+  useListKeys(orders, isSelectable && !isStale, () => setBulkOpen(true), list);
+  // However the filter was changed: here, by going back, or by another address.
+  const filterKey = JSON.stringify(filterParams(view.filter));
+  useEffect(() => clearSelectionOfOther(filterKey), [filterKey]);
   return (
     <div className="page" aria-busy={query.isFetching}>
       <title>Orders</title>
@@ -53,15 +61,18 @@ export function OrdersPage() {
         <ColumnsMenu shown={liked} onShow={show} />
         <ExportMenu filter={view.filter} />
       </header>
-      <FilterBar filter={view.filter} onChange={onFilter} />
+      <FilterBar filter={view.filter} onChange={view.setFilter} />
       {query.isError && <ProblemBox error={query.error} onRetry={() => void query.refetch()} />}
       {query.isPending && <p className="muted loading">Loading the orders …</p>}
-      {query.data && orders.length === 0 && <NoOrders isFiltered={isFiltered(view.filter)} />}
-      {orders.length > 0 && (
-        <OrdersTable orders={orders} shown={shown} isSelectable={isSelectable} list={list} />
-      )}
-      {query.data && <Pager view={view} nextCursor={query.data.next_cursor} count={orders.length} />}
-      {isSelectable && <SelectionBar onChangeStatus={() => setBulkOpen(true)} />}
+      {isStale && <output className="muted loading">Loading the orders of this filter …</output>}
+      <div className={isStale ? 'list-area stale' : 'list-area'} inert={isStale}>
+        {query.data && orders.length === 0 && <NoOrders filter={view.filter} />}
+        {orders.length > 0 && (
+          <OrdersTable orders={orders} shown={shown} isSelectable={isSelectable} list={list} />
+        )}
+        {query.data && <Pager view={view} nextCursor={query.data.next_cursor} count={orders.length} />}
+      </div>
+      {isSelectable && !isStale && <SelectionBar onChangeStatus={() => setBulkOpen(true)} />}
       {isBulkOpen && <BulkDialog onClose={() => setBulkOpen(false)} />}
     </div>
   );
@@ -92,10 +103,16 @@ function useListKeys(
   useRowKeys(list, isSelectable ? selecting : {});
 }
 
-function NoOrders({ isFiltered: isNarrowed }: { isFiltered: boolean }) {
-  return isNarrowed ? (
+function NoOrders({ filter }: { filter: OrderFilter }) {
+  return isFiltered(filter) ? (
     <Empty title="No order matches these filters">
-      <p>Search for less, take another time, or clear the filters.</p>
+      {filter.q !== '' && (
+        <p>
+          The search matches whole values only: a complete e-mail address, customer id or product id, or an
+          order id from its beginning (at least 8 characters).
+        </p>
+      )}
+      <p>Try another time or status, or clear the filters.</p>
     </Empty>
   ) : (
     <Empty title="There are no orders yet">

@@ -2,6 +2,7 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useSearchParams } from 'wouter';
 import { api, send } from '../api/client.ts';
 import { liveState } from '../api/live.ts';
+import { refreshEvery } from '../api/query-client.ts';
 import { FROM_INSIDE } from '../shell/history.ts';
 import { prefer, preferences } from '../ui/preferences.ts';
 import { useStore } from '../ui/store.ts';
@@ -28,7 +29,7 @@ export interface ListView {
 export function useListView(): ListView {
   const [params, setParams] = useSearchParams();
   const { rowsPerPage: preferred } = useStore(preferences);
-  const filter = readFilter(params);
+  const filter = readFilter(params, useZone());
   const rows = Number(params.get('rows'));
   const rowsPerPage = PAGE_SIZES.includes(rows) ? rows : preferred;
   const change = (next: OrderFilter, more: Record<string, string>, replace = false): void =>
@@ -75,6 +76,6 @@ export function useOrderList({ filter, cursor, rowsPerPage }: ListView) {
         }),
       ),
     placeholderData: keepPreviousData,
-    refetchInterval: isPolled ? POLL_MS : false,
+    refetchInterval: refreshEvery(isPolled ? POLL_MS : false),
   });
 }

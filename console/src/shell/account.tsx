@@ -1,19 +1,14 @@
 import { useCaller } from '../api/caller.ts';
-import { queryClient } from '../api/query-client.ts';
-import { credential, signOut } from '../api/session.ts';
+import { credential } from '../api/session.ts';
 import { Menu } from '../ui/menu.tsx';
 import { prefer, preferences } from '../ui/preferences.ts';
 import { useStore } from '../ui/store.ts';
+import { leave } from './leave.ts';
 import { BROWSER_ZONE } from '../time/use-zone.ts';
 
 const ZONES = ['UTC', ...Intl.supportedValuesOf('timeZone').filter((zone) => zone !== 'UTC')];
 
 const THEMES = { system: 'As the system', light: 'Light', dark: 'Dark' } as const;
-
-function leave(): void {
-  signOut();
-  queryClient.clear();
-}
 
 /** Who is signed in, and how they like the console. */
 export function Account({ onHelp }: { onHelp: () => void }) {

@@ -1,14 +1,15 @@
 import { useQuery } from '@tanstack/react-query';
-import type { ReactNode } from 'react';
+import { Fragment, type ReactNode } from 'react';
 import { CallerContext } from '../api/caller.ts';
 import { api, refusedSession, send } from '../api/client.ts';
 import { ProblemError } from '../api/problem.ts';
 import { credential } from '../api/session.ts';
 import { ProblemBox } from '../ui/problem-box.tsx';
 import { useStore } from '../ui/store.ts';
+import { SignInDialog } from './sign-in-dialog.tsx';
 import { SignInPage } from './sign-in-page.tsx';
 
-/** Shows the console to whoever the service knows; everybody else is asked who they are. */
+/** Shows the console to callers that the service knows, and asks everyone else to sign in. */
 export function Gate({ children }: { children: ReactNode }) {
   const secret = useStore(credential);
   const refusal = useStore(refusedSession);
@@ -17,8 +18,15 @@ export function Gate({ children }: { children: ReactNode }) {
     queryFn: () => send(api.GET('/caller')),
     staleTime: Infinity,
   });
+  if (caller.data) {
+    return (
+      <CallerContext value={caller.data}>
+        <Fragment key={caller.data.id}>{children}</Fragment>
+        {refusal !== null && <SignInDialog />}
+      </CallerContext>
+    );
+  }
   if (refusal !== null) return <SignInPage refusal={refusal} />;
-  if (caller.data) return <CallerContext value={caller.data}>{children}</CallerContext>;
   if (caller.isPending) {
     return (
       <main className="sign-in">

@@ -5,6 +5,7 @@ import { useMay } from '../api/caller.ts';
 import type { Scope } from '../api/types.ts';
 import { HelpDialog } from './help-dialog.tsx';
 import { incidentsQuery } from '../incidents/incidents.query.ts';
+import { useKeptFocus } from './kept-focus.ts';
 import { useShortcuts } from '../ui/shortcuts.ts';
 import { toggleTheme } from '../ui/theme.ts';
 import { Account } from './account.tsx';
@@ -19,6 +20,8 @@ const PAGES: { path: string; name: string; keys: string; scope: Scope }[] = [
 export function Shell({ children }: { children: ReactNode }) {
   const [location, navigate] = useLocation();
   useFocusOnNewPage(location);
+  const main = useRef<HTMLElement>(null);
+  useKeptFocus(main);
   const [isHelpOpen, setHelpOpen] = useState(false);
   const may = useMay();
   const pages = PAGES.filter(({ scope }) => may(scope));
@@ -45,7 +48,7 @@ export function Shell({ children }: { children: ReactNode }) {
         </nav>
         <Account onHelp={() => setHelpOpen(true)} />
       </header>
-      <main id="main" tabIndex={-1}>
+      <main id="main" tabIndex={-1} ref={main}>
         {children}
       </main>
       {isHelpOpen && <HelpDialog onClose={() => setHelpOpen(false)} />}

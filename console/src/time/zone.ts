@@ -43,24 +43,31 @@ function asUtc({ date, time }: WallTime): number {
   return Date.parse(`${date}T${time}Z`);
 }
 
+const DAY_MS = 86_400_000;
+
+/** By how much clocks in the zone are ahead of UTC at an instant, in milliseconds. */
+function offsetAt(instant: number, zone: string): number {
+  return asUtc(wallTime(new Date(instant), zone)) - instant;
+}
+
 /**
- * The instant at which a clock in the zone shows a time, as in `2026-01-31T12:00`. Where clocks are turned back there
- * are two, of which it is one; where they are put forward it is the one beside the gap.
+ * The instant at which a clock in the zone shows a time, as in `2026-01-31T12:00`. A time that occurs twice, because
+ * clocks are turned back, is the first of the two. A time that is skipped, because clocks are put forward, is read with
+ * the offset before the change, so that it falls behind the gap. This is what Temporal calls `compatible`.
  */
 export function instantOf(text: string, zone: string): Date {
   const wanted = Date.parse(`${text.length === 16 ? `${text}:00` : text}Z`);
-  let instant = wanted;
-  // The difference is that of the instant itself, which is known only once it is known; twice is enough.
-  for (let round = 0; round < 2; round += 1) {
-    instant += wanted - asUtc(wallTime(new Date(instant), zone));
-  }
-  return new Date(instant);
+  // No zone changes its offset twice within two days.
+  const before = wanted - offsetAt(wanted - DAY_MS, zone);
+  const after = wanted - offsetAt(wanted + DAY_MS, zone);
+  const isShown = (instant: number): boolean => asUtc(wallTime(new Date(instant), zone)) === wanted;
+  return new Date([before, after].find(isShown) ?? before);
 }
 
-/** The beginning of a day in the zone: today, or so many days before it. */
+/** The first instant of a day in the zone: today, or so many days before it. */
 export function startOfDay(daysAgo: number, zone: string, now = new Date()): Date {
   const today = new Date(`${wallTime(now, zone).date}T00:00:00Z`);
-  const day = new Date(today.getTime() - daysAgo * 86_400_000).toISOString().slice(0, 10);
+  const day = new Date(today.getTime() - daysAgo * DAY_MS).toISOString().slice(0, 10);
   return instantOf(`${day}T00:00:00`, zone);
 }
 

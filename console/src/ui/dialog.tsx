@@ -9,7 +9,10 @@ interface Props {
   children: ReactNode;
 }
 
-/** A modal dialog: the browser keeps the focus in it, closes it with Esc and gives the focus back. */
+/**
+ * A modal dialog: the browser keeps the focus in it and closes it with Esc. Afterwards the focus is where it was before;
+ * `useKeptFocus` looks after it where that element is gone.
+ */
 export function Dialog({ title, onClose, isBusy = false, isWide = false, children }: Props) {
   const ref = useRef<HTMLDialogElement>(null);
   const id = useId();
@@ -21,7 +24,7 @@ export function Dialog({ title, onClose, isBusy = false, isWide = false, childre
     dialog?.querySelector<HTMLElement>('[data-focus]')?.focus();
     return () => {
       dialog?.close();
-      if (before instanceof HTMLElement) before.focus();
+      if (before instanceof HTMLElement && before.isConnected) before.focus();
     };
   }, []);
   return (

@@ -6,12 +6,26 @@ interface Advice {
   advice: string;
 }
 
-/** What somebody can do about a refusal, by its type and else by its status. */
-function adviceFor(error: unknown): Advice {
+/** Without an answer it is unknown whether a change was made. */
+function adviceWithoutAnswer(isChange: boolean): string {
+  return isChange
+    ? 'The change may or may not have been made. Trying again is safe: it is made at most once.'
+    : 'Check the connection. The page tries again by itself.';
+}
+
+/** What a person can do about an error, by its type and else by its status. */
+function adviceFor(error: unknown, isChange: boolean): Advice {
+  if (error instanceof DOMException && error.name === 'TimeoutError') {
+    return { title: 'The service did not answer in time', advice: adviceWithoutAnswer(isChange) };
+  }
+  if (error instanceof TypeError) {
+    const title = navigator.onLine ? 'The service can not be reached' : 'You are offline';
+    return { title, advice: adviceWithoutAnswer(isChange) };
+  }
   if (!(error instanceof ProblemError)) {
     return {
-      title: 'The service can not be reached',
-      advice: 'Check the connection. This page asks again when you press the button.',
+      title: 'This page failed',
+      advice: `Reload the page. ${error instanceof Error ? error.message : ''}`,
     };
   }
   const title = error.body.title ?? `The service answered ${error.status}`;
@@ -36,13 +50,15 @@ function adviceFor(error: unknown): Advice {
 
 interface Props {
   error: unknown;
+  /** Whether the request was to change something. */
+  isChange?: boolean;
   onRetry?: (() => void) | undefined;
   children?: ReactNode;
 }
 
 /** Says what happened, what to do, and by which id the operators find it. */
-export function ProblemBox({ error, onRetry, children }: Props) {
-  const { title, advice } = adviceFor(error);
+export function ProblemBox({ error, isChange = false, onRetry, children }: Props) {
+  const { title, advice } = adviceFor(error, isChange);
   const problem = error instanceof ProblemError ? error : undefined;
   return (
     <div className="problem" role="alert">

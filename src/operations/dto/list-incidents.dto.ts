@@ -1,5 +1,11 @@
 import { ApiPropertyOptional, PickType } from '@nestjs/swagger';
-import { IsIn, Validate, ValidatorConstraint, type ValidatorConstraintInterface } from 'class-validator';
+import {
+  IsIn,
+  IsUUID,
+  Validate,
+  ValidatorConstraint,
+  type ValidatorConstraintInterface,
+} from 'class-validator';
 import { ListOrdersDto } from '../../orders/dto/list-orders.dto.js';
 import { MayBeAbsent } from '../../orders/dto/text.decorators.js';
 import { INCIDENT_KIND_NAMES, type IncidentKind, parseIncidentId } from '../incident.js';
@@ -21,6 +27,11 @@ export class ListIncidentsDto extends PickType(ListOrdersDto, ['limit'] as const
   @MayBeAbsent()
   @IsIn(INCIDENT_KIND_NAMES, { message: `must be one of ${INCIDENT_KIND_NAMES.join(', ')}` })
   kind?: IncidentKind;
+
+  @ApiPropertyOptional({ format: 'uuid', description: 'Incidents of this order only, all on one page.' })
+  @MayBeAbsent()
+  @IsUUID('all', { message: 'must be the id of an order' })
+  order_id?: string;
 
   @ApiPropertyOptional({ type: 'string', description: '`next_cursor` of the page before.' })
   @MayBeAbsent()

@@ -35,7 +35,7 @@ const FIGURES = {
     rejected_by_reason: [{ reason: '/problems/insufficient-stock', count: 1 }],
     time_to_confirm_ms: { p50: 42, p95: 130 },
     notification_backlog: { waiting: 3, oldest_seconds: 2.5, failed: 0 },
-    upstreams: [{ name: 'inventory service', state: 'up' }],
+    upstreams: [{ name: 'inventory service', state: 'up', last_call: 'succeeded' }],
   },
 };
 

@@ -62,8 +62,20 @@ class UpstreamResponse {
   @ApiProperty({ example: 'inventory service' })
   name!: string;
 
-  @ApiProperty({ enum: ['up', 'down', 'trying'], description: 'As the instance sees it that was asked.' })
+  @ApiProperty({
+    enum: ['up', 'down', 'trying'],
+    description:
+      'Whether the instance that answers sends calls to it: `down` means that most of them failed lately.',
+  })
   state!: string;
+
+  @ApiProperty({
+    oneOf: [{ type: 'string', enum: ['succeeded', 'failed'] }, { type: 'null' }],
+    description:
+      'How the latest call of this instance ended. `failed`: a timeout, a lost connection, or an answer such as 500. Null ' +
+      'before the first call.',
+  })
+  last_call!: string | null;
 }
 
 export class FiguresResponse {
@@ -129,7 +141,7 @@ export class FiguresResponse {
         oldest_seconds: oldest ? Math.max(0, (to.getTime() - oldest.getTime()) / 1_000) : 0,
         failed,
       },
-      upstreams: figures.upstreams,
+      upstreams: figures.upstreams.map(({ name, state, lastCall }) => ({ name, state, last_call: lastCall })),
     };
   }
 }

@@ -3,7 +3,11 @@ import { smallestIdAt } from '../../orders/dto/list-orders.dto.js';
 import { NOTIFICATIONS_QUEUE } from '../../orders/order.jobs.js';
 import type { OrderStatus } from '../../orders/order-status.js';
 import { JobRepository } from '../../platform/jobs/job.repository.js';
-import { type CircuitState, upstreamStates } from '../../platform/upstream/upstream-circuit.js';
+import {
+  type CircuitState,
+  type LastCall,
+  upstreamStates,
+} from '../../platform/upstream/upstream-circuit.js';
 import { mapBounded } from '../../platform/upstream/upstream-parallel.js';
 import { FiguresRepository, type StatusCount } from './figures.repository.js';
 import { percentile, type Weighted } from './percentile.js';
@@ -58,7 +62,7 @@ export interface Figures {
   rejectedByReason: Map<string, number>;
   confirmedAfterMs: { p50: number | null; p95: number | null };
   notifications: { waiting: number; oldest: Date | null; failed: number };
-  upstreams: { name: string; state: 'up' | 'down' | 'trying' }[];
+  upstreams: { name: string; state: 'up' | 'down' | 'trying'; lastCall: LastCall | null }[];
 }
 
 /** How the service does: what charts show. */
@@ -104,9 +108,10 @@ export class FiguresService {
       rejectedByReason: sumBy(steps, ({ status, failure }) => (status === 'rejected' ? failure : null)),
       confirmedAfterMs: { p50: percentile(times, 0.5), p95: percentile(times, 0.95) },
       notifications: await this.measureNotifications(),
-      upstreams: upstreamStates().map(({ upstream, state }) => ({
+      upstreams: upstreamStates().map(({ upstream, state, lastCall }) => ({
         name: upstream,
         state: UPSTREAM_STATES[state],
+        lastCall,
       })),
     };
   }

@@ -19,9 +19,19 @@ export type CircuitState = 'closed' | 'open' | 'half_open';
 /** The newest circuit of each name: in a process of the service there is one. */
 const circuits = new Map<string, UpstreamCircuit>();
 
-/** Every service that this process calls, by its name for people, and whether calls to it go through. */
-export function upstreamStates(): { upstream: string; state: CircuitState }[] {
-  return [...circuits].map(([upstream, circuit]) => ({ upstream, state: circuit.state }));
+/** How the latest attempt at a call ended: `failed` is a timeout, a lost connection or an answer such as 500. */
+export type LastCall = 'succeeded' | 'failed';
+
+export interface UpstreamState {
+  upstream: string;
+  state: CircuitState;
+  /** Null before the first call. */
+  lastCall: LastCall | null;
+}
+
+/** Every service that this process calls, by its name for people. */
+export function upstreamStates(): UpstreamState[] {
+  return [...circuits].map(([upstream, { state, lastCall }]) => ({ upstream, state, lastCall }));
 }
 
 /**
@@ -32,11 +42,12 @@ export class UpstreamCircuit {
   private readonly logger = new Logger(UpstreamCircuit.name);
   private readonly breaker: CircuitBreaker<[() => Promise<void>], void>;
   private isDown = false;
+  private last: LastCall | null = null;
 
   /** @param isFault whether a failed attempt says that the service does not work */
   constructor(
     private readonly upstream: string,
-    isFault: (failure: unknown) => boolean,
+    private readonly isFault: (failure: unknown) => boolean,
   ) {
     this.breaker = new CircuitBreaker(async (attempt: () => Promise<void>) => attempt(), {
       name: upstream,
@@ -53,6 +64,10 @@ export class UpstreamCircuit {
     this.breaker.on('open', () => this.tellOfFailure());
     this.breaker.on('close', () => this.tellOfReturn());
     circuits.set(upstream, this);
+  }
+
+  get lastCall(): LastCall | null {
+    return this.last;
   }
 
   get state(): CircuitState {
@@ -74,8 +89,10 @@ export class UpstreamCircuit {
       await this.breaker.fire(async () => {
         try {
           outcome = { value: await attempt() };
+          this.last = 'succeeded';
         } catch (failure) {
           outcome = { failure };
+          this.last = this.isFault(failure) ? 'failed' : 'succeeded';
           throw failure;
         }
       });

@@ -32,7 +32,7 @@ export function BulkResults({ progress, onStop, onClose }: Props) {
         {countOf(results, 'changed')} changed, {countOf(results, 'unchanged')} had it already,{' '}
         {countOf(results, 'refused')} refused
       </output>
-      {state === 'failed' && <ProblemBox error={error} />}
+      {state === 'failed' && <ProblemBox error={error} isChange />}
       <section className="bulk-list" tabIndex={0} aria-label="Result of each order">
         <table className="list compact">
           <thead>

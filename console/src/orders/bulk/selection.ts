@@ -21,6 +21,15 @@ export function clearSelection(): void {
   selection.set(new Map());
 }
 
+/** The filter under which orders are selected. */
+let selectedUnder: string | null = null;
+
+/** Clears the selection unless it was made under the same filter: orders that are not listed must not be acted on. */
+export function clearSelectionOfOther(filterKey: string): void {
+  if (selectedUnder !== filterKey) clearSelection();
+  selectedUnder = filterKey;
+}
+
 export function setSelected(orders: readonly Order[], isSelected: boolean): void {
   const next = new Map(selection.get());
   for (const order of orders) {

@@ -1,0 +1,59 @@
+import { useMutation } from '@tanstack/react-query';
+import { useEffect, useRef } from 'react';
+import { useCaller } from '../api/caller.ts';
+import { fetchCaller, refusedSession } from '../api/client.ts';
+import { queryClient } from '../api/query-client.ts';
+import { signIn } from '../api/session.ts';
+import { leave } from './leave.ts';
+import { SignInForm } from './sign-in-form.tsx';
+
+/**
+ * Asks for credentials again when those of the session have expired. The page behind it stays as it is, so that an open
+ * dialog and what was typed into it are still there afterwards. It is covered, because the session is over.
+ */
+export function SignInDialog() {
+  const before = useCaller();
+  const ref = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    const dialog = ref.current;
+    const focused = document.activeElement;
+    dialog?.showModal();
+    return () => {
+      dialog?.close();
+      if (focused instanceof HTMLElement && focused.isConnected) focused.focus();
+    };
+  }, []);
+  const checking = useMutation({
+    mutationFn: async (secret: string) => ({ secret, caller: await fetchCaller(secret) }),
+    onSuccess: ({ secret, caller }) => {
+      // What another caller has seen is not for this one.
+      if (caller.id !== before.id) queryClient.clear();
+      queryClient.setQueryData(['caller', secret], caller);
+      signIn(secret);
+      refusedSession.set(null);
+      void queryClient.invalidateQueries();
+    },
+  });
+  const refusal = checking.isError ? checking.error.message : null;
+  return (
+    <dialog
+      ref={ref}
+      className="dialog sign-in-dialog"
+      aria-label="Sign in again"
+      onCancel={(event) => event.preventDefault()}
+    >
+      <SignInForm
+        title="Your session has expired"
+        refusal={refusal}
+        isBusy={checking.isPending}
+        onSubmit={(secret) => checking.mutate(secret)}
+      />
+      <p className="muted">
+        Signed in as {before.id}. What you were doing is still there after you sign in again.{' '}
+        <button type="button" className="button" onClick={leave}>
+          Sign out instead
+        </button>
+      </p>
+    </dialog>
+  );
+}

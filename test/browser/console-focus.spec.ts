@@ -1,0 +1,88 @@
+import { afterAll, beforeAll, describe, expect } from '@jest/globals';
+import type { Page } from 'playwright-core';
+import { itInBrowser } from '../support/browser.js';
+import { clearFaults, line, newProduct, orderBody, placeOrder } from '../support/builders.js';
+import { listIncidents, type WithApi } from '../support/client.js';
+import { eventually } from '../support/service.js';
+import { TEST_MS, TestConsole } from './console.js';
+
+/** Jobs are fetched, fail and are given up within a second or two; a busy machine needs longer. */
+const INCIDENTS_MS = 30_000;
+
+let tested: TestConsole;
+let colleague: WithApi;
+
+beforeAll(async () => {
+  tested = await TestConsole.start({ JOB_RETRY_LIMIT: '0', JOB_RETRY_MAX_SECONDS: '1' });
+  colleague = { api: tested.colleague };
+}, TEST_MS);
+afterAll(async () => {
+  clearFaults(tested.service.sandbox);
+  await tested.stop();
+});
+
+const place = (): Promise<string> =>
+  placeOrder(colleague, orderBody([line(newProduct(tested.service.sandbox))], { customer_id: 'focus' }));
+
+/** The tag of the element that has the focus; `BODY` is where it falls when its element is gone. */
+const focused = (page: Page): Promise<string> =>
+  page.evaluate(() => {
+    const { document } = globalThis as unknown as { document: { activeElement: { tagName: string } | null } };
+    return document.activeElement?.tagName ?? 'BODY';
+  });
+
+describe('the focus stays in the page', () => {
+  itInBrowser(
+    'after a bulk change of status',
+    async () => {
+      const id = await place();
+      const { page } = await tested.open('/orders?q=focus', 'admin');
+      await page.locator(`[data-row="${id}"]`).getByRole('checkbox').check();
+      await page.getByRole('button', { name: 'Change status' }).press('Enter');
+      await page.getByRole('dialog').getByRole('button', { name: 'Mark 1 as' }).press('Enter');
+      await page.getByText('1 changed').waitFor();
+      await page
+        .getByRole('dialog')
+        .getByRole('button', { name: 'Close', exact: true })
+        .last()
+        .press('Enter');
+      await page.getByText('1 selected').waitFor({ state: 'detached' });
+      expect(await focused(page)).not.toBe('BODY');
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+
+  itInBrowser(
+    'after a cancellation, whose button is gone then',
+    async () => {
+      const id = await place();
+      const { page } = await tested.open(`/orders/${id}`, 'admin');
+      await page.getByRole('button', { name: 'Mark as cancelled' }).press('Enter');
+      await page.getByLabel('Reason').fill('Not wanted');
+      await page.getByRole('dialog').getByRole('button', { name: 'Mark as cancelled' }).press('Enter');
+      await page.getByText('It is cancelled, and stays so.').waitFor();
+      expect(await focused(page)).not.toBe('BODY');
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+
+  itInBrowser(
+    'after an incident is resolved, on the next one',
+    async () => {
+      tested.service.sandbox.services.notification.faults.add({ kind: 'status', status: 500 });
+      const ids = [await place(), await place()];
+      await eventually(async () => (await listIncidents(colleague)).incidents.length === 2, INCIDENTS_MS);
+      const { page } = await tested.open('/incidents', 'operator');
+      const first = page.locator('[data-row]', { hasText: ids[0]?.slice(-8) ?? '' });
+      await first.getByRole('button', { name: 'Write off' }).press('Enter');
+      await page.getByLabel('Reason').fill('The customer knows');
+      await page.getByRole('dialog').getByRole('button', { name: 'Write off' }).press('Enter');
+      await first.waitFor({ state: 'detached' });
+      expect(await focused(page)).toBe('A');
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+});

@@ -1,0 +1,180 @@
+import { afterAll, beforeAll, describe, expect } from '@jest/globals';
+import { itInBrowser } from '../support/browser.js';
+import { clearFaults, line, newProduct, orderBody, placeOrder } from '../support/builders.js';
+import { setStatus, type WithApi } from '../support/client.js';
+import { insertOrders } from '../support/many-orders.js';
+import { eventually } from '../support/service.js';
+import { TEST_MS, TestConsole } from './console.js';
+
+const HOUR_MS = 3_600_000;
+
+/** Figures are read again after this long at most: the page asks every 15 s, and the service keeps them for 10 s. */
+const FIGURES_MS = 30_000;
+
+let tested: TestConsole;
+let colleague: WithApi;
+
+beforeAll(async () => {
+  // The inventory can not be asked twice, so that a lost answer leaves stock in doubt.
+  tested = await TestConsole.start({ INVENTORY_HONOURS_IDEMPOTENCY_KEYS: 'false' });
+  colleague = { api: tested.colleague };
+}, TEST_MS);
+afterAll(async () => {
+  clearFaults(tested.service.sandbox);
+  await tested.stop();
+});
+
+describe('the incidents page', () => {
+  itInBrowser(
+    'counts the messages that are still being retried instead of saying that all is well',
+    async () => {
+      const { notification } = tested.service.sandbox.services;
+      notification.faults.add({ kind: 'status', status: 503 });
+      await placeOrder(colleague, orderBody([line(newProduct(tested.service.sandbox))]));
+      await eventually(() => notification.calls.all().length > 0);
+      const { page } = await tested.open('/incidents', 'operator');
+      await page.getByText('No open incidents').waitFor();
+      await page.getByText('1 message to customers is still waiting').waitFor({ timeout: FIGURES_MS });
+      expect(await page.getByText('put right').count()).toBe(0);
+      await page.context().close();
+      clearFaults(tested.service.sandbox);
+    },
+    TEST_MS,
+  );
+});
+
+describe('an order', () => {
+  itInBrowser(
+    'whose stock is in doubt says so beside the ended job, with the decision that is needed',
+    async () => {
+      const { inventory } = tested.service.sandbox.services;
+      const product = newProduct(tested.service.sandbox);
+      const id = await placeOrder(colleague, orderBody([line(product, 2)]));
+      inventory.faults.add({ kind: 'status', status: 500, when: 'after', method: 'PUT', times: 1 });
+      await setStatus(colleague, id, 'cancelled', 'Not wanted');
+      const { page, complaints } = await tested.open(`/orders/${id}`, 'admin');
+      await page.getByText('ended with stock in doubt').waitFor();
+      await page.getByRole('link', { name: 'needs a decision' }).click();
+      const incidents = page.getByRole('region', { name: 'Needs a decision' });
+      await incidents.getByText(`2 × ${product}, line 1`).waitFor();
+      await incidents.getByRole('button', { name: 'Write off' }).click();
+      await page.getByLabel('Reason').fill('Counted: the units are on the shelf');
+      await page.getByRole('dialog').getByRole('button', { name: 'Write off' }).click();
+      await incidents.waitFor({ state: 'detached' });
+      expect(complaints).toEqual([]);
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+
+  itInBrowser(
+    'that is older than the kept deliveries does not say that no message was sent',
+    async () => {
+      const [id = ''] = await insertOrders(tested.service.database, 1, {
+        from: new Date(Date.now() - 48 * HOUR_MS),
+      });
+      const { page } = await tested.open(`/orders/${id}`, 'admin');
+      await page.getByText('messages of an older order may have been sent').waitFor();
+      expect(await page.getByText('None yet').count()).toBe(0);
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+
+  itInBrowser(
+    'opened by the id of a customer leads to the orders of that customer',
+    async () => {
+      const body = orderBody([line(newProduct(tested.service.sandbox))], { customer_id: 'customer-77' });
+      const id = await placeOrder(colleague, body);
+      const { page, complaints } = await tested.open('/orders/customer-77', 'admin');
+      await page.getByText('This is the id of a customer, not of an order').waitFor();
+      await page.getByRole('link', { name: 'Show the orders of customer customer-77' }).click();
+      await page.locator(`[data-row="${id}"]`).waitFor();
+      expect(complaints).toEqual([]);
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+
+  itInBrowser(
+    'has a short id that differs from that of every other order of the same moment, and copies whole',
+    async () => {
+      const moment = new Date(Date.now() - HOUR_MS);
+      const ids = await insertOrders(tested.service.database, 3, { from: moment, customerId: 'same-moment' });
+      const { page } = await tested.open('/orders?q=same-moment', 'admin');
+      await page.getByText('3 orders').waitFor();
+      const links = page.locator('[data-row] [data-open]');
+      const seen = await links.evaluateAll((all) =>
+        all.map((link) => {
+          const { innerText, textContent } = link as unknown as { innerText: string; textContent: string };
+          return { innerText, textContent };
+        }),
+      );
+      expect(seen.map(({ textContent }) => textContent).toSorted()).toEqual(ids.toSorted());
+      const tails = new Set(ids.map((id) => id.slice(-8)));
+      expect(tails.size).toBe(3);
+      const { width } = (await links.first().boundingBox()) ?? { width: 0 };
+      // Both ends and the dots: about half of the 36 characters.
+      expect(width).toBeLessThan(180);
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+});
+
+describe('the figures', () => {
+  itInBrowser(
+    'link to the orders that they count, not to those of any time',
+    async () => {
+      const old = new Date(Date.now() - 5 * HOUR_MS);
+      await insertOrders(tested.service.database, 4, { status: 'failed', from: old });
+      await insertOrders(tested.service.database, 2, {
+        status: 'failed',
+        from: new Date(Date.now() - 60_000),
+      });
+      const { page } = await tested.open('/health', 'admin');
+      await page.getByRole('link', { name: 'failed' }).click({ timeout: FIGURES_MS });
+      await page.getByText('2 orders').waitFor();
+      await page.goto(`${tested.service.url}/admin/health?window=day`);
+      await page.getByRole('link', { name: 'failed' }).click();
+      await page.getByText('6 orders').waitFor();
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+});
+
+describe('the state of another service', () => {
+  itInBrowser(
+    'is not "answers" while it answers 503 to everything',
+    async () => {
+      const { notification } = tested.service.sandbox.services;
+      notification.faults.add({ kind: 'status', status: 503 });
+      const before = notification.calls.all().length;
+      await placeOrder(colleague, orderBody([line(newProduct(tested.service.sandbox))]));
+      await eventually(() => notification.calls.all().length > before);
+      const { page } = await tested.open('/health', 'operator');
+      await page
+        .getByText(/notification service (failed at the last call|does not answer)/)
+        .waitFor({ timeout: FIGURES_MS });
+      await page.getByText('inventory service answers').waitFor();
+      await page.context().close();
+      clearFaults(tested.service.sandbox);
+    },
+    TEST_MS,
+  );
+});
+
+describe('a search', () => {
+  itInBrowser(
+    'for a part of an e-mail address says that only whole values match',
+    async () => {
+      const { page } = await tested.open('/orders?q=alice%40exam', 'admin');
+      await page.getByText('No order matches these filters').waitFor();
+      await page.getByText('The search matches whole values only').waitFor();
+      expect(await page.getByText('Search for less').count()).toBe(0);
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+});

@@ -172,6 +172,8 @@ async function startService(
     PORT: String(port),
     DATABASE_URL: databaseUrl,
     INVENTORY_SERVICE_URL: standInsUrl.origin,
+    // As in the runs before the default was changed, so that figures stay comparable.
+    INVENTORY_HONOURS_IDEMPOTENCY_KEYS: 'true',
     NOTIFICATION_SERVICE_URL: standInsUrl.origin,
     ...settings,
   });

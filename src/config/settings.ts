@@ -135,8 +135,12 @@ export class Settings {
   @IsIn(['per-product', 'reservations'])
   INVENTORY_API: 'per-product' | 'reservations' = 'per-product';
 
+  /**
+   * Whether the inventory acts once per `Idempotency-Key`. False by default: an inventory that ignores keys oversells when
+   * a call is repeated, and one that honours them only leaves more to a person. The reservations contract demands it.
+   */
   @Flag()
-  INVENTORY_HONOURS_IDEMPOTENCY_KEYS: boolean = true;
+  INVENTORY_HONOURS_IDEMPOTENCY_KEYS: boolean = false;
 
   @HttpUrl()
   NOTIFICATION_SERVICE_URL: string = 'http://notification-service:8082';

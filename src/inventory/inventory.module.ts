@@ -1,5 +1,5 @@
 import { HttpService } from '@nestjs/axios';
-import { Module } from '@nestjs/common';
+import { Logger, Module } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { Settings } from '../config/settings.js';
 import { Inventory, StockJournal } from '../orders/order.ports.js';
@@ -21,10 +21,19 @@ function createInventory(settings: Settings, http: HttpService, dataSource: Data
   }
   const baseUrl = settings.INVENTORY_SERVICE_URL;
   const client = new UpstreamClient(http, { name: 'inventory service', baseUrl, timeoutMs });
-  return settings.INVENTORY_API === 'reservations'
-    ? new ReservationsAdapter(client, rememberMs)
-    : new InventoryServiceAdapter(client, settings.INVENTORY_HONOURS_IDEMPOTENCY_KEYS, rememberMs);
+  if (settings.INVENTORY_API === 'reservations') return new ReservationsAdapter(client, rememberMs);
+  const honoursKeys = settings.INVENTORY_HONOURS_IDEMPOTENCY_KEYS;
+  new Logger('Inventory').log(honoursKeys ? REPEATED : NEVER_REPEATED);
+  return new InventoryServiceAdapter(client, honoursKeys, rememberMs);
 }
+
+const NEVER_REPEATED =
+  'The inventory is assumed to ignore idempotency keys, so a reservation without an answer is never repeated and ' +
+  'becomes an incident. If it honours them, set INVENTORY_HONOURS_IDEMPOTENCY_KEYS=true';
+
+const REPEATED =
+  'The inventory is trusted to act once per idempotency key (INVENTORY_HONOURS_IDEMPOTENCY_KEYS=true), so calls ' +
+  'without an answer are repeated';
 
 function createStockJournal(settings: Settings, dataSource: DataSource): StockJournal {
   return settings.PRODUCT_CATALOG_SERVICE_URL

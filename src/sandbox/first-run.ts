@@ -211,10 +211,14 @@ async function startDatabase(folder: string, environment: Environment): Promise<
   return database;
 }
 
-async function startStandIns({ options, standIns }: Plan, environment: Environment): Promise<Sandbox> {
+async function startStandIns(todo: Plan, environment: Environment): Promise<Sandbox> {
+  const { options, settings, standIns: services } = todo;
   const stateFile = join(options.data, 'sandbox.json');
-  const sandbox = await startSandbox({ services: standIns, ports: options.ports, stateFile });
-  for (const name of standIns) {
+  // As the service is told to expect it.
+  const honourIdempotencyKeys =
+    settings.INVENTORY_HONOURS_IDEMPOTENCY_KEYS || settings.INVENTORY_API === 'reservations';
+  const sandbox = await startSandbox({ services, ports: options.ports, stateFile, honourIdempotencyKeys });
+  for (const name of services) {
     // Naming the catalog would make the service use it in place of the inventory: only who wants that names it.
     if (name !== 'catalog') environment[VARIABLES[name]] = sandbox.urls[name];
   }
@@ -249,13 +253,9 @@ function describe(todo: Plan, { database, sandbox, service }: Running): string {
       { product_id: 'PROD002', quantity: 2, price: 29.99 },
     ],
   });
-  const commands = [
-    `curl -X POST ${url}/orders -H 'Content-Type: application/json' -d '${order}'`,
-    `curl ${url}/orders`,
-    ...(todo.standIns.includes('carts')
-      ? [`curl -X POST ${url}/orders/1   # orders the cart of customer 1`]
-      : []),
-  ];
+  const post = `curl -X POST ${url}/orders`;
+  const commands = [`${post} -H 'Content-Type: application/json' -d '${order}'`, `curl ${url}/orders`];
+  if (todo.standIns.includes('carts')) commands.push(`${post}/1   # orders the cart of customer 1`);
   return `\nEverything runs.\n\n${indent(lines)}\nTry:\n\n${indent(commands)}\nCtrl-C stops it all; the data stay in ${todo.options.data}\n\n`;
 }
 

@@ -122,6 +122,29 @@ describe.each(INVENTORIES)('with %s', (_name, instances, settings) => {
   });
 });
 
+describe('two instances with the default settings and an inventory that ignores idempotency keys', () => {
+  it('sell 40 units to exactly 40 of 120 orders', async () => {
+    fleet = await startFleet(2, () => ({ INVENTORY_HONOURS_IDEMPOTENCY_KEYS: '' }), {
+      honourIdempotencyKeys: false,
+    });
+    setStock(fleet.sandbox, PRODUCT, 40);
+
+    const answers: TestResponse[] = [];
+    const clients = Array.from({ length: 24 }, async () => {
+      for (let order = 0; order < 5; order += 1) {
+        answers.push(...(await placeAtOnce(fleet as TestFleet, [orderBody([line(PRODUCT)])])));
+      }
+    });
+    await Promise.all(clients);
+
+    expect(countStatuses(answers)).toEqual({ '201 confirmed': 40, '400 /problems/insufficient-stock': 80 });
+    await waitUntilSettled(fleet);
+    expect(stockOf(fleet.sandbox, PRODUCT)).toBe(0);
+    const moved = movementsOf(fleet.sandbox, PRODUCT).filter((entry) => entry.route !== 'test');
+    expect(moved.map(({ delta }) => delta)).toEqual(Array.from({ length: 40 }, () => -1));
+  });
+});
+
 describe('two instances that order the last units of one product at the catalog', () => {
   it('sell each of the last five units once', async () => {
     fleet = await startFleet(2, catalogSettings);

@@ -7,9 +7,20 @@ const TIMEOUT_MS = 360_000;
 
 /** Short campaigns, each with a fixed seed; what is broken shows in one of them. */
 const CAMPAIGNS = {
-  calm: ['--seed', '3', '--orders', '100', '--faults', 'none', '--instances', '1'],
+  calm: [
+    '--seed',
+    '3',
+    '--orders',
+    '100',
+    '--faults',
+    'none',
+    '--instances',
+    '1',
+    '--inventory',
+    'per-product',
+  ],
   kills:
-    '--seed 9 --orders 30 --faults none --instances 1 --points placement.after-settle,placement.after-settle'.split(
+    '--seed 9 --orders 30 --faults none --instances 1 --inventory per-product --points placement.after-settle,placement.after-settle'.split(
       ' ',
     ),
 };

@@ -58,6 +58,7 @@ export class World {
       LOG_LEVEL: 'error',
       DATABASE_URL: database.url,
       INVENTORY_SERVICE_URL: upstreams.urls.inventory,
+      INVENTORY_HONOURS_IDEMPOTENCY_KEYS: 'true',
       NOTIFICATION_SERVICE_URL: upstreams.urls.notification,
       SHOPPING_CART_SERVICE_URL: upstreams.urls.carts,
       ...PATIENT,

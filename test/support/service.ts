@@ -60,6 +60,8 @@ export function testSettings(sandbox: Sandbox, databaseUrl: string): Record<stri
     // Tests send hundreds of orders at once to see what becomes of them; that too many are refused is a test of its own.
     MAX_PLACEMENTS: '1000',
     INVENTORY_SERVICE_URL: sandbox.urls.inventory,
+    // As the stand-ins do unless a test wants them to ignore keys.
+    INVENTORY_HONOURS_IDEMPOTENCY_KEYS: 'true',
     NOTIFICATION_SERVICE_URL: sandbox.urls.notification,
     SHOPPING_CART_SERVICE_URL: sandbox.urls.carts,
   };

@@ -98,7 +98,8 @@ function settingsOf({ inventory }: CampaignOptions, { urls }: Upstreams): Record
     SHOPPING_CART_SERVICE_URL: urls.carts,
     ...(inventory === 'reservations' && { INVENTORY_API: 'reservations' }),
     ...(inventory === 'catalog' && { PRODUCT_CATALOG_SERVICE_URL: urls.catalog }),
-    ...(inventory === 'plain' && { INVENTORY_HONOURS_IDEMPOTENCY_KEYS: 'false' }),
+    // Plain is what the default settings are made for.
+    ...(inventory === 'per-product' && { INVENTORY_HONOURS_IDEMPOTENCY_KEYS: 'true' }),
   };
 }
 

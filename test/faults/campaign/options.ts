@@ -60,8 +60,9 @@ Usage: npm run faults -- [options]
   --orders <number>     orders to place, at least (default: ${DEFAULT_ORDERS})
   --kills <number>      SIGKILLs (default: one for every ${ORDERS_PER_KILL} orders)
   --instances <number>  of the service, on one database (default: 2)
-  --inventory <kind>    ${INVENTORIES.join(', ')} (default: per-product);
-                        plain ignores idempotency keys, so that it is never asked twice
+  --inventory <kind>    ${INVENTORIES.join(', ')} (default: plain);
+                        plain ignores idempotency keys, as the default settings expect;
+                        per-product honours them
   --faults <groups>     some of ${FAULT_GROUPS.join(',')}, or none (default: all)
   --points <names>      kill at these pausing points (src/platform/pause-points.ts), each once, in this order
   --clients <number>    orders in flight at a time (default: ${DEFAULT_CLIENTS})
@@ -127,7 +128,7 @@ export function readOptions(
     orders,
     kills: chosen?.length ?? readWhole(values.kills, 'kills', kills, MAX_KILLS, 0),
     instances: readWhole(values.instances, 'instances', 2, MAX_INSTANCES, 1),
-    inventory: readList(values.inventory ?? 'per-product', 'inventory', INVENTORIES)[0] ?? 'per-product',
+    inventory: readList(values.inventory ?? 'plain', 'inventory', INVENTORIES)[0] ?? 'plain',
     minutes: readWhole(values.minutes, 'minutes', DEFAULT_MINUTES, MAX_MINUTES, 1),
     restSeconds: readWhole(values['rest-seconds'], 'rest-seconds', DEFAULT_REST_SECONDS, MAX_MINUTES * 60, 1),
     patienceSeconds: readWhole(

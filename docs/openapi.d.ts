@@ -464,8 +464,13 @@ export interface components {
       status: number;
       /** @example The request is not valid: items[0].quantity must be at least 1 */
       detail: string;
-      /** @description Every wrong field of the request. */
+      /** @description Every wrong field of the request, up to a limit. */
       errors?: components['schemas']['FieldErrorResponse'][];
+      /**
+       * @description Whether checking stopped at that limit, so that there may be more errors. Absent otherwise.
+       * @example true
+       */
+      has_more_errors?: boolean;
       /**
        * @description Where the method is none of these.
        * @example [
@@ -558,8 +563,13 @@ export interface components {
       status: number;
       /** @example The request is not valid: items[0].quantity must be at least 1 */
       detail: string;
-      /** @description Every wrong field of the request. */
+      /** @description Every wrong field of the request, up to a limit. */
       errors?: components['schemas']['FieldErrorResponse'][];
+      /**
+       * @description Whether checking stopped at that limit, so that there may be more errors. Absent otherwise.
+       * @example true
+       */
+      has_more_errors?: boolean;
       /**
        * @description Where the method is none of these.
        * @example [
@@ -1068,8 +1078,13 @@ export interface components {
       status: number;
       /** @example The request is not valid: items[0].quantity must be at least 1 */
       detail: string;
-      /** @description Every wrong field of the request. */
+      /** @description Every wrong field of the request, up to a limit. */
       errors?: components['schemas']['FieldErrorResponse'][];
+      /**
+       * @description Whether checking stopped at that limit, so that there may be more errors. Absent otherwise.
+       * @example true
+       */
+      has_more_errors?: boolean;
       /**
        * @description Where the method is none of these.
        * @example [

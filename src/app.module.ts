@@ -20,7 +20,7 @@ import { CartClaim } from './orders/placement/cart-claim.entity.js';
 import { IdempotencyKey } from './orders/placement/idempotency-key.entity.js';
 import { dataSourceOptions } from './platform/database/data-source.js';
 import { ProblemFilter } from './platform/http/problem.filter.js';
-import { RequestValidationPipe } from './platform/http/validation.pipe.js';
+import { RequestValidationPipe } from './platform/http/input/validation.pipe.js';
 import { JobsModule } from './platform/jobs/jobs.module.js';
 import { type LogDestination, loggerOptions } from './platform/logger-options.js';
 import { MetricsModule } from './platform/metrics/metrics.module.js';

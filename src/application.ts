@@ -9,7 +9,7 @@ import { declareRoutes, guardRoutes } from './auth/route-access.js';
 import type { Settings } from './config/settings.js';
 import { Availability } from './health/availability.js';
 import { boundRoutes } from './platform/http/bounded-routes.js';
-import { BODY_LIMIT_BYTES, acceptJsonBodies } from './platform/http/json-body.js';
+import { BODY_LIMIT_BYTES, acceptJsonBodies } from './platform/http/input/json-body.js';
 import { serveOpenApiDocument } from './platform/http/openapi.js';
 import { frameworkProblem, sendProblem } from './platform/http/problem.filter.js';
 import {

@@ -7,7 +7,7 @@ import {
   getSchemaPath,
 } from '@nestjs/swagger';
 import type { ContentObject, HeadersObject } from './openapi-objects.js';
-import { Problem, PROBLEM_MEDIA_TYPE } from './problem.js';
+import { MAX_ERRORS, Problem, PROBLEM_MEDIA_TYPE } from './problem.js';
 import { HTTP_PROBLEMS } from './problems/http.problems.js';
 import { PROBLEM_PATH } from './problems/problem-types.js';
 import { challengeHeader, retryAfterHeader } from './response-headers.openapi.js';
@@ -34,8 +34,19 @@ export class ProblemResponse {
   @ApiProperty({ example: 'The request is not valid: items[0].quantity must be at least 1' })
   detail!: string;
 
-  @ApiPropertyOptional({ type: [FieldErrorResponse], description: 'Every wrong field of the request.' })
+  @ApiPropertyOptional({
+    type: [FieldErrorResponse],
+    maxItems: MAX_ERRORS,
+    description: 'Every wrong field of the request, up to a limit.',
+  })
   errors?: FieldErrorResponse[];
+
+  @ApiPropertyOptional({
+    example: true,
+    description:
+      'Whether checking stopped at that limit, so that there may be more errors. Absent otherwise.',
+  })
+  has_more_errors?: boolean;
 
   @ApiPropertyOptional({
     type: [String],

@@ -12,6 +12,19 @@ export const RETRY_AFTER = { 'retry-after': '2' };
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
 
+/** Errors in one response. A client corrects a few and sends again; a list of thousands would only cost both sides. */
+export const MAX_ERRORS = 50;
+
+/** The detail is one sentence for people; `errors` has the rest. */
+const MAX_ERRORS_IN_DETAIL = 10;
+
+/** Characters of a field's path: more than any real one has. An unknown name may be as long as the body. */
+const MAX_FIELD_LENGTH = 200;
+
+function shorten(field: string): string {
+  return field.length <= MAX_FIELD_LENGTH ? field : `${field.slice(0, MAX_FIELD_LENGTH).toWellFormed()}…`;
+}
+
 /**
  * An error answer as RFC 9457 describes it. Thrown where a request can't go on; the filter turns it into the answer.
  */
@@ -38,12 +51,20 @@ export class Problem extends Error {
     return new Problem(name, HTTP_PROBLEMS[name], detail, extensions, headers);
   }
 
-  /** A request with wrong fields. */
+  /** A request with wrong fields, of which the response names a bounded number. */
   static invalidRequest(errors: readonly FieldError[]): Problem {
-    const names = errors.map((error) =>
-      error.field === '' ? error.message : `${error.field} ${error.message}`,
+    const named = errors
+      .slice(0, MAX_ERRORS)
+      .map(({ field, message }) => ({ field: shorten(field), message }));
+    const sentences = named
+      .slice(0, MAX_ERRORS_IN_DETAIL)
+      .map(({ field, message }) => (field === '' ? message : `${field} ${message}`));
+    const more = named.length > sentences.length ? ['and more, see `errors`'] : [];
+    return Problem.http(
+      'invalid-request',
+      `The request is not valid: ${[...sentences, ...more].join('; ')}`,
+      { errors: named, ...(errors.length > named.length && { has_more_errors: true }) },
     );
-    return Problem.http('invalid-request', `The request is not valid: ${names.join('; ')}`, { errors });
   }
 
   get status(): number {

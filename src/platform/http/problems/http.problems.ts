@@ -10,7 +10,10 @@ export const HTTP_PROBLEMS = defineProblemTypes({
     cause:
       'The body, the query or a header breaks a rule. Nothing was stored and no other service was asked.',
     remedy: 'Correct every field that `errors` names; sending the same again gives the same answer.',
-    members: { errors: 'a list of {field, message}; the field is empty for the body as a whole' },
+    members: {
+      errors: 'a list of {field, message}, at most 50; the field is empty for the body as a whole',
+      has_more_errors: 'true where checking stopped at that number, so that there may be more',
+    },
   },
   'malformed-request': {
     status: 400,

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { Problem } from './problem.js';
+import { Problem } from '../problem.js';
 import { findRepeatedKey } from './repeated-keys.js';
 
 /** The largest order, 200 lines, is a fifth of this. */

@@ -1,16 +1,18 @@
 /** An object or a list that is open at a place of the text. */
 interface Level {
-  /** The names that the object has had so far; null for a list. */
-  names: Set<string> | null;
-  /** Where the level is, as in `items[0]`; empty for the whole. */
-  path: string;
+  isList: boolean;
+  /** The names that the object has had so far; created with the first of them, because most levels have none. */
+  names: Set<string> | undefined;
   /** The name, or the number, of the entry that is being read. */
   entry: string | number;
 }
 
-function pathOf({ names, path, entry }: Level): string {
-  if (names === null) return `${path}[${entry}]`;
-  return path === '' ? String(entry) : `${path}.${entry}`;
+/** Where the entry that is being read is, as in `items[0].quantity`. */
+function pathOf(levels: readonly Level[]): string {
+  return levels.reduce((path, { isList, entry }) => {
+    if (isList) return `${path}[${entry}]`;
+    return path === '' ? String(entry) : `${path}.${entry}`;
+  }, '');
 }
 
 /** @returns the index behind the string that begins at `start` with its quote */
@@ -23,6 +25,7 @@ function endOfString(json: string, start: number): number {
 const SPACE = /[ \t\n\r]*/y;
 
 function isNameAt(json: string, end: number): boolean {
+  if (json[end] === ':') return true;
   SPACE.lastIndex = end;
   return json[end + (SPACE.exec(json)?.[0].length ?? 0)] === ':';
 }
@@ -40,18 +43,19 @@ export function findRepeatedKey(json: string): string | undefined {
     const level = levels.at(-1);
     const character = json[index];
     if (character === '{' || character === '[') {
-      const path = level ? pathOf(level) : '';
-      levels.push({ names: character === '{' ? new Set() : null, path, entry: 0 });
+      levels.push({ isList: character === '[', names: undefined, entry: 0 });
     } else if (character === '}' || character === ']') {
       levels.pop();
-    } else if (character === ',' && level?.names === null) {
+    } else if (character === ',' && level?.isList) {
       level.entry = Number(level.entry) + 1;
     } else if (character === '"') {
       const end = endOfString(json, index);
-      if (level?.names && isNameAt(json, end)) {
-        const name = JSON.parse(json.slice(index, end)) as string;
+      if (level && !level.isList && isNameAt(json, end)) {
+        const text = json.slice(index + 1, end - 1);
+        const name = text.includes('\\') ? (JSON.parse(`"${text}"`) as string) : text;
         level.entry = name;
-        if (level.names.has(name)) return pathOf(level);
+        level.names ??= new Set();
+        if (level.names.has(name)) return pathOf(levels);
         level.names.add(name);
       }
       index = end - 1;

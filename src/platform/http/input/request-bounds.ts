@@ -1,0 +1,115 @@
+import type { Type } from '@nestjs/common';
+import { defaultMetadataStorage } from 'class-transformer/cjs/storage.js';
+import { getMetadataStorage } from 'class-validator';
+import { type FieldError, MAX_ERRORS } from '../problem.js';
+
+/**
+ * Values in a body: objects, lists and what they hold. The largest request, a bulk change of 1,000 orders, has 3,003. The
+ * libraries behind the pipe copy every value, at up to a microsecond each, before they look at any rule.
+ */
+export const MAX_VALUES = 10_000;
+
+export const UNKNOWN_FIELD = 'is not a known field';
+
+/** What a class says about one of its fields. */
+interface FieldRules {
+  /** The longest that a list may be, and what to say about a longer one. */
+  most: number;
+  message: string;
+  /** Class of the object, or of the objects in the list. */
+  type: Type | undefined;
+}
+
+type ClassRules = ReadonlyMap<string, FieldRules>;
+
+const rulesByClass = new Map<Type, ClassRules>();
+
+function rulesOf(type: Type): ClassRules {
+  const known = rulesByClass.get(type);
+  if (known) return known;
+  const rules = new Map<string, FieldRules>();
+  for (const { propertyName } of getMetadataStorage().getTargetValidationMetadatas(type, '', false, false)) {
+    const nested = defaultMetadataStorage.findTypeMetadata(type, propertyName)?.typeFunction() as
+      Type | undefined;
+    const isClass = nested !== undefined && ![Number, String, Boolean, Date].includes(nested as never);
+    rules.set(propertyName, { most: Infinity, message: '', type: isClass ? nested : undefined });
+  }
+  for (const rule of getMetadataStorage().getTargetValidationMetadatas(type, '', false, false)) {
+    const field = rules.get(rule.propertyName);
+    if (rule.name !== 'arrayMaxSize' || !field) continue;
+    field.most = Number(rule.constraints[0]);
+    field.message =
+      typeof rule.message === 'string' ? rule.message : `must have at most ${field.most} elements`;
+  }
+  rulesByClass.set(type, rules);
+  return rules;
+}
+
+/** Path of a nested field as clients write it: `items[0].quantity`. */
+export function fieldPath(parent: string, property: string): string {
+  if (/^\d+$/.test(property)) return `${parent}[${property}]`;
+  return parent === '' ? property : `${parent}.${property}`;
+}
+
+/** Whether there are more values than a request may have. Stops counting there. */
+export function hasTooManyValues(value: unknown): boolean {
+  let count = 0;
+  const visit = (content: unknown): boolean => {
+    count += 1;
+    if (count > MAX_VALUES) return true;
+    return typeof content === 'object' && content !== null && Object.values(content).some(visit);
+  };
+  return visit(value);
+}
+
+/**
+ * Errors that make it pointless to check any rule, and that would make it expensive: lists that are too long or within
+ * lists, and more unknown fields than a response names.
+ */
+export function findExcess(body: object, type: Type): FieldError[] {
+  const search = new ExcessSearch();
+  search.visit(body, type, '');
+  return search.result();
+}
+
+class ExcessSearch {
+  private readonly excess: FieldError[] = [];
+  private readonly unknown: FieldError[] = [];
+
+  result(): FieldError[] {
+    if (this.excess.length > 0) return this.excess;
+    return this.unknown.length > MAX_ERRORS ? this.unknown : [];
+  }
+
+  visit(value: object, type: Type, path: string): void {
+    const rules = rulesOf(type);
+    for (const name of Object.keys(value)) {
+      if (this.isDone()) return;
+      const field = fieldPath(path, name);
+      const about = rules.get(name);
+      const content = (value as Record<string, unknown>)[name];
+      if (!about) this.unknown.push({ field, message: UNKNOWN_FIELD });
+      else if (Array.isArray(content)) this.visitList(content, about, field);
+      else if (about.type && isObject(content)) this.visit(content, about.type, field);
+    }
+  }
+
+  private visitList(list: readonly unknown[], { most, message, type }: FieldRules, path: string): void {
+    if (list.length > most) this.excess.push({ field: path, message });
+    if (list.length > most || !type) return;
+    for (const [index, element] of list.entries()) {
+      if (this.isDone()) return;
+      const field = `${path}[${index}]`;
+      if (Array.isArray(element)) this.excess.push({ field, message: 'must be an object' });
+      else if (isObject(element)) this.visit(element, type, field);
+    }
+  }
+
+  private isDone(): boolean {
+    return this.excess.length > MAX_ERRORS || this.unknown.length > MAX_ERRORS;
+  }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}

@@ -610,6 +610,15 @@ export interface components {
       /** @description What the total is made of. */
       lines?: components['schemas']['PricedLineResponse'][];
       /**
+       * @description Entries of each list that were left out, where the problem would be larger than 4 kB.
+       * @example {
+       *       "shortages": 70
+       *     }
+       */
+      omitted?: {
+        [key: string]: number;
+      };
+      /**
        * @example shipped
        * @enum {string}
        */

@@ -201,7 +201,11 @@ export class Settings {
   @WholeNumber(0, 8_760)
   COMPLETED_JOB_HOURS: number = 24;
 
-  /** How often each instance deletes keys that have expired and jobs that have been kept for long enough. */
+  /** How long rejected orders are kept, in days; 0 keeps them for ever. */
+  @WholeNumber(0, 36_500)
+  REJECTED_ORDER_DAYS: number = 0;
+
+  /** How often each instance deletes expired keys, and jobs and rejected orders that were kept for long enough. */
   @WholeNumber(50, 3_600_000)
   PURGE_INTERVAL_MS: number = 60_000;
 

@@ -1,6 +1,6 @@
 import { Big } from 'big.js';
 import type { Product } from '../orders/order.ports.js';
-import { readId, readText } from '../platform/upstream/upstream-fields.js';
+import { readId, readName } from '../platform/upstream/upstream-fields.js';
 import { UpstreamFault } from '../platform/upstream/upstream-fault.js';
 
 /** Calls about one order to one inventory at the same time: quick for long orders, yet not a burst of hundreds. */
@@ -26,7 +26,7 @@ function readPrice(value: unknown): string | null {
  */
 export function readProduct(upstream: string, id: unknown, fields: Record<string, unknown>): Product {
   const readableId = readId(id);
-  const name = readText(fields['name']);
+  const name = readName(fields['name']);
   const price = readPrice(fields['price']);
   const { quantity } = fields;
   if (readableId === null || name === null || price === null || !isStock(quantity)) {

@@ -7,7 +7,8 @@ import { readProduct } from './inventory-answers.js';
 
 /** A product of the catalog, with what has to be sent back unchanged when its stock is set. */
 export interface CatalogProduct extends Product {
-  /** The price as it came, because the catalog expects the number that it sent. */
+  /** Name and price as they came, because the catalog expects what it sent. */
+  rawName: unknown;
   rawPrice: unknown;
 }
 
@@ -41,7 +42,9 @@ export class ProductCatalogClient {
     if (answer.status !== 200) throw this.unexpected(answer.status);
     const fields = fieldsOf(fieldsOf(answer.body)['product_detail']);
     const product = readProduct(this.name, fields['id'], fields);
-    return product.id === productId ? { ...product, rawPrice: fields['price'] } : null;
+    return product.id === productId
+      ? { ...product, rawName: fields['name'], rawPrice: fields['price'] }
+      : null;
   }
 
   /**
@@ -60,7 +63,7 @@ export class ProductCatalogClient {
     const answer = await this.upstream.request({
       method: 'PUT',
       path: ['products', product.id],
-      body: { name: product.name, price: product.rawPrice, quantity },
+      body: { name: product.rawName, price: product.rawPrice, quantity },
       idempotencyKey: key,
       deadline,
       repeatable: false,

@@ -4,6 +4,8 @@ import type { OrderStatus } from './order-status.js';
 
 const SAME_KEY = 'Send the same request again with the same `Idempotency-Key`';
 
+const OMITTED = 'how many entries of each list were left out, where the problem would be larger than 4 kB';
+
 const SHORTAGES =
   'a list of {product_id, requested, available?, reason}, one for each line that can not be had';
 
@@ -46,14 +48,22 @@ export const ORDER_PROBLEMS = defineProblemTypes({
     title: 'A product does not exist',
     cause: 'The inventory does not know one or more of the products.',
     remedy: 'Take the products that `shortages` names out of the order.',
-    members: { shortages: SHORTAGES, order_id: 'the rejected order, where it had been stored before' },
+    members: {
+      shortages: SHORTAGES,
+      omitted: OMITTED,
+      order_id: 'the rejected order, where it had been stored before',
+    },
   },
   'insufficient-stock': {
     status: 400,
     title: 'There is not enough stock',
     cause: 'The inventory has fewer units than the order asks for. Nothing stays reserved for it.',
     remedy: 'Order no more than `shortages` says there is, or later.',
-    members: { shortages: SHORTAGES, order_id: 'the rejected order, where it had been stored before' },
+    members: {
+      shortages: SHORTAGES,
+      omitted: OMITTED,
+      order_id: 'the rejected order, where it had been stored before',
+    },
   },
   'price-changed': {
     status: 409,
@@ -63,6 +73,7 @@ export const ORDER_PROBLEMS = defineProblemTypes({
     members: {
       differences:
         'a list of {line, product_id, requested_price, current_price}, of the lines with another price',
+      omitted: OMITTED,
     },
   },
   'total-changed': {
@@ -75,6 +86,7 @@ export const ORDER_PROBLEMS = defineProblemTypes({
       current_total: 'what the order would cost',
       lines:
         'a list of {line, product_id, quantity, requested_price?, price, line_total}, which add up to it',
+      omitted: OMITTED,
     },
   },
   'placement-failed': {
@@ -142,10 +154,48 @@ export interface Shortage {
 export function orderProblem(
   name: OrderProblemName,
   detail: string,
-  extensions?: Record<string, unknown>,
+  extensions: Record<string, unknown> = {},
   headers?: Record<string, string>,
 ): Problem {
-  return new Problem(name, ORDER_PROBLEMS[name], detail, extensions, headers);
+  return new Problem(name, ORDER_PROBLEMS[name], shortenDetail(detail), fitLists(extensions), headers);
+}
+
+/**
+ * Bytes of JSON that the lists of a problem may take. Problems of orders are stored, for their key and in the history of
+ * the order: with the detail and the fixed members one stays below 4 kB, however many lines an order has.
+ */
+const MAX_BYTES_OF_LISTS = 2_400;
+
+/** Characters of a detail, which are at most three bytes each. */
+const MAX_DETAIL_LENGTH = 300;
+
+/** Lists with an entry for each line of an order, the most useful ones first. */
+const LISTS = ['shortages', 'differences', 'lines'] as const;
+
+function shortenDetail(detail: string): string {
+  return detail.length <= MAX_DETAIL_LENGTH
+    ? detail
+    : `${detail.slice(0, MAX_DETAIL_LENGTH - 1).toWellFormed()}…`;
+}
+
+/** Cuts the lists about the lines of an order to the size that is stored; `omitted` counts the entries that are left out. */
+export function fitLists(members: Record<string, unknown>): Record<string, unknown> {
+  const omitted: Record<string, unknown> = { ...(members['omitted'] as object | undefined) };
+  const fitted = { ...members };
+  let free = MAX_BYTES_OF_LISTS;
+  for (const name of LISTS) {
+    const list = members[name];
+    if (!Array.isArray(list)) continue;
+    const kept: unknown[] = [];
+    for (const entry of list as unknown[]) {
+      free -= Buffer.byteLength(JSON.stringify(entry)) + 1;
+      if (free < 0) break;
+      kept.push(entry);
+    }
+    fitted[name] = kept;
+    if (kept.length < list.length) omitted[name] = list.length - kept.length + Number(omitted[name] ?? 0);
+  }
+  return Object.keys(omitted).length > 0 ? { ...fitted, omitted } : fitted;
 }
 
 export function orderNotFound(id: string): Problem {

@@ -6,7 +6,8 @@ import { BulkStatusController } from './bulk/bulk-status.controller.js';
 import { BulkStatus } from './bulk/bulk-status.js';
 import { OrderExportController } from './export/order-export.controller.js';
 import { OrderExport } from './export/order-export.js';
-import { Retention } from './retention.js';
+import { RejectedOrdersRepository } from './retention/rejected-orders.repository.js';
+import { Retention } from './retention/retention.js';
 import { IdempotencyRepository } from './placement/idempotency.repository.js';
 import { OrderDrafts } from './placement/order-draft.js';
 import { OrderPlacement } from './placement/order-placement.js';
@@ -51,6 +52,7 @@ export class OrdersModule {
         OrderPreview,
         OrderRecovery,
         StockRelease,
+        RejectedOrdersRepository,
         Retention,
         OrdersService,
         BulkStatus,

@@ -115,6 +115,7 @@ describe('an answer about a product', () => {
   it.each([
     ['no id', { id: undefined }],
     ['an empty id', { id: '' }],
+    ['an id of more than 128 characters', { id: 'x'.repeat(129) }],
     ['a fraction as id', { id: 1.5 }],
     ['an integer as id that is too large to be exact', { id: 2 ** 53 }],
     ['no name', { name: undefined }],
@@ -140,6 +141,15 @@ describe('an answer about a product', () => {
     body = answer;
     for (const [inventory] of both()) {
       await expect(inventory.findProducts(['A-1'], soon())).rejects.toMatchObject({ kind: 'garbage' });
+    }
+  });
+
+  it('has its name cut to 300 characters', async () => {
+    for (const [inventory, idField] of both()) {
+      const product = { [idField]: 'A-1', ...good, name: 'x'.repeat(200_000) };
+      body = idField === 'id' ? { product_detail: product } : product;
+      const products = await inventory.findProducts(['A-1'], soon());
+      expect(products.get('A-1')?.name).toBe(`${'x'.repeat(299)}…`);
     }
   });
 

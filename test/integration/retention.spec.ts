@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { Client } from 'pg';
-import { Retention } from '../../src/orders/retention.js';
+import { Retention } from '../../src/orders/retention/retention.js';
 import { orderBody, placeWithKey } from '../support/builders.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { queryDatabase } from '../support/invariants.js';
@@ -124,4 +124,62 @@ it('an instance that stops ends the batch that it is at, and begins no other', a
     await service.stop();
   }
   expect(await countKeys()).toBe(EXPIRED + 10 - 1_000);
+});
+
+/** Rejected orders of one line each, placed some days ago, and one that still has a line in doubt. */
+async function fillRejected(count: number, daysAgo: number, reservation = 'released'): Promise<void> {
+  await queryDatabase(
+    database.url,
+    `WITH made AS (
+       SELECT (lpad(to_hex((extract(epoch FROM now() - $2 * interval '1 day') * 1000)::bigint), 12, '0')
+         || '7000800000000000' || lpad(to_hex(n), 4, '0')) AS hex
+       FROM generate_series(1, $1) n),
+     ids AS (SELECT (substr(hex, 1, 16) || substr(hex, 17))::uuid AS id FROM made),
+     placed AS (
+       INSERT INTO orders (id, status, currency, version, failure, placed_at, updated_at, attempt)
+       SELECT id, 'rejected', 'USD', 2, 'unknown-product', now(), now(), 1 FROM ids RETURNING id),
+     lines AS (
+       INSERT INTO order_items (order_id, id, product_id, quantity, reservation)
+       SELECT id, 1, 'p', 1, $3 FROM placed RETURNING order_id)
+     INSERT INTO order_events (order_id, seq, type, from_status, to_status, actor, occurred_at)
+     SELECT order_id, 1, 'placed', NULL, 'pending', 'test', now() FROM lines`,
+    [count, daysAgo, reservation],
+  );
+}
+
+const countOf = async (table: string): Promise<number> =>
+  (await queryDatabase<{ count: number }>(database.url, `SELECT count(*)::int AS count FROM ${table}`))[0]
+    ?.count ?? 0;
+
+it('deletes rejected orders that were kept for long enough, but none whose stock is in doubt', async () => {
+  await fillRejected(250, 40);
+  await fillRejected(3, 41, 'in_doubt');
+  await fillRejected(5, 20);
+  const service = await start({ PURGE_INTERVAL_MS: '50', REJECTED_ORDER_DAYS: '30' });
+  try {
+    await eventually(async () => (await countOf('orders')) === 8);
+    expect([await countOf('order_items'), await countOf('order_events')]).toEqual([8, 8]);
+  } finally {
+    await service.stop();
+  }
+});
+
+it('keeps rejected orders for as long as the keys that replay them', async () => {
+  await fillRejected(4, 2);
+  const service = await start({
+    PURGE_INTERVAL_MS: '50',
+    REJECTED_ORDER_DAYS: '1',
+    IDEMPOTENCY_KEY_HOURS: '72',
+  });
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  await service.stop();
+  expect(await countOf('orders')).toBe(4);
+});
+
+it('keeps rejected orders for ever unless a setting says otherwise', async () => {
+  await fillRejected(4, 4_000);
+  const service = await start({ PURGE_INTERVAL_MS: '50' });
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  await service.stop();
+  expect(await countOf('orders')).toBe(4);
 });

@@ -87,6 +87,14 @@ export class OrderProblemResponse extends ProblemResponse {
   @ApiPropertyOptional({ type: [PricedLineResponse], description: 'What the total is made of.' })
   lines?: PricedLineResponse[];
 
+  @ApiPropertyOptional({
+    type: 'object',
+    additionalProperties: { type: 'integer', minimum: 1 },
+    example: { shortages: 70 },
+    description: 'Entries of each list that were left out, where the problem would be larger than 4 kB.',
+  })
+  omitted?: Record<string, number>;
+
   @ApiPropertyOptional({ enum: ORDER_STATUS_NAMES, example: 'shipped' })
   current_status?: OrderStatus;
 

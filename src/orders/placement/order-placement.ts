@@ -15,7 +15,7 @@ import {
 } from '../order.jobs.js';
 import { countStatusChange } from '../order.metrics.js';
 import { Inventory } from '../order.ports.js';
-import { cartAlreadyOrdered } from '../order.problems.js';
+import { cartAlreadyOrdered, fitLists } from '../order.problems.js';
 import { OrderRepository } from '../order.repository.js';
 import { IdempotencyRepository, type KeyClaim } from './idempotency.repository.js';
 import type { Problem } from '../../platform/http/problem.js';
@@ -188,7 +188,7 @@ export class OrderPlacement {
       ...(SETTLEMENTS[settlement.to].tellsCustomer && !canNotify(order) && NOBODY_NOTIFIED),
       ...(settlement.calls && { calls: settlement.calls }),
     };
-    return Object.keys(data).length > 0 ? data : undefined;
+    return Object.keys(data).length > 0 ? fitLists(data) : undefined;
   }
 
   private jobsOf(order: Order, settlement: Settlement, version: number): QueuedJob[] {

@@ -2,7 +2,7 @@ import { Problem, PROBLEM_MEDIA_TYPE, RETRY_AFTER } from '../../platform/http/pr
 import { problemTypes } from '../../platform/http/problems/problem-types.js';
 import type { OrderEvent } from '../order-event.entity.js';
 import type { Order } from '../order.entity.js';
-import { orderProblem, type Shortage } from '../order.problems.js';
+import { fitLists, orderProblem, type Shortage } from '../order.problems.js';
 import { toJsonNumberOrNull } from '../pricing/order-pricing.js';
 
 /** What a client is told about the placement of an order: the same again whenever it repeats its key. */
@@ -57,13 +57,14 @@ export function acceptedAnswer(order: Order): PlacementAnswer {
 export function rejectedProblem(order: Order, rejection: OrderEvent | undefined): Problem {
   // How the inventory was asked is for the order's history, and no part of the answer.
   const { calls: _calls, ...reasons } = rejection?.data ?? {};
-  const about = { order_id: order.id, ...reasons };
+  // Orders that were rejected by an earlier version may have stored longer lists.
+  const about = fitLists({ order_id: order.id, ...reasons });
   const name = order.failure ?? '';
   const kind = problemTypes().get(name);
   if (kind && name !== 'insufficient-stock') {
     return new Problem(name, kind, rejection?.reason ?? kind.title, about);
   }
-  const shortages = (rejection?.data?.['shortages'] as Shortage[] | undefined) ?? [];
+  const shortages = (about['shortages'] as Shortage[] | undefined) ?? [];
   return orderProblem('insufficient-stock', shortageDetail(shortages), { ...about, shortages });
 }
 

@@ -4,6 +4,12 @@ import { UpstreamFault } from './upstream-fault.js';
 /** A reason is stored and shown to people: one sentence, not a page of the other service. */
 const MAX_REASON_LENGTH = 300;
 
+/** A name is stored with every order line and returned in every list: a title, not a description. */
+const MAX_NAME_LENGTH = 300;
+
+/** Ids are keys of indexes, which PostgreSQL limits; those in requests have at most as many characters. */
+const MAX_ID_LENGTH = 128;
+
 /** The control characters, with U+0000, which PostgreSQL can't store. */
 const CONTROL_CHARACTERS = /\p{Cc}+/gu;
 
@@ -24,11 +30,20 @@ export function readText(value: unknown): string | null {
 /**
  * Reads an identifier: text, or an integer, which is kept as its digits.
  *
- * @returns null when it is neither, or an integer that binary floating point may have changed
+ * @returns null when it is neither, is too long, or is an integer that binary floating point may have changed
  */
 export function readId(value: unknown): string | null {
   if (typeof value === 'number') return Number.isSafeInteger(value) ? String(value) : null;
-  return value === '' ? null : readText(value);
+  const text = readText(value);
+  return text === null || text === '' || text.length > MAX_ID_LENGTH ? null : text;
+}
+
+/** Reads a name, cut to a length that can be stored with every order. */
+export function readName(value: unknown): string | null {
+  const name = readText(value);
+  return name === null || name.length <= MAX_NAME_LENGTH
+    ? name
+    : `${name.slice(0, MAX_NAME_LENGTH - 1).toWellFormed()}…`;
 }
 
 /** The `detail` of an error answer, or what to say in its place. */

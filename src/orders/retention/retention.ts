@@ -5,18 +5,25 @@ import {
   type OnApplicationBootstrap,
   type OnModuleDestroy,
 } from '@nestjs/common';
-import { Settings } from '../config/settings.js';
-import { DatabaseOutage } from '../platform/database/database-outage.js';
-import { RepeatedWork } from '../platform/repeated-work.js';
-import { JobRepository } from '../platform/jobs/job.repository.js';
-import { IdempotencyRepository } from './placement/idempotency.repository.js';
+import { Settings } from '../../config/settings.js';
+import { DatabaseOutage } from '../../platform/database/database-outage.js';
+import { RepeatedWork } from '../../platform/repeated-work.js';
+import { JobRepository } from '../../platform/jobs/job.repository.js';
+import { IdempotencyRepository } from '../placement/idempotency.repository.js';
+import { RejectedOrdersRepository } from './rejected-orders.repository.js';
 
 /** Rows deleted by one statement: some milliseconds, so that it never holds up anybody or outlasts its time limit. */
 const BATCH_SIZE = 1_000;
 
+/** Orders have up to 200 lines, each of them a row. */
+const ORDER_BATCH_SIZE = 100;
+
+const HOURS_A_DAY = 24;
+
 /**
- * Deletes what has been kept for long enough: keys of clients that have expired, and jobs that are done. Runs on every
- * instance; two that meet delete nothing twice. Jobs that ran out of attempts are kept until a person has settled them.
+ * Deletes what has been kept for long enough: keys of clients that have expired, jobs that are done and, where a setting
+ * says so, rejected orders. Runs on every instance; two that meet delete nothing twice. Jobs that ran out of attempts are
+ * kept until a person has settled them.
  */
 @Injectable()
 export class Retention implements OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown {
@@ -26,6 +33,7 @@ export class Retention implements OnApplicationBootstrap, OnModuleDestroy, Befor
   constructor(
     private readonly keys: IdempotencyRepository,
     private readonly jobs: JobRepository,
+    private readonly rejected: RejectedOrdersRepository,
     private readonly settings: Settings,
     private readonly outage: DatabaseOutage,
   ) {
@@ -46,10 +54,15 @@ export class Retention implements OnApplicationBootstrap, OnModuleDestroy, Befor
   }
 
   private async purge(): Promise<void> {
-    const { COMPLETED_JOB_HOURS } = this.settings;
+    const { COMPLETED_JOB_HOURS, REJECTED_ORDER_DAYS, IDEMPOTENCY_KEY_HOURS } = this.settings;
+    // A key outlives no order: what it returns is made from the order.
+    const orderHours = Math.max(REJECTED_ORDER_DAYS * HOURS_A_DAY, IDEMPOTENCY_KEY_HOURS + 1);
     try {
       await this.inBatches(() => this.keys.deleteExpiredKeys(BATCH_SIZE));
       await this.inBatches(() => this.jobs.deleteCompleted(COMPLETED_JOB_HOURS, BATCH_SIZE));
+      if (REJECTED_ORDER_DAYS > 0) {
+        await this.inBatches(() => this.rejected.deleteOlderThan(orderHours, ORDER_BATCH_SIZE));
+      }
     } catch (error) {
       // A failure only means that the tables are larger until the next time.
       if (!this.outage.noticed(error))

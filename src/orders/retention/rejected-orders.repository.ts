@@ -1,0 +1,47 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { inTransaction } from '../../platform/database/transaction.js';
+import { smallestIdAt } from '../dto/list-orders.dto.js';
+
+/** Deletes rejected orders, which hold no stock and of which no customer was notified. */
+@Injectable()
+export class RejectedOrdersRepository {
+  constructor(private readonly dataSource: DataSource) {}
+
+  /**
+   * Deletes rejected orders that were placed more than `hours` ago, oldest first, with their lines and events. Orders
+   * whose stock is not certainly released are kept: they are incidents, or a job still works on them.
+   *
+   * @returns whether there may be more
+   */
+  async deleteOlderThan(hours: number, limit: number): Promise<boolean> {
+    const ids = await this.findOlderThan(hours, limit);
+    if (ids.length > 0) await this.deleteAll(ids);
+    return ids.length === limit;
+  }
+
+  private async findOlderThan(hours: number, limit: number): Promise<string[]> {
+    // By the clock of the database; ids begin with the time, so that the index by status finds the oldest at once.
+    const [clock] = await this.dataSource.query<{ before: Date }[]>(
+      `SELECT now() - $1 * interval '1 hour' AS before`,
+      [hours],
+    );
+    const rows = await this.dataSource.query<{ id: string }[]>(
+      `SELECT o.id FROM orders o WHERE o.status = 'rejected' AND o.id < $1
+         AND NOT EXISTS (SELECT 1 FROM order_items i WHERE i.order_id = o.id AND i.reservation <> 'released')
+       ORDER BY o.id LIMIT $2`,
+      [smallestIdAt((clock?.before ?? new Date(0)).toISOString()), limit],
+    );
+    return rows.map(({ id }) => id);
+  }
+
+  /** The orders are locked first, so that a concurrent erasure of personal data finds either all of an order or nothing. */
+  private async deleteAll(ids: readonly string[]): Promise<void> {
+    await inTransaction(this.dataSource, async (transaction) => {
+      await transaction.query(`SELECT id FROM orders WHERE id = ANY ($1) ORDER BY id FOR UPDATE`, [ids]);
+      await transaction.query(`DELETE FROM order_events WHERE order_id = ANY ($1)`, [ids]);
+      await transaction.query(`DELETE FROM order_items WHERE order_id = ANY ($1)`, [ids]);
+      await transaction.query(`DELETE FROM orders WHERE id = ANY ($1)`, [ids]);
+    });
+  }
+}

@@ -683,7 +683,7 @@ export interface components {
        */
       customer_id?: string | number;
       /**
-       * @description ISO 4217 code. Default: the currency of the products.
+       * @description ISO 4217 code of a currency in use. Default: the currency of the products.
        * @example USD
        */
       currency?: string;
@@ -742,7 +742,7 @@ export interface components {
       customer_email?: string;
       items?: components['schemas']['OrderItemDto'][];
       /**
-       * @description ISO 4217 code. Default: the currency of the products.
+       * @description ISO 4217 code of a currency in use. Default: the currency of the products.
        * @example USD
        */
       currency?: string;
@@ -844,7 +844,7 @@ export interface components {
        */
       customer_id?: string | number;
       /**
-       * @description ISO 4217 code. Default: the currency of the products.
+       * @description ISO 4217 code of a currency in use. Default: the currency of the products.
        * @example USD
        */
       currency?: string;

@@ -1,3 +1,4 @@
+import { CURRENCIES } from './currencies.js';
 import { Type } from 'class-transformer';
 import { IsIn, IsNumber, IsOptional, IsString, Matches, Max, Min } from 'class-validator';
 import { Flag, HttpUrl, Networks, OptionalHttpUrl, Origins, WholeNumber } from './setting.decorators.js';
@@ -165,7 +166,7 @@ export class Settings {
   @IsIn(['verify', 'trust'])
   PRICE_CHECK: 'verify' | 'trust' = 'verify';
 
-  @IsIn(Intl.supportedValuesOf('currency'), { message: 'must be an ISO 4217 currency code such as USD' })
+  @IsIn(CURRENCIES, { message: 'must be an ISO 4217 currency code such as USD' })
   DEFAULT_CURRENCY: string = 'USD';
 
   /** How long one attempt of one call to another service may take. */

@@ -15,6 +15,7 @@ import {
   Min,
   ValidateNested,
 } from 'class-validator';
+import { CURRENCIES } from '../../config/currencies.js';
 import { MAX_LINES, type PlacementRequest } from '../placement/order-draft.js';
 import { AMOUNT_SCHEMA, IsAmount } from './money.decorators.js';
 import { IsOpaqueId, IsPlainText, MayBeAbsent, OPAQUE_ID_SCHEMA } from './text.decorators.js';
@@ -26,8 +27,6 @@ const MAX_NAME_LENGTH = 200;
 
 /** The longest address that can be delivered to (RFC 5321). */
 const MAX_EMAIL_LENGTH = 254;
-
-const CURRENCIES = Intl.supportedValuesOf('currency');
 
 export class OrderItemDto {
   @ApiProperty({
@@ -91,7 +90,7 @@ export class PlaceOrderDto {
   @ApiPropertyOptional({
     type: 'string',
     pattern: '^[A-Z]{3}$',
-    description: 'ISO 4217 code. Default: the currency of the products.',
+    description: 'ISO 4217 code of a currency in use. Default: the currency of the products.',
     example: 'USD',
   })
   @MayBeAbsent()

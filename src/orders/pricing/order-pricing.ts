@@ -1,4 +1,5 @@
 import { Big } from 'big.js';
+import { currencyDecimals } from '../../config/currencies.js';
 
 /** Digits that the money columns keep after the point; no currency has more. */
 export const MAX_DECIMALS = 4;
@@ -15,24 +16,13 @@ export interface PricedLine {
   price: string;
 }
 
-/** What was found out before: to ask costs more than all else about an amount. There are some 300 currencies. */
-const decimals = new Map<string, number>();
-
-/** Digits after the point that amounts in a currency have: 2 for USD, 0 for JPY, 3 for KWD. */
-export function currencyDecimals(currency: string): number {
-  let known = decimals.get(currency);
-  if (known === undefined) {
-    const format = new Intl.NumberFormat('en', { style: 'currency', currency });
-    known = format.resolvedOptions().maximumFractionDigits ?? MAX_DECIMALS;
-    decimals.set(currency, known);
-  }
-  return known;
-}
-
-/** Whether an amount can be paid in a currency: 79.999 is no price in USD. */
+/**
+ * Whether an amount can be paid in a currency: 79.999 is no price in USD. Stored orders may have a currency that has been
+ * withdrawn since; its decimals are unknown, so that any amount is accepted.
+ */
 export function fitsCurrency(amount: string, currency: string): boolean {
   const exact = new Big(amount);
-  return exact.round(currencyDecimals(currency), Big.roundDown).eq(exact);
+  return exact.round(currencyDecimals(currency) ?? MAX_DECIMALS, Big.roundDown).eq(exact);
 }
 
 /** Whether two amounts are equal, however they are written: 80 and 80.00 are. */

@@ -1375,6 +1375,7 @@ export interface components {
     ErasePersonalDataDto: {
       /**
        * Format: email
+       * @description Finds the same orders as the filter `customer_email` of the list.
        * @example alice@example.com
        */
       customer_email: string;
@@ -2792,7 +2793,7 @@ export interface operations {
         status?: string;
         /** @description Orders of this customer. */
         customer_id?: string;
-        /** @description In any case. */
+        /** @description Case and invisible characters are ignored. An internationalized domain and its punycode form are the same. */
         customer_email?: string;
         /** @description Orders with a line of this product. */
         product_id?: string;
@@ -3274,7 +3275,7 @@ export interface operations {
         status?: string;
         /** @description Orders of this customer. */
         customer_id?: string;
-        /** @description In any case. */
+        /** @description Case and invisible characters are ignored. An internationalized domain and its punycode form are the same. */
         customer_email?: string;
         /** @description Orders with a line of this product. */
         product_id?: string;

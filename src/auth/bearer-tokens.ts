@@ -49,7 +49,7 @@ export class BearerTokens {
     if (scopes.has('orders:read:all')) {
       return { id: `user:${idIn(claims, 'sub', MAX_SUBJECT_LENGTH)}`, scopes, customerId: null };
     }
-    const customerId = idIn(claims, this.settings.JWT_CUSTOMER_CLAIM);
+    const customerId = idIn(claims, this.settings.JWT_CUSTOMER_CLAIM).normalize('NFC');
     return { id: `customer:${customerId}`, scopes, customerId };
   }
 

@@ -17,6 +17,8 @@ export interface ExpectedPrices {
 @Check('orders_total_not_negative', 'total_amount >= 0')
 @Index('orders_by_customer', ['customerId', 'id'])
 @Index('orders_by_email', { synchronize: false })
+@Index('orders_by_email_key', { synchronize: false })
+@Index('orders_to_normalize', { synchronize: false })
 @Index('orders_by_status', ['status', 'id'])
 @Index('orders_to_recover', ['leaseUntil'], { where: `status = 'pending'` })
 export class Order {
@@ -31,6 +33,10 @@ export class Order {
 
   @Column('text', { name: 'customer_email', nullable: true })
   customerEmail!: string | null;
+
+  /** Written with the address, and read by the database alone. */
+  @Column('text', { name: 'customer_email_key', nullable: true })
+  customerEmailKey?: string | null;
 
   @Column('text')
   status!: OrderStatus;

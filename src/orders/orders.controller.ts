@@ -35,7 +35,7 @@ import {
 } from './dto/orders.openapi.js';
 import { PlaceCustomerOrderDto, PlaceOrderDto, toPlacementRequest } from './dto/place-order.dto.js';
 import { etag, hasSeen, parseIdempotencyKey, parseIfMatch, prefersAsync } from './dto/request-headers.js';
-import { isOpaqueId, requireOpaqueId } from './dto/text.decorators.js';
+import { isOpaqueId, requireNewId } from './dto/text.decorators.js';
 import { UpdateStatusDto } from './dto/update-status.dto.js';
 import { ifMatchRequired, noOrdersOf, orderNotFound } from './order.problems.js';
 import { parseStatus } from './order-status.js';
@@ -106,7 +106,7 @@ export class OrdersController {
     @CurrentCaller() caller: Caller,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    requireOpaqueId('customer_id', customerId);
+    requireNewId('customer_id', customerId);
     const request = toPlacementRequest(body, customerFor(caller, customerId));
     await this.answer(request, caller, headers, reply);
   }

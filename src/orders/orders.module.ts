@@ -2,6 +2,8 @@ import { type DynamicModule, Module, type ModuleMetadata } from '@nestjs/common'
 import { OrderRepository } from './order.repository.js';
 import { OrdersController } from './orders.controller.js';
 import { OrdersService } from './orders.service.js';
+import { AddressRepository } from './addresses/address.repository.js';
+import { AddressUpkeep } from './addresses/address-upkeep.js';
 import { BulkStatusController } from './bulk/bulk-status.controller.js';
 import { BulkStatus } from './bulk/bulk-status.js';
 import { OrderExportController } from './export/order-export.controller.js';
@@ -54,6 +56,8 @@ export class OrdersModule {
         StockRelease,
         RejectedOrdersRepository,
         Retention,
+        AddressRepository,
+        AddressUpkeep,
         OrdersService,
         BulkStatus,
         OrderExport,

@@ -21,7 +21,7 @@ export function ownerFor(caller: Caller): Owner {
  */
 export function customerFor(caller: Caller, named: string | undefined): string | undefined {
   if (caller.customerId === null) return named;
-  if (named !== undefined && named !== caller.customerId) {
+  if (named !== undefined && named.normalize('NFC') !== caller.customerId) {
     throw customerNotAllowed(caller.customerId);
   }
   return caller.customerId;

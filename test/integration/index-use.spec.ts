@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { DataSource } from 'typeorm';
 import { ENTITIES } from '../../src/app.module.js';
 import { FiguresRepository } from '../../src/operations/figures/figures.repository.js';
+import { AddressRepository } from '../../src/orders/addresses/address.repository.js';
 import { PersonalDataRepository } from '../../src/operations/personal-data/personal-data.repository.js';
 import { OrderRepository } from '../../src/orders/order.repository.js';
 import { IdempotencyRepository } from '../../src/orders/placement/idempotency.repository.js';
@@ -104,7 +105,9 @@ async function indexesUsedBy(work: () => Promise<unknown>): Promise<string[]> {
 /** Everything that a search may be for. */
 const SEARCHES: [what: string, filter: OrderFilter, index: string][] = [
   ['a customer', { search: 'c7' }, 'orders_by_customer'],
-  ['an address', { search: '8@EXAMPLE.org' }, 'orders_by_email'],
+  ['an address', { search: '8@EXAMPLE.org' }, 'orders_by_email_key'],
+  ['an address as a filter', { customerEmail: '8@EXAMPLE.org' }, 'orders_by_email_key'],
+  ['an address with an IDN', { customerEmail: 'a@müller.de' }, 'orders_by_email_key'],
   ['a product', { search: 'p1007' }, 'order_items_by_product'],
   ['the beginning of an id', { search: '01a1ffe2' }, 'orders_pkey'],
   ['a page', { search: 'c7', beforeId: 'f0000000-0000-0000-0000-000000000000' }, 'orders_by_customer'],
@@ -126,7 +129,7 @@ describe('what is looked for among many is found by an index', () => {
 
   it.each<[by: 'customer_id' | 'customer_email', value: string, index: string]>([
     ['customer_id', 'c7', 'orders_by_customer'],
-    ['customer_email', '8@EXAMPLE.org', 'orders_by_email'],
+    ['customer_email', '8@EXAMPLE.org', 'orders_by_email_key'],
   ])('orders whose personal data is to be erased, by %s', async (by, value, index) => {
     const repository = new PersonalDataRepository(dataSource);
     let found: string[] = [];
@@ -140,6 +143,11 @@ describe('what is looked for among many is found by an index', () => {
       await repository.insertEvents(dataSource.manager, found, { actor: 'a', data: {}, at: new Date() });
     });
     expect(new Set(used)).toEqual(new Set(['orders_pkey']));
+  });
+
+  it('orders of earlier versions whose addresses have no key yet', async () => {
+    const repository = new AddressRepository(dataSource);
+    expect(await indexesUsedBy(() => repository.normalizeBatch(500))).toEqual(['orders_to_normalize']);
   });
 
   it('figures about a span of time', async () => {

@@ -39,11 +39,24 @@ export function urlOf(serverUrl: string, database: string): string {
 }
 
 /**
+ * Creates a database without tables, for the caller alone.
+ *
+ * @param options of CREATE DATABASE, such as its encoding and locale
+ */
+export async function createBareDatabase(options: string): Promise<TestDatabase> {
+  return createDatabase(`TEMPLATE template0 ${options}`);
+}
+
+/**
  * Creates a database with all tables and no rows, for the caller alone: a copy of the run's template.
  *
  * What is not dropped by the caller is dropped at the end of the run.
  */
 export async function createTestDatabase(): Promise<TestDatabase> {
+  return createDatabase(`TEMPLATE ${templateOf(process.env[RUN_VARIABLE] ?? '')}`);
+}
+
+async function createDatabase(options: string): Promise<TestDatabase> {
   const serverUrl = process.env[SERVER_VARIABLE];
   const run = process.env[RUN_VARIABLE];
   if (!serverUrl || !run) {
@@ -51,7 +64,7 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   }
   count += 1;
   const name = `${TEST_DATABASE_PREFIX}${run}_${process.pid}_${process.env['JEST_WORKER_ID'] ?? 0}_${count}_${Date.now().toString(36)}`;
-  await administer(serverUrl, `CREATE DATABASE ${name} TEMPLATE ${templateOf(run)}`);
+  await administer(serverUrl, `CREATE DATABASE ${name} ${options}`);
   return {
     url: urlOf(serverUrl, name),
     // By force, because a service that was killed for a test may leave connections behind.

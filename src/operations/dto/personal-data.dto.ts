@@ -1,8 +1,19 @@
-import { ApiProperty, PickType } from '@nestjs/swagger';
-import { PlaceOrderDto } from '../../orders/dto/place-order.dto.js';
+import { ApiProperty } from '@nestjs/swagger';
+import { MAX_EMAIL_LENGTH } from '../../orders/addresses/email-address.js';
+import { IsStorableEmail } from '../../orders/dto/text.decorators.js';
 
-/** Body of `POST /operations/personal-data/erase`. The address is found in any case. */
-export class ErasePersonalDataDto extends PickType(PlaceOrderDto, ['customer_email'] as const) {}
+/** Body of `POST /operations/personal-data/erase`. */
+export class ErasePersonalDataDto {
+  @ApiProperty({
+    type: 'string',
+    format: 'email',
+    maxLength: MAX_EMAIL_LENGTH,
+    example: 'alice@example.com',
+    description: 'Finds the same orders as the filter `customer_email` of the list.',
+  })
+  @IsStorableEmail()
+  customer_email!: string;
+}
 
 export class ErasureResponse {
   @ApiProperty({

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { EMAIL_KEY, emailKey } from '../../orders/addresses/email-address.js';
 import type { Sql } from '../../platform/database/connection.js';
 
 /** How the orders are named from which personal data is to be erased. */
@@ -8,14 +9,15 @@ export type Subject =
   | { by: 'customer_email'; value: string }
   | { by: 'order_id'; value: string };
 
-/** Each is served by an index of its own: orders_by_customer, orders_by_email, orders_pkey. */
+/** Each is served by an index of its own: orders_by_customer, orders_by_email_key, orders_pkey. */
 const CONDITIONS = {
-  customer_id: 'customer_id = $1',
-  customer_email: 'lower(customer_email) = lower($1)',
-  order_id: 'id = $1',
+  customer_id: 'o.customer_id = $1',
+  customer_email: `${EMAIL_KEY} = $1`,
+  order_id: 'o.id = $1',
 } as const satisfies Record<Subject['by'], string>;
 
-const HAS_PERSONAL_DATA = '(customer_name IS NOT NULL OR customer_email IS NOT NULL)';
+const HAS_PERSONAL_DATA =
+  '(o.customer_name IS NOT NULL OR o.customer_email IS NOT NULL OR o.customer_email_key IS NOT NULL)';
 
 /** Smaller than every id of an order. */
 export const NIL_ID = '00000000-0000-0000-0000-000000000000';
@@ -27,7 +29,7 @@ export interface Erasure {
   at: Date;
 }
 
-/** Every statement that erases personal data. It is kept in two columns of orders, and nowhere else. */
+/** Every statement that erases personal data. It is kept in three columns of orders, and nowhere else. */
 @Injectable()
 export class PersonalDataRepository {
   constructor(private readonly dataSource: DataSource) {}
@@ -35,8 +37,9 @@ export class PersonalDataRepository {
   /** Orders that still hold personal data, by id, behind the given one. */
   async findOrders({ by, value }: Subject, afterId: string, limit: number): Promise<string[]> {
     const rows = await this.dataSource.query<{ id: string }[]>(
-      `SELECT id FROM orders WHERE ${CONDITIONS[by]} AND ${HAS_PERSONAL_DATA} AND id > $2 ORDER BY id LIMIT $3`,
-      [value, afterId, limit],
+      `SELECT o.id FROM orders o
+       WHERE ${CONDITIONS[by]} AND ${HAS_PERSONAL_DATA} AND o.id > $2 ORDER BY o.id LIMIT $3`,
+      [by === 'customer_email' ? emailKey(value) : value.normalize('NFC'), afterId, limit],
     );
     return rows.map((row) => row.id);
   }
@@ -49,8 +52,9 @@ export class PersonalDataRepository {
    */
   async erase(sql: Sql, orderIds: readonly string[], at: Date): Promise<string[]> {
     const [rows] = await sql.query<[{ id: string }[], number]>(
-      `UPDATE orders SET customer_name = NULL, customer_email = NULL, version = version + 1, updated_at = $2
-       WHERE id = ANY ($1) AND ${HAS_PERSONAL_DATA} RETURNING id`,
+      `UPDATE orders o SET customer_name = NULL, customer_email = NULL, customer_email_key = NULL,
+         version = version + 1, updated_at = $2
+       WHERE o.id = ANY ($1) AND ${HAS_PERSONAL_DATA} RETURNING o.id`,
       [orderIds, at],
     );
     return rows.map((row) => row.id);

@@ -1,18 +1,23 @@
 import { ApiPropertyOptional, PickType } from '@nestjs/swagger';
 import { Transform, Type } from 'class-transformer';
-import { IsEmail, IsInt, IsISO8601, IsUUID, Matches, Max, MaxLength, Min } from 'class-validator';
+import { IsInt, IsISO8601, IsUUID, Matches, Max, MaxLength, Min } from 'class-validator';
+import { MAX_EMAIL_LENGTH } from '../addresses/email-address.js';
 import { parseStatus } from '../order-status.js';
 import type { OrderFilter } from '../search/order-conditions.js';
 import { IsOrderStatus, STATUS_SCHEMA } from './status.decorator.js';
-import { IsOpaqueId, IsPlainText, MayBeAbsent } from './text.decorators.js';
+import { IsOpaqueId, IsPlainText, IsStorableEmail, MayBeAbsent } from './text.decorators.js';
 
 const DEFAULT_LIMIT = 50;
 
 /** Answers stay below a few hundred kilobytes, and no caller holds a connection for long. */
 export const MAX_LIMIT = 200;
 
-/** As long as the longest that can be found: an e-mail address (RFC 5321). */
-const MAX_SEARCH_LENGTH = 254;
+/** As long as the longest that can be found: an e-mail address. */
+const MAX_SEARCH_LENGTH = MAX_EMAIL_LENGTH;
+
+/** Which addresses are found by an address. */
+const SAME_ADDRESS =
+  'Case and invisible characters are ignored. An internationalized domain and its punycode form are the same.';
 
 /** A day, which begins at midnight UTC, or a time with its zone: ISO 8601 has more forms, of which none is in use. */
 const TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/;
@@ -38,9 +43,14 @@ export class ListOrdersDto {
   @IsOpaqueId()
   customer_id?: string;
 
-  @ApiPropertyOptional({ type: 'string', format: 'email', description: 'In any case.' })
+  @ApiPropertyOptional({
+    type: 'string',
+    format: 'email',
+    maxLength: MAX_EMAIL_LENGTH,
+    description: SAME_ADDRESS,
+  })
   @MayBeAbsent()
-  @IsEmail({}, { message: 'must be an e-mail address' })
+  @IsStorableEmail()
   customer_email?: string;
 
   @ApiPropertyOptional({

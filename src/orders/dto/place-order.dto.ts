@@ -4,29 +4,31 @@ import {
   ArrayMaxSize,
   ArrayMinSize,
   IsArray,
-  IsEmail,
   IsIn,
   IsInt,
   IsObject,
-  IsString,
-  Matches,
   Max,
   MaxLength,
   Min,
   ValidateNested,
 } from 'class-validator';
 import { CURRENCIES } from '../../config/currencies.js';
+import { MAX_EMAIL_LENGTH } from '../addresses/email-address.js';
 import { MAX_LINES, type PlacementRequest } from '../placement/order-draft.js';
 import { AMOUNT_SCHEMA, IsAmount } from './money.decorators.js';
-import { IsOpaqueId, IsPlainText, MayBeAbsent, OPAQUE_ID_SCHEMA } from './text.decorators.js';
+import {
+  IsNewId,
+  IsPlaceableEmail,
+  IsPlainText,
+  IsVisibleText,
+  MayBeAbsent,
+  OPAQUE_ID_SCHEMA,
+} from './text.decorators.js';
 
 /** More of one product is a mistake or an attack, and must not block the stock of all others. */
 const MAX_QUANTITY = 1_000_000;
 
 const MAX_NAME_LENGTH = 200;
-
-/** The longest address that can be delivered to (RFC 5321). */
-const MAX_EMAIL_LENGTH = 254;
 
 export class OrderItemDto {
   @ApiProperty({
@@ -35,7 +37,7 @@ export class OrderItemDto {
       'Id of the product: text, or an integer, which is stored as its digits. Send ids above 2^53 as text.',
     example: 'PROD001',
   })
-  @IsOpaqueId()
+  @IsNewId()
   product_id!: string;
 
   @ApiProperty({ type: 'integer', minimum: 1, maximum: MAX_QUANTITY, example: 2 })
@@ -59,14 +61,11 @@ export class PlaceOrderDto {
   @ApiProperty({ type: 'string', minLength: 1, maxLength: MAX_NAME_LENGTH, example: 'Alice Johnson' })
   @IsPlainText()
   @MaxLength(MAX_NAME_LENGTH, { message: `must have at most ${MAX_NAME_LENGTH} characters` })
-  @Matches(/\S/, { message: 'must not be blank' })
-  @IsString({ message: 'must be text' })
+  @IsVisibleText()
   customer_name!: string;
 
   @ApiProperty({ type: 'string', format: 'email', maxLength: MAX_EMAIL_LENGTH, example: 'alice@example.com' })
-  @IsPlainText()
-  @MaxLength(MAX_EMAIL_LENGTH, { message: `must have at most ${MAX_EMAIL_LENGTH} characters` })
-  @IsEmail({ ignore_max_length: true }, { message: 'must be an e-mail address' })
+  @IsPlaceableEmail()
   customer_email!: string;
 
   @ApiProperty({ type: [OrderItemDto], minItems: 1, maxItems: MAX_LINES })
@@ -84,7 +83,7 @@ export class PlaceOrderDto {
     example: '42',
   })
   @MayBeAbsent()
-  @IsOpaqueId()
+  @IsNewId()
   customer_id?: string;
 
   @ApiPropertyOptional({
@@ -118,7 +117,7 @@ export function toPlacementRequest(
   customerId: string | undefined,
 ): PlacementRequest {
   return {
-    customerId,
+    customerId: customerId?.normalize('NFC'),
     customerName: body.customer_name,
     customerEmail: body.customer_email,
     items: body.items?.map((item) => ({

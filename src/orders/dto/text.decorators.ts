@@ -9,6 +9,8 @@ import {
   type ValidationOptions,
 } from 'class-validator';
 import { Problem } from '../../platform/http/problem.js';
+import { isPlaceableEmail, isStorableEmail } from '../addresses/email-address.js';
+import { hasUnusableInId, isBlank } from '../addresses/visible-text.js';
 
 /** Longest id of a customer or a product: what upstreams use is far shorter, and keys of indexes must stay small. */
 export const MAX_ID_LENGTH = 128;
@@ -31,6 +33,47 @@ export function IsPlainText(options?: ValidationOptions): PropertyDecorator {
   );
 }
 
+/** Text of which something can be seen. Space around it is removed, and it is kept in Unicode normalization form C. */
+export function IsVisibleText(): PropertyDecorator {
+  return applyDecorators(
+    Transform(({ value }: { value: unknown }) =>
+      typeof value === 'string' ? value.normalize('NFC').trim() : value,
+    ),
+    ValidateBy({
+      name: 'isVisibleText',
+      validator: {
+        validate: (value: unknown) => typeof value === 'string' && !isBlank(value),
+        defaultMessage: () => 'must not be blank',
+      },
+    }),
+    IsString({ message: 'must be text' }),
+  );
+}
+
+/** The e-mail address of a new order. Kept in Unicode normalization form C. */
+export function IsPlaceableEmail(): PropertyDecorator {
+  return applyDecorators(
+    Transform(({ value }: { value: unknown }) =>
+      typeof value === 'string' ? value.normalize('NFC') : value,
+    ),
+    ValidateBy({
+      name: 'isPlaceableEmail',
+      validator: {
+        validate: (value: unknown) => typeof value === 'string' && isPlaceableEmail(value),
+        defaultMessage: () => 'must be an e-mail address (RFC 5321) without invisible characters',
+      },
+    }),
+  );
+}
+
+/** An e-mail address to find orders by, which may be older than the rule for new ones. */
+export function IsStorableEmail(): PropertyDecorator {
+  return ValidateBy({
+    name: 'isStorableEmail',
+    validator: { validate: isStorableEmail, defaultMessage: () => 'must be an e-mail address' },
+  });
+}
+
 /** May be absent, but not null, which would mean something else. */
 export function MayBeAbsent(): PropertyDecorator {
   return ValidateIf((_object, value) => value !== undefined);
@@ -47,7 +90,21 @@ export const OPAQUE_ID_SCHEMA = {
   ],
 };
 
-/** An opaque id: text, or an integer that is kept as its digits. */
+/** The id of a new order's customer or product: none that looks like another because of invisible characters. */
+export function IsNewId(): PropertyDecorator {
+  return applyDecorators(
+    IsOpaqueId(),
+    ValidateBy({
+      name: 'isNewId',
+      validator: {
+        validate: (value: unknown) => typeof value === 'string' && !hasUnusableInId(value),
+        defaultMessage: () => 'must not have invisible characters',
+      },
+    }),
+  );
+}
+
+/** An opaque id to find orders by: text, or an integer that is kept as its digits. */
 export function IsOpaqueId(): PropertyDecorator {
   return applyDecorators(
     Transform(({ value }: { value: unknown }) => (Number.isSafeInteger(value) ? String(value) : value)),
@@ -67,6 +124,18 @@ export function requireOpaqueId(field: string, text: string): void {
   if (isOpaqueId(text)) return;
   const message = `must have 1 to ${MAX_ID_LENGTH} characters, none of them a control character`;
   throw Problem.invalidRequest([{ field, message }]);
+}
+
+/**
+ * Checks a path segment that names the customer of a new order.
+ *
+ * @throws {Problem} invalid-request
+ */
+export function requireNewId(field: string, text: string): void {
+  requireOpaqueId(field, text);
+  if (hasUnusableInId(text)) {
+    throw Problem.invalidRequest([{ field, message: 'must not have invisible characters' }]);
+  }
 }
 
 /** Whether a path segment, or a claim of a token, is an id that could exist. */

@@ -3,6 +3,7 @@ import { DataSource } from 'typeorm';
 import { MultiRowStatement } from '../../platform/database/batching/multi-row-statement.js';
 import type { Statement } from '../../platform/database/statement-message.js';
 import type { Write } from '../../platform/database/transaction.js';
+import { storedEmailKey } from '../addresses/email-address.js';
 import type { Order } from '../order.entity.js';
 import type { OrderStatus } from '../order-status.js';
 
@@ -24,10 +25,10 @@ const SETTLE_PLACEMENTS = new MultiRowStatement(
 );
 
 const INSERT_ORDERS = new MultiRowStatement(
-  `(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, now() + ? * interval '1 millisecond')`,
+  `(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, now() + ? * interval '1 millisecond')`,
   (rows) =>
-    `INSERT INTO orders (id, customer_id, customer_name, customer_email, status, currency, total_amount, version,
-       cart_id, placed_at, updated_at, attempt, to_price, lease_until) VALUES ${rows}`,
+    `INSERT INTO orders (id, customer_id, customer_name, customer_email, customer_email_key, status, currency,
+       total_amount, version, cart_id, placed_at, updated_at, attempt, to_price, lease_until) VALUES ${rows}`,
 );
 
 const INSERT_ITEMS = new MultiRowStatement(
@@ -48,6 +49,7 @@ export class PlacementRepository {
       order.customerId,
       order.customerName,
       order.customerEmail,
+      storedEmailKey(order.customerEmail),
       order.status,
       order.currency,
       order.totalAmount,

@@ -4,7 +4,7 @@ import { BoundedPlacements } from '../../platform/http/bounded-routes.js';
 import { type Caller, CurrentCaller, RequireScopes } from '../../platform/http/caller.js';
 import { ApiOrderProblems } from '../dto/order-problem.response.js';
 import { PlaceCustomerOrderDto, toPlacementRequest } from '../dto/place-order.dto.js';
-import { requireOpaqueId } from '../dto/text.decorators.js';
+import { requireNewId } from '../dto/text.decorators.js';
 import { customerFor } from '../ownership.js';
 import { PreviewOrderDto } from './order-preview.dto.js';
 import {
@@ -65,7 +65,7 @@ export class OrderPreviewController {
     @Body() body: PlaceCustomerOrderDto,
     @CurrentCaller() caller: Caller,
   ): Promise<OrderPreviewResponse> {
-    requireOpaqueId('customer_id', customerId);
+    requireNewId('customer_id', customerId);
     const request = toPlacementRequest(body, customerFor(caller, customerId));
     return OrderPreviewResponse.from(await this.previews.preview(request));
   }

@@ -1,3 +1,4 @@
+import { EMAIL_KEY, emailKey } from '../addresses/email-address.js';
 import type { Owner } from '../ownership.js';
 import { ORDER } from '../reading/order-look-up.js';
 import {
@@ -64,13 +65,12 @@ function newest(first: Condition | undefined, { bounds, conditions }: Conditions
  * off an index from its newest end: one condition with OR would be planned as a walk through all orders.
  */
 function foundBy(text: string, besides: Conditions, most: string, add: AddValue): string {
-  const value = add(text);
   const queries = [
-    `SELECT o.id FROM ${newest({ key: 'o.customer_id', value }, besides, most)}`,
-    withProduct(value, besides, most),
+    `SELECT o.id FROM ${newest({ key: 'o.customer_id', value: add(text.normalize('NFC')) }, besides, most)}`,
+    withProduct(add(text), besides, most),
   ];
   if (text.includes('@')) {
-    const first = { key: 'lower(o.customer_email)', value: `lower(${value})` } as const;
+    const first = { key: EMAIL_KEY, value: add(emailKey(text)) } as const;
     queries.push(`SELECT o.id FROM ${newest(first, besides, most)}`);
   }
   const ids = orderIdsFrom(text);

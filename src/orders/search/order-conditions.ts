@@ -1,3 +1,4 @@
+import { EMAIL_KEY, emailKey } from '../addresses/email-address.js';
 import type { OrderStatus } from '../order-status.js';
 import type { Owner } from '../ownership.js';
 
@@ -18,7 +19,7 @@ export interface OrderFilter {
 export type AddValue = (value: unknown) => string;
 
 /** What an order is looked for by. For each of these there is an index, which goes on with the id of the order. */
-export type Key = 'o.customer_id' | 'lower(o.customer_email)' | 'o.status' | 'product';
+export type Key = 'o.customer_id' | typeof EMAIL_KEY | 'o.status' | 'product';
 
 /** What an order must have. The value is SQL. */
 export interface Condition {
@@ -36,16 +37,12 @@ export interface Conditions {
 /** What the filter demands, but for the search. */
 export function conditionsOf(owner: Owner, filter: OrderFilter, add: AddValue): Conditions {
   const conditions: Condition[] = [];
-  const where = (
-    key: Key,
-    value: string | null | undefined,
-    sql = (parameter: string) => parameter,
-  ): void => {
-    if (value !== undefined && value !== null) conditions.push({ key, value: sql(add(value)) });
+  const where = (key: Key, value: string | null | undefined): void => {
+    if (value !== undefined && value !== null) conditions.push({ key, value: add(value) });
   };
   where('o.customer_id', owner);
-  where('o.customer_id', filter.customerId);
-  where('lower(o.customer_email)', filter.customerEmail, (parameter) => `lower(${parameter})`);
+  where('o.customer_id', filter.customerId?.normalize('NFC'));
+  where(EMAIL_KEY, filter.customerEmail === undefined ? undefined : emailKey(filter.customerEmail));
   where('product', filter.productId);
   where('o.status', filter.status);
   const bounds = [

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { DataSource } from 'typeorm';
+import { DataSource, type QueryRunner } from 'typeorm';
 import { loadSettings, SettingsError } from '../../config/load-settings.js';
 import type { Settings } from '../../config/settings.js';
 import { migrateJobs } from '../jobs/job-schema.js';
@@ -14,6 +14,8 @@ const MIGRATION_LOCK = 7_305_116_112;
 
 /** Two are enough: one holds the lock while the other runs the migrations. */
 const CONNECTIONS = 2;
+
+const LOCK_RETRY_MS = 200;
 
 /** A database that is started together with the service needs a few seconds. */
 const DATABASE_WAIT_MS = 30_000;
@@ -39,9 +41,10 @@ export async function migrate(settings: DatabaseSettings): Promise<string[]> {
     extra: { statement_timeout: 0 },
   }).initialize();
   try {
+    await assertUnicode(dataSource);
     const lock = dataSource.createQueryRunner();
     try {
-      await lock.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
+      await takeLock(lock);
       const applied = await dataSource.runMigrations();
       await migrateJobs(settings);
       await lock.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]);
@@ -76,9 +79,40 @@ export async function prepareDatabase(settings: Settings): Promise<void> {
   }
 }
 
+/**
+ * Tries again and again instead of waiting in a statement: such a statement holds a snapshot, and an index that the
+ * other instance builds concurrently would wait for its end.
+ */
+async function takeLock(lock: QueryRunner): Promise<void> {
+  for (;;) {
+    const [row] = (await lock.query('SELECT pg_try_advisory_lock($1) AS taken', [MIGRATION_LOCK])) as {
+      taken: boolean;
+    }[];
+    if (row?.taken) return;
+    await sleep(LOCK_RETRY_MS);
+  }
+}
+
+/**
+ * Other encodings can't store every name (LATIN1), or don't know what a character is (SQL_ASCII).
+ *
+ * @throws {SettingsError}
+ */
+async function assertUnicode(dataSource: DataSource): Promise<void> {
+  const [row] = await dataSource.query<{ encoding: string }[]>(
+    `SELECT current_setting('server_encoding') AS encoding`,
+  );
+  if (row?.encoding === 'UTF8') return;
+  throw new SettingsError([
+    `DATABASE_URL: the encoding of the database is ${row?.encoding}, but must be UTF8: create one with ` +
+      `CREATE DATABASE orders ENCODING 'UTF8' TEMPLATE template0`,
+  ]);
+}
+
 async function assertMigrated(settings: DatabaseSettings): Promise<void> {
   const dataSource = await new DataSource(await dataSourceOptions(settings)).initialize();
   try {
+    await assertUnicode(dataSource);
     if (await dataSource.showMigrations()) {
       throw new SettingsError([
         'MIGRATE_ON_START: is false, but the database lacks migrations: run npm run migrate',

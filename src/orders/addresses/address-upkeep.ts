@@ -1,0 +1,58 @@
+import {
+  type BeforeApplicationShutdown,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+} from '@nestjs/common';
+import { DatabaseOutage } from '../../platform/database/database-outage.js';
+import { RepeatedWork } from '../../platform/repeated-work.js';
+import { AddressRepository } from './address.repository.js';
+
+/** Some milliseconds for the database, so that no order waits for it. */
+const BATCH_SIZE = 500;
+
+/** The look costs one read of an index that is usually empty. */
+const PAUSE_MS = 1_000;
+
+/**
+ * Makes the addresses of orders that an earlier version has stored or erased comparable: after an upgrade, and for as
+ * long as instances of the earlier version still run beside this one. Runs on every instance; two that meet write the
+ * same values.
+ */
+@Injectable()
+export class AddressUpkeep implements OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown {
+  private readonly logger = new Logger(AddressUpkeep.name);
+  private readonly passes = new RepeatedWork(() => this.normalizeAll(), PAUSE_MS);
+
+  constructor(
+    private readonly addresses: AddressRepository,
+    private readonly outage: DatabaseOutage,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.passes.start();
+  }
+
+  onModuleDestroy(): void {
+    this.passes.stop();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.passes.ended();
+  }
+
+  private async normalizeAll(): Promise<void> {
+    try {
+      let mayBeMore = true;
+      while (mayBeMore && !this.passes.isStopped) {
+        mayBeMore = await this.addresses.normalizeBatch(BATCH_SIZE);
+      }
+    } catch (error) {
+      // The next pass goes on where this one has ended.
+      if (!this.outage.noticed(error)) {
+        this.logger.error({ err: error }, 'addresses of earlier orders could not be normalized');
+      }
+    }
+  }
+}

@@ -59,7 +59,10 @@ async function untilGone(pid: number): Promise<void> {
 }
 
 /** Starts the database in another process, which then can be killed. */
-async function startInProcess(folder: string): Promise<{ url: string; kill(): Promise<void> }> {
+async function startInProcess(
+  folder: string,
+  environment: Record<string, string> = {},
+): Promise<{ url: string; kill(): Promise<void> }> {
   const script = `
     const { startEmbeddedPostgres } = await import(process.argv[1]);
     const database = await startEmbeddedPostgres({ dataDirectory: process.argv[2], database: 'orders' });
@@ -68,6 +71,7 @@ async function startInProcess(folder: string): Promise<{ url: string; kill(): Pr
   const compiled = join(process.cwd(), 'dist', 'platform', 'database', 'embedded-postgres.js');
   const child = spawn(process.execPath, ['--input-type=module', '-e', script, compiled, folder], {
     stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...environment },
   });
   const url = await new Promise<string>((resolve, reject) => {
     child.stdout.once('data', (chunk: Buffer) => resolve(chunk.toString().trim()));
@@ -166,6 +170,28 @@ describe('the embedded PostgreSQL', () => {
     SLOW_MS,
   );
 
+  it(
+    'ignores the variables of libpq, which are meant for other databases',
+    async () => {
+      const process1 = await startInProcess(newFolder(), {
+        PGHOST: 'db.invalid',
+        PGPORT: '1',
+        PGUSER: 'nobody',
+        PGPASSWORD: 'wrong',
+        PGSSLMODE: 'require',
+        PGSSLNEGOTIATION: 'direct',
+        PGREPLICATION: 'database',
+        PGOPTIONS: '-c default_transaction_read_only=on',
+        PGCLIENT_ENCODING: 'LATIN1',
+      });
+      expect(await query(process1.url, 'SELECT current_database()')).toEqual([
+        { current_database: 'orders' },
+      ]);
+      await process1.kill();
+    },
+    SLOW_MS,
+  );
+
   // Whom to kill is found out with the means of Linux.
   (process.platform === 'linux' ? it : it.skip)(
     'stops a server that nobody watches any more, and starts its own',
@@ -211,6 +237,41 @@ describe('the embedded PostgreSQL', () => {
       } finally {
         stranger.kill();
       }
+    },
+    SLOW_MS,
+  );
+
+  it.each([
+    ['empty', ''],
+    ['full of zeros', '\0'.repeat(4_096)],
+    ['text', 'not a process id\n'],
+    ['cut off within its first line', '99'],
+  ])(
+    'starts after a power cut that left postmaster.pid %s',
+    async (_, content) => {
+      const dataDirectory = newFolder();
+      await (await start({ dataDirectory })).stop();
+      const { uid, gid } = await stat(join(dataDirectory, 'cluster', 'data'));
+      const file = join(dataDirectory, 'cluster', 'data', 'postmaster.pid');
+      await writeFile(file, content);
+      await chown(file, uid, gid);
+      const second = await start({ dataDirectory });
+      expect(await query(second.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+    },
+    SLOW_MS,
+  );
+
+  it(
+    'refuses to start beside a running server whose postmaster.pid is damaged',
+    async () => {
+      const dataDirectory = newFolder();
+      const first = await start({ dataDirectory });
+      const pid = await readPid(dataDirectory);
+      await writeFile(join(dataDirectory, 'cluster', 'data', 'postmaster.pid'), '');
+      await expect(start({ dataDirectory })).rejects.toThrow(/is still running \(process \d+\)/);
+      expect(await query(first.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+      await first.stop('immediate');
+      await untilGone(pid);
     },
     SLOW_MS,
   );

@@ -1,4 +1,8 @@
 import { Client, type ClientConfig } from 'pg';
+import { ignoreDriverVariables } from '../../config/driver-variables.js';
+
+// Here, because every connection of every command is made by this file's class.
+ignoreDriverVariables();
 
 /**
  * A connection that always has somebody who hears of its loss. The pools listen while a connection is idle and the

@@ -1,8 +1,9 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client } from 'pg';
+import type { Client } from 'pg';
+import { AttendedClient } from './attended-client.js';
 import { EmbeddedPostgresError, hasCode, run } from './embedded-postgres-launch.js';
 
 /** The advisory lock that the process holds for which a server runs: any two numbers that nobody else uses. */
@@ -55,13 +56,11 @@ export class Claim {
     { respectStarter = false } = {},
   ): Promise<Claim | 'taken' | 'starting' | 'silent'> {
     const socket = new Socket();
-    const client = new Client({
+    const client = new AttendedClient({
       connectionString: url,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       stream: () => socket,
     });
-    // A connection that breaks announces it here as well as in the call; unheard it would end the process.
-    client.on('error', () => undefined);
     try {
       await client.connect();
       const state = respectStarter ? await readState(client) : 'free';
@@ -137,17 +136,25 @@ async function readState(client: Client): Promise<'free' | 'taken' | 'starting'>
   return starter > 0 && isAlive(starter) ? 'starting' : 'free';
 }
 
+/** A server creates its file and fills it a moment later; a file without a process id for this long is damaged. */
+const UNREADABLE_MS = 1_000;
+
 /** What PostgreSQL writes about itself beside its data while it runs. */
 interface PidFile {
   pid: number;
   port: number;
 }
 
-async function readPidFile(data: string): Promise<PidFile | undefined> {
-  const content = await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => '');
+/** @returns `unreadable` for a file without a process id, and nothing when there is no file */
+async function readPidFile(data: string): Promise<PidFile | 'unreadable' | undefined> {
+  const content = await readFile(join(data, 'postmaster.pid'), 'utf8').catch((error: unknown) => {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    throw error;
+  });
+  if (content === undefined) return undefined;
   // The first line is the process, the fourth the port; the port is not there yet while the server comes up.
-  const [pid, , , port] = content.split('\n');
-  return pid && Number(pid) > 0 ? { pid: Number(pid), port: Number(port) } : undefined;
+  const [pid = '', , , port] = content.split('\n');
+  return /^[1-9]\d{0,9}\s*$/.test(pid) ? { pid: Number(pid), port: Number(port) } : 'unreadable';
 }
 
 function isAlive(pid: number): boolean {
@@ -183,10 +190,17 @@ export async function clearTheWay(
 ): Promise<void> {
   const deadline = Date.now() + LEFTOVER_TIMEOUT_MS;
   const patience = Date.now() + CLAIM_TIMEOUT_MS;
-  let left: PidFile | undefined;
+  const unreadableUntil = Date.now() + UNREADABLE_MS;
+  let left: PidFile;
   for (;;) {
-    left = await readPidFile(data);
-    if (!left || !isAlive(left.pid)) return;
+    const found = await readPidFile(data);
+    if (found === 'unreadable') {
+      if (Date.now() > unreadableUntil) return removeUnreadable(folder, data);
+      await sleep(POLL_INTERVAL_MS);
+      continue;
+    }
+    if (!found || !isAlive(found.pid)) return;
+    left = found;
     if (!(await isServerOf(left.pid, data))) return giveUpPid(data);
     if (Date.now() > deadline) break;
     // The number of the starting process may have come round too: it is respected only for as long as a start takes.
@@ -203,6 +217,35 @@ export async function clearTheWay(
   throw new EmbeddedPostgresError(
     `A PostgreSQL with its data in ${folder} is still running (process ${left.pid}) and does not answer. Stop it, then start again.`,
   );
+}
+
+/**
+ * Removes a file without a process id, as a power cut leaves it: PostgreSQL refuses to start beside it and asks for its
+ * removal by hand.
+ *
+ * @throws {EmbeddedPostgresError} when a server nevertheless runs on the data
+ */
+async function removeUnreadable(folder: string, data: string): Promise<void> {
+  const pid = await findServerOf(data);
+  if (pid === undefined) return rm(join(data, 'postmaster.pid'), { force: true });
+  throw new EmbeddedPostgresError(
+    `A PostgreSQL with its data in ${folder} is still running (process ${pid}), although its file postmaster.pid is damaged. Stop it, then start again.`,
+  );
+}
+
+async function findServerOf(data: string): Promise<number | undefined> {
+  for (const pid of await listProcesses()) if (await isServerOf(pid, data)) return pid;
+  return undefined;
+}
+
+async function listProcesses(): Promise<number[]> {
+  const fromProc = await readdir('/proc').catch((): string[] => []);
+  const self = { prefix: [], identity: {}, owner: { uid: 0, gid: 0 } };
+  const listed =
+    fromProc.length > 0
+      ? fromProc
+      : (await run(self, 'ps', ['-A', '-o', 'pid='], { timeoutMs: CONNECT_TIMEOUT_MS })).output.split('\n');
+  return listed.map(Number).filter((pid) => Number.isInteger(pid) && pid > 0);
 }
 
 /** The sentence for the second of two that want the same folder. */

@@ -70,7 +70,8 @@ export async function initialise(programs: Programs, launcher: Launcher, paths: 
   const password = join(draft, 'password');
   try {
     await mkdir(data, { recursive: true, mode: 0o700 });
-    await writeFile(password, randomBytes(24).toString('base64url'), { mode: 0o600 });
+    // On the disk before the data are, which are of no use without it.
+    await writeFile(password, randomBytes(24).toString('base64url'), { mode: 0o600, flush: true });
     if (process.getuid?.() === 0) {
       for (const path of [draft, data, password]) await chown(path, launcher.owner.uid, launcher.owner.gid);
     }

@@ -37,6 +37,8 @@ export interface EmbeddedPostgres {
   logFile: string;
   /** Where people find the password. */
   passwordFile: string;
+  /** Settles when the server has ended, by itself or by a stop. */
+  ended: Promise<void>;
   /**
    * Stops the server; safe to repeat.
    *
@@ -172,7 +174,7 @@ async function finish(
     await stop();
     throw error;
   }
-  return { url: url.href, logFile: paths.log, passwordFile: paths.password, stop };
+  return { url: url.href, logFile: paths.log, passwordFile: paths.password, ended: server.ended, stop };
 }
 
 async function endServer(server: Server, how: 'fast' | 'immediate'): Promise<void> {

@@ -1,9 +1,11 @@
+import '../require-node.js';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { DataSource, type QueryRunner } from 'typeorm';
 import { loadSettings, SettingsError } from '../../config/load-settings.js';
 import type { Settings } from '../../config/settings.js';
+import { endProcess } from '../end-process.js';
 import { migrateJobs } from '../jobs/job-schema.js';
 import { dataSourceOptions } from './data-source.js';
 import type { DatabaseSettings } from './database-tls.js';
@@ -155,6 +157,6 @@ async function main(): Promise<void> {
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   main().catch((error: unknown) => {
     process.stderr.write(`${error instanceof SettingsError ? error.message : String(error)}\n`);
-    process.exitCode = 1;
+    endProcess(1);
   });
 }

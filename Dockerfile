@@ -10,6 +10,7 @@ RUN --mount=type=cache,target=/root/.npm \
 COPY nest-cli.json tsconfig.json ./
 COPY src ./src
 COPY console ./console
+COPY scripts ./scripts
 RUN npm run build
 
 # Optional packages are left out as well: they are drivers and tools that other packages could use and this service

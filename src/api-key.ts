@@ -1,5 +1,7 @@
+import './platform/require-node.js';
 import { parseArgs } from 'node:util';
 import { makeApiKey, WrongApiKeys } from './auth/api-key.js';
+import { endProcess } from './platform/end-process.js';
 import { type Scope, SCOPES } from './platform/http/caller.js';
 
 const HELP = `Usage: npm run api-key -- --name <name> --scopes <scope,...> [--expires <time>]
@@ -48,5 +50,5 @@ try {
       ? error.message.replaceAll('[0].', '--').replace('--expires_at', '--expires')
       : error.message;
   process.stderr.write(`${message}\nSee npm run api-key -- --help.\n`);
-  process.exitCode = EXIT_WRONG_ARGUMENTS;
+  endProcess(EXIT_WRONG_ARGUMENTS);
 }

@@ -65,7 +65,13 @@ export async function createApplication(
   app.get(Availability).announceTo(server);
   serveOpenApiDocument(app);
   serveAdminConsole(server, settings, logger);
-  await app.init();
+  try {
+    await app.init();
+  } catch (error) {
+    // Its connections would keep the process alive. What closing half an application fails with explains nothing.
+    await app.close().catch(() => undefined);
+    throw error;
+  }
   app.useLogger(app.get(Logger));
   return app;
 }

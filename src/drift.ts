@@ -1,3 +1,4 @@
+import './platform/require-node.js';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { NestFactory } from '@nestjs/core';
@@ -5,6 +6,7 @@ import { AppModule } from './app.module.js';
 import { loadSettings } from './config/load-settings.js';
 import { DriftReport, type DriftRequest } from './operations/drift/drift-report.js';
 import { isAlarming, renderDrift, renderDriftJson } from './operations/drift/drift-text.js';
+import { endProcess } from './platform/end-process.js';
 
 const HELP = `Usage: npm run drift -- [options]
 
@@ -74,12 +76,12 @@ async function report({ json, ...request }: Arguments): Promise<number> {
 async function main(): Promise<void> {
   try {
     const given = readArguments(process.argv.slice(2));
-    if (given) process.exitCode = await report(given);
+    if (given) endProcess(await report(given));
     else process.stdout.write(HELP);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     process.stderr.write(`The report could not be made: ${message}\n`);
-    process.exitCode = EXIT_FAILED;
+    endProcess(EXIT_FAILED);
   }
 }
 

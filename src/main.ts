@@ -1,3 +1,4 @@
+import './platform/require-node.js';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { Logger } from '@nestjs/common';
@@ -8,6 +9,7 @@ import type { Settings } from './config/settings.js';
 import { Availability } from './health/availability.js';
 import { prepareDatabase } from './platform/database/migrate.js';
 import { ATTEMPT_TIMEOUT_MS } from './platform/jobs/job-worker.js';
+import { endProcess } from './platform/end-process.js';
 import { armPausePoints } from './platform/pause-points.js';
 import { startTracing } from './platform/telemetry/tracing.js';
 
@@ -75,22 +77,25 @@ async function listen(app: NestFastifyApplication, { PORT, HOST }: Settings): Pr
 
 async function main(): Promise<void> {
   let service: RunningService | undefined;
+  let isInterrupted = false;
+  const interrupt = (): void => {
+    isInterrupted = true;
+    // A start under way is given up; recovery and the jobs take up what it had begun.
+    if (!service) return endProcess(0);
+    limitStop(service.stopLimitMs);
+    service.stop().then(() => endProcess(0), fail);
+  };
   // Before the start: the first process of a container would otherwise ignore a signal that comes during it.
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(signal, () => {
-      if (!service) process.exit(0);
-      limitStop(service.stopLimitMs);
-      service.stop().catch((error: unknown) => fail(error));
-    });
-  }
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, interrupt);
   service = await startService();
+  if (isInterrupted) interrupt();
 }
 
 /** Ends the process by force if it is still there then. What it was doing is taken up by recovery and by the jobs. */
 function limitStop(milliseconds: number): void {
   setTimeout(() => {
     process.stderr.write(`The service could not be stopped within ${milliseconds} ms\n`);
-    process.exit(1);
+    endProcess(1);
   }, milliseconds).unref();
 }
 
@@ -99,7 +104,7 @@ function fail(error: unknown): void {
   process.stderr.write(
     `${isExpected ? error.message : error instanceof Error ? error.stack : String(error)}\n`,
   );
-  process.exit(1);
+  endProcess(1);
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) main().catch(fail);

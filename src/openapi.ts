@@ -1,3 +1,4 @@
+import './platform/require-node.js';
 import { writeFile } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -6,6 +7,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule } from './app.module.js';
 import { loadSettings } from './config/load-settings.js';
+import { endProcess } from './platform/end-process.js';
 import { buildOpenApiDocument } from './platform/http/openapi.js';
 
 const FILE = new URL('../docs/openapi.json', import.meta.url);
@@ -45,4 +47,9 @@ async function main(): Promise<void> {
   process.stdout.write('docs/openapi.json is written.\n');
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await main();
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  main().catch((error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    endProcess(1);
+  });
+}

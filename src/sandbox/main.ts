@@ -1,4 +1,6 @@
+import '../platform/require-node.js';
 import { parseArgs } from 'node:util';
+import { endProcess } from '../platform/end-process.js';
 import { messageOf } from './input.js';
 import {
   DEFAULT_DELAYS_MS,
@@ -22,7 +24,6 @@ Usage: node dist/sandbox/main.js [options]
   --carts-port <port>           default: ${DEFAULT_PORTS.carts}
   --state-file <file>           keep the state in this file from one start to the next
   --ignore-idempotency-keys     act again on every repeated call
-  --catalog-shares-cursor       let parallel calls to the catalog disturb each other
   --carts-carry-items           answer GET /carts/{customer_id} with the cart's items too
   --notification-delay-ms <ms>  0 to ${MAX_ANSWER_DELAY_MS} (default: ${DEFAULT_DELAYS_MS.notification})
   --help                        show this text
@@ -57,7 +58,6 @@ function parse(args: string[]) {
         'carts-port': { type: 'string' },
         'state-file': { type: 'string' },
         'ignore-idempotency-keys': { type: 'boolean', default: false },
-        'catalog-shares-cursor': { type: 'boolean', default: false },
         'carts-carry-items': { type: 'boolean', default: false },
         'notification-delay-ms': { type: 'string' },
         help: { type: 'boolean', default: false },
@@ -93,7 +93,6 @@ function readOptions(args: string[]): SandboxOptions | null {
     delaysMs: { notification: readWhole(values[delay], delay, MAX_ANSWER_DELAY_MS) },
     stateFile: values['state-file'],
     honourIdempotencyKeys: !values['ignore-idempotency-keys'],
-    catalogSharesCursor: values['catalog-shares-cursor'],
     cartsCarryItems: values['carts-carry-items'],
   };
 }
@@ -124,7 +123,7 @@ async function main(): Promise<void> {
     const message = messageOf(error);
     const wrong = error instanceof WrongArguments;
     process.stderr.write(wrong ? `${message}\nSee --help.\n` : `${message}\n`);
-    process.exitCode = wrong ? EXIT_WRONG_ARGUMENTS : EXIT_FAILED;
+    endProcess(wrong ? EXIT_WRONG_ARGUMENTS : EXIT_FAILED);
   }
 }
 

@@ -1,3 +1,4 @@
+import { endProcess } from '../../src/platform/end-process.ts';
 import { PAUSE_POINTS } from '../../src/platform/pause-points.ts';
 import { runCampaign } from './campaign/campaign.ts';
 import { runCommand, say } from '../support/command-line.ts';
@@ -15,8 +16,8 @@ async function main(): Promise<void> {
   }
   say(commandOf(options));
   const isKept = await report(await runCampaign(options, say), say);
-  // Whatever timers are left, all is said and everything has been stopped.
-  process.exit(isKept ? 0 : EXIT_BROKEN);
+  // Timers that are left need not be waited for: everything has been stopped.
+  endProcess(isKept ? 0 : EXIT_BROKEN);
 }
 
 await runCommand(main, killAll);

@@ -17,7 +17,6 @@ const DOCUMENTS = [
   'docs/operations.md',
   'docs/performance.md',
   'docs/timeouts.md',
-  'docs/reference/limits.md',
 ];
 
 function read(document: string): string {

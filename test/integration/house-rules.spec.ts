@@ -1,11 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import {
+  abruptExits,
   type Code,
+  COMMANDS,
   crowdedFolders,
   ENVIRONMENT_READERS,
   environmentReaders,
   forbiddenImports,
   greedyConstructors,
+  lateNodeChecks,
   longFile,
   longFunctions,
   MAX_CONSTRUCTOR_PARAMETERS,
@@ -78,6 +81,20 @@ const RULES: [string, Rule, Code[], bad: Code, good: Code][] = [
     parse('src/main.ts', 'const settings = loadSettings(process.env);'),
   ],
   [
+    'a process ends by endProcess',
+    abruptExits,
+    source,
+    parse('src/a.ts', 'process.exit(1);'),
+    parse('src/a.ts', 'process.exitCode = 1;'),
+  ],
+  [
+    'commands check the version of Node.js first',
+    lateNodeChecks,
+    source,
+    parse('src/main.ts', "import 'pg';\nimport './platform/require-node.js';"),
+    parse('src/main.ts', "import './platform/require-node.js';\nimport 'pg';"),
+  ],
+  [
     'imports keep to their direction',
     forbiddenImports,
     source,
@@ -142,5 +159,6 @@ describe('the rules of the house', () => {
     expect(paths).toEqual(expect.arrayContaining(['src/main.ts', 'src/orders/orders.service.ts']));
     // An exception for a file that is not there any more would cover its successor.
     for (const path of Object.keys(ENVIRONMENT_READERS)) expect(paths).toContain(path);
+    expect(paths).toEqual(expect.arrayContaining([...COMMANDS]));
   });
 });

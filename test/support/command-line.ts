@@ -1,4 +1,5 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
+import { endProcess } from '../../src/platform/end-process.ts';
 
 const EXIT_FAULT = 1;
 const EXIT_WRONG_OPTIONS = 2;
@@ -71,6 +72,6 @@ export async function runCommand(
     const text = error instanceof Error ? error.stack : String(error);
     process.stderr.write(`${isWrong ? `${error.message}\nSee --help.` : text}\n`);
     await cleanUp();
-    process.exit(isWrong ? EXIT_WRONG_OPTIONS : EXIT_FAULT);
+    endProcess(isWrong ? EXIT_WRONG_OPTIONS : EXIT_FAULT);
   }
 }

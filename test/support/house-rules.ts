@@ -38,6 +38,20 @@ export const ENVIRONMENT_READERS: Record<string, string> = {
   'src/platform/database/embedded-postgres-launch.ts': 'passes the environment on to another program',
 };
 
+/** `process.exit()` right after the start may hang: see end-process.ts. */
+const EXITING_FILES = new Set(['src/platform/end-process.ts', 'src/platform/require-node.ts']);
+
+/** The programs that are started by `node`. On an old Node.js their other imports fail with a riddle. */
+export const COMMANDS = new Set([
+  'src/main.ts',
+  'src/api-key.ts',
+  'src/drift.ts',
+  'src/openapi.ts',
+  'src/platform/database/migrate.ts',
+  'src/sandbox/first-run.ts',
+  'src/sandbox/main.ts',
+]);
+
 /** The file's name ends with what its classes are. */
 const SUFFIX_OF_DECORATOR: Record<string, string> = {
   Entity: '.entity.ts',
@@ -197,6 +211,18 @@ export const environmentReaders: Rule = ({ path, tree }) =>
             !(ts.isCallExpression(parent) && parent.expression.getText(tree) === 'loadSettings'),
         )
         .map((node) => `reads process.env in line ${lineOf(tree, node.getStart(tree))}`);
+
+export const abruptExits: Rule = ({ path, tree }) =>
+  EXITING_FILES.has(path)
+    ? []
+    : collect(tree, ts.isCallExpression)
+        .filter(({ expression }) => expression.getText(tree) === 'process.exit')
+        .map((node) => `calls process.exit in line ${lineOf(tree, node.getStart(tree))}; use endProcess`);
+
+export const lateNodeChecks: Rule = ({ path, tree }) =>
+  !COMMANDS.has(path) || importsOf({ path, tree, text: '' })[0]?.endsWith('/require-node.js')
+    ? []
+    : ['does not import require-node.js first'];
 
 export const forbiddenImports: Rule = (code) => {
   const part = partOf(code.path);

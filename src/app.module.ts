@@ -18,6 +18,7 @@ import { Order } from './orders/order.entity.js';
 import { OrdersModule } from './orders/orders.module.js';
 import { CartClaim } from './orders/placement/cart-claim.entity.js';
 import { IdempotencyKey } from './orders/placement/idempotency-key.entity.js';
+import { DatabaseClock } from './platform/database/database-clock.js';
 import { dataSourceOptions } from './platform/database/data-source.js';
 import { ProblemFilter } from './platform/http/problem.filter.js';
 import { RequestValidationPipe } from './platform/http/input/validation.pipe.js';
@@ -60,6 +61,7 @@ export class AppModule {
         HealthModule.with(settings),
       ],
       providers: [
+        DatabaseClock,
         { provide: APP_FILTER, useClass: ProblemFilter },
         { provide: APP_PIPE, useClass: RequestValidationPipe },
       ],
@@ -80,6 +82,7 @@ export class AppModule {
         MetricsModule,
         OperationsModule.forDrift([InventoryModule]),
       ],
+      providers: [DatabaseClock],
     };
   }
 }

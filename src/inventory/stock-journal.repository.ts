@@ -1,6 +1,7 @@
 import type { DataSource } from 'typeorm';
 import { type OrderLine, StockJournal, type StuckLine } from '../orders/order.ports.js';
 import type { Sql } from '../platform/database/connection.js';
+import { databaseNow } from '../platform/database/database-clock.js';
 
 interface StuckMovement {
   productId: string;
@@ -63,7 +64,7 @@ export class CatalogJournalRepository extends StockJournal {
     const [, affected] = await sql.query<[unknown, number]>(
       `UPDATE product_catalog_movements SET state = 'applied', settled_at = $3
        WHERE product_id = $1 AND key = $2 AND state = 'in_doubt'`,
-      [productId, key, new Date()],
+      [productId, key, databaseNow()],
     );
     return affected;
   }
@@ -72,7 +73,7 @@ export class CatalogJournalRepository extends StockJournal {
     const [, affected] = await sql.query<[unknown, number]>(
       `UPDATE product_catalog_movements SET state = 'refused', reason = $3, settled_at = $4
        WHERE product_id = $1 AND key = $2 AND state = 'in_doubt'`,
-      [productId, key, NOT_RESERVED, new Date()],
+      [productId, key, NOT_RESERVED, databaseNow()],
     );
     return affected;
   }

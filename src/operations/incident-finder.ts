@@ -7,6 +7,7 @@ import { type DeadJob, JobRepository, type Tally } from '../platform/jobs/job.re
 import type { Queue } from '../platform/jobs/job-queue.js';
 import { type DoubtEvent, type DoubtfulLine, IncidentRepository } from './incident.repository.js';
 import { compareSubjects, type Incident, type IncidentAction, type IncidentKind } from './incident.js';
+import { databaseNow } from '../platform/database/database-clock.js';
 
 /** Lines in doubt that are looked at in one go. Most of them are no incidents while an inventory is down. */
 const BATCH_SIZE = 500;
@@ -130,7 +131,7 @@ export class IncidentFinder {
   private overdueBefore(): string {
     const { RECOVERY_WINDOW_MS, REQUEST_DEADLINE_MS, RECOVERY_INTERVAL_MS } = this.settings;
     const ageMs = RECOVERY_WINDOW_MS + 2 * REQUEST_DEADLINE_MS + RECOVERY_INTERVAL_MS + PATIENCE_MS;
-    return smallestIdAt(new Date(Date.now() - ageMs).toISOString());
+    return smallestIdAt(new Date(databaseNow().getTime() - ageMs).toISOString());
   }
 }
 

@@ -11,6 +11,7 @@ import { JobQueue } from '../platform/jobs/job-queue.js';
 import type { IncidentAction } from './incident.js';
 import { JOB_INCIDENTS, type JobIncidentKind } from './incident-finder.js';
 import type { NamedIncident } from './incidents.service.js';
+import { databaseNow } from '../platform/database/database-clock.js';
 
 /** A person's decision about an incident. */
 export interface Decision {
@@ -42,7 +43,7 @@ export class IncidentSettlement {
    * @returns when it was settled; undefined when the order or the incident has changed since they were read
    */
   async settle(order: Order, incident: NamedIncident, decision: Decision): Promise<Date | undefined> {
-    const at = new Date();
+    const at = databaseNow();
     try {
       return await inTransaction(this.dataSource, async (transaction) => {
         if (!(await this.orders.touch(transaction, order, at))) return undefined;

@@ -8,6 +8,7 @@ import { Metrics } from '../platform/metrics/metrics.js';
 import { DriftRepository } from './drift/drift.repository.js';
 import { INCIDENT_KIND_NAMES } from './incident.js';
 import { IncidentFinder } from './incident-finder.js';
+import { databaseNow } from '../platform/database/database-clock.js';
 
 /** Several scrapers, or one in a hurry, get the same numbers: what is measured changes in minutes. */
 const FRESH_MS = 5_000;
@@ -152,5 +153,5 @@ export class OperationsMetrics {
 }
 
 function ageSeconds(since: Date | null): number {
-  return since ? Math.max(0, (Date.now() - since.getTime()) / 1_000) : 0;
+  return since ? Math.max(0, (databaseNow().getTime() - since.getTime()) / 1_000) : 0;
 }

@@ -8,6 +8,7 @@ import { inTransaction } from '../platform/database/transaction.js';
 import { Deadline } from '../platform/deadline.js';
 import { type Decision, IncidentSettlement } from './incident-settlement.js';
 import type { NamedIncident } from './incidents.service.js';
+import { databaseNow } from '../platform/database/database-clock.js';
 
 /** Pending orders, which are settled by driving their placement on. */
 @Injectable()
@@ -24,7 +25,7 @@ export class PendingOrders {
   async settle(order: Order, incident: NamedIncident, decision: Decision): Promise<Date | undefined> {
     const taken = await this.placement.takeOver(order.id);
     if (taken?.version !== order.version) return undefined;
-    const at = new Date();
+    const at = databaseNow();
     const isRecorded = await inTransaction(this.dataSource, async (transaction) => {
       if (!(await this.orders.touch(transaction, taken, at))) return false;
       await this.settlement.record(transaction, taken, incident, decision, at);

@@ -20,6 +20,7 @@ import {
 import type { Owner } from './ownership.js';
 import { IdempotencyRepository } from './placement/idempotency.repository.js';
 import type { OrderFilter } from './search/order-conditions.js';
+import { databaseNow } from '../platform/database/database-clock.js';
 
 /** One page of a list, newest first. */
 export interface OrderPage {
@@ -107,7 +108,7 @@ export class OrdersService {
 
   /** @returns the changed order, or undefined when somebody else changed it first */
   private async write(order: Order, { to, reason, actor }: StatusChange): Promise<Order | undefined> {
-    const at = new Date();
+    const at = databaseNow();
     const version = order.version + 1;
     await reachPausePoint('status.before-change', order.id);
     const isChanged = await inTransaction(this.dataSource, async (transaction) => {

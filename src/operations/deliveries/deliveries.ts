@@ -6,6 +6,7 @@ import { type JobReport, JobReportsRepository } from '../../platform/jobs/job-re
 import { JOB_INCIDENTS, type JobIncidentKind } from '../incident-finder.js';
 import { IncidentsService } from '../incidents.service.js';
 import { deliveryNotFound, deliveryNotWaiting } from '../operations.problems.js';
+import { databaseNow } from '../../platform/database/database-clock.js';
 
 /** No order has nearly as many: a message for each change of its status, and one job or two besides. */
 const MAX_DELIVERIES = 200;
@@ -48,7 +49,7 @@ export class Deliveries {
     const delivery = (await this.list(orderId)).find(({ id }) => id === deliveryId.toLowerCase());
     if (!delivery) throw deliveryNotFound(deliveryId);
     if (!(await this.jobs.hurry(delivery.queue, delivery.id))) throw deliveryNotWaiting();
-    return { ...delivery, nextAttemptAt: new Date() };
+    return { ...delivery, nextAttemptAt: databaseNow() };
   }
 
   private async toDelivery(orderId: string, report: JobReport): Promise<Delivery> {

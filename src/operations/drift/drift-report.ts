@@ -5,6 +5,7 @@ import { Deadline } from '../../platform/deadline.js';
 import { type Baseline, type Books, compare, type ProductDrift, widest } from './drift.js';
 import { DriftRepository } from './drift.repository.js';
 import { NIL_ID } from '../incident-finder.js';
+import { databaseNow } from '../../platform/database/database-clock.js';
 
 /** Products compared in one go: few enough that the books hardly change while the inventory is being asked. */
 const BATCH_SIZE = 50;
@@ -44,7 +45,7 @@ export class DriftReport {
   }
 
   private async compareAll(productIds: readonly string[], rebase: boolean): Promise<ProductDrift[]> {
-    const at = new Date();
+    const at = databaseNow();
     // The journal and the inventory are read between two readings of the books: what changes meanwhile is between them.
     const before = await this.repository.sumBooks(productIds);
     const journal = await this.journal.sumTaken(productIds);

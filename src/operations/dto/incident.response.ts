@@ -3,6 +3,7 @@ import { INCIDENT_ACTIONS, INCIDENT_KIND_NAMES, type IncidentAction, textOf } fr
 import type { IncidentKind } from '../incident.js';
 import type { IncidentPage, NamedIncident } from '../incidents.service.js';
 import type { Settlement } from '../operations.service.js';
+import { databaseNow } from '../../platform/database/database-clock.js';
 
 const EXAMPLE_ORDER = '01a1ffe2-9b80-748a-ba30-787d85a2b441';
 
@@ -88,7 +89,7 @@ export class IncidentListResponse {
   next_cursor!: string | null;
 
   static from({ incidents, nextCursor }: IncidentPage): IncidentListResponse {
-    const now = new Date();
+    const now = databaseNow();
     return {
       count: incidents.length,
       incidents: incidents.map((incident) => IncidentResponse.from(incident, now)),

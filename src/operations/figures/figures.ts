@@ -11,6 +11,7 @@ import {
 import { mapBounded } from '../../platform/upstream/upstream-parallel.js';
 import { FiguresRepository, type StatusCount } from './figures.repository.js';
 import { percentile, type Weighted } from './percentile.js';
+import { databaseNow } from '../../platform/database/database-clock.js';
 
 /** Spans of time that figures are about, in steps that make a chart. */
 export const WINDOWS = {
@@ -91,7 +92,7 @@ export class FiguresService {
   private async look(window: FiguresWindow): Promise<Figures> {
     const { steps: count, stepSeconds } = WINDOWS[window];
     const stepMs = stepSeconds * 1_000;
-    const now = Date.now();
+    const now = databaseNow().getTime();
     const newest = now - (now % stepMs);
     const starts = Array.from({ length: count }, (_, at) => newest - (count - 1 - at) * stepMs);
     const steps = await mapBounded(starts, STEPS_AT_ONCE, (start) =>

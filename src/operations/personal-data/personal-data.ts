@@ -10,6 +10,7 @@ import { Deadline } from '../../platform/deadline.js';
 import { JobQueue } from '../../platform/jobs/job-queue.js';
 import { JobRepository } from '../../platform/jobs/job.repository.js';
 import { NIL_ID, PersonalDataRepository, type Subject } from './personal-data.repository.js';
+import { databaseNow } from '../../platform/database/database-clock.js';
 
 /** Orders of one transaction: a few milliseconds, for which none of them can be changed by anybody else. */
 const BATCH_SIZE = 100;
@@ -67,7 +68,7 @@ export class PersonalData {
   }
 
   private async eraseBatch(orderIds: readonly string[], actor: string): Promise<number> {
-    const at = new Date();
+    const at = databaseNow();
     return inTransaction(this.dataSource, async (transaction) => {
       const erased = await this.repository.erase(transaction, orderIds, at);
       if (erased.length === 0) return 0;

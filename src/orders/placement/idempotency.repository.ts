@@ -6,6 +6,7 @@ import type { Statement } from '../../platform/database/statement-message.js';
 import type { Write } from '../../platform/database/transaction.js';
 import type { IdempotencyKey } from './idempotency-key.entity.js';
 import type { PlacementAnswer } from './placement-answer.js';
+import { databaseNow } from '../../platform/database/database-clock.js';
 
 /** A client's key with the request that it came with. */
 export interface KeyClaim {
@@ -140,7 +141,7 @@ export class IdempotencyRepository {
   claimCarts(claims: readonly { cartId: string; orderId: string }[]): Write<'cart_taken'>[] {
     const rows = claims
       .toSorted((left, right) => compare(left.cartId, right.cartId))
-      .map(({ cartId, orderId }) => [cartId, orderId, new Date()]);
+      .map(({ cartId, orderId }) => [cartId, orderId, databaseNow()]);
     return CLAIM_CARTS.of(rows).map((statement) => ({ ...statement, refusal: 'cart_taken' }));
   }
 

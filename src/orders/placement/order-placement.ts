@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import { v7 as uuidv7 } from 'uuid';
 import { Deadline } from '../../platform/deadline.js';
 import type { QueuedJob } from '../../platform/jobs/job-queue.js';
 import { reachPausePoint } from '../../platform/pause-points.js';
@@ -16,6 +15,7 @@ import {
 import { countStatusChange } from '../order.metrics.js';
 import { Inventory } from '../order.ports.js';
 import { cartAlreadyOrdered, fitLists } from '../order.problems.js';
+import { newOrderId, timeOfOrderId } from '../order-id.js';
 import { OrderRepository } from '../order.repository.js';
 import { IdempotencyRepository, type KeyClaim } from './idempotency.repository.js';
 import type { Problem } from '../../platform/http/problem.js';
@@ -31,6 +31,7 @@ import {
   type Settlement,
   SETTLEMENTS,
 } from './settlement.js';
+import { databaseNow } from '../../platform/database/database-clock.js';
 
 /** Wait before an unsettled placement is tried again; doubled with every attempt, up to the longest. */
 const RETRY_WAIT_MS = 200;
@@ -158,7 +159,7 @@ export class OrderPlacement {
    * @returns the settled order, or undefined when it has changed since it was read
    */
   private async trySettle(order: Order, settlement: Settlement, actor: string): Promise<Order | undefined> {
-    const at = new Date();
+    const at = databaseNow();
     const { to, reason } = settlement;
     const failure = settlement.refusal?.failure ?? SETTLEMENTS[to].failure;
     const version = order.version + 1;
@@ -206,8 +207,8 @@ export class OrderPlacement {
 
 /** A pending order made from a draft. Its id carries the time of placement. */
 function newOrder(draft: OrderDraft): Order {
-  const id = uuidv7();
-  const placedAt = timeOf(id);
+  const id = newOrderId();
+  const placedAt = timeOfOrderId(id);
   return {
     ...draft,
     id,
@@ -220,9 +221,4 @@ function newOrder(draft: OrderDraft): Order {
     leaseUntil: null,
     items: draft.lines.map((line, index) => ({ ...line, orderId: id, id: index + 1, reservation: 'held' })),
   };
-}
-
-/** The time in a UUIDv7: its first 48 bits are milliseconds since 1970 (RFC 9562). */
-function timeOf(id: string): Date {
-  return new Date(Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16));
 }

@@ -17,6 +17,7 @@ import type { Order } from '../order.entity.js';
 import { OrderPlacement } from './order-placement.js';
 import { PlacementRepository } from './placement.repository.js';
 import { PlacementDriver } from './placement-driver.js';
+import { databaseNow } from '../../platform/database/database-clock.js';
 
 /** Placements that one sweep looks at; the rest is for the next sweep, or for another instance. */
 const SWEEP_SIZE = 100;
@@ -93,7 +94,7 @@ export class OrderRecovery implements OnApplicationBootstrap, OnModuleDestroy, B
 
   private async takeOn(order: Order): Promise<void> {
     await reachPausePoint('recovery.taken-over', order.id);
-    const isOverdue = Date.now() - order.placedAt.getTime() > this.settings.RECOVERY_WINDOW_MS;
+    const isOverdue = databaseNow().getTime() - order.placedAt.getTime() > this.settings.RECOVERY_WINDOW_MS;
     const settled = isOverdue
       ? await this.placement.abandon(order, ACTOR)
       : await this.driver.drive(order, 'wait', Deadline.in(this.settings.REQUEST_DEADLINE_MS), ACTOR);

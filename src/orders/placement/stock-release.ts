@@ -12,6 +12,7 @@ import type { Order } from '../order.entity.js';
 import { STOCK_RELEASES_QUEUE } from '../order.jobs.js';
 import { Inventory, type ReleaseOutcome } from '../order.ports.js';
 import { type Change, OrderRepository } from '../order.repository.js';
+import { databaseNow } from '../../platform/database/database-clock.js';
 
 const ACTOR = 'stock-release';
 
@@ -76,7 +77,7 @@ export class StockRelease implements OnModuleInit {
       actor: ACTOR,
       reason: inDoubt[0]?.reason,
       data,
-      at: new Date(),
+      at: databaseNow(),
     } as const;
     await this.record(order.id, change, async () => true);
   }
@@ -94,7 +95,7 @@ export class StockRelease implements OnModuleInit {
     const lines = outcomes.filter((outcome) => outcome.outcome === 'released').map((outcome) => outcome.line);
     if (lines.length === 0) return;
     const data = { lines, calls: [call] };
-    const change = { type: 'stock_released', actor: ACTOR, data, at: new Date() } as const;
+    const change = { type: 'stock_released', actor: ACTOR, data, at: databaseNow() } as const;
     await this.record(order.id, change, async (transaction) => {
       const from = ['held', 'in_doubt'] as const;
       return (await this.orders.setReservation(transaction, order.id, lines, from, 'released')).length > 0;

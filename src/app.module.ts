@@ -40,6 +40,9 @@ export const ENTITIES = [
 /** Sums over all orders of a product may take longer than any statement of the running service. */
 const REPORT_STATEMENT_TIMEOUT_MS = 300_000;
 
+/** The framework would retry a wrong password for half a minute; see withStartRetry for what is retried. */
+const NO_RETRY = { toRetry: () => false };
+
 /** The composition root: which adapters stand behind the ports of the orders is decided here and nowhere else. */
 @Module({})
 export class AppModule {
@@ -51,7 +54,9 @@ export class AppModule {
       imports: [
         ConfigModule.with(settings),
         LoggerModule.forRoot(loggerOptions(settings, logTo)),
-        TypeOrmModule.forRootAsync({ useFactory: () => dataSourceOptions(settings, ENTITIES) }),
+        TypeOrmModule.forRootAsync({
+          useFactory: async () => ({ ...(await dataSourceOptions(settings, ENTITIES)), ...NO_RETRY }),
+        }),
         JobsModule,
         MetricsModule,
         AuthModule,
@@ -73,6 +78,7 @@ export class AppModule {
     const options = async () => ({
       ...(await dataSourceOptions(settings)),
       extra: { statement_timeout: REPORT_STATEMENT_TIMEOUT_MS },
+      ...NO_RETRY,
     });
     return {
       module: AppModule,

@@ -35,7 +35,7 @@ export interface ApplicationOverrides {
 /** The application, ready to listen: it is connected to the database and does its background work. */
 export async function createApplication(
   settings: Settings,
-  { limits = connectionLimits(settings.REQUEST_DEADLINE_MS), logTo }: ApplicationOverrides = {},
+  { limits = connectionLimits(settings), logTo }: ApplicationOverrides = {},
 ): Promise<NestFastifyApplication> {
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT_BYTES,

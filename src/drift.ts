@@ -6,6 +6,7 @@ import { AppModule } from './app.module.js';
 import { loadSettings } from './config/load-settings.js';
 import { DriftReport, type DriftRequest } from './operations/drift/drift-report.js';
 import { isAlarming, renderDrift, renderDriftJson } from './operations/drift/drift-text.js';
+import { withStartRetry } from './platform/database/start-retry.js';
 import { endProcess } from './platform/end-process.js';
 
 const HELP = `Usage: npm run drift -- [options]
@@ -60,10 +61,14 @@ function readArguments(args: string[]): Arguments | null {
 async function report({ json, ...request }: Arguments): Promise<number> {
   const settings = loadSettings(process.env, 'command');
   // Errors go to standard error; standard output is the report and nothing else.
-  const app = await NestFactory.createApplicationContext(AppModule.forDrift(settings), {
-    logger: ['error'],
-    abortOnError: false,
-  });
+  const app = await withStartRetry(() =>
+    NestFactory.createApplicationContext(AppModule.forDrift(settings), {
+      // The framework would log a refused start with its stack, besides the sentence that says what is wrong.
+      logger: false,
+      abortOnError: false,
+    }),
+  );
+  app.useLogger(['error']);
   try {
     const products = await app.get(DriftReport, { strict: false }).run(request);
     process.stdout.write(json ? renderDriftJson(products) : renderDrift(products));

@@ -9,6 +9,7 @@ import type { Settings } from './config/settings.js';
 import { Availability } from './health/availability.js';
 import { prepareDatabase } from './platform/database/migrate.js';
 import { ATTEMPT_TIMEOUT_MS } from './platform/jobs/job-worker.js';
+import { withStartRetry } from './platform/database/start-retry.js';
 import { endProcess } from './platform/end-process.js';
 import { armPausePoints } from './platform/pause-points.js';
 import { startTracing } from './platform/telemetry/tracing.js';
@@ -36,8 +37,10 @@ export async function startService(): Promise<RunningService> {
   const settings = loadSettings(process.env);
   armPausePoints(settings.PAUSE_POINTS_URL);
   const stopTracing = await startTracing(settings);
-  await prepareDatabase(settings);
-  const app = await createApplication(settings);
+  const app = await withStartRetry(async () => {
+    await prepareDatabase(settings);
+    return createApplication(settings);
+  });
   await listen(app, settings);
   const url = await app.getUrl();
   const logger = new Logger('main');

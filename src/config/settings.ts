@@ -50,6 +50,13 @@ export class Settings {
   @Networks()
   TRUST_PROXY: string[] = [];
 
+  /**
+   * How long a connection is kept open between two requests. Longer than the minute after which most load balancers
+   * close theirs: a request that they send on a connection that is being closed here fails with 502.
+   */
+  @WholeNumber(1_000, 3_600_000)
+  KEEP_ALIVE_TIMEOUT_MS: number = 72_000;
+
   /** Sites whose programs may call from a browser. */
   @Origins()
   CORS_ORIGINS: string[] = [];

@@ -9,7 +9,7 @@ import {
   STATEMENT_TIMEOUT_MS,
 } from '../../src/platform/database/data-source.js';
 import { ADMISSION_MS } from '../../src/platform/http/load-guard.js';
-import { connectionLimits } from '../../src/platform/http/edge/connection-limits.js';
+import { connectionLimits, serverOptions } from '../../src/platform/http/edge/connection-limits.js';
 import { ATTEMPT_TIMEOUT_MS, EXPIRE_SECONDS } from '../../src/platform/jobs/job-worker.js';
 import { CONNECT_TIMEOUT_MS } from '../../src/platform/upstream/undici-transport.js';
 import { RESET_MS } from '../../src/platform/upstream/upstream-circuit.js';
@@ -22,7 +22,7 @@ const {
 } = new Settings();
 
 const lease = deadline + LEASE_MARGIN_MS;
-const limits = connectionLimits(deadline);
+const limits = connectionLimits(new Settings());
 const expiry = EXPIRE_SECONDS * 1_000;
 
 /** What waits, and what it waits for, as in docs/timeouts.md. */
@@ -55,6 +55,15 @@ it.each(RELATIONS)('%s (%i ms) is longer than %s (%i ms)', (_longer, longer, _sh
 
 it('a statement ends before a job that waits for it is given to another', () => {
   expect(STATEMENT_TIMEOUT_MS).toBeLessThanOrEqual(expiry);
+});
+
+it('an idle connection may be kept for longer than the load balancer in front keeps it', () => {
+  const environment = { DATABASE_URL: 'postgres://localhost/orders' };
+  const longer = connectionLimits(loadSettings({ ...environment, KEEP_ALIVE_TIMEOUT_MS: '620000' }));
+  expect(serverOptions(longer).keepAliveTimeout).toBe(620_000);
+  expect(() => loadSettings({ ...environment, KEEP_ALIVE_TIMEOUT_MS: '999' })).toThrow(
+    'KEEP_ALIVE_TIMEOUT_MS',
+  );
 });
 
 it('no call may be allowed more time than the job that makes it', () => {

@@ -9,6 +9,7 @@ import { endProcess } from '../end-process.js';
 import { migrateJobs } from '../jobs/job-schema.js';
 import { dataSourceOptions } from './data-source.js';
 import type { DatabaseSettings } from './database-tls.js';
+import { describeDatabaseFault, withStartRetry } from './start-retry.js';
 import { databaseErrorCode, isDatabaseUnavailable } from './transaction.js';
 
 /** Any number that nobody else uses: instances that start together take turns on it. */
@@ -18,10 +19,6 @@ const MIGRATION_LOCK = 7_305_116_112;
 const CONNECTIONS = 2;
 
 const LOCK_RETRY_MS = 200;
-
-/** A database that is started together with the service needs a few seconds. */
-const DATABASE_WAIT_MS = 30_000;
-const DATABASE_RETRY_MS = 1_000;
 
 const HELP = `Usage: npm run migrate
 
@@ -61,23 +58,22 @@ export async function migrate(settings: DatabaseSettings): Promise<string[]> {
 }
 
 /**
- * What the service does before it starts: waits for a database that is still starting, and migrates it, or makes sure
- * that somebody else has.
+ * Migrates the database before the service starts, or checks that it is migrated.
  *
- * @throws {Error} when the database can't be reached in time, or lacks migrations and may not be migrated
+ * @throws {SettingsError} when the database refuses, or lacks migrations and may not be migrated
  */
 export async function prepareDatabase(settings: Settings): Promise<void> {
-  const giveUpAt = Date.now() + DATABASE_WAIT_MS;
-  for (;;) {
-    try {
-      if (settings.MIGRATE_ON_START) await migrate(settings);
-      else await assertMigrated(settings);
-      return;
-    } catch (error) {
-      if (!isDatabaseUnavailable(error) || Date.now() > giveUpAt) throw describe(error);
-      process.stderr.write(`Waiting for the database: ${messageOf(error)}\n`);
-      await sleep(DATABASE_RETRY_MS);
-    }
+  if (settings.MIGRATE_ON_START) await withDescribedFaults(() => migrate(settings));
+  else await withDescribedFaults(() => assertMigrated(settings));
+}
+
+/** Faults that `withStartRetry` retries are left to it, and errors without a code are bugs, which keep their stack. */
+async function withDescribedFaults<Result>(step: () => Promise<Result>): Promise<Result> {
+  try {
+    return await step();
+  } catch (error) {
+    if (isDatabaseUnavailable(error) || databaseErrorCode(error) === undefined) throw error;
+    throw describeDatabaseFault(error);
   }
 }
 
@@ -125,18 +121,6 @@ async function assertMigrated(settings: DatabaseSettings): Promise<void> {
   }
 }
 
-function messageOf(error: unknown): string {
-  if (error instanceof AggregateError) return error.errors.map(messageOf).join(', ');
-  return error instanceof Error ? error.message : String(error);
-}
-
-/** A fault of the database in words for whoever starts the service; others are bugs and keep their stack. */
-function describe(error: unknown): unknown {
-  return databaseErrorCode(error) === undefined
-    ? error
-    : new SettingsError([`DATABASE_URL: the database can not be used: ${messageOf(error)}`]);
-}
-
 /** Brings a database without TLS to the newest schema, as tests need it. */
 export async function migrateDatabase(databaseUrl: string): Promise<void> {
   await migrate({ DATABASE_URL: databaseUrl, DATABASE_TLS: 'off', DATABASE_POOL_SIZE: CONNECTIONS });
@@ -148,7 +132,8 @@ async function main(): Promise<void> {
     process.stdout.write(HELP);
     return;
   }
-  const applied = await migrate(loadSettings(process.env, 'command'));
+  const settings = loadSettings(process.env, 'command');
+  const applied = await withStartRetry(() => withDescribedFaults(() => migrate(settings)));
   process.stdout.write(
     applied.length === 0 ? 'The database is up to date.\n' : `Applied: ${applied.join(', ')}.\n`,
   );

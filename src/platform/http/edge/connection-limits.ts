@@ -1,5 +1,6 @@
 import type { Server } from 'node:http';
 import type { FastifyHttpOptions } from 'fastify';
+import type { Settings } from '../../../config/settings.js';
 
 /** How long a client may take over what it does on its connection, in milliseconds. */
 export interface ConnectionLimits {
@@ -21,21 +22,20 @@ export const HEAD_MS = 5_000;
 /** A client that needs longer to send a request of at most 100 kB is stuck or means harm. */
 export const REQUEST_MS = 15_000;
 
-/** Longer than the minute after which most load balancers close a connection, so that it is they who close it. */
-export const IDLE_MS = 72_000;
-
 /** How much longer than a request may take its connection may be silent: the database may add to the deadline. */
 export const SILENT_MARGIN_MS = 20_000;
 
 const CHECK_MS = 1_000;
 
-/** @param requestDeadlineMs how long the service itself may take over an answer */
-export function connectionLimits(requestDeadlineMs: number): ConnectionLimits {
+export function connectionLimits({
+  REQUEST_DEADLINE_MS,
+  KEEP_ALIVE_TIMEOUT_MS,
+}: Pick<Settings, 'REQUEST_DEADLINE_MS' | 'KEEP_ALIVE_TIMEOUT_MS'>): ConnectionLimits {
   return {
     headMs: HEAD_MS,
     requestMs: REQUEST_MS,
-    idleMs: IDLE_MS,
-    silentMs: requestDeadlineMs + SILENT_MARGIN_MS,
+    idleMs: KEEP_ALIVE_TIMEOUT_MS,
+    silentMs: REQUEST_DEADLINE_MS + SILENT_MARGIN_MS,
     checkMs: CHECK_MS,
   };
 }

@@ -3285,7 +3285,7 @@ export interface operations {
         placed_from?: string;
         /** @description Placed before this time. A time with its zone, as in 2026-01-31T12:00:00Z, or a day, which begins at midnight UTC. */
         placed_to?: string;
-        /** @description As many as the answer may hold. */
+        /** @description The most that a page may hold; fewer where the orders have many lines. Follow `next_cursor`. */
         limit?: number;
         /** @description `next_cursor` of the page before. */
         cursor?: string;
@@ -3990,7 +3990,7 @@ export interface operations {
   getOrder: {
     parameters: {
       query?: {
-        /** @description As many as the answer may hold. */
+        /** @description The most that a page may hold; fewer where the orders have many lines. Follow `next_cursor`. */
         limit?: number;
         /** @description `next_cursor` of the page before. */
         cursor?: string;
@@ -5482,7 +5482,7 @@ export interface operations {
   listIncidents: {
     parameters: {
       query?: {
-        /** @description As many as the answer may hold. */
+        /** @description The most that a page may hold; fewer where the orders have many lines. Follow `next_cursor`. */
         limit?: number;
         /** @description Incidents of this kind only. */
         kind?: 'reservation' | 'notification' | 'stock_release' | 'cart_checkout' | 'pending_order';

@@ -164,10 +164,10 @@ export function orderProblem(
  * Bytes of JSON that the lists of a problem may take. Problems of orders are stored, for their key and in the history of
  * the order: with the detail and the fixed members one stays below 4 kB, however many lines an order has.
  */
-const MAX_BYTES_OF_LISTS = 2_400;
+export const MAX_BYTES_OF_LISTS = 2_400;
 
 /** Characters of a detail, which are at most three bytes each. */
-const MAX_DETAIL_LENGTH = 300;
+export const MAX_DETAIL_LENGTH = 300;
 
 /** Lists with an entry for each line of an order, the most useful ones first. */
 const LISTS = ['shortages', 'differences', 'lines'] as const;

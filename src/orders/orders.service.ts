@@ -9,7 +9,7 @@ import type { Order } from './order.entity.js';
 import { canNotify, NOBODY_NOTIFIED, notificationJob, stockReleaseJob } from './order.jobs.js';
 import { countStatusChange } from './order.metrics.js';
 import { orderNotFound, transitionNotAllowed, versionConflict } from './order.problems.js';
-import { OrderRepository } from './order.repository.js';
+import { type OrderPage, OrderRepository } from './order.repository.js';
 import {
   allowedTransitions,
   isLive,
@@ -21,13 +21,6 @@ import type { Owner } from './ownership.js';
 import { IdempotencyRepository } from './placement/idempotency.repository.js';
 import type { OrderFilter } from './search/order-conditions.js';
 import { databaseNow } from '../platform/database/database-clock.js';
-
-/** One page of a list, newest first. */
-export interface OrderPage {
-  orders: Order[];
-  /** Where the next page begins; null on the last one. */
-  nextCursor: string | null;
-}
 
 /** A caller's wish to change the status of an order. */
 export interface StatusChange {
@@ -68,10 +61,7 @@ export class OrdersService {
   /** @param cursor the id of the last order of the page before */
   async list(owner: Owner, filter: OrderFilter, limit: number, cursor?: string): Promise<OrderPage> {
     const beforeId = smallerId(filter.beforeId, cursor);
-    // One more than asked for tells whether there is another page.
-    const orders = await this.orders.listOrdersOf(owner, { ...filter, beforeId }, limit + 1);
-    const page = orders.slice(0, limit);
-    return { orders: page, nextCursor: orders.length > limit ? (page.at(-1)?.id ?? null) : null };
+    return this.orders.listOrdersOf(owner, { ...filter, beforeId }, limit);
   }
 
   /** @throws {Problem} order-not-found */

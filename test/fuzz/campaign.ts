@@ -1,5 +1,6 @@
 import { findLies } from '../support/contract/check.ts';
 import { findOperation, operations } from '../support/contract/document.ts';
+import { BudgetOracle, type Cost } from './budget/oracle.ts';
 import type { FuzzOptions } from './options.ts';
 import type { FuzzRequest } from './request.ts';
 import { sampleRequests } from './requests.ts';
@@ -39,6 +40,8 @@ export interface FuzzResult {
   slowestMs: number;
   /** Megabytes after the warm-up and at the end; undefined where there were too few requests. */
   memory: { before: number; after: number } | undefined;
+  /** The dearest request of each operation. */
+  costs: Cost[];
 }
 
 /** One run: generates requests, sends them, and judges the answers. */
@@ -48,6 +51,7 @@ export class Fuzzing {
     operations.map(({ operationId }) => [operationId, new Map<string, number>()]),
   );
   private readonly samples: number[] = [];
+  private readonly budgets = new BudgetOracle();
   private slowestMs = 0;
   private sent = 0;
 
@@ -75,6 +79,7 @@ export class Fuzzing {
       }
       if (this.sent % PROGRESS_EVERY === 0) this.report();
     }
+    const costs = await this.measureCosts(sender);
     sender.close();
     const memory = this.measureMemory();
     return {
@@ -84,7 +89,15 @@ export class Fuzzing {
       answers: this.answers,
       slowestMs: Math.round(this.slowestMs),
       memory,
+      costs,
     };
+  }
+
+  private async measureCosts(sender: Sender): Promise<Cost[]> {
+    if (!(await this.world.isLive())) return [];
+    const { costs, overBudget } = await this.budgets.measure(sender, this.world);
+    for (const what of overBudget) this.find('over budget', what);
+    return costs;
   }
 
   private async sendAll(sender: Sender, batch: FuzzRequest[]): Promise<void> {
@@ -114,6 +127,9 @@ export class Fuzzing {
     const shown = `${answer.status} ${answer.text.slice(0, 300)}`;
     for (const lie of findLies(answer))
       this.find(`${operation}, ${answer.status}: ${lie}`, describe(request, shown));
+    for (const what of this.budgets.judge(operation, request, answer, ms)) {
+      this.find(what, describe(request, shown));
+    }
     // Nothing is away: what the document allows for outages must not happen here.
     if (answer.status >= 500) this.find(`${operation} answers ${answer.status}`, describe(request, shown));
   }

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { operations } from '../support/contract/document.js';
 import { SERVER_VARIABLE } from '../support/database.js';
+import { BUDGETS } from './budget/budgets.js';
 import { Fuzzing, type FuzzResult } from './campaign.js';
 import type { FuzzOptions } from './options.js';
 import { sampleRequests } from './requests.js';
@@ -50,6 +51,12 @@ describe(`${REQUESTS} requests that are made from the document`, () => {
 
   it('leave nothing in the log of errors', () => {
     expect(world.log()).toBe('');
+  });
+
+  it('are each within the budget of their operation', () => {
+    expect(result.costs.map(({ operation }) => operation)).toEqual(
+      expect.arrayContaining(Object.keys(BUDGETS)),
+    );
   });
 
   it('are the same again for the same seed, and others for another', () => {

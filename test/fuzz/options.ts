@@ -29,7 +29,8 @@ Usage: npm run fuzz -- [options]
 
 The service, its stand-ins and a PostgreSQL (or the server that TEST_DATABASE_URL names) are started for it. Every answer
 is compared with the document; none may be a 5xx, since nothing is away (who is told that the service is busy asks again), none
-may take longer than its deadline, and the service has to live on without needing more and more memory. Exits with 1 and prints the requests if it is not so.
+may take longer than its deadline or cost more than its budget (docs/reference/limits.md), and the service has to live on
+without needing more and more memory. Exits with 1 and prints the requests if it is not so.
 `;
 
 const OPTIONS = {

@@ -6,11 +6,15 @@ import { World } from './world.ts';
 
 const EXIT_FOUND = 1;
 
-function tell({ requests, seconds, findings, answers, slowestMs, memory }: FuzzResult): void {
+function tell({ requests, seconds, findings, answers, slowestMs, memory, costs }: FuzzResult): void {
   say(`\n${requests} requests in ${seconds} s, the slowest answer after ${slowestMs} ms`);
   for (const [operation, counts] of answers) {
     const statuses = [...counts].toSorted(([one], [other]) => one.localeCompare(other));
     say(`  ${operation.padEnd(24)} ${statuses.map(([status, count]) => `${status}: ${count}`).join('  ')}`);
+  }
+  say('the dearest request of each operation: processor time, response, stored');
+  for (const { operation, cpuMs, answerBytes, storedBytes } of costs) {
+    say(`  ${operation.padEnd(24)} ${cpuMs} ms  ${answerBytes} B  ${storedBytes} B`);
   }
   if (memory) {
     say(

@@ -1,6 +1,7 @@
 import { Agent, request as httpRequest } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createGunzip } from 'node:zlib';
 import type { SeenAnswer } from '../support/contract/check.ts';
 import { type FuzzRequest, KNOWN_ORDER } from './request.ts';
 
@@ -114,7 +115,8 @@ export class Sender {
             resolve({ method, target, status: response.statusCode ?? 0, headers: seen, text: '' });
             return;
           }
-          text(response).then(
+          const isCompressed = seen.get('content-encoding') === 'gzip';
+          text(isCompressed ? response.pipe(createGunzip()) : response).then(
             (content) =>
               resolve({ method, target, status: response.statusCode ?? 0, headers: seen, text: content }),
             (error: Error) => resolve({ fault: signal.aborted ? 'no answer in time' : error.message }),

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CampaignDatabase } from '../faults/world/database.ts';
 import { freePort } from '../support/free-port.ts';
+import { processorTimeOf } from '../support/processor-time.ts';
 import { eventually, type Process, startProcess } from '../faults/world/processes.ts';
 import { Upstreams } from '../faults/world/upstreams.ts';
 import type { FuzzOptions } from './options.ts';
@@ -96,6 +97,26 @@ export class World {
   log(): string {
     const file = join(this.folder, 'service.log');
     return existsSync(file) ? readFileSync(file, 'utf8') : '';
+  }
+
+  /** Processor time of the service's event loop so far, in milliseconds. */
+  processorTime(): number {
+    return processorTimeOf(this.service.pid);
+  }
+
+  /** Bytes of all rows in the database, without its indexes. */
+  async storedBytes(): Promise<number> {
+    const tables = await this.database.query<{ name: string }>(
+      `SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables
+       WHERE schemaname = 'public' OR (schemaname, tablename) = ('pgboss', 'job')`,
+    );
+    const sums = tables.map(
+      ({ name }) => `SELECT sum(pg_column_size(row_of.*)) AS bytes FROM ${name} row_of`,
+    );
+    const [row] = await this.database.query<{ bytes: string | null }>(
+      `SELECT sum(bytes) AS bytes FROM (${sums.join(' UNION ALL ')}) all_tables`,
+    );
+    return Number(row?.bytes ?? 0);
   }
 
   /** Megabytes of memory that the service occupies. */

@@ -17,6 +17,7 @@ const DOCUMENTS = [
   'docs/operations.md',
   'docs/performance.md',
   'docs/timeouts.md',
+  'docs/reference/limits.md',
 ];
 
 function read(document: string): string {

@@ -176,9 +176,9 @@ describe('all pages together have what passes the filter, each order once', () =
     const ids: string[] = [];
     for (let { beforeId } = filter; ; beforeId = ids.at(-1)) {
       const page = await repository.listOrdersOf(owner, { ...filter, beforeId }, PAGE);
-      expect(page.length).toBeLessThanOrEqual(PAGE);
-      ids.push(...page.map((order) => order.id));
-      if (page.length < PAGE) return ids;
+      expect(page.orders.length).toBeLessThanOrEqual(PAGE);
+      ids.push(...page.orders.map((order) => order.id));
+      if (page.nextCursor === null) return ids;
     }
   }
 

@@ -10,7 +10,7 @@ import { IsOpaqueId, IsPlainText, IsStorableEmail, MayBeAbsent } from './text.de
 const DEFAULT_LIMIT = 50;
 
 /** Answers stay below a few hundred kilobytes, and no caller holds a connection for long. */
-const MAX_LIMIT = 200;
+export const MAX_LIMIT = 200;
 
 /** As long as the longest that can be found: an e-mail address. */
 const MAX_SEARCH_LENGTH = MAX_EMAIL_LENGTH;
@@ -95,7 +95,8 @@ export class ListOrdersDto {
     minimum: 1,
     maximum: MAX_LIMIT,
     default: DEFAULT_LIMIT,
-    description: 'As many as the answer may hold.',
+    description:
+      'The most that a page may hold; fewer where the orders have many lines. Follow `next_cursor`.',
   })
   @Type(() => Number)
   @Max(MAX_LIMIT, { message: `must be at most ${MAX_LIMIT}` })

@@ -5,7 +5,7 @@ import { ORDER_EVENT_TYPES, type OrderEvent } from '../order-event.entity.js';
 import type { OrderItem } from '../order-item.entity.js';
 import { ORDER_STATUS_NAMES, type OrderStatus } from '../order-status.js';
 import type { Order } from '../order.entity.js';
-import type { OrderPage } from '../orders.service.js';
+import type { OrderPage } from '../order.repository.js';
 import { toJsonNumberOrNull } from '../pricing/order-pricing.js';
 
 /** As two schemas, because an enum that holds null breaks generators of clients that know enums of text only. */

@@ -1,17 +1,21 @@
 import { Readable } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { isDatabaseUnavailable } from '../../platform/database/transaction.js';
 import { Deadline } from '../../platform/deadline.js';
 import { Gate, NoRoom } from '../../platform/gate.js';
 import { overloaded } from '../../platform/http/problem.js';
 import type { Order } from '../order.entity.js';
-import { OrderRepository } from '../order.repository.js';
+import { type OrderPage, OrderRepository } from '../order.repository.js';
 import type { Owner } from '../ownership.js';
 import type { OrderFilter } from '../search/order-conditions.js';
 import type { OrderWriter } from './order-writers.js';
 
 /** Orders read by one statement: some milliseconds, for the database and for the process that writes them. */
 const PAGE_SIZE = 250;
+
+/** Lines that are written without a pause: some milliseconds as CSV. */
+export const LINES_OF_SLICE = 100;
 
 /** Each keeps a connection, and a good part of the one processor that an instance has, busy for as long as it lasts. */
 const EXPORTS_AT_ONCE = 2;
@@ -78,17 +82,20 @@ export class OrderExport implements OnModuleDestroy {
   }
 
   private async *write(
-    first: Order[],
+    first: OrderPage,
     owner: Owner,
     filter: OrderFilter,
     writer: OrderWriter,
   ): AsyncGenerator<string> {
-    yield writer.begin() + writer.write(first);
-    let page = first;
-    while (page.length === PAGE_SIZE) {
-      const beforeId = page.at(-1)?.id;
-      page = await this.orders.listOrdersOf(owner, { ...filter, beforeId }, PAGE_SIZE);
-      if (page.length > 0) yield writer.write(page);
+    yield writer.begin();
+    for (let page = first; ;) {
+      for (const slice of slicesOf(page.orders)) {
+        yield writer.write(slice);
+        // Other requests get their turn before the next rows are written.
+        await setImmediate();
+      }
+      if (page.nextCursor === null) return;
+      page = await this.orders.listOrdersOf(owner, { ...filter, beforeId: page.nextCursor }, PAGE_SIZE);
     }
   }
 
@@ -100,4 +107,19 @@ export class OrderExport implements OnModuleDestroy {
       this.logger.error({ err: error }, 'An export has broken off');
     }
   }
+}
+
+/** Parts of a page that are written without a pause. */
+function* slicesOf(orders: readonly Order[]): Generator<Order[]> {
+  let slice: Order[] = [];
+  let lines = 0;
+  for (const order of orders) {
+    slice.push(order);
+    lines += order.items.length;
+    if (lines < LINES_OF_SLICE) continue;
+    yield slice;
+    slice = [];
+    lines = 0;
+  }
+  if (slice.length > 0) yield slice;
 }

@@ -17,8 +17,14 @@ export interface Statement {
   values: unknown[];
 }
 
+/** The id of an order `o` and its number of lines. */
+const SIZE = `o.id, (SELECT count(*)::int FROM order_items i WHERE i.order_id = o.id) AS lines`;
+
+/** Orders by their ids, newest first. */
+export const FIND_ORDERS = `SELECT ${ORDER} FROM orders o WHERE o.id = ANY ($1) ORDER BY o.id DESC`;
+
 /**
- * A statement that reads the newest orders of the owner that pass the filter, newest first.
+ * A statement that reads ids and sizes of the newest orders of the owner that pass the filter, newest first.
  *
  * One condition leads: an index has the orders that meet it side by side and by age, so that they are read from the newest
  * on until there are enough, whatever else is in the table. The others are checked on what it leads to.
@@ -35,7 +41,7 @@ export function listStatement(owner: Owner, filter: OrderFilter, limit: number):
       : first?.key === 'product'
         ? ordersOf(withProduct(first.value, { ...besides, conditions: others }, most))
         : newest(first, { ...besides, conditions: others }, most);
-  return { text: `SELECT ${ORDER} FROM ${orders}`, values };
+  return { text: `SELECT ${SIZE} FROM ${orders}`, values };
 }
 
 /** What follows FROM, for the `orders o` whose ids a query finds. */

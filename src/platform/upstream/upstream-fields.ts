@@ -5,7 +5,7 @@ import { UpstreamFault } from './upstream-fault.js';
 const MAX_REASON_LENGTH = 300;
 
 /** A name is stored with every order line and returned in every list: a title, not a description. */
-const MAX_NAME_LENGTH = 300;
+export const MAX_NAME_LENGTH = 300;
 
 /** Ids are keys of indexes, which PostgreSQL limits; those in requests have at most as many characters. */
 const MAX_ID_LENGTH = 128;

@@ -4,6 +4,7 @@ import type { Settings } from '../../../config/settings.js';
 import { serveProblemPages } from '../problems/problem-pages.js';
 import { logRequests } from '../request-log.js';
 import { letSitesIn, setSecurityHeaders } from './browser-headers.js';
+import { compressJson } from './compression.js';
 import { MalformedRequests } from './malformed-requests.js';
 import { OtherMethods } from './other-methods.js';
 import { RateLimit } from './rate-limit.js';
@@ -19,6 +20,7 @@ export async function setUpEdge(
   const otherMethods = new OtherMethods(server);
   new MalformedRequests(logger).watch(server);
   logRequests(server, logger);
+  compressJson(server);
   setSecurityHeaders(server);
   otherMethods.answerOptions(isCorsOn);
   if (isCorsOn) await letSitesIn(server, settings.CORS_ORIGINS);

@@ -6,7 +6,7 @@ import { findRepeatedKey } from './repeated-keys.js';
 export const BODY_LIMIT_BYTES = 100 * 1024;
 
 /** An order is three levels deep; anything much deeper is meant to hurt whoever walks it. */
-const MAX_DEPTH = 16;
+export const MAX_DEPTH = 16;
 
 const OPENING = new Set([0x5b, 0x7b]);
 const CLOSING = new Set([0x5d, 0x7d]);

@@ -1,0 +1,135 @@
+import { get, type IncomingMessage } from 'node:http';
+import { once } from 'node:events';
+import { buffer, text } from 'node:stream/consumers';
+import { gunzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Order } from '../../src/orders/order.entity.js';
+import { OrderExport } from '../../src/orders/export/order-export.js';
+import { ORDER_WRITERS } from '../../src/orders/export/order-writers.js';
+import { selectRows } from '../support/builders.js';
+import { listOrders } from '../support/client.js';
+import { insertOrders } from '../support/many-orders.js';
+import { startTestService, type TestService } from '../support/service.js';
+
+const ORDERS = 30;
+const LINES = 100;
+const MAX_LINES_OF_PAGE = 1_000;
+
+/** About what a page of 1,000 lines comes to, at 120 bytes a line. */
+const MAX_ANSWER_BYTES = 200_000;
+
+let service: TestService;
+let ids: string[];
+
+beforeAll(async () => {
+  service = await startTestService();
+  ids = await insertOrders(service.database, ORDERS, { customerId: 'large' });
+  await selectRows(
+    service.database,
+    `INSERT INTO order_items (order_id, id, product_id, product_name, quantity, price, reservation)
+     SELECT id, line, 'many', 'A product with a name of usual length', 1, 9.99, 'held'
+     FROM unnest($1::uuid[]) id, generate_series(2, $2) line`,
+    [ids, LINES],
+  );
+});
+afterAll(() => service.stop());
+
+describe('a list of orders with many lines', () => {
+  it('ends its pages before they have more than 1,000 lines, and leaves no order out', async () => {
+    const seen: string[] = [];
+    let cursor: string | null = null;
+    do {
+      const page = await listOrders(service, {
+        customer_id: 'large',
+        limit: 200,
+        ...(cursor !== null && { cursor }),
+      });
+      const lines = page.orders.reduce((sum, order) => sum + order.items.length, 0);
+      expect(lines).toBeLessThanOrEqual(MAX_LINES_OF_PAGE);
+      expect(JSON.stringify(page).length).toBeLessThan(MAX_ANSWER_BYTES);
+      seen.push(...page.orders.map((order) => order.order_id));
+      cursor = page.next_cursor;
+    } while (cursor !== null);
+    expect(seen).toEqual(ids.toReversed());
+  });
+
+  it('ends by the path of a customer in the same way', async () => {
+    const { body } = await service.request('GET', '/orders/large?limit=200');
+    expect(body['count']).toBe(MAX_LINES_OF_PAGE / LINES);
+    expect(body['next_cursor']).toBe(ids.at(-MAX_LINES_OF_PAGE / LINES));
+  });
+});
+
+it('an export is written in slices between which other work is done', async () => {
+  const slices: number[] = [];
+  const write = (orders: readonly Order[]): string => {
+    slices.push(orders.reduce((sum, { items }) => sum + items.length, 0));
+    return ORDER_WRITERS.csv.write(orders);
+  };
+  let turns = 0;
+  let isOver = false;
+  const turn = (): void => {
+    turns += 1;
+    if (!isOver) setImmediate(turn);
+  };
+  setImmediate(turn);
+  const writer = { ...ORDER_WRITERS.csv, write };
+  const stream = await service.app.get(OrderExport).begin(null, { customerId: 'large' }, writer);
+  const rows = (await text(stream)).trimEnd().split('\r\n');
+  isOver = true;
+  expect(rows).toHaveLength(1 + ORDERS * LINES);
+  expect(slices).toEqual(Array.from({ length: ORDERS }, () => LINES));
+  expect(turns).toBeGreaterThanOrEqual(ORDERS);
+});
+
+/** Without a library that asks for compression of its own accord. */
+async function fetchRaw(
+  path: string,
+  encoding?: string,
+): Promise<{ response: IncomingMessage; bytes: Buffer }> {
+  const headers = encoding === undefined ? {} : { 'accept-encoding': encoding };
+  const [response] = (await once(get(`${service.url}${path}`, { headers }), 'response')) as [IncomingMessage];
+  return { response, bytes: await buffer(response) };
+}
+
+describe('compression', () => {
+  const PATH = '/orders?customer_id=large&limit=5';
+
+  it.each(['gzip', 'deflate, gzip;q=0.5', 'br;q=1, *;q=0.1', 'GZIP'])('is used for %s', async (encoding) => {
+    const plain = await fetchRaw(PATH);
+    const { response, bytes } = await fetchRaw(PATH, encoding);
+    expect(response.headers['content-encoding']).toBe('gzip');
+    expect(response.headers.vary).toMatch(/accept-encoding/i);
+    expect(gunzipSync(bytes).toString()).toBe(plain.bytes.toString());
+    expect(bytes.length).toBeLessThan(plain.bytes.length / 5);
+  });
+
+  it.each([undefined, 'identity', 'gzip;q=0', 'br', 'gzip;q=0.0, *;q=1', ''])(
+    'is not used for %s',
+    async (encoding) => {
+      const { response, bytes } = await fetchRaw(PATH, encoding);
+      expect(response.headers['content-encoding']).toBeUndefined();
+      expect(response.headers.vary).toMatch(/accept-encoding/i);
+      expect(JSON.parse(bytes.toString())).toMatchObject({ count: 5 });
+    },
+  );
+
+  it.each(['/health/live', `/orders/unknown`])('leaves %s as it is', async (path) => {
+    const { response } = await fetchRaw(path, 'gzip');
+    expect(response.headers['content-encoding']).toBeUndefined();
+  });
+
+  it('leaves a response with an ETag as it is', async () => {
+    const { response } = await fetchRaw(`/orders/${ids[0]}`, 'gzip');
+    expect(response.headers.etag).toBe('"1"');
+    expect(response.headers['content-encoding']).toBeUndefined();
+  });
+
+  it('is not done for more than two responses at a time', async () => {
+    const answers = await Promise.all(Array.from({ length: 12 }, () => fetchRaw('/orders?limit=30', 'gzip')));
+    for (const { response, bytes } of answers) {
+      const json = response.headers['content-encoding'] === 'gzip' ? gunzipSync(bytes) : bytes;
+      expect(JSON.parse(json.toString())).toMatchObject({ count: MAX_LINES_OF_PAGE / LINES });
+    }
+  });
+});

@@ -1,0 +1,130 @@
+/** What one request of an operation may cost, whatever it asks for. */
+export interface Budget {
+  /** Processor time of the event loop, in milliseconds, on a machine like that of the tests. */
+  cpuMs: number;
+  /** Bytes of the response body; `null` where it is streamed and the client decides how far it reads. */
+  answerBytes: number | null;
+  /** Bytes of the rows that are added to the database. */
+  storedBytes: number;
+  /** Where the bounds come from. */
+  reason: string;
+}
+
+const KB = 1_000;
+
+/** A problem names 50 errors, or has 4 kB about the lines of an order. */
+const PROBLEM_BYTES = 24 * KB;
+
+/** Reads of one row or of counters. */
+const SMALL: Budget = {
+  cpuMs: 20,
+  answerBytes: PROBLEM_BYTES,
+  storedBytes: 0,
+  reason: 'reads a bounded number of rows',
+};
+
+/** 200 lines with ids of 128 and names of 300 characters, at up to three bytes each. */
+const ORDER_BYTES = 300 * KB;
+
+/** An order with its lines, two events of 4 kB, its key and its jobs. */
+const STORED_ORDER_BYTES = 320 * KB;
+
+/** An event with a reason of 500 characters, and its jobs. */
+const STORED_CHANGE_BYTES = 6 * KB;
+
+const PLACEMENT: Budget = {
+  cpuMs: 250,
+  answerBytes: PROBLEM_BYTES,
+  storedBytes: STORED_ORDER_BYTES,
+  reason: '200 lines, each looked up and reserved at the inventory; validation takes at most 20 ms of it',
+};
+
+const PREVIEW: Budget = {
+  cpuMs: 150,
+  answerBytes: ORDER_BYTES,
+  storedBytes: 0,
+  reason: '200 lines, each looked up at the inventory; nothing is stored',
+};
+
+const LIST: Budget = {
+  cpuMs: 60,
+  answerBytes: 1_500 * KB,
+  storedBytes: 0,
+  reason: 'a page ends at 1,000 lines of orders; with ids and names of the greatest length it has 1.4 MB',
+};
+
+const ERASURE: Budget = {
+  cpuMs: 1_000,
+  answerBytes: PROBLEM_BYTES,
+  storedBytes: 400 * KB,
+  reason:
+    'one call works for a limited time and reports whether there is more; an event is stored for each order',
+};
+
+/** By the operation's id in the OpenAPI document. */
+export const BUDGETS: Readonly<Record<string, Budget>> = {
+  getCaller: SMALL,
+  previewOrder: PREVIEW,
+  previewCustomerOrder: PREVIEW,
+  placeOrder: PLACEMENT,
+  placeCustomerOrder: PLACEMENT,
+  listOrders: LIST,
+  getOrder: { ...LIST, reason: 'an order of 200 lines, or a page of the orders of a customer' },
+  updateOrderStatus: {
+    cpuMs: 30,
+    answerBytes: ORDER_BYTES,
+    storedBytes: STORED_CHANGE_BYTES,
+    reason: 'one order and one event, whose reason has at most 500 characters',
+  },
+  updateManyOrderStatuses: {
+    cpuMs: 2_000,
+    answerBytes: 500 * KB,
+    storedBytes: 1_000 * STORED_CHANGE_BYTES,
+    reason: '1,000 orders, changed one after another with turns for other requests in between',
+  },
+  exportOrders: {
+    cpuMs: 2_000,
+    answerBytes: null,
+    storedBytes: 0,
+    reason: 'any number of orders, written 100 lines at a time as fast as the client reads',
+  },
+  streamOrders: {
+    cpuMs: 50,
+    answerBytes: null,
+    storedBytes: 0,
+    reason: 'as long as the client stays connected',
+  },
+  listOrderEvents: {
+    cpuMs: 20,
+    answerBytes: 100 * KB,
+    storedBytes: 0,
+    reason: 'an order passes through few statuses, and an event has at most 4 kB',
+  },
+  listIncidents: { cpuMs: 60, answerBytes: 500 * KB, storedBytes: 0, reason: 'a page of 200 incidents' },
+  settleIncident: {
+    cpuMs: 30,
+    answerBytes: PROBLEM_BYTES,
+    storedBytes: STORED_CHANGE_BYTES,
+    reason: 'one incident and one event',
+  },
+  redriveNotifications: {
+    cpuMs: 60,
+    answerBytes: PROBLEM_BYTES,
+    storedBytes: 100 * KB,
+    reason: 'jobs are rescheduled by one statement, which adds no row but events',
+  },
+  getFigures: SMALL,
+  listDeliveries: {
+    cpuMs: 20,
+    answerBytes: 100 * KB,
+    storedBytes: 0,
+    reason: 'a delivery for each status that an order had',
+  },
+  retryDelivery: { ...SMALL, storedBytes: STORED_CHANGE_BYTES, reason: 'one delivery and one event' },
+  eraseCustomer: ERASURE,
+  eraseOrder: { ...SMALL, storedBytes: STORED_CHANGE_BYTES, reason: 'one order and one event' },
+  erasePersonalData: ERASURE,
+  getHealth: SMALL,
+  getLiveness: { ...SMALL, reason: 'reads nothing' },
+  getReadiness: SMALL,
+};

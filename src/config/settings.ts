@@ -156,6 +156,13 @@ export class Settings {
   @OptionalHttpUrl()
   PRODUCT_CATALOG_SERVICE_URL?: string;
 
+  /**
+   * Calls to the catalog at a time. With 1, it is 1 over all instances, because the catalog of system B mixes up the answers
+   * to parallel calls; more than 1 is a limit of each instance.
+   */
+  @WholeNumber(1, 100)
+  PRODUCT_CATALOG_CONCURRENCY: number = 1;
+
   @OptionalHttpUrl()
   SHOPPING_CART_SERVICE_URL?: string;
 

@@ -18,6 +18,34 @@ function readPrice(value: unknown): string | null {
   return new Big(String(value)).toFixed();
 }
 
+/** The answer is about another product than was asked for: the inventory mixed up its answers. */
+export class MixedUpAnswer extends UpstreamFault {
+  constructor(upstream: string) {
+    super(upstream, 'garbage', 'answered about another product than it was asked for');
+  }
+}
+
+/** An id as most databases compare it: without case, surrounding space, and zeros before a number. */
+function normalise(id: string): string {
+  return id
+    .trim()
+    .toLowerCase()
+    .replace(/^[+]?0+(?=\d)/, '');
+}
+
+/**
+ * Compares the id in an answer with the one that was asked for.
+ *
+ * @returns the product; null when the inventory knows it by another spelling (`1` for `01`), because keys and sums of lines
+ *   go by the id, so that one product must never go by two
+ * @throws {MixedUpAnswer}
+ */
+export function requireAskedFor<P extends Product>(upstream: string, askedFor: string, product: P): P | null {
+  if (product.id === askedFor) return product;
+  if (normalise(product.id) === normalise(askedFor)) return null;
+  throw new MixedUpAnswer(upstream);
+}
+
 /**
  * Reads a product of either inventory.
  *

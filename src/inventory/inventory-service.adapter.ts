@@ -11,7 +11,7 @@ import type { UpstreamAnswer, UpstreamClient } from '../platform/upstream/upstre
 import { fieldsOf, readReason, reasonOfFault } from '../platform/upstream/upstream-fields.js';
 import { UpstreamFault } from '../platform/upstream/upstream-fault.js';
 import { mapBounded } from '../platform/upstream/upstream-parallel.js';
-import { CALLS_AT_ONCE, readProduct } from './inventory-answers.js';
+import { CALLS_AT_ONCE, readProduct, requireAskedFor } from './inventory-answers.js';
 import { LookingInventory } from './looking-inventory.js';
 
 /** Too few units, and no such product: the two refusals that the inventory of system A knows. */
@@ -37,7 +37,7 @@ export async function findInventoryProduct(
   if (answer.status === 404) return null;
   if (answer.status !== 200) throw new UpstreamFault(client.name, 'status', `answered ${answer.status}`);
   const fields = fieldsOf(answer.body);
-  return readProduct(client.name, fields['product_id'], fields);
+  return requireAskedFor(client.name, productId, readProduct(client.name, fields['product_id'], fields));
 }
 
 /** The Inventory Service (system A), which reserves and gives back one product a call. */

@@ -16,8 +16,17 @@ function createInventory(settings: Settings, http: HttpService, dataSource: Data
   const rememberMs = settings.PRODUCT_MEMORY_MS;
   if (settings.PRODUCT_CATALOG_SERVICE_URL) {
     const baseUrl = settings.PRODUCT_CATALOG_SERVICE_URL;
-    const client = new UpstreamClient(http, { name: 'product catalog service', baseUrl, timeoutMs });
-    return new ProductCatalogAdapter(client, dataSource, settings.DATABASE_POOL_SIZE, rememberMs);
+    const client = new UpstreamClient(http, {
+      name: 'product catalog service',
+      baseUrl,
+      timeoutMs,
+      concurrency: settings.PRODUCT_CATALOG_CONCURRENCY,
+    });
+    return new ProductCatalogAdapter(client, dataSource, {
+      poolSize: settings.DATABASE_POOL_SIZE,
+      rememberMs,
+      isExclusive: settings.PRODUCT_CATALOG_CONCURRENCY === 1,
+    });
   }
   const baseUrl = settings.INVENTORY_SERVICE_URL;
   const client = new UpstreamClient(http, { name: 'inventory service', baseUrl, timeoutMs });

@@ -11,9 +11,10 @@ import type {
 import type { Deadline } from '../platform/deadline.js';
 import type { UpstreamClient } from '../platform/upstream/upstream-client.js';
 import { UpstreamFault } from '../platform/upstream/upstream-fault.js';
-import { ProductCatalogClient } from './product-catalog.client.js';
+import { type CatalogProduct, ProductCatalogClient } from './product-catalog.client.js';
 import * as journal from './product-catalog.repository.js';
 import { LookingInventory } from './looking-inventory.js';
+import { CatalogTurn } from './catalog-turn.js';
 import { ProductBusy, ProductLock } from './product-lock.js';
 import { InDoubt, StockMover, Unsettled } from './stock-mover.js';
 
@@ -54,6 +55,15 @@ function inOrderOf<Outcome extends { line: number }>(
   return lines.flatMap(({ line }) => byLine.get(line) ?? []);
 }
 
+export interface CatalogOptions {
+  /** Connections that the data source has at most. */
+  poolSize: number;
+  /** How long what was looked up is remembered, in milliseconds; see `ProductLookup`. Default 0. */
+  rememberMs?: number;
+  /** Whether one order at a time calls the catalog; see `CatalogTurn`. Default true. */
+  isExclusive?: boolean;
+}
+
 async function findCatalogProduct(
   catalog: ProductCatalogClient,
   productId: string,
@@ -74,15 +84,22 @@ export class ProductCatalogAdapter extends LookingInventory {
   private readonly logger = new Logger(ProductCatalogAdapter.name);
   private readonly catalog: ProductCatalogClient;
   private readonly lock: ProductLock;
+  private readonly turn: CatalogTurn;
 
-  /**
-   * @param poolSize connections that the data source has at most
-   * @param rememberMs how long what was looked up is remembered; see `ProductLookup`
-   */
-  constructor(upstream: UpstreamClient, dataSource: DataSource, poolSize: number, rememberMs = 0) {
+  constructor(
+    upstream: UpstreamClient,
+    dataSource: DataSource,
+    { poolSize, rememberMs = 0, isExclusive = true }: CatalogOptions,
+  ) {
     const catalog = new ProductCatalogClient(upstream);
-    super((id, deadline) => findCatalogProduct(catalog, id, deadline), rememberMs);
+    const turn = new CatalogTurn(upstream.name, dataSource, isExclusive);
+    super(
+      (id, deadline) => findCatalogProduct(catalog, id, deadline),
+      rememberMs,
+      (deadline, calls) => turn.hold(deadline, calls),
+    );
     this.catalog = catalog;
+    this.turn = turn;
     this.lock = new ProductLock(dataSource, poolSize);
   }
 
@@ -174,11 +191,14 @@ export class ProductCatalogAdapter extends LookingInventory {
     deadline: Deadline,
     work: (session: PoolClient, mover: StockMover) => Promise<void>,
   ): Promise<void> {
-    return this.lock.hold(productId, deadline, async (session) => {
-      const mover = new StockMover(this.catalog, session, productId, deadline);
-      await mover.settleUnfinished();
-      await work(session, mover);
-    });
+    // The product's lock comes first: an order that waits for a product must not keep the catalog from others.
+    return this.lock.hold(productId, deadline, (session) =>
+      this.turn.hold(deadline, async () => {
+        const mover = new StockMover(this.catalog, session, productId, deadline);
+        await mover.settleUnfinished();
+        await work(session, mover);
+      }),
+    );
   }
 
   private async reserveLine(
@@ -201,15 +221,13 @@ export class ProductCatalogAdapter extends LookingInventory {
     if (before?.state === 'applied') return { outcome: 'held' };
     if (before?.state === 'refused') return { outcome: 'refused', reason: before.reason ?? '' };
     if (before) throw new InDoubt(productId);
-    const product = await this.catalog.find(productId, deadline);
-    if (product && product.available >= quantity) {
+    const product = await this.requireProduct(productId, deadline);
+    if (product.available >= quantity) {
       await mover.move(product, { key, delta: -quantity });
       return { outcome: 'held' };
     }
-    const reason = product
-      ? `Insufficient inventory for product ${productId}: requested ${quantity}, available ${product.available}`
-      : `Product ${productId} not found`;
-    const quantityBefore = product?.available ?? null;
+    const { available: quantityBefore } = product;
+    const reason = `Insufficient inventory for product ${productId}: requested ${quantity}, available ${quantityBefore}`;
     await journal.insertRefused(session, { productId, key, delta: -quantity, quantityBefore, reason });
     return { outcome: 'refused', reason };
   }
@@ -244,10 +262,18 @@ export class ProductCatalogAdapter extends LookingInventory {
       });
       return;
     }
+    await mover.move(await this.requireProduct(productId, deadline), { key, delta: quantity });
+  }
+
+  /**
+   * A product that was found before. That it is missing now is unknown rather than a refusal: it may be a mistake.
+   *
+   * @throws {UpstreamFault} when it is missing
+   */
+  private async requireProduct(productId: string, deadline: Deadline): Promise<CatalogProduct> {
     const product = await this.catalog.find(productId, deadline);
-    if (!product)
-      throw new UpstreamFault(this.catalog.name, 'status', `does not know product ${productId} any more`);
-    await mover.move(product, { key, delta: quantity });
+    if (product) return product;
+    throw new UpstreamFault(this.catalog.name, 'status', `does not know product ${productId} any more`);
   }
 
   /** Why an outcome is unknown, for people. */

@@ -23,7 +23,7 @@ export class ProductBusy extends Error {
 }
 
 /** The lock could not be taken for another reason than that others have it. */
-class LockFailure extends Error {}
+export class LockFailure extends Error {}
 
 /**
  * One critical section per product over all instances: a session-level advisory lock, on a connection that does

@@ -6,6 +6,9 @@ import { CALLS_AT_ONCE } from './inventory-answers.js';
 /** Products remembered at most, whose oldest makes room for the next: what is asked for all the time stays. */
 const MAX_REMEMBERED = 10_000;
 
+/** Does something that calls the inventory, when it may: an inventory may demand one order at a time. */
+export type InTurn = <Result>(deadline: Deadline, calls: () => Promise<Result>) => Promise<Result>;
+
 /** Asks the inventory for one product; null when there is none. */
 export type FindProduct = (productId: string, deadline: Deadline) => Promise<Product | null>;
 
@@ -24,12 +27,10 @@ export class ProductLookup {
   constructor(
     private readonly findProduct: FindProduct,
     private readonly rememberMs: number,
+    private readonly inTurn: InTurn = (_deadline, calls) => calls(),
   ) {}
 
   /**
-   * A product that the inventory knows under another id than it was asked for (`1` for `01`) counts as unknown. Locks,
-   * sums of lines and keys all go by the id, so one product must never go by two.
-   *
    * @returns the products that exist, by id
    * @throws the first error of `findProduct`
    */
@@ -39,13 +40,19 @@ export class ProductLookup {
     freshness: Freshness,
   ): Promise<Map<string, Product>> {
     const distinct = [...new Set(productIds)];
-    const found = await mapBounded(distinct, CALLS_AT_ONCE, async (id) =>
-      freshness === 'recent' ? (this.recall(id) ?? this.ask(id, deadline)) : this.ask(id, deadline),
-    );
     const products = new Map<string, Product>();
-    for (const [index, id] of distinct.entries()) {
+    for (const id of freshness === 'recent' ? distinct : []) {
+      const product = this.recall(id);
+      if (product) products.set(id, product);
+    }
+    const missing = distinct.filter((id) => !products.has(id));
+    if (missing.length === 0) return products;
+    const found = await this.inTurn(deadline, () =>
+      mapBounded(missing, CALLS_AT_ONCE, (id) => this.ask(id, deadline)),
+    );
+    for (const [index, id] of missing.entries()) {
       const product = found[index];
-      if (product && product.id === id) products.set(id, product);
+      if (product) products.set(id, product);
     }
     return products;
   }

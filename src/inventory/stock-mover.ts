@@ -110,18 +110,25 @@ export class StockMover {
   }
 
   private async learn(movement: journal.UnfinishedMovement): Promise<'applied' | 'in_doubt'> {
-    const product = await this.catalog.find(this.productId, this.deadline);
-    if (product?.available === movement.quantityAfter) return 'applied';
-    if (product?.available !== movement.quantityBefore) return 'in_doubt';
+    const product = await this.look();
+    if (product.available === movement.quantityAfter) return 'applied';
+    if (product.available !== movement.quantityBefore) return 'in_doubt';
     // Not yet. Until its time is over the call may still be under way.
     const rest = this.catalog.timeoutMs + LATE_EFFECT_MARGIN_MS - movement.ageMs;
     if (rest <= 0) return this.repeat(product, movement);
     if (rest >= this.deadline.remaining()) throw new Unsettled(this.productId);
     await sleep(rest);
-    const later = await this.catalog.find(this.productId, this.deadline);
-    if (later?.available === movement.quantityAfter) return 'applied';
-    if (later?.available !== movement.quantityBefore) return 'in_doubt';
+    const later = await this.look();
+    if (later.available === movement.quantityAfter) return 'applied';
+    if (later.available !== movement.quantityBefore) return 'in_doubt';
     return this.repeat(later, movement);
+  }
+
+  /** @throws {Unsettled} when the catalog does not know the product, which says nothing about the movement */
+  private async look(): Promise<CatalogProduct> {
+    const product = await this.catalog.find(this.productId, this.deadline);
+    if (!product) throw new Unsettled(this.productId);
+    return product;
   }
 
   /**

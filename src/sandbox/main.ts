@@ -24,6 +24,7 @@ Usage: node dist/sandbox/main.js [options]
   --carts-port <port>           default: ${DEFAULT_PORTS.carts}
   --state-file <file>           keep the state in this file from one start to the next
   --ignore-idempotency-keys     act again on every repeated call
+  --catalog-shares-cursor       let parallel calls to the catalog disturb each other
   --carts-carry-items           answer GET /carts/{customer_id} with the cart's items too
   --notification-delay-ms <ms>  0 to ${MAX_ANSWER_DELAY_MS} (default: ${DEFAULT_DELAYS_MS.notification})
   --help                        show this text
@@ -58,6 +59,7 @@ function parse(args: string[]) {
         'carts-port': { type: 'string' },
         'state-file': { type: 'string' },
         'ignore-idempotency-keys': { type: 'boolean', default: false },
+        'catalog-shares-cursor': { type: 'boolean', default: false },
         'carts-carry-items': { type: 'boolean', default: false },
         'notification-delay-ms': { type: 'string' },
         help: { type: 'boolean', default: false },
@@ -93,6 +95,7 @@ function readOptions(args: string[]): SandboxOptions | null {
     delaysMs: { notification: readWhole(values[delay], delay, MAX_ANSWER_DELAY_MS) },
     stateFile: values['state-file'],
     honourIdempotencyKeys: !values['ignore-idempotency-keys'],
+    catalogSharesCursor: values['catalog-shares-cursor'],
     cartsCarryItems: values['carts-carry-items'],
   };
 }

@@ -36,6 +36,8 @@ export interface SandboxOptions {
   delaysMs?: Partial<Record<ServiceName, number>>;
   /** False: repetitions act again, as with a plain service. For all, or for each by itself. Default true. */
   honourIdempotencyKeys?: boolean | Partial<Record<ServiceName, boolean>>;
+  /** Whether parallel calls to the catalog disturb each other, as in the one of the specification. Default false. */
+  catalogSharesCursor?: boolean;
   /** Whether `GET /carts/{customer_id}` answers with the cart's items too. Default false. */
   cartsCarryItems?: boolean;
   /** What `reset` goes back to. Default: `INITIAL_STOCK`, `INITIAL_CARTS`. */
@@ -97,7 +99,7 @@ export class Sandbox implements Controlled {
     };
     addInventory(this.services.inventory, this.stock);
     addNotification(this.services.notification, this.notifications);
-    addCatalog(this.services.catalog, this.stock);
+    addCatalog(this.services.catalog, this.stock, options.catalogSharesCursor ?? false);
     addCarts(this.services.carts, this.carts, options.cartsCarryItems ?? false);
     for (const name of SERVICE_NAMES) addControls(this.services[name], this);
   }

@@ -148,9 +148,10 @@ export class ServiceServer {
   }
 
   /** Adds a call that changes nothing. */
-  read(path: string, handle: Handler): void {
-    this.#app.get<Route>(path, (request, reply) => {
-      this.#answer(reply, handle(toCall(request, `GET ${path}`)));
+  read(path: string, handle: (call: Call) => Answer | Promise<Answer>): void {
+    this.#app.get<Route>(path, async (request, reply) => {
+      this.#answer(reply, await handle(toCall(request, `GET ${path}`)));
+      return reply;
     });
   }
 

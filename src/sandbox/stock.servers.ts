@@ -96,10 +96,45 @@ function presentDetail({ id, name, price, quantity }: StockedProduct): Answer {
   return answer(200, { product_detail: { id: idToJson(id), name, price, quantity } });
 }
 
-/** System B's Product Catalog Service. */
-export function addCatalog(server: ServiceServer, stock: Stock): void {
+/** How long a row takes to come from the database: long enough for another thread to use the cursor. */
+const FETCH_MS = 2;
+
+/** With this many statements at once the database driver gives up. */
+const MAX_STATEMENTS = 4;
+
+/**
+ * A database cursor that all threads of a service share, as in the catalog of the specification. A thread that executes
+ * its statement before another one has fetched replaces that one's row.
+ */
+class SharedCursor {
+  #row: StockedProduct | undefined;
+  #statements = 0;
+
+  /** Executes a statement without a result, which drops the row that another thread is about to fetch. */
+  execute(): void {
+    this.#row = undefined;
+  }
+
+  /** @returns the answer to a look-up: the row, or whatever another thread has left of it */
+  async look(id: string, row: StockedProduct | undefined): Promise<Answer> {
+    this.#row = row;
+    this.#statements += 1;
+    const isOutOfSync = this.#statements > MAX_STATEMENTS;
+    await new Promise((resolve) => setTimeout(resolve, FETCH_MS));
+    this.#statements -= 1;
+    if (isOutOfSync) return refusal(500, 'Commands out of sync');
+    const fetched = this.#row;
+    this.#row = undefined;
+    return fetched ? presentDetail(fetched) : unknownProduct(id);
+  }
+}
+
+/** System B's Product Catalog Service. @param sharesCursor whether parallel calls disturb each other */
+export function addCatalog(server: ServiceServer, stock: Stock, sharesCursor: boolean): void {
+  const cursor = sharesCursor ? new SharedCursor() : undefined;
   server.read('/products/:id', (call) => {
     const product = stock.find(idOf(call));
+    if (cursor) return cursor.look(idOf(call), product);
     return product ? presentDetail(product) : unknownProduct(idOf(call));
   });
   server.mutate('PUT', '/products/:id', {
@@ -112,6 +147,7 @@ export function addCatalog(server: ServiceServer, stock: Stock): void {
         price: readNumber(fields['price'], 'price', 0, MAX_PRICE),
         quantity: readInteger(fields['quantity'], 'quantity', 0, MAX_QUANTITY),
       };
+      cursor?.execute();
       if (!stock.find(id)) return unknownProduct(id);
       stock.put(product, call);
       return presentDetail(product);

@@ -109,7 +109,13 @@ describe('an answer about a product', () => {
   const good = { name: 'Anvil', price: 79.99, quantity: 10 };
   const both = (): [Inventory, string][] => [
     [new InventoryServiceAdapter(clientFor(url, TIMEOUT_MS), true), 'product_id'],
-    [new ProductCatalogAdapter(clientFor(url, TIMEOUT_MS), lookUpOnly, POOL_SIZE), 'id'],
+    [
+      new ProductCatalogAdapter(clientFor(url, TIMEOUT_MS), lookUpOnly, {
+        poolSize: POOL_SIZE,
+        isExclusive: false,
+      }),
+      'id',
+    ],
   ];
 
   it.each([

@@ -53,7 +53,10 @@ export async function startCatalogInstances(): Promise<CatalogInstances> {
     const http = new HttpService(axios.create(transport.axiosDefaults()));
     const options = { name: 'product catalog service', baseUrl: sandbox.urls.catalog, timeoutMs: TIMEOUT_MS };
     const client = new UpstreamClient(http, options);
-    return { dataSource, adapter: new ProductCatalogAdapter(client, dataSource, POOL_SIZE) };
+    return {
+      dataSource,
+      adapter: new ProductCatalogAdapter(client, dataSource, { poolSize: POOL_SIZE, isExclusive: false }),
+    };
   };
   const [one, other] = await Promise.all([start(), start()]);
   return {

@@ -236,9 +236,9 @@ export async function startFleet(
   return { services, sandbox, database, stop };
 }
 
-/** Makes the catalog of system B the inventory. */
+/** Makes the catalog of system B the inventory. The stand-in answers parallel calls correctly unless it is told otherwise. */
 export function catalogSettings(sandbox: Sandbox): Record<string, string> {
-  return { PRODUCT_CATALOG_SERVICE_URL: sandbox.urls.catalog };
+  return { PRODUCT_CATALOG_SERVICE_URL: sandbox.urls.catalog, PRODUCT_CATALOG_CONCURRENCY: '100' };
 }
 
 /** Removes every fault, and waits until no service is left alone any more for having failed. */

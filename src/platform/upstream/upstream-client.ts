@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { HttpService } from '@nestjs/axios';
 import type { AxiosResponse } from 'axios';
 import type { Deadline } from '../deadline.js';
+import { Gate, NoRoom } from '../gate.js';
 import { fieldsToPassOn } from '../telemetry/work.js';
 import { MAX_ANSWER_BYTES, TransportError } from './undici-transport.js';
 import { observeAttempt, observeTurnedAway } from './upstream.metrics.js';
@@ -24,6 +25,8 @@ export interface UpstreamOptions {
   baseUrl: string;
   /** How long one attempt may take at most. */
   timeoutMs: number;
+  /** Attempts at a time; the others wait in the order in which they came. Unlimited unless set. */
+  concurrency?: number;
 }
 
 export interface UpstreamRequest {
@@ -84,6 +87,7 @@ export class UpstreamClient {
   private readonly pathPrefix: string;
   private readonly authorization: string | undefined;
   private readonly circuit: UpstreamCircuit;
+  private readonly gate: Gate;
 
   constructor(
     private readonly http: HttpService,
@@ -92,6 +96,7 @@ export class UpstreamClient {
     const base = new URL(options.baseUrl);
     this.name = options.name;
     this.timeoutMs = options.timeoutMs;
+    this.gate = new Gate(options.concurrency ?? Infinity);
     this.circuit = new UpstreamCircuit(options.name, isFaultOfService);
     this.origin = base.origin;
     this.pathPrefix = base.pathname.replace(/\/+$/, '');
@@ -132,6 +137,25 @@ export class UpstreamClient {
   }
 
   private async attempt(path: string, request: UpstreamRequest): Promise<UpstreamAnswer> {
+    const leave = await this.enter(request.deadline);
+    try {
+      return await this.attemptNow(path, request);
+    } finally {
+      leave();
+    }
+  }
+
+  /** @throws {AttemptFailure} when the deadline passes before it is this call's turn */
+  private async enter(deadline: Deadline): Promise<() => void> {
+    try {
+      return await this.gate.enter(deadline);
+    } catch (error) {
+      if (!(error instanceof NoRoom)) throw error;
+      throw new AttemptFailure(this.fault('not_sent', 'other calls to it took all of the time'), false);
+    }
+  }
+
+  private async attemptNow(path: string, request: UpstreamRequest): Promise<UpstreamAnswer> {
     const timeout = Math.min(this.timeoutMs, request.deadline.remaining());
     if (timeout <= 0)
       throw new AttemptFailure(this.fault('not_sent', 'no time was left for the call'), false);

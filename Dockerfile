@@ -24,7 +24,9 @@ RUN --mount=type=cache,target=/root/.npm \
 FROM base
 # Stack traces name the lines of src/ instead of those of dist/.
 # A load balancer gets this long to notice that an instance is being stopped, before its port closes.
+# A container is reached from outside of itself only by an address other than loopback.
 ENV NODE_ENV=production \
+    HOST=0.0.0.0 \
     SHUTDOWN_DELAY_MS=5000 \
     NODE_OPTIONS=--enable-source-maps
 # The only folder that the program may write to, and only the stand-ins in dist/sandbox do: the service itself keeps

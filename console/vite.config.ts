@@ -42,7 +42,12 @@ export default defineConfig({
   },
   server: {
     proxy: {
-      '^/(orders|operations|caller|problems|health|customers|docs)': { target: SERVICE, changeOrigin: true },
+      '^/(orders|operations|caller|problems|health|customers|docs)': {
+        target: SERVICE,
+        changeOrigin: true,
+        // Without authentication the service refuses pages of other origins.
+        headers: { origin: new URL(SERVICE).origin },
+      },
     },
   },
 });

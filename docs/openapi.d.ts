@@ -1640,6 +1640,38 @@ export interface operations {
           };
         };
       };
+      /** @description The caller may not do this. */
+      403: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate'?: string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/cross-site-request';
+          };
+        };
+      };
       408: components['responses']['Malformed408'];
       413: components['responses']['Malformed413'];
       414: components['responses']['Malformed414'];
@@ -1882,7 +1914,10 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/customer-not-allowed' | '/problems/insufficient-scope';
+            type?:
+              | '/problems/customer-not-allowed'
+              | '/problems/insufficient-scope'
+              | '/problems/cross-site-request';
           };
         };
       };
@@ -2187,7 +2222,10 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/customer-not-allowed' | '/problems/insufficient-scope';
+            type?:
+              | '/problems/customer-not-allowed'
+              | '/problems/insufficient-scope'
+              | '/problems/cross-site-request';
           };
         };
       };
@@ -2563,7 +2601,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/insufficient-scope';
+            type?: '/problems/insufficient-scope' | '/problems/cross-site-request';
           };
         };
       };
@@ -2957,7 +2995,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/insufficient-scope';
+            type?: '/problems/insufficient-scope' | '/problems/cross-site-request';
           };
         };
       };
@@ -3165,7 +3203,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/insufficient-scope';
+            type?: '/problems/insufficient-scope' | '/problems/cross-site-request';
           };
         };
       };
@@ -3435,7 +3473,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/insufficient-scope';
+            type?: '/problems/insufficient-scope' | '/problems/cross-site-request';
           };
         };
       };
@@ -3752,7 +3790,10 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/customer-not-allowed' | '/problems/insufficient-scope';
+            type?:
+              | '/problems/customer-not-allowed'
+              | '/problems/insufficient-scope'
+              | '/problems/cross-site-request';
           };
         };
       };
@@ -4151,7 +4192,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/insufficient-scope';
+            type?: '/problems/insufficient-scope' | '/problems/cross-site-request';
           };
         };
       };
@@ -4438,7 +4479,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/insufficient-scope';
+            type?: '/problems/insufficient-scope' | '/problems/cross-site-request';
           };
         };
       };
@@ -4919,7 +4960,10 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/customer-not-allowed' | '/problems/insufficient-scope';
+            type?:
+              | '/problems/customer-not-allowed'
+              | '/problems/insufficient-scope'
+              | '/problems/cross-site-request';
           };
         };
       };
@@ -5349,7 +5393,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/insufficient-scope';
+            type?: '/problems/insufficient-scope' | '/problems/cross-site-request';
           };
         };
       };
@@ -5635,7 +5679,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OperationProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/insufficient-scope';
+            type?: '/problems/insufficient-scope' | '/problems/cross-site-request';
           };
         };
       };
@@ -5877,7 +5921,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OperationProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/insufficient-scope';
+            type?: '/problems/insufficient-scope' | '/problems/cross-site-request';
           };
         };
       };
@@ -6224,7 +6268,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OperationProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/insufficient-scope';
+            type?: '/problems/insufficient-scope' | '/problems/cross-site-request';
           };
         };
       };
@@ -6545,7 +6589,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OperationProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/insufficient-scope';
+            type?: '/problems/insufficient-scope' | '/problems/cross-site-request';
           };
         };
       };
@@ -6763,7 +6807,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OperationProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/insufficient-scope';
+            type?: '/problems/insufficient-scope' | '/problems/cross-site-request';
           };
         };
       };
@@ -7005,7 +7049,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OperationProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/insufficient-scope';
+            type?: '/problems/insufficient-scope' | '/problems/cross-site-request';
           };
         };
       };
@@ -7291,7 +7335,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['ProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/insufficient-scope';
+            type?: '/problems/insufficient-scope' | '/problems/cross-site-request';
           };
         };
       };
@@ -7497,7 +7541,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['ProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/insufficient-scope';
+            type?: '/problems/insufficient-scope' | '/problems/cross-site-request';
           };
         };
       };
@@ -7757,7 +7801,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['ProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/insufficient-scope';
+            type?: '/problems/insufficient-scope' | '/problems/cross-site-request';
           };
         };
       };
@@ -7965,6 +8009,28 @@ export interface operations {
           };
         };
       };
+      /** @description The caller may not do this. */
+      403: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/cross-site-request';
+          };
+        };
+      };
       408: components['responses']['Malformed408'];
       413: components['responses']['Malformed413'];
       414: components['responses']['Malformed414'];
@@ -8060,6 +8126,28 @@ export interface operations {
           'application/problem+json': components['schemas']['ProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/authentication-required' | '/problems/invalid-credentials';
+          };
+        };
+      };
+      /** @description The caller may not do this. */
+      403: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/cross-site-request';
           };
         };
       };
@@ -8171,6 +8259,28 @@ export interface operations {
           'application/problem+json': components['schemas']['ProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/authentication-required' | '/problems/invalid-credentials';
+          };
+        };
+      };
+      /** @description The caller may not do this. */
+      403: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/cross-site-request';
           };
         };
       };

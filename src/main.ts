@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { Logger } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { createApplication } from './application.js';
+import { describeReach } from './config/listen-address.js';
 import { loadSettings, SettingsError } from './config/load-settings.js';
 import type { Settings } from './config/settings.js';
 import { Availability } from './health/availability.js';
@@ -42,10 +43,11 @@ export async function startService(): Promise<RunningService> {
     return createApplication(settings);
   });
   await listen(app, settings);
+  // Nest gives the loopback address for a server that listens on every address.
   const url = await app.getUrl();
   const logger = new Logger('main');
   if (settings.AUTH === 'none') logger.warn('Everybody who reaches the port may do everything (AUTH=none)');
-  logger.log(`The order service listens on ${url}`);
+  logger.log(`The order service listens on ${url}, ${describeReach(settings.HOST)}`);
   return { url, stopLimitMs: stopLimitOf(settings), stop: () => stop(app, settings, stopTracing) };
 }
 

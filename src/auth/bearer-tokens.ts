@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { errors, type JWTPayload, jwtVerify, type JWTVerifyOptions } from 'jose';
 import { Settings } from '../config/settings.js';
 import { isOpaqueId } from '../orders/dto/text.decorators.js';
-import { type Caller, type Scope } from '../platform/http/caller.js';
+import { type Caller, CUSTOMER_SCOPES, type Scope } from '../platform/http/caller.js';
 import { RefusedCredentials } from './auth.problems.js';
 import { IssuerKeys } from './issuer-keys.js';
 import { toScopes } from './scopes.js';
@@ -37,8 +37,8 @@ export class BearerTokens {
   }
 
   /**
-   * Who a token speaks for. One that may see everybody's orders is of somebody who works here; every other token is of
-   * a customer, so that a token to which nobody has given much can do little.
+   * The caller of a token. A token with `orders:read:all` belongs to staff; every other token belongs to a customer. Staff
+   * scopes of a customer's token do not count, because an issuer may have granted them by mistake.
    *
    * @throws {RefusedCredentials} when the token is certainly not valid
    * @throws {Problem} issuer-unavailable
@@ -50,7 +50,8 @@ export class BearerTokens {
       return { id: `user:${idIn(claims, 'sub', MAX_SUBJECT_LENGTH)}`, scopes, customerId: null };
     }
     const customerId = idIn(claims, this.settings.JWT_CUSTOMER_CLAIM).normalize('NFC');
-    return { id: `customer:${customerId}`, scopes, customerId };
+    const customerScopes = new Set(CUSTOMER_SCOPES.filter((scope) => scopes.has(scope)));
+    return { id: `customer:${customerId}`, scopes: customerScopes, customerId };
   }
 
   private async verify(token: string): Promise<JWTPayload> {

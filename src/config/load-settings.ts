@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { accessSync, constants } from 'node:fs';
 import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
+import { defaultHost } from './listen-address.js';
 import { Settings } from './settings.js';
 
 /** The start was refused; the message names every wrong setting. */
@@ -95,6 +96,7 @@ export function loadSettings(
   purpose: Purpose = 'service',
 ): Settings {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+  given['HOST'] ??= defaultHost(given['NODE_ENV']);
   const settings = plainToInstance(Settings, given);
   const problems = validateSync(settings, { whitelist: true }).map(
     (error) => `${error.property}: ${Object.values(error.constraints ?? {}).join('; ')}`,

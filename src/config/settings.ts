@@ -35,8 +35,9 @@ export class Settings {
   @IsIn(['development', 'test', 'production'])
   NODE_ENV: 'development' | 'test' | 'production' = 'development';
 
+  /** Loopback outside of production, where nothing authenticates callers by default; every address in production. */
   @IsString()
-  HOST: string = '0.0.0.0';
+  HOST!: string;
 
   @WholeNumber(0, 65_535)
   PORT: number = 8080;

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
+import { findForeignPage } from '../platform/http/edge/foreign-pages.js';
 import { Metrics } from '../platform/metrics/metrics.js';
 
 /** A scraper sends a line and a few headers; whoever needs longer is stuck or means harm. */
@@ -38,9 +39,11 @@ export class MetricsServer implements OnApplicationBootstrap, OnApplicationShutd
     this.server.closeAllConnections();
   }
 
-  private async answer({ method, url }: IncomingMessage, response: ServerResponse): Promise<void> {
+  private async answer({ method, url, headers }: IncomingMessage, response: ServerResponse): Promise<void> {
     const isRead = method === 'GET' || method === 'HEAD';
-    if (url?.split('?', 1)[0] !== '/metrics') response.writeHead(404).end();
+    const { AUTH, CORS_ORIGINS: origins } = this.settings;
+    if (AUTH === 'none' && findForeignPage(headers, { origins })) response.writeHead(403).end();
+    else if (url?.split('?', 1)[0] !== '/metrics') response.writeHead(404).end();
     else if (!isRead) response.writeHead(405, { allow: 'GET, HEAD' }).end();
     else response.writeHead(200, { 'content-type': Metrics.CONTENT_TYPE }).end(await this.metrics.text());
   }

@@ -1,5 +1,6 @@
 import '../platform/require-node.js';
 import { join } from 'node:path';
+import { describeReach } from '../config/listen-address.js';
 import { SettingsError } from '../config/load-settings.js';
 import type { RunningService } from '../main.js';
 import { EmbeddedPostgresError } from '../platform/database/embedded-postgres.js';
@@ -100,7 +101,8 @@ function indent(lines: string[]): string {
 function describe(todo: Plan, { database, sandbox, service }: Running): string {
   const url = service?.url.replace(/\/\/(127\.0\.0\.1|0\.0\.0\.0|\[::1?\])(?=:|$)/, '//localhost');
   const console = todo.settings.ADMIN_CONSOLE ? [`Admin console    ${url}/admin`] : [];
-  const lines = [`Order service    ${url}`, ...console, `API, to try out  ${url}/docs`];
+  const reach = `Reachable        ${describeReach(todo.settings.HOST)}`;
+  const lines = [`Order service    ${url}`, reach, ...console, `API, to try out  ${url}/docs`];
   if (database) {
     const { port, pathname } = new URL(database.url);
     const psql = `PGPASSWORD=$(cat '${database.passwordFile}') psql -h 127.0.0.1 -p ${port} -U postgres ${pathname.slice(1)}`;

@@ -1,4 +1,5 @@
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { findForeignPage } from '../platform/http/edge/foreign-pages.js';
 import { BoundedLog, type Numbered } from './bounded-log.js';
 import { Faults, type Fault, type FaultKind } from './faults.js';
 import { type Answer, JSON_TYPE, MAX_KEY_LENGTH, refusal, StoredAnswers } from './idempotency.js';
@@ -199,6 +200,8 @@ export class ServiceServer {
 
   #addHooks(): void {
     this.#app.addHook('onRequest', (request, reply, done) => {
+      const foreign = findForeignPage(request.headers, { origins: [] });
+      if (foreign !== undefined) return send(reply, refusal(403, foreign));
       const arrival = this.#arrive(request);
       if (arrival?.fault?.kind === 'refuse' || arrival?.fault?.kind === 'away') {
         reply.hijack();

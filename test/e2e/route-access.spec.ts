@@ -40,6 +40,7 @@ const NOBODY: Record<KnownCaller, number> = {
   otherCustomer: 403,
   readingCustomer: 403,
   customerWithoutScopes: 403,
+  overScoped: 403,
   admin: 403,
   reader: 403,
   shop: 403,
@@ -47,9 +48,11 @@ const NOBODY: Record<KnownCaller, number> = {
   operator: 403,
 };
 
-const CUSTOMERS_OWN = { customer: 200, otherCustomer: 404, readingCustomer: 200 };
-const LISTS = { ...NOBODY, customer: 200, otherCustomer: 200, readingCustomer: 200, admin: 200, reader: 200 };
+const CUSTOMERS_OWN = { customer: 200, otherCustomer: 404, readingCustomer: 200, overScoped: 200 };
+const LISTS = { ...NOBODY, ...CUSTOMERS_OWN, otherCustomer: 200, admin: 200, reader: 200 };
 const EVERYBODY = Object.fromEntries(Object.keys(NOBODY).map((name) => [name, 200])) as typeof NOBODY;
+const PLACES = { ...NOBODY, customer: 201, overScoped: 201, admin: 201, shop: 201 };
+const PREVIEWS = { ...NOBODY, customer: 200, overScoped: 200, admin: 200, shop: 200 };
 const READS = { ...NOBODY, ...CUSTOMERS_OWN, admin: 200, reader: 200 };
 const DELIVERIES = { ...NOBODY, admin: 200, reader: 200, operator: 200 };
 const OPERATES = { ...NOBODY, admin: 200, operator: 200 };
@@ -62,17 +65,17 @@ let unchanged = '';
 const orderOfCustomer = () => placeOrder(service, { ...order(), customer_id: CUSTOMER }, known.admin);
 
 const GUARDED: Record<string, Row> = {
-  'POST /orders': { answers: { ...NOBODY, customer: 201, otherCustomer: 201, admin: 201, shop: 201 } },
+  'POST /orders': { answers: { ...PLACES, otherCustomer: 201 } },
   'POST /orders/:id': {
     path: () => `/orders/${CUSTOMER}`,
-    answers: { ...NOBODY, customer: 201, admin: 201, shop: 201 },
+    answers: PLACES,
   },
   'POST /orders/preview': {
-    answers: { ...NOBODY, customer: 200, otherCustomer: 200, admin: 200, shop: 200 },
+    answers: { ...PREVIEWS, otherCustomer: 200 },
   },
   'POST /orders/:customer_id/preview': {
     path: () => `/orders/${CUSTOMER}/preview`,
-    answers: { ...NOBODY, customer: 200, admin: 200, shop: 200 },
+    answers: PREVIEWS,
   },
   'GET /orders': { answers: LISTS },
   'HEAD /orders': { answers: LISTS },

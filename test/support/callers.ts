@@ -41,6 +41,7 @@ export async function knownCallers(issuer: TestIssuer) {
     otherCustomer: bearer(await issuer.token(OTHER_CUSTOMER, CUSTOMER_SCOPES)),
     readingCustomer: bearer(await issuer.token(CUSTOMER, 'orders:read')),
     customerWithoutScopes: bearer(await issuer.token(CUSTOMER, 'openid profile')),
+    overScoped: bearer(await issuer.token(CUSTOMER, `${CUSTOMER_SCOPES} orders:status operations`)),
     admin: bearer(await issuer.token('admin-1', ALL)),
     reader: apiKey(KEYS.reader.key),
     shop: apiKey(KEYS.shop.key),

@@ -24,6 +24,9 @@ export const SCOPES = [
 
 export type Scope = (typeof SCOPES)[number];
 
+/** The scopes that count in a token without `orders:read:all`; all others are for staff. */
+export const CUSTOMER_SCOPES = ['orders:place', 'orders:read'] as const satisfies readonly Scope[];
+
 /** Who sent a request. */
 export interface Caller {
   /**
@@ -69,7 +72,13 @@ export function RequireScopes(...scopes: [Scope, ...Scope[]]): MethodDecorator {
     AddRouteConfig({ access: { scopes } }),
     // OpenAPI 3.1 lets the roles be named for any kind of scheme; one of them is enough here.
     ...SECURITY_SCHEMES.map((scheme) => ApiSecurity(scheme, scopes)),
-    ApiProblems('authentication-required', 'invalid-credentials', 'insufficient-scope', 'issuer-unavailable'),
+    ApiProblems(
+      'authentication-required',
+      'invalid-credentials',
+      'insufficient-scope',
+      'cross-site-request',
+      'issuer-unavailable',
+    ),
   );
 }
 
@@ -78,7 +87,7 @@ export function RequireKnownCaller(): MethodDecorator {
   return applyDecorators(
     AddRouteConfig({ access: { known: true } satisfies RouteAccess }),
     ...SECURITY_SCHEMES.map((scheme) => ApiSecurity(scheme)),
-    ApiProblems('authentication-required', 'invalid-credentials', 'issuer-unavailable'),
+    ApiProblems('authentication-required', 'invalid-credentials', 'cross-site-request', 'issuer-unavailable'),
   );
 }
 
@@ -88,7 +97,7 @@ export function PublicRoute(group: PublicGroup): MethodDecorator {
     AddRouteConfig({ access: { group } }),
     ApiSecurity({}),
     ...SECURITY_SCHEMES.map((scheme) => ApiSecurity(scheme)),
-    ApiProblems('authentication-required', 'invalid-credentials', 'issuer-unavailable'),
+    ApiProblems('authentication-required', 'invalid-credentials', 'cross-site-request', 'issuer-unavailable'),
   );
 }
 

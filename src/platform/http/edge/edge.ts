@@ -5,6 +5,7 @@ import { serveProblemPages } from '../problems/problem-pages.js';
 import { logRequests } from '../request-log.js';
 import { letSitesIn, setSecurityHeaders } from './browser-headers.js';
 import { compressJson } from './compression.js';
+import { refuseForeignPages } from './foreign-pages.js';
 import { MalformedRequests } from './malformed-requests.js';
 import { OtherMethods } from './other-methods.js';
 import { RateLimit } from './rate-limit.js';
@@ -28,6 +29,7 @@ export async function setUpEdge(
     await RateLimit.impose(server, settings.RATE_LIMIT_PER_MINUTE);
   }
   checkRequests(server);
+  if (settings.AUTH === 'none') refuseForeignPages(server, settings.CORS_ORIGINS);
   otherMethods.refuseOthers();
   serveProblemPages(server);
 }

@@ -41,6 +41,14 @@ export const HTTP_PROBLEMS = defineProblemTypes({
     remedy: 'Ask whoever gave out the token or the key for the scope that `required_scope` names.',
     members: { required_scope: 'the scope that is missing' },
   },
+  'cross-site-request': {
+    status: 403,
+    title: 'Cross-site request refused',
+    cause:
+      'The service runs without authentication, and the request comes from a page of another site or names another host.',
+    remedy:
+      'Call from a program, or from a page of the service itself. To let a site in, add its origin to `CORS_ORIGINS`.',
+  },
   'not-found': {
     status: 404,
     title: 'There is nothing here',

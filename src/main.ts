@@ -88,7 +88,8 @@ async function main(): Promise<void> {
     // A start under way is given up; recovery and the jobs take up what it had begun.
     if (!service) return endProcess(0);
     limitStop(service.stopLimitMs);
-    service.stop().then(() => endProcess(0), fail);
+    // Not by force: the last traces may still be on their way, and `limitStop` bounds the wait.
+    service.stop().catch(fail);
   };
   // Before the start: the first process of a container would otherwise ignore a signal that comes during it.
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, interrupt);

@@ -29,8 +29,8 @@ type Format = (typeof FORMATS)[number];
 
 /** Lines of the file by what the orders are like that are loaded: two lines each, and the names of the columns. */
 const LINES_OF: Record<Format, (orders: number) => number> = {
-  ndjson: (orders) => orders,
-  csv: (orders) => 2 * orders + 1,
+  ndjson: (orders) => orders + 1,
+  csv: (orders) => 2 * orders + 2,
 };
 
 const SAMPLED_EVERY_MS = 100;

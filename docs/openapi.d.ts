@@ -93,7 +93,7 @@ export interface paths {
     };
     /**
      * Orders as a file, newest first
-     * @description For any filter of the list, and for any number of orders: it is written as fast as it is read. As CSV there is a row for each line of an order, with what belongs to the order in all of them; text is quoted, and has an apostrophe wherever a spreadsheet could read the start of a formula. As NDJSON each line is an order.
+     * @description For any filter of the list, and for any number of orders: it is written as fast as it is read. As CSV there is a row for each line of an order, with what belongs to the order in all of them; text is quoted, and has an apostrophe wherever a spreadsheet could read the start of a formula. As NDJSON each line is an order. The last line has the number of orders; a file without it is incomplete. `HEAD` returns this number as `X-Total-Count`.
      */
     get: operations['exportOrders'];
     put?: never;
@@ -2852,7 +2852,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The orders, newest first. Whether all of them have come is to be seen by the transfer, which otherwise breaks off. */
+      /** @description The orders, newest first. The last line is `{"count": 1}` in NDJSON, and in CSV a row that begins with `end of export: 1 orders`. If the export fails, the line is missing and the connection is reset. */
       200: {
         headers: {
           /**
@@ -2860,6 +2860,11 @@ export interface operations {
            * @example attachment; filename="orders-20261121T205323Z.csv"
            */
           'Content-Disposition': string;
+          /**
+           * @description The number of orders. Only in the response to `HEAD`.
+           * @example 3
+           */
+          'X-Total-Count'?: string;
           /**
            * @description How many requests are left (`r`), and for how many seconds (`t`).
            * @example "requests";r=118;t=24
@@ -2881,6 +2886,7 @@ export interface operations {
           /**
            * @example "order_id","timestamp","status","version","updated_at","failure","customer_id","customer_name","customer_email","currency","order_total","line","product_id","product_name","quantity","price","line_total"
            *     "01a1ffe2-9b80-748a-ba30-787d85a2b441","2026-11-21T20:53:23.456Z","confirmed",2,"2026-11-21T20:53:23.464Z",,"42","Alice Johnson","alice@example.com","USD",159.98,1,"PROD001","Wireless Headphones",2,79.99,159.98
+           *     "end of export: 1 orders",,,,,,,,,,,,,,,,
            */
           'text/csv': string;
           /**
@@ -2905,7 +2911,12 @@ export interface operations {
            *       "updated_at": "2026-11-21T20:53:23.464Z"
            *     }
            */
-          'application/x-ndjson': components['schemas']['OrderResponse'];
+          'application/x-ndjson':
+            | components['schemas']['OrderResponse']
+            | {
+                /** @description The number of orders before this line. */
+                count: number;
+              };
         };
       };
       /** @description The request is wrong, or can not be met. */

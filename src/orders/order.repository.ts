@@ -10,7 +10,7 @@ import type { Order } from './order.entity.js';
 import type { OrderStatus } from './order-status.js';
 import type { Owner } from './ownership.js';
 import { OrderLookUp } from './reading/order-look-up.js';
-import { FIND_ORDERS, listStatement } from './search/list-statement.js';
+import { countStatement, FIND_ORDERS, listStatement } from './search/list-statement.js';
 import type { OrderFilter } from './search/order-conditions.js';
 
 /** What a change of an order records about itself. */
@@ -85,6 +85,13 @@ export class OrderRepository {
     const ids = firstOf(sizes, limit);
     const orders = ids.length === 0 ? [] : await this.dataSource.query<Order[]>(FIND_ORDERS, [ids]);
     return { orders, nextCursor: ids.length < sizes.length ? (ids.at(-1) ?? null) : null };
+  }
+
+  /** The number of orders of the owner that pass the filter. Reads all of them. */
+  async countOrdersOf(owner: Owner, filter: OrderFilter): Promise<number> {
+    const { text, values } = countStatement(owner, filter);
+    const [row] = await this.dataSource.query<{ count: number }[]>(text, values);
+    return row?.count ?? 0;
   }
 
   /** The history of an order, oldest first, whoever it belongs to: for the service's own work. */

@@ -89,9 +89,36 @@ describe('many orders at once', () => {
       expect(download.suggestedFilename()).toMatch(/^orders-.*\.csv$/);
       const [header, ...rows] = (await readFile(await download.path(), 'utf8')).trimEnd().split(/\r?\n/);
       expect(header).toContain('order_id');
+      expect(rows.pop()).toMatch(/^"end of export: 3 orders",*$/);
       expect(rows).toHaveLength(3);
       for (const [index, row] of rows.entries()) expect(row).toContain(ids[index]);
       expect(complaints).toEqual([]);
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+
+  itInBrowser.each(['CSV, for spreadsheets', 'NDJSON, for programs'])(
+    'are not saved when the end of the export is missing: %s',
+    async (format) => {
+      await placeMany(1, 'Export Eve');
+      const { page } = await tested.open('/orders?q=Export+Eve', 'admin');
+      let downloads = 0;
+      page.on('download', () => (downloads += 1));
+      // As a proxy passes on an export that broke off: with a length that fits.
+      await page.route('**/orders/export?*', async (route) => {
+        const response = await route.fetch();
+        const body = await response.text();
+        await route.fulfill({
+          status: 200,
+          body: body.slice(0, body.lastIndexOf('\n', body.length - 2) + 1),
+        });
+      });
+      await page.evaluate(() => Reflect.deleteProperty(globalThis, 'showSaveFilePicker'));
+      await page.getByText('Export', { exact: true }).click();
+      await page.getByRole('button', { name: format }).click();
+      await page.getByText('The export is incomplete').waitFor();
+      expect(downloads).toBe(0);
       await page.context().close();
     },
     TEST_MS,

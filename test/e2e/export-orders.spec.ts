@@ -9,6 +9,7 @@ import { listOrders } from '../support/client.js';
 import { TestIssuer } from '../support/issuer.js';
 import { insertOrders } from '../support/many-orders.js';
 import { eventually, startTestService, type TestService } from '../support/service.js';
+import { openConnection } from './raw-http.js';
 
 /** Far more than connections hold on their way: 25 MB as NDJSON. */
 const MANY = 60_000;
@@ -31,7 +32,7 @@ afterEach(() => {
 
 const exported = (query: string, method = 'GET') => service.request(method, `/orders/export?${query}`);
 
-/** Cells of a CSV that has no comma or quote within a cell, row by row, with the column names first. */
+/** Cells of a CSV that has no comma or quote within a cell, row by row, with the column names first and the end last. */
 const cellsOf = (text: string): string[][] =>
   text
     .replace('\u{FEFF}', '')
@@ -39,15 +40,22 @@ const cellsOf = (text: string): string[][] =>
     .split('\r\n')
     .map((row) => row.split(',').map((cell) => cell.replace(/^"(.*)"$/, '$1')));
 
-const idsIn = (ndjson: string): string[] =>
-  ndjson
-    .trimEnd()
-    .split('\n')
-    .map((text) => (JSON.parse(text) as { order_id: string }).order_id);
+/** The orders of a complete export as NDJSON. */
+function ordersIn(ndjson: string): { order_id: string }[] {
+  const lines = ndjson.split('\n').map((text) => (text === '' ? null : (JSON.parse(text) as object)));
+  const orders = lines.slice(0, -2);
+  expect(lines.slice(-2)).toEqual([{ count: orders.length }, null]);
+  return orders as { order_id: string }[];
+}
+
+const idsIn = (ndjson: string): string[] => ordersIn(ndjson).map((order) => order.order_id);
 
 /** Begins an export and reads nothing of it yet. */
 async function begin(query: string, on = service): Promise<IncomingMessage> {
-  const [response] = (await once(get(`${on.url}/orders/export?${query}`), 'response')) as [IncomingMessage];
+  const request = get(`${on.url}/orders/export?${query}`);
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  // A reset is also an error of the request; the tests look at the response.
+  request.on('error', () => undefined);
   return response;
 }
 
@@ -78,6 +86,7 @@ describe('an export', () => {
     expect(headers.get('content-disposition')).toMatch(/^attachment; filename="orders-\d{8}T\d{6}Z\.csv"$/);
     const [names, ...rows] = cellsOf(body as string);
     expect(names?.[0]).toBe('order_id');
+    expect(rows.pop()).toEqual(['end of export: 1 orders', ...Array<string>(16).fill('')]);
     expect(rows.map((row) => [row[0], row[7], ...row.slice(10, 13), ...row.slice(14)])).toEqual([
       [id, "'=Alice", '30', '1', products[0], '2', '10', '20'],
       [id, "'=Alice", '30', '2', products[1], '1', '10', '10'],
@@ -88,17 +97,14 @@ describe('an export', () => {
     const { headers, body } = await exported('format=ndjson&customer_id=export-a');
     expect(headers.get('content-disposition')).toMatch(/\.ndjson"$/);
     const { orders } = await listOrders(service, { customer_id: 'export-a' });
-    expect(
-      (body as string)
-        .trimEnd()
-        .split('\n')
-        .map((text) => JSON.parse(text) as unknown),
-    ).toEqual(orders);
+    expect(ordersIn(body as string)).toEqual(orders);
   });
 
-  it('of nothing is empty, but for the names of the columns', async () => {
-    expect((await exported('format=ndjson&customer_id=nobody')).body).toBe('');
-    expect(cellsOf((await exported('customer_id=nobody')).body as string)).toHaveLength(1);
+  it('of no orders has only the column names and the end', async () => {
+    expect((await exported('format=ndjson&customer_id=nobody')).body).toBe('{"count":0}\n');
+    const [, end, ...others] = cellsOf((await exported('customer_id=nobody')).body as string);
+    expect(end?.[0]).toBe('end of export: 0 orders');
+    expect(others).toEqual([]);
   });
 
   it('goes on behind an order', async () => {
@@ -108,7 +114,7 @@ describe('an export', () => {
     expect(idsIn(all.body as string)).toEqual(newestFirst);
     const rest = await exported(`format=ndjson&q=to-go-on&cursor=${newestFirst[9] ?? ''}`);
     expect(idsIn(rest.body as string)).toEqual(newestFirst.slice(10));
-    expect(cellsOf((await exported('product_id=to-go-on')).body as string)).toHaveLength(ids.length + 1);
+    expect(cellsOf((await exported('product_id=to-go-on')).body as string)).toHaveLength(ids.length + 2);
   });
 
   it.each<[string, string[]]>([
@@ -120,10 +126,21 @@ describe('an export', () => {
     expectProblem(await exported(query), 400, fields);
   });
 
-  it('is not written for who asks for its head alone', async () => {
+  it('is only counted for HEAD, with every filter of the list', async () => {
+    const ids = await insertOrders(service.database, 2 * PAGE_SIZE + 1, { product: 'to-count' });
     const pages = countPages();
-    const { status, headers } = await exported('format=ndjson', 'HEAD');
-    expect([status, headers.get('content-type')]).toEqual([200, 'application/x-ndjson; charset=utf-8']);
+    const countOf = async (query: string): Promise<string | null> => {
+      const { status, headers } = await exported(query, 'HEAD');
+      expect(status).toBe(200);
+      return headers.get('x-total-count');
+    };
+    const { headers } = await exported('format=ndjson', 'HEAD');
+    expect(headers.get('content-type')).toBe('application/x-ndjson; charset=utf-8');
+    expect(await countOf('format=ndjson&product_id=to-count')).toBe(`${ids.length}`);
+    expect(await countOf('q=to-count&status=confirmed')).toBe(`${ids.length}`);
+    expect(await countOf(`q=to-count&cursor=${ids[10] ?? ''}`)).toBe('10');
+    expect(await countOf('customer_id=export-a&status=confirmed')).toBe('1');
+    expect(await countOf('customer_email=nobody@example.org')).toBe('0');
     expect(pages).not.toHaveBeenCalled();
   });
 
@@ -183,11 +200,33 @@ describe('an export of many orders', () => {
     other.destroy();
   });
 
+  it('is reset when it fails, so that an HTTP/1.0 client does not take it for complete', async () => {
+    const socket = await openConnection(service.url);
+    const ending = new Promise<string>((resolve) => {
+      socket.once('end', () => resolve('end'));
+      socket.once('error', (error) => resolve(String(error)));
+    });
+    let text = '';
+    socket.setEncoding('utf8').on('data', (data: string) => {
+      // The first page has come: the next one fails.
+      if (text === '') {
+        jest
+          .spyOn(service.app.get(OrderRepository), 'listOrdersOf')
+          .mockRejectedValue(Object.assign(new Error('terminating connection'), { code: '57P01' }));
+      }
+      text += data;
+    });
+    socket.write(`GET /orders/export?${QUERY} HTTP/1.0\r\n\r\n`);
+    expect(await ending).toContain('ECONNRESET');
+    expect(text).toMatch(/^HTTP\/1\.. 200 /);
+    expect(text).not.toContain('{"count":');
+  });
+
   it('breaks off, and does not hold up the end, when the service is stopped', async () => {
     const other = await startTestService({ beside: service });
     const response = await begin(QUERY, other);
     await once(response, 'readable');
     await other.stop();
-    await expect(response.toArray()).rejects.toThrow('aborted');
+    await expect(response.toArray()).rejects.toThrow(/aborted|ECONNRESET/);
   });
 });

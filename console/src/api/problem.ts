@@ -31,3 +31,11 @@ export function mayPass(error: unknown): boolean {
   if (!(error instanceof ProblemError)) return true;
   return error.status === 429 || error.status >= 502;
 }
+
+/** The last line is missing: some of the orders have not arrived, although the transfer looks complete. */
+export class IncompleteExportError extends Error {
+  constructor() {
+    super('The export is incomplete');
+    this.name = 'IncompleteExportError';
+  }
+}

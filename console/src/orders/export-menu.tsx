@@ -5,7 +5,7 @@ import { Menu } from '../ui/menu.tsx';
 import { ProblemBox } from '../ui/problem-box.tsx';
 import { useStore } from '../ui/store.ts';
 import { useZone } from '../time/use-zone.ts';
-import { exportOrders, type ExportFormat, exportPath } from './export.ts';
+import { canStreamToFile, exportOrders, type ExportFormat, exportPath } from './export.ts';
 import type { OrderFilter } from './order-filter.ts';
 
 const FORMATS: Record<ExportFormat, string> = {
@@ -42,16 +42,16 @@ export function ExportMenu({ filter }: { filter: OrderFilter }) {
     );
   }
   return (
-    <Menu className="menu" summaryClassName="button" summary="Export">
+    <Menu className="menu" summaryClassName="button" summary="Export" startsOpen={error !== null}>
       <div className="menu-content">
         <p className="muted">All orders of the current filters, newest first.</p>
         {(Object.entries(FORMATS) as [ExportFormat, string][]).map(([format, name]) =>
-          isKnown ? (
+          isKnown || canStreamToFile() ? (
             <button key={format} type="button" className="button" onClick={() => void start(format)}>
               {name}
             </button>
           ) : (
-            // Who needs no credentials leaves it to the browser, which writes to the disk as it comes.
+            // A large file does not fit into the memory of the page. Without credentials the browser can save it by itself.
             <a key={format} className="button" href={exportPath(filter, zone, format)} download>
               {name}
             </a>

@@ -1,4 +1,5 @@
 import { fetchRaw } from '../api/client.ts';
+import { IncompleteExportError } from '../api/problem.ts';
 import { type OrderFilter, toQuery } from './order-filter.ts';
 
 export type ExportFormat = 'csv' | 'ndjson';
@@ -13,6 +14,20 @@ interface FilePicker {
   }>;
 }
 
+/** The last line of an export. */
+const END: Record<ExportFormat, RegExp> = {
+  csv: /(^|\n)"end of export: \d+ orders",*\r\n$/,
+  ndjson: /(^|\n)\{"count":\d+\}\n$/,
+};
+
+/** The last line is far shorter. */
+const TAIL_BYTES = 256;
+
+/** Whether the browser can write a download to a file as it arrives. */
+export function canStreamToFile(): boolean {
+  return 'showSaveFilePicker' in window;
+}
+
 export function exportPath(filter: OrderFilter, zone: string, format: ExportFormat): string {
   const params = new URLSearchParams({ format });
   for (const [name, value] of Object.entries(toQuery(filter, zone))) params.set(name, String(value));
@@ -24,6 +39,7 @@ export function exportPath(filter: OrderFilter, zone: string, format: ExportForm
  * that; otherwise it is gathered in the browser first, which takes as much memory as the file is large.
  *
  * @param onProgress is told how many bytes have come
+ * @throws {IncompleteExportError} nothing is saved then
  * @throws {ProblemError} what the service says; what the browser says, where the file can't be written
  */
 export async function exportOrders(
@@ -39,12 +55,17 @@ export async function exportOrders(
   const file = await picker.showSaveFilePicker?.({ suggestedName: name });
   const response = await fetchRaw(exportPath(filter, zone, format), { signal });
   if (!response.body) throw new Error('the export is empty');
-  const counted = response.body.pipeThrough(counting(onProgress));
+  const counted = response.body.pipeThrough(counting(onProgress)).pipeThrough(complete(format));
   if (file) {
     await counted.pipeTo(await file.createWritable(), { signal });
     return;
   }
-  download(await new Response(counted).blob(), name);
+  // Not by way of a Response, whose errors are all the same TypeError.
+  const parts: Uint8Array<ArrayBuffer>[] = [];
+  await counted.pipeTo(new WritableStream({ write: (part) => void parts.push(new Uint8Array(part)) }), {
+    signal,
+  });
+  download(new Blob(parts), name);
 }
 
 function counting(onProgress: (bytes: number) => void): TransformStream<Uint8Array, Uint8Array> {
@@ -54,6 +75,20 @@ function counting(onProgress: (bytes: number) => void): TransformStream<Uint8Arr
       bytes += chunk.byteLength;
       onProgress(bytes);
       controller.enqueue(chunk);
+    },
+  });
+}
+
+/** Fails at the end of an export whose last line is missing, so that the file is not written. */
+function complete(format: ExportFormat): TransformStream<Uint8Array, Uint8Array> {
+  let tail = new Uint8Array();
+  return new TransformStream({
+    transform(chunk, controller) {
+      tail = new Uint8Array([...tail, ...chunk.slice(-TAIL_BYTES)]).slice(-TAIL_BYTES);
+      controller.enqueue(chunk);
+    },
+    flush() {
+      if (!END[format].test(new TextDecoder().decode(tail))) throw new IncompleteExportError();
     },
   });
 }

@@ -4,12 +4,17 @@ interface Props {
   className: string;
   summaryClassName?: string;
   summary: ReactNode;
+  /** Whether it is open when it appears, because it shows an error. */
+  startsOpen?: boolean;
   children: ReactNode;
 }
 
 /** What opens below a button, and closes when somebody goes on elsewhere or presses Esc; only one is open at a time. */
-export function Menu({ className, summaryClassName, summary, children }: Props) {
+export function Menu({ className, summaryClassName, summary, startsOpen = false, children }: Props) {
   const ref = useRef<HTMLDetailsElement>(null);
+  useEffect(() => {
+    if (startsOpen && ref.current) ref.current.open = true;
+  }, [startsOpen]);
   useEffect(() => {
     const close = (): void => {
       if (ref.current) ref.current.open = false;

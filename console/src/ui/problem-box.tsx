@@ -1,5 +1,5 @@
 import type { ReactNode } from 'react';
-import { ProblemError } from '../api/problem.ts';
+import { IncompleteExportError, ProblemError } from '../api/problem.ts';
 
 interface Advice {
   title: string;
@@ -21,6 +21,9 @@ function adviceFor(error: unknown, isChange: boolean): Advice {
   if (error instanceof TypeError) {
     const title = navigator.onLine ? 'The service can not be reached' : 'You are offline';
     return { title, advice: adviceWithoutAnswer(isChange) };
+  }
+  if (error instanceof IncompleteExportError) {
+    return { title: error.message, advice: 'The connection broke off and nothing was saved. Export again.' };
   }
   if (!(error instanceof ProblemError)) {
     return {

@@ -25,7 +25,8 @@ export class OrderExportController {
     description:
       'For any filter of the list, and for any number of orders: it is written as fast as it is read. As CSV there is ' +
       'a row for each line of an order, with what belongs to the order in all of them; text is quoted, and has an ' +
-      'apostrophe wherever a spreadsheet could read the start of a formula. As NDJSON each line is an order.',
+      'apostrophe wherever a spreadsheet could read the start of a formula. As NDJSON each line is an order. The last ' +
+      'line has the number of orders; a file without it is incomplete. `HEAD` returns this number as `X-Total-Count`.',
   })
   @ApiResponse(EXPORTED)
   @ApiOrderProblems(...EXPORT_PROBLEMS)
@@ -42,11 +43,16 @@ export class OrderExportController {
       'content-type': writer.mediaType,
       'content-disposition': `attachment; filename="orders-${fileTime()}.${query.format}"`,
     });
-    // Whoever asks for the head alone must not have a million orders read for nothing.
-    const isHead = request.method === 'HEAD';
-    await reply.send(
-      isHead ? '' : await this.exports.begin(ownerFor(caller), { ...filter, beforeId }, writer),
-    );
+    const owner = ownerFor(caller);
+    if (request.method === 'HEAD') {
+      const count = await this.exports.count(owner, { ...filter, beforeId });
+      await reply.header('x-total-count', count).send('');
+      return;
+    }
+    const orders = await this.exports.begin(owner, { ...filter, beforeId }, writer);
+    // A reset, because HTTP/1.0 clients and proxies take an orderly end of the connection for the end of the file.
+    orders.once('error', () => request.raw.socket.resetAndDestroy());
+    await reply.send(orders);
   }
 }
 

@@ -8,12 +8,24 @@ const CSV_EXAMPLE =
   '"order_id","timestamp","status","version","updated_at","failure","customer_id","customer_name","customer_email",' +
   '"currency","order_total","line","product_id","product_name","quantity","price","line_total"\r\n' +
   `"${ORDER.order_id}","${ORDER.timestamp}","confirmed",2,"${ORDER.updated_at}",,"42","Alice Johnson",` +
-  '"alice@example.com","USD",159.98,1,"PROD001","Wireless Headphones",2,79.99,159.98\r\n';
+  '"alice@example.com","USD",159.98,1,"PROD001","Wireless Headphones",2,79.99,159.98\r\n' +
+  '"end of export: 1 orders",,,,,,,,,,,,,,,,\r\n';
+
+/** The last line of NDJSON. */
+const EXPORT_END = {
+  type: 'object',
+  required: ['count'],
+  additionalProperties: false,
+  properties: {
+    count: { type: 'integer', minimum: 0, description: 'The number of orders before this line.' },
+  },
+};
 
 export const EXPORTED = {
   status: 200,
   description:
-    'The orders, newest first. Whether all of them have come is to be seen by the transfer, which otherwise breaks off.',
+    'The orders, newest first. The last line is `{"count": 1}` in NDJSON, and in CSV a row that begins with ' +
+    '`end of export: 1 orders`. If the export fails, the line is missing and the connection is reset.',
   headers: {
     'Content-Disposition': {
       description: 'Has browsers save the answer, under a name with the time.',
@@ -21,11 +33,17 @@ export const EXPORTED = {
       schema: { type: 'string' },
       example: 'attachment; filename="orders-20261121T205323Z.csv"',
     },
+    'X-Total-Count': {
+      description: 'The number of orders. Only in the response to `HEAD`.',
+      required: false,
+      schema: { type: 'string', pattern: '^[0-9]+$' },
+      example: '3',
+    },
   },
   content: {
     'text/csv': { schema: { type: 'string' }, example: CSV_EXAMPLE },
     'application/x-ndjson': {
-      schema: { $ref: getSchemaPath(OrderResponse), description: 'Each line.' },
+      schema: { oneOf: [{ $ref: getSchemaPath(OrderResponse) }, EXPORT_END], description: 'Each line.' },
       example: ORDER,
     },
   },

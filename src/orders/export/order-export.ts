@@ -73,6 +73,20 @@ export class OrderExport implements OnModuleDestroy {
     }
   }
 
+  /**
+   * Counts the orders of an export.
+   *
+   * @throws {Problem} overloaded
+   */
+  async count(owner: Owner, filter: OrderFilter): Promise<number> {
+    const leave = await this.enter();
+    try {
+      return await this.orders.countOrdersOf(owner, filter);
+    } finally {
+      leave();
+    }
+  }
+
   private async enter(): Promise<() => void> {
     try {
       return await this.gate.enter(Deadline.in(ADMISSION_MS));
@@ -87,6 +101,7 @@ export class OrderExport implements OnModuleDestroy {
     filter: OrderFilter,
     writer: OrderWriter,
   ): AsyncGenerator<string> {
+    let count = 0;
     yield writer.begin();
     for (let page = first; ;) {
       for (const slice of slicesOf(page.orders)) {
@@ -94,9 +109,11 @@ export class OrderExport implements OnModuleDestroy {
         // Other requests get their turn before the next rows are written.
         await setImmediate();
       }
-      if (page.nextCursor === null) return;
+      count += page.orders.length;
+      if (page.nextCursor === null) break;
       page = await this.orders.listOrdersOf(owner, { ...filter, beforeId: page.nextCursor }, PAGE_SIZE);
     }
+    yield writer.end(count);
   }
 
   /** The answer has begun, so that its status can't tell any more. */

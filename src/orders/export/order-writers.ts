@@ -10,6 +10,8 @@ export interface OrderWriter {
   /** What stands before the first of them. */
   begin(): string;
   write(orders: readonly Order[]): string;
+  /** What stands behind the last of them, so that a file that lacks it is known to be incomplete. */
+  end(count: number): string;
 }
 
 /** The columns, of which those before `line` are the same in all lines of an order. */
@@ -80,13 +82,20 @@ const CSV: OrderWriter = {
       quoted_string: true,
       cast: { string: escapeFormulas },
     }),
+  end: (count) =>
+    stringify([{ order_id: `end of export: ${count} orders` }], {
+      columns: [...COLUMNS],
+      record_delimiter: 'windows',
+      quoted_string: true,
+    }),
 };
 
-/** Each order on a line of its own, as `GET /orders/{id}` answers it. */
+/** Each order on a line of its own, as `GET /orders/{id}` returns it, and the number of orders on the last line. */
 const NDJSON: OrderWriter = {
   mediaType: 'application/x-ndjson',
   begin: () => '',
   write: (orders) => orders.map((order) => `${JSON.stringify(OrderResponse.from(order))}\n`).join(''),
+  end: (count) => `${JSON.stringify({ count })}\n`,
 };
 
 export const ORDER_WRITERS: Record<ExportFormat, OrderWriter> = { csv: CSV, ndjson: NDJSON };

@@ -30,6 +30,22 @@ export const FIND_ORDERS = `SELECT ${ORDER} FROM orders o WHERE o.id = ANY ($1) 
  * on until there are enough, whatever else is in the table. The others are checked on what it leads to.
  */
 export function listStatement(owner: Owner, filter: OrderFilter, limit: number): Statement {
+  const { orders, values } = select(owner, filter, limit);
+  return { text: `SELECT ${SIZE} FROM ${orders}`, values };
+}
+
+/** A statement that counts the orders of the owner that pass the filter. */
+export function countStatement(owner: Owner, filter: OrderFilter): Statement {
+  const { orders, values } = select(owner, filter, null);
+  return { text: `SELECT count(*)::int AS count FROM (SELECT o.id FROM ${orders}) counted`, values };
+}
+
+/** What follows FROM, for the `orders o` that pass the filter: the newest of them, or all where the limit is null. */
+function select(
+  owner: Owner,
+  filter: OrderFilter,
+  limit: number | null,
+): { orders: string; values: unknown[] } {
   const values: unknown[] = [];
   const add: AddValue = (value) => `$${values.push(value)}`;
   const besides = conditionsOf(owner, filter, add);
@@ -41,7 +57,7 @@ export function listStatement(owner: Owner, filter: OrderFilter, limit: number):
       : first?.key === 'product'
         ? ordersOf(withProduct(first.value, { ...besides, conditions: others }, most))
         : newest(first, { ...besides, conditions: others }, most);
-  return { text: `SELECT ${SIZE} FROM ${orders}`, values };
+  return { orders, values };
 }
 
 /** What follows FROM, for the `orders o` whose ids a query finds. */

@@ -2038,6 +2038,33 @@ export interface operations {
           };
         };
       };
+      /** @description Another service answered in a way that breaks its contract; a repetition does not help. */
+      502: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/upstream-answer-invalid';
+          };
+        };
+      };
       /** @description Something that is needed does not answer; to be tried again. */
       503: {
         headers: {
@@ -2397,6 +2424,33 @@ export interface operations {
           'application/problem+json': components['schemas']['ProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/internal-error';
+          };
+        };
+      };
+      /** @description Another service answered in a way that breaks its contract; a repetition does not help. */
+      502: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/upstream-answer-invalid';
           };
         };
       };
@@ -3997,6 +4051,35 @@ export interface operations {
           };
         };
       };
+      /** @description Another service answered in a way that breaks its contract; a repetition does not help. */
+      502: {
+        headers: {
+          /** @description `true` where the key was known and this answer belongs to the first request with it. */
+          'Idempotency-Replayed'?: 'true';
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/upstream-answer-invalid';
+          };
+        };
+      };
       /** @description Something that is needed does not answer; to be tried again. */
       503: {
         headers: {
@@ -5199,6 +5282,35 @@ export interface operations {
           };
         };
       };
+      /** @description Another service answered in a way that breaks its contract; a repetition does not help. */
+      502: {
+        headers: {
+          /** @description `true` where the key was known and this answer belongs to the first request with it. */
+          'Idempotency-Replayed'?: 'true';
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/upstream-answer-invalid';
+          };
+        };
+      };
       /** @description Something that is needed does not answer; to be tried again. */
       503: {
         headers: {
@@ -6109,6 +6221,33 @@ export interface operations {
           'application/problem+json': components['schemas']['ProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/internal-error';
+          };
+        };
+      };
+      /** @description Another service answered in a way that breaks its contract; a repetition does not help. */
+      502: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OperationProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/upstream-answer-invalid';
           };
         };
       };

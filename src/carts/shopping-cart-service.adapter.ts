@@ -4,12 +4,19 @@ import type { Deadline } from '../platform/deadline.js';
 import type { UpstreamAnswer, UpstreamClient } from '../platform/upstream/upstream-client.js';
 import { fieldsOf, readId } from '../platform/upstream/upstream-fields.js';
 import { UpstreamFault } from '../platform/upstream/upstream-fault.js';
+import { unexpectedStatus } from '../platform/upstream/upstream-retry.js';
 
 /**
  * Size limit of the answer to `GET /cart_items`, which holds the lines of all customers' carts: about a hundred
  * thousand lines. A service with more has to put the lines into the cart.
  */
 const MAX_CART_ITEMS_BYTES = 10 * 1024 * 1024;
+
+/**
+ * Answers that say that a customer has no cart: 404 and 410, and 400 and 422, with which a service refuses an id that none
+ * of its customers can have.
+ */
+const NO_CART = new Set([400, 404, 410, 422]);
 
 /** The status, compared without case, of a cart that can be ordered. Any other, such as `Ordered`, is a past one. */
 const ACTIVE = 'active';
@@ -28,7 +35,7 @@ export class ShoppingCartServiceAdapter extends ShoppingCarts {
    */
   override async findActiveCart(customerId: string, deadline: Deadline): Promise<Cart | null> {
     const answer = await this.get(['carts', customerId], deadline);
-    if (answer.status === 404) return null;
+    if (NO_CART.has(answer.status)) return null;
     const cart = fieldsOf(this.bodyOf(answer)['cart']);
     const id = readId(cart['id']);
     const owner = readId(cart['customer_id']);
@@ -101,10 +108,10 @@ export class ShoppingCartServiceAdapter extends ShoppingCarts {
   }
 
   private garbage(what: string): UpstreamFault {
-    return new UpstreamFault(this.client.name, 'garbage', `answered with ${what}`);
+    return new UpstreamFault(this.client.name, 'invalid', `answered with ${what}`);
   }
 
   private unexpected(answer: UpstreamAnswer): UpstreamFault {
-    return new UpstreamFault(this.client.name, 'status', `answered ${answer.status}`);
+    return unexpectedStatus(this.client.name, answer.status);
   }
 }

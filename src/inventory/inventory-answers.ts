@@ -6,14 +6,23 @@ import { UpstreamFault } from '../platform/upstream/upstream-fault.js';
 /** Calls about one order to one inventory at the same time: quick for long orders, yet not a burst of hundreds. */
 export const CALLS_AT_ONCE = 16;
 
+/**
+ * Answers to a look-up that say that the id names no product: 404 and 410, and 400 and 422, with which a service refuses
+ * an id that none of its products can have, such as text where its ids are integers.
+ */
+export const NO_SUCH_PRODUCT = new Set([400, 404, 410, 422]);
+
 /** A stock that can be counted: an integer of at least 0 that binary floating point holds exactly. */
 function isStock(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 
-/** @returns decimal digits without an exponent, or null unless it is a number of at least 0 */
+/** Below the total that an order can have at most, whose fifteen digits a JSON number keeps exactly. */
+const MAX_PRICE = 99_999_999_999;
+
+/** @returns decimal digits without an exponent, or null unless it is a number from 0 to `MAX_PRICE` */
 function readPrice(value: unknown): string | null {
-  if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) return null;
+  if (typeof value !== 'number' || !(value >= 0 && value <= MAX_PRICE)) return null;
   // `String()` gives the digits that were sent, but with an exponent for very small and very large numbers.
   return new Big(String(value)).toFixed();
 }
@@ -50,7 +59,7 @@ export function requireAskedFor<P extends Product>(upstream: string, askedFor: s
  * Reads a product of either inventory.
  *
  * @param id the value of the field that identifies the product, which the two inventories call differently
- * @throws {UpstreamFault} of kind `garbage` unless it has an id, a name, a price and a stock
+ * @throws {UpstreamFault} of kind `invalid` unless it has an id, a name, a price and a stock
  */
 export function readProduct(upstream: string, id: unknown, fields: Record<string, unknown>): Product {
   const readableId = readId(id);
@@ -58,7 +67,7 @@ export function readProduct(upstream: string, id: unknown, fields: Record<string
   const price = readPrice(fields['price']);
   const { quantity } = fields;
   if (readableId === null || name === null || price === null || !isStock(quantity)) {
-    throw new UpstreamFault(upstream, 'garbage', 'answered with a product whose fields are not as agreed');
+    throw new UpstreamFault(upstream, 'invalid', 'answered with a product whose fields are not as agreed');
   }
   return { id: readableId, name, price, available: quantity };
 }

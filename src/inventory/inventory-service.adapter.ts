@@ -11,11 +11,18 @@ import type { UpstreamAnswer, UpstreamClient } from '../platform/upstream/upstre
 import { fieldsOf, readReason, reasonOfFault } from '../platform/upstream/upstream-fields.js';
 import { UpstreamFault } from '../platform/upstream/upstream-fault.js';
 import { mapBounded } from '../platform/upstream/upstream-parallel.js';
-import { CALLS_AT_ONCE, readProduct, requireAskedFor } from './inventory-answers.js';
+import { isDone, unexpectedStatus } from '../platform/upstream/upstream-retry.js';
+import { CALLS_AT_ONCE, NO_SUCH_PRODUCT, readProduct, requireAskedFor } from './inventory-answers.js';
 import { LookingInventory } from './looking-inventory.js';
 
 /** Too few units, and no such product: the two refusals that the inventory of system A knows. */
 const REFUSALS = new Set([400, 404]);
+
+/**
+ * Statuses with which other inventories refuse. They are certain where the line was sent once. Where keys are honoured, an
+ * earlier call may have been carried out or be under way, so there they leave the outcome unknown.
+ */
+const OTHER_REFUSALS = new Set([409, 410, 422]);
 
 /**
  * Looks one product up at an inventory with the calls of system A: `GET /inventory/{id}` answers
@@ -34,8 +41,8 @@ export async function findInventoryProduct(
     deadline,
     repeatable: true,
   });
-  if (answer.status === 404) return null;
-  if (answer.status !== 200) throw new UpstreamFault(client.name, 'status', `answered ${answer.status}`);
+  if (NO_SUCH_PRODUCT.has(answer.status)) return null;
+  if (answer.status !== 200) throw unexpectedStatus(client.name, answer.status);
   const fields = fieldsOf(answer.body);
   return requireAskedFor(client.name, productId, readProduct(client.name, fields['product_id'], fields));
 }
@@ -105,15 +112,17 @@ export class InventoryServiceAdapter extends LookingInventory {
       const isUntouched = !this.repeatable && error instanceof UpstreamFault && error.kind === 'not_sent';
       return { line, outcome: isUntouched ? 'untouched' : 'unknown', reason };
     }
-    if (REFUSALS.has(answer.status)) {
+    if (this.isRefusal(answer.status)) {
       return {
         line,
         outcome: 'refused',
         reason: readReason(answer, `Product ${productId} can't be reserved`),
       };
     }
-    // All else, such as 401 or 409, says that something is wrong between the two services and nothing about stock.
-    if (answer.status !== 200) return { line, outcome: 'unknown', reason: this.unexpected(answer) };
+    // All else, such as 202 or 401, says nothing about stock.
+    if (!isDone(answer.status)) return { line, outcome: 'unknown', reason: this.unexpected(answer) };
+    // 204 reports success and has no body that could confirm the quantity.
+    if (answer.status === 204) return { line, outcome: 'held' };
     const reserved = fieldsOf(answer.body)['reserved_quantity'];
     if (reserved !== quantity) {
       const reason = `${this.client.name}: did not confirm the quantity that was to be reserved`;
@@ -145,7 +154,7 @@ export class InventoryServiceAdapter extends LookingInventory {
       await reachPausePoint('inventory.before-release', orderId);
       const answer = await this.put(productId, 'replenish', quantity, `${orderId}/${line}/release`, deadline);
       await reachPausePoint('inventory.after-release', orderId);
-      if (answer.status === 200) return { line, outcome: 'released' };
+      if (isDone(answer.status)) return { line, outcome: 'released' };
       return { line, outcome: 'unknown', reason: this.unexpected(answer) };
     } catch (error) {
       return { line, outcome: 'unknown', reason: reasonOfFault(error) };
@@ -169,6 +178,10 @@ export class InventoryServiceAdapter extends LookingInventory {
       ownConnection: !this.repeatable,
       mayBeEmpty: action === 'replenish',
     });
+  }
+
+  private isRefusal(status: number): boolean {
+    return REFUSALS.has(status) || (OTHER_REFUSALS.has(status) && !this.repeatable);
   }
 
   private unexpected(answer: UpstreamAnswer): string {

@@ -4,7 +4,8 @@ import type { Deadline } from '../platform/deadline.js';
 import type { UpstreamClient } from '../platform/upstream/upstream-client.js';
 import { fieldsOf } from '../platform/upstream/upstream-fields.js';
 import { UpstreamFault } from '../platform/upstream/upstream-fault.js';
-import { MixedUpAnswer, readProduct, requireAskedFor } from './inventory-answers.js';
+import { isDone, unexpectedStatus } from '../platform/upstream/upstream-retry.js';
+import { MixedUpAnswer, NO_SUCH_PRODUCT, readProduct, requireAskedFor } from './inventory-answers.js';
 
 /**
  * Looks at a product before it counts as unknown. With two instances, each of which sends one call at a time, about one
@@ -71,8 +72,8 @@ export class ProductCatalogClient {
       deadline,
       repeatable: true,
     });
-    if (answer.status === 404) return null;
-    if (answer.status !== 200) throw this.unexpected(answer.status);
+    if (NO_SUCH_PRODUCT.has(answer.status)) return null;
+    if (answer.status !== 200) throw unexpectedStatus(this.name, answer.status);
     const fields = fieldsOf(fieldsOf(answer.body)['product_detail']);
     const product = readProduct(this.name, fields['id'], fields);
     return requireAskedFor(this.name, productId, {
@@ -106,11 +107,7 @@ export class ProductCatalogClient {
     });
     if (answer.status === 422) return false;
     // After the product was read, no other refusal tells anything about the stock.
-    if (answer.status >= 300) throw this.unexpected(answer.status);
+    if (!isDone(answer.status)) throw unexpectedStatus(this.name, answer.status);
     return true;
-  }
-
-  private unexpected(status: number): UpstreamFault {
-    return new UpstreamFault(this.name, 'status', `answered ${status}`);
   }
 }

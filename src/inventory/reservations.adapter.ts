@@ -3,6 +3,7 @@ import type { Deadline } from '../platform/deadline.js';
 import { reachPausePoint } from '../platform/pause-points.js';
 import type { UpstreamAnswer, UpstreamClient } from '../platform/upstream/upstream-client.js';
 import { fieldsOf, readId, readReason, reasonOfFault } from '../platform/upstream/upstream-fields.js';
+import { isDone } from '../platform/upstream/upstream-retry.js';
 import { findInventoryProduct } from './inventory-service.adapter.js';
 import { LookingInventory } from './looking-inventory.js';
 
@@ -78,7 +79,7 @@ export class ReservationsAdapter extends LookingInventory {
         mayBeEmpty: true,
       });
       await reachPausePoint('inventory.after-release', orderId);
-      if (answer.status < 300) return lines.map(({ line }) => ({ line, outcome: 'released' }));
+      if (isDone(answer.status)) return lines.map(({ line }) => ({ line, outcome: 'released' }));
       reason = `${this.client.name}: answered ${answer.status}`;
     } catch (error) {
       reason = reasonOfFault(error);
@@ -87,7 +88,7 @@ export class ReservationsAdapter extends LookingInventory {
   }
 
   private outcomesOf(answer: UpstreamAnswer, lines: readonly ReservationLine[]): ReserveOutcome[] {
-    if (answer.status < 300) return lines.map(({ line }) => ({ line, outcome: 'held' }));
+    if (isDone(answer.status)) return lines.map(({ line }) => ({ line, outcome: 'held' }));
     if (answer.status !== 409) {
       const reason = `${this.client.name}: answered ${answer.status}`;
       return lines.map(({ line }) => ({ line, outcome: 'unknown', reason }));

@@ -5,7 +5,7 @@ import { Notifications } from '../orders/order.ports.js';
 import type { Notification } from '../orders/order.ports.js';
 import type { Deadline } from '../platform/deadline.js';
 import { UpstreamClient } from '../platform/upstream/upstream-client.js';
-import { UpstreamFault } from '../platform/upstream/upstream-fault.js';
+import { unexpectedStatus } from '../platform/upstream/upstream-retry.js';
 
 /** The Notification Service (system A). */
 @Injectable()
@@ -42,6 +42,6 @@ export class HttpNotifications extends Notifications {
       repeatable: false,
     });
     // Even a refusal is a fault: the customer has not been told, and only a person can find out why.
-    if (status >= 300) throw new UpstreamFault(this.client.name, 'status', `answered ${status}`);
+    if (status >= 300) throw unexpectedStatus(this.client.name, status);
   }
 }

@@ -1,6 +1,6 @@
 import { Counter } from 'prom-client';
 import { isDatabaseUnavailable } from '../platform/database/transaction.js';
-import { Problem } from '../platform/http/problem.js';
+import { Problem, upstreamProblem } from '../platform/http/problem.js';
 import { PROBLEM_PATH } from '../platform/http/problems/problem-types.js';
 import { UpstreamFault } from '../platform/upstream/upstream-fault.js';
 import type { OrderStatus } from './order-status.js';
@@ -70,6 +70,6 @@ function isRefusal(error: unknown): boolean {
 
 function reasonOf(error: unknown): string {
   if (error instanceof Problem) return error.name;
-  if (error instanceof UpstreamFault) return 'upstream-unavailable';
+  if (error instanceof UpstreamFault) return upstreamProblem(error).name;
   return isDatabaseUnavailable(error) ? 'database-unavailable' : 'internal-error';
 }

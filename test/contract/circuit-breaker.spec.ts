@@ -5,6 +5,7 @@ import { Deadline } from '../../src/platform/deadline.js';
 import { MIN_ATTEMPTS, upstreamStates } from '../../src/platform/upstream/upstream-circuit.js';
 import type { UpstreamRequest } from '../../src/platform/upstream/upstream-client.js';
 import { MAX_ATTEMPTS } from '../../src/platform/upstream/upstream-retry.js';
+import { inPlace, newWork } from '../../src/platform/telemetry/work.js';
 import { eventually } from '../support/service.js';
 import { cleanUp, clientFor, faultOf, json, startUpstream } from './upstream-stub.js';
 
@@ -17,7 +18,6 @@ const TRIES = 10;
 const FAILURES: [string, (response: ServerResponse) => void][] = [
   ['answers 500', (response) => json(response, 500, { detail: 'broken' })],
   ['answers 503', (response) => json(response, 503, { detail: 'broken' })],
-  ['answers garbage', (response) => response.end('<html>')],
   ['closes the connection', (response) => response.destroy()],
   ['does not answer', () => undefined],
 ];
@@ -35,8 +35,12 @@ afterEach(async () => {
   await cleanUp();
 });
 
+let things = 0;
+
+/** Names another thing each time, since the failures of one thing are no evidence against the service. */
 function get(changes: Partial<UpstreamRequest> = {}): UpstreamRequest {
-  return { method: 'GET', path: ['things'], deadline: Deadline.in(5_000), repeatable: true, ...changes };
+  const path = ['things', String((things += 1))];
+  return { method: 'GET', path, deadline: Deadline.in(5_000), repeatable: true, ...changes };
 }
 
 /** Not repeatable, so that each call is one attempt. */
@@ -71,14 +75,56 @@ describe('the circuit', () => {
     expect((await faultOf(client.request(get()))).message).toContain('is not asked for now');
   });
 
-  it.each([400, 404, 409, 422, 429])('stays closed whatever is answered with %i', async (status) => {
-    const upstream = await startUpstream((_request, response) => json(response, status, { detail: 'no' }));
+  it.each([301, 307, 400, 404, 409, 422, 429])(
+    'stays closed whatever is answered with %i',
+    async (status) => {
+      const upstream = await startUpstream((_request, response) => json(response, status, { detail: 'no' }));
+      const client = clientFor(upstream.origin, TIMEOUT_MS);
+      for (let count = 0; count < 3 * MIN_ATTEMPTS; count += 1) {
+        await client.request(once()).catch(() => undefined);
+      }
+      expect(upstream.calls).toHaveLength(3 * MIN_ATTEMPTS);
+      expect(state()).toBe('closed');
+    },
+  );
+
+  it('stays closed for answers that can not be read', async () => {
+    const upstream = await startUpstream((_request, response) => response.end('<html>'));
     const client = clientFor(upstream.origin, TIMEOUT_MS);
-    for (let count = 0; count < 3 * MIN_ATTEMPTS; count += 1) {
-      await client.request(once()).catch(() => undefined);
-    }
-    expect(upstream.calls).toHaveLength(3 * MIN_ATTEMPTS);
+    for (let count = 0; count < 3 * MIN_ATTEMPTS; count += 1) await faultOf(client.request(once()));
     expect(state()).toBe('closed');
+  });
+
+  it('stays closed for a 500 that only one thing causes, so that calls about other things pass', async () => {
+    const upstream = await startUpstream((request, response) =>
+      json(response, request.url === '/things/broken' ? 500 : 200, {}),
+    );
+    const client = clientFor(upstream.origin, TIMEOUT_MS);
+    const broken = { ...once(), path: ['things', 'broken'] };
+    for (let count = 0; count < 3 * MIN_ATTEMPTS; count += 1) await faultOf(client.request(broken));
+    expect(state()).toBe('closed');
+    expect((await client.request(once())).status).toBe(200);
+  });
+
+  it('stays closed for failures that only one caller causes while others are served', async () => {
+    const upstream = await startUpstream((request, response) =>
+      json(response, request.url?.endsWith('/bad') ? 500 : 200, {}),
+    );
+    const client = clientFor(upstream.origin, TIMEOUT_MS);
+    const call = (caller: string, request: UpstreamRequest) =>
+      inPlace({ work: { ...newWork(), caller }, trace: undefined }, () => client.request(request));
+    await call('key:shop', once());
+    for (let count = 0; count < 3 * MIN_ATTEMPTS; count += 1) {
+      const path = ['things', String(count), 'bad'];
+      await faultOf(call('key:attacker', { ...once(), path }));
+    }
+    expect(state()).toBe('closed');
+    expect((await call('key:shop', once())).status).toBe(200);
+    // The same failures of a second caller are an outage.
+    for (let count = 0; count < 5 * MIN_ATTEMPTS; count += 1) {
+      await faultOf(call('key:shop', { ...once(), path: ['things', String(count), 'bad'] }));
+    }
+    expect(state()).toBe('open');
   });
 
   it('stays closed while most calls are answered', async () => {

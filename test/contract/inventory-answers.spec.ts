@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { DataSource } from 'typeorm';
 import { InventoryServiceAdapter } from '../../src/inventory/inventory-service.adapter.js';
 import { ProductCatalogAdapter } from '../../src/inventory/product-catalog.adapter.js';
+import { ReservationsAdapter } from '../../src/inventory/reservations.adapter.js';
 import type { Inventory, ReleaseLine, ReservationLine } from '../../src/orders/order.ports.js';
 import { Deadline } from '../../src/platform/deadline.js';
 import type { FaultRule } from '../../src/sandbox/faults.js';
@@ -130,6 +131,7 @@ describe('an answer about a product', () => {
     ['no price', { price: null }],
     ['a price as text', { price: '79.99' }],
     ['a negative price', { price: -0.01 }],
+    ['a price above every total', { price: 1e11 }],
     ['no quantity', { quantity: undefined }],
     ['a negative quantity', { quantity: -1 }],
     ['half a unit', { quantity: 0.5 }],
@@ -139,14 +141,14 @@ describe('an answer about a product', () => {
       const { id, ...fields } = { id: 'A-1', ...good, ...wrong };
       const product = { [idField]: id, ...fields };
       body = idField === 'id' ? { product_detail: product } : product;
-      await expect(inventory.findProducts(['A-1'], soon())).rejects.toMatchObject({ kind: 'garbage' });
+      await expect(inventory.findProducts(['A-1'], soon())).rejects.toMatchObject({ kind: 'invalid' });
     }
   });
 
   it.each([null, [], 'text', 7, {}])('that is %j is a fault', async (answer) => {
     body = answer;
     for (const [inventory] of both()) {
-      await expect(inventory.findProducts(['A-1'], soon())).rejects.toMatchObject({ kind: 'garbage' });
+      await expect(inventory.findProducts(['A-1'], soon())).rejects.toMatchObject({ kind: 'invalid' });
     }
   });
 
@@ -172,5 +174,76 @@ describe('an answer about a product', () => {
     body = { product_id: 'A-1', reserved_quantity: 1 };
     const inventory = new InventoryServiceAdapter(clientFor(url, TIMEOUT_MS), true);
     expect(await inventory.reserve('order', [line(1, 'A-1', 2)], soon())).toEqual(UNKNOWN);
+  });
+});
+
+describe('an unexpected status', () => {
+  let status: number;
+  let body: unknown;
+  let url: string;
+
+  beforeAll(async () => {
+    const upstream = await startUpstream((_request, response) => {
+      response.writeHead(status, { 'content-type': 'application/json' });
+      response.end(status === 204 ? undefined : JSON.stringify(body));
+    });
+    url = upstream.origin;
+  });
+
+  const keyless = (): Inventory => new InventoryServiceAdapter(clientFor(url, TIMEOUT_MS), false);
+  const keyed = (): Inventory => new InventoryServiceAdapter(clientFor(url, TIMEOUT_MS), true);
+  const withReservations = (): Inventory => new ReservationsAdapter(clientFor(url, TIMEOUT_MS));
+  const catalog = (): Inventory =>
+    new ProductCatalogAdapter(clientFor(url, TIMEOUT_MS), lookUpOnly, {
+      poolSize: POOL_SIZE,
+      isExclusive: false,
+    });
+  const all = { keyless, keyed, withReservations, catalog };
+
+  it.each([400, 404, 410, 422])(
+    'of %i to a look-up means that there is no such product',
+    async (answered) => {
+      [status, body] = [answered, { detail: [{ msg: 'value is not a valid integer' }] }];
+      for (const open of Object.values(all)) {
+        expect((await open().findProducts(['PROD001'], soon())).size).toBe(0);
+      }
+    },
+  );
+
+  it.each([
+    [204, 'invalid'],
+    [307, 'invalid'],
+    [409, 'invalid'],
+    [403, 'status'],
+    [429, 'status'],
+  ])('of %i to a look-up is a fault of kind %s', async (answered, kind) => {
+    [status, body] = [answered, {}];
+    for (const open of Object.values(all)) {
+      await expect(open().findProducts(['A-1'], soon())).rejects.toMatchObject({ kind });
+    }
+  });
+
+  it.each<[keyof typeof all, number, string]>([
+    ['keyless', 200, 'held'],
+    ['keyless', 201, 'held'],
+    ['keyless', 202, 'unknown'],
+    ['keyless', 204, 'held'],
+    ['keyless', 307, 'unknown'],
+    ['keyless', 401, 'unknown'],
+    ['keyless', 409, 'refused'],
+    ['keyless', 422, 'refused'],
+    ['keyless', 500, 'unknown'],
+    ['keyed', 201, 'held'],
+    ['keyed', 202, 'unknown'],
+    ['keyed', 409, 'unknown'],
+    ['keyed', 422, 'unknown'],
+    ['withReservations', 201, 'held'],
+    ['withReservations', 202, 'unknown'],
+    ['withReservations', 204, 'held'],
+    ['withReservations', 404, 'unknown'],
+    ['withReservations', 422, 'unknown'],
+  ])('to a reservation, %s: %i leaves the line %s', async (kind, answered, outcome) => {
+    [status, body] = [answered, { reserved_quantity: 2, detail: 'No' }];
+    expect(await all[kind]().reserve('order', [line(1, 'A-1', 2)], soon())).toMatchObject([{ outcome }]);
   });
 });

@@ -83,8 +83,8 @@ describe('the Notification Service', () => {
   it.each<[FaultRule, string]>([
     [{ kind: 'status', status: 500 }, 'status'],
     [{ kind: 'status', status: 429 }, 'status'],
-    [{ kind: 'status', status: 400 }, 'status'],
-    [{ kind: 'status', status: 404 }, 'status'],
+    [{ kind: 'status', status: 400 }, 'invalid'],
+    [{ kind: 'status', status: 404 }, 'invalid'],
     [{ kind: 'garbage' }, 'garbage'],
     [{ kind: 'truncate' }, 'connection'],
     [{ kind: 'reset', when: 'after' }, 'connection'],

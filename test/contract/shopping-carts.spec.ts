@@ -125,7 +125,7 @@ describe.each([false, true])('the Shopping Cart Service (carts carry their items
   it('does not mistake a fault of the second call for an empty cart', async () => {
     if (cartsCarryItems) return;
     disturb({ kind: 'status', status: 404, path: '/cart_items' });
-    await expect(carts.findActiveCart('1', soon())).rejects.toMatchObject({ kind: 'status' });
+    await expect(carts.findActiveCart('1', soon())).rejects.toMatchObject({ kind: 'invalid' });
   });
 });
 
@@ -161,7 +161,7 @@ describe('an answer about a cart', () => {
     ['less than nothing', { cart: { ...cart, items: [{ product_id: 1, quantity: -1 }] } }],
   ])('with %s is a fault', async (_, answer) => {
     answers = { '/carts/1': answer };
-    await expect(carts.findActiveCart('1', soon())).rejects.toMatchObject({ kind: 'garbage' });
+    await expect(carts.findActiveCart('1', soon())).rejects.toMatchObject({ kind: 'invalid' });
   });
 
   it.each(['Ordered', 'ORDERED', 'abandoned'])(

@@ -91,7 +91,7 @@ describe('a fault', () => {
     expect(
       await faultOf(clientFor(upstream.origin, TIMEOUT_MS).request(put({ repeatable: true }))),
     ).toMatchObject({
-      kind: 'status',
+      kind: 'invalid',
     });
     expect(upstream.calls.map((call) => call.url)).toEqual(['/things/1']);
   });

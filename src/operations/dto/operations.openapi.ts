@@ -105,6 +105,7 @@ export const SETTLING_PROBLEMS: DocumentedProblem[] = [
   413,
   415,
   'upstream-unavailable',
+  'upstream-answer-invalid',
   'database-unavailable',
 ];
 

@@ -266,6 +266,7 @@ export const PLACEMENT_PROBLEMS: DocumentedProblem[] = [
   415,
   keyReused(),
   'upstream-unavailable',
+  'upstream-answer-invalid',
   orderProblem('placement-failed', 'The order was not placed', { order_id: EXAMPLE_ORDER }),
   orderProblem('placement-unsettled', 'The inventory does not answer', { order_id: EXAMPLE_ORDER }),
   ...READ_PROBLEMS,

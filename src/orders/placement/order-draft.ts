@@ -143,8 +143,11 @@ export class OrderDrafts {
     const quote = quoteOrder(items, products, { trustsPrices, expectedTotal });
     for (const { productId, price } of quote.lines) {
       if (price === null || fitsCurrency(price, currency)) continue;
-      const message = `${productId} has a price that is none in ${currency}`;
-      throw new UpstreamFault('inventory service', 'garbage', message);
+      throw new UpstreamFault(
+        'inventory service',
+        'invalid',
+        `the price of ${productId} is not an amount in ${currency}`,
+      );
     }
     return quote;
   }

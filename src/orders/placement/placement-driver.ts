@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import { Settings } from '../../config/settings.js';
 import { inTransaction } from '../../platform/database/transaction.js';
 import { Deadline } from '../../platform/deadline.js';
-import { Problem } from '../../platform/http/problem.js';
+import { Problem, upstreamProblem } from '../../platform/http/problem.js';
 import { reachPausePoint } from '../../platform/pause-points.js';
 import { UpstreamFault } from '../../platform/upstream/upstream-fault.js';
 import type { ExpectedPrices, Order } from '../order.entity.js';
@@ -82,8 +82,11 @@ export class PlacementDriver implements OnModuleDestroy, BeforeApplicationShutdo
       draft = await this.drafts.price(outlineOf(order, expected), deadline);
     } catch (error) {
       if (error instanceof Problem) return this.placement.reject(order, error, actor);
-      if (error instanceof UpstreamFault) return this.placement.postpone(order);
-      throw error;
+      if (!(error instanceof UpstreamFault)) throw error;
+      // A later attempt would get the same answer. All else may pass, an unreadable page of a proxy included.
+      return error.kind === 'invalid'
+        ? this.placement.reject(order, upstreamProblem(error), actor)
+        : this.placement.postpone(order);
     }
     await reachPausePoint('placement.before-price', order.id);
     if (!(await this.savePrices(order, draft))) return order;

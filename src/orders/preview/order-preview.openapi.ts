@@ -48,6 +48,7 @@ export const PREVIEW_PROBLEMS: DocumentedProblem[] = [
   413,
   415,
   'upstream-unavailable',
+  'upstream-answer-invalid',
   ...READ_PROBLEMS,
 ];
 

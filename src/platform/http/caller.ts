@@ -120,3 +120,9 @@ export function insufficientScope(needed: Scope): Problem {
     { 'www-authenticate': `Bearer realm="${REALM}", error="insufficient_scope", scope="${needed}"` },
   );
 }
+
+/** The authenticated sender of a request; undefined where authentication was not required, or failed. */
+export function identityOf(request: FastifyRequest): string | undefined {
+  const { caller } = request;
+  return caller && caller !== ANONYMOUS ? caller.id : undefined;
+}

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isDatabaseUnavailable } from '../database/transaction.js';
 import { typeOf } from '../telemetry/tracer.js';
 import { noteProblem } from '../telemetry/work.js';
-import { Problem, PROBLEM_MEDIA_TYPE, RETRY_AFTER } from './problem.js';
+import { Problem, PROBLEM_MEDIA_TYPE, RETRY_AFTER, upstreamProblem } from './problem.js';
 import { REQUEST_ID_HEADER } from './edge/request-identity.js';
 import { UpstreamFault } from '../upstream/upstream-fault.js';
 
@@ -34,9 +34,7 @@ export class ProblemFilter implements ExceptionFilter {
 
   private toProblem(thrown: unknown, request: FastifyRequest): Problem {
     if (thrown instanceof Problem) return thrown;
-    if (thrown instanceof UpstreamFault) {
-      return Problem.http('upstream-unavailable', `The ${thrown.upstream} does not answer`, {}, RETRY_AFTER);
-    }
+    if (thrown instanceof UpstreamFault) return upstreamProblem(thrown);
     // A client that leaves in the middle of its request causes the same error as a database that does.
     if (isDatabaseUnavailable(thrown) && clientErrorStatus(thrown) === undefined) {
       return Problem.http('database-unavailable', 'The database does not answer', {}, RETRY_AFTER);

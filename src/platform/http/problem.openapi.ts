@@ -81,6 +81,7 @@ const DESCRIPTIONS: Record<number, string> = {
   415: 'The body is not JSON.',
   428: 'The change needs `If-Match`; only where `REQUIRE_IF_MATCH` is set.',
   422: 'The Idempotency-Key was used for another request.',
+  502: 'Another service answered in a way that breaks its contract; a repetition does not help.',
   503: 'Something that is needed does not answer; to be tried again.',
 };
 
@@ -88,6 +89,8 @@ const DESCRIPTIONS: Record<number, string> = {
 const DETAILS: Partial<Record<GeneralProblemName, string>> = {
   'invalid-request': 'The request is not valid: limit must be at most 200',
   'upstream-unavailable': 'The inventory service does not answer',
+  'upstream-answer-invalid':
+    'The inventory service gave an invalid answer: the price of PROD001 is not an amount in USD',
   overloaded: 'The service has too much to do at the moment; nothing was done for this request',
   'not-ready': 'The service is being stopped',
 };

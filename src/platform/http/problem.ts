@@ -1,3 +1,4 @@
+import type { UpstreamFault } from '../upstream/upstream-fault.js';
 import { HTTP_PROBLEMS } from './problems/http.problems.js';
 import { PROBLEM_PATH, type ProblemType, problemTypes } from './problems/problem-types.js';
 
@@ -91,4 +92,11 @@ export function overloaded(): Problem {
     {},
     RETRY_AFTER,
   );
+}
+
+/** Another service gave no answer, or one that a repetition does not change; the latter has no `Retry-After`. */
+export function upstreamProblem({ upstream, reason, isInvalidAnswer }: UpstreamFault): Problem {
+  return isInvalidAnswer
+    ? Problem.http('upstream-answer-invalid', `The ${upstream} gave an invalid answer: ${reason}`)
+    : Problem.http('upstream-unavailable', `The ${upstream} does not answer`, {}, RETRY_AFTER);
 }

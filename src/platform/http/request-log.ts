@@ -5,6 +5,7 @@ import { validate as isUuid } from 'uuid';
 import { parseTraceContext } from '../telemetry/trace-context.js';
 import { type Span, startSpan } from '../telemetry/tracer.js';
 import { inPlace, newWork, type Place, type Work } from '../telemetry/work.js';
+import { identityOf } from './caller.js';
 import { REQUEST_ID_HEADER } from './edge/request-identity.js';
 
 /** From a look at the database to the deadline of an order, 10 s unless it was set otherwise. */
@@ -66,8 +67,10 @@ export function logRequests(server: FastifyInstance, logger: PinoLogger): void {
   });
   // The body arrives by events of the connection, which know of no request; whatever comes after it does again.
   server.addHook('preValidation', (request, _reply, done) => {
-    if (request.observed) inPlace(request.observed.place, done);
-    else done();
+    if (!request.observed) return done();
+    const { place } = request.observed;
+    place.work.caller = identityOf(request) ?? request.ip;
+    inPlace(place, done);
   });
   server.addHook('onResponse', (request, reply, done) => {
     if (request.observed) finish(request.observed, request, reply, logger);

@@ -12,6 +12,8 @@ export interface Work {
   /** Names the request in the log, in its answer and in the calls made for it; absent where nobody has asked. */
   readonly requestId?: string;
   orderId?: string;
+  /** Who sent the request, or its address where `AUTH=none`; absent for background work. Never logged. */
+  caller?: string;
   /** Name of the problem that the request was answered with. */
   problem?: string;
   /** What brought that about, where it passes by itself; holds nothing that a caller sent. */

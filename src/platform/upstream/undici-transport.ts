@@ -79,7 +79,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   constructor(
     private readonly config: InternalAxiosRequestConfig,
-    private readonly resolve: (response: AxiosResponse<string>) => void,
+    private readonly resolve: (response: AxiosResponse<Buffer>) => void,
     private readonly reject: (error: TransportError) => void,
   ) {
     this.timer = setTimeout(() => this.expire(), Math.ceil(config.timeout ?? 0));
@@ -119,7 +119,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (this.settled) return;
     this.settle();
     this.resolve({
-      data: Buffer.concat(this.chunks).toString('utf8'),
+      data: Buffer.concat(this.chunks),
       status: this.status,
       statusText: this.statusText,
       headers: this.headers,
@@ -200,7 +200,7 @@ export class UndiciTransport implements OnApplicationShutdown {
   axiosDefaults(): AxiosRequestConfig {
     return {
       adapter: (config) => this.send(config),
-      // Bodies pass as text in both directions: the client writes and reads JSON once, with its own checks.
+      // Bodies pass as they are in both directions: the client writes and reads JSON once, with its own checks.
       transformRequest: [],
       transformResponse: [],
       validateStatus: () => true,
@@ -220,7 +220,7 @@ export class UndiciTransport implements OnApplicationShutdown {
    *
    * @throws {TransportError} when no complete answer came
    */
-  private send(config: InternalAxiosRequestConfig): Promise<AxiosResponse<string>> {
+  private send(config: InternalAxiosRequestConfig): Promise<AxiosResponse<Buffer>> {
     return new Promise((resolve, reject) => {
       const exchange = new Exchange(config, resolve, reject);
       const agent = config.ownConnection ? this.ownConnections : this.keptConnections;

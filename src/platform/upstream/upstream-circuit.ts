@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import CircuitBreaker from 'opossum';
+import { type AttemptOrigin, FailureSpread } from './failure-spread.js';
 
 /** How long a service that fails is left alone before one call tries it again; more would delay its return. */
 export const RESET_MS = 1_000;
@@ -41,6 +42,7 @@ export function upstreamStates(): UpstreamState[] {
 export class UpstreamCircuit {
   private readonly logger = new Logger(UpstreamCircuit.name);
   private readonly breaker: CircuitBreaker<[() => Promise<void>], void>;
+  private readonly spread = new FailureSpread(WINDOW_MS);
   private isDown = false;
   private last: LastCall | null = null;
 
@@ -59,7 +61,6 @@ export class UpstreamCircuit {
       volumeThreshold: MIN_ATTEMPTS,
       // They are computed from a list of every call's duration, which nobody reads.
       rollingPercentilesEnabled: false,
-      errorFilter: (failure) => !isFault(failure),
     });
     this.breaker.on('open', () => this.tellOfFailure());
     this.breaker.on('close', () => this.tellOfReturn());
@@ -76,12 +77,13 @@ export class UpstreamCircuit {
   }
 
   /**
-   * Makes an attempt.
+   * Makes an attempt. Its failure counts when it is a fault of the service, and such faults concern more than one subject
+   * and one caller.
    *
    * @returns what the attempt gave, or undefined when it was not made
    * @throws what the attempt threw
    */
-  async run<T>(attempt: () => Promise<T>): Promise<{ value: T } | undefined> {
+  async run<T>(origin: AttemptOrigin, attempt: () => Promise<T>): Promise<{ value: T } | undefined> {
     // Asked here as well, since the library counts what it turns away and would take long to open a second time.
     if (!this.breaker.closed && !this.breaker.pendingClose) return undefined;
     let outcome: { value: T } | { failure: unknown } | undefined;
@@ -89,11 +91,10 @@ export class UpstreamCircuit {
       await this.breaker.fire(async () => {
         try {
           outcome = { value: await attempt() };
-          this.last = 'succeeded';
+          this.noteAnswer(origin);
         } catch (failure) {
           outcome = { failure };
-          this.last = this.isFault(failure) ? 'failed' : 'succeeded';
-          throw failure;
+          if (this.countsAgainstService(failure, origin)) throw failure;
         }
       });
     } catch (error) {
@@ -102,6 +103,21 @@ export class UpstreamCircuit {
     }
     if (outcome !== undefined && 'failure' in outcome) throw outcome.failure;
     return outcome;
+  }
+
+  private noteAnswer(origin: AttemptOrigin): void {
+    this.last = 'succeeded';
+    this.spread.noteSuccess(origin);
+  }
+
+  private countsAgainstService(failure: unknown, origin: AttemptOrigin): boolean {
+    if (!this.isFault(failure)) {
+      this.noteAnswer(origin);
+      return false;
+    }
+    this.last = 'failed';
+    this.spread.noteFailure(origin);
+    return this.spread.isWide();
   }
 
   /** Told once an outage: a try that fails opens the circuit again, and is no news. */

@@ -3,10 +3,11 @@ import type { HttpService } from '@nestjs/axios';
 import type { AxiosResponse } from 'axios';
 import type { Deadline } from '../deadline.js';
 import { Gate, NoRoom } from '../gate.js';
-import { fieldsToPassOn } from '../telemetry/work.js';
+import { currentPlace, fieldsToPassOn } from '../telemetry/work.js';
 import { MAX_ANSWER_BYTES, TransportError } from './undici-transport.js';
 import { observeAttempt, observeTurnedAway } from './upstream.metrics.js';
 import { UpstreamCircuit } from './upstream-circuit.js';
+import { readJson } from './upstream-body.js';
 import { UpstreamFault } from './upstream-fault.js';
 import {
   AttemptFailure,
@@ -16,6 +17,7 @@ import {
   mayPass,
   pauseAfter,
   readRetryAfter,
+  unexpectedStatus,
 } from './upstream-retry.js';
 
 export interface UpstreamOptions {
@@ -76,6 +78,11 @@ function encodePath(segments: readonly string[]): string | null {
     encoded.push(encodeURIComponent(segment));
   }
   return encoded.join('/');
+}
+
+/** What a call is about: the id in its path (`/inventory/{id}`), or the order or message that its key belongs to. */
+function subjectOf({ path, idempotencyKey }: UpstreamRequest): string {
+  return path[1] ?? idempotencyKey ?? path.join('/');
 }
 
 /** Calls one other service, within a deadline, and sorts what comes back into answers and faults. */
@@ -159,7 +166,8 @@ export class UpstreamClient {
     const timeout = Math.min(this.timeoutMs, request.deadline.remaining());
     if (timeout <= 0)
       throw new AttemptFailure(this.fault('not_sent', 'no time was left for the call'), false);
-    const made = await this.circuit.run(() =>
+    const origin = { subject: subjectOf(request), caller: currentPlace()?.work.caller };
+    const made = await this.circuit.run(origin, () =>
       observeAttempt(this.name, request.method, () => this.send(path, request, timeout)),
     );
     if (made) return made.value;
@@ -169,10 +177,10 @@ export class UpstreamClient {
   }
 
   private async send(path: string, request: UpstreamRequest, timeout: number): Promise<UpstreamAnswer> {
-    let response: AxiosResponse<string>;
+    let response: AxiosResponse<Buffer>;
     try {
       // As an observable it would be cancelled once it is complete, for which axios makes an error each time.
-      response = await this.http.axiosRef.request<string>({
+      response = await this.http.axiosRef.request<Buffer>({
         method: request.method,
         baseURL: this.origin,
         url: `${this.pathPrefix}/${path}`,
@@ -197,20 +205,18 @@ export class UpstreamClient {
     return headers;
   }
 
-  private read(response: AxiosResponse<string>, mayBeEmpty: boolean): UpstreamAnswer {
+  private read(response: AxiosResponse<Buffer>, mayBeEmpty: boolean): UpstreamAnswer {
     const { status, data } = response;
     if (!isAnswer(status)) {
       const pause = readRetryAfter(status, response.headers['retry-after']);
-      throw new AttemptFailure(this.fault('status', `answered ${status}`), mayPass(status), pause, status);
+      throw new AttemptFailure(unexpectedStatus(this.name, status), mayPass(status), pause, status);
     }
-    if (data === '' && status < 300 && (status === 204 || mayBeEmpty)) return { status, body: null };
-    try {
-      return { status, body: JSON.parse(data) as unknown };
-    } catch {
-      // A refusal without JSON is as unreadable: it may come from whatever stands in front of the service. The
-      // parser's own error is left out because it quotes the answer.
-      throw new AttemptFailure(this.fault('garbage', `answered ${status} with something other than JSON`));
-    }
+    if (data.length === 0 && status < 300 && (status === 204 || mayBeEmpty)) return { status, body: null };
+    // A refusal without JSON is as unreadable: it may come from a proxy in front of the service.
+    const read = readJson(data, response.headers['content-type']);
+    if ('body' in read) return { status, body: read.body };
+    const fault = this.fault(read.kind, `answered ${status} with ${read.flaw}`);
+    throw new AttemptFailure(fault, read.kind === 'garbage');
   }
 
   private fault(kind: UpstreamFault['kind'], message: string, cause?: unknown): UpstreamFault {

@@ -1,11 +1,12 @@
 /**
  * Why a call to another service gave no usable answer.
  *
- * `not_sent`: the request certainly never reached the service (connection refused, name not found).
- * `timeout`, `connection`: no answer, or half of one. `status`: an answer that the contract does not know, such as
- * 500 or 429. `garbage`: an answer that can't be read.
+ * `not_sent`: the request certainly never reached the service (connection refused, name not found). `timeout`,
+ * `connection`: no answer, or half of one. `status`: a status that another attempt may change, such as 500 or 429.
+ * `garbage`: an answer that is not JSON, or about something else. `invalid`: an answer that the same request gets again
+ * and that the contract excludes, such as a redirect, a 409 to a GET or a price of 1.005 USD.
  */
-export type UpstreamFaultKind = 'not_sent' | 'timeout' | 'connection' | 'status' | 'garbage';
+export type UpstreamFaultKind = 'not_sent' | 'timeout' | 'connection' | 'status' | 'garbage' | 'invalid';
 
 /** No usable answer from another service: the call may or may not have had its effect. */
 export class UpstreamFault extends Error {
@@ -13,10 +14,16 @@ export class UpstreamFault extends Error {
     /** The service's name for people, as in `inventory service`. */
     readonly upstream: string,
     readonly kind: UpstreamFaultKind,
-    message: string,
+    /** What is wrong, without the name of the service. Quotes nothing of the answer, and holds no personal data. */
+    readonly reason: string,
     options?: { cause?: unknown },
   ) {
-    super(`${upstream}: ${message}`, options);
+    super(`${upstream}: ${reason}`, options);
     this.name = 'UpstreamFault';
+  }
+
+  /** Whether the service answered, and its answer breaks the contract. */
+  get isInvalidAnswer(): boolean {
+    return this.kind === 'garbage' || this.kind === 'invalid';
   }
 }

@@ -12,6 +12,9 @@ const MAX_BACKOFF_MS = 1_000;
 /** Answers that say "not now" rather than "no" (RFC 9110, RFC 8470, RFC 6585). */
 const PASSING_CLIENT_ERRORS = new Set([408, 425, 429]);
 
+/** Statuses about the credentials of this service: an operator corrects them, and no request can. */
+const CREDENTIALS = new Set([401, 403, 407]);
+
 /** Answers with a `Retry-After` that is worth obeying (RFC 9110, section 10.2.3; RFC 6585, section 4). */
 const ANSWERS_THAT_NAME_A_PAUSE = new Set([429, 503]);
 
@@ -42,10 +45,25 @@ export function mayPass(status: number): boolean {
   return status >= 500 || PASSING_CLIENT_ERRORS.has(status);
 }
 
-/** Whether an attempt failed because the service does not work: with a 4xx, such as 429, it does. */
+/** The fault of a status that the contract of a call does not know. */
+export function unexpectedStatus(upstream: string, status: number): UpstreamFault {
+  const kind = mayPass(status) || CREDENTIALS.has(status) ? 'status' : 'invalid';
+  return new UpstreamFault(upstream, kind, `answered ${status}`);
+}
+
+/** Whether a status says that the request was carried out. With 202 it is only accepted (RFC 9110, section 15.3.3). */
+export function isDone(status: number): boolean {
+  return status === 200 || status === 201 || status === 204;
+}
+
+/**
+ * Whether an attempt failed because the service does not work. A redirect, a 4xx and an unreadable answer are answers: one
+ * request can provoke them, whatever the state of the service.
+ */
 export function isFaultOfService(failure: unknown): boolean {
   if (!(failure instanceof AttemptFailure)) return false;
-  return failure.status === undefined || failure.status < 400 || failure.status >= 500;
+  if (failure.status !== undefined) return failure.status >= 500;
+  return !failure.fault.isInvalidAnswer;
 }
 
 /**

@@ -1,6 +1,6 @@
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { ANONYMOUS } from '../caller.js';
+import { identityOf } from '../caller.js';
 import { Problem, PROBLEM_MEDIA_TYPE } from '../problem.js';
 import { RateLimitStore, WINDOW_MS } from './rate-limit-store.js';
 
@@ -87,12 +87,6 @@ export class RateLimit {
     void reply.removeHeader('content-length');
     return JSON.stringify(problem.toBody());
   }
-}
-
-/** Who a request was proved to be from; undefined where nobody had to say, or did. */
-function identityOf(request: FastifyRequest): string | undefined {
-  const { caller } = request;
-  return caller && caller !== ANONYMOUS ? caller.id : undefined;
 }
 
 function exceeded(perMinute: number, { seconds }: Allowance): Problem {

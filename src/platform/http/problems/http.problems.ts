@@ -117,6 +117,14 @@ export const HTTP_PROBLEMS = defineProblemTypes({
     cause: 'The inventory, the product catalog or the cart service could not be asked.',
     remedy: REPEAT,
   },
+  'upstream-answer-invalid': {
+    status: 502,
+    title: 'Invalid response from another service',
+    cause:
+      'The inventory, the product catalog or the cart service answered, but its answer breaks the contract; `detail` says how. Nothing was reserved.',
+    remedy:
+      'Report it to the operator of this service: the same request gets the same answer until the other service is corrected.',
+  },
   'issuer-unavailable': {
     status: 503,
     title: 'Tokens can not be verified at this moment',

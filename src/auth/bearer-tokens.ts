@@ -10,6 +10,12 @@ import { toScopes } from './scopes.js';
 /** The longest subject that OpenID Connect allows (Core 1.0, section 2). */
 const MAX_SUBJECT_LENGTH = 255;
 
+/** Types of access tokens (RFC 9068, 2.1; RFC 7519, 5.1). Other types, such as logout tokens, are for other purposes. */
+const TOKEN_TYPES = new Set(['at+jwt', 'jwt']);
+
+/** An access token that lives for longer is a mistake of the issuer, and could not be withdrawn. */
+const MAX_LIFETIME_SECONDS = 366 * 86_400;
+
 /** What a refused claim means; anything else that is wrong with a token is told as the library tells it to nobody. */
 const CLAIM_MESSAGES: Record<string, string> = {
   iss: 'The token is of another issuer',
@@ -56,17 +62,36 @@ export class BearerTokens {
 
   private async verify(token: string): Promise<JWTPayload> {
     try {
-      const { payload } = await jwtVerify(
+      const { payload, protectedHeader } = await jwtVerify(
         token,
         (header, input) => this.keys.find(header, input),
         this.options,
       );
+      checkType(protectedHeader.typ);
+      checkTimes(payload, this.settings.JWT_CLOCK_TOLERANCE_SECONDS);
       return payload;
     } catch (error) {
       // Whatever else is thrown is a fault of the service or of the issuer, and says nothing about the token.
       if (error instanceof errors.JOSEError) throw new RefusedCredentials('invalid_token', reasonOf(error));
       throw error;
     }
+  }
+}
+
+/** @param type compared without case and without the prefix that it may be written with (RFC 7515, 4.1.9) */
+function checkType(type: string | undefined): void {
+  if (type === undefined || TOKEN_TYPES.has(type.toLowerCase().replace(/^application\//, ''))) return;
+  throw new RefusedCredentials('invalid_token', 'The token is not an access token');
+}
+
+function checkTimes({ exp = 0, iat = 0 }: JWTPayload, tolerance: number): void {
+  const now = Date.now() / 1_000;
+  if (exp > now + MAX_LIFETIME_SECONDS + tolerance) {
+    throw new RefusedCredentials('invalid_token', 'The token expires more than a year from now');
+  }
+  // Whole seconds: an issuer may round up.
+  if (iat > now + 1 + tolerance) {
+    throw new RefusedCredentials('invalid_token', 'The token was issued in the future');
   }
 }
 

@@ -2,12 +2,14 @@ import { Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common'
 import {
   createRemoteJWKSet,
   type CryptoKey,
+  customFetch,
   errors,
   type FlattenedJWSInput,
   type JWSHeaderParameters,
 } from 'jose';
 import { Settings } from '../config/settings.js';
 import { issuerUnavailable } from './auth.problems.js';
+import { keySetFetcher } from './key-set.js';
 
 /** An issuer that needs longer for a file of a few kilobytes is as good as away. */
 const FETCH_TIMEOUT_MS = 3_000;
@@ -44,6 +46,7 @@ export class IssuerKeys implements OnApplicationBootstrap {
       // When to fetch anew is decided below: the library would refuse what it can't find out.
       cacheMaxAge: Infinity,
       cooldownDuration: Infinity,
+      [customFetch]: keySetFetcher(() => this.keys?.jwks()),
     });
   }
 

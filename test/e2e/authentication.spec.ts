@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { makeApiKey } from '../../src/auth/api-key.js';
 import { PROBLEM_JSON } from '../support/builders.js';
 import { apiKey, bearer, CUSTOMER, CUSTOMER_SCOPES } from '../support/callers.js';
-import { TestIssuer } from '../support/issuer.js';
+import { TestIssuer, type TokenOptions } from '../support/issuer.js';
 import { eventually, startTestService, type TestService } from '../support/service.js';
 
 /** Longer than the service waits at least between two fetches of the keys. */
@@ -110,6 +110,52 @@ describe('tokens', () => {
     expect(weak.headers.get('www-authenticate')).toBe(
       'Bearer realm="order-service", error="insufficient_scope", scope="orders:read"',
     );
+  });
+
+  it.each([
+    ['is larger than 1 MB', (text: string) => `${text}${' '.repeat(1_048_577)}`],
+    ['has the same id twice', (text: string) => text.replaceAll(/"key-\d"/g, '"key-2"')],
+    ['has a key without an id', (text: string) => text.replace('"kid":"key-1",', '')],
+    ['is no key set', () => '{"keys":{}}'],
+  ])('keep the keys that work where the new set %s', async (_what, spoil) => {
+    await start();
+    const known = await issuer.token(CUSTOMER, CUSTOMER_SCOPES);
+    expect((await list(known)).status).toBe(200);
+    await issuer.rotate();
+    issuer.spoil = spoil;
+    const unknown = await issuer.token(CUSTOMER, CUSTOMER_SCOPES);
+    await eventually(async () => (await list(unknown)).status === 503, PAST_COOLDOWN_MS);
+    expect((await list(known)).status).toBe(200);
+    issuer.spoil = undefined;
+    await eventually(async () => (await list(unknown)).status === 200, PAST_COOLDOWN_MS);
+  });
+
+  it('are verified with the one key of an issuer that names none', async () => {
+    issuer.spoil = (text) => text.replace('"kid":"key-1",', '');
+    await start();
+    expect((await list(await issuer.token(CUSTOMER, CUSTOMER_SCOPES, { kid: null }))).status).toBe(200);
+  });
+
+  it('have the type of an access token, or none', async () => {
+    await start();
+    for (const typ of ['at+jwt', 'AT+JWT', 'application/at+jwt', 'JWT']) {
+      expect((await list(await issuer.token(CUSTOMER, CUSTOMER_SCOPES, { typ }))).status).toBe(200);
+    }
+    for (const typ of ['logout+jwt', 'dpop+jwt', 'secevent+jwt', '']) {
+      expect((await list(await issuer.token(CUSTOMER, CUSTOMER_SCOPES, { typ }))).status).toBe(401);
+    }
+  });
+
+  it('expire within a year and were not issued in the future', async () => {
+    await start();
+    const day = 86_400;
+    const at = (seconds: number) => ({ claims: { iat: Math.floor(Date.now() / 1_000) + seconds } });
+    const status = async (options: TokenOptions) =>
+      (await list(await issuer.token(CUSTOMER, CUSTOMER_SCOPES, options))).status;
+    expect(await status({ expiresIn: 365 * day })).toBe(200);
+    expect(await status({ expiresIn: 400 * day })).toBe(401);
+    expect(await status(at(-day))).toBe(200);
+    expect(await status(at(60))).toBe(401);
   });
 
   it('are refused before the body is looked at', async () => {

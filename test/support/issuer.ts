@@ -33,10 +33,14 @@ export interface TokenOptions {
   expiresIn?: number;
   /** The key id to name in place of the real one; null for none. */
   kid?: string | null;
+  /** The type in the header; none by default. */
+  typ?: string;
 }
 
 /** A small issuer of tokens: real keys, published over real HTTP. */
 export class TestIssuer {
+  /** What is published in place of the keys, made of their text. */
+  spoil: ((text: string) => string) | undefined;
   /** How often the keys were fetched. */
   fetches = 0;
   private keys: SigningKey[] = [];
@@ -80,7 +84,8 @@ export class TestIssuer {
     this.server = createServer((request, response) => {
       if (request.url !== JWKS_PATH) return response.writeHead(404).end();
       this.fetches += 1;
-      const body = JSON.stringify({ keys: this.keys.map(({ jwk }) => jwk) });
+      const text = JSON.stringify({ keys: this.keys.map(({ jwk }) => jwk) });
+      const body = this.spoil?.(text) ?? text;
       return response.writeHead(200, { 'content-type': 'application/json' }).end(body);
     }).listen(this.port, '127.0.0.1');
     await once(this.server, 'listening');
@@ -101,7 +106,7 @@ export class TestIssuer {
     const { privateKey, kid } = this.current;
     const keyId = options.kid === null ? {} : { kid: options.kid ?? kid };
     return new SignJWT(this.claims(subject, scopes, options))
-      .setProtectedHeader({ alg: 'RS256', ...keyId })
+      .setProtectedHeader({ alg: 'RS256', ...keyId, ...(options.typ !== undefined && { typ: options.typ }) })
       .sign(privateKey);
   }
 

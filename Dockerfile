@@ -5,6 +5,7 @@ WORKDIR /app
 # Install scripts are left out: they fetch what only tests and npm's own scripts need (PostgreSQL, another Node).
 FROM base AS build
 COPY package.json package-lock.json ./
+COPY packages ./packages
 RUN --mount=type=cache,target=/root/.npm \
     npm ci --ignore-scripts --no-audit --no-fund
 COPY nest-cli.json tsconfig.json ./
@@ -17,6 +18,7 @@ RUN npm run build
 # does not, such as the TypeScript compiler. Nor does a running program read declarations or the source maps of others.
 FROM base AS production-dependencies
 COPY package.json package-lock.json ./
+COPY packages ./packages
 RUN --mount=type=cache,target=/root/.npm \
     npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund \
     && find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete
@@ -33,6 +35,7 @@ ENV NODE_ENV=production \
 # everything in PostgreSQL, so it also runs with a read-only file system.
 RUN install --directory --owner=node --group=node /data
 COPY package.json ./
+COPY packages ./packages
 COPY --from=production-dependencies /app/node_modules ./node_modules
 # TypeScript, which Node runs as it is.
 COPY migrations ./migrations

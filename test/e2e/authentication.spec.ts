@@ -11,6 +11,8 @@ import { eventually, startTestService, type TestService } from '../support/servi
 /** Longer than the service waits at least between two fetches of the keys. */
 const PAST_COOLDOWN_MS = 10_000;
 
+const issuedIn = (seconds: number) => ({ claims: { iat: Math.floor(Date.now() / 1_000) + seconds } });
+
 describe('tokens', () => {
   let issuer: TestIssuer;
   let service: TestService;
@@ -27,6 +29,8 @@ describe('tokens', () => {
     service = await startTestService({ settings: { ...issuer.settings, ...settings } });
   };
   const list = (token: string) => service.request('GET', '/orders', undefined, bearer(token));
+  const statusOf = async (options: TokenOptions) =>
+    (await list(await issuer.token(CUSTOMER, CUSTOMER_SCOPES, options))).status;
 
   it('are verified with keys that are fetched once', async () => {
     await start();
@@ -149,13 +153,10 @@ describe('tokens', () => {
   it('expire within a year and were not issued in the future', async () => {
     await start();
     const day = 86_400;
-    const at = (seconds: number) => ({ claims: { iat: Math.floor(Date.now() / 1_000) + seconds } });
-    const status = async (options: TokenOptions) =>
-      (await list(await issuer.token(CUSTOMER, CUSTOMER_SCOPES, options))).status;
-    expect(await status({ expiresIn: 365 * day })).toBe(200);
-    expect(await status({ expiresIn: 400 * day })).toBe(401);
-    expect(await status(at(-day))).toBe(200);
-    expect(await status(at(60))).toBe(401);
+    expect(await statusOf({ expiresIn: 365 * day })).toBe(200);
+    expect(await statusOf({ expiresIn: 400 * day })).toBe(401);
+    expect(await statusOf(issuedIn(-day))).toBe(200);
+    expect(await statusOf(issuedIn(60))).toBe(401);
   });
 
   it('are refused before the body is looked at', async () => {

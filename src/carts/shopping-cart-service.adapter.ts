@@ -1,8 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ShoppingCarts } from '../orders/order.ports.js';
 import type { Cart } from '../orders/order.ports.js';
 import type { Deadline } from '../platform/deadline.js';
 import type { UpstreamAnswer, UpstreamClient } from '../platform/upstream/upstream-client.js';
-import { fieldsOf, readId } from '../platform/upstream/upstream-fields.js';
+import { fieldsOf, normaliseId, readId } from '../platform/upstream/upstream-fields.js';
 import { UpstreamFault } from '../platform/upstream/upstream-fault.js';
 import { unexpectedStatus } from '../platform/upstream/upstream-retry.js';
 
@@ -21,6 +22,12 @@ const NO_CART = new Set([400, 404, 410, 422]);
 /** The status, compared without case, of a cart that can be ordered. Any other, such as `Ordered`, is a past one. */
 const ACTIVE = 'active';
 
+/**
+ * Pause before the second look for a cart that was not found, in milliseconds. The cart service of system B may answer
+ * parallel calls with a false 404; a query is over by then.
+ */
+const SECOND_LOOK_MS = 25;
+
 /** The Shopping Cart Service (system B). */
 export class ShoppingCartServiceAdapter extends ShoppingCarts {
   override readonly enabled = true;
@@ -30,11 +37,15 @@ export class ShoppingCartServiceAdapter extends ShoppingCarts {
   }
 
   /**
-   * `GET /carts/{customer_id}` answers `{cart: {id, customer_id, status, items?}}`, or 404. Where the cart does not
-   * carry its lines, `GET /cart_items` answers those of all carts.
+   * `GET /carts/{customer_id}` answers `{cart: {id, customer_id, status, items?}}`, or 404, which counts
+   * when a second look confirms it. Where the cart does not carry its lines, `GET /cart_items` answers those of all carts.
    */
   override async findActiveCart(customerId: string, deadline: Deadline): Promise<Cart | null> {
-    const answer = await this.get(['carts', customerId], deadline);
+    let answer = await this.get(['carts', customerId], deadline);
+    if (answer.status === 404) {
+      await sleep(Math.min(SECOND_LOOK_MS * (1 + Math.random()), deadline.remaining()));
+      answer = await this.get(['carts', customerId], deadline);
+    }
     if (NO_CART.has(answer.status)) return null;
     const cart = fieldsOf(this.bodyOf(answer)['cart']);
     const id = readId(cart['id']);
@@ -43,6 +54,7 @@ export class ShoppingCartServiceAdapter extends ShoppingCarts {
     if (id === null || owner === null || typeof status !== 'string') {
       throw this.garbage('a cart whose fields are not as agreed');
     }
+    if (normaliseId(owner) !== normaliseId(customerId)) throw this.garbage("another customer's cart");
     if (status.toLowerCase() !== ACTIVE) return null;
     // Orders go by the customer's id, so a cart that is found under another spelling of it (`1` for `01`) is not theirs.
     if (owner !== customerId) return null;
@@ -68,8 +80,8 @@ export class ShoppingCartServiceAdapter extends ShoppingCarts {
       repeatable: false,
       mayBeEmpty: true,
     });
-    // 404: there is no active cart any more, which is what this call is for.
-    if (answer.status >= 300 && answer.status !== 404) throw this.unexpected(answer);
+    // Also with 404: the cart was active a moment ago. The caller looks again before it repeats the call.
+    if (answer.status >= 300) throw this.unexpected(answer);
   }
 
   private async findLines(cartId: string, deadline: Deadline): Promise<unknown[]> {

@@ -1,6 +1,6 @@
 import { Big } from 'big.js';
 import type { Product } from '../orders/order.ports.js';
-import { readId, readName } from '../platform/upstream/upstream-fields.js';
+import { normaliseId, readId, readName } from '../platform/upstream/upstream-fields.js';
 import { UpstreamFault } from '../platform/upstream/upstream-fault.js';
 
 /** Calls about one order to one inventory at the same time: quick for long orders, yet not a burst of hundreds. */
@@ -34,14 +34,6 @@ export class MixedUpAnswer extends UpstreamFault {
   }
 }
 
-/** An id as most databases compare it: without case, surrounding space, and zeros before a number. */
-function normalise(id: string): string {
-  return id
-    .trim()
-    .toLowerCase()
-    .replace(/^[+]?0+(?=\d)/, '');
-}
-
 /**
  * Compares the id in an answer with the one that was asked for.
  *
@@ -51,7 +43,7 @@ function normalise(id: string): string {
  */
 export function requireAskedFor<P extends Product>(upstream: string, askedFor: string, product: P): P | null {
   if (product.id === askedFor) return product;
-  if (normalise(product.id) === normalise(askedFor)) return null;
+  if (normaliseId(product.id) === normaliseId(askedFor)) return null;
   throw new MixedUpAnswer(upstream);
 }
 

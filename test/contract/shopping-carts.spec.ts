@@ -87,8 +87,13 @@ describe.each([false, true])('the Shopping Cart Service (carts carry their items
     expect(sandbox.services.carts.calls.all().map(({ key }) => key)).toEqual(['key', 'key', 'another']);
   });
 
-  it('has nothing to mark for a customer without a cart', async () => {
-    await expect(carts.markOrdered('stranger', 'key', soon())).resolves.toBeUndefined();
+  it('does not take a 404 for a cart that was marked, since it was active a moment before', async () => {
+    await expect(carts.markOrdered('stranger', 'key', soon())).rejects.toMatchObject({ kind: 'status' });
+  });
+
+  it('is asked again before a customer counts as one without a cart', async () => {
+    disturb({ kind: 'status', status: 404, times: 1 });
+    expect(await carts.findActiveCart('1', soon())).toMatchObject({ id: '1' });
   });
 
   it.each<FaultRule>([
@@ -177,7 +182,12 @@ describe('an answer about a cart', () => {
     expect(await carts.findActiveCart('1', soon())).toEqual({ id: '1', customerId: '1', items: [] });
   });
 
-  it("does not make another customer's cart this one's", async () => {
+  it('is a fault when the cart is of another customer', async () => {
+    answers = { '/carts/2': { cart: { ...cart, items: [] } } };
+    await expect(carts.findActiveCart('2', soon())).rejects.toMatchObject({ kind: 'garbage' });
+  });
+
+  it('is about no cart when the customer has it under another spelling of the id', async () => {
     answers = { '/carts/01': { cart: { ...cart, items: [] } } };
     expect(await carts.findActiveCart('01', soon())).toBeNull();
   });

@@ -154,6 +154,14 @@ describe('POST /orders/{customer_id} without a body is refused', () => {
   });
 });
 
+function checkoutsOf(customer: string): Promise<{ state: string }[]> {
+  return selectRows(
+    fleet.database,
+    `SELECT state FROM pgboss.job WHERE name = 'cart-checkouts' AND data->>'customerId' = $1`,
+    [customer],
+  );
+}
+
 describe('a cart of which the cart service does not know yet that it was ordered', () => {
   it('is not ordered a second time, but refused with 409', async () => {
     const product = newProduct(sandbox);
@@ -171,6 +179,23 @@ describe('a cart of which the cart service does not know yet that it was ordered
 
     await restoreUpstreams(service, sandbox);
     await eventually(() => sandbox.carts.findActive('53') === undefined);
+  });
+
+  it('is checked out again when it turns out to be active after its checkout', async () => {
+    giveCart('56', [[newProduct(sandbox), 1]]);
+    // The order finds the cart, and then the checkout is told twice that there is none.
+    const rule = { kind: 'status', status: 404, method: 'GET', path: '/carts/56' } as const;
+    sandbox.services.carts.faults.add({ ...rule, skip: 1, times: 2 });
+    const first = await order(56);
+    expect(first.status).toBe(201);
+    await eventually(async () => (await checkoutsOf('56'))[0]?.state === 'completed');
+    expect(sandbox.carts.findActive('56')).toBeDefined();
+
+    const second = await order(56);
+    expectProblem(second, 409);
+    expect(second.body.order_id).toBe(first.body.order_id);
+    await eventually(() => sandbox.carts.findActive('56') === undefined);
+    expect(await checkoutsOf('56')).toHaveLength(2);
   });
 
   it('can be ordered again after its order was cancelled', async () => {

@@ -67,7 +67,11 @@ export class OrderPlacement {
     const verdict = await this.transactions.accept({ order, claim, event });
     await reachPausePoint('placement.after-accept', orderId);
     if (verdict === 'key_taken') return undefined;
-    if (verdict === 'cart_taken') throw cartAlreadyOrdered(await this.keys.findCartOrder(order.cartId));
+    if (verdict === 'cart_taken') {
+      const holder = await this.keys.findCartOrder(order.cartId);
+      if (holder !== undefined) await this.transactions.repeatCartCheckout(holder);
+      throw cartAlreadyOrdered(holder);
+    }
     noteOrder(orderId);
     countStatusChange('', order.status);
     return order;

@@ -6,6 +6,7 @@ import type { Statement } from '../../platform/database/statement-message.js';
 import type { Write } from '../../platform/database/transaction.js';
 import { JobQueue, type QueuedJob } from '../../platform/jobs/job-queue.js';
 import type { Order } from '../order.entity.js';
+import { cartCheckoutJob } from '../order.jobs.js';
 import { type NewEvent, OrderRepository } from '../order.repository.js';
 import { IdempotencyRepository, type KeyClaim } from './idempotency.repository.js';
 import { PlacementRepository } from './placement.repository.js';
@@ -70,6 +71,16 @@ export class PlacementTransactions {
   /** Transaction 2: the order is settled, with what has to happen now. @returns `changed` if it is not as it was read */
   async settle(ending: Ending): Promise<'written' | 'changed'> {
     return this.endings.add(ending);
+  }
+
+  /**
+   * Checks the cart of an order out again: it was ordered, yet the cart service still says that it is active. Pending orders
+   * are left alone, because their settlement does this.
+   */
+  async repeatCartCheckout(orderId: string): Promise<void> {
+    const order = await this.orders.findOrder(orderId);
+    if (!order || order.status === 'pending' || order.cartId === null || order.customerId === null) return;
+    await this.jobs.sendUnlessOpen(cartCheckoutJob(order.id, order.customerId, order.cartId));
   }
 
   private acceptanceWrites(acceptances: readonly Acceptance[]): Write<AcceptanceRefusal>[] {

@@ -115,6 +115,17 @@ export class JobQueue
     await runAll(transaction, await this.inserts(jobs));
   }
 
+  /** Sends a job unless one with its key waits, is being done, or ran out of attempts. Two callers may both send it. */
+  async sendUnlessOpen({ queue: { name }, key, data }: QueuedJob): Promise<void> {
+    const [open, dead] = await Promise.all([
+      this.repository.findOpenKeys(name, [key]),
+      this.repository.findDeadByKey(name, [key]),
+    ]);
+    if (open.has(key) || dead.has(key)) return;
+    await this.boss.insert(name, [{ data, singletonKey: key }]);
+    this.workers.get(name)?.wake();
+  }
+
   /** What sends jobs as soon as it is committed. */
   async inserts(jobs: readonly QueuedJob[]): Promise<Statement[]> {
     const statements: Statement[] = [];

@@ -38,6 +38,14 @@ export function readId(value: unknown): string | null {
   return text === null || text === '' || text.length > MAX_ID_LENGTH ? null : text;
 }
 
+/** An id as most databases compare it: without case, surrounding space, and zeros before a number. */
+export function normaliseId(id: string): string {
+  return id
+    .trim()
+    .toLowerCase()
+    .replace(/^[+]?0+(?=\d)/, '');
+}
+
 /** Reads a name, cut to a length that can be stored with every order. */
 export function readName(value: unknown): string | null {
   const name = readText(value);

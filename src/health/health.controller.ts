@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Controller, Get, ServiceUnavailableException } from '@nestjs/common';
 import {
   ApiExtraModels,
@@ -13,6 +14,8 @@ import {
   type HealthCheckResult,
   TypeOrmHealthIndicator,
 } from '@nestjs/terminus';
+import { DataSource } from 'typeorm';
+import { isDatabaseUnavailable } from '../platform/database/session/database-errors.js';
 import { PublicRoute } from '../platform/http/caller.js';
 import { Problem, RETRY_AFTER } from '../platform/http/problem.js';
 import { ApiProblems } from '../platform/http/problem.openapi.js';
@@ -75,6 +78,7 @@ export class HealthController {
     private readonly checks: HealthCheckService,
     private readonly database: TypeOrmHealthIndicator,
     private readonly availability: Availability,
+    private readonly dataSource: DataSource,
   ) {}
 
   @Get()
@@ -115,7 +119,8 @@ export class HealthController {
   @ApiOperation({
     operationId: 'getReadiness',
     summary: 'Whether requests should be sent here',
-    description: 'Not while the database is away, and not any more once the service is being stopped.',
+    description:
+      'Not while the database is away or read-only, and not any more once the service is being stopped.',
   })
   @ApiResponse({
     status: 200,
@@ -126,6 +131,12 @@ export class HealthController {
   @ApiProblems('not-ready')
   async getReadiness(): Promise<HealthCheckResult> {
     if (this.availability.isWithdrawn) throw notReady('The service is being stopped');
+    const result = await this.checkDatabase();
+    if (await this.isReadOnly()) throw notReady('The database is read-only');
+    return result;
+  }
+
+  private async checkDatabase(): Promise<HealthCheckResult> {
     try {
       return await this.checks.check([
         () => this.database.pingCheck('database', { timeout: PING_TIMEOUT_MS }),
@@ -133,6 +144,28 @@ export class HealthController {
     } catch (error) {
       if (!(error instanceof ServiceUnavailableException)) throw error;
       throw notReady('The database does not answer');
+    }
+  }
+
+  /** A standby answers every read, so that a ping alone would call it ready. */
+  private async isReadOnly(): Promise<boolean> {
+    const late = new AbortController();
+    const timeout = sleep(PING_TIMEOUT_MS, undefined, { signal: late.signal, ref: false }).then(
+      () => undefined,
+      () => undefined,
+    );
+    try {
+      const rows = await Promise.race([
+        this.dataSource.query<{ transaction_read_only: string }[]>('SHOW transaction_read_only'),
+        timeout,
+      ]);
+      if (!rows) throw notReady('The database does not answer');
+      return rows[0]?.transaction_read_only === 'on';
+    } catch (error) {
+      if (error instanceof Problem || !isDatabaseUnavailable(error)) throw error;
+      throw notReady('The database does not answer');
+    } finally {
+      late.abort();
     }
   }
 }

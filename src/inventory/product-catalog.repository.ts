@@ -44,7 +44,8 @@ export async function setLockTimeout(session: PoolClient, milliseconds: number):
 }
 
 export async function resetLockTimeout(session: PoolClient): Promise<void> {
-  await session.query('RESET lock_timeout');
+  // Not RESET, which takes the default of the database in place of the pinned setting.
+  await session.query('SET lock_timeout = 0');
 }
 
 /** @throws SQLSTATE 55P03 when `lock_timeout` passes */

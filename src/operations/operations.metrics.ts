@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { Gauge } from 'prom-client';
 import { OrderRepository } from '../orders/order.repository.js';
-import { isDatabaseUnavailable } from '../platform/database/transaction.js';
+import { isDatabaseUnavailable } from '../platform/database/session/database-errors.js';
 import { JobRepository } from '../platform/jobs/job.repository.js';
 import { Metrics } from '../platform/metrics/metrics.js';
 import { DriftRepository } from './drift/drift.repository.js';

@@ -1,5 +1,5 @@
 import { Counter } from 'prom-client';
-import { isDatabaseUnavailable } from '../platform/database/transaction.js';
+import { isDatabaseUnavailable } from '../platform/database/session/database-errors.js';
 import { Problem, upstreamProblem } from '../platform/http/problem.js';
 import { PROBLEM_PATH } from '../platform/http/problems/problem-types.js';
 import { UpstreamFault } from '../platform/upstream/upstream-fault.js';

@@ -6,7 +6,8 @@ import { MultiRowStatement } from '../../src/platform/database/batching/multi-ro
 import { PointReads } from '../../src/platform/database/batching/point-reads.js';
 import { poolOf } from '../../src/platform/database/connection.js';
 import { sendTogether } from '../../src/platform/database/statement-message.js';
-import { databaseErrorCode, inTransaction, type Write } from '../../src/platform/database/transaction.js';
+import { databaseErrorCode } from '../../src/platform/database/session/database-errors.js';
+import { inTransaction, type Write } from '../../src/platform/database/transaction.js';
 import { dataSourceOptions } from '../../src/platform/database/data-source.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 
@@ -57,7 +58,6 @@ afterAll(async () => {
   await database?.drop();
 });
 
-/** @param after what else is written in each transaction */
 function notes(
   size: number,
   after: (items: readonly Note[]) => Write<'taken'>[] = () => [],

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
-import { isDatabaseUnavailable } from '../../platform/database/transaction.js';
+import { isDatabaseUnavailable } from '../../platform/database/session/database-errors.js';
 import { Deadline } from '../../platform/deadline.js';
 import { Gate, NoRoom } from '../../platform/gate.js';
 import { overloaded, Problem, RETRY_AFTER } from '../../platform/http/problem.js';

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
-import { isDatabaseUnavailable } from '../../platform/database/transaction.js';
+import { isDatabaseUnavailable } from '../../platform/database/session/database-errors.js';
 import { Deadline } from '../../platform/deadline.js';
 import { Gate, NoRoom } from '../../platform/gate.js';
 import { overloaded } from '../../platform/http/problem.js';

@@ -1,6 +1,6 @@
 import { Pool, type PoolClient, type QueryResult } from 'pg';
 import type { DataSource } from 'typeorm';
-import { AttendedClient } from './attended-client.js';
+import { AttendedClient } from './session/attended-client.js';
 import { nameOf, type Statement } from './statement-message.js';
 
 /**

@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import type { DataSourceOptions, EntityTarget, MigrationInterface, ObjectLiteral } from 'typeorm';
-import { AttendedClient } from './attended-client.js';
+import { AttendedClient } from './session/attended-client.js';
 import { databaseTls, type DatabaseSettings } from './database-tls.js';
 
 /** Beside `src` and `dist`; the files are TypeScript that Node runs as it is. */
@@ -48,7 +48,6 @@ export async function dataSourceOptions(
       Client: AttendedClient,
       statement_timeout: STATEMENT_TIMEOUT_MS,
       idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
-      keepAlive: true,
       // Statements of a transaction that don't depend on each other are sent together.
       pipeline: true,
     },

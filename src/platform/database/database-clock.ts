@@ -7,7 +7,7 @@ import {
 } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { RepeatedWork } from '../repeated-work.js';
-import { isDatabaseUnavailable } from './transaction.js';
+import { isDatabaseUnavailable } from './session/database-errors.js';
 
 /** Two monotonic clocks drift apart by less than a millisecond in this time; a failover or a suspend shows within it. */
 const MEASURE_INTERVAL_MS = 10_000;

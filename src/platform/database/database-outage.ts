@@ -1,5 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { isDatabaseUnavailable } from './transaction.js';
+import { isDatabaseUnavailable } from './session/database-errors.js';
 
 /**
  * Tells once that the database is away, and once that it is back, whatever number of tries fails in between: background

@@ -3,7 +3,7 @@ import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from 'pg';
-import { AttendedClient } from './attended-client.js';
+import { AttendedClient } from './session/attended-client.js';
 import { EmbeddedPostgresError, hasCode, run } from './embedded-postgres-launch.js';
 
 /** The advisory lock that the process holds for which a server runs: any two numbers that nobody else uses. */

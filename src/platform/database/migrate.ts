@@ -9,8 +9,8 @@ import { endProcess } from '../end-process.js';
 import { migrateJobs } from '../jobs/job-schema.js';
 import { dataSourceOptions } from './data-source.js';
 import type { DatabaseSettings } from './database-tls.js';
+import { databaseErrorCode, isDatabaseUnavailable } from './session/database-errors.js';
 import { describeDatabaseFault, withStartRetry } from './start-retry.js';
-import { databaseErrorCode, isDatabaseUnavailable } from './transaction.js';
 
 /** Any number that nobody else uses: instances that start together take turns on it. */
 const MIGRATION_LOCK = 7_305_116_112;
@@ -37,7 +37,7 @@ export async function migrate(settings: DatabaseSettings): Promise<string[]> {
   // A migration may well take longer than any statement of the running service.
   const dataSource = await new DataSource({
     ...options,
-    extra: { statement_timeout: 0 },
+    extra: { ...options.extra, statement_timeout: 0, idle_in_transaction_session_timeout: 0 },
   }).initialize();
   try {
     await assertUnicode(dataSource);

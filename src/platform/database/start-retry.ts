@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SettingsError } from '../../config/load-settings.js';
-import { databaseErrorCode, isDatabaseUnavailable } from './transaction.js';
+import { databaseErrorCode, isDatabaseUnavailable } from './session/database-errors.js';
 
 /** A database that starts together with the service, or fails over during the start, needs a few seconds. */
 const RETRY_FOR_MS = 30_000;

@@ -1,33 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PoolClient, QueryResult } from 'pg';
-import { QueryFailedError, type DataSource } from 'typeorm';
+import type { DataSource } from 'typeorm';
 import { traced } from '../telemetry/tracer.js';
 import { connect, resultOf, type Sql } from './connection.js';
+import { databaseErrorCode } from './session/database-errors.js';
 import { sendTogether, type Statement } from './statement-message.js';
 
 /** `40001`: serialization failure; `40P01`: deadlock. PostgreSQL has rolled back, so all may be run again. */
 const RETRYABLE_SQLSTATES = new Set(['40001', '40P01']);
-
-/**
- * SQLSTATEs, or their two-digit classes, that say the database is out of reach or short of something for now:
- * connection exceptions, a transaction that was rolled back however often it was tried, insufficient resources,
- * shutdown or start-up, a statement that was cut off.
- */
-const UNAVAILABLE_SQLSTATES = ['08', '40', '53', '57', '25P03', '55P03'];
-
-/** Error codes of sockets that never were, or no longer are, connected to a database. */
-const UNAVAILABLE_SOCKET_CODES = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EPIPE',
-  'ETIMEDOUT',
-]);
-
-/** What the driver says, without a code, of a connection that was lost or could not be had in time. */
-const UNAVAILABLE_MESSAGES =
-  /^(Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect|Client was closed)/;
 
 /** Begins a transaction that nothing more is to be said about. */
 export const BEGIN: readonly Statement[] = [{ text: 'BEGIN', values: [] }];
@@ -38,30 +18,6 @@ const ATTEMPTS = 3;
 
 /** Upper bound of the random wait before the next try, so that the same two don't meet again. */
 const RETRY_WAIT_MS = 25;
-
-/** What the driver said, beneath what a layer above has made of it; the job queue reports objects that are no errors. */
-function causeOf(error: unknown): { code?: unknown; message?: unknown } {
-  const cause: unknown = error instanceof QueryFailedError ? error.driverError : error;
-  return typeof cause === 'object' && cause !== null ? cause : {};
-}
-
-/** The SQLSTATE or socket error code of a database fault, whatever the layer that reports it. */
-export function databaseErrorCode(error: unknown): string | undefined {
-  const { code } = causeOf(error);
-  return typeof code === 'string' ? code : undefined;
-}
-
-/** Whether the database could not be reached or gave up, as opposed to having refused a wrong statement. */
-export function isDatabaseUnavailable(error: unknown): boolean {
-  const code = databaseErrorCode(error);
-  if (code !== undefined) {
-    return (
-      UNAVAILABLE_SOCKET_CODES.has(code) || UNAVAILABLE_SQLSTATES.some((prefix) => code.startsWith(prefix))
-    );
-  }
-  const { message } = causeOf(error);
-  return typeof message === 'string' && UNAVAILABLE_MESSAGES.test(message);
-}
 
 /** Whether the transaction was rolled back for something that has nothing to do with what it did. */
 function mayBeRunAgain(error: unknown): boolean {

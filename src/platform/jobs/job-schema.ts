@@ -1,5 +1,10 @@
 import { PgBoss, systemClock, type Clock, type ConstructorOptions } from 'pg-boss';
-import { AttendedClient } from '../database/attended-client.js';
+import { AttendedClient } from '../database/session/attended-client.js';
+import {
+  CONNECT_TIMEOUT_MS,
+  IDLE_IN_TRANSACTION_TIMEOUT_MS,
+  STATEMENT_TIMEOUT_MS,
+} from '../database/data-source.js';
 import { databaseTls, type DatabaseSettings } from '../database/database-tls.js';
 
 /** Connections for fetching and settling jobs and for the supervisor. */
@@ -11,10 +16,17 @@ const JOB_CONNECTIONS = 4;
  */
 const STEADY_CLOCK: Clock = { ...systemClock, now: () => performance.timeOrigin + performance.now() };
 
+/** Options of the driver that the queue passes on to its pool without declaring them. */
+interface JobSessions {
+  Client: typeof AttendedClient;
+  connectionTimeoutMillis: number;
+  statement_timeout: number;
+  idle_in_transaction_session_timeout: number;
+}
+
 /** Options that the job queue and the migration of its tables have in common. */
 export function jobDatabaseOptions(settings: DatabaseSettings): ConstructorOptions {
-  // The queue hands its options on to its pool, of whose own options it declares only some.
-  const options: ConstructorOptions & { Client: typeof AttendedClient } = {
+  const options: ConstructorOptions & JobSessions = {
     connectionString: settings.DATABASE_URL,
     ssl: databaseTls(settings),
     application_name: 'order-service jobs',
@@ -23,6 +35,9 @@ export function jobDatabaseOptions(settings: DatabaseSettings): ConstructorOptio
     schedule: false,
     clock: STEADY_CLOCK,
     Client: AttendedClient,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
   };
   return options;
 }
@@ -42,9 +57,18 @@ const COMPLETED_JOBS_INDEX = `CREATE INDEX IF NOT EXISTS order_service_completed
 const COMPLETED_JOBS_BY_KEY_INDEX = `CREATE INDEX IF NOT EXISTS order_service_completed_jobs_by_key
   ON pgboss.job (singleton_key) WHERE state = 'completed'`;
 
+/** A migration may take longer than any statement of the running service. */
+const UNLIMITED = { statement_timeout: 0, idle_in_transaction_session_timeout: 0 };
+
 /** Creates or upgrades the tables of the job queue. Safe to repeat and to run beside running instances. */
 export async function migrateJobs(settings: DatabaseSettings): Promise<void> {
-  const boss = new PgBoss({ ...jobDatabaseOptions(settings), max: 1, migrate: true, supervise: false });
+  const boss = new PgBoss({
+    ...jobDatabaseOptions(settings),
+    max: 1,
+    migrate: true,
+    supervise: false,
+    ...UNLIMITED,
+  });
   let fault: unknown;
   // Without a listener an error event would end the process before the failure could be told.
   boss.on('error', (error) => (fault = error));

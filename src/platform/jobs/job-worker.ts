@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { PgBoss } from 'pg-boss';
 import type { DatabaseOutage } from '../database/database-outage.js';
-import { isDatabaseUnavailable } from '../database/transaction.js';
+import { isDatabaseUnavailable } from '../database/session/database-errors.js';
 import { Deadline } from '../deadline.js';
 import { CONNECTIONS_PER_ORIGIN } from '../upstream/undici-transport.js';
 import { Alarm } from './alarm.js';

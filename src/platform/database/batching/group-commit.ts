@@ -1,14 +1,8 @@
 import type { DataSource } from 'typeorm';
 import { traced } from '../../telemetry/tracer.js';
 import type { Statement } from '../statement-message.js';
-import {
-  BEGIN,
-  commitAtOnce,
-  databaseErrorCode,
-  isDatabaseUnavailable,
-  repeatedly,
-  type Write,
-} from '../transaction.js';
+import { databaseErrorCode, isDatabaseUnavailable } from '../session/database-errors.js';
+import { BEGIN, commitAtOnce, repeatedly, type Write } from '../transaction.js';
 import { Batcher, type Entry } from './batcher.js';
 
 /** Transactions of one kind at a time: while one waits for the disk, the statements of the other are done. */

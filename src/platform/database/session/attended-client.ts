@@ -1,0 +1,102 @@
+import { Socket } from 'node:net';
+import { Client, type ClientConfig } from 'pg';
+import { ignoreDriverVariables } from '../../../config/driver-variables.js';
+import { isSessionUseless } from './database-errors.js';
+import { pinSession } from './session-settings.js';
+
+// Here, because every connection of every command is made by this file's class.
+ignoreDriverVariables();
+
+/** TCP keepalive. The default of most systems is two hours. */
+const KEEPALIVE_MS = 10_000;
+
+/** Added to `statement_timeout`, so that a server that answers always ends a statement before the client does. */
+export const SILENCE_MARGIN_MS = 2_000;
+
+type ConnectCallback = (error: Error | null | undefined, client?: Client) => void;
+
+/**
+ * A connection to PostgreSQL. It adds to the driver's:
+ *
+ * - A listener for errors at any time. Pools listen while a connection is idle, and statements while they run; in between,
+ *   an error without a listener would end the process.
+ * - Pinned session settings (session-settings.ts).
+ * - A limit on silence. A network that drops packets without a reset leaves a statement waiting for ever. The
+ *   connection is destroyed when a statement waits and no byte has moved for longer than `statement_timeout`.
+ * - No further use after an error that makes the session useless, such as 25006 on a server that became a standby.
+ */
+export class AttendedClient extends Client {
+  private isGathering = false;
+  private readonly config: ClientConfig;
+
+  constructor(config?: string | ClientConfig) {
+    const given = typeof config === 'string' ? { connectionString: config } : { ...config };
+    super({ ...given, keepAlive: true, keepAliveInitialDelayMillis: KEEPALIVE_MS });
+    this.config = given;
+    this.on('error', () => undefined);
+    this.connection.on('errorMessage', ({ code }: { code?: string }) => {
+      if (isSessionUseless(code)) this.discard();
+    });
+  }
+
+  override connect(): Promise<Client>;
+  override connect(callback: ConnectCallback): void;
+  override connect(callback?: ConnectCallback): Promise<Client> | void {
+    const connecting = this.open();
+    if (!callback) return connecting;
+    connecting.then(
+      () => process.nextTick(callback, null, this),
+      (error: unknown) => process.nextTick(callback, error),
+    );
+  }
+
+  /** Sends what is asked for in one go in one go: each write of its own costs as much as a statement. */
+  gather(): void {
+    if (this.isGathering) return;
+    this.isGathering = true;
+    const { stream } = this.connection;
+    stream.cork();
+    process.nextTick(() => {
+      this.isGathering = false;
+      stream.uncork();
+    });
+  }
+
+  private async open(): Promise<Client> {
+    await super.connect();
+    this.limitSilence();
+    try {
+      const parameters = Reflect.get(this, 'connectionParameters') as { options?: string };
+      await this.query(pinSession(this.config, parameters.options));
+    } catch (error) {
+      this.connection.stream.destroy();
+      throw error;
+    }
+    return this;
+  }
+
+  /** Not where statements have no limit, as in migrations: TCP keepalive finds a dead peer there. */
+  private limitSilence(): void {
+    const statementMs = this.config.statement_timeout || 0;
+    const { stream } = this.connection;
+    if (statementMs === 0 || !(stream instanceof Socket)) return;
+    stream.setTimeout(statementMs + SILENCE_MARGIN_MS, () => {
+      if (!this.isWaiting()) return;
+      const message = 'Connection terminated: the database was silent for too long';
+      stream.destroy(Object.assign(new Error(message), { code: 'ETIMEDOUT' }));
+    });
+  }
+
+  /** Whether a statement, or the end of the connection, waits for the server. The driver has no public name for it. */
+  private isWaiting(): boolean {
+    const queues = ['_sentQueryQueue', '_queryQueue'].map((name) => Reflect.get(this, name) as unknown[]);
+    const isBusy = Reflect.get(this, '_activeQuery') !== null || queues.some((queue) => queue.length > 0);
+    return isBusy || Reflect.get(this, '_ending') === true;
+  }
+
+  /** Makes the pool remove the connection, and fails what still waits on it once the error has been delivered. */
+  private discard(): void {
+    Reflect.set(this, '_queryable', false);
+    setImmediate(() => this.connection.stream.destroy());
+  }
+}

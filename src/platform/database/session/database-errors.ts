@@ -1,0 +1,60 @@
+import { QueryFailedError } from 'typeorm';
+
+/**
+ * SQLSTATEs, or their classes, after which a session must not be used again although the server may keep it open: a
+ * connection exception, a server that is read-only (25006, after a failover), a refused login, a missing database, a
+ * server that stops or starts, an internal error. https://www.postgresql.org/docs/current/errcodes-appendix.html
+ */
+const USELESS_SESSION_SQLSTATES = ['08', '25006', '25P03', '28', '3D000', '57P', '58', 'F0', 'XX'];
+
+/**
+ * SQLSTATEs that say that the database is out of reach or short of something for now: those of a useless session, a
+ * transaction that was rolled back on every attempt, insufficient resources (53300: too many connections), a statement
+ * that was cut off.
+ */
+const UNAVAILABLE_SQLSTATES = ['08', '25006', '25P03', '28', '3D000', '40', '53', '55P03', '57', '58'];
+
+/** Error codes of sockets that never were, or no longer are, connected to a database. */
+const UNAVAILABLE_SOCKET_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EPIPE',
+  'ETIMEDOUT',
+]);
+
+/** Messages of the driver, without a code, about a connection that was lost or could not be had in time. */
+const UNAVAILABLE_MESSAGES =
+  /^(Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect|Client was closed)/;
+
+/** The driver's error beneath that of TypeORM; the job queue reports objects that are no errors. */
+function causeOf(error: unknown): { code?: unknown; message?: unknown } {
+  const cause: unknown = error instanceof QueryFailedError ? error.driverError : error;
+  return typeof cause === 'object' && cause !== null ? cause : {};
+}
+
+/** The SQLSTATE or socket error code of a database fault, whatever the layer that reports it. */
+export function databaseErrorCode(error: unknown): string | undefined {
+  const { code } = causeOf(error);
+  return typeof code === 'string' ? code : undefined;
+}
+
+/** Whether the database could not be reached or gave up, as opposed to having refused a wrong statement. */
+export function isDatabaseUnavailable(error: unknown): boolean {
+  const code = databaseErrorCode(error);
+  if (code !== undefined) {
+    return (
+      UNAVAILABLE_SOCKET_CODES.has(code) || UNAVAILABLE_SQLSTATES.some((prefix) => code.startsWith(prefix))
+    );
+  }
+  const { message } = causeOf(error);
+  return typeof message === 'string' && UNAVAILABLE_MESSAGES.test(message);
+}
+
+/** Whether an error with this SQLSTATE leaves a session that must be closed. */
+export function isSessionUseless(code: string | undefined): boolean {
+  return code !== undefined && USELESS_SESSION_SQLSTATES.some((prefix) => code.startsWith(prefix));
+}

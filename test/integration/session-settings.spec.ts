@@ -1,0 +1,76 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { PoolClient } from 'pg';
+import { DataSource } from 'typeorm';
+import { connect, poolOf } from '../../src/platform/database/connection.js';
+import { orderBody } from '../support/builders.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { queryDatabase } from '../support/invariants.js';
+import { eventually, startTestService, type TestService } from '../support/service.js';
+
+/** Defaults of a database under which statements fail, or mean something else. */
+const HOSTILE = [
+  `DateStyle = 'German, DMY'`,
+  `IntervalStyle = 'sql_standard'`,
+  `TimeZone = 'Pacific/Chatham'`,
+  `search_path = 'pg_catalog'`,
+  `default_transaction_isolation = 'serializable'`,
+  `default_transaction_read_only = on`,
+  `statement_timeout = 1`,
+  `lock_timeout = 1`,
+];
+
+let service: TestService;
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  const name = new URL(database.url).pathname.slice(1);
+  for (const setting of HOSTILE)
+    await queryDatabase(database.url, `ALTER DATABASE "${name}" SET ${setting.replace('= on', '= off')}`);
+  await queryDatabase(database.url, `ALTER DATABASE "${name}" SET default_transaction_read_only = on`);
+  service = await startTestService({ settings: { DATABASE_URL: database.url } });
+});
+afterAll(async () => {
+  await service.stop();
+  await database.drop();
+});
+
+describe('sessions of the database', () => {
+  it('pins its settings against the defaults of the database, in the job queue too', async () => {
+    const placed = await service.request('POST', '/orders', orderBody());
+    expect(placed.status).toBe(201);
+    await eventually(async () => {
+      const [row] = await service.app
+        .get(DataSource)
+        .query<{ open: number }[]>(`SELECT count(*)::int AS open FROM pgboss.job WHERE state < 'completed'`);
+      return row?.open === 0;
+    }, 20_000);
+    const [session] = await service.app.get(DataSource).query<Record<string, string>[]>(
+      `SELECT current_setting('DateStyle') AS style, current_setting('TimeZone') AS zone,
+         current_setting('statement_timeout') AS statement`,
+    );
+    expect(session).toEqual({ style: 'ISO, MDY', zone: 'UTC', statement: '15s' });
+  });
+
+  it('drops a read-only session, answers 503 with Retry-After and is not ready', async () => {
+    const dataSource = service.app.get(DataSource);
+    const pool = poolOf(dataSource);
+    // As a server that became a standby: every pooled session refuses to write.
+    const sessions: PoolClient[] = [];
+    for (let at = 0; at < (pool?.options.max ?? 0); at += 1) sessions.push(await connect(dataSource));
+    for (const session of sessions) await session.query('SET default_transaction_read_only = on');
+    for (const session of sessions) session.release();
+    const ready = await service.request('GET', '/health/ready');
+    expect(ready.status).toBe(503);
+    const refused = await service.request('POST', '/orders', orderBody());
+    expect(refused.status).toBe(503);
+    expect(refused.headers.get('retry-after')).not.toBeNull();
+    const answers: number[] = [];
+    await eventually(async () => {
+      answers.push((await service.request('POST', '/orders', orderBody())).status);
+      return answers.at(-1) === 201;
+    }, 20_000);
+    expect(answers.filter((status) => status !== 503 && status !== 201)).toEqual([]);
+    await eventually(async () => (await service.request('GET', '/health/ready')).status === 200, 20_000);
+  });
+});

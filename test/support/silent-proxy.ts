@@ -1,0 +1,65 @@
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+
+/** A TCP proxy in front of a database that can drop every byte while all sockets stay open, as a firewall does. */
+export class SilentProxy {
+  private readonly sockets = new Set<Socket>();
+  /** Bytes of these were lost: a TCP connection never recovers from that. */
+  private readonly dead = new Set<Socket>();
+  private isSilent = false;
+  private port = 0;
+  private readonly server = createServer((socket) => this.forward(socket));
+
+  constructor(private readonly databaseUrl: string) {}
+
+  get url(): string {
+    const url = new URL(this.databaseUrl);
+    url.host = `127.0.0.1:${this.port}`;
+    return url.href;
+  }
+
+  async start(): Promise<void> {
+    this.server.listen(0, '127.0.0.1');
+    await once(this.server, 'listening');
+    const address = this.server.address();
+    if (address !== null && typeof address === 'object') this.port = address.port;
+  }
+
+  /** From now on no byte passes, and no connection that exists now ever carries one again. */
+  silence(): void {
+    this.isSilent = true;
+    for (const socket of this.sockets) this.dead.add(socket);
+  }
+
+  /** New connections work again. */
+  heal(): void {
+    this.isSilent = false;
+  }
+
+  async stop(): Promise<void> {
+    for (const socket of this.sockets) socket.destroy();
+    this.server.close();
+    await once(this.server, 'close');
+  }
+
+  private forward(socket: Socket): void {
+    const { hostname, port } = new URL(this.databaseUrl);
+    const database = connect(Number(port), hostname);
+    for (const [from, to] of [
+      [socket, database],
+      [database, socket],
+    ] as const) {
+      this.sockets.add(from);
+      if (this.isSilent) this.dead.add(from);
+      from.on('data', (bytes: Buffer) => {
+        if (!this.dead.has(from) && !to.destroyed) to.write(bytes);
+      });
+      from.once('error', () => undefined);
+      from.once('close', () => {
+        this.sockets.delete(from);
+        // The end of a dead connection does not get through either.
+        if (!this.dead.has(from)) to.destroy();
+      });
+    }
+  }
+}

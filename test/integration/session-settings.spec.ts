@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { PoolClient } from 'pg';
 import { DataSource } from 'typeorm';
 import { connect, poolOf } from '../../src/platform/database/connection.js';
+import { AttendedClient } from '../../src/platform/database/session/attended-client.js';
 import { orderBody } from '../support/builders.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { queryDatabase } from '../support/invariants.js';
@@ -50,6 +51,19 @@ describe('sessions of the database', () => {
          current_setting('statement_timeout') AS statement`,
     );
     expect(session).toEqual({ style: 'ISO, MDY', zone: 'UTC', statement: '15s' });
+  });
+
+  it('leaves a setting alone that DATABASE_URL names', async () => {
+    const client = new AttendedClient({
+      connectionString: `${database.url}?options=-csearch_path%3Dshop`,
+      statement_timeout: 10_000,
+    });
+    await client.connect();
+    const { rows } = await client.query<{ path: string; zone: string }>(
+      `SELECT current_setting('search_path') AS path, current_setting('TimeZone') AS zone`,
+    );
+    await client.end();
+    expect(rows).toEqual([{ path: 'shop', zone: 'UTC' }]);
   });
 
   it('drops a read-only session, answers 503 with Retry-After and is not ready', async () => {

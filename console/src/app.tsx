@@ -41,7 +41,9 @@ function Pages() {
       </Route>
       <Route path="/orders">{reads ? <OrdersPage /> : <NotAllowed scope="orders:read:all" />}</Route>
       <Route path="/orders/:id">
-        {({ id }) => (reads ? <OrderPage key={id} id={id} /> : <NotAllowed scope="orders:read:all" />)}
+        {({ id }) =>
+          reads ? <OrderPage key={id} id={decoded(id)} /> : <NotAllowed scope="orders:read:all" />
+        }
       </Route>
       <Route path="/incidents">{operates ? <IncidentsPage /> : <NotAllowed scope="operations" />}</Route>
       <Route path="/health">{operates ? <HealthPage /> : <NotAllowed scope="operations" />}</Route>
@@ -52,6 +54,15 @@ function Pages() {
       </Route>
     </Switch>
   );
+}
+
+/** The router leaves what a path can hold only encoded, such as a slash, as it is. */
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
 }
 
 function NotAllowed({ scope }: { scope: string }) {

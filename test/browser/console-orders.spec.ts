@@ -172,7 +172,7 @@ describe('the list of orders', () => {
       await page.locator('[data-row]').first().waitFor();
       await page.route('**/orders?**', (route) => route.abort());
       await page.getByRole('combobox', { name: 'Status' }).selectOption('returned');
-      await page.getByText('The service can not be reached').waitFor();
+      await page.getByText('The service could not be reached').waitFor();
       await page.unroute('**/orders?**');
       await page.getByRole('button', { name: 'Try again' }).click();
       await page.getByText('No order matches these filters').waitFor();

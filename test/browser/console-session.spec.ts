@@ -81,6 +81,7 @@ describe('a session that expires', () => {
       await signIn(page, 'carol');
       await again.waitFor({ state: 'detached' });
       expect(await page.getByLabel('Reason').inputValue()).toBe('A reason that took some thought');
+      await page.getByRole('dialog').getByText('Nothing was changed. Sign in if you').waitFor();
       await page.getByRole('dialog').getByRole('button', { name: 'Mark as cancelled' }).click();
       await page.getByRole('dialog').waitFor({ state: 'detached' });
       expect((await getOrder(colleague, id)).status).toBe('cancelled');

@@ -115,7 +115,7 @@ describe('without a network', () => {
       await page.getByRole('button', { name: 'Mark as shipped' }).click();
       await page.context().setOffline(true);
       await page.getByRole('dialog').getByRole('button', { name: 'Mark as shipped' }).click();
-      await page.getByText('The change may or may not have been made').waitFor();
+      await page.getByText('Nothing was sent or changed').waitFor();
       await page.getByRole('button', { name: 'Close' }).click();
       await page.context().setOffline(false);
       // The page reads the order again, which it would do after the change as well.
@@ -138,7 +138,7 @@ describe('an error', () => {
         isDown ? route.abort('connectionrefused') : route.continue(),
       );
       await page.getByRole('link', { name: 'Orders' }).click();
-      await page.getByText('The service can not be reached').waitFor();
+      await page.getByText('The service could not be reached').waitFor();
       isDown = false;
       await rowOf(page, confirmed).waitFor();
       expect(await page.getByRole('alert').count()).toBe(0);

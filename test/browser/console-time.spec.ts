@@ -75,6 +75,7 @@ describe('the filter in the address', () => {
     ['window=week', { placed_from: '2026-07-24T22:30:00.000Z' }],
     ['window=custom&from=2026-07-01T08:00', { placed_from: '2026-07-01T06:00:00.000Z' }],
     ['window=custom&to=2026-07-01T08:00', { placed_to: '2026-07-01T06:00:00.000Z' }],
+    ['from=2026-07-01T08:00:00Z', { placed_from: '2026-07-01T08:00:00.000Z' }],
     ['window=custom&from=2026-07-01', { placed_from: '2026-06-30T22:00:00.000Z' }],
     ['window=custom&from=2026-07-01T08:00:00.000Z', { placed_from: '2026-07-01T08:00:00.000Z' }],
     ['window=custom&from=2026-07-01T08:00%2B09:00', { placed_from: '2026-06-30T23:00:00.000Z' }],
@@ -88,6 +89,7 @@ describe('the filter in the address', () => {
     ['window=toString', ['window=toString']],
     ['window=custom&from=yesterday', ['from=yesterday']],
     ['window=custom&from=2026-13-01&to=2026-07-01T25:00', ['from=2026-13-01', 'to=2026-07-01T25:00']],
+    ['window=custom&from=2026-02-31T10:00', ['from=2026-02-31T10:00']],
     ['cursor=1', []],
   ])('%s narrows nothing down, and names what can not be read', (address, unreadable) => {
     expect(query(address)).toEqual({});

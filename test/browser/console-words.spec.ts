@@ -43,6 +43,26 @@ describe('the incidents page', () => {
   );
 });
 
+describe('the incidents page of a service that stops', () => {
+  itInBrowser(
+    'does not go on to say that there are no incidents',
+    async () => {
+      const { page } = await tested.open('/orders', 'admin');
+      await page.getByRole('link', { name: 'Incidents' }).click();
+      await page.getByRole('heading', { name: 'Incidents' }).waitFor();
+      await page.route('**/operations/**', (route) => route.abort('connectionrefused'));
+      await page.getByRole('link', { name: 'Orders' }).click();
+      // Longer than what was read counts as fresh.
+      await page.waitForTimeout(6_000);
+      await page.getByRole('link', { name: 'Incidents' }).click();
+      await page.getByText('The service could not be reached').waitFor();
+      expect(await page.getByText('No open incidents').count()).toBe(0);
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+});
+
 describe('an order', () => {
   itInBrowser(
     'whose stock is in doubt says so beside the ended job, with the decision that is needed',
@@ -84,11 +104,11 @@ describe('an order', () => {
   itInBrowser(
     'opened by the id of a customer leads to the orders of that customer',
     async () => {
-      const body = orderBody([line(newProduct(tested.service.sandbox))], { customer_id: 'customer-77' });
+      const body = orderBody([line(newProduct(tested.service.sandbox))], { customer_id: 'customer/77' });
       const id = await placeOrder(colleague, body);
-      const { page, complaints } = await tested.open('/orders/customer-77', 'admin');
+      const { page, complaints } = await tested.open('/orders/customer%2F77', 'admin');
       await page.getByText('This is the id of a customer, not of an order').waitFor();
-      await page.getByRole('link', { name: 'Show the orders of customer customer-77' }).click();
+      await page.getByRole('link', { name: 'Show the orders of customer customer/77' }).click();
       await page.locator(`[data-row="${id}"]`).waitFor();
       expect(complaints).toEqual([]);
       await page.context().close();

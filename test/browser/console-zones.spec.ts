@@ -53,6 +53,26 @@ describe('a day without a time', () => {
   );
 
   itInBrowser(
+    'can be typed key by key, and counts once it is complete',
+    async () => {
+      const { page, complaints } = await tested.open('/orders?window=custom&q=summer', 'admin', {
+        timezoneId: BERLIN,
+      });
+      await page.getByLabel('From: day').focus();
+      const bounds = await nextBounds(page, () => page.keyboard.type('07012026', { delay: 30 }));
+      expect(bounds).toEqual({ placed_from: '2026-06-30T22:00:00.000Z' });
+      expect(await page.getByLabel('From: day').inputValue()).toBe('2026-07-01');
+      await page.getByLabel('Before: day').focus();
+      await page.keyboard.type('0702');
+      await page.getByLabel('Search').focus();
+      await page.getByText('The day is not complete, so it does not count').waitFor();
+      expect(complaints).toEqual([]);
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+
+  itInBrowser(
     'in an address that can not be read is named instead of being ignored',
     async () => {
       const { page } = await tested.open('/orders?window=custom&from=01.07.2026', 'admin');

@@ -88,7 +88,7 @@ describe.each([false, true])('the Shopping Cart Service (carts carry their items
   });
 
   it('does not take a 404 for a cart that was marked, since it was active a moment before', async () => {
-    await expect(carts.markOrdered('stranger', 'key', soon())).rejects.toMatchObject({ kind: 'status' });
+    await expect(carts.markOrdered('stranger', 'key', soon())).rejects.toMatchObject({ kind: 'invalid' });
   });
 
   it('is asked again before a customer counts as one without a cart', async () => {
@@ -184,7 +184,7 @@ describe('an answer about a cart', () => {
 
   it('is a fault when the cart is of another customer', async () => {
     answers = { '/carts/2': { cart: { ...cart, items: [] } } };
-    await expect(carts.findActiveCart('2', soon())).rejects.toMatchObject({ kind: 'garbage' });
+    await expect(carts.findActiveCart('2', soon())).rejects.toMatchObject({ kind: 'invalid' });
   });
 
   it('is about no cart when the customer has it under another spelling of the id', async () => {

@@ -1,6 +1,6 @@
 import createClient from 'openapi-fetch';
 import type { paths } from '../../../docs/openapi.js';
-import { ProblemError, type ProblemBody, refusalOf } from './problem.ts';
+import { OfflineError, ProblemError, type ProblemBody, refusalOf } from './problem.ts';
 import { credential, credentialHeaders } from './session.ts';
 import type { Caller } from './types.ts';
 import { Store } from '../ui/store.ts';
@@ -19,6 +19,7 @@ export const api = createClient<paths>({ baseUrl: window.location.origin });
 
 api.use({
   onRequest({ request }) {
+    if (!navigator.onLine && request.method !== 'GET') throw new OfflineError();
     for (const [name, value] of Object.entries(credentialHeaders())) request.headers.set(name, value);
     return new Request(request, {
       signal: AbortSignal.any([request.signal, AbortSignal.timeout(REQUEST_LIMIT_MS)]),

@@ -10,10 +10,10 @@ export type LiveState = 'connecting' | 'live' | 'polling' | 'offline';
 export const liveState = new Store<LiveState>('connecting');
 
 /** The service sends something at least every 15 seconds; without anything for this long the line is dead. */
-const SILENCE_MS = 40_000;
+const SILENCE_MS = 20_000;
 
 /** The service ends every stream now and then to look at the credentials again, of which nobody needs to be told. */
-const UNNOTICED_MS = 4_000;
+const UNNOTICED_MS = 1_500;
 
 export interface Listener {
   onChange(change: OrderChange): void;

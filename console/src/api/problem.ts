@@ -26,8 +26,17 @@ export async function refusalOf(response: Response): Promise<ProblemError> {
   return new ProblemError(response.status, body, response.headers.get('x-request-id'));
 }
 
+/** A change that was not sent, because there was no network. */
+export class OfflineError extends Error {
+  constructor() {
+    super('You were offline, so nothing was sent');
+    this.name = 'OfflineError';
+  }
+}
+
 /** Whether the same request may work in a moment: nobody answered, or the answer says that it will pass. */
 export function mayPass(error: unknown): boolean {
+  if (error instanceof OfflineError) return false;
   if (!(error instanceof ProblemError)) return true;
   return error.status === 429 || error.status >= 502;
 }

@@ -27,7 +27,7 @@ export function IncidentsPage() {
       <p className="muted">What the service can not resolve by itself, oldest first.</p>
       {error && <ProblemBox error={error} onRetry={() => void refetch()} />}
       {isPending && <p className="muted loading">Loading the incidents …</p>}
-      {data?.count === 0 && <NoIncidents />}
+      {!error && data?.count === 0 && <NoIncidents />}
       {data && data.count > 0 && (
         <table className="list" role="table" aria-label="Incidents" ref={list}>
           <thead role="rowgroup">

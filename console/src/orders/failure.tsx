@@ -5,7 +5,7 @@ export function Failure({ type }: { type: string | undefined }) {
   const titleOf = useProblemTitle();
   if (type === undefined) return null;
   return (
-    <a href={type} target="_blank" rel="noreferrer" className="failure">
+    <a href={type} target="_blank" rel="noreferrer" className="failure" title={titleOf(type)}>
       {titleOf(type)}
     </a>
   );

@@ -83,13 +83,30 @@ interface InstantProps {
   onChange: (instant: string) => void;
 }
 
+/** Years before it are those of somebody who is still typing: `2` of `2026` is the year 0002. */
+const FIRST_YEAR = '1970';
+
 /** A day and a time in the viewer's zone. The time is midnight until another one is chosen, and is shown as that. */
 function InstantInput({ label, instant, onChange }: InstantProps) {
   const zone = useZone();
-  const shown = instant === '' ? undefined : wallTime(instant, zone);
-  const time = shown?.time.slice(0, 'hh:mm'.length) ?? '';
-  const change = (day: string, minute: string): void =>
-    onChange(day === '' ? '' : instantOf(`${day}T${minute || '00:00'}`, zone).toISOString());
+  const [known, setKnown] = useState(instant);
+  const [day, setDay] = useState(() => dayOf(instant, zone));
+  const [isIncomplete, setIncomplete] = useState(false);
+  // It was changed elsewhere, as when somebody goes back.
+  if (instant !== known) {
+    setKnown(instant);
+    setDay(dayOf(instant, zone));
+    setIncomplete(false);
+  }
+  const time = instant === '' ? '' : wallTime(instant, zone).time.slice(0, 'hh:mm'.length);
+  const change = (nextDay: string, minute: string): void => {
+    setDay(nextDay);
+    if (nextDay !== '' && nextDay < FIRST_YEAR) return;
+    const next = nextDay === '' ? '' : instantOf(`${nextDay}T${minute || '00:00'}`, zone).toISOString();
+    // So that what is being typed is not replaced by itself.
+    setKnown(next);
+    onChange(next);
+  };
   return (
     <span className="instant" title={`Time zone: ${zone}`}>
       <label>
@@ -97,19 +114,32 @@ function InstantInput({ label, instant, onChange }: InstantProps) {
         <input
           type="date"
           aria-label={`${label}: day`}
-          value={shown?.date ?? ''}
+          aria-invalid={isIncomplete}
+          value={day}
           onChange={(event) => change(event.target.value, time)}
+          onBlur={({ target }) =>
+            setIncomplete(target.validity.badInput || (target.value !== '' && target.value < FIRST_YEAR))
+          }
         />
       </label>
       <input
         type="time"
         aria-label={`${label}: time`}
         value={time}
-        disabled={shown === undefined}
-        onChange={(event) => change(shown?.date ?? '', event.target.value)}
+        disabled={instant === ''}
+        onChange={(event) => change(day, event.target.value)}
       />
+      {isIncomplete && (
+        <span className="notice" role="alert">
+          The day is not complete, so it does not count.
+        </span>
+      )}
     </span>
   );
+}
+
+function dayOf(instant: string, zone: string): string {
+  return instant === '' ? '' : wallTime(instant, zone).date;
 }
 
 function SearchBox({ text, onChange }: { text: string; onChange: (text: string) => void }) {

@@ -47,20 +47,29 @@ export function readFilter(params: URLSearchParams, zone: string): OrderFilter {
     return value ?? none;
   };
   const readInstant = (text: string): string | undefined => parseInstant(text, zone);
+  const from = read('from', readInstant, '');
+  const to = read('to', readInstant, '');
+  // An address with bounds and no window means these bounds.
+  const none = from === '' && to === '' ? 'any' : 'custom';
   return {
     q: params.get('q') ?? '',
     status: read('status', (text) => ORDER_STATUS_NAMES.find((name) => name === text), null),
-    window: read('window', (text) => (Object.hasOwn(WINDOWS, text) ? (text as Window) : undefined), 'any'),
-    from: read('from', readInstant, ''),
-    to: read('to', readInstant, ''),
+    window: read('window', (text) => (Object.hasOwn(WINDOWS, text) ? (text as Window) : undefined), none),
+    from,
+    to,
     unreadable,
   };
+}
+
+/** Whether the calendar has the day: `Date` takes the 31st of February for a day in March. */
+function isDay(text: string): boolean {
+  return new Date(`${text}T00:00:00Z`).toISOString().startsWith(text);
 }
 
 function parseInstant(text: string, zone: string): string | undefined {
   const isWallTime = WALL_TIME.test(text);
   if (!isWallTime && !INSTANT.test(text)) return undefined;
-  if (Number.isNaN(Date.parse(text))) return undefined;
+  if (Number.isNaN(Date.parse(text)) || !isDay(text.slice(0, 'yyyy-mm-dd'.length))) return undefined;
   const instant = isWallTime ? instantOf(text.includes('T') ? text : `${text}T00:00`, zone) : new Date(text);
   return instant.toISOString();
 }

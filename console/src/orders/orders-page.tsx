@@ -1,11 +1,10 @@
-import { type RefObject, useEffect, useRef, useState } from 'react';
+import { type RefObject, useEffect, useRef } from 'react';
 import type { Order } from '../api/types.ts';
 import { useMay } from '../api/caller.ts';
 import { focusLastOpened } from '../shell/history.ts';
 import { Empty } from '../ui/empty.tsx';
 import { ProblemBox } from '../ui/problem-box.tsx';
 import { useRowKeys } from '../ui/row-keys.ts';
-import { BulkDialog } from './bulk/bulk-dialog.tsx';
 import { ColumnsMenu } from './columns-menu.tsx';
 import { useShownColumns } from './columns.tsx';
 import { ExportMenu } from './export-menu.tsx';
@@ -19,6 +18,7 @@ import {
   clearSelection,
   clearSelectionOfOther,
   extendTo,
+  openBulkDialog,
   seeAgain,
   setSelected,
   toggle,
@@ -33,21 +33,21 @@ export function OrdersPage() {
   const query = useOrderList(view);
   const [liked, show] = useShownColumns();
   const may = useMay();
-  const [isBulkOpen, setBulkOpen] = useState(false);
   const list = useRef<HTMLTableElement>(null);
   const orders = query.data?.orders ?? NONE;
   // These are still the rows of the filter or page before: what is shown under the new one must not be acted on.
   const isStale = query.isPlaceholderData;
   const isSelectable = may('orders:status');
   const isShown = orders.length > 0;
-  useEffect(() => seeAgain(orders), [orders]);
+  const { status } = view.filter;
+  useEffect(() => seeAgain(orders, status), [orders, status]);
   useEffect(() => {
     if (isShown) focusLastOpened(list.current);
   }, [isShown]);
   // Most pages have no failed order, and need the room.
   const hasFailures = orders.some(({ failure }) => failure !== undefined);
   const shown = liked.filter((id) => id !== 'failure' || hasFailures);
-  useListKeys(orders, isSelectable && !isStale, () => setBulkOpen(true), list);
+  useListKeys(orders, isSelectable && !isStale, list);
   // However the filter was changed: here, by going back, or by another address.
   const filterKey = JSON.stringify(filterParams(view.filter));
   useEffect(() => clearSelectionOfOther(filterKey), [filterKey]);
@@ -72,18 +72,12 @@ export function OrdersPage() {
         )}
         {query.data && <Pager view={view} nextCursor={query.data.next_cursor} count={orders.length} />}
       </div>
-      {isSelectable && !isStale && <SelectionBar onChangeStatus={() => setBulkOpen(true)} />}
-      {isBulkOpen && <BulkDialog onClose={() => setBulkOpen(false)} />}
+      {isSelectable && !isStale && <SelectionBar shown={orders} />}
     </div>
   );
 }
 
-function useListKeys(
-  orders: Order[],
-  isSelectable: boolean,
-  openBulk: () => void,
-  list: RefObject<HTMLTableElement | null>,
-): void {
+function useListKeys(orders: Order[], isSelectable: boolean, list: RefObject<HTMLTableElement | null>): void {
   const selection = useSelection();
   const select = (id: string | undefined, { shiftKey }: KeyboardEvent): void => {
     if (id !== undefined) toggle(id, orders, shiftKey);
@@ -96,9 +90,7 @@ function useListKeys(
     X: select,
     a: () => setSelected(orders, !orders.every(({ order_id: id }) => selection.has(id))),
     Escape: clearSelection,
-    s: () => {
-      if (selection.size > 0) openBulk();
-    },
+    s: openBulkDialog,
   };
   useRowKeys(list, isSelectable ? selecting : {});
 }

@@ -6,6 +6,7 @@ import type { Scope } from '../api/types.ts';
 import { HelpDialog } from './help-dialog.tsx';
 import { incidentsQuery } from '../incidents/incidents.query.ts';
 import { useKeptFocus } from './kept-focus.ts';
+import { BulkDialogs } from '../orders/bulk/bulk-dialog.tsx';
 import { useShortcuts } from '../ui/shortcuts.ts';
 import { toggleTheme } from '../ui/theme.ts';
 import { Account } from './account.tsx';
@@ -51,6 +52,7 @@ export function Shell({ children }: { children: ReactNode }) {
       <main id="main" tabIndex={-1} ref={main}>
         {children}
       </main>
+      <BulkDialogs />
       {isHelpOpen && <HelpDialog onClose={() => setHelpOpen(false)} />}
     </div>
   );

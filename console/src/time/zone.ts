@@ -34,7 +34,7 @@ export function wallTime(instant: Date | string, zone: string): WallTime {
   );
   const part = (name: Intl.DateTimeFormatPartTypes): string => parts.get(name) ?? '';
   return {
-    date: `${part('year')}-${part('month')}-${part('day')}`,
+    date: `${part('year').padStart('yyyy'.length, '0')}-${part('month')}-${part('day')}`,
     time: `${part('hour')}:${part('minute')}:${part('second')}`,
   };
 }

@@ -1,5 +1,5 @@
 import type { ReactNode } from 'react';
-import { IncompleteExportError, ProblemError } from '../api/problem.ts';
+import { OfflineError, IncompleteExportError, ProblemError } from '../api/problem.ts';
 
 interface Advice {
   title: string;
@@ -15,11 +15,17 @@ function adviceWithoutAnswer(isChange: boolean): string {
 
 /** What a person can do about an error, by its type and else by its status. */
 function adviceFor(error: unknown, isChange: boolean): Advice {
+  if (error instanceof OfflineError) {
+    return {
+      title: 'You were offline',
+      advice: 'Nothing was sent or changed. Try again once you are online.',
+    };
+  }
   if (error instanceof DOMException && error.name === 'TimeoutError') {
     return { title: 'The service did not answer in time', advice: adviceWithoutAnswer(isChange) };
   }
   if (error instanceof TypeError) {
-    const title = navigator.onLine ? 'The service can not be reached' : 'You are offline';
+    const title = navigator.onLine ? 'The service could not be reached' : 'You are offline';
     return { title, advice: adviceWithoutAnswer(isChange) };
   }
   if (error instanceof IncompleteExportError) {
@@ -32,7 +38,12 @@ function adviceFor(error: unknown, isChange: boolean): Advice {
     };
   }
   const title = error.body.title ?? `The service answered ${error.status}`;
-  if (error.status === 401) return { title, advice: 'Sign in again with a key or token that is valid.' };
+  if (error.status === 401) {
+    return {
+      title: 'Your session had expired',
+      advice: 'Nothing was changed. Sign in if you are asked to, then try again.',
+    };
+  }
   if (error.status === 403) {
     const scope = error.body.required_scope;
     return {
@@ -66,7 +77,7 @@ export function ProblemBox({ error, isChange = false, onRetry, children }: Props
   return (
     <div className="problem" role="alert">
       <p className="problem-title">{title}</p>
-      {problem && problem.message !== title && <p>{problem.message}</p>}
+      {problem && problem.status !== 401 && problem.message !== title && <p>{problem.message}</p>}
       <p className="muted">{advice}</p>
       {problem?.requestId && (
         <p className="muted">

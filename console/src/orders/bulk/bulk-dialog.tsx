@@ -1,22 +1,30 @@
-import { useState } from 'react';
+import { useEffect, useRef } from 'react';
+import { useLocation, useSearch } from 'wouter';
 import { ORDER_STATUS_NAMES, useNextStatuses } from '../../api/transitions.ts';
 import type { OrderStatus } from '../../api/types.ts';
 import { StatusForm } from '../../order/status-form.tsx';
 import { Dialog } from '../../ui/dialog.tsx';
 import { BulkResults } from './bulk-results.tsx';
 import { useBulkRun } from './bulk-run.ts';
-import { clearSelection, type Selection, useSelection } from './selection.ts';
+import { clearSelection, closeBulkDialog, type Selection, useBulkDialog } from './selection.ts';
 
-/** Sets the status of the selected orders, and says of each what became of it. */
-export function BulkDialog({ onClose }: { onClose: () => void }) {
-  const selected = useSelection();
-  // As it was when the dialog was opened: what changes meanwhile is for the service to notice.
-  const [selection] = useState<Selection>(selected);
+/** The bulk dialog, wherever the person goes: a run that has begun is never out of sight. */
+export function BulkDialogs() {
+  const selection = useBulkDialog();
+  return selection && <BulkDialog selection={selection} />;
+}
+
+/**
+ * Sets the status of the orders that were selected when the dialog was opened, and shows the result of each. What changes in
+ * between is for the service to notice.
+ */
+function BulkDialog({ selection }: { selection: Selection }) {
   const { progress, start, stop } = useBulkRun();
+  useClosedByLeaving(progress === null);
   const isRunning = progress?.state === 'running';
   const close = (): void => {
     if (progress?.state === 'done') clearSelection();
-    onClose();
+    closeBulkDialog();
   };
   const orders = [...selection.values()];
   const count = `${orders.length} ${orders.length === 1 ? 'order' : 'orders'}`;
@@ -29,6 +37,16 @@ export function BulkDialog({ onClose }: { onClose: () => void }) {
       )}
     </Dialog>
   );
+}
+
+/** Closes the dialog when the person goes to another page or filter, unless something has begun already. */
+function useClosedByLeaving(mayClose: boolean): void {
+  const [location] = useLocation();
+  const address = `${location}?${useSearch()}`;
+  const opened = useRef(address);
+  useEffect(() => {
+    if (mayClose && address !== opened.current) closeBulkDialog();
+  }, [mayClose, address]);
 }
 
 interface FormProps {

@@ -1,15 +1,20 @@
-import { clearSelection, MAX_SELECTED, useSelection } from './selection.ts';
+import type { Order } from '../../api/types.ts';
+import { clearSelection, MAX_SELECTED, openBulkDialog, useSelection } from './selection.ts';
 
-/** What can be done with the selected orders. */
-export function SelectionBar({ onChangeStatus }: { onChangeStatus: () => void }) {
-  const { size } = useSelection();
+/** What can be done with the selected orders. @param shown the orders of the page, of which some may be selected */
+export function SelectionBar({ shown }: { shown: readonly Order[] }) {
+  const selection = useSelection();
+  const { size } = selection;
   if (size === 0) return null;
+  const elsewhere = size - shown.filter(({ order_id: id }) => selection.has(id)).length;
   return (
     <section className="selection-bar" aria-label="Selected orders">
       <output>
-        {size} selected{size === MAX_SELECTED ? ', which is as many as fit' : ''}
+        {size} selected
+        {elsewhere > 0 && `, ${elsewhere} of them not on this page`}
+        {size === MAX_SELECTED && ', which is as many as fit'}
       </output>
-      <button type="button" className="button button-primary" onClick={onChangeStatus}>
+      <button type="button" className="button button-primary" onClick={openBulkDialog}>
         Change status <kbd>s</kbd>
       </button>
       <button type="button" className="button" onClick={clearSelection}>

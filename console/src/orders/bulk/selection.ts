@@ -1,4 +1,4 @@
-import type { Order } from '../../api/types.ts';
+import type { Order, OrderStatus } from '../../api/types.ts';
 import { Store, useStore } from '../../ui/store.ts';
 
 /** Orders that are to be acted on together, as they were seen when they were selected, by their ids. */
@@ -11,6 +11,22 @@ const selection = new Store<Selection>(new Map());
 
 /** Where the last row was selected: the other end of what is selected with Shift. */
 let anchor: string | null = null;
+
+/** The orders that the bulk dialog is about; null while it is closed. */
+const inDialog = new Store<Selection | null>(null);
+
+/** Opens the bulk dialog for the orders that are selected at this moment. */
+export function openBulkDialog(): void {
+  if (selection.get().size > 0) inDialog.set(selection.get());
+}
+
+export function closeBulkDialog(): void {
+  inDialog.set(null);
+}
+
+export function useBulkDialog(): Selection | null {
+  return useStore(inDialog);
+}
 
 export function useSelection(): Selection {
   return useStore(selection);
@@ -50,13 +66,19 @@ export function toggle(id: string, orders: readonly Order[], withShift: boolean)
   setSelected(orders.slice(first, last + 1), withShift ? true : isSelected);
 }
 
-/** What is seen of an order is what is acted on: a selected one that is shown as another now is taken as that. */
-export function seeAgain(orders: readonly Order[]): void {
+/**
+ * Takes over what the list shows now of selected orders: what is seen is what is acted on. An order that has got another
+ * status than the filter asks for is about to leave the list, and leaves the selection.
+ */
+export function seeAgain(orders: readonly Order[], status: OrderStatus | null): void {
   const changed = orders.filter(({ order_id: id, version }) => {
     const seen = selection.get().get(id);
     return seen !== undefined && seen.version !== version;
   });
-  if (changed.length > 0) setSelected(changed, true);
+  if (changed.length === 0) return;
+  const leaving = changed.filter((order) => status !== null && order.status !== status);
+  setSelected(changed, true);
+  setSelected(leaving, false);
 }
 
 /** Walks to an order and takes it along. */

@@ -24,8 +24,10 @@ export async function sendBulk(orders: readonly Order[], choice: StatusChoice): 
     try {
       return await send(api.POST('/orders/bulk-status', { body, params }));
     } catch (error) {
-      if (!mayPass(error) || attempt === ATTEMPTS) throw error;
+      // Without a network it is not sent again: by the time the network returns, the person may want something else.
+      if (!navigator.onLine || !mayPass(error) || attempt === ATTEMPTS) throw error;
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS * attempt));
+      if (!navigator.onLine) throw error;
     }
   }
 }

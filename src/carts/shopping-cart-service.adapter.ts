@@ -2,7 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ShoppingCarts } from '../orders/order.ports.js';
 import type { Cart } from '../orders/order.ports.js';
 import type { Deadline } from '../platform/deadline.js';
-import type { UpstreamAnswer, UpstreamClient } from '../platform/upstream/upstream-client.js';
+import {
+  BACKGROUND_TIMEOUT_MS,
+  type UpstreamAnswer,
+  type UpstreamClient,
+} from '../platform/upstream/upstream-client.js';
 import { fieldsOf, normaliseId, readId } from '../platform/upstream/upstream-fields.js';
 import { UpstreamFault } from '../platform/upstream/upstream-fault.js';
 import { unexpectedStatus } from '../platform/upstream/upstream-retry.js';
@@ -75,6 +79,7 @@ export class ShoppingCartServiceAdapter extends ShoppingCarts {
       body: { status: 'Ordered' },
       idempotencyKey,
       deadline,
+      timeoutMs: BACKGROUND_TIMEOUT_MS,
       // The call names the customer: sent again after an unknown outcome it could meet a cart that was begun since.
       // Whoever repeats it looks first which cart is active.
       repeatable: false,

@@ -22,6 +22,9 @@ export const AUTH_MODES = ['none', 'jwt', 'api-key', 'jwt,api-key', 'api-key,jwt
 /** Signatures that the issuer alone can make: with `none` or `HS256` whoever can verify a token could write one. */
 const SIGNATURE = '(RS256|RS384|RS512|PS256|PS384|PS512|ES256|ES384|ES512|EdDSA)';
 
+/** Above the number of connections to one service, notifications would wait in this process. */
+const MAX_NOTIFICATION_CONCURRENCY = 128;
+
 /** As long as a background job may take for all that it does: see docs/timeouts.md. */
 const MAX_UPSTREAM_TIMEOUT_MS = 10_000;
 
@@ -154,6 +157,10 @@ export class Settings {
   @HttpUrl()
   NOTIFICATION_SERVICE_URL: string = 'http://notification-service:8082';
 
+  /** Notifications that this instance sends at a time, at most. It starts with 16 and adapts to the service. */
+  @WholeNumber(1, MAX_NOTIFICATION_CONCURRENCY)
+  NOTIFICATION_CONCURRENCY: number = 128;
+
   @OptionalHttpUrl()
   PRODUCT_CATALOG_SERVICE_URL?: string;
 
@@ -177,7 +184,7 @@ export class Settings {
   @IsIn(CURRENCIES, { message: 'must be an ISO 4217 currency code such as USD' })
   DEFAULT_CURRENCY: string = 'USD';
 
-  /** How long one attempt of one call to another service may take. */
+  /** How long one attempt of one call to another service may take; 10 s where no client waits for it. */
   @WholeNumber(50, MAX_UPSTREAM_TIMEOUT_MS)
   UPSTREAM_TIMEOUT_MS: number = 2_000;
 

@@ -1,7 +1,11 @@
 import type { ReleaseLine, ReleaseOutcome, ReservationLine, ReserveOutcome } from '../orders/order.ports.js';
 import type { Deadline } from '../platform/deadline.js';
 import { reachPausePoint } from '../platform/pause-points.js';
-import type { UpstreamAnswer, UpstreamClient } from '../platform/upstream/upstream-client.js';
+import {
+  BACKGROUND_TIMEOUT_MS,
+  type UpstreamAnswer,
+  type UpstreamClient,
+} from '../platform/upstream/upstream-client.js';
 import { fieldsOf, readId, readReason, reasonOfFault } from '../platform/upstream/upstream-fields.js';
 import { isDone } from '../platform/upstream/upstream-retry.js';
 import { findInventoryProduct } from './inventory-service.adapter.js';
@@ -75,6 +79,7 @@ export class ReservationsAdapter extends LookingInventory {
         path: ['reservations', orderId],
         idempotencyKey: `${orderId}/release`,
         deadline,
+        timeoutMs: BACKGROUND_TIMEOUT_MS,
         repeatable: true,
         mayBeEmpty: true,
       });

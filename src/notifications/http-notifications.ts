@@ -4,7 +4,7 @@ import { Settings } from '../config/settings.js';
 import { Notifications } from '../orders/order.ports.js';
 import type { Notification } from '../orders/order.ports.js';
 import type { Deadline } from '../platform/deadline.js';
-import { UpstreamClient } from '../platform/upstream/upstream-client.js';
+import { BACKGROUND_TIMEOUT_MS, UpstreamClient } from '../platform/upstream/upstream-client.js';
 import { unexpectedStatus } from '../platform/upstream/upstream-retry.js';
 
 /** The Notification Service (system A). */
@@ -17,7 +17,7 @@ export class HttpNotifications extends Notifications {
     this.client = new UpstreamClient(http, {
       name: 'notification service',
       baseUrl: settings.NOTIFICATION_SERVICE_URL,
-      timeoutMs: settings.UPSTREAM_TIMEOUT_MS,
+      timeoutMs: BACKGROUND_TIMEOUT_MS,
     });
   }
 

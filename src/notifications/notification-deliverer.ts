@@ -1,4 +1,5 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Settings } from '../config/settings.js';
 import { canNotify, NOTIFICATIONS_QUEUE } from '../orders/order.jobs.js';
 import { Notifications } from '../orders/order.ports.js';
 import { OrderRepository } from '../orders/order.repository.js';
@@ -16,11 +17,14 @@ export class NotificationDeliverer implements OnModuleInit {
     private readonly jobs: JobQueue,
     private readonly orders: OrderRepository,
     private readonly notifications: Notifications,
+    private readonly settings: Settings,
   ) {}
 
   onModuleInit(): void {
-    this.jobs.handle(NOTIFICATIONS_QUEUE, ({ orderId, seq }, deadline) =>
-      this.deliver(orderId, seq, deadline),
+    this.jobs.handle(
+      NOTIFICATIONS_QUEUE,
+      ({ orderId, seq }, deadline) => this.deliver(orderId, seq, deadline),
+      this.settings.NOTIFICATION_CONCURRENCY,
     );
   }
 

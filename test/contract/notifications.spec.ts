@@ -10,8 +10,6 @@ import type { FaultRule } from '../../src/sandbox/faults.js';
 import { startSandbox } from '../../src/sandbox/sandbox.js';
 import type { Sandbox } from '../../src/sandbox/sandbox.js';
 
-const TIMEOUT_MS = 500;
-
 const MESSAGE = {
   orderId: '0196-order',
   customerName: 'Alice Johnson',
@@ -27,7 +25,6 @@ function notificationsAt(url: string): HttpNotifications {
   const settings = loadSettings({
     DATABASE_URL: 'postgres://localhost/orders',
     NOTIFICATION_SERVICE_URL: url,
-    UPSTREAM_TIMEOUT_MS: String(TIMEOUT_MS),
   });
   return new HttpNotifications(new HttpService(axios.create(transport.axiosDefaults())), settings);
 }

@@ -10,6 +10,9 @@ import { type Handler, JobWorker } from '../../src/platform/jobs/job-worker.js';
 import { eventually } from '../support/service.js';
 import { openJobs, QUEUE, stepOf, stepsOf, type TestJobs } from './job-database.js';
 
+/** Jobs of a worker at a time, at most. */
+const MAX_CONCURRENCY = 128;
+
 let jobs: TestJobs;
 let workers: JobWorker[];
 
@@ -31,7 +34,7 @@ afterEach(async () => {
 });
 
 function work(by: PgBoss, handler: Handler): JobWorker {
-  const worker = new JobWorker(QUEUE, handler, by, new DatabaseOutage());
+  const worker = new JobWorker(QUEUE, handler, by, new DatabaseOutage(), MAX_CONCURRENCY);
   workers.push(worker);
   return worker;
 }

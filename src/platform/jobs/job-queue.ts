@@ -12,6 +12,7 @@ import { DatabaseOutage } from '../database/database-outage.js';
 import { runAll, type Sql } from '../database/connection.js';
 import type { Statement } from '../database/statement-message.js';
 import type { Deadline } from '../deadline.js';
+import { CONNECTIONS_PER_ORIGIN } from '../upstream/undici-transport.js';
 import { jobDatabaseOptions } from './job-schema.js';
 import { withCause } from './job-telemetry.js';
 import { ATTEMPT_TIMEOUT_MS, EXPIRE_SECONDS, type Handler, JobWorker } from './job-worker.js';
@@ -22,6 +23,12 @@ export interface Queue<Payload extends object> {
   name: string;
   /** Never set: it carries the payload's type from whoever sends to whoever handles. */
   readonly payload?: Payload;
+}
+
+/** How the jobs of one queue run. */
+interface QueueHandler {
+  handler: Handler;
+  maxConcurrency: number;
 }
 
 /** Work to be done once the transaction that sends it has committed. */
@@ -70,7 +77,7 @@ export class JobQueue
   implements OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown, OnApplicationShutdown
 {
   private readonly logger = new Logger(JobQueue.name);
-  private readonly handlers = new Map<string, Handler>();
+  private readonly handlers = new Map<string, QueueHandler>();
   private readonly workers = new Map<string, JobWorker>();
   private readonly boss: PgBoss;
   private jobsUnderWay: Promise<unknown> = Promise.resolve();
@@ -93,12 +100,17 @@ export class JobQueue
     this.boss.on('warning', (warning) => this.logger.warn(`job queue: ${warning.message}`));
   }
 
-  /** Says who does the jobs of a queue. To be called before the application starts. */
+  /**
+   * Registers the handler of a queue, before the application starts.
+   *
+   * @param maxConcurrency the adaptive limit of jobs at a time never exceeds it; by default the connections to one service
+   */
   handle<Payload extends object>(
     queue: Queue<Payload>,
     handler: (payload: Payload, deadline: Deadline) => Promise<void>,
+    maxConcurrency = CONNECTIONS_PER_ORIGIN,
   ): void {
-    this.handlers.set(queue.name, handler as Handler);
+    this.handlers.set(queue.name, { handler: handler as Handler, maxConcurrency });
   }
 
   /**
@@ -145,9 +157,9 @@ export class JobQueue
 
   async onApplicationBootstrap(): Promise<void> {
     await this.boss.start();
-    for (const [queue, handler] of this.handlers) {
+    for (const [queue, { handler, maxConcurrency }] of this.handlers) {
       await this.createQueue(queue);
-      this.workers.set(queue, new JobWorker(queue, handler, this.boss, this.outage));
+      this.workers.set(queue, new JobWorker(queue, handler, this.boss, this.outage, maxConcurrency));
     }
   }
 

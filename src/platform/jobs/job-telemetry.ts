@@ -1,4 +1,4 @@
-import { Histogram } from 'prom-client';
+import { Gauge, Histogram } from 'prom-client';
 import { parseTraceContext } from '../telemetry/trace-context.js';
 import { startSpan } from '../telemetry/tracer.js';
 import { fieldsToPassOn, inPlace, newWork } from '../telemetry/work.js';
@@ -13,6 +13,16 @@ const attemptDuration = new Histogram({
   labelNames: ['queue', 'outcome'] as const,
   buckets: BUCKETS_S,
 });
+
+const concurrencyLimit = new Gauge({
+  name: 'job_concurrency_limit',
+  help: 'Background jobs of a queue that this instance runs at a time, at most. It adapts to the service that they call.',
+  labelNames: ['queue'] as const,
+});
+
+export function observeLimit(queue: string, limit: number): void {
+  concurrencyLimit.set({ queue }, limit);
+}
 
 /** What a job's data holds beside its payload: the request that it was sent for, as it is told to other services. */
 interface Caused {

@@ -4,10 +4,10 @@ import type { PgBoss } from 'pg-boss';
 import type { DatabaseOutage } from '../database/database-outage.js';
 import { isDatabaseUnavailable } from '../database/session/database-errors.js';
 import { Deadline } from '../deadline.js';
-import { CONNECTIONS_PER_ORIGIN } from '../upstream/undici-transport.js';
+import { AdaptiveLimit } from './adaptive-limit.js';
 import { Alarm } from './alarm.js';
 import { repeatExpired } from './job-expiry.js';
-import { observeJob } from './job-telemetry.js';
+import { observeJob, observeLimit } from './job-telemetry.js';
 import { JobTurns, type TakenJob } from './job-turns.js';
 
 export type Handler = (payload: object, deadline: Deadline) => Promise<void>;
@@ -20,15 +20,6 @@ export const EXPIRE_SECONDS = 15;
 
 /** An attempt that begins later than this after the job was asked for could still be under way when the job expires. */
 const LATEST_BEGIN_MS = EXPIRE_SECONDS * 1_000 - ATTEMPT_TIMEOUT_MS;
-
-/**
- * Jobs of a queue that are done at the same time, at most: those of a queue call one service, and none should wait for a
- * connection to it.
- */
-const MAX_AT_ONCE = CONNECTIONS_PER_ORIGIN;
-
-/** As many are settled, and others taken for them, without waiting for more. */
-const ENOUGH = MAX_AT_ONCE / 2;
 
 /** How often jobs of dead processes are looked for. */
 const EXPIRY_MS = 5_000;
@@ -57,6 +48,7 @@ export class JobWorker {
   private readonly logger = new Logger(JobWorker.name);
   private readonly alarm = new Alarm();
   private readonly turns: JobTurns;
+  private readonly limit: AdaptiveLimit;
   /** Taken and not yet settled. */
   private underWay = 0;
   private tried: Tried[] = [];
@@ -71,7 +63,10 @@ export class JobWorker {
     private readonly handler: Handler,
     private readonly boss: PgBoss,
     private readonly outage: DatabaseOutage,
+    maxAtOnce: number,
   ) {
+    this.limit = new AdaptiveLimit(maxAtOnce);
+    observeLimit(queue, this.limit.current);
     this.turns = new JobTurns(boss.getDb(), queue);
     this.ended = this.run();
   }
@@ -151,8 +146,8 @@ export class JobWorker {
   }
 
   private async look(): Promise<void> {
-    const room = MAX_AT_ONCE - this.underWay;
-    if (this.isStopping || room === 0) return;
+    const room = this.limit.current - this.underWay;
+    if (this.isStopping || room <= 0) return;
     const askedAt = performance.now();
     const { jobs, isUnfinished } = await this.turns.take(room, [...this.freedKeys]);
     this.freedKeys.clear();
@@ -164,9 +159,13 @@ export class JobWorker {
 
   private async do(job: TakenJob, askedAt: number): Promise<void> {
     this.underWay += 1;
+    const begunAt = performance.now();
     const failure = await observeJob(job, () => this.attempt(job, askedAt)).catch(reasonOf);
+    this.limit.record(performance.now() - begunAt, failure !== undefined, this.underWay);
+    observeLimit(this.queue, this.limit.current);
     this.tried.push({ job, failure });
-    this.alarm.ringIn(this.tried.length >= ENOUGH ? 0 : GATHER_MS);
+    // Half of the limit is a batch worth a statement; waiting for more would leave the service idle.
+    this.alarm.ringIn(this.tried.length * 2 >= this.limit.current ? 0 : GATHER_MS);
   }
 
   /** @returns why it failed; nothing when it succeeded */

@@ -41,6 +41,8 @@ export interface UpstreamRequest {
   idempotencyKey?: string;
   /** All attempts and the pauses between them end by then. */
   deadline: Deadline;
+  /** How long one attempt may take, in milliseconds, where it is not the client's own limit. */
+  timeoutMs?: number;
   /**
    * Whether the service acts once however often it is sent this: true for GET and where it honours the key. All
    * else is sent again only when nothing arrived.
@@ -63,6 +65,12 @@ export interface UpstreamAnswer {
   /** The parsed JSON; null where there is no body. Its shape is for the caller to check. */
   body: unknown;
 }
+
+/**
+ * Attempt timeout of a call that no client waits for. The usual limit of 2 s protects the time of a client; here it would
+ * abandon calls that a busy service still carries out, and send them again.
+ */
+export const BACKGROUND_TIMEOUT_MS = 10_000;
 
 /** Segments that a URL can't hold: parsers remove the dots (RFC 3986, section 5.2.4), and nothing names a collection. */
 const UNNAMEABLE_SEGMENTS = new Set(['', '.', '..']);
@@ -163,7 +171,7 @@ export class UpstreamClient {
   }
 
   private async attemptNow(path: string, request: UpstreamRequest): Promise<UpstreamAnswer> {
-    const timeout = Math.min(this.timeoutMs, request.deadline.remaining());
+    const timeout = Math.min(request.timeoutMs ?? this.timeoutMs, request.deadline.remaining());
     if (timeout <= 0)
       throw new AttemptFailure(this.fault('not_sent', 'no time was left for the call'), false);
     const origin = { subject: subjectOf(request), caller: currentPlace()?.work.caller };

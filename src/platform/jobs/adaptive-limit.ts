@@ -1,0 +1,89 @@
+/** Jobs at a time before anything is known about the service that they call. Small services have as many threads. */
+const INITIAL_LIMIT = 16;
+
+/** A window shorter than this says little about the mean of durations that differ by a factor of two. */
+const MIN_SAMPLES = 10;
+
+/** Attempts queue inside the service when they take this much longer than the fastest window. */
+const SLOW_FACTOR = 1.5;
+
+/** Differences below this come from this process and the network, and no customer notices them. */
+const SLOW_SLACK_MS = 100;
+
+/** More failures than this are a service in trouble rather than single bad jobs. */
+const MAX_FAILED_SHARE = 0.1;
+
+const GROW_FACTOR = 1.1;
+const SHRINK_FACTOR = 0.9;
+const FAILURE_FACTOR = 0.7;
+
+/**
+ * After so many windows the limit is halved and the service measured again, because the fastest window may belong to a
+ * service that no longer exists in that form.
+ */
+const WINDOWS_PER_BASELINE = 100;
+
+/**
+ * The number of attempts that may run at a time, adapted to the service that they call: it grows while attempts stay quick
+ * and use the limit, and shrinks when they slow down or fail. The idea is TCP Vegas (RFC 6297, section 3.1): a duration
+ * above the shortest one seen means that a queue has built up on the other side.
+ */
+export class AdaptiveLimit {
+  private limit: number;
+  private samples = 0;
+  private failures = 0;
+  private totalMs = 0;
+  private wasReached = false;
+  private windows = 0;
+  /** Mean duration of the fastest window, in milliseconds. */
+  private baselineMs = Infinity;
+
+  /** @param max the limit is never above it */
+  constructor(private readonly max: number) {
+    this.limit = Math.min(INITIAL_LIMIT, max);
+  }
+
+  get current(): number {
+    return this.limit;
+  }
+
+  /**
+   * Records one attempt.
+   *
+   * @param durationMs from its start to its end
+   * @param running attempts that ran at its end, itself included
+   */
+  record(durationMs: number, hasFailed: boolean, running: number): void {
+    this.samples += 1;
+    this.totalMs += durationMs;
+    if (hasFailed) this.failures += 1;
+    if (running >= this.limit) this.wasReached = true;
+    if (this.samples >= Math.max(MIN_SAMPLES, this.limit)) this.closeWindow();
+  }
+
+  private closeWindow(): void {
+    const isFailing = this.failures > this.samples * MAX_FAILED_SHARE;
+    this.limit = Math.min(this.max, Math.max(1, isFailing ? this.shrunk(FAILURE_FACTOR) : this.adapted()));
+    this.samples = 0;
+    this.failures = 0;
+    this.totalMs = 0;
+    this.wasReached = false;
+  }
+
+  private adapted(): number {
+    const meanMs = this.totalMs / this.samples;
+    this.windows += 1;
+    if (this.windows % WINDOWS_PER_BASELINE === 0) {
+      this.baselineMs = Infinity;
+      return this.shrunk(0.5);
+    }
+    this.baselineMs = Math.min(this.baselineMs, meanMs);
+    const isSlow = meanMs > Math.max(this.baselineMs * SLOW_FACTOR, this.baselineMs + SLOW_SLACK_MS);
+    if (isSlow) return this.shrunk(SHRINK_FACTOR);
+    return this.wasReached ? Math.ceil(this.limit * GROW_FACTOR) : this.limit;
+  }
+
+  private shrunk(factor: number): number {
+    return Math.floor(this.limit * factor);
+  }
+}

@@ -285,7 +285,7 @@ export interface paths {
     };
     /**
      * What leaves the service about an order, and whether it has arrived
-     * @description Messages to the customer, stock that is given back, carts that are marked as ordered. What has arrived is listed for `COMPLETED_JOB_HOURS`.
+     * @description Messages to the customer, stock that is given back, carts that are marked as ordered. What has arrived stays listed as long as the order is kept.
      */
     get: operations['listDeliveries'];
     put?: never;

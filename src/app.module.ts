@@ -11,6 +11,7 @@ import { InventoryModule } from './inventory/inventory.module.js';
 import { ProductCatalogMovement } from './inventory/product-catalog-movement.entity.js';
 import { NotificationModule } from './notifications/notification.module.js';
 import { OperationsModule } from './operations/operations.module.js';
+import { CompletedDelivery } from './orders/retention/delivery.entity.js';
 import { StockDrift } from './operations/drift/stock-drift.entity.js';
 import { OrderEvent } from './orders/order-event.entity.js';
 import { OrderItem } from './orders/order-item.entity.js';
@@ -35,6 +36,7 @@ export const ENTITIES = [
   CartClaim,
   ProductCatalogMovement,
   StockDrift,
+  CompletedDelivery,
 ];
 
 /** Sums over all orders of a product may take longer than any statement of the running service. */

@@ -220,7 +220,7 @@ export class Settings {
   @WholeNumber(1, 8_760)
   IDEMPOTENCY_KEY_HOURS: number = 24;
 
-  /** How long background jobs are kept that are done, for those who investigate; tables that grow get slow. */
+  /** When completed background jobs are moved to the delivery history of their order; large job tables get slow. */
   @WholeNumber(0, 8_760)
   COMPLETED_JOB_HOURS: number = 24;
 

@@ -108,6 +108,27 @@ describe('the deliveries of an order', () => {
     await impatient.stop();
   });
 
+  it('stay listed after their jobs are deleted', async () => {
+    const brief = await startTestService({ settings: { COMPLETED_JOB_HOURS: '0', PURGE_INTERVAL_MS: '50' } });
+    product = newProduct(brief.sandbox, 10);
+    brief.sandbox.services.notification.faults.add({ kind: 'status', status: 500, times: 1 });
+    const id = await place(brief);
+    await setStatus(brief, id, 'cancelled');
+    const jobs = async () =>
+      selectRows(brief.database, `SELECT 1 FROM pgboss.job WHERE singleton_key = $1`, [id]);
+    await eventually(async () => (await jobs()).length === 0);
+    const all = await deliveriesOf(id, brief);
+    expect(all).toHaveLength(3);
+    expect(all).toContainEqual(
+      expect.objectContaining({ kind: 'notification', status: 'sent', event_seq: 2, attempts: 2 }),
+    );
+    expect(all).toContainEqual(
+      expect.objectContaining({ kind: 'notification', status: 'sent', event_seq: 3, attempts: 1 }),
+    );
+    expect(all).toContainEqual(expect.objectContaining({ kind: 'stock_release', status: 'sent' }));
+    await brief.stop();
+  });
+
   it.each([NOBODY, 'x'])('are not found where there is no order: %s', async (id) => {
     expectProblem(await service.request('GET', `/orders/${id}/deliveries`), 404);
     expectProblem(await retry(id, NOBODY), 404);

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { PgBoss } from 'pg-boss';
-import { JobRepository } from '../../src/platform/jobs/job.repository.js';
+import { DeliveryArchiveRepository } from '../../src/orders/retention/delivery-archive.repository.js';
 import {
   clearFaults,
   endOutage,
@@ -209,7 +209,7 @@ describe('a notification that ran out of attempts', () => {
 
     const count = `SELECT count(*)::int AS count FROM pgboss.job WHERE state = 'completed'`;
     expect(await queryDatabase(url, count)).not.toEqual([{ count: 0 }]);
-    expect(await service.app.get(JobRepository).deleteCompleted(24, 1_000)).toBe(false);
+    expect(await service.app.get(DeliveryArchiveRepository).archiveCompleted(24, 1_000)).toBe(false);
     expect(await queryDatabase(url, count)).toEqual([{ count: 0 }]);
     expect(await incidentsOf(id)).toHaveLength(1);
   });

@@ -3,6 +3,7 @@ import { DataSource } from 'typeorm';
 import { ENTITIES } from '../../src/app.module.js';
 import { FiguresRepository } from '../../src/operations/figures/figures.repository.js';
 import { AddressRepository } from '../../src/orders/addresses/address.repository.js';
+import { DeliveryArchiveRepository } from '../../src/orders/retention/delivery-archive.repository.js';
 import { PersonalDataRepository } from '../../src/operations/personal-data/personal-data.repository.js';
 import { OrderRepository } from '../../src/orders/order.repository.js';
 import { IdempotencyRepository } from '../../src/orders/placement/idempotency.repository.js';
@@ -12,7 +13,6 @@ import { PointReads } from '../../src/platform/database/batching/point-reads.js'
 import type { OrderFilter } from '../../src/orders/search/order-conditions.js';
 import { dataSourceOptions } from '../../src/platform/database/data-source.js';
 import { JobReportsRepository } from '../../src/platform/jobs/job-reports.repository.js';
-import { JobRepository } from '../../src/platform/jobs/job.repository.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { queryDatabase } from '../support/invariants.js';
 
@@ -64,6 +64,11 @@ beforeAll(async () => {
   await queryDatabase(
     url,
     `INSERT INTO order_events (order_id, seq, type, actor, occurred_at) SELECT id, 1, 'placed', 'a', now() FROM orders`,
+  );
+  await queryDatabase(
+    url,
+    `INSERT INTO deliveries (order_id, id, queue, event_seq, attempts, created_at, completed_at)
+     SELECT id, id, 'q', 1, 1, now(), now() FROM orders`,
   );
   await queryDatabase(
     url,
@@ -182,9 +187,18 @@ describe('what is looked for among many is found by an index', () => {
     expect(used).toEqual(['idempotency_keys_by_expiry', 'idempotency_keys_by_expiry']);
   });
 
-  it('jobs that were done long ago', async () => {
-    const used = await indexesUsedBy(() => new JobRepository(dataSource).deleteCompleted(24, 10));
+  it('archived deliveries of an order', async () => {
+    const repository = new DeliveryArchiveRepository(dataSource);
+    const used = await indexesUsedBy(() => repository.findByOrder(NIL_ID, 200));
+    expect(used).toEqual(['deliveries_pkey']);
+  });
+
+  it('completed jobs that are archived', async () => {
+    const used = await indexesUsedBy(() =>
+      new DeliveryArchiveRepository(dataSource).archiveCompleted(24, 10),
+    );
     expect(used.length).toBeGreaterThanOrEqual(2);
-    for (const index of used) expect(index).toMatch(/completed/);
+    const found = used.filter((index) => index !== 'orders_pkey');
+    for (const index of found) expect(index).toMatch(/completed/);
   });
 });

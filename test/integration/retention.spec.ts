@@ -140,7 +140,10 @@ async function fillRejected(count: number, daysAgo: number, reservation = 'relea
        SELECT id, 'rejected', 'USD', 2, 'unknown-product', now(), now(), 1 FROM ids RETURNING id),
      lines AS (
        INSERT INTO order_items (order_id, id, product_id, quantity, reservation)
-       SELECT id, 1, 'p', 1, $3 FROM placed RETURNING order_id)
+       SELECT id, 1, 'p', 1, $3 FROM placed RETURNING order_id),
+     delivered AS (
+       INSERT INTO deliveries (order_id, id, queue, event_seq, attempts, created_at, completed_at)
+       SELECT order_id, order_id, 'stock-releases', 0, 1, now(), now() FROM lines)
      INSERT INTO order_events (order_id, seq, type, from_status, to_status, actor, occurred_at)
      SELECT order_id, 1, 'placed', NULL, 'pending', 'test', now() FROM lines`,
     [count, daysAgo, reservation],
@@ -158,7 +161,8 @@ it('deletes rejected orders that were kept for long enough, but none whose stock
   const service = await start({ PURGE_INTERVAL_MS: '50', REJECTED_ORDER_DAYS: '30' });
   try {
     await eventually(async () => (await countOf('orders')) === 8);
-    expect([await countOf('order_items'), await countOf('order_events')]).toEqual([8, 8]);
+    const tables = ['order_items', 'order_events', 'deliveries'];
+    expect(await Promise.all(tables.map(countOf))).toEqual([8, 8, 8]);
   } finally {
     await service.stop();
   }

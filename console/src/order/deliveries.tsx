@@ -32,8 +32,8 @@ export function Deliveries({ orderId }: { orderId: string }) {
       {error && <ProblemBox error={error} onRetry={() => void refetch()} />}
       {data?.deliveries.length === 0 && (
         <p className="muted">
-          Nothing is waiting or has failed. Completed work is listed for a limited time only (24 hours unless
-          configured otherwise), so messages of an older order may have been sent.
+          No deliveries are recorded for this order. Versions before the delivery history kept completed ones
+          for 24 hours only.
         </p>
       )}
       <ul className="deliveries">

@@ -41,8 +41,8 @@ export class DeliveriesController {
     operationId: 'listDeliveries',
     summary: 'What leaves the service about an order, and whether it has arrived',
     description:
-      'Messages to the customer, stock that is given back, carts that are marked as ordered. What has arrived is listed ' +
-      'for `COMPLETED_JOB_HOURS`.',
+      'Messages to the customer, stock that is given back, carts that are marked as ordered. What has arrived stays listed ' +
+      'as long as the order is kept.',
   })
   @ApiParam(ORDER_ID)
   @ApiResponse({

@@ -1,5 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { OrderRepository } from '../../orders/order.repository.js';
+import { DeliveryArchiveRepository } from '../../orders/retention/delivery-archive.repository.js';
+import type { CompletedDelivery } from '../../orders/retention/delivery.entity.js';
 import { orderNotFound } from '../../orders/order.problems.js';
 import { isOrderId } from '../../orders/orders.service.js';
 import { type JobReport, JobReportsRepository } from '../../platform/jobs/job-reports.repository.js';
@@ -26,6 +28,7 @@ export class Deliveries {
   constructor(
     private readonly orders: OrderRepository,
     private readonly jobs: JobReportsRepository,
+    private readonly archive: DeliveryArchiveRepository,
     private readonly incidents: IncidentsService,
   ) {}
 
@@ -34,7 +37,11 @@ export class Deliveries {
     const order = isOrderId(orderId) ? await this.orders.findOrder(orderId) : undefined;
     if (!order) throw orderNotFound(orderId);
     const queues = KINDS.map((kind) => JOB_INCIDENTS[kind].name);
-    const reports = await this.jobs.findByKey(queues, order.id, MAX_DELIVERIES);
+    const jobs = await this.jobs.findByKey(queues, order.id, MAX_DELIVERIES);
+    // Read after the jobs: a job that is archived in between is then found twice rather than not at all.
+    const archived = await this.archive.findByOrder(order.id, MAX_DELIVERIES);
+    const archivedIds = new Set(archived.map(({ id }) => id));
+    const reports = [...archived.map(toReport), ...jobs.filter(({ id }) => !archivedIds.has(id))];
     const deliveries: Delivery[] = [];
     for (const report of reports) deliveries.push(await this.toDelivery(order.id, report));
     return deliveries;
@@ -59,6 +66,20 @@ export class Deliveries {
     const incident = await this.incidents.find({ kind, orderId, number: numberOf(kind, report) });
     return { ...report, kind, incidentId: incident?.id };
   }
+}
+
+function toReport({ id, queue, eventSeq, attempts, createdAt, completedAt }: CompletedDelivery): JobReport {
+  return {
+    id,
+    queue,
+    payload: { seq: eventSeq },
+    standing: 'done',
+    attempts,
+    lastError: null,
+    createdAt,
+    completedAt,
+    nextAttemptAt: null,
+  };
 }
 
 /** Which event a message is about; 0 of all else, which is about the order. */

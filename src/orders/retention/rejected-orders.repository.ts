@@ -39,6 +39,7 @@ export class RejectedOrdersRepository {
   private async deleteAll(ids: readonly string[]): Promise<void> {
     await inTransaction(this.dataSource, async (transaction) => {
       await transaction.query(`SELECT id FROM orders WHERE id = ANY ($1) ORDER BY id FOR UPDATE`, [ids]);
+      await transaction.query(`DELETE FROM deliveries WHERE order_id = ANY ($1)`, [ids]);
       await transaction.query(`DELETE FROM order_events WHERE order_id = ANY ($1)`, [ids]);
       await transaction.query(`DELETE FROM order_items WHERE order_id = ANY ($1)`, [ids]);
       await transaction.query(`DELETE FROM orders WHERE id = ANY ($1)`, [ids]);

@@ -8,8 +8,8 @@ import {
 import { Settings } from '../../config/settings.js';
 import { DatabaseOutage } from '../../platform/database/database-outage.js';
 import { RepeatedWork } from '../../platform/repeated-work.js';
-import { JobRepository } from '../../platform/jobs/job.repository.js';
 import { IdempotencyRepository } from '../placement/idempotency.repository.js';
+import { DeliveryArchiveRepository } from './delivery-archive.repository.js';
 import { RejectedOrdersRepository } from './rejected-orders.repository.js';
 
 /** Rows deleted by one statement: some milliseconds, so that it never holds up anybody or outlasts its time limit. */
@@ -21,9 +21,9 @@ const ORDER_BATCH_SIZE = 100;
 const HOURS_A_DAY = 24;
 
 /**
- * Deletes what has been kept for long enough: keys of clients that have expired, jobs that are done and, where a setting
- * says so, rejected orders. Runs on every instance; two that meet delete nothing twice. Jobs that ran out of attempts are
- * kept until a person has settled them.
+ * Deletes what has been kept for long enough: expired idempotency keys, completed jobs (their deliveries are archived) and,
+ * where a setting says so, rejected orders. Runs on every instance; two that meet delete nothing twice. Jobs that ran out
+ * of attempts are kept until a person has resolved them.
  */
 @Injectable()
 export class Retention implements OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown {
@@ -32,7 +32,7 @@ export class Retention implements OnApplicationBootstrap, OnModuleDestroy, Befor
 
   constructor(
     private readonly keys: IdempotencyRepository,
-    private readonly jobs: JobRepository,
+    private readonly deliveries: DeliveryArchiveRepository,
     private readonly rejected: RejectedOrdersRepository,
     private readonly settings: Settings,
     private readonly outage: DatabaseOutage,
@@ -59,7 +59,7 @@ export class Retention implements OnApplicationBootstrap, OnModuleDestroy, Befor
     const orderHours = Math.max(REJECTED_ORDER_DAYS * HOURS_A_DAY, IDEMPOTENCY_KEY_HOURS + 1);
     try {
       await this.inBatches(() => this.keys.deleteExpiredKeys(BATCH_SIZE));
-      await this.inBatches(() => this.jobs.deleteCompleted(COMPLETED_JOB_HOURS, BATCH_SIZE));
+      await this.inBatches(() => this.deliveries.archiveCompleted(COMPLETED_JOB_HOURS, BATCH_SIZE));
       if (REJECTED_ORDER_DAYS > 0) {
         await this.inBatches(() => this.rejected.deleteOlderThan(orderHours, ORDER_BATCH_SIZE));
       }

@@ -103,28 +103,6 @@ export class JobRepository {
     return affected;
   }
 
-  /**
-   * Deletes jobs that were completed some hours ago, the oldest first: about as many as given, as all that were completed
-   * in the same moment as the last of them go along.
-   *
-   * @returns whether there may be more
-   */
-  async deleteCompleted(hours: number, limit: number): Promise<boolean> {
-    // As text, which keeps the microseconds that a Date would lose.
-    const [last] = await this.dataSource.query<{ completedOn: string }[]>(
-      `SELECT completed_on::text AS "completedOn" FROM pgboss.job
-       WHERE state = 'completed' AND completed_on <= now() - $1 * interval '1 hour'
-       ORDER BY completed_on OFFSET $2 LIMIT 1`,
-      [hours, limit - 1],
-    );
-    await this.dataSource.query(
-      `DELETE FROM pgboss.job WHERE state = 'completed'
-         AND completed_on <= coalesce($2::timestamptz, now() - $1 * interval '1 hour')`,
-      [hours, last?.completedOn],
-    );
-    return last !== undefined;
-  }
-
   /** What waits in each queue: entries of the index by which pg-boss fetches, of which the oldest is the first. */
   async measureBacklogs(): Promise<QueueBacklog[]> {
     return this.dataSource.query<QueueBacklog[]>(

@@ -20,8 +20,11 @@ let fleet: TestFleet;
 let service: TestService;
 let sandbox: Sandbox;
 
+/** The catalog of system B mixes up the answers to parallel calls, which the default settings allow for. */
+const defaultSettings = ({ urls }: Sandbox) => ({ PRODUCT_CATALOG_SERVICE_URL: urls.catalog });
+
 beforeAll(async () => {
-  fleet = await startFleet(1, catalogSettings);
+  fleet = await startFleet(1, defaultSettings, { catalogSharesCursor: true });
   sandbox = fleet.sandbox;
   [service] = fleet.services as [TestService];
 });

@@ -97,11 +97,7 @@ function settingsOf({ inventory }: CampaignOptions, { urls }: Upstreams): Record
     NOTIFICATION_SERVICE_URL: urls.notification,
     SHOPPING_CART_SERVICE_URL: urls.carts,
     ...(inventory === 'reservations' && { INVENTORY_API: 'reservations' }),
-    // The stand-in answers parallel calls, and one call at a time would leave little that can meet.
-    ...(inventory === 'catalog' && {
-      PRODUCT_CATALOG_SERVICE_URL: urls.catalog,
-      PRODUCT_CATALOG_CONCURRENCY: '100',
-    }),
+    ...(inventory === 'catalog' && { PRODUCT_CATALOG_SERVICE_URL: urls.catalog }),
     // Plain is what the default settings are made for.
     ...(inventory === 'per-product' && { INVENTORY_HONOURS_IDEMPOTENCY_KEYS: 'true' }),
   };

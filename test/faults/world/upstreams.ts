@@ -43,7 +43,8 @@ export class Upstreams {
     options: Pick<CampaignOptions, 'dist' | 'inventory'>,
     folder: string,
   ): Promise<Upstreams> {
-    const first = await startStandIns(options.dist, folder, 'stand-ins', []);
+    // The catalog of system B mixes up the answers to parallel calls, which the default settings allow for.
+    const first = await startStandIns(options.dist, folder, 'stand-ins', ['--catalog-shares-cursor']);
     if (options.inventory !== 'plain') return new Upstreams(first.urls, [first.process]);
     // Only the inventory ignores keys: it is a process of its own.
     const plain = await startStandIns(options.dist, folder, 'plain-inventory', ['--ignore-idempotency-keys']);

@@ -14,6 +14,8 @@ const SPECS = ['src', 'test'].flatMap((folder) =>
 const DOCUMENTS = [
   'README.md',
   'SECURITY.md',
+  'CONTRIBUTING.md',
+  'CHANGELOG.md',
   'docs/operations.md',
   'docs/performance.md',
   'docs/timeouts.md',

@@ -68,8 +68,8 @@ export function buildOpenApiDocument(app: INestApplication): OpenAPIObject {
   for (const [tag, description] of Object.entries(TAGS)) config.addTag(tag, description);
   const document = SwaggerModule.createDocument(app, config.build(), { extraModels: [ProblemResponse] });
   document.components = { ...document.components, responses: malformedResponses() };
-  // The builder knows licences by their address only; this one, which grants nothing, has none.
-  document.info.license = { name: 'Unlicensed', identifier: 'LicenseRef-Unlicensed' } as { name: string };
+  // The builder knows licenses by their address only; OpenAPI 3.1 has the SPDX identifier for it.
+  document.info.license = { name: 'Apache License 2.0', identifier: 'Apache-2.0' } as { name: string };
   for (const [path, item] of Object.entries(document.paths)) {
     for (const operation of METHODS.map((method) => item[method])) {
       if (operation) completeOperation(path, operation);

@@ -6,6 +6,7 @@ import { parseTraceContext } from '../telemetry/trace-context.js';
 import { type Span, startSpan } from '../telemetry/tracer.js';
 import { inPlace, newWork, type Place, type Work } from '../telemetry/work.js';
 import { identityOf } from './caller.js';
+import { networkOf, ONE_CUSTOMER } from './edge/networks.js';
 import { REQUEST_ID_HEADER } from './edge/request-identity.js';
 
 /** From a look at the database to the deadline of an order, 10 s unless it was set otherwise. */
@@ -69,7 +70,7 @@ export function logRequests(server: FastifyInstance, logger: PinoLogger): void {
   server.addHook('preValidation', (request, _reply, done) => {
     if (!request.observed) return done();
     const { place } = request.observed;
-    place.work.caller = identityOf(request) ?? request.ip;
+    place.work.caller = identityOf(request) ?? networkOf(request.ip, ONE_CUSTOMER);
     inPlace(place, done);
   });
   server.addHook('onResponse', (request, reply, done) => {

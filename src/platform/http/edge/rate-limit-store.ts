@@ -1,50 +1,128 @@
+import { Counter } from 'prom-client';
+import { networkOf, ONE_CUSTOMER, type PrefixLength } from './networks.js';
+
 /** What the limiter asks its store for: how many requests there were, and how many milliseconds their window still has. */
 type Answer = (error: Error | null, result: { current: number; ttl: number }) => void;
 
 /** A minute: the window of every limit. */
 export const WINDOW_MS = 60_000;
 
-/** Callers that are told apart within one window, at some 100 bytes each; those that come later share one count. */
+/** Networks of each size that are counted within one window, at some 100 bytes each. */
+export const MAX_NETWORKS = 50_000;
+
+/** Authenticated callers that are counted within one window: these at least, and at most twice as many. */
 export const MAX_CALLERS = 50_000;
 
-/** A name that no caller has: theirs are addresses or begin with what they are. */
-const ALL_OTHERS = '(all others)';
+/**
+ * The sizes of networks that addresses are counted by. A larger size is used when the table of the smaller one is full: a
+ * site has a /48 of IPv6 (RFC 6177) and a provider a /32, so that a flood from one of them leaves the others alone.
+ */
+const SIZES: readonly PrefixLength[] = [ONE_CUSTOMER, { ipv6: 48, ipv4: 24 }, { ipv6: 32, ipv4: 16 }];
+
+const full = new Counter({
+  name: 'rate_limit_table_full_total',
+  help: 'How often a table of the rate limit had no room: an address was counted by a larger network, or callers were forgotten.',
+  labelNames: ['table'] as const,
+});
+full.inc({ table: 'addresses' }, 0);
+full.inc({ table: 'callers' }, 0);
 
 /**
- * Counts the requests of each caller in this process. All windows begin at the same time, so that a new one forgets
- * everything at once: the counts need no timers, no order of use, and never more memory than `MAX_CALLERS` take. Time is
- * read from the clock that only goes forward, as a window must not last for hours because the other was set back.
+ * Counts requests in this process. All windows of a store begin at the same time, so that a new one forgets everything at
+ * once, without timers. Time is read from the monotonic clock, because a window must not last for hours after the other
+ * clock was set back.
  */
-export class RateLimitStore {
-  private counts = new Map<string, number>();
+abstract class WindowStore {
   private endsAt = 0;
 
-  /** How many callers are known at this moment. */
-  get size(): number {
-    return this.counts.size;
-  }
-
-  incr(caller: string, done: Answer): void {
-    const ttl = this.beginWindow();
-    const isKnown = this.counts.has(caller) || this.counts.size < MAX_CALLERS;
-    const name = isKnown ? caller : ALL_OTHERS;
-    const current = (this.counts.get(name) ?? 0) + 1;
-    this.counts.set(name, current);
-    done(null, { current, ttl });
-  }
-
-  /** For limits of single routes, which there are none of. */
-  child(): RateLimitStore {
-    return this;
-  }
-
-  /** @returns how long the window still lasts, in milliseconds */
-  private beginWindow(): number {
+  incr(key: string, done: Answer): void {
     const now = performance.now();
     if (now >= this.endsAt) {
-      this.counts = new Map();
+      this.clear();
       this.endsAt = now + WINDOW_MS;
     }
-    return this.endsAt - now;
+    done(null, { current: this.count(key), ttl: this.endsAt - now });
+  }
+
+  abstract child(): WindowStore;
+
+  /** @returns the requests of this window, with this one */
+  protected abstract count(key: string): number;
+
+  protected abstract clear(): void;
+}
+
+/** Counts requests by the address of the client, which anybody can have many of. */
+export class AddressStore extends WindowStore {
+  private tables = emptyTables();
+  /** Requests for which every table was full. */
+  private others = 0;
+
+  /** The number of networks in all tables. */
+  get size(): number {
+    return this.tables.reduce((sum, { counts }) => sum + counts.size, 0);
+  }
+
+  /** The library asks for it where a limiter has a key of its own, which here are authenticated callers. */
+  override child(): CallerStore {
+    return new CallerStore();
+  }
+
+  protected override count(address: string): number {
+    for (const { size, counts } of this.tables) {
+      const network = networkOf(address, size);
+      const before = counts.get(network);
+      if (before === undefined && counts.size >= MAX_NETWORKS) continue;
+      const current = (before ?? 0) + 1;
+      counts.set(network, current);
+      if (size !== ONE_CUSTOMER) full.inc({ table: 'addresses' });
+      return current;
+    }
+    full.inc({ table: 'addresses' });
+    this.others += 1;
+    return this.others;
+  }
+
+  protected override clear(): void {
+    this.tables = emptyTables();
+    this.others = 0;
+  }
+}
+
+function emptyTables(): { size: PrefixLength; counts: Map<string, number> }[] {
+  return SIZES.map((size) => ({ size, counts: new Map() }));
+}
+
+/**
+ * Counts requests of authenticated callers. When the table is full it forgets those that were seen least recently, so that
+ * no caller is refused for the number of others.
+ */
+export class CallerStore extends WindowStore {
+  private recent = new Map<string, number>();
+  /** The generation before. Two generations make an LRU cache whose every step takes constant time. */
+  private older = new Map<string, number>();
+
+  get size(): number {
+    return this.recent.size + this.older.size;
+  }
+
+  override child(): CallerStore {
+    return new CallerStore();
+  }
+
+  protected override count(caller: string): number {
+    const before = this.recent.get(caller) ?? this.older.get(caller) ?? 0;
+    if (this.recent.size >= MAX_CALLERS && !this.recent.has(caller)) {
+      if (this.older.size > 0) full.inc({ table: 'callers' });
+      this.older = this.recent;
+      this.recent = new Map();
+    }
+    this.recent.set(caller, before + 1);
+    return before + 1;
+  }
+
+  protected override clear(): void {
+    this.recent = new Map();
+    this.older = new Map();
   }
 }

@@ -2,7 +2,7 @@ import rateLimit from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { identityOf } from '../caller.js';
 import { Problem, PROBLEM_MEDIA_TYPE } from '../problem.js';
-import { RateLimitStore, WINDOW_MS } from './rate-limit-store.js';
+import { AddressStore, WINDOW_MS } from './rate-limit-store.js';
 
 /** The name of the one policy there is, in the fields that tell of it. */
 const POLICY = 'requests';
@@ -25,12 +25,13 @@ interface Allowance {
 type Limiter = ReturnType<FastifyInstance['createRateLimit']>;
 
 /**
- * Lets each caller send so many requests a minute to this instance. A caller is who the request proved to be from, or
- * else the address that it came from (of IPv6 its /64, which is what one customer of a provider has).
+ * Limits the requests a minute that each caller sends to this instance. A caller is the authenticated sender, or else the
+ * address of the client. The two are counted in different stores: addresses cost nothing, so a flood of them must not take
+ * the room of authenticated callers.
  *
- * Requests to an operation are counted before it begins and after its caller is known; all others (unknown addresses,
- * bodies that can't be read, wrong credentials) by their address when they are answered, so that somebody who guesses
- * keys uses up nobody's allowance but that address's own.
+ * Requests to an operation are counted before it begins and after its caller is known. All others (unknown paths, bodies
+ * that can't be read, wrong credentials) are counted by address when they are answered, so that guessing keys uses up the
+ * allowance of that address only.
  */
 export class RateLimit {
   private readonly allowances = new WeakMap<FastifyRequest, Allowance>();
@@ -47,10 +48,12 @@ export class RateLimit {
       global: false,
       max: perMinute,
       timeWindow: WINDOW_MS,
-      store: RateLimitStore,
+      store: AddressStore,
+      keyGenerator: (request) => request.ip,
     });
-    const byCaller = { keyGenerator: (request: FastifyRequest) => identityOf(request) ?? request.ip };
-    const limit = new RateLimit(perMinute, server.createRateLimit(), server.createRateLimit(byCaller));
+    // Options of its own give it a store of its own: a child of the other.
+    const byCaller = server.createRateLimit({ keyGenerator: (request) => identityOf(request) ?? request.ip });
+    const limit = new RateLimit(perMinute, server.createRateLimit(), byCaller);
     server.addHook('preHandler', (request) => limit.check(request));
     server.addHook('onSend', (request, reply, payload) => limit.tell(request, reply, payload));
   }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import {
   createRemoteJWKSet,
@@ -23,8 +24,11 @@ const REFRESH_AFTER_MS = 10 * 60_000;
  */
 const USABLE_MS = 60 * 60_000;
 
-/** A token with an unknown key may be of a new one; more often than this nobody is asked, whoever makes up key ids. */
-const COOLDOWN_MS = 5_000;
+/**
+ * The least time between two fetches for unknown key ids. Tokens with one wait for the next fetch: they may be signed with
+ * a new key, and made-up key ids of others must not have them refused.
+ */
+const COOLDOWN_MS = 1_000;
 
 /** After a failure nobody is asked again for this long; requests meanwhile are told at once. */
 const FAILURE_PAUSE_MS = 1_000;
@@ -38,6 +42,8 @@ export class IssuerKeys implements OnApplicationBootstrap {
   private loadedAt = -Infinity;
   private failedAt = -Infinity;
   private isAway = false;
+  /** The fetch that tokens with unknown key ids wait for. */
+  private next: Promise<void> | undefined;
 
   constructor(settings: Settings) {
     if (!settings.AUTH.includes('jwt') || !settings.JWT_JWKS_URL) return;
@@ -68,8 +74,9 @@ export class IssuerKeys implements OnApplicationBootstrap {
     try {
       return await this.keys(header, token);
     } catch (error) {
-      if (!(error instanceof errors.JWKSNoMatchingKey) || this.age < COOLDOWN_MS) throw error;
-      await this.reload();
+      if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
+      this.next ??= this.reloadAfterCooldown().finally(() => (this.next = undefined));
+      await this.next;
       return this.keys(header, token);
     }
   }
@@ -83,6 +90,11 @@ export class IssuerKeys implements OnApplicationBootstrap {
     this.reload().catch(() => {
       // Was told by `reload`, and whoever needs the keys will be told too.
     });
+  }
+
+  private async reloadAfterCooldown(): Promise<void> {
+    if (this.age < COOLDOWN_MS) await sleep(COOLDOWN_MS - this.age);
+    await this.reload();
   }
 
   /** Fetches the keys, once for all who wait for them. @throws {Problem} issuer-unavailable */

@@ -40,6 +40,7 @@ export class MetricsServer implements OnApplicationBootstrap, OnApplicationShutd
   }
 
   private async answer({ method, url, headers }: IncomingMessage, response: ServerResponse): Promise<void> {
+    response.setHeader('cache-control', 'no-store');
     const isRead = method === 'GET' || method === 'HEAD';
     const { AUTH, CORS_ORIGINS: origins } = this.settings;
     if (AUTH === 'none' && findForeignPage(headers, { origins })) response.writeHead(403).end();

@@ -4,6 +4,7 @@ import type { FastifyReply } from 'fastify';
 import { Settings } from '../config/settings.js';
 import { BoundedPlacements, BoundedReads } from '../platform/http/bounded-routes.js';
 import { type Caller, CurrentCaller, RequireScopes } from '../platform/http/caller.js';
+import { addVary } from '../platform/http/edge/caching.js';
 import { ListOrdersDto, PageDto, toOrderFilter } from './dto/list-orders.dto.js';
 import { ApiOrderProblems } from './dto/order-problem.response.js';
 import {
@@ -228,6 +229,7 @@ export class OrdersController {
     headers: PlacementHeaders,
     reply: FastifyReply,
   ): Promise<void> {
+    addVary(reply, 'Prefer');
     const isPreferred = prefersAsync(headers.prefer);
     const { answer, isReplay } = await this.placeOrder.place(request, {
       caller: caller.id,

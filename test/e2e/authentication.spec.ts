@@ -58,7 +58,21 @@ describe('tokens', () => {
       ),
     );
     expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 401));
-    expect(issuer.fetches).toBe(1);
+    // At the start, and once for all of them.
+    expect(issuer.fetches).toBe(2);
+  });
+
+  it('with a new key are taken at once, however many have made-up key ids', async () => {
+    await start();
+    const forge = async (n: number) =>
+      list(await issuer.token(CUSTOMER, CUSTOMER_SCOPES, { kid: `no-such-key-${n}` }));
+    await issuer.rotate();
+    const young = await issuer.token(CUSTOMER, CUSTOMER_SCOPES);
+    for (let n = 0; n < 3; n += 1) {
+      const [forged, answer] = await Promise.all([forge(n), list(young)]);
+      expect([forged.status, answer.status]).toEqual([401, 200]);
+    }
+    expect(issuer.fetches).toBeLessThanOrEqual(4);
   });
 
   it('that nobody can verify are not refused: 503 until the issuer answers', async () => {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 // Before anything that makes a server.
 import { routesOf } from '../support/routes.js';
 import { newProduct, line, orderBody, placeOrder } from '../support/builders.js';
+import { expectPrivate, expectShared } from '../support/caching.js';
 import {
   API_KEYS,
   CUSTOMER,
@@ -214,15 +215,17 @@ async function answerTo(on: TestService, route: string, row: Row, headers: Heade
     if (status === 200) return status;
   }
   const answer = await on.request(method, row.path?.(id) ?? path, body, headers);
+  expectPrivate(answer.headers);
   if (answer.status === 401) expectChallenge(answer.headers, method === 'HEAD' ? null : answer.body);
   return answer.status;
 }
 
 /** The status of an answer, of which nothing else is read. */
 async function statusOf(url: string, headers: Headers): Promise<number> {
-  const { status, body } = await fetch(url, { headers });
-  await body?.cancel();
-  return status;
+  const response = await fetch(url, { headers });
+  await response.body?.cancel();
+  expectPrivate(response.headers);
+  return response.status;
 }
 
 function expectChallenge(headers: globalThis.Headers, body: unknown): void {
@@ -254,7 +257,11 @@ async function publicAnswers(
   const [method, path] = split(route);
   const answers: Record<string, number> = {};
   for (const [name, headers] of Object.entries(callers)) {
-    answers[name] = (await on.request(method, row.path ?? path, undefined, headers)).status;
+    const answer = await on.request(method, row.path ?? path, undefined, headers);
+    const isSame = row.isAlways || (on !== closed && path.startsWith('/docs'));
+    if (isSame) expectShared(answer);
+    else expectPrivate(answer.headers);
+    answers[name] = answer.status;
   }
   return answers;
 }

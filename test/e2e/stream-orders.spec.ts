@@ -69,7 +69,7 @@ describe('whoever follows orders', () => {
     const follower = await follow(service);
     expect(follower.response.headers).toMatchObject({
       'content-type': 'text/event-stream',
-      'cache-control': 'no-cache, no-transform',
+      'cache-control': 'no-store, no-transform',
     });
     expect(follower.blocks[0]).toEqual({
       event: undefined,

@@ -11,7 +11,7 @@ import { OrderStream } from './order-stream.js';
 /** What keeps browsers and proxies from holding back what comes. */
 const HEADERS = {
   'content-type': 'text/event-stream',
-  'cache-control': 'no-cache, no-transform',
+  'cache-control': 'no-store, no-transform',
   'x-accel-buffering': 'no',
 };
 

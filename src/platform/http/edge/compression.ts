@@ -1,5 +1,6 @@
 import { gzip } from 'node:zlib';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { addVary } from './caching.js';
 
 /** Shorter responses fit into one or two packets anyway. */
 export const MIN_LENGTH = 2_048;
@@ -19,11 +20,13 @@ const JSON_TYPE = /^application\/(problem\+)?json\b/;
 export function compressJson(server: FastifyInstance): void {
   let underWay = 0;
   server.addHook('onSend', (request, reply, payload, done) => {
-    if (typeof payload !== 'string' || payload.length < MIN_LENGTH || !isCompressible(request, reply)) {
+    if (typeof payload !== 'string' || payload.length < MIN_LENGTH || !isCompressible(reply)) {
       return done(null, payload);
     }
-    addVary(reply);
-    if (!acceptsGzip(request) || underWay >= MAX_AT_ONCE) return done(null, payload);
+    addVary(reply, 'Accept-Encoding');
+    if (request.method === 'HEAD' || !acceptsGzip(request) || underWay >= MAX_AT_ONCE) {
+      return done(null, payload);
+    }
     underWay += 1;
     gzip(payload, { level: LEVEL }, (error, compressed) => {
       underWay -= 1;
@@ -34,19 +37,12 @@ export function compressJson(server: FastifyInstance): void {
   });
 }
 
-function isCompressible(request: FastifyRequest, reply: FastifyReply): boolean {
+function isCompressible(reply: FastifyReply): boolean {
   return (
-    request.method !== 'HEAD' &&
     !reply.hasHeader('etag') &&
     !reply.hasHeader('content-encoding') &&
     JSON_TYPE.test(String(reply.getHeader('content-type')))
   );
-}
-
-function addVary(reply: FastifyReply): void {
-  const others = reply.getHeader('vary');
-  const fields = others === undefined ? [] : [others].flat().map(String);
-  void reply.header('vary', [...fields, 'Accept-Encoding'].join(', '));
 }
 
 /** Whether the client lists gzip, or anything, with a weight above 0 (RFC 9110, section 12.5.3). */

@@ -4,6 +4,7 @@ import type { Settings } from '../../../config/settings.js';
 import { serveProblemPages } from '../problems/problem-pages.js';
 import { logRequests } from '../request-log.js';
 import { letSitesIn, setSecurityHeaders } from './browser-headers.js';
+import { controlCaches } from './caching.js';
 import { compressJson } from './compression.js';
 import { refuseForeignPages } from './foreign-pages.js';
 import { MalformedRequests } from './malformed-requests.js';
@@ -28,6 +29,8 @@ export async function setUpEdge(
   if (settings.RATE_LIMIT_PER_MINUTE > 0) {
     await RateLimit.impose(server, settings.RATE_LIMIT_PER_MINUTE);
   }
+  // After the rate limit, which turns responses into errors.
+  controlCaches(server, settings);
   checkRequests(server);
   if (settings.AUTH === 'none') refuseForeignPages(server, settings.CORS_ORIGINS);
   otherMethods.refuseOthers();

@@ -51,6 +51,7 @@ function answerText(problem: Problem, requestId: string, isHead: boolean): strin
     `Content-Length: ${Buffer.byteLength(body)}`,
     `${REQUEST_ID_HEADER}: ${requestId}`,
     'X-Content-Type-Options: nosniff',
+    'Cache-Control: no-store',
     'Connection: close',
   ];
   return `${head.join('\r\n')}\r\n\r\n${isHead ? '' : body}`;

@@ -1,8 +1,12 @@
 import { STATUS_CODES } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { RouteAccess } from '../caller.js';
+import { addVary } from '../edge/caching.js';
 import { Problem } from '../problem.js';
 import { PROBLEM_PATH, type ProblemType, problemTypes } from './problem-types.js';
+
+/** The pages change with a release only. */
+const CACHE_CONTROL = 'public, max-age=3600';
 
 const INDEX_PATH = PROBLEM_PATH.slice(0, -1);
 
@@ -67,7 +71,8 @@ function wantsJson(request: FastifyRequest): boolean {
 }
 
 function send(request: FastifyRequest, reply: FastifyReply, html: () => string, json: () => unknown): void {
-  void reply.header('vary', 'accept');
+  addVary(reply, 'Accept');
+  void reply.header('cache-control', CACHE_CONTROL);
   if (wantsJson(request)) void reply.send(json());
   else void reply.type('text/html; charset=utf-8').send(html());
 }

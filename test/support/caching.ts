@@ -1,0 +1,25 @@
+import { expect } from '@jest/globals';
+
+/** The request headers that say who is calling. */
+const CREDENTIALS = ['authorization', 'x-api-key'];
+
+/** The names in a `Vary` header, in lower case. */
+export function varyOf(headers: Headers): string[] {
+  return (headers.get('vary') ?? '').split(',').map((name) => name.trim().toLowerCase());
+}
+
+/** Fails unless no cache may store the response, or only the caller's own with a check of each use where it has an ETag. */
+export function expectPrivate(headers: Headers): void {
+  const expected = headers.has('etag') ? 'private, no-cache' : /^no-store(, no-transform)?$/;
+  expect(headers.get('cache-control')).toEqual(
+    typeof expected === 'string' ? expected : expect.stringMatching(expected),
+  );
+  expect(varyOf(headers)).toEqual(expect.arrayContaining(CREDENTIALS));
+}
+
+/** Fails unless shared caches may store a success, which is the same for all callers, and no error. */
+export function expectShared({ status, headers }: { status: number; headers: Headers }): void {
+  if (status >= 400) return expect(headers.get('cache-control')).toBe('no-store');
+  expect(headers.get('cache-control')).toMatch(/^(no-cache|public, .*max-age=\d+.*)$/);
+  for (const name of CREDENTIALS) expect(varyOf(headers)).not.toContain(name);
+}

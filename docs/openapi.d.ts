@@ -1440,6 +1440,16 @@ export interface components {
     Malformed400: {
       headers: {
         /**
+         * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+         * @example no-store
+         */
+        'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+        /**
+         * @description The request headers that the response depends on.
+         * @example Authorization, X-API-Key
+         */
+        Vary?: string;
+        /**
          * @description Names this request in the logs of the service.
          * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
          */
@@ -1456,6 +1466,16 @@ export interface components {
     /** @description Request Timeout: the request is malformed, whatever the operation. */
     Malformed408: {
       headers: {
+        /**
+         * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+         * @example no-store
+         */
+        'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+        /**
+         * @description The request headers that the response depends on.
+         * @example Authorization, X-API-Key
+         */
+        Vary?: string;
         /**
          * @description Names this request in the logs of the service.
          * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -1474,6 +1494,16 @@ export interface components {
     Malformed413: {
       headers: {
         /**
+         * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+         * @example no-store
+         */
+        'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+        /**
+         * @description The request headers that the response depends on.
+         * @example Authorization, X-API-Key
+         */
+        Vary?: string;
+        /**
          * @description Names this request in the logs of the service.
          * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
          */
@@ -1490,6 +1520,16 @@ export interface components {
     /** @description URI Too Long: the request is malformed, whatever the operation. */
     Malformed414: {
       headers: {
+        /**
+         * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+         * @example no-store
+         */
+        'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+        /**
+         * @description The request headers that the response depends on.
+         * @example Authorization, X-API-Key
+         */
+        Vary?: string;
         /**
          * @description Names this request in the logs of the service.
          * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -1508,6 +1548,16 @@ export interface components {
     Malformed415: {
       headers: {
         /**
+         * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+         * @example no-store
+         */
+        'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+        /**
+         * @description The request headers that the response depends on.
+         * @example Authorization, X-API-Key
+         */
+        Vary?: string;
+        /**
          * @description Names this request in the logs of the service.
          * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
          */
@@ -1525,6 +1575,16 @@ export interface components {
     Malformed417: {
       headers: {
         /**
+         * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+         * @example no-store
+         */
+        'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+        /**
+         * @description The request headers that the response depends on.
+         * @example Authorization, X-API-Key
+         */
+        Vary?: string;
+        /**
          * @description Names this request in the logs of the service.
          * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
          */
@@ -1541,6 +1601,16 @@ export interface components {
     /** @description Request Header Fields Too Large: the request is malformed, whatever the operation. */
     Malformed431: {
       headers: {
+        /**
+         * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+         * @example no-store
+         */
+        'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+        /**
+         * @description The request headers that the response depends on.
+         * @example Authorization, X-API-Key
+         */
+        Vary?: string;
         /**
          * @description Names this request in the logs of the service.
          * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -1586,6 +1656,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -1627,6 +1707,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -1658,6 +1748,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -1696,6 +1796,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -1723,6 +1833,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -1755,6 +1875,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -1797,6 +1927,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -1841,6 +1981,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -1872,6 +2022,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -1905,6 +2065,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -1936,6 +2106,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -1963,6 +2143,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -1997,6 +2187,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -2025,6 +2225,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -2051,6 +2261,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -2083,6 +2303,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -2133,6 +2363,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -2176,6 +2416,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -2207,6 +2457,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -2240,6 +2500,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -2270,6 +2540,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -2298,6 +2578,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -2324,6 +2614,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -2352,6 +2652,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -2386,6 +2696,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -2414,6 +2734,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -2440,6 +2770,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -2472,6 +2812,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -2523,6 +2873,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -2578,6 +2938,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -2611,6 +2981,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -2646,6 +3026,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -2675,6 +3065,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -2706,6 +3106,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -2736,6 +3146,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -2764,6 +3184,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -2799,6 +3229,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -2828,6 +3268,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -2862,6 +3312,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -2930,6 +3390,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -2987,6 +3457,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -3019,6 +3499,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -3050,6 +3540,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -3088,6 +3588,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -3115,6 +3625,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -3147,6 +3667,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -3189,6 +3719,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -3227,6 +3767,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -3258,6 +3808,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -3296,6 +3856,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -3323,6 +3893,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -3355,6 +3935,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -3413,6 +4003,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -3465,6 +4065,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -3497,6 +4107,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -3528,6 +4148,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -3566,6 +4196,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -3593,6 +4233,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -3625,6 +4275,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -3685,6 +4345,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -3738,6 +4408,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -3773,6 +4453,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -3812,6 +4502,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -3845,6 +4545,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -3884,6 +4594,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -3913,6 +4633,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -3944,6 +4674,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -3973,6 +4713,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -4008,6 +4758,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -4038,6 +4798,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -4066,6 +4836,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -4100,6 +4880,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -4161,6 +4951,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -4191,6 +4991,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -4212,6 +5022,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -4245,6 +5065,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -4277,6 +5107,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -4303,6 +5143,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -4341,6 +5191,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -4368,6 +5228,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -4400,6 +5270,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -4454,6 +5334,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -4500,6 +5390,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -4531,6 +5431,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -4564,6 +5474,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -4590,6 +5510,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -4619,6 +5549,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -4646,6 +5586,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -4672,6 +5622,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -4701,6 +5661,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -4728,6 +5698,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -4761,6 +5741,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -4788,6 +5778,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -4820,6 +5820,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -4883,6 +5893,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -4936,6 +5956,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -4971,6 +6001,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -5011,6 +6051,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -5045,6 +6095,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -5076,6 +6136,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -5112,6 +6182,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -5145,6 +6225,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -5175,6 +6265,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -5204,6 +6304,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -5239,6 +6349,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -5269,6 +6389,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -5297,6 +6427,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -5331,6 +6471,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -5378,6 +6528,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -5443,6 +6603,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -5474,6 +6644,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -5507,6 +6687,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -5533,6 +6723,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -5571,6 +6771,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -5598,6 +6808,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -5630,6 +6850,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -5677,6 +6907,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -5729,6 +6969,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -5761,6 +7011,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -5792,6 +7052,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -5830,6 +7100,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -5857,6 +7137,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -5889,6 +7179,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -5935,6 +7235,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -5971,6 +7281,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -6002,6 +7322,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -6035,6 +7365,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -6061,6 +7401,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -6095,6 +7445,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -6121,6 +7481,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -6149,6 +7519,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -6183,6 +7563,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -6211,6 +7601,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -6237,6 +7637,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -6269,6 +7679,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -6315,6 +7735,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -6344,6 +7774,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -6377,6 +7817,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -6409,6 +7859,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -6437,6 +7897,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -6464,6 +7934,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -6498,6 +7978,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -6525,6 +8015,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -6557,6 +8057,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -6598,6 +8108,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -6666,6 +8186,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -6698,6 +8228,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -6729,6 +8269,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -6767,6 +8317,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -6794,6 +8354,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -6826,6 +8396,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -6867,6 +8447,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -6916,6 +8506,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -6948,6 +8548,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -6974,6 +8584,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -7012,6 +8632,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -7039,6 +8669,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -7071,6 +8711,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -7115,6 +8765,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -7158,6 +8818,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -7190,6 +8860,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -7216,6 +8896,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -7244,6 +8934,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -7281,6 +8981,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -7308,6 +9018,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -7340,6 +9060,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -7382,6 +9112,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -7411,6 +9151,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -7444,6 +9194,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -7475,6 +9235,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -7513,6 +9283,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -7540,6 +9320,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -7572,6 +9362,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -7614,6 +9414,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -7650,6 +9460,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -7682,6 +9502,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -7708,6 +9538,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -7746,6 +9586,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -7773,6 +9623,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -7805,6 +9665,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -7848,6 +9718,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -7877,6 +9757,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -7910,6 +9800,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -7942,6 +9842,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -7970,6 +9880,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -7997,6 +9917,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -8031,6 +9961,16 @@ export interface operations {
            */
           'RateLimit-Policy'?: string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -8058,6 +9998,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -8090,6 +10040,16 @@ export interface operations {
            * @example "requests";q=120;w=60
            */
           'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -8119,6 +10079,16 @@ export interface operations {
       200: {
         headers: {
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -8146,6 +10116,16 @@ export interface operations {
            */
           'WWW-Authenticate': string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -8167,6 +10147,16 @@ export interface operations {
            * @example Bearer realm="order-service"
            */
           'WWW-Authenticate'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -8191,6 +10181,16 @@ export interface operations {
       500: {
         headers: {
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -8212,6 +10212,16 @@ export interface operations {
            * @example 2
            */
           'Retry-After': string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -8241,6 +10251,16 @@ export interface operations {
       200: {
         headers: {
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -8266,6 +10286,16 @@ export interface operations {
            */
           'WWW-Authenticate': string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -8287,6 +10317,16 @@ export interface operations {
            * @example Bearer realm="order-service"
            */
           'WWW-Authenticate'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -8311,6 +10351,16 @@ export interface operations {
       500: {
         headers: {
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -8332,6 +10382,16 @@ export interface operations {
            * @example 2
            */
           'Retry-After': string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -8360,6 +10420,16 @@ export interface operations {
       /** @description Each check and its result. */
       200: {
         headers: {
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -8399,6 +10469,16 @@ export interface operations {
            */
           'WWW-Authenticate': string;
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -8420,6 +10500,16 @@ export interface operations {
            * @example Bearer realm="order-service"
            */
           'WWW-Authenticate'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
@@ -8444,6 +10534,16 @@ export interface operations {
       500: {
         headers: {
           /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
            */
@@ -8465,6 +10565,16 @@ export interface operations {
            * @example 2
            */
           'Retry-After': string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
           /**
            * @description Names this request in the logs of the service.
            * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55

@@ -6,6 +6,7 @@ import { MAX_BYTES_OF_LISTS, MAX_DETAIL_LENGTH } from '../../src/orders/order.pr
 import { MAX_LINES_OF_PAGE } from '../../src/orders/order.repository.js';
 import { MAX_LINES } from '../../src/orders/placement/order-draft.js';
 import { MAX_AT_ONCE, MIN_LENGTH } from '../../src/platform/http/edge/compression.js';
+import { MAX_CALLERS, MAX_NETWORKS } from '../../src/platform/http/edge/rate-limit-store.js';
 import { MAX_URL_LENGTH } from '../../src/platform/http/edge/request-checks.js';
 import { BODY_LIMIT_BYTES, MAX_DEPTH } from '../../src/platform/http/input/json-body.js';
 import { MAX_VALUES } from '../../src/platform/http/input/request-bounds.js';
@@ -58,6 +59,18 @@ const LIMITS: [what: string, value: number, unit: string, reason: string][] = [
   ],
   ['Response of another service', MAX_ANSWER_BYTES, 'bytes', 'a hundred times what a product has'],
   ['Compressed response', MIN_LENGTH, 'characters at least', 'shorter ones fit into one or two packets'],
+  [
+    'Networks counted by the rate limit',
+    MAX_NETWORKS,
+    'networks of a size',
+    'addresses beyond share the count of their /48 or /24, then of their /32 or /16',
+  ],
+  [
+    'Callers counted by the rate limit',
+    MAX_CALLERS,
+    'authenticated callers at least',
+    'beyond, those seen least recently are forgotten; no caller is refused for it',
+  ],
   [
     'Compressions at a time',
     MAX_AT_ONCE,

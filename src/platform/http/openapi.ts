@@ -4,6 +4,7 @@ import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swag
 import type { OperationObject, ResponseObject } from './openapi-objects.js';
 import { examplesOf, ProblemResponse, problemContent } from './problem.openapi.js';
 import {
+  CACHE_HEADERS,
   IDEMPOTENCY_REPLAYED_HEADER,
   RATE_LIMIT_HEADERS,
   REQUEST_ID_HEADER,
@@ -137,6 +138,7 @@ function completeOperation(path: string, operation: OperationObject): void {
       ...response.headers,
       ...(takesKey && IDEMPOTENCY_REPLAYED_HEADER),
       ...(isLimited && RATE_LIMIT_HEADERS),
+      ...CACHE_HEADERS,
       ...REQUEST_ID_HEADER,
     };
   }
@@ -151,7 +153,7 @@ function malformedResponses(): Record<string, ResponseObject> {
         malformedName(status),
         {
           description: `${STATUS_CODES[status]}: the request is malformed, whatever the operation.`,
-          headers: REQUEST_ID_HEADER,
+          headers: { ...CACHE_HEADERS, ...REQUEST_ID_HEADER },
           content: problemContent(examples),
         },
       ];

@@ -10,6 +10,22 @@ export const REQUEST_ID_HEADER: HeadersObject = {
   },
 };
 
+/** On every response; see edge/caching.ts. */
+export const CACHE_HEADERS: HeadersObject = {
+  'Cache-Control': {
+    description: '`private, no-cache` where the response has an `ETag`, otherwise `no-store`.',
+    required: true,
+    schema: { type: 'string', enum: ['no-store', 'no-store, no-transform', 'private, no-cache'] },
+    example: 'no-store',
+  },
+  Vary: {
+    description: 'The request headers that the response depends on.',
+    required: false,
+    schema: { type: 'string' },
+    example: 'Authorization, X-API-Key',
+  },
+};
+
 /** @param required whether every answer of its kind has it */
 export function retryAfterHeader(required: boolean): HeadersObject {
   return {

@@ -1,8 +1,8 @@
 import { createServer, type Socket } from 'node:net';
 
 /**
- * The inventory and the notification service at their cheapest, in a process of its own: every product exists and
- * never runs out, every customer is told. They answer in the form of the real ones, and keep nothing but a count of
+ * The inventory and the notification service at their cheapest, in a process of its own: every product that is not
+ * called UNKNOWN exists and never runs out, every customer is told. They answer in the form of the real ones, and keep nothing but a count of
  * messages, so that a benchmark measures the service and not what it talks to. For the same reason they read of a
  * request only what they must: its first line and its length.
  *
@@ -20,6 +20,9 @@ function answerFor(method: string, path: string, body: string): [status: string,
   const [, resource = '', id = '', action] = path.split('/');
   if (resource === 'reservations')
     return method === 'POST' ? ['201 Created', {}] : ['204 No Content', undefined];
+  if (resource === 'inventory' && id.startsWith('UNKNOWN')) {
+    return ['404 Not Found', { detail: 'there is no such product' }];
+  }
   if (resource === 'inventory' && action === undefined) {
     return ['200 OK', { product_id: id, name: `Product ${id}`, quantity: PLENTY, price: PRICE }];
   }

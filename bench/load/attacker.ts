@@ -1,0 +1,109 @@
+import { get } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ATTACKER, type AttackName } from './attacks.ts';
+import { Connection, requestBytes } from './connection.ts';
+
+/**
+ * One attacker in a process of its own, so that its work does not slow down the measurement. It goes on until it is ended.
+ *
+ * Usage: SERVICE_URL=… TOKEN=… node bench/load/attacker.ts <attack>
+ */
+const SERVICE = new URL(process.env['SERVICE_URL'] ?? '');
+const CREDENTIALS = { authorization: `Bearer ${process.env['TOKEN'] ?? ''}` };
+
+const CLIENTS = 16;
+const STREAMS = 100;
+const SLOW_EXPORTS = 2;
+
+/** After a failure, so that a service that refuses connections is not asked without a pause. */
+const PAUSE_MS = 20;
+
+/** What a slow reader takes, and how long it takes for it. */
+const SLOW_BYTES = 65_536;
+const SLOW_MS = 15_000;
+
+/** Sends one request after the other. */
+async function repeat(next: () => string): Promise<never> {
+  let connection: Connection | undefined;
+  for (;;) {
+    try {
+      if (!connection?.isFresh) connection = await Connection.open(SERVICE);
+      await connection.send(next());
+    } catch {
+      connection?.close();
+      connection = undefined;
+      await sleep(PAUSE_MS);
+    }
+  }
+}
+
+/** Opens a response and reads it at its own pace, until it ends. */
+function read(path: string, headers: Record<string, string>, isSlow: boolean): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const request = get(new URL(path, SERVICE), { headers: { ...CREDENTIALS, ...headers } }, (response) => {
+    response.once('close', resolve).once('error', () => resolve());
+    if (!isSlow) return void response.resume();
+    const timer = setInterval(() => response.read(SLOW_BYTES), SLOW_MS);
+    response.once('close', () => clearInterval(timer));
+  });
+  request.once('error', () => resolve());
+  return promise;
+}
+
+async function follow(path: string, headers: Record<string, string>, isSlow = false): Promise<never> {
+  for (;;) {
+    await read(path, headers, isSlow);
+    await sleep(PAUSE_MS);
+  }
+}
+
+/** Asks for all that was missed, again and again. */
+async function replay(): Promise<never> {
+  for (;;) {
+    const request = get(new URL('/orders/stream', SERVICE), {
+      headers: { ...CREDENTIALS, 'last-event-id': '1' },
+    });
+    request.once('response', (response) => response.resume()).once('error', () => undefined);
+    await sleep(PAUSE_MS);
+    request.destroy();
+  }
+}
+
+function times<Item>(count: number, make: (n: number) => Item): Item[] {
+  return Array.from({ length: count }, (_, n) => make(n));
+}
+
+function strangersAddress(n: number): string {
+  return `2001:db8:${((n >> 16) & 0xffff).toString(16)}:${(n & 0xffff).toString(16)}::1`;
+}
+
+const INVALID = requestBytes('POST', '/orders', { items: times(30_001, () => ({})) }, CREDENTIALS);
+const LIST = requestBytes('GET', '/orders?limit=200', undefined, CREDENTIALS);
+const BUYER = { customer_id: ATTACKER, customer_name: 'Attacker', customer_email: 'a@example.com' };
+let sent = 0;
+
+function unknownProducts(): string {
+  sent += 1;
+  const items = times(100, (n) => ({ product_id: `UNKNOWN-${sent}-${n}-`.padEnd(128, 'x'), quantity: 1 }));
+  return requestBytes('POST', '/orders', { ...BUYER, items }, { ...CREDENTIALS, prefer: 'respond-async' });
+}
+
+function stranger(): string {
+  sent += 1;
+  return requestBytes('GET', '/caller', undefined, { 'x-forwarded-for': strangersAddress(sent) });
+}
+
+const ATTACKS: Record<AttackName, () => Promise<never>[]> = {
+  validation: () => times(CLIENTS, () => repeat(() => INVALID)),
+  streams: () => [
+    ...times(STREAMS, () => follow('/orders/stream', {})),
+    ...times(SLOW_EXPORTS, () => follow('/orders/export?format=ndjson', {}, true)),
+    ...times(CLIENTS, () => replay()),
+  ],
+  lists: () => times(CLIENTS, () => repeat(() => LIST)),
+  strangers: () => times(CLIENTS, () => repeat(stranger)),
+  growth: () => times(CLIENTS, () => repeat(unknownProducts)),
+};
+
+const attack = ATTACKS[process.argv[2] as AttackName];
+await Promise.all(attack());

@@ -95,6 +95,8 @@ async function statusOf(path: string, headers: Record<string, string>): Promise<
   return response.status;
 }
 
+const statusFrom = (address: string) => statusOf('/public', { 'x-forwarded-for': address });
+
 beforeAll(async () => {
   issuer = await TestIssuer.start();
   server = await startServer(
@@ -127,7 +129,6 @@ describe('after a flood of requests without credentials from 50,900 networks', (
   });
 
   it('new addresses are counted by their network of 48 bits', async () => {
-    const statusFrom = (address: string) => statusOf('/public', { 'x-forwarded-for': address });
     expect(await statusFrom(addressOf(NETWORKS))).toBe(429);
     expect(await statusFrom('2001:db8:ffff:1::1')).toBe(200);
     expect(await statusFrom('198.51.100.1')).toBe(200);

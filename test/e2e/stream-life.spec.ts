@@ -32,7 +32,11 @@ describe('a stream', () => {
     const follower = await follow(service);
     await eventually(() => follower.blocks.length > 3);
     for (const block of follower.blocks) {
-      expect(block).toEqual({ event: undefined, id: expect.stringMatching(/^\d+$/), data: undefined });
+      expect(block).toEqual({
+        event: undefined,
+        id: expect.stringMatching(/^\d+(-[0-9a-f]{16})?$/),
+        data: undefined,
+      });
     }
     const known = await placeOrder(service);
     await eventually(() => toldOf(follower, known).length === 2 && !follower.blocks.at(-1)?.event);

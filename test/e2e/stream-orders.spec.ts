@@ -73,7 +73,7 @@ describe('whoever follows orders', () => {
     });
     expect(follower.blocks[0]).toEqual({
       event: undefined,
-      id: expect.stringMatching(/^\d+$/),
+      id: expect.stringMatching(/^\d+-[0-9a-f]{16}$/),
       data: undefined,
     });
     const id = await place();

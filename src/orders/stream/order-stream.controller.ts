@@ -27,8 +27,8 @@ export class OrderStreamController {
     operationId: 'streamOrders',
     summary: 'What happens to orders, as it happens',
     description:
-      'Server-sent events: each event of each order, once and in order, from now on or from `Last-Event-ID` on. A ' +
-      'customer is told of its own orders.',
+      'Server-sent events: each event of each order, once and in order, from now on or after `Last-Event-ID`. A ' +
+      'customer receives the events of its own orders.',
   })
   @ApiHeader(LAST_EVENT_ID)
   @ApiResponse(STREAMED)

@@ -4,7 +4,8 @@ export const LAST_EVENT_ID = {
   name: 'Last-Event-ID',
   required: false,
   description:
-    'The `id` that came last: everything since then is sent first. Any other text leads to a `reset`.',
+    'The `id` received last: the events after it are sent first. The answer begins with a `reset` if the database does ' +
+    'not have that position.',
   schema: { type: 'string' },
 };
 
@@ -14,18 +15,18 @@ const CHANGE =
 
 export const STREAMED = {
   status: 200,
-  description:
-    'Events, as they happen. The stream is ended after some minutes at the latest; come back for more.',
+  description: 'Events, as they happen. Every stream ends after some minutes; reconnect with the last `id`.',
   content: {
     'text/event-stream': {
       schema: {
         type: 'string',
         description:
           '`event: change` with `{order_id, version, type, from, to, actor, time}` of one event of an order, as in its ' +
-          'history; `event: reset` where it can not go on from `Last-Event-ID`: whatever is shown has to be read anew. ' +
-          'Every 15 seconds at least the newest `id` comes, without an event where nothing has happened.',
+          'history; `event: reset` when events may be missing or lost: more than 2,000 came after `Last-Event-ID`, or the ' +
+          'database does not have it, as after a failover that lost commits. Read the orders again then. At least every ' +
+          '15 seconds the newest `id` is sent, without an event if nothing has happened.',
       },
-      example: `retry: 1000\nid: 812\n\nevent: change\nid: 812-${EXAMPLE_ORDER}-3\ndata: ${CHANGE}\n\n`,
+      example: `retry: 1000\nid: 810-b01c44d19a7e52f0\n\nevent: change\nid: 812-4b7d1c9e02a6f358\ndata: ${CHANGE}\n\n`,
     },
   },
 };

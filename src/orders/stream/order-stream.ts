@@ -10,31 +10,35 @@ import { OrderFeed, PAGE_SIZE } from './order-feed.js';
 import { StreamClient, TooSlow } from './stream-client.js';
 import { beforeTransaction, isBehind, parsePosition, type StreamPosition } from './stream-position.js';
 
-/** Each holds a connection, and up to a megabyte that was not sent yet. */
+/** Each holds a connection, and up to a megabyte of unsent events. */
 const MAX_STREAMS = 100;
 
-/** Whoever was away for longer than for this many events reads a list sooner than these. */
+/** A client that missed more events than this reads a list faster than these. */
 const MAX_REPLAYED = 2_000;
 
-/** How long things take. Shorter in tests of what happens then. */
+/** Shorter in tests. */
 export interface StreamTimes {
-  /** From one sign of life to the next. */
+  /** Interval of the heartbeats. */
   beatMs: number;
-  /** From the beginning of a stream to its end. */
+  /** Lifetime of a stream. */
   lifeMs: number;
 }
 
 /**
- * Connections through which nothing comes are closed after 30 s by this service, and after a minute by many a proxy.
- * Credentials are looked at when a stream begins: whoever lost them since may go on for as long as it lives.
+ * This service closes idle connections after 30 s, and many proxies after a minute. Credentials are checked when a stream
+ * begins, so revoked credentials keep working for as long as a stream lives.
  */
 const STREAM_TIMES: StreamTimes = { beatMs: 15_000, lifeMs: 300_000 };
 
 /**
- * Tells those who follow orders of every event, once and in order.
+ * Sends every event of every order to its followers, once and in order.
  *
- * Transactions end in another order than they begin, so that an event may come to light after one that was written later.
- * Events are therefore told only once every transaction that is older has ended: then none can come before them any more.
+ * Transactions end in another order than they begin, so an event can become visible after one that was written later. An
+ * event is therefore sent only after every older transaction has ended: then no event can appear before it.
+ *
+ * A position names an event, and every statement that reads on checks that the database has it. A failover or a restore
+ * can lose the events that a client has seen last, and their transaction numbers are then used again. See
+ * docs/decisions/0012.
  */
 @Injectable()
 export class OrderStream implements OnModuleDestroy, BeforeApplicationShutdown {
@@ -50,7 +54,7 @@ export class OrderStream implements OnModuleDestroy, BeforeApplicationShutdown {
     private readonly outage: DatabaseOutage,
   ) {}
 
-  /** Streams would otherwise hold the stop up; whoever follows comes back to another instance. */
+  /** Open streams would delay the shutdown. Their clients reconnect to another instance. */
   onModuleDestroy(): void {
     this.isStopped = true;
     this.feed?.end();
@@ -61,10 +65,10 @@ export class OrderStream implements OnModuleDestroy, BeforeApplicationShutdown {
   }
 
   /**
-   * Begins to tell somebody of all events from now on, or of all since a place.
+   * Begins a stream of all events from now on, or of all after a position.
    *
-   * @param owner whose orders it may see
-   * @param lastEventId the id that the client got last; undefined for one that is new
+   * @param owner whose orders the client may see
+   * @param lastEventId the position that the client has received last; undefined for a new client
    * @throws {Problem} overloaded
    */
   async follow(owner: Owner, lastEventId: string | undefined): Promise<Readable> {
@@ -87,46 +91,51 @@ export class OrderStream implements OnModuleDestroy, BeforeApplicationShutdown {
     }
   }
 
-  /** @returns a client that knows everything that the feed has told the others */
+  /** @returns a client that has received all events that the other clients of the feed have */
   private async prepare(owner: Owner, lastEventId: string | undefined): Promise<StreamClient> {
-    let horizon = await this.changes.findHorizon();
-    const since = lastEventId === undefined ? undefined : await this.findPlace(lastEventId, horizon);
-    const client = new StreamClient(owner, since ?? beforeTransaction(horizon));
+    const known = lastEventId === undefined ? undefined : await this.findPlace(lastEventId);
+    const start = known ?? (await this.changes.findLast());
+    const client = new StreamClient(owner, start);
     client.begin();
-    if (lastEventId !== undefined && !since) client.reset(beforeTransaction(horizon));
-    let place = since ?? beforeTransaction(horizon);
-    for (;;) {
-      place = await this.replay(client, place, horizon);
-      // Nothing may come between this look and letting the client in.
-      if (!this.feed || !isBehind(this.feed.position, place)) return client;
-      horizon = await this.changes.findHorizon();
-    }
+    if (lastEventId !== undefined && !known) client.reset(start);
+    let feedAt: StreamPosition | undefined;
+    do {
+      feedAt = this.feed?.position;
+      await this.replay(client);
+      // A feed that stands still ahead of all events is at a position that the database has lost. It resets its clients.
+    } while (this.feed && this.feed.position !== feedAt && isBehind(this.feed.position, client.place));
+    // No `await` from the last comparison on, so that the feed does not move before the client is added.
+    return client;
   }
 
-  /** The place that a client names; undefined where it can't go on from there. */
-  private async findPlace(lastEventId: string, horizon: bigint): Promise<StreamPosition | undefined> {
-    const place = parsePosition(lastEventId);
-    if (!place || place.transaction > horizon) return undefined;
-    return (await this.changes.isFarBehind(place, MAX_REPLAYED)) ? undefined : place;
+  /** The position that a client names; undefined if the database does not have it, or has too many events after it. */
+  private async findPlace(lastEventId: string): Promise<StreamPosition | undefined> {
+    const place = await this.locate(lastEventId);
+    return place && !(await this.changes.isFarBehind(place, MAX_REPLAYED)) ? place : undefined;
   }
 
-  /** Tells a client of what was before the horizon. @returns the place where it is then */
-  private async replay(
-    client: StreamClient,
-    since: StreamPosition,
-    horizon: bigint,
-  ): Promise<StreamPosition> {
-    const end = beforeTransaction(horizon);
-    let place = since;
-    let isMore = isBehind(end, place);
+  private async locate(lastEventId: string): Promise<StreamPosition | undefined> {
+    const claimed = parsePosition(lastEventId);
+    if (!claimed) return undefined;
+    const { transaction } = claimed;
+    if ('id' in claimed) return this.changes.findById(transaction, claimed.id);
+    if ('seq' in claimed) return this.changes.findByNumber(transaction, claimed.orderId, claimed.seq);
+    if (!(await this.changes.hasReached(transaction))) return undefined;
+    // An event can be checked later, a number can't: where they mean the same, the client goes on from the event.
+    const place = beforeTransaction(transaction);
+    const last = await this.changes.findLast();
+    return isBehind(last, place) ? place : last;
+  }
+
+  /** Sends a client all complete events after its position. */
+  private async replay(client: StreamClient): Promise<void> {
+    let isMore = true;
     while (isMore) {
-      const page = await this.changes.findChanges(place, horizon, PAGE_SIZE);
-      for (const change of page) client.offer(change);
-      isMore = page.length === PAGE_SIZE;
-      place = page.at(-1)?.position ?? place;
+      const page = await this.changes.findChanges(client.place, PAGE_SIZE);
+      if (page) for (const change of page) client.offer(change);
+      else client.reset(await this.changes.findLast());
+      isMore = !page || page.length === PAGE_SIZE;
     }
-    client.advance(end);
-    return isBehind(end, place) ? end : place;
   }
 
   private letIn(client: StreamClient, leave: () => void): void {

@@ -1,15 +1,15 @@
 import { Readable } from 'node:stream';
 import type { Owner } from '../ownership.js';
 import type { OrderChange } from './order-changes.repository.js';
-import { isBehind, type StreamPosition, toText } from './stream-position.js';
+import { isBehind, type StreamPosition } from './stream-position.js';
 
-/** Bytes that a client may be behind with: more than it is sent at once when it comes back, and a burst beside. */
+/** Unsent bytes per client, at most: more than a full replay on reconnection, and a burst beside it. */
 const MAX_BEHIND_BYTES = 1_048_576;
 
-/** After which a client that was cut off comes back, in milliseconds. */
+/** Reconnection delay that clients are given, in milliseconds. */
 const RETRY_MS = 1_000;
 
-/** The client takes less than there is. It comes back and goes on where it was. */
+/** The client reads too slowly. It reconnects and resumes where it was. */
 export class TooSlow extends Error {
   constructor() {
     super('the client reads too slowly');
@@ -17,48 +17,43 @@ export class TooSlow extends Error {
   }
 }
 
-/** Somebody who follows orders: what is written to it (server-sent events, WHATWG HTML 9.2), and up to where. */
+/** A follower of orders: the server-sent events written to it (WHATWG HTML 9.2), and its position. */
 export class StreamClient {
   readonly stream = new Readable({ read: () => undefined });
 
-  /** @param position behind which it is told of everything */
+  /** @param position the client receives every event after it */
   constructor(
     private readonly owner: Owner,
     private position: StreamPosition,
   ) {}
 
-  /** It knows of everything before it. */
+  /** The client has received all events up to it. */
   get place(): StreamPosition {
     return this.position;
   }
 
-  /** Tells it where it is, so that it can come back even if nothing happens, and when. */
+  /** Sends its position, so that it can resume even if no event follows, and when to reconnect. */
   begin(): void {
-    this.write(`retry: ${RETRY_MS}\nid: ${toText(this.position)}\n\n`);
+    this.write(`retry: ${RETRY_MS}\nid: ${this.position.id}\n\n`);
   }
 
-  /** Tells it that there is no going on from where it was: whatever it shows has to be read anew. */
+  /** The client can't continue from where it was, so it must read the orders again. */
   reset(position: StreamPosition): void {
     this.position = position;
-    this.write(`event: reset\nid: ${toText(position)}\ndata: {}\n\n`);
+    this.write(`event: reset\nid: ${position.id}\ndata: {}\n\n`);
   }
 
-  /** Tells of a change, unless it was told before or is about an order of somebody else. */
+  /** Sends an event, unless the client has it already or it is about the order of another customer. */
   offer(change: OrderChange): void {
     if (!isBehind(change.position, this.position)) return;
     this.position = change.position;
     if (this.owner !== null && change.customerId !== this.owner) return;
-    this.write(`event: change\nid: ${toText(this.position)}\ndata: ${JSON.stringify(dataOf(change))}\n\n`);
+    this.write(`event: change\nid: ${this.position.id}\ndata: ${JSON.stringify(dataOf(change))}\n\n`);
   }
 
-  /** Notes that it was told of everything before a place. */
-  advance(position: StreamPosition): void {
-    if (isBehind(position, this.position)) this.position = position;
-  }
-
-  /** Keeps the connection, and says up to where nothing is missing although nothing came. */
+  /** Heartbeat: keeps the connection open and sends the position, which events of other customers move too. */
   beat(): void {
-    this.write(`: nothing new\nid: ${toText(this.position)}\n\n`);
+    this.write(`: nothing new\nid: ${this.position.id}\n\n`);
   }
 
   /** What was written is still sent. */

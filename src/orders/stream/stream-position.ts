@@ -1,38 +1,49 @@
 /**
- * A place in the sequence of all events of all orders: behind the event with these numbers. Events are put in order by the
- * transaction that wrote them, and within it by order and number.
+ * A position in the sequence of all events of all orders: right after one event. Events are ordered by the transaction
+ * that wrote them, and within it by order and number.
  */
 export interface StreamPosition {
   transaction: bigint;
   orderId: string;
+  /** 0 before all events of the transaction; then no event has to exist. */
   seq: number;
+  /** As clients get it and send it back. It identifies the event, and says nothing about its order. */
+  id: string;
 }
+
+/** What a client has sent: a position that the database may have or not. */
+export type ClaimedPosition =
+  | { transaction: bigint; id: string }
+  /** Position of the first version: after an event. */
+  | { transaction: bigint; orderId: string; seq: number }
+  /** Position of the first version: after all events of earlier transactions. */
+  | { transaction: bigint };
 
 /** Smaller than the id of any order. */
 const NIL_ID = '00000000-0000-0000-0000-000000000000';
 
-/** A transaction's number, and where the place is within it the order and the number of an event. */
-const FORM = /^(\d{1,18})(?:-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-(\d{1,9}))?$/;
+/** A transaction, and the digest of an event; or, in positions of the first version, an order and a number. */
+const FORM = /^(\d{1,18})(?:-(?:([0-9a-f]{16})|([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-(\d{1,9})))?$/;
 
-/** The place before the first event of a transaction, behind all events of the transactions before it. */
+/** The position after all events of the transactions before this one. */
 export function beforeTransaction(transaction: bigint): StreamPosition {
-  return { transaction, orderId: NIL_ID, seq: 0 };
+  return { transaction, orderId: NIL_ID, seq: 0, id: String(transaction) };
 }
 
-/** As it is sent to clients, who send it back. */
-export function toText({ transaction, orderId, seq }: StreamPosition): string {
-  return orderId === NIL_ID ? String(transaction) : `${transaction}-${orderId}-${seq}`;
-}
+/** The position before all events. */
+export const ORIGIN = beforeTransaction(0n);
 
-/** @returns undefined where the text is none that this service has sent */
-export function parsePosition(text: string): StreamPosition | undefined {
+/** @returns undefined where the text has no form that this service ever sent */
+export function parsePosition(text: string): ClaimedPosition | undefined {
   const match = FORM.exec(text);
   if (!match) return undefined;
-  const [, transaction = '', orderId = NIL_ID, seq = '0'] = match;
-  return { transaction: BigInt(transaction), orderId, seq: Number(seq) };
+  const [, digits = '', digest, orderId, seq] = match;
+  const transaction = BigInt(digits);
+  if (digest !== undefined) return { transaction, id: text };
+  return orderId === undefined ? { transaction } : { transaction, orderId, seq: Number(seq) };
 }
 
-/** Whether one place is behind another. */
+/** Whether one position is after another. */
 export function isBehind(one: StreamPosition, other: StreamPosition): boolean {
   if (one.transaction !== other.transaction) return one.transaction > other.transaction;
   if (one.orderId !== other.orderId) return one.orderId > other.orderId;

@@ -75,8 +75,8 @@ export class AppModule {
     };
   }
 
-  /** What the drift report needs, and nothing that would do the work of the running service. */
-  static forDrift(settings: Settings): DynamicModule {
+  /** What the report commands need, without the background work of the running service. */
+  static forReports(settings: Settings): DynamicModule {
     const options = async () => ({
       ...(await dataSourceOptions(settings)),
       extra: { statement_timeout: REPORT_STATEMENT_TIMEOUT_MS },
@@ -88,7 +88,7 @@ export class AppModule {
         ConfigModule.with(settings),
         TypeOrmModule.forRootAsync({ useFactory: options }),
         MetricsModule,
-        OperationsModule.forDrift([InventoryModule]),
+        OperationsModule.forReports([InventoryModule]),
       ],
       providers: [DatabaseClock],
     };

@@ -1,13 +1,10 @@
 import './platform/require-node.js';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { NestFactory } from '@nestjs/core';
-import { AppModule } from './app.module.js';
-import { loadSettings } from './config/load-settings.js';
 import { DriftReport, type DriftRequest } from './operations/drift/drift-report.js';
 import { isAlarming, renderDrift, renderDriftJson } from './operations/drift/drift-text.js';
-import { withStartRetry } from './platform/database/start-retry.js';
 import { endProcess } from './platform/end-process.js';
+import { readSince, withReport } from './report-application.js';
 
 const HELP = `Usage: npm run drift -- [options]
 
@@ -28,8 +25,6 @@ Exit code: 0 all is explained, 1 something is not, 2 the report could not be mad
 const EXIT_DRIFT = 1;
 const EXIT_FAILED = 2;
 
-const TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/;
-
 interface Arguments extends DriftRequest {
   json: boolean;
 }
@@ -48,34 +43,20 @@ function readArguments(args: string[]): Arguments | null {
   });
   if (values.help) return null;
   const { since, product, rebase, json } = values;
-  if (since !== undefined && (!TIME.test(since) || Number.isNaN(Date.parse(since)))) {
-    throw new Error(
-      `--since must be a day or a time with its zone, as in 2026-01-31T12:00:00Z, not "${since}"`,
-    );
-  }
   if (since !== undefined && product) throw new Error('--since and --product exclude each other');
-  return { rebase, json, ...(since !== undefined && { since }), ...(product && { productIds: product }) };
+  return {
+    rebase,
+    json,
+    ...(since !== undefined && { since: readSince(since) }),
+    ...(product && { productIds: product }),
+  };
 }
 
 /** @returns the exit code */
 async function report({ json, ...request }: Arguments): Promise<number> {
-  const settings = loadSettings(process.env, 'command');
-  // Errors go to standard error; standard output is the report and nothing else.
-  const app = await withStartRetry(() =>
-    NestFactory.createApplicationContext(AppModule.forDrift(settings), {
-      // The framework would log a refused start with its stack, besides the sentence that says what is wrong.
-      logger: false,
-      abortOnError: false,
-    }),
-  );
-  app.useLogger(['error']);
-  try {
-    const products = await app.get(DriftReport, { strict: false }).run(request);
-    process.stdout.write(json ? renderDriftJson(products) : renderDrift(products));
-    return products.some(isAlarming) ? EXIT_DRIFT : 0;
-  } finally {
-    await app.close();
-  }
+  const products = await withReport(DriftReport, (drift) => drift.run(request));
+  process.stdout.write(json ? renderDriftJson(products) : renderDrift(products));
+  return products.some(isAlarming) ? EXIT_DRIFT : 0;
 }
 
 async function main(): Promise<void> {

@@ -1,4 +1,11 @@
-import type { ReleaseLine, ReleaseOutcome, ReservationLine, ReserveOutcome } from '../orders/order.ports.js';
+import type {
+  HeldReservation,
+  ReleaseLine,
+  ReleaseOutcome,
+  ReservationBook,
+  ReservationLine,
+  ReserveOutcome,
+} from '../orders/order.ports.js';
 import type { Deadline } from '../platform/deadline.js';
 import { reachPausePoint } from '../platform/pause-points.js';
 import {
@@ -7,7 +14,8 @@ import {
   type UpstreamClient,
 } from '../platform/upstream/upstream-client.js';
 import { fieldsOf, readId, readReason, reasonOfFault } from '../platform/upstream/upstream-fields.js';
-import { isDone } from '../platform/upstream/upstream-retry.js';
+import { UpstreamFault } from '../platform/upstream/upstream-fault.js';
+import { isDone, unexpectedStatus } from '../platform/upstream/upstream-retry.js';
 import { findInventoryProduct } from './inventory-service.adapter.js';
 import { LookingInventory } from './looking-inventory.js';
 
@@ -20,12 +28,48 @@ function readShortProducts(answer: UpstreamAnswer): Set<string> {
   return new Set(ids.filter((id) => id !== null));
 }
 
+/** A page of a list: a thousand reservations of a few dozen lines. */
+const MAX_LIST_BYTES = 8 * 1024 * 1024;
+
+/** Answers of an inventory without a list: no such path, or only POST there. 501 is a fault and is reported as one. */
+const NO_LIST = new Set([404, 405]);
+
+/** @throws {UpstreamFault} unless it is a list of reservations with ids that ascend from `after` */
+function readHeld(service: string, body: unknown, after: string): HeldReservation[] {
+  const { reservations } = fieldsOf(body);
+  const invalid = (what: string) => new UpstreamFault(service, 'invalid', `answered with ${what}`);
+  if (!Array.isArray(reservations)) throw invalid('something else than a list of reservations');
+  let last = after;
+  return reservations.map((entry: unknown) => {
+    const fields = fieldsOf(entry);
+    const id = readId(fields['reservation_id']);
+    if (id === null || !Array.isArray(fields['items'])) throw invalid('a reservation without an id or items');
+    if (id <= last) throw invalid('reservations that are not in ascending order of their ids');
+    last = id;
+    return { id, items: fields['items'].map((item: unknown) => readItem(item, invalid)) };
+  });
+}
+
+function readItem(item: unknown, invalid: (what: string) => UpstreamFault): HeldReservation['items'][number] {
+  const { product_id: id, quantity } = fieldsOf(item);
+  const productId = readId(id);
+  if (productId === null || typeof quantity !== 'number' || !Number.isSafeInteger(quantity)) {
+    throw invalid('an item without a product or a quantity');
+  }
+  return { productId, quantity };
+}
+
 /**
  * An inventory that reserves all lines of an order in one call, all or nothing, under the order's id. A repeated call
  * acts once, and a reservation that was given back can't be made again, so the outcome can always be learned.
  */
 export class ReservationsAdapter extends LookingInventory {
   override readonly repeatable = true;
+
+  override readonly reservations: ReservationBook = {
+    list: (after, limit, deadline) => this.list(after, limit, deadline),
+    release: (id, deadline) => this.cancel(id, deadline),
+  };
 
   /** @param rememberMs how long what was looked up is remembered; see `ProductLookup` */
   constructor(
@@ -71,7 +115,13 @@ export class ReservationsAdapter extends LookingInventory {
     deadline: Deadline,
   ): Promise<ReleaseOutcome[]> {
     if (lines.length === 0) return [];
-    let reason: string;
+    const reason = await this.cancel(orderId, deadline);
+    if (reason === undefined) return lines.map(({ line }) => ({ line, outcome: 'released' }));
+    return lines.map(({ line }) => ({ line, outcome: 'unknown', reason }));
+  }
+
+  /** @returns why it is unknown whether it was done; undefined after success */
+  private async cancel(orderId: string, deadline: Deadline): Promise<string | undefined> {
     try {
       await reachPausePoint('inventory.before-release', orderId);
       const answer = await this.client.request({
@@ -84,12 +134,24 @@ export class ReservationsAdapter extends LookingInventory {
         mayBeEmpty: true,
       });
       await reachPausePoint('inventory.after-release', orderId);
-      if (isDone(answer.status)) return lines.map(({ line }) => ({ line, outcome: 'released' }));
-      reason = `${this.client.name}: answered ${answer.status}`;
+      return isDone(answer.status) ? undefined : `${this.client.name}: answered ${answer.status}`;
     } catch (error) {
-      reason = reasonOfFault(error);
+      return reasonOfFault(error);
     }
-    return lines.map(({ line }) => ({ line, outcome: 'unknown', reason }));
+  }
+
+  private async list(after: string, limit: number, deadline: Deadline): Promise<HeldReservation[] | null> {
+    const answer = await this.client.request({
+      method: 'GET',
+      path: ['reservations'],
+      query: { after, limit: String(limit) },
+      deadline,
+      repeatable: true,
+      maxBytes: MAX_LIST_BYTES,
+    });
+    if (NO_LIST.has(answer.status)) return null;
+    if (answer.status !== 200) throw unexpectedStatus(this.client.name, answer.status);
+    return readHeld(this.client.name, answer.body, after);
   }
 
   private outcomesOf(answer: UpstreamAnswer, lines: readonly ReservationLine[]): ReserveOutcome[] {

@@ -1,6 +1,8 @@
 import { type DynamicModule, Module, type ModuleMetadata } from '@nestjs/common';
 import { DriftReport } from './drift/drift-report.js';
 import { DriftRepository } from './drift/drift.repository.js';
+import { ReconcileRepository } from './reconcile/reconcile.repository.js';
+import { Reconciliation } from './reconcile/reconciliation.js';
 import { Deliveries } from './deliveries/deliveries.js';
 import { DeliveriesController } from './deliveries/deliveries.controller.js';
 import { FiguresController } from './figures/figures.controller.js';
@@ -48,16 +50,16 @@ export class OperationsModule {
   }
 
   /**
-   * The drift report alone, for its command, which must not do the service's background work.
+   * The reports alone, for their commands, which must not do the service's background work.
    *
    * @param imports modules that provide `Inventory` and `StockJournal`
    */
-  static forDrift(imports: Imports): DynamicModule {
+  static forReports(imports: Imports): DynamicModule {
     return {
       module: OperationsModule,
       imports,
-      providers: [DriftRepository, DriftReport],
-      exports: [DriftReport],
+      providers: [DriftRepository, DriftReport, ReconcileRepository, Reconciliation],
+      exports: [DriftReport, Reconciliation],
     };
   }
 }

@@ -38,8 +38,38 @@ export type ReserveOutcome =
 export type ReleaseOutcome =
   { line: number; outcome: 'released' } | { line: number; outcome: 'unknown'; reason: string };
 
+/** Stock that the inventory holds under the id of an order. */
+export interface HeldReservation {
+  /** Usually the id of an order; other systems may have reservations of their own. */
+  id: string;
+  items: { productId: string; quantity: number }[];
+}
+
+/** The reservations of an inventory that keeps them under the ids of orders. */
+export interface ReservationBook {
+  /**
+   * Lists the reservations that are held.
+   *
+   * @param after only those with greater ids; they come in ascending order
+   * @returns null if the inventory has no such list, which is optional in its contract
+   * @throws {UpstreamFault} when the inventory gives no usable answer before the deadline
+   */
+  list(after: string, limit: number, deadline: Deadline): Promise<HeldReservation[] | null>;
+
+  /**
+   * Gives back all that a reservation holds. Acts once however often it is called, and nothing can be reserved under
+   * this id afterwards.
+   *
+   * @returns why it is unknown whether that was done; undefined after success
+   */
+  release(id: string, deadline: Deadline): Promise<string | undefined>;
+}
+
 /** Where stock is kept. Adapters: src/inventory. */
 export abstract class Inventory {
+  /** Null for an inventory that only counts units. */
+  readonly reservations: ReservationBook | null = null;
+
   /**
    * Whether `reserve` and `release` act once however often they are called for the same order and line. Where they
    * don't, they are called once, and an unknown outcome is left to a person.

@@ -6,6 +6,9 @@ import { type HoldOutcome, readLines, type Stock, type StockedProduct } from './
 /** Prices have no upper limit of their own; this keeps out what isn't a price. */
 const MAX_PRICE = 1e15;
 
+/** Reservations in one answer. */
+const MAX_LISTED = 1_000;
+
 function unknownProduct(id: string): Answer {
   return refusal(404, `Product ${id} not found`);
 }
@@ -43,6 +46,16 @@ export function addInventory(server: ServiceServer, stock: Stock): void {
     },
     replayed: (call) =>
       stock.recordReplay(null, call, readId(readFields(call.body, 'the body')['reservation_id'], 'id')),
+  });
+  server.read('/reservations', ({ query }) => {
+    const fields = readFields(query, 'the query');
+    const after = fields['after'] === undefined ? '' : readText(fields['after'], 'after');
+    const limit = readInteger(Number(fields['limit'] ?? MAX_LISTED), 'limit', 1, MAX_LISTED);
+    const page = [...stock.reservations]
+      .filter(([id]) => id > after)
+      .toSorted(([one], [other]) => (one < other ? -1 : 1))
+      .slice(0, limit);
+    return answer(200, { reservations: page.map(([id, items]) => ({ reservation_id: id, items })) });
   });
   server.mutate('DELETE', '/reservations/:id', {
     effect: (call) => {

@@ -1,5 +1,3 @@
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
   catalogSettings,
@@ -13,32 +11,14 @@ import {
   type TestFleet,
 } from '../support/builders.js';
 import { queryDatabase } from '../support/invariants.js';
+import { runReport } from '../support/report-command.js';
 import { eventually, testSettings, type TestService } from '../support/service.js';
-
-const COMMAND = fileURLToPath(new URL('../../dist/drift.js', import.meta.url));
 
 let fleet: TestFleet;
 let service: TestService;
 
-interface Output {
-  code: number | null;
-  out: string;
-  err: string;
-}
-
-/** Runs the command as people do. */
-function drift(args: string[], settings: Record<string, string> = {}): Promise<Output> {
-  const env = {
-    PATH: process.env['PATH'],
-    ...testSettings(fleet.sandbox, fleet.database.url),
-    ...settings,
-  };
-  return new Promise((resolve) => {
-    const child = execFile(process.execPath, [COMMAND, ...args], { env }, (_error, out, err) =>
-      resolve({ code: child.exitCode, out, err }),
-    );
-  });
-}
+const drift = (args: string[], settings: Record<string, string> = {}) =>
+  runReport('drift', args, { ...testSettings(fleet.sandbox, fleet.database.url), ...settings });
 
 /** The report on one product. */
 async function driftOf(product: string, settings: Record<string, string> = {}) {

@@ -46,6 +46,7 @@ export const COMMANDS = new Set([
   'src/main.ts',
   'src/api-key.ts',
   'src/drift.ts',
+  'src/reconcile.ts',
   'src/openapi.ts',
   'src/platform/database/migrate.ts',
   'src/sandbox/first-run.ts',

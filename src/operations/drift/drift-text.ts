@@ -1,3 +1,4 @@
+import { renderTable } from '../text-table.js';
 import { ALARMING, DRIFT_VERDICTS, type DriftVerdict, type ProductDrift } from './drift.js';
 
 /** What each verdict means to whoever has to act on it. */
@@ -74,15 +75,4 @@ function expected({ books, baseline }: ProductDrift): string {
   const least = baseline.quantity - (books.held - baseline.sold);
   const most = baseline.quantity - (books.sold - baseline.held);
   return least === most ? String(least) : `${least} to ${most}`;
-}
-
-function renderTable(rows: readonly string[][]): string {
-  const widths = HEADINGS.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  const lines = rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
-  return `${lines.join('\n')}\n`;
 }

@@ -35,6 +35,7 @@ export interface UpstreamRequest {
   method: 'GET' | 'PUT' | 'POST' | 'DELETE';
   /** The segments of the path, not encoded: identifiers may hold any character. */
   path: readonly string[];
+  query?: Readonly<Record<string, string>>;
   /** Sent as JSON. */
   body?: Record<string, unknown>;
   /** Sent as `Idempotency-Key`. */
@@ -130,11 +131,12 @@ export class UpstreamClient {
   async request(request: UpstreamRequest): Promise<UpstreamAnswer> {
     const path = encodePath(request.path);
     if (path === null) return NO_SUCH_RESOURCE;
+    const target = request.query ? `${path}?${new URLSearchParams(request.query).toString()}` : path;
     // Once an attempt may have arrived, a later one that did not can't make the call as a whole "not sent".
     let mayHaveArrived: UpstreamFault | undefined;
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.attempt(path, request);
+        return await this.attempt(target, request);
       } catch (failure) {
         if (!(failure instanceof AttemptFailure)) throw failure;
         const notSent = failure.fault.kind === 'not_sent';
@@ -151,10 +153,10 @@ export class UpstreamClient {
     }
   }
 
-  private async attempt(path: string, request: UpstreamRequest): Promise<UpstreamAnswer> {
+  private async attempt(target: string, request: UpstreamRequest): Promise<UpstreamAnswer> {
     const leave = await this.enter(request.deadline);
     try {
-      return await this.attemptNow(path, request);
+      return await this.attemptNow(target, request);
     } finally {
       leave();
     }
@@ -170,13 +172,13 @@ export class UpstreamClient {
     }
   }
 
-  private async attemptNow(path: string, request: UpstreamRequest): Promise<UpstreamAnswer> {
+  private async attemptNow(target: string, request: UpstreamRequest): Promise<UpstreamAnswer> {
     const timeout = Math.min(request.timeoutMs ?? this.timeoutMs, request.deadline.remaining());
     if (timeout <= 0)
       throw new AttemptFailure(this.fault('not_sent', 'no time was left for the call'), false);
     const origin = { subject: subjectOf(request), caller: currentPlace()?.work.caller };
     const made = await this.circuit.run(origin, () =>
-      observeAttempt(this.name, request.method, () => this.send(path, request, timeout)),
+      observeAttempt(this.name, request.method, () => this.send(target, request, timeout)),
     );
     if (made) return made.value;
     observeTurnedAway(this.name, request.method);
@@ -184,14 +186,14 @@ export class UpstreamClient {
     throw new AttemptFailure(this.fault('not_sent', 'is not asked for now, since it has failed'), false);
   }
 
-  private async send(path: string, request: UpstreamRequest, timeout: number): Promise<UpstreamAnswer> {
+  private async send(target: string, request: UpstreamRequest, timeout: number): Promise<UpstreamAnswer> {
     let response: AxiosResponse<Buffer>;
     try {
       // As an observable it would be cancelled once it is complete, for which axios makes an error each time.
       response = await this.http.axiosRef.request<Buffer>({
         method: request.method,
         baseURL: this.origin,
-        url: `${this.pathPrefix}/${path}`,
+        url: `${this.pathPrefix}/${target}`,
         headers: this.headersFor(request),
         data: request.body === undefined ? undefined : JSON.stringify(request.body),
         timeout,

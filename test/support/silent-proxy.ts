@@ -1,7 +1,10 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 
-/** A TCP proxy in front of a database that can drop every byte while all sockets stay open, as a firewall does. */
+/**
+ * A TCP proxy in front of a database that can drop every byte while all sockets stay open, as a firewall does, and that
+ * can lead to another server.
+ */
 export class SilentProxy {
   private readonly sockets = new Set<Socket>();
   /** Bytes of these were lost: a TCP connection never recovers from that. */
@@ -10,7 +13,7 @@ export class SilentProxy {
   private port = 0;
   private readonly server = createServer((socket) => this.forward(socket));
 
-  constructor(private readonly databaseUrl: string) {}
+  constructor(private databaseUrl: string) {}
 
   get url(): string {
     const url = new URL(this.databaseUrl);
@@ -34,6 +37,12 @@ export class SilentProxy {
   /** New connections work again. */
   heal(): void {
     this.isSilent = false;
+  }
+
+  /** New connections lead to another server, as after a failover; those that exist are closed. */
+  moveTo(databaseUrl: string): void {
+    this.databaseUrl = databaseUrl;
+    for (const socket of this.sockets) socket.destroy();
   }
 
   async stop(): Promise<void> {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect } from '@jest/globals';
 import { eventually } from '../support/service.js';
 import type { Locator, Page } from 'playwright-core';
 import { itInBrowser } from '../support/browser.js';
-import { line, newProduct, orderBody, placeOrder } from '../support/builders.js';
+import { line, newProduct, orderBody, placeOrder, selectRows } from '../support/builders.js';
 import { getOrder, listEvents, setStatus, type WithApi } from '../support/client.js';
 import { TEST_MS, TestConsole } from './console.js';
 
@@ -56,6 +56,24 @@ describe('the list of orders', () => {
       // It said how far it had come, so that nothing had to be read anew to be known.
       await eventually(() => resumed.length > 0);
       expect(resumed[0]).toMatch(/./);
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+
+  itInBrowser(
+    'reads the orders again when the database has lost what the stream has sent',
+    async () => {
+      const { page, complaints } = await tested.open('/orders', 'admin');
+      await page.getByText('Live', { exact: true }).waitFor();
+      const lost = await placeFor('Lost Laura');
+      await rowOf(page, lost).getByText('confirmed').waitFor();
+      for (const table of ['order_events', 'order_items', 'orders']) {
+        const column = table === 'orders' ? 'id' : 'order_id';
+        await selectRows(tested.service.database, `DELETE FROM ${table} WHERE ${column} = $1`, [lost]);
+      }
+      await rowOf(page, lost).waitFor({ state: 'detached' });
+      expect(complaints).toEqual([]);
       await page.context().close();
     },
     TEST_MS,

@@ -18,6 +18,7 @@ const DOCUMENTS = [
   'CHANGELOG.md',
   'docs/operations.md',
   'docs/performance.md',
+  'docs/reservations.md',
   'docs/timeouts.md',
   'docs/reference/limits.md',
 ];

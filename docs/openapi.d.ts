@@ -113,7 +113,7 @@ export interface paths {
     };
     /**
      * What happens to orders, as it happens
-     * @description Server-sent events: each event of each order, once and in order, from now on or from `Last-Event-ID` on. A customer is told of its own orders.
+     * @description Server-sent events: each event of each order, once and in order, from now on or after `Last-Event-ID`. A customer receives the events of its own orders.
      */
     get: operations['streamOrders'];
     put?: never;
@@ -3697,7 +3697,7 @@ export interface operations {
     parameters: {
       query?: never;
       header?: {
-        /** @description The `id` that came last: everything since then is sent first. Any other text leads to a `reset`. */
+        /** @description The `id` received last: the events after it are sent first. The answer begins with a `reset` if the database does not have that position. */
         'Last-Event-ID'?: string;
       };
       path?: never;
@@ -3705,7 +3705,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description Events, as they happen. The stream is ended after some minutes at the latest; come back for more. */
+      /** @description Events, as they happen. Every stream ends after some minutes; reconnect with the last `id`. */
       200: {
         headers: {
           /**
@@ -3738,10 +3738,10 @@ export interface operations {
         content: {
           /**
            * @example retry: 1000
-           *     id: 812
+           *     id: 810-b01c44d19a7e52f0
            *
            *     event: change
-           *     id: 812-01a1ffe2-9b80-748a-ba30-787d85a2b441-3
+           *     id: 812-4b7d1c9e02a6f358
            *     data: {"order_id":"01a1ffe2-9b80-748a-ba30-787d85a2b441","version":3,"type":"status_changed","from":"confirmed","to":"shipped","actor":"key:warehouse","time":"2026-11-21T20:53:23.456Z"}
            */
           'text/event-stream': string;

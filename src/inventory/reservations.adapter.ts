@@ -31,6 +31,9 @@ function readShortProducts(answer: UpstreamAnswer): Set<string> {
 /** A page of a list: a thousand reservations of a few dozen lines. */
 const MAX_LIST_BYTES = 8 * 1024 * 1024;
 
+/** A list takes longer than a call for one order, for which UPSTREAM_TIMEOUT_MS is made. */
+const LIST_TIMEOUT_MS = 20_000;
+
 /** Answers of an inventory without a list: no such path, or only POST there. 501 is a fault and is reported as one. */
 const NO_LIST = new Set([404, 405]);
 
@@ -146,6 +149,7 @@ export class ReservationsAdapter extends LookingInventory {
       path: ['reservations'],
       query: { after, limit: String(limit) },
       deadline,
+      timeoutMs: LIST_TIMEOUT_MS,
       repeatable: true,
       maxBytes: MAX_LIST_BYTES,
     });

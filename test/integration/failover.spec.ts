@@ -173,9 +173,9 @@ describe('after a failover to a synchronous standby', () => {
         return row?.state === 'sync';
       });
       const confirmed: string[] = [];
-      let isKilled = false;
+      const end = new AbortController();
       const client = async (): Promise<void> => {
-        while (!isKilled) {
+        while (!end.signal.aborted) {
           const id = await place().catch(() => undefined);
           if (id !== undefined) confirmed.push(id);
         }
@@ -185,7 +185,7 @@ describe('after a failover to a synchronous standby', () => {
       servers.cutOff();
       await sleep(CUT_OFF_MS);
       const url = await failOver();
-      isKilled = true;
+      end.abort();
       await Promise.all(clients);
       expect(await findStored(url, confirmed)).toHaveLength(confirmed.length);
       await eventually(() => place().catch(() => undefined), 60_000);

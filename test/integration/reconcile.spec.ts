@@ -46,6 +46,8 @@ const reservations = () => ({ INVENTORY_API: 'reservations' });
 const command = (args: string[], more: Record<string, string> = reservations()) =>
   runReport('reconcile', args, { ...testSettings(fleet.sandbox, fleet.database.url), ...more });
 
+const onProgress = (): void => undefined;
+
 /** Runs the same comparison in this process. */
 async function reconcile({ lines, ...request }: { lines?: string[]; apply?: boolean } = {}) {
   const known = lines && (await readKnownOrders(Readable.from(lines)));
@@ -55,7 +57,6 @@ async function reconcile({ lines, ...request }: { lines?: string[]; apply?: bool
   });
   const app = await NestFactory.createApplicationContext(AppModule.forReports(settings), { logger: false });
   try {
-    const onProgress = (): void => undefined;
     const reconciliation = app.get(Reconciliation, { strict: false });
     const findings = await reconciliation.run({
       apply: false,

@@ -156,11 +156,13 @@ function placedAt(orderId: string): string {
   return timeOfOrderId(orderId).toISOString();
 }
 
+function toItems(items: ReservationFinding['items']) {
+  return items && items.map(({ productId, quantity }) => ({ product_id: productId, quantity }));
+}
+
 /** The findings for programs, under names that will stay. */
 export function renderFindingsJson(findings: Findings): string {
   const { missing, statuses, reservations, reservationSource, stock, compared } = findings;
-  const toItems = (items: ReservationFinding['items']) =>
-    items && items.map(({ productId, quantity }) => ({ product_id: productId, quantity }));
   const body = {
     missing_orders: missing.map(({ orderId, statuses: reported, items }) => ({
       order_id: orderId,

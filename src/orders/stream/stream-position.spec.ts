@@ -44,8 +44,18 @@ describe('a position in the stream', () => {
   });
 
   it.each([
-    ...['', 'x', '-1', '1.5', '1-2', '9'.repeat(19), ' 1', '1-0123456789ABCDEF', '1-0123456789abcdef-1'],
-    ...[`1-${FIRST}`, `1-${FIRST}-`, `1-${FIRST}-1-1`],
+    '',
+    'x',
+    '-1',
+    '1.5',
+    '1-2',
+    '9'.repeat(19),
+    ' 1',
+    '1-0123456789ABCDEF',
+    '1-0123456789abcdef-1',
+    `1-${FIRST}`,
+    `1-${FIRST}-`,
+    `1-${FIRST}-1-1`,
   ])('is never %j', (text) => {
     expect(parsePosition(text)).toBeUndefined();
   });

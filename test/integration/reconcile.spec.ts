@@ -1,18 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { NestFactory } from '@nestjs/core';
-import { AppModule } from '../../src/app.module.js';
-import { loadSettings } from '../../src/config/load-settings.js';
-import { readKnownOrders } from '../../src/operations/reconcile/known-orders.js';
-import {
-  hasOpenFindings,
-  renderFindings,
-  renderFindingsJson,
-} from '../../src/operations/reconcile/reconcile-text.js';
-import { Reconciliation } from '../../src/operations/reconcile/reconciliation.js';
 import {
   callsTo,
   line,
@@ -26,6 +15,7 @@ import {
 } from '../support/builders.js';
 import { setStatus } from '../support/client.js';
 import { insertOrders } from '../support/many-orders.js';
+import { reconcileHere } from '../support/reconciliation.js';
 import { runReport } from '../support/report-command.js';
 import { eventually, testSettings, type TestService } from '../support/service.js';
 
@@ -46,33 +36,9 @@ const reservations = () => ({ INVENTORY_API: 'reservations' });
 const command = (args: string[], more: Record<string, string> = reservations()) =>
   runReport('reconcile', args, { ...testSettings(fleet.sandbox, fleet.database.url), ...more });
 
-const onProgress = (): void => undefined;
-
 /** Runs the same comparison in this process. */
-async function reconcile({ lines, ...request }: { lines?: string[]; apply?: boolean } = {}) {
-  const known = lines && (await readKnownOrders(Readable.from(lines)));
-  const settings = loadSettings({
-    ...testSettings(fleet.sandbox, fleet.database.url),
-    ...settingsOf(),
-  });
-  const app = await NestFactory.createApplicationContext(AppModule.forReports(settings), { logger: false });
-  try {
-    const reconciliation = app.get(Reconciliation, { strict: false });
-    const findings = await reconciliation.run({
-      apply: false,
-      ...request,
-      ...(known && { known }),
-      onProgress,
-    });
-    return {
-      isOpen: hasOpenFindings(findings),
-      text: renderFindings(findings, known !== undefined),
-      json: JSON.parse(renderFindingsJson(findings)),
-    };
-  } finally {
-    await app.close();
-  }
-}
+const reconcile = (request: { lines?: string[]; apply?: boolean } = {}) =>
+  reconcileHere({ ...testSettings(fleet.sandbox, fleet.database.url), ...settingsOf() }, request);
 
 const place = (quantity = 1, body = {}) => placeOrder(service, orderBody([line(product, quantity)], body));
 

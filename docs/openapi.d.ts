@@ -425,7 +425,7 @@ export interface paths {
     };
     /**
      * Whether requests should be sent here
-     * @description Not while the database is away or read-only, and not any more once the service is being stopped.
+     * @description Not while the database is away or read-only or background work stands still, and not any more once the service is being stopped.
      */
     get: operations['getReadiness'];
     put?: never;

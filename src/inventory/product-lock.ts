@@ -3,6 +3,7 @@ import type { DataSource } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import type { Deadline } from '../platform/deadline.js';
 import { Gate, NoRoom } from '../platform/gate.js';
+import { withDeadline } from '../platform/telemetry/work.js';
 import * as statements from './product-catalog.repository.js';
 
 /**
@@ -139,7 +140,8 @@ async function lock(session: PoolClient, productId: string, deadline: Deadline):
     // A `lock_timeout` of 0 would mean to wait for ever.
     if (wait < 1) throw new ProductBusy(productId);
     await statements.setLockTimeout(session, wait);
-    const locked = await statements.waitForLock(session, productId).then(
+    // The server ends this wait in time, after which the session is still usable.
+    const locked = await withDeadline(undefined, () => statements.waitForLock(session, productId)).then(
       () => true,
       (error: { code?: unknown }) => {
         if (WAIT_ENDED.has(error.code)) return false;

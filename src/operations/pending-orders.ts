@@ -5,7 +5,7 @@ import type { Order } from '../orders/order.entity.js';
 import { OrderRepository } from '../orders/order.repository.js';
 import { OrderPlacement } from '../orders/placement/order-placement.js';
 import { inTransaction } from '../platform/database/transaction.js';
-import { Deadline } from '../platform/deadline.js';
+import { requestDeadline } from '../platform/telemetry/work.js';
 import { type Decision, IncidentSettlement } from './incident-settlement.js';
 import type { NamedIncident } from './incidents.service.js';
 import { databaseNow } from '../platform/database/database-clock.js';
@@ -36,7 +36,7 @@ export class PendingOrders {
     if (decision.action === 'release') {
       await this.placement.abandon(current, decision.actor);
     } else {
-      const deadline = Deadline.in(this.settings.REQUEST_DEADLINE_MS);
+      const deadline = requestDeadline(this.settings.REQUEST_DEADLINE_MS);
       await this.placement.advance(current, 'wait', deadline, decision.actor);
     }
     return at;

@@ -10,6 +10,15 @@ export class Deadline {
     return new Deadline(performance.now() + milliseconds);
   }
 
+  /** The same deadline, postponed. */
+  plus(milliseconds: number): Deadline {
+    return new Deadline(this.endsAt + milliseconds);
+  }
+
+  isBefore(other: Deadline): boolean {
+    return this.endsAt < other.endsAt;
+  }
+
   /** Milliseconds that are left; 0 once it has passed. */
   remaining(): number {
     return Math.max(0, this.endsAt - performance.now());

@@ -6,7 +6,7 @@ import { NOTIFICATIONS_QUEUE } from '../../orders/order.jobs.js';
 import { orderNotFound } from '../../orders/order.problems.js';
 import { OrderRepository } from '../../orders/order.repository.js';
 import { inTransaction } from '../../platform/database/transaction.js';
-import { Deadline } from '../../platform/deadline.js';
+import { requestDeadline } from '../../platform/telemetry/work.js';
 import { JobQueue } from '../../platform/jobs/job-queue.js';
 import { JobRepository } from '../../platform/jobs/job.repository.js';
 import { NIL_ID, PersonalDataRepository, type Subject } from './personal-data.repository.js';
@@ -54,7 +54,7 @@ export class PersonalData {
 
   /** Erases what there is now, batch by batch for as long as a request may take; orders placed later keep theirs. */
   async erase(subject: Subject, actor: string): Promise<ErasureResult> {
-    const deadline = Deadline.in(this.settings.REQUEST_DEADLINE_MS);
+    const deadline = requestDeadline(this.settings.REQUEST_DEADLINE_MS);
     let count = 0;
     let afterId = NIL_ID;
     for (;;) {

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
-import { isDatabaseUnavailable } from '../../platform/database/session/database-errors.js';
+import { isDatabaseBusy, isDatabaseUnavailable } from '../../platform/database/session/database-errors.js';
 import { Deadline } from '../../platform/deadline.js';
+import { requestDeadline } from '../../platform/telemetry/work.js';
 import { Gate, NoRoom } from '../../platform/gate.js';
 import { overloaded, Problem, RETRY_AFTER } from '../../platform/http/problem.js';
 import { mapBounded } from '../../platform/upstream/upstream-parallel.js';
@@ -135,7 +136,7 @@ export class BulkStatus {
   }
 
   private async changeAll(targets: readonly BulkTarget[], change: BulkChange): Promise<BulkResult[]> {
-    const deadline = Deadline.in(this.settings.REQUEST_DEADLINE_MS);
+    const deadline = requestDeadline(this.settings.REQUEST_DEADLINE_MS);
     return mapBounded(targets, CHANGES_AT_ONCE, async (target) => {
       if (deadline.remaining() === 0) return refusal(target, outOfTime());
       try {
@@ -155,7 +156,7 @@ export class BulkStatus {
       const { order, isChanged } = await this.orders.setStatus(orderId, { ...change, expectedVersions });
       return { orderId, outcome: isChanged ? 'changed' : 'unchanged', order };
     } catch (error) {
-      if (isDatabaseUnavailable(error)) return refusal(target, databaseUnavailable());
+      if (isDatabaseUnavailable(error)) return refusal(target, databaseUnavailable(error));
       if (!(error instanceof Problem)) throw error;
       return (await this.findDone(target, change, error)) ?? refusal(target, error);
     }
@@ -196,8 +197,9 @@ function outOfTime(): Problem {
   return Problem.http('overloaded', detail, {}, RETRY_AFTER);
 }
 
-function databaseUnavailable(): Problem {
-  const detail =
-    'The database does not answer, so nobody knows whether this was done; send the request again';
+function databaseUnavailable(error: unknown): Problem {
+  const detail = isDatabaseBusy(error)
+    ? 'The database was busy or locked, so nothing was done for this order; send the request again'
+    : 'The database does not answer, so it is unknown whether this was done; send the request again';
   return Problem.http('database-unavailable', detail, {}, RETRY_AFTER);
 }

@@ -5,6 +5,7 @@ import { isDatabaseUnavailable } from '../../platform/database/session/database-
 import { Deadline } from '../../platform/deadline.js';
 import { Gate, NoRoom } from '../../platform/gate.js';
 import { overloaded } from '../../platform/http/problem.js';
+import { withDeadline } from '../../platform/telemetry/work.js';
 import type { Order } from '../order.entity.js';
 import { type OrderPage, OrderRepository } from '../order.repository.js';
 import type { Owner } from '../ownership.js';
@@ -111,7 +112,9 @@ export class OrderExport implements OnModuleDestroy {
       }
       count += page.orders.length;
       if (page.nextCursor === null) break;
-      page = await this.orders.listOrdersOf(owner, { ...filter, beforeId: page.nextCursor }, PAGE_SIZE);
+      const next = { ...filter, beforeId: page.nextCursor };
+      // An export lasts for as long as its client reads. Each page has the limit of a statement.
+      page = await withDeadline(undefined, () => this.orders.listOrdersOf(owner, next, PAGE_SIZE));
     }
     yield writer.end(count);
   }

@@ -26,6 +26,7 @@ import {
   decide,
   giveUp,
   giveUpUntouched,
+  NOT_ASKED,
   type Patience,
   refuse,
   type Settlement,
@@ -106,6 +107,12 @@ export class OrderPlacement {
     if (!this.inventory.repeatable && mayBeReserved) {
       // Somebody asked before and its answer is lost; this inventory would act a second time if it were asked again.
       return this.settle(order, giveUp(order.items, 'it is unknown what was reserved'), actor);
+    }
+    if (deadline.remaining() === 0 && !mayBeReserved) {
+      // Certain, unlike what a call without time would leave. Recovery asks an inventory again only if calls are repeatable.
+      return patience === 'wait' && this.inventory.repeatable
+        ? this.postpone(order)
+        : this.settle(order, giveUpUntouched(order.items, NOT_ASKED), actor);
     }
     const lines = order.items.map((item) => ({
       line: item.id,

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
-import { Deadline } from '../../platform/deadline.js';
+import type { Deadline } from '../../platform/deadline.js';
 import { Problem } from '../../platform/http/problem.js';
 import { reachPausePoint } from '../../platform/pause-points.js';
-import { noteOrder } from '../../platform/telemetry/work.js';
+import { noteOrder, requestDeadline } from '../../platform/telemetry/work.js';
 import type { OrderEvent } from '../order-event.entity.js';
 import type { Order } from '../order.entity.js';
 import { measurePlacement } from '../order.metrics.js';
@@ -46,6 +46,8 @@ interface Course {
   caller: string;
   isAsync: boolean;
   deadline: Deadline;
+  /** Milliseconds that storing the order, or taking it over, took. */
+  storingMs: number;
 }
 
 /** What is told to the client, and whether it was told before. */
@@ -80,7 +82,8 @@ export class PlaceOrder {
     request: PlacementRequest,
     { caller, key, isAsync }: PlacementTerms,
   ): Promise<PlacementResult> {
-    const course = { request, caller, isAsync, deadline: Deadline.in(this.settings.REQUEST_DEADLINE_MS) };
+    const deadline = requestDeadline(this.settings.REQUEST_DEADLINE_MS);
+    const course = { request, caller, isAsync, deadline, storingMs: 0 };
     if (key === undefined) {
       const order = await this.accept(course, undefined);
       if (!order) throw new Error('an order without a key can not have lost it to another');
@@ -113,7 +116,7 @@ export class PlaceOrder {
     // Who does not wait for the inventory does not depend on it either: the order is priced when it answers.
     const draft = isAsync ? unpricedDraft(outline) : await this.drafts.price(outline, deadline);
     await reachPausePoint('placement.before-accept');
-    return this.placement.accept(draft, claim, caller);
+    return measureStoring(course, () => this.placement.accept(draft, claim, caller));
   }
 
   private async drive(order: Order, patience: Patience, course: Course): Promise<PlacementAnswer> {
@@ -121,9 +124,12 @@ export class PlaceOrder {
       this.driver.driveInBackground(order, ACTOR);
       return acceptedAnswer(order);
     }
+    // Less than one attempt at a call: then it is not the inventory that was slow.
+    const isLate = course.deadline.remaining() < this.settings.UPSTREAM_TIMEOUT_MS;
+    const isDatabaseSlow = isLate && course.storingMs > this.settings.UPSTREAM_TIMEOUT_MS;
     const driven = await this.driver.drive(order, patience, course.deadline, ACTOR);
     await reachPausePoint('placement.before-answer', order.id);
-    return this.answer(driven);
+    return this.answer(driven, isDatabaseSlow);
   }
 
   /** The answer to a key that is known already; undefined for a new one. */
@@ -150,7 +156,7 @@ export class PlaceOrder {
   /** Drives the order on if nobody else does, and answers what has become of it. */
   private async answerOfKnown(orderId: string, course: Course): Promise<PlacementAnswer> {
     noteOrder(orderId);
-    const abandoned = await this.placement.takeOver(orderId);
+    const abandoned = await measureStoring(course, () => this.placement.takeOver(orderId));
     if (abandoned) return this.drive(abandoned, 'wait', course);
     const order = await this.orders.findOrder(orderId);
     if (order?.status === 'pending' && course.isAsync) return acceptedAnswer(order);
@@ -173,22 +179,23 @@ export class PlaceOrder {
   }
 
   /** What a client is told about an order, whatever has become of it since. */
-  private async answer(order: Order): Promise<PlacementAnswer> {
+  private async answer(order: Order, isDatabaseSlow = false): Promise<PlacementAnswer> {
     switch (order.status) {
       case 'pending':
-        return answerOf(unsettledProblem(order));
+        return answerOf(unsettledProblem(order, isDatabaseSlow));
       case 'rejected':
-        return answerOf(rejectedProblem(order, await this.rejectionOf(order)));
+        return answerOf(rejectedProblem(order, await this.findSettlement(order)));
       case 'failed':
-        return answerOf(failedProblem(order));
+        return answerOf(failedProblem(order, await this.findSettlement(order)));
       default:
         return confirmedAnswer(order, await this.confirmedVersionOf(order));
     }
   }
 
-  private async rejectionOf(order: Order): Promise<OrderEvent | undefined> {
-    const events = await this.orders.listEvents(order.id);
-    return events.find((event) => event.toStatus === 'rejected');
+  /** The event that rejected the order or made it fail. */
+  private async findSettlement({ id, status }: Order): Promise<OrderEvent | undefined> {
+    const events = await this.orders.listEvents(id);
+    return events.find((event) => event.toStatus === status);
   }
 
   private async confirmedVersionOf(order: Order): Promise<number> {
@@ -210,4 +217,11 @@ export class PlaceOrder {
       keepHours: this.settings.IDEMPOTENCY_KEY_HOURS,
     };
   }
+}
+
+async function measureStoring<Result>(course: Course, step: () => Promise<Result>): Promise<Result> {
+  const startedAt = performance.now();
+  const result = await step();
+  course.storingMs = performance.now() - startedAt;
+  return result;
 }

@@ -4,6 +4,7 @@ import type { OrderEvent } from '../order-event.entity.js';
 import type { Order } from '../order.entity.js';
 import { fitLists, orderProblem, type Shortage } from '../order.problems.js';
 import { toJsonNumberOrNull } from '../pricing/order-pricing.js';
+import { NOT_ASKED } from './settlement.js';
 
 /** What a client is told about the placement of an order: the same again whenever it repeats its key. */
 export interface PlacementAnswer {
@@ -68,22 +69,36 @@ export function rejectedProblem(order: Order, rejection: OrderEvent | undefined)
   return orderProblem('insufficient-stock', shortageDetail(shortages), { ...about, shortages });
 }
 
-/** The order was taken back since nobody could find out whether its stock was reserved. */
-export function failedProblem(order: Order): Problem {
+/**
+ * The order was taken back: it is unknown whether its stock was reserved, or no time was left to reserve it.
+ *
+ * @param failure the event that says why
+ */
+export function failedProblem(order: Order, failure: OrderEvent | undefined): Problem {
+  const cause =
+    failure?.reason === NOT_ASKED
+      ? 'the database or a look-up was so slow that no time was left to reserve its stock'
+      : 'the inventory did not say whether the stock was reserved';
   return orderProblem(
     'placement-failed',
-    'The order was not placed: the inventory did not say whether the stock was reserved. To try again, send a new ' +
-      'request with another Idempotency-Key.',
+    `The order was not placed: ${cause}. To try again, send a new request with another Idempotency-Key.`,
     { order_id: order.id },
     RETRY_AFTER,
   );
 }
 
-/** Nobody knows yet; the same key asks again. */
-export function unsettledProblem(order: Order): Problem {
+/**
+ * The outcome is unknown so far; the same key asks again.
+ *
+ * @param isDatabaseSlow whether the database left too little time for the inventory
+ */
+export function unsettledProblem(order: Order, isDatabaseSlow: boolean): Problem {
+  const cause = isDatabaseSlow
+    ? 'The database was busy or locked, so that too little time was left for the inventory.'
+    : 'The inventory does not answer.';
   return orderProblem(
     'placement-unsettled',
-    'The inventory does not answer. Repeat the request with the same Idempotency-Key to learn the outcome.',
+    `${cause} Repeat the request with the same Idempotency-Key to learn the outcome.`,
     { order_id: order.id },
     RETRY_AFTER,
   );

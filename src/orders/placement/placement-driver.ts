@@ -5,6 +5,7 @@ import { inTransaction } from '../../platform/database/transaction.js';
 import { Deadline } from '../../platform/deadline.js';
 import { Problem, upstreamProblem } from '../../platform/http/problem.js';
 import { reachPausePoint } from '../../platform/pause-points.js';
+import { withDeadline } from '../../platform/telemetry/work.js';
 import { UpstreamFault } from '../../platform/upstream/upstream-fault.js';
 import type { ExpectedPrices, Order } from '../order.entity.js';
 import { type OrderDraft, OrderDrafts, outlineOf } from './order-draft.js';
@@ -66,8 +67,10 @@ export class PlacementDriver implements OnModuleDestroy, BeforeApplicationShutdo
     this.underWay.add(driving);
   }
 
-  private async driveAlone(order: Order, actor: string): Promise<Order> {
-    return this.drive(order, 'wait', Deadline.in(this.settings.REQUEST_DEADLINE_MS), actor);
+  /** Drives an order on in the time of a request of its own. */
+  async driveAlone(order: Order, actor: string): Promise<Order> {
+    const deadline = Deadline.in(this.settings.REQUEST_DEADLINE_MS);
+    return withDeadline(deadline, () => this.drive(order, 'wait', deadline, actor));
   }
 
   /** Nothing was reserved for an order without prices, so it can be refused, or wait, without any doubt. */

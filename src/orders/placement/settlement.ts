@@ -33,6 +33,9 @@ export interface Settlement {
   calls?: InventoryCall[];
 }
 
+/** Reason of an order that failed before the inventory was asked. The answer for its key is made from this. */
+export const NOT_ASKED = 'no time was left to ask the inventory';
+
 /** What to do about a line whose outcome is unknown: wait for another try, or take the order back now. */
 export type Patience = 'wait' | 'give_up';
 

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
-import { Deadline } from '../../platform/deadline.js';
+import { requestDeadline } from '../../platform/telemetry/work.js';
 import { cartAlreadyOrdered } from '../order.problems.js';
 import { IdempotencyRepository } from '../placement/idempotency.repository.js';
 import { OrderDrafts, type PlacementRequest } from '../placement/order-draft.js';
@@ -25,7 +25,7 @@ export class OrderPreview {
    * @throws {UpstreamFault} when a look-up gave no usable answer
    */
   async preview(request: PlacementRequest): Promise<Preview> {
-    const deadline = Deadline.in(this.settings.REQUEST_DEADLINE_MS);
+    const deadline = requestDeadline(this.settings.REQUEST_DEADLINE_MS);
     const outline = await this.drafts.outline(request, deadline);
     const quote = await this.drafts.quote(outline, deadline);
     const orderId = outline.cartId === null ? undefined : await this.carts.findCartOrder(outline.cartId);

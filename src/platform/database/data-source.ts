@@ -1,6 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import type { DataSourceOptions, EntityTarget, MigrationInterface, ObjectLiteral } from 'typeorm';
+import pg from 'pg';
 import { AttendedClient } from './session/attended-client.js';
+import { LimitedPool } from './session/limited-pool.js';
 import { databaseTls, type DatabaseSettings } from './database-tls.js';
 
 /** Beside `src` and `dist`; the files are TypeScript that Node runs as it is. */
@@ -44,6 +46,7 @@ export async function dataSourceOptions(
     connectTimeoutMS: CONNECT_TIMEOUT_MS,
     // Ids come from the service, so that no extension has to be installed by somebody with more rights.
     installExtensions: false,
+    driver: { ...pg, Pool: LimitedPool },
     extra: {
       Client: AttendedClient,
       statement_timeout: STATEMENT_TIMEOUT_MS,

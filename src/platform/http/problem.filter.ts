@@ -1,6 +1,6 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { isDatabaseUnavailable } from '../database/session/database-errors.js';
+import { describeUnavailability, isDatabaseUnavailable } from '../database/session/database-errors.js';
 import { typeOf } from '../telemetry/tracer.js';
 import { noteProblem } from '../telemetry/work.js';
 import { Problem, PROBLEM_MEDIA_TYPE, RETRY_AFTER, upstreamProblem } from './problem.js';
@@ -37,7 +37,7 @@ export class ProblemFilter implements ExceptionFilter {
     if (thrown instanceof UpstreamFault) return upstreamProblem(thrown);
     // A client that leaves in the middle of its request causes the same error as a database that does.
     if (isDatabaseUnavailable(thrown) && clientErrorStatus(thrown) === undefined) {
-      return Problem.http('database-unavailable', 'The database does not answer', {}, RETRY_AFTER);
+      return Problem.http('database-unavailable', describeUnavailability(thrown), {}, RETRY_AFTER);
     }
     const status = thrown instanceof HttpException ? thrown.getStatus() : clientErrorStatus(thrown);
     return status === undefined || status >= 500

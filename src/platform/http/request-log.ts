@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { PinoLogger } from 'nestjs-pino';
 import { Histogram } from 'prom-client';
 import { validate as isUuid } from 'uuid';
+import { Deadline } from '../deadline.js';
 import { parseTraceContext } from '../telemetry/trace-context.js';
 import { type Span, startSpan } from '../telemetry/tracer.js';
 import { inPlace, newWork, type Place, type Work } from '../telemetry/work.js';
@@ -58,8 +59,10 @@ function orderInAddress(request: FastifyRequest): string | undefined {
 /**
  * Follows each request until it has been answered: puts its id into the answer, makes it a part of the trace that it
  * came with, measures it, and logs one line about it.
+ *
+ * @param deadlineMs how long the work for a request may take, from the end of its body
  */
-export function logRequests(server: FastifyInstance, logger: PinoLogger): void {
+export function logRequests(server: FastifyInstance, logger: PinoLogger, deadlineMs: number): void {
   server.decorateRequest('observed', null);
   server.addHook('onRequest', (request, reply, done) => {
     void reply.header(REQUEST_ID_HEADER, request.id);
@@ -71,7 +74,8 @@ export function logRequests(server: FastifyInstance, logger: PinoLogger): void {
     if (!request.observed) return done();
     const { place } = request.observed;
     place.work.caller = identityOf(request) ?? networkOf(request.ip, ONE_CUSTOMER);
-    inPlace(place, done);
+    // From here, so that a client that sends its body slowly takes none of this time.
+    inPlace({ ...place, deadline: Deadline.in(deadlineMs) }, done);
   });
   server.addHook('onResponse', (request, reply, done) => {
     if (request.observed) finish(request.observed, request, reply, logger);

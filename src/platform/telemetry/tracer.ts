@@ -57,7 +57,7 @@ export async function traced<T>(
   const place = currentPlace();
   const span = tracer.start({ ...start, parent: place?.trace });
   try {
-    return await inPlace({ work: place?.work ?? newWork(), trace: span.context }, () => work(span));
+    return await inPlace({ work: newWork(), ...place, trace: span.context }, () => work(span));
   } catch (error) {
     span.fail(typeOf(error));
     throw error;

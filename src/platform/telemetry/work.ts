@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { Deadline } from '../deadline.js';
 import { type TraceContext, traceHeaders } from './trace-context.js';
 
 /** Calls to one other service, and the time they took in all, in milliseconds. */
@@ -27,6 +28,8 @@ export interface Work {
 export interface Place {
   readonly work: Work;
   readonly trace: TraceContext | undefined;
+  /** When the work must be finished, its statements included; absent where only the limit of a statement applies. */
+  readonly deadline?: Deadline | undefined;
 }
 
 /** Follows everything that is done for a piece of work, so that it need not be handed through every call. */
@@ -43,6 +46,22 @@ export function currentPlace(): Place | undefined {
 /** Does something as part of a piece of work, and all that follows from it. */
 export function inPlace<T>(place: Place, action: () => T): T {
   return places.run(place, action);
+}
+
+/** The deadline of the request or job that is under way. */
+export function currentDeadline(): Deadline | undefined {
+  return places.getStore()?.deadline;
+}
+
+/** The deadline of the request that is under way; a new one where there is no request. */
+export function requestDeadline(milliseconds: number): Deadline {
+  return currentDeadline() ?? Deadline.in(milliseconds);
+}
+
+/** Runs a part of the work under another deadline. */
+export function withDeadline<T>(deadline: Deadline | undefined, action: () => T): T {
+  const place = places.getStore() ?? { work: newWork(), trace: undefined };
+  return places.run({ ...place, deadline }, action);
 }
 
 /** Does something for nobody in particular, whoever's work has led to it. */

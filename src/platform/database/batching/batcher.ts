@@ -1,10 +1,31 @@
-import { outOfPlace } from '../../telemetry/work.js';
+import type { Deadline } from '../../deadline.js';
+import { currentDeadline, outOfPlace, withDeadline } from '../../telemetry/work.js';
+import { isCutOff } from '../session/database-errors.js';
+import { StatementTimeOver, statementTimeMs } from '../session/statement-time.js';
 
 /** An item, and whoever waits for what becomes of it. */
 export interface Entry<Item, Result> {
   item: Item;
+  /** Of the request that the item belongs to. */
+  deadline: Deadline | undefined;
   resolve: (result: Result) => void;
   reject: (error: unknown) => void;
+}
+
+/** An entry, and the timer that limits its wait. */
+interface Waiting<Item, Result> extends Entry<Item, Result> {
+  timer?: NodeJS.Timeout;
+}
+
+/** The earliest deadline of a batch: its statements are cancelled then. */
+export function earliestDeadline(
+  entries: readonly { deadline: Deadline | undefined }[],
+): Deadline | undefined {
+  let earliest: Deadline | undefined;
+  for (const { deadline } of entries) {
+    if (deadline && (!earliest || deadline.isBefore(earliest))) earliest = deadline;
+  }
+  return earliest;
 }
 
 /**
@@ -13,7 +34,7 @@ export interface Entry<Item, Result> {
  * after all of its items have come, so nobody is told of what was before that.
  */
 export class Batcher<Item, Result> {
-  private waiting: Entry<Item, Result>[] = [];
+  private waiting: Waiting<Item, Result>[] = [];
   private atWork = 0;
   private isDue = false;
 
@@ -28,11 +49,41 @@ export class Batcher<Item, Result> {
     private readonly lanes: number,
   ) {}
 
+  /** @throws {StatementTimeOver} when the deadline passes before a batch takes the item */
   async add(item: Item): Promise<Result> {
     return new Promise((resolve, reject) => {
-      this.waiting.push({ item, resolve, reject });
+      const entry: Waiting<Item, Result> = { item, deadline: currentDeadline(), resolve, reject };
+      // Free lanes take it at once, so that it needs no timer.
+      const limitMs =
+        this.atWork < this.lanes && this.waiting.length < this.size ? undefined : statementTimeMs();
+      if (limitMs !== undefined) entry.timer = setTimeout(() => this.giveUp(entry), limitMs);
+      this.waiting.push(entry);
       this.schedule();
     });
+  }
+
+  private giveUp(entry: Waiting<Item, Result>): void {
+    this.waiting.splice(this.waiting.indexOf(entry), 1);
+    entry.reject(new StatementTimeOver());
+  }
+
+  /** An item that still has time when its batch was cut off, because another one had none, goes into another batch. */
+  private withRetry(entry: Entry<Item, Result>): Entry<Item, Result> {
+    const { item, deadline, resolve } = entry;
+    const reject = (error: unknown): void => {
+      const isTimeLeft = deadline !== undefined && deadline.remaining() > 0;
+      if (isTimeLeft && isCutOff(error)) void this.retry(entry);
+      else entry.reject(error);
+    };
+    return { item, deadline, resolve, reject };
+  }
+
+  private async retry({ item, deadline, resolve, reject }: Entry<Item, Result>): Promise<void> {
+    try {
+      resolve(await withDeadline(deadline, () => this.add(item)));
+    } catch (error) {
+      reject(error);
+    }
   }
 
   /** Begins once everything that came in at the same time has been looked at. */
@@ -46,12 +97,14 @@ export class Batcher<Item, Result> {
   private async begin(): Promise<void> {
     this.isDue = false;
     const entries = this.waiting.splice(0, this.size);
+    for (const { timer } of entries) clearTimeout(timer);
+    const batch = entries.length > 1 ? entries.map((entry) => this.withRetry(entry)) : entries;
     this.atWork += 1;
     this.schedule();
     try {
-      await this.work(entries);
+      await withDeadline(earliestDeadline(entries), () => this.work(batch));
     } catch (error) {
-      for (const { reject } of entries) reject(error);
+      for (const { reject } of batch) reject(error);
     } finally {
       this.atWork -= 1;
       this.schedule();

@@ -1,9 +1,10 @@
 import type { DataSource } from 'typeorm';
 import { traced } from '../../telemetry/tracer.js';
 import type { Statement } from '../statement-message.js';
-import { databaseErrorCode, isDatabaseUnavailable } from '../session/database-errors.js';
+import { databaseErrorCode, isCutOff, isDatabaseUnavailable } from '../session/database-errors.js';
+import { withDeadline } from '../../telemetry/work.js';
 import { BEGIN, commitAtOnce, repeatedly, type Write } from '../transaction.js';
-import { Batcher, type Entry } from './batcher.js';
+import { Batcher, earliestDeadline, type Entry } from './batcher.js';
 
 /** Transactions of one kind at a time: while one waits for the disk, the statements of the other are done. */
 const LANES = 2;
@@ -21,9 +22,6 @@ const TOGETHER: readonly Statement[] = [
 
 /** The class of what is rolled back for having met others: deadlocks, serialization failures. */
 const ROLLED_BACK = '40';
-
-/** A lock was not to be had in time. */
-const LOCK_NOT_AVAILABLE = '55P03';
 
 /**
  * Writes what concurrent requests have to write in one transaction, whose cost they share, and which takes one round
@@ -58,7 +56,8 @@ export class GroupCommit<Item, Refusal extends string> {
 
   private async commit(entries: readonly Entry<Item, 'written' | Refusal>[]): Promise<void> {
     try {
-      const verdict = await this.attempt(entries.map(({ item }) => item));
+      const items = entries.map(({ item }) => item);
+      const verdict = await withDeadline(earliestDeadline(entries), () => this.attempt(items));
       // What stood in the way may be a neighbour that is not committed in the end: only alone is a refusal certain.
       if (verdict !== 'written' && entries.length > 1) return await this.commitEach(halvesOf(entries));
       for (const { resolve } of entries) resolve(verdict);
@@ -89,10 +88,9 @@ function halvesOf<Waiting>(entries: readonly Waiting[]): Waiting[][] {
   return [entries.slice(0, middle), entries.slice(middle)];
 }
 
-/** Whether a transaction was undone for what others did at the same time. */
+/** Whether a transaction was undone for what others did at the same time, or because the time of one of them was over. */
 function isAboutOthers(error: unknown): boolean {
-  const code = databaseErrorCode(error) ?? '';
-  return code === LOCK_NOT_AVAILABLE || code.startsWith(ROLLED_BACK);
+  return isCutOff(error) || (databaseErrorCode(error) ?? '').startsWith(ROLLED_BACK);
 }
 
 /** Whether a transaction was certainly undone, for something that may well be about one of its parts only. */

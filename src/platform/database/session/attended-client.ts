@@ -1,8 +1,10 @@
 import { Socket } from 'node:net';
 import { Client, type ClientConfig } from 'pg';
 import { ignoreDriverVariables } from '../../../config/driver-variables.js';
-import { isSessionUseless } from './database-errors.js';
+import { CANCEL_MS, sendCancelRequest } from './cancel-request.js';
+import { isSessionUseless, STATEMENT_CANCELLED } from './database-errors.js';
 import { pinSession } from './session-settings.js';
+import { StatementTimeOver, statementTimeMs } from './statement-time.js';
 
 // Here, because every connection of every command is made by this file's class.
 ignoreDriverVariables();
@@ -12,6 +14,12 @@ const KEEPALIVE_MS = 10_000;
 
 /** Added to `statement_timeout`, so that a server that answers always ends a statement before the client does. */
 export const SILENCE_MARGIN_MS = 2_000;
+
+/**
+ * The function of PostgreSQL that warns when a cancelled or timed-out COMMIT has not been confirmed by a synchronous standby.
+ * The COMMIT reports success all the same, although the loss of this server would lose it.
+ */
+const UNCONFIRMED_COMMIT = 'SyncRepWaitForLSN';
 
 type ConnectCallback = (error: Error | null | undefined, client?: Client) => void;
 
@@ -23,10 +31,18 @@ type ConnectCallback = (error: Error | null | undefined, client?: Client) => voi
  * - Pinned session settings (session-settings.ts).
  * - A limit on silence. A network that drops packets without a reset leaves a statement waiting for ever. The
  *   connection is destroyed when a statement waits and no byte has moved for longer than `statement_timeout`.
+ * - The deadline of the request or job that a statement is part of. The statement is cancelled then, so that it neither
+ *   takes effect later nor keeps a session of the server busy. The connection is not used again, because a cancel
+ *   request that arrives late would hit its next statement.
+ * - Failure of a COMMIT that PostgreSQL reports as done although no synchronous standby has confirmed it.
  * - No further use after an error that makes the session useless, such as 25006 on a server that became a standby.
  */
 export class AttendedClient extends Client {
   private isGathering = false;
+  /** When the first of the statements under way must be done, by the monotonic clock. */
+  private limitAt = Infinity;
+  private limitTimer: NodeJS.Timeout | undefined;
+  private isInterrupted = false;
   private readonly config: ClientConfig;
 
   constructor(config?: string | ClientConfig) {
@@ -36,7 +52,14 @@ export class AttendedClient extends Client {
     this.on('error', () => undefined);
     this.connection.on('errorMessage', ({ code }: { code?: string }) => {
       if (isSessionUseless(code)) this.discard();
+      // What else waits on this connection only reads, and was sent behind the statement that was cancelled.
+      else if (this.isInterrupted && code === STATEMENT_CANCELLED) this.discard(new StatementTimeOver());
     });
+    this.connection.on('notice', ({ routine }: { routine?: string }) => {
+      if (routine === UNCONFIRMED_COMMIT) this.failCommit();
+    });
+    this.on('drain', () => this.endLimit());
+    this.once('end', () => clearTimeout(this.limitTimer));
   }
 
   override connect(): Promise<Client>;
@@ -49,6 +72,8 @@ export class AttendedClient extends Client {
       (error: unknown) => process.nextTick(callback, error),
     );
   }
+
+  override query = this.withLimit(super.query.bind(this));
 
   /** Sends what is asked for in one go in one go: each write of its own costs as much as a statement. */
   gather(): void {
@@ -94,9 +119,54 @@ export class AttendedClient extends Client {
     return isBusy || Reflect.get(this, '_ending') === true;
   }
 
-  /** Makes the pool remove the connection, and fails what still waits on it once the error has been delivered. */
-  private discard(): void {
+  /** Makes the outcome of a COMMIT unknown: its success, which the server sends next, must not be believed. */
+  private failCommit(): void {
+    const message = 'Connection terminated: no synchronous standby has confirmed the commit';
+    const fail = Reflect.get(this, '_handleErrorEvent') as (error: Error) => void;
+    fail.call(this, Object.assign(new Error(message), { code: 'ETIMEDOUT' }));
+    this.discard();
+  }
+
+  /** The driver's `query`, which has many signatures. */
+  private withLimit<Query extends (...statement: never[]) => unknown>(query: Query): Query {
+    return ((...statement: never[]) => {
+      this.limitTime();
+      return query(...statement);
+    }) as Query;
+  }
+
+  private limitTime(): void {
+    const limitMs = statementTimeMs();
+    if (limitMs === undefined || performance.now() + limitMs >= this.limitAt) return;
+    this.limitAt = performance.now() + limitMs;
+    clearTimeout(this.limitTimer);
+    this.limitTimer = setTimeout(() => this.interrupt(), limitMs);
+  }
+
+  /** All statements are done. */
+  private endLimit(): void {
+    if (this.limitAt === Infinity) return;
+    this.limitAt = Infinity;
+    clearTimeout(this.limitTimer);
+    if (this.isInterrupted) this.discard();
+  }
+
+  private interrupt(): void {
+    this.isInterrupted = true;
+    sendCancelRequest(this, this.config);
+    const message = 'Connection terminated: the database did not answer a cancel request';
+    const error = Object.assign(new Error(message), { code: 'ETIMEDOUT' });
+    this.limitTimer = setTimeout(() => this.connection.stream.destroy(error), CANCEL_MS);
+  }
+
+  /**
+   * Makes the pool remove the connection, and fails what still waits on it once the error has been delivered.
+   *
+   * @param error what they fail with; by default that the connection has ended
+   */
+  private discard(error?: Error): void {
     Reflect.set(this, '_queryable', false);
-    setImmediate(() => this.connection.stream.destroy());
+    clearTimeout(this.limitTimer);
+    setImmediate(() => this.connection.stream.destroy(this.isWaiting() ? error : undefined));
   }
 }

@@ -1,4 +1,5 @@
 import { QueryFailedError } from 'typeorm';
+import { StatementTimeOver } from './statement-time.js';
 
 /**
  * SQLSTATEs, or their classes, after which a session must not be used again although the server may keep it open: a
@@ -13,6 +14,15 @@ const USELESS_SESSION_SQLSTATES = ['08', '25006', '25P03', '28', '3D000', '57P',
  * that was cut off.
  */
 const UNAVAILABLE_SQLSTATES = ['08', '25006', '25P03', '28', '3D000', '40', '53', '55P03', '57', '58'];
+
+/** A statement was cancelled, by `statement_timeout` or by a cancel request, and its transaction rolled back. */
+export const STATEMENT_CANCELLED = '57014';
+
+/** A lock was not granted within `lock_timeout`. */
+export const LOCK_NOT_AVAILABLE = '55P03';
+
+/** The pool's message when every connection is in use for too long. */
+const POOL_EXHAUSTED = 'timeout exceeded when trying to connect';
 
 /** Error codes of sockets that never were, or no longer are, connected to a database. */
 const UNAVAILABLE_SOCKET_CODES = new Set([
@@ -44,6 +54,7 @@ export function databaseErrorCode(error: unknown): string | undefined {
 
 /** Whether the database could not be reached or gave up, as opposed to having refused a wrong statement. */
 export function isDatabaseUnavailable(error: unknown): boolean {
+  if (error instanceof StatementTimeOver) return true;
   const code = databaseErrorCode(error);
   if (code !== undefined) {
     return (
@@ -52,6 +63,24 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   }
   const { message } = causeOf(error);
   return typeof message === 'string' && UNAVAILABLE_MESSAGES.test(message);
+}
+
+/** Whether a statement was ended because it took too long, or never begun. Its transaction has changed nothing. */
+export function isCutOff(error: unknown): boolean {
+  const code = databaseErrorCode(error);
+  return code === STATEMENT_CANCELLED || code === LOCK_NOT_AVAILABLE || error instanceof StatementTimeOver;
+}
+
+/** Whether the database is busy or locked, rather than out of reach. Nothing was changed. */
+export function isDatabaseBusy(error: unknown): boolean {
+  return isCutOff(error) || causeOf(error).message === POOL_EXHAUSTED;
+}
+
+/** A fault of the database, for callers of the API. */
+export function describeUnavailability(error: unknown): string {
+  return isDatabaseBusy(error)
+    ? 'The database was busy or locked: it did not finish within the time of the request'
+    : 'The database does not answer';
 }
 
 /** Whether an error with this SQLSTATE leaves a session that must be closed. */

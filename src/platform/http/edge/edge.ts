@@ -21,7 +21,7 @@ export async function setUpEdge(
   const isCorsOn = settings.CORS_ORIGINS.length > 0;
   const otherMethods = new OtherMethods(server);
   new MalformedRequests(logger).watch(server);
-  logRequests(server, logger);
+  logRequests(server, logger, settings.REQUEST_DEADLINE_MS);
   compressJson(server);
   setSecurityHeaders(server);
   otherMethods.answerOptions(isCorsOn);

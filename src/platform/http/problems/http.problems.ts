@@ -140,13 +140,14 @@ export const HTTP_PROBLEMS = defineProblemTypes({
   'not-ready': {
     status: 503,
     title: 'The service is not ready',
-    cause: 'The database does not answer, or the service is being stopped.',
+    cause: 'The database does not answer, background work stands still, or the service is being stopped.',
     remedy: 'Ask another instance, or again in a moment.',
   },
   'database-unavailable': {
     status: 503,
-    title: 'The database does not answer',
-    cause: 'The database is away, or has rolled back what was being done.',
+    title: 'Database unavailable',
+    cause:
+      'The database is out of reach, busy or locked, or has rolled the change back; `detail` says which. Nothing is known to have been changed.',
     remedy: REPEAT,
   },
 });

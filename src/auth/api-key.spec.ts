@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { loadSettings, SettingsError } from '../config/load-settings.js';
+import { BackgroundLoops } from '../platform/background-loops.js';
+import { Metrics } from '../platform/metrics/metrics.js';
 import { findApiKey, makeApiKey, parseApiKeys } from './api-key.js';
 import { ApiKeys } from './api-keys.js';
 
@@ -13,6 +15,7 @@ function start(list: unknown): ApiKeys {
       AUTH: 'api-key',
       API_KEYS: typeof list === 'string' ? list : JSON.stringify(list),
     }),
+    new BackgroundLoops(new Metrics()),
   );
 }
 

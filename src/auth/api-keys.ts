@@ -3,7 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { SettingsError } from '../config/load-settings.js';
 import { Settings } from '../config/settings.js';
+import { BackgroundLoops } from '../platform/background-loops.js';
 import type { Caller } from '../platform/http/caller.js';
+import { RepeatedWork } from '../platform/repeated-work.js';
 import { type ApiKey, findApiKey, parseApiKeys, WrongApiKeys } from './api-key.js';
 import { RefusedCredentials } from './auth.problems.js';
 
@@ -17,10 +19,10 @@ export class ApiKeys implements OnModuleDestroy {
   private keys: readonly ApiKey[] = [];
   private text = '';
   private complaint = '';
-  private timer: NodeJS.Timeout | undefined;
+  private reloads: RepeatedWork | undefined;
 
   /** @throws {SettingsError} */
-  constructor(settings: Settings) {
+  constructor(settings: Settings, loops: BackgroundLoops) {
     if (!settings.AUTH.includes('api-key')) return;
     const { API_KEYS, API_KEYS_FILE: file } = settings;
     this.text = file === undefined ? (API_KEYS ?? '') : readFileSync(file, 'utf8');
@@ -30,11 +32,11 @@ export class ApiKeys implements OnModuleDestroy {
       if (!(error instanceof WrongApiKeys)) throw error;
       throw new SettingsError([`${file === undefined ? 'API_KEYS' : 'API_KEYS_FILE'}: ${error.message}`]);
     }
-    if (file !== undefined) this.watch(file);
+    if (file !== undefined) this.watch(file, loops);
   }
 
   onModuleDestroy(): void {
-    clearInterval(this.timer);
+    this.reloads?.stop();
   }
 
   /** @throws {RefusedCredentials} when the key is unknown or its time is over */
@@ -46,12 +48,14 @@ export class ApiKeys implements OnModuleDestroy {
   }
 
   /** Reads the file again and again: hosts that hand out secrets replace it in ways that no watcher sees everywhere. */
-  private watch(file: string): void {
-    this.timer = setInterval(() => void this.reload(file), RELOAD_INTERVAL_MS);
-    this.timer.unref();
+  private watch(file: string, loops: BackgroundLoops): void {
+    const loop = loops.add('api_keys', { pauseMs: RELOAD_INTERVAL_MS });
+    this.reloads = new RepeatedWork(() => this.reload(file), RELOAD_INTERVAL_MS, loop);
+    this.reloads.start();
   }
 
-  private async reload(file: string): Promise<void> {
+  /** @returns true also for a file that can't be used: the instance stays ready with the keys that it has */
+  private async reload(file: string): Promise<boolean> {
     try {
       const text = await readFile(file, 'utf8');
       if (text !== this.text) {
@@ -66,5 +70,6 @@ export class ApiKeys implements OnModuleDestroy {
       if (complaint !== this.complaint) this.logger.error(`The API keys stay as they were: ${complaint}`);
       this.complaint = complaint;
     }
+    return true;
   }
 }

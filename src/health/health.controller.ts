@@ -15,6 +15,7 @@ import {
   TypeOrmHealthIndicator,
 } from '@nestjs/terminus';
 import { DataSource } from 'typeorm';
+import { BackgroundLoops } from '../platform/background-loops.js';
 import { isDatabaseUnavailable } from '../platform/database/session/database-errors.js';
 import { PublicRoute } from '../platform/http/caller.js';
 import { Problem, RETRY_AFTER } from '../platform/http/problem.js';
@@ -79,6 +80,7 @@ export class HealthController {
     private readonly database: TypeOrmHealthIndicator,
     private readonly availability: Availability,
     private readonly dataSource: DataSource,
+    private readonly loops: BackgroundLoops,
   ) {}
 
   @Get()
@@ -120,7 +122,8 @@ export class HealthController {
     operationId: 'getReadiness',
     summary: 'Whether requests should be sent here',
     description:
-      'Not while the database is away or read-only, and not any more once the service is being stopped.',
+      'Not while the database is away or read-only or background work stands still, and not any more once the service ' +
+      'is being stopped.',
   })
   @ApiResponse({
     status: 200,
@@ -133,6 +136,7 @@ export class HealthController {
     if (this.availability.isWithdrawn) throw notReady('The service is being stopped');
     const result = await this.checkDatabase();
     if (await this.isReadOnly()) throw notReady('The database is read-only');
+    this.checkBackground();
     return result;
   }
 
@@ -145,6 +149,13 @@ export class HealthController {
       if (!(error instanceof ServiceUnavailableException)) throw error;
       throw notReady('The database does not answer');
     }
+  }
+
+  private checkBackground(): void {
+    const loops = this.loops
+      .findStandingStill()
+      .map(({ name, ageMs = 0 }) => `${name} (${Math.round(ageMs / 1_000)} s)`);
+    if (loops.length > 0) throw notReady(`Background work stands still: ${loops.join(', ')}`);
   }
 
   /** A standby answers every read, so that a ping alone would call it ready. */

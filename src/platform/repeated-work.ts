@@ -1,6 +1,12 @@
+import type { BackgroundLoop } from './background-loops.js';
+import { outOfPlace } from './telemetry/work.js';
+
+/** Pause after a pass that failed, where the usual pause is longer: an outage must not cost an hourly loop an hour. */
+const RETRY_MS = 5_000;
+
 /**
- * Background work that is done again and again, with a pause between the end of one time and the beginning of the next,
- * until it is told to stop.
+ * Background work that is repeated, with a pause between the end of one pass and the beginning of the next, until it is
+ * stopped.
  */
 export class RepeatedWork {
   private timer: NodeJS.Timeout | undefined;
@@ -8,34 +14,54 @@ export class RepeatedWork {
   private stopped = false;
 
   /**
-   * @param work must not fail: there is nobody who could be told
-   * @param pauseMs before each time, the first included
+   * @param work one pass, which handles its errors. @returns whether it succeeded
+   * @param pauseMs before each pass, the first included
+   * @param loop reports the progress; a pass of several steps reports each by itself
    */
   constructor(
-    private readonly work: () => Promise<void>,
+    private readonly work: () => Promise<boolean>,
     private readonly pauseMs: number,
+    private readonly loop: BackgroundLoop,
   ) {}
 
-  /** Whether it was told to stop: work that goes on for longer ends where it can. */
+  /** Whether it was stopped: a pass that lasts ends where it can. */
   get isStopped(): boolean {
     return this.stopped;
   }
 
   start(): void {
     if (this.stopped) return;
-    this.timer = setTimeout(() => {
-      this.underWay = this.work().finally(() => this.start());
-    }, this.pauseMs);
+    this.loop.start();
+    // A request may start it, whose deadline and log fields are not those of this work.
+    outOfPlace(() => this.schedule(this.pauseMs));
   }
 
-  /** Begins no more; what is under way goes on. */
+  /** Begins no more passes; the one under way goes on. */
   stop(): void {
     this.stopped = true;
+    this.loop.stop();
     clearTimeout(this.timer);
   }
 
-  /** Settles when nothing is under way any more. */
+  /** Settles when no pass is under way any more. */
   async ended(): Promise<void> {
     await this.underWay;
+  }
+
+  private schedule(pauseMs: number): void {
+    if (this.stopped) return;
+    this.timer = setTimeout(() => {
+      this.underWay = this.pass();
+    }, pauseMs);
+  }
+
+  private async pass(): Promise<void> {
+    let isSuccess = false;
+    try {
+      isSuccess = await this.work();
+      if (isSuccess) this.loop.reportProgress();
+    } finally {
+      this.schedule(isSuccess ? this.pauseMs : Math.min(this.pauseMs, RETRY_MS));
+    }
   }
 }

@@ -86,7 +86,7 @@ async function placeMany(count: number): Promise<string[]> {
 async function failOver(): Promise<string> {
   await servers.killPrimary();
   const url = await servers.promote();
-  address.moveTo(url);
+  address.switchTo(url);
   return url;
 }
 

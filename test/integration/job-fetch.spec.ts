@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest 
 import { Logger } from '@nestjs/common';
 import { Client } from 'pg';
 import type { PgBoss } from 'pg-boss';
+import { BackgroundLoop } from '../../src/platform/background-loops.js';
 import { DatabaseOutage } from '../../src/platform/database/database-outage.js';
 import { repeatExpired } from '../../src/platform/jobs/job-expiry.js';
 import { JobTurns } from '../../src/platform/jobs/job-turns.js';
@@ -34,7 +35,8 @@ afterEach(async () => {
 });
 
 function work(by: PgBoss, handler: Handler): JobWorker {
-  const worker = new JobWorker(QUEUE, handler, by, new DatabaseOutage(), MAX_CONCURRENCY);
+  const loop = new BackgroundLoop(QUEUE, { pauseMs: 0 });
+  const worker = new JobWorker(QUEUE, handler, by, new DatabaseOutage(), loop, MAX_CONCURRENCY);
   workers.push(worker);
   return worker;
 }

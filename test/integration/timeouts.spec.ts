@@ -4,6 +4,8 @@ import { Settings } from '../../src/config/settings.js';
 import { RETRY_WAIT_MAX_MS } from '../../src/orders/placement/order-placement.js';
 import { LEASE_MARGIN_MS } from '../../src/orders/placement/placement-transactions.js';
 import { SILENCE_MARGIN_MS } from '../../src/platform/database/session/attended-client.js';
+import { FINISH_MS } from '../../src/platform/database/session/statement-time.js';
+import { STANDSTILL_MS } from '../../src/platform/background-loops.js';
 import {
   CONNECT_TIMEOUT_MS as DATABASE_CONNECT_TIMEOUT_MS,
   IDLE_IN_TRANSACTION_TIMEOUT_MS,
@@ -35,7 +37,14 @@ const RELATIONS: [string, number, string, number][] = [
   ['the deadline of a request', deadline, 'admission', 10 * ADMISSION_MS],
   ['the deadline of a request', deadline, 'a connection to the database', DATABASE_CONNECT_TIMEOUT_MS],
   ['silence of the database', STATEMENT_TIMEOUT_MS + SILENCE_MARGIN_MS, 'a statement', STATEMENT_TIMEOUT_MS],
+  [
+    'a loop that stands still',
+    STANDSTILL_MS,
+    'silence and connecting',
+    STATEMENT_TIMEOUT_MS + SILENCE_MARGIN_MS + DATABASE_CONNECT_TIMEOUT_MS,
+  ],
   ['the lease', lease, 'the deadline of a request', deadline],
+  ['the lease', lease, 'the last statement of a request', deadline + FINISH_MS],
   ['the lease', lease, 'a transaction left idle', IDLE_IN_TRANSACTION_TIMEOUT_MS],
   ['a request on its way in', limits.requestMs, 'its head', limits.headMs],
   ['the head of a request', limits.headMs, 'the look at it', limits.checkMs],

@@ -39,8 +39,17 @@ export class SilentProxy {
     this.isSilent = false;
   }
 
-  /** New connections lead to another server, as after a failover; those that exist are closed. */
+  /**
+   * As a failover that moves a name: no connection that exists now ever carries a byte again, and new ones lead to
+   * another place.
+   */
   moveTo(databaseUrl: string): void {
+    for (const socket of this.sockets) this.dead.add(socket);
+    this.databaseUrl = databaseUrl;
+  }
+
+  /** New connections lead to another server, as after a failover; those that exist are closed. */
+  switchTo(databaseUrl: string): void {
     this.databaseUrl = databaseUrl;
     for (const socket of this.sockets) socket.destroy();
   }

@@ -5,6 +5,7 @@ import {
   type OnApplicationBootstrap,
   type OnModuleDestroy,
 } from '@nestjs/common';
+import { type BackgroundLoop, BackgroundLoops } from '../../platform/background-loops.js';
 import { DatabaseOutage } from '../../platform/database/database-outage.js';
 import { RepeatedWork } from '../../platform/repeated-work.js';
 import { AddressRepository } from './address.repository.js';
@@ -23,12 +24,17 @@ const PAUSE_MS = 1_000;
 @Injectable()
 export class AddressUpkeep implements OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown {
   private readonly logger = new Logger(AddressUpkeep.name);
-  private readonly passes = new RepeatedWork(() => this.normalizeAll(), PAUSE_MS);
+  private readonly loop: BackgroundLoop;
+  private readonly passes: RepeatedWork;
 
   constructor(
     private readonly addresses: AddressRepository,
     private readonly outage: DatabaseOutage,
-  ) {}
+    loops: BackgroundLoops,
+  ) {
+    this.loop = loops.add('address_upkeep', { pauseMs: PAUSE_MS });
+    this.passes = new RepeatedWork(() => this.normalizeAll(), PAUSE_MS, this.loop);
+  }
 
   onApplicationBootstrap(): void {
     this.passes.start();
@@ -42,17 +48,20 @@ export class AddressUpkeep implements OnApplicationBootstrap, OnModuleDestroy, B
     await this.passes.ended();
   }
 
-  private async normalizeAll(): Promise<void> {
+  private async normalizeAll(): Promise<boolean> {
     try {
       let mayBeMore = true;
       while (mayBeMore && !this.passes.isStopped) {
         mayBeMore = await this.addresses.normalizeBatch(BATCH_SIZE);
+        this.loop.reportProgress();
       }
+      return true;
     } catch (error) {
       // The next pass goes on where this one has ended.
       if (!this.outage.noticed(error)) {
         this.logger.error({ err: error }, 'addresses of earlier orders could not be normalized');
       }
+      return false;
     }
   }
 }

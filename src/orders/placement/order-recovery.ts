@@ -6,8 +6,8 @@ import {
   type OnModuleDestroy,
 } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
+import { type BackgroundLoop, BackgroundLoops } from '../../platform/background-loops.js';
 import { DatabaseOutage } from '../../platform/database/database-outage.js';
-import { Deadline } from '../../platform/deadline.js';
 import { RepeatedWork } from '../../platform/repeated-work.js';
 import { reachPausePoint } from '../../platform/pause-points.js';
 import { traced } from '../../platform/telemetry/tracer.js';
@@ -35,6 +35,7 @@ const ACTOR = 'recovery';
 @Injectable()
 export class OrderRecovery implements OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown {
   private readonly logger = new Logger(OrderRecovery.name);
+  private readonly loop: BackgroundLoop;
   private readonly sweeps: RepeatedWork;
 
   constructor(
@@ -43,8 +44,11 @@ export class OrderRecovery implements OnApplicationBootstrap, OnModuleDestroy, B
     private readonly driver: PlacementDriver,
     private readonly settings: Settings,
     private readonly outage: DatabaseOutage,
+    loops: BackgroundLoops,
   ) {
-    this.sweeps = new RepeatedWork(() => this.sweepAndTell(), settings.RECOVERY_INTERVAL_MS);
+    const pauseMs = settings.RECOVERY_INTERVAL_MS;
+    this.loop = loops.add('order_recovery', { pauseMs, longestStepMs: settings.REQUEST_DEADLINE_MS });
+    this.sweeps = new RepeatedWork(() => this.sweepAndTell(), pauseMs, this.loop);
   }
 
   onApplicationBootstrap(): void {
@@ -60,17 +64,20 @@ export class OrderRecovery implements OnApplicationBootstrap, OnModuleDestroy, B
     await this.sweeps.ended();
   }
 
-  private async sweepAndTell(): Promise<void> {
+  private async sweepAndTell(): Promise<boolean> {
     try {
       await this.sweep();
       this.outage.isOver();
+      return true;
     } catch (error) {
       this.tell(error, {}, 'recovery could not look for orders');
+      return false;
     }
   }
 
   private async sweep(): Promise<void> {
     const queue = await this.placements.findAbandoned(SWEEP_SIZE);
+    this.loop.reportProgress();
     const workers = Array.from({ length: CONCURRENCY }, async () => {
       for (let id = queue.shift(); id !== undefined && !this.sweeps.isStopped; id = queue.shift())
         await this.recover(id);
@@ -85,6 +92,7 @@ export class OrderRecovery implements OnApplicationBootstrap, OnModuleDestroy, B
       try {
         const order = await this.placement.takeOver(orderId);
         if (order) await traced(span, () => this.takeOn(order));
+        this.loop.reportProgress();
       } catch (error) {
         countRecovery('fault');
         this.tell(error, { orderId }, 'recovery could not take an order on');
@@ -97,7 +105,7 @@ export class OrderRecovery implements OnApplicationBootstrap, OnModuleDestroy, B
     const isOverdue = databaseNow().getTime() - order.placedAt.getTime() > this.settings.RECOVERY_WINDOW_MS;
     const settled = isOverdue
       ? await this.placement.abandon(order, ACTOR)
-      : await this.driver.drive(order, 'wait', Deadline.in(this.settings.REQUEST_DEADLINE_MS), ACTOR);
+      : await this.driver.driveAlone(order, ACTOR);
     countRecovery(isOverdue && settled.status === 'failed' ? 'taken_back' : settled.status);
     const { id: orderId, attempt } = order;
     this.logger.log({ orderId, attempt, status: settled.status }, 'recovery took an order on');

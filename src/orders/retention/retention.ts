@@ -6,6 +6,7 @@ import {
   type OnModuleDestroy,
 } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
+import { type BackgroundLoop, BackgroundLoops } from '../../platform/background-loops.js';
 import { DatabaseOutage } from '../../platform/database/database-outage.js';
 import { RepeatedWork } from '../../platform/repeated-work.js';
 import { IdempotencyRepository } from '../placement/idempotency.repository.js';
@@ -28,6 +29,7 @@ const HOURS_A_DAY = 24;
 @Injectable()
 export class Retention implements OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown {
   private readonly logger = new Logger(Retention.name);
+  private readonly loop: BackgroundLoop;
   private readonly purges: RepeatedWork;
 
   constructor(
@@ -36,8 +38,11 @@ export class Retention implements OnApplicationBootstrap, OnModuleDestroy, Befor
     private readonly rejected: RejectedOrdersRepository,
     private readonly settings: Settings,
     private readonly outage: DatabaseOutage,
+    loops: BackgroundLoops,
   ) {
-    this.purges = new RepeatedWork(() => this.purge(), settings.PURGE_INTERVAL_MS);
+    const pauseMs = settings.PURGE_INTERVAL_MS;
+    this.loop = loops.add('retention', { pauseMs });
+    this.purges = new RepeatedWork(() => this.purge(), pauseMs, this.loop);
   }
 
   onApplicationBootstrap(): void {
@@ -53,7 +58,7 @@ export class Retention implements OnApplicationBootstrap, OnModuleDestroy, Befor
     await this.purges.ended();
   }
 
-  private async purge(): Promise<void> {
+  private async purge(): Promise<boolean> {
     const { COMPLETED_JOB_HOURS, REJECTED_ORDER_DAYS, IDEMPOTENCY_KEY_HOURS } = this.settings;
     // A key outlives no order: what it returns is made from the order.
     const orderHours = Math.max(REJECTED_ORDER_DAYS * HOURS_A_DAY, IDEMPOTENCY_KEY_HOURS + 1);
@@ -63,15 +68,20 @@ export class Retention implements OnApplicationBootstrap, OnModuleDestroy, Befor
       if (REJECTED_ORDER_DAYS > 0) {
         await this.inBatches(() => this.rejected.deleteOlderThan(orderHours, ORDER_BATCH_SIZE));
       }
+      return true;
     } catch (error) {
       // A failure only means that the tables are larger until the next time.
       if (!this.outage.noticed(error))
         this.logger.error({ err: error }, 'what has expired could not be deleted');
+      return false;
     }
   }
 
   private async inBatches(deleteBatch: () => Promise<boolean>): Promise<void> {
     let mayBeMore = true;
-    while (mayBeMore && !this.purges.isStopped) mayBeMore = await deleteBatch();
+    while (mayBeMore && !this.purges.isStopped) {
+      mayBeMore = await deleteBatch();
+      this.loop.reportProgress();
+    }
   }
 }

@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import type { BackgroundLoop, BackgroundLoops } from '../../platform/background-loops.js';
 import type { DatabaseOutage } from '../../platform/database/database-outage.js';
 import { RepeatedWork } from '../../platform/repeated-work.js';
 import type { OrderChangesRepository } from './order-changes.repository.js';
@@ -15,8 +16,9 @@ export const PAGE_SIZE = 1_000;
 export class OrderFeed {
   private readonly logger = new Logger(OrderFeed.name);
   private readonly clients = new Set<StreamClient>();
-  private readonly polls = new RepeatedWork(() => this.poll(), POLL_MS);
-  private readonly beats: RepeatedWork;
+  private readonly loop: BackgroundLoop;
+  private readonly polls: RepeatedWork;
+  private readonly beats: NodeJS.Timeout;
 
   /**
    * @param place the first event that is read is the one after it
@@ -27,10 +29,12 @@ export class OrderFeed {
     private readonly outage: DatabaseOutage,
     private place: StreamPosition,
     beatMs: number,
+    private readonly loops: BackgroundLoops,
   ) {
-    this.beats = new RepeatedWork(async () => this.beat(), beatMs);
+    this.loop = loops.add('order_stream', { pauseMs: POLL_MS });
+    this.polls = new RepeatedWork(() => this.poll(), POLL_MS, this.loop);
     this.polls.start();
-    this.beats.start();
+    this.beats = setInterval(() => this.beat(), beatMs);
   }
 
   /** Every client of the feed has received all events up to it. */
@@ -48,7 +52,8 @@ export class OrderFeed {
     this.clients.delete(client);
     if (this.clients.size > 0) return false;
     this.polls.stop();
-    this.beats.stop();
+    this.loops.remove(this.loop);
+    clearInterval(this.beats);
     return true;
   }
 
@@ -62,13 +67,15 @@ export class OrderFeed {
     await this.polls.ended();
   }
 
-  private async poll(): Promise<void> {
+  private async poll(): Promise<boolean> {
     try {
       await this.readOn();
       this.outage.isOver();
+      return true;
     } catch (error) {
       // No event is missed: the next poll begins where this one did.
       if (!this.outage.noticed(error)) this.logger.error({ err: error }, 'changes of orders can not be read');
+      return false;
     }
   }
 
@@ -76,6 +83,7 @@ export class OrderFeed {
     let isMore = true;
     while (isMore) {
       const page = await this.changes.findChanges(this.place, PAGE_SIZE);
+      this.loop.reportProgress();
       if (!page) return this.reset(await this.changes.findLast());
       for (const client of this.clients) for (const change of page) client.offer(change);
       isMore = page.length === PAGE_SIZE;

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { type BeforeApplicationShutdown, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
+import { BackgroundLoops } from '../../platform/background-loops.js';
 import { DatabaseOutage } from '../../platform/database/database-outage.js';
 import { Deadline } from '../../platform/deadline.js';
 import { Gate, NoRoom } from '../../platform/gate.js';
@@ -52,6 +53,7 @@ export class OrderStream implements OnModuleDestroy, BeforeApplicationShutdown {
   constructor(
     private readonly changes: OrderChangesRepository,
     private readonly outage: DatabaseOutage,
+    private readonly loops: BackgroundLoops,
   ) {}
 
   /** Open streams would delay the shutdown. Their clients reconnect to another instance. */
@@ -139,7 +141,8 @@ export class OrderStream implements OnModuleDestroy, BeforeApplicationShutdown {
   }
 
   private letIn(client: StreamClient, leave: () => void): void {
-    const feed = this.feed ?? new OrderFeed(this.changes, this.outage, client.place, this.times.beatMs);
+    const { changes, outage, loops } = this;
+    const feed = this.feed ?? new OrderFeed(changes, outage, client.place, this.times.beatMs, loops);
     this.feed = feed;
     feed.add(client);
     const timer = setTimeout(() => client.end(), this.times.lifeMs).unref();

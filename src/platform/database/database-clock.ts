@@ -6,6 +6,7 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { BackgroundLoops } from '../background-loops.js';
 import { RepeatedWork } from '../repeated-work.js';
 import { isDatabaseUnavailable } from './session/database-errors.js';
 
@@ -43,9 +44,15 @@ export function correctOffset(
 @Injectable()
 export class DatabaseClock implements OnModuleInit, OnModuleDestroy, BeforeApplicationShutdown {
   private readonly logger = new Logger(DatabaseClock.name);
-  private readonly measurements = new RepeatedWork(() => this.measure(), MEASURE_INTERVAL_MS);
+  private readonly measurements: RepeatedWork;
 
-  constructor(private readonly dataSource: DataSource) {}
+  constructor(
+    private readonly dataSource: DataSource,
+    loops: BackgroundLoops,
+  ) {
+    const loop = loops.add('database_clock', { pauseMs: MEASURE_INTERVAL_MS });
+    this.measurements = new RepeatedWork(() => this.measure(), MEASURE_INTERVAL_MS, loop);
+  }
 
   async onModuleInit(): Promise<void> {
     await this.measure();
@@ -60,10 +67,13 @@ export class DatabaseClock implements OnModuleInit, OnModuleDestroy, BeforeAppli
     await this.measurements.ended();
   }
 
-  private async measure(): Promise<void> {
+  /** @returns whether the database has answered */
+  private async measure(): Promise<boolean> {
     const sentAt = performance.now();
     const databaseMs = await this.readDatabaseTime();
-    if (databaseMs !== undefined) offsetMs = correctOffset(offsetMs, databaseMs, sentAt, performance.now());
+    if (databaseMs === undefined) return false;
+    offsetMs = correctOffset(offsetMs, databaseMs, sentAt, performance.now());
+    return true;
   }
 
   /** @returns undefined while the database is unavailable: the clock goes on as it was */

@@ -8,14 +8,16 @@ import {
 } from '@nestjs/common';
 import { PgBoss } from 'pg-boss';
 import { Settings } from '../../config/settings.js';
+import { BackgroundLoops } from '../background-loops.js';
 import { DatabaseOutage } from '../database/database-outage.js';
 import { runAll, type Sql } from '../database/connection.js';
 import type { Statement } from '../database/statement-message.js';
 import type { Deadline } from '../deadline.js';
+import { RepeatedWork } from '../repeated-work.js';
 import { CONNECTIONS_PER_ORIGIN } from '../upstream/undici-transport.js';
 import { jobDatabaseOptions } from './job-schema.js';
 import { withCause } from './job-telemetry.js';
-import { ATTEMPT_TIMEOUT_MS, EXPIRE_SECONDS, type Handler, JobWorker } from './job-worker.js';
+import { ATTEMPT_TIMEOUT_MS, EXPIRE_SECONDS, type Handler, JobWorker, POLL_MS } from './job-worker.js';
 import { JobRepository } from './job.repository.js';
 
 /** One kind of background work. */
@@ -80,19 +82,28 @@ export class JobQueue
   private readonly handlers = new Map<string, QueueHandler>();
   private readonly workers = new Map<string, JobWorker>();
   private readonly boss: PgBoss;
+  private readonly supervision: RepeatedWork;
   private jobsUnderWay: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly settings: Settings,
     private readonly repository: JobRepository,
     private readonly outage: DatabaseOutage,
+    private readonly loops: BackgroundLoops,
   ) {
     this.boss = new PgBoss({
       ...jobDatabaseOptions(settings),
       migrate: false,
+      supervise: false,
       superviseIntervalSeconds: SUPERVISE_SECONDS,
       monitorIntervalSeconds: SUPERVISE_SECONDS,
     });
+    const pauseMs = SUPERVISE_SECONDS * 1_000;
+    this.supervision = new RepeatedWork(
+      () => this.supervise(),
+      pauseMs,
+      loops.add('job_upkeep', { pauseMs }),
+    );
     this.boss.on('error', (error) => {
       if (!outage.noticed(error)) this.logger.error({ err: error }, 'job queue');
     });
@@ -128,14 +139,15 @@ export class JobQueue
   }
 
   /** Sends a job unless one with its key waits, is being done, or ran out of attempts. Two callers may both send it. */
-  async sendUnlessOpen({ queue: { name }, key, data }: QueuedJob): Promise<void> {
+  async sendUnlessOpen(job: QueuedJob): Promise<void> {
+    const { key } = job;
+    const { name } = job.queue;
     const [open, dead] = await Promise.all([
       this.repository.findOpenKeys(name, [key]),
       this.repository.findDeadByKey(name, [key]),
     ]);
     if (open.has(key) || dead.has(key)) return;
-    await this.boss.insert(name, [{ data, singletonKey: key }]);
-    this.workers.get(name)?.wake();
+    await this.repository.insert(await this.inserts([job]));
   }
 
   /** What sends jobs as soon as it is committed. */
@@ -159,13 +171,18 @@ export class JobQueue
     await this.boss.start();
     for (const [queue, { handler, maxConcurrency }] of this.handlers) {
       await this.createQueue(queue);
-      this.workers.set(queue, new JobWorker(queue, handler, this.boss, this.outage, maxConcurrency));
+      const loop = this.loops.add(`jobs_${queue}`, { pauseMs: POLL_MS });
+      const worker = new JobWorker(queue, handler, this.boss, this.outage, loop, maxConcurrency);
+      this.workers.set(queue, worker);
     }
+    this.supervision.start();
   }
 
   /** Takes no more jobs, while those under way and the requests that send new ones go on. */
   onModuleDestroy(): void {
-    this.jobsUnderWay = Promise.all([...this.workers.values()].map((worker) => worker.stop()));
+    this.supervision.stop();
+    const workers = [...this.workers.values()].map((worker) => worker.stop());
+    this.jobsUnderWay = Promise.all([...workers, this.supervision.ended()]);
   }
 
   /** Before the connections are closed, to the database and to other services, that the jobs need. */
@@ -175,6 +192,17 @@ export class JobQueue
 
   async onApplicationShutdown(): Promise<void> {
     await this.boss.stop({ graceful: true, timeout: ATTEMPT_TIMEOUT_MS });
+  }
+
+  /** By this service rather than by a timer of pg-boss, which does not report whether it succeeded. */
+  private async supervise(): Promise<boolean> {
+    try {
+      await this.boss.supervise();
+      return true;
+    } catch (error) {
+      if (!this.outage.noticed(error)) this.logger.error({ err: error }, 'job queue');
+      return false;
+    }
   }
 
   private async createQueue(name: string): Promise<void> {

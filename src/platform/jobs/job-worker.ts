@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { PgBoss } from 'pg-boss';
+import type { BackgroundLoop } from '../background-loops.js';
 import type { DatabaseOutage } from '../database/database-outage.js';
 import { isDatabaseUnavailable } from '../database/session/database-errors.js';
 import { Deadline } from '../deadline.js';
+import { withDeadline } from '../telemetry/work.js';
 import { AdaptiveLimit } from './adaptive-limit.js';
 import { Alarm } from './alarm.js';
 import { repeatExpired } from './job-expiry.js';
@@ -25,7 +27,7 @@ const LATEST_BEGIN_MS = EXPIRE_SECONDS * 1_000 - ATTEMPT_TIMEOUT_MS;
 const EXPIRY_MS = 5_000;
 
 /** How often jobs of other instances are looked for, and those to be repeated. */
-const POLL_MS = 500;
+export const POLL_MS = 500;
 
 /**
  * New jobs of this instance are looked for this long after they were sent: their transaction is over by then, unless it
@@ -63,6 +65,7 @@ export class JobWorker {
     private readonly handler: Handler,
     private readonly boss: PgBoss,
     private readonly outage: DatabaseOutage,
+    private readonly loop: BackgroundLoop,
     maxAtOnce: number,
   ) {
     this.limit = new AdaptiveLimit(maxAtOnce);
@@ -84,16 +87,19 @@ export class JobWorker {
   }
 
   private async run(): Promise<void> {
+    this.loop.start();
     while (!this.isStopping || this.underWay > 0) {
       const isWell =
         (await this.settle()) &&
         (await this.attend(() => this.expire())) &&
         (await this.attend(() => this.look()));
       // Whatever rings: a database in trouble is left alone for a while.
-      if (!isWell) await sleep(POLL_MS);
+      if (isWell) this.loop.reportProgress();
+      else await sleep(POLL_MS);
       this.alarm.ringIn(POLL_MS);
       if (!this.isStopping || this.underWay > 0) await this.alarm.ring();
     }
+    this.loop.stop();
   }
 
   /** @returns whether it went well; if not, it has been told */
@@ -172,7 +178,8 @@ export class JobWorker {
   private async attempt(job: TakenJob, askedAt: number): Promise<string | undefined> {
     let expiry: NodeJS.Timeout | undefined;
     try {
-      const work = this.handler(job.data, Deadline.in(ATTEMPT_TIMEOUT_MS));
+      const deadline = Deadline.in(ATTEMPT_TIMEOUT_MS);
+      const work = withDeadline(deadline, () => this.handler(job.data, deadline));
       // A handler keeps to its deadline. One that does not must not keep its place for ever.
       const isTooLate = new Promise<never>((_resolve, reject) => {
         const giveUp = (): void => reject(new Error(`took longer than ${EXPIRE_SECONDS} s`));

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import type { Sql } from '../database/connection.js';
+import { runAll, type Sql } from '../database/connection.js';
+import type { Statement } from '../database/statement-message.js';
 
 /** A job that ran out of attempts. */
 export interface DeadJob {
@@ -33,6 +34,11 @@ export interface Tally {
 @Injectable()
 export class JobRepository {
   constructor(private readonly dataSource: DataSource) {}
+
+  /** Sends jobs outside of any transaction. */
+  async insert(statements: readonly Statement[]): Promise<void> {
+    await runAll(this.dataSource, statements);
+  }
 
   /** Jobs that ran out of attempts, by key. At most one a key, since it holds back those behind it. */
   async findDead(queue: string, fromKey: string, limit: number): Promise<DeadJob[]> {

@@ -1,8 +1,9 @@
 import { Global, Module } from '@nestjs/common';
+import { BackgroundLoops } from '../background-loops.js';
 import { Metrics } from './metrics.js';
 import { PoolMetrics } from './pool.metrics.js';
 
-/** What is measured, for every feature that measures something. */
+/** Metrics, and the progress of background loops, for every feature. */
 @Global()
-@Module({ providers: [Metrics, PoolMetrics], exports: [Metrics] })
+@Module({ providers: [Metrics, PoolMetrics, BackgroundLoops], exports: [Metrics, BackgroundLoops] })
 export class MetricsModule {}

@@ -1,11 +1,11 @@
 import { EventSource } from 'eventsource';
 import { Store } from '../ui/store.ts';
 import { fetchRaw } from './client.ts';
-import { mayPass } from './problem.ts';
+import { isRefusedForNow, mayPass } from './problem.ts';
 import type { OrderChange } from './types.ts';
 
-/** How the page learns of changes: as they happen, by polling, or not at the moment. */
-export type LiveState = 'connecting' | 'live' | 'polling' | 'offline';
+/** How the page learns of changes: as they happen, by polling, by polling until there is room for it, or not at the moment. */
+export type LiveState = 'connecting' | 'live' | 'polling' | 'refused' | 'offline';
 
 export const liveState = new Store<LiveState>('connecting');
 
@@ -14,6 +14,10 @@ const SILENCE_MS = 20_000;
 
 /** The service ends every stream now and then to look at the credentials again, of which nobody needs to be told. */
 const UNNOTICED_MS = 1_500;
+
+/** The first and the longest pause before a stream that was refused is asked for again; each is twice the one before. */
+const FIRST_PAUSE_MS = 2_000;
+const LONGEST_PAUSE_MS = 60_000;
 
 export interface Listener {
   onChange(change: OrderChange): void;
@@ -32,13 +36,17 @@ export interface Listener {
 export function listen(listener: Listener): () => void {
   let notice: ReturnType<typeof setTimeout> | undefined;
   let refusal: unknown;
+  let pauseMs = 0;
   const open = async (url: string | URL, init: RequestInit): Promise<Response> => {
     refusal = undefined;
     try {
+      if (pauseMs > 0) await pause(pauseMs, init.signal);
       const response = await fetchRaw(String(url), init);
+      pauseMs = 0;
       return new Response(response.body?.pipeThrough(endingInSilence()), response);
     } catch (error) {
       refusal = error;
+      if (isRefusedForNow(error)) pauseMs = nextPause(pauseMs, error.retryAfterMs);
       throw error;
     }
   };
@@ -58,6 +66,12 @@ export function listen(listener: Listener): () => void {
       liveState.set('polling');
       return;
     }
+    if (isRefusedForNow(refusal) && navigator.onLine) {
+      clearTimeout(notice);
+      notice = undefined;
+      liveState.set('refused');
+      return;
+    }
     notice ??= setTimeout(() => {
       if (navigator.onLine) liveState.set('connecting');
     }, UNNOTICED_MS);
@@ -67,6 +81,24 @@ export function listen(listener: Listener): () => void {
     unwatch();
     source.close();
   };
+}
+
+/** With a random part, so that pages that were refused together do not come back together. */
+function nextPause(lastMs: number, retryAfterMs: number): number {
+  const doubled = Math.min(LONGEST_PAUSE_MS, Math.max(FIRST_PAUSE_MS, 2 * lastMs));
+  return Math.max(retryAfterMs, doubled * (0.75 + Math.random() / 4));
+}
+
+/** Waits, or fails when it is not wanted any more. */
+function pause(milliseconds: number, signal: AbortSignal | null | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
+    const timer = setTimeout(resolve, milliseconds);
+    signal?.addEventListener('abort', () => {
+      clearTimeout(timer);
+      reject(new DOMException('The stream was closed', 'AbortError'));
+    });
+  });
 }
 
 function onOffline(): void {

@@ -12,6 +12,8 @@ export class ProblemError extends Error {
     readonly body: Partial<ProblemBody>,
     /** Names the request in the logs of the service. */
     readonly requestId: string | null,
+    /** How long to wait before the same request, in milliseconds; 0 where the service does not say. */
+    readonly retryAfterMs = 0,
   ) {
     super(body.detail ?? `The service answered ${status}`);
     this.name = 'ProblemError';
@@ -23,7 +25,8 @@ export class ProblemError extends Error {
 export async function refusalOf(response: Response): Promise<ProblemError> {
   const isProblem = response.headers.get('content-type')?.includes('json') ?? false;
   const body = isProblem ? ((await response.json()) as Partial<ProblemBody>) : {};
-  return new ProblemError(response.status, body, response.headers.get('x-request-id'));
+  const retryAfterMs = Number(response.headers.get('retry-after') ?? 0) * 1_000;
+  return new ProblemError(response.status, body, response.headers.get('x-request-id'), retryAfterMs);
 }
 
 /** A change that was not sent, because there was no network. */
@@ -39,6 +42,11 @@ export function mayPass(error: unknown): boolean {
   if (error instanceof OfflineError) return false;
   if (!(error instanceof ProblemError)) return true;
   return error.status === 429 || error.status >= 502;
+}
+
+/** Whether the service refused a request because it has too much to do, or the caller too many requests in progress. */
+export function isRefusedForNow(error: unknown): error is ProblemError {
+  return error instanceof ProblemError && (error.status === 429 || error.status === 503);
 }
 
 /** The last line is missing: some of the orders have not arrived, although the transfer looks complete. */

@@ -63,7 +63,8 @@ function keepOthers(params: URLSearchParams): Record<string, string> {
 
 export function useOrderList({ filter, cursor, rowsPerPage }: ListView) {
   const zone = useZone();
-  const isPolled = useStore(liveState) === 'polling';
+  const state = useStore(liveState);
+  const isPolled = state === 'polling' || state === 'refused';
   return useQuery({
     queryKey: ['orders', filter, cursor, rowsPerPage, zone],
     queryFn: ({ signal }) =>

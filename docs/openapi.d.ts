@@ -2168,7 +2168,7 @@ export interface operations {
         };
       };
       417: components['responses']['Malformed417'];
-      /** @description This caller has sent more requests in a minute than it may. */
+      /** @description Too many requests, in a minute or at a time. */
       429: {
         headers: {
           /**
@@ -2204,9 +2204,9 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded';
+            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
           };
         };
       };
@@ -2677,7 +2677,7 @@ export interface operations {
         };
       };
       417: components['responses']['Malformed417'];
-      /** @description This caller has sent more requests in a minute than it may. */
+      /** @description Too many requests, in a minute or at a time. */
       429: {
         headers: {
           /**
@@ -2713,9 +2713,9 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded';
+            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
           };
         };
       };
@@ -3208,7 +3208,7 @@ export interface operations {
           };
         };
       };
-      /** @description This caller has sent more requests in a minute than it may. */
+      /** @description Too many requests, in a minute or at a time. */
       429: {
         headers: {
           /**
@@ -3246,9 +3246,9 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded';
+            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
           };
         };
       };
@@ -3569,7 +3569,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description This caller has sent more requests in a minute than it may. */
+      /** @description Too many requests, in a minute or at a time. */
       429: {
         headers: {
           /**
@@ -3605,9 +3605,9 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded';
+            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
           };
         };
       };
@@ -3837,7 +3837,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description This caller has sent more requests in a minute than it may. */
+      /** @description Too many requests, in a minute or at a time. */
       429: {
         headers: {
           /**
@@ -3873,9 +3873,9 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded';
+            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
           };
         };
       };
@@ -4177,7 +4177,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description This caller has sent more requests in a minute than it may. */
+      /** @description Too many requests, in a minute or at a time. */
       429: {
         headers: {
           /**
@@ -4213,9 +4213,9 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded';
+            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
           };
         };
       };
@@ -4737,7 +4737,7 @@ export interface operations {
           };
         };
       };
-      /** @description This caller has sent more requests in a minute than it may. */
+      /** @description Too many requests, in a minute or at a time. */
       429: {
         headers: {
           /**
@@ -4775,9 +4775,9 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded';
+            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
           };
         };
       };
@@ -5172,7 +5172,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description This caller has sent more requests in a minute than it may. */
+      /** @description Too many requests, in a minute or at a time. */
       429: {
         headers: {
           /**
@@ -5208,9 +5208,9 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded';
+            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
           };
         };
       };
@@ -5722,7 +5722,7 @@ export interface operations {
           };
         };
       };
-      /** @description This caller has sent more requests in a minute than it may. */
+      /** @description Too many requests, in a minute or at a time. */
       429: {
         headers: {
           /**
@@ -5758,9 +5758,9 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded';
+            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
           };
         };
       };
@@ -6328,7 +6328,7 @@ export interface operations {
           };
         };
       };
-      /** @description This caller has sent more requests in a minute than it may. */
+      /** @description Too many requests, in a minute or at a time. */
       429: {
         headers: {
           /**
@@ -6366,9 +6366,9 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded';
+            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
           };
         };
       };
@@ -6752,7 +6752,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description This caller has sent more requests in a minute than it may. */
+      /** @description Too many requests, in a minute or at a time. */
       429: {
         headers: {
           /**
@@ -6788,9 +6788,9 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded';
+            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
           };
         };
       };
@@ -7081,7 +7081,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description This caller has sent more requests in a minute than it may. */
+      /** @description Too many requests, in a minute or at a time. */
       429: {
         headers: {
           /**
@@ -7117,9 +7117,9 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
+          'application/problem+json': components['schemas']['OperationProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded';
+            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
           };
         };
       };
@@ -7199,7 +7199,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OperationProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/database-unavailable' | '/problems/issuer-unavailable';
+            type?: '/problems/database-unavailable' | '/problems/overloaded' | '/problems/issuer-unavailable';
           };
         };
       };
@@ -7544,7 +7544,7 @@ export interface operations {
         };
       };
       417: components['responses']['Malformed417'];
-      /** @description This caller has sent more requests in a minute than it may. */
+      /** @description Too many requests, in a minute or at a time. */
       429: {
         headers: {
           /**
@@ -7580,9 +7580,9 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
+          'application/problem+json': components['schemas']['OperationProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded';
+            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
           };
         };
       };
@@ -7702,6 +7702,7 @@ export interface operations {
             type?:
               | '/problems/upstream-unavailable'
               | '/problems/database-unavailable'
+              | '/problems/overloaded'
               | '/problems/issuer-unavailable';
           };
         };
@@ -7959,7 +7960,7 @@ export interface operations {
         };
       };
       417: components['responses']['Malformed417'];
-      /** @description This caller has sent more requests in a minute than it may. */
+      /** @description Too many requests, in a minute or at a time. */
       429: {
         headers: {
           /**
@@ -7995,9 +7996,9 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
+          'application/problem+json': components['schemas']['OperationProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded';
+            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
           };
         };
       };
@@ -8077,7 +8078,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OperationProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/database-unavailable' | '/problems/issuer-unavailable';
+            type?: '/problems/database-unavailable' | '/problems/overloaded' | '/problems/issuer-unavailable';
           };
         };
       };
@@ -8298,7 +8299,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description This caller has sent more requests in a minute than it may. */
+      /** @description Too many requests, in a minute or at a time. */
       429: {
         headers: {
           /**
@@ -8334,9 +8335,9 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
+          'application/problem+json': components['schemas']['OperationProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded';
+            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
           };
         };
       };
@@ -8613,7 +8614,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description This caller has sent more requests in a minute than it may. */
+      /** @description Too many requests, in a minute or at a time. */
       429: {
         headers: {
           /**
@@ -8649,9 +8650,9 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
+          'application/problem+json': components['schemas']['OperationProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded';
+            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
           };
         };
       };
@@ -8962,7 +8963,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description This caller has sent more requests in a minute than it may. */
+      /** @description Too many requests, in a minute or at a time. */
       429: {
         headers: {
           /**
@@ -8998,9 +8999,9 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
+          'application/problem+json': components['schemas']['OperationProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded';
+            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
           };
         };
       };
@@ -9264,7 +9265,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description This caller has sent more requests in a minute than it may. */
+      /** @description Too many requests, in a minute or at a time. */
       429: {
         headers: {
           /**
@@ -9302,7 +9303,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['ProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded';
+            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
           };
         };
       };
@@ -9567,7 +9568,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description This caller has sent more requests in a minute than it may. */
+      /** @description Too many requests, in a minute or at a time. */
       429: {
         headers: {
           /**
@@ -9605,7 +9606,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['ProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded';
+            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
           };
         };
       };
@@ -9942,7 +9943,7 @@ export interface operations {
         };
       };
       417: components['responses']['Malformed417'];
-      /** @description This caller has sent more requests in a minute than it may. */
+      /** @description Too many requests, in a minute or at a time. */
       429: {
         headers: {
           /**
@@ -9980,7 +9981,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['ProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded';
+            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
           };
         };
       };

@@ -9,6 +9,7 @@ import { declareRoutes, guardRoutes } from './auth/route-access.js';
 import type { Settings } from './config/settings.js';
 import { Availability } from './health/availability.js';
 import { boundRoutes } from './platform/http/bounded-routes.js';
+import { cutSlowReaders, READER_LIMITS, type ReaderLimits } from './platform/http/load/slow-readers.js';
 import { BODY_LIMIT_BYTES, acceptJsonBodies } from './platform/http/input/json-body.js';
 import { serveOpenApiDocument } from './platform/http/openapi.js';
 import { frameworkProblem, sendProblem } from './platform/http/problem.filter.js';
@@ -19,6 +20,7 @@ import {
 } from './platform/http/edge/connection-limits.js';
 import { setUpEdge } from './platform/http/edge/edge.js';
 import type { LogDestination } from './platform/logger-options.js';
+import { Metrics } from './platform/metrics/metrics.js';
 import { requestIdOf } from './platform/http/edge/request-identity.js';
 
 /** An id has at most 128 characters, each of which may be written as up to twelve (four bytes, percent-encoded). */
@@ -28,6 +30,8 @@ const MAX_PATH_PARAMETER_LENGTH = 128 * 12;
 export interface ApplicationOverrides {
   /** How long clients may take, where a test can't wait for as long as usual. */
   limits?: ConnectionLimits | undefined;
+  /** How slowly clients may read, for the same reason. */
+  readers?: ReaderLimits | undefined;
   /** Where the log goes instead of to the standard output, for tests that read it. */
   logTo?: LogDestination | undefined;
 }
@@ -35,7 +39,7 @@ export interface ApplicationOverrides {
 /** The application, ready to listen: it is connected to the database and does its background work. */
 export async function createApplication(
   settings: Settings,
-  { limits = connectionLimits(settings), logTo }: ApplicationOverrides = {},
+  { limits = connectionLimits(settings), readers = READER_LIMITS, logTo }: ApplicationOverrides = {},
 ): Promise<NestFastifyApplication> {
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT_BYTES,
@@ -58,7 +62,8 @@ export async function createApplication(
   const server = adapter.getInstance();
   acceptJsonBodies(server);
   declareRoutes(server);
-  boundRoutes(server, settings);
+  boundRoutes(server, settings, app.get(Metrics).registry);
+  cutSlowReaders(server, readers);
   const logger: PinoLogger = await app.resolve(PinoLogger);
   await setUpEdge(server, settings, logger);
   guardRoutes(server, app.get(Authenticator), settings);

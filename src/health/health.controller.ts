@@ -75,6 +75,8 @@ class ReadinessResponse {
 @ApiExtraModels(CheckResponse)
 @Controller('health')
 export class HealthController {
+  private checking: Promise<HealthCheckResult> | undefined;
+
   constructor(
     private readonly checks: HealthCheckService,
     private readonly database: TypeOrmHealthIndicator,
@@ -134,6 +136,16 @@ export class HealthController {
   @ApiProblems('not-ready')
   async getReadiness(): Promise<HealthCheckResult> {
     if (this.availability.isWithdrawn) throw notReady('The service is being stopped');
+    return this.checkOnce();
+  }
+
+  /** Concurrent requests share one check: anyone may send them, and each takes a connection. */
+  private async checkOnce(): Promise<HealthCheckResult> {
+    this.checking ??= this.check().finally(() => (this.checking = undefined));
+    return this.checking;
+  }
+
+  private async check(): Promise<HealthCheckResult> {
     const result = await this.checkDatabase();
     if (await this.isReadOnly()) throw notReady('The database is read-only');
     this.checkBackground();

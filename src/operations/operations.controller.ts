@@ -1,5 +1,6 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiBody, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { BoundedReads } from '../platform/http/bounded-routes.js';
 import { type Caller, CurrentCaller, RequireScopes } from '../platform/http/caller.js';
 import {
   ApiOperationProblems,
@@ -28,6 +29,7 @@ export class OperationsController {
 
   @Get('incidents')
   @RequireScopes('operations')
+  @BoundedReads()
   @ApiOperation({
     operationId: 'listIncidents',
     summary: 'What only a person can settle',
@@ -47,6 +49,7 @@ export class OperationsController {
 
   @Post('incidents/:incident_id')
   @RequireScopes('operations')
+  @BoundedReads()
   @HttpCode(200)
   @ApiOperation({
     operationId: 'settleIncident',
@@ -69,6 +72,7 @@ export class OperationsController {
 
   @Post('notifications/redrive')
   @RequireScopes('operations')
+  @BoundedReads()
   @HttpCode(200)
   @ApiOperation({
     operationId: 'redriveNotifications',

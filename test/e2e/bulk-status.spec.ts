@@ -237,14 +237,15 @@ describe('a request is refused as a whole', () => {
     const ids = await Promise.all(Array.from({ length: AT_ONCE }, place));
     const letGo = await hold(ids);
     const body = { status: 'shipped', orders: named(ids) };
-    const waiting = Array.from({ length: 4 }, () => bulk(body));
+    // One caller may have three of the four.
+    const waiting = Array.from({ length: 3 }, () => bulk(body));
     const fifth = await eventually(async () => {
       const answer = await bulk({ status: 'shipped', orders: named([NOBODY]) });
       return answer.status === 503 ? answer : undefined;
     });
     expectProblem(fifth, 503);
     await letGo();
-    expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual([200, 200, 200]);
     expect(await shipments(ids)).toEqual(ids.map(() => 1));
   });
 });

@@ -153,7 +153,7 @@ describe.each(KINDS)('with an inventory of the kind: %s', (_kind, settingsFor) =
 
 describe('a preview', () => {
   beforeAll(async () => {
-    fleet = await startFleet(1, () => ({ ...TIMEOUTS, MAX_PLACEMENTS: '2', PLACEMENT_MODE: 'async' }));
+    fleet = await startFleet(1, () => ({ ...TIMEOUTS, MAX_PLACEMENTS: '3', PLACEMENT_MODE: 'async' }));
     sandbox = fleet.sandbox;
     [service] = fleet.services as [TestService];
   });

@@ -2,6 +2,8 @@ import type { AddressInfo, Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { fastify, type FastifyInstance } from 'fastify';
 import { register } from 'prom-client';
+import { BackgroundLoops } from '../../src/platform/background-loops.js';
+import { Metrics } from '../../src/platform/metrics/metrics.js';
 import { ApiKeys } from '../../src/auth/api-keys.js';
 import { Authenticator } from '../../src/auth/authenticator.js';
 import { BearerTokens } from '../../src/auth/bearer-tokens.js';
@@ -80,7 +82,11 @@ async function startServer(settings: Settings): Promise<FastifyInstance> {
   declareRoutes(made);
   await RateLimit.impose(made, settings.RATE_LIMIT_PER_MINUTE);
   const tokens = new BearerTokens(new IssuerKeys(settings), settings);
-  guardRoutes(made, new Authenticator(tokens, new ApiKeys(settings), settings), settings);
+  guardRoutes(
+    made,
+    new Authenticator(tokens, new ApiKeys(settings, new BackgroundLoops(new Metrics())), settings),
+    settings,
+  );
   const access: Record<string, RouteAccess> = { '/caller': { known: true }, '/public': { group: 'always' } };
   for (const [path, allowed] of Object.entries(access)) {
     made.get(path, { config: { access: allowed } }, () => ({}));

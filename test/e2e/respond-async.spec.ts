@@ -44,7 +44,7 @@ let service: TestService;
 let asyncService: TestService;
 
 beforeAll(async () => {
-  const own: Record<string, string>[] = [{}, { PLACEMENT_MODE: 'async', MAX_PLACEMENTS: '2' }];
+  const own: Record<string, string>[] = [{}, { PLACEMENT_MODE: 'async', MAX_PLACEMENTS: '3' }];
   fleet = await startFleet(own.length, () => ({ ...SETTINGS, ...own.shift() }));
   const [first, second] = fleet.services;
   if (!first || !second) throw new Error('there are no two instances');

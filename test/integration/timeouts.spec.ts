@@ -13,6 +13,7 @@ import {
 } from '../../src/platform/database/data-source.js';
 import { ADMISSION_MS } from '../../src/platform/http/load-guard.js';
 import { connectionLimits, serverOptions } from '../../src/platform/http/edge/connection-limits.js';
+import { READER_LIMITS } from '../../src/platform/http/load/slow-readers.js';
 import { ATTEMPT_TIMEOUT_MS, EXPIRE_SECONDS } from '../../src/platform/jobs/job-worker.js';
 import { CONNECT_TIMEOUT_MS } from '../../src/platform/upstream/undici-transport.js';
 import { RESET_MS } from '../../src/platform/upstream/upstream-circuit.js';
@@ -50,6 +51,12 @@ const RELATIONS: [string, number, string, number][] = [
   ['the head of a request', limits.headMs, 'the look at it', limits.checkMs],
   ['a silent connection', limits.silentMs, 'the deadline and a statement', deadline + STATEMENT_TIMEOUT_MS],
   ['a silent connection', limits.silentMs, 'a request on its way in', limits.requestMs],
+  [
+    'a silent connection',
+    limits.silentMs,
+    'a pause of a reader',
+    READER_LIMITS.graceMs + READER_LIMITS.checkMs,
+  ],
   ['an idle connection', limits.idleMs, 'the minute after which load balancers close theirs', 60_000],
   ['the expiry of a job', expiry, 'an attempt at it', ATTEMPT_TIMEOUT_MS],
   [

@@ -1,15 +1,22 @@
-import { LINES_OF_SLICE } from '../../src/orders/export/order-export.js';
+import { EXPORTS, LINES_OF_SLICE } from '../../src/orders/export/order-export.js';
+import { Settings } from '../../src/config/settings.js';
+import { BULK_CHANGES } from '../../src/orders/bulk/bulk-status.js';
 import { MAX_BULK_ORDERS } from '../../src/orders/bulk/bulk-status.dto.js';
 import { MAX_LIMIT } from '../../src/orders/dto/list-orders.dto.js';
 import { MAX_ID_LENGTH } from '../../src/orders/dto/text.decorators.js';
 import { MAX_BYTES_OF_LISTS, MAX_DETAIL_LENGTH } from '../../src/orders/order.problems.js';
 import { MAX_LINES_OF_PAGE } from '../../src/orders/order.repository.js';
 import { MAX_LINES } from '../../src/orders/placement/order-draft.js';
+import { STREAMS } from '../../src/orders/stream/order-stream.js';
+import { MAX_REPLAYED } from '../../src/orders/stream/recent-changes.js';
+import { type Bulkhead, PLACEMENTS, READS } from '../../src/platform/http/bounded-routes.js';
 import { MAX_AT_ONCE, MIN_LENGTH } from '../../src/platform/http/edge/compression.js';
 import { MAX_CALLERS, MAX_NETWORKS } from '../../src/platform/http/edge/rate-limit-store.js';
 import { MAX_URL_LENGTH } from '../../src/platform/http/edge/request-checks.js';
 import { BODY_LIMIT_BYTES, MAX_DEPTH } from '../../src/platform/http/input/json-body.js';
 import { MAX_VALUES } from '../../src/platform/http/input/request-bounds.js';
+import { sharesOf } from '../../src/platform/http/load/caller-bulkhead.js';
+import { READER_LIMITS } from '../../src/platform/http/load/slow-readers.js';
 import { MAX_ERRORS } from '../../src/platform/http/problem.js';
 import { MAX_NAME_LENGTH } from '../../src/platform/upstream/upstream-fields.js';
 import { MAX_ANSWER_BYTES } from '../../src/platform/upstream/undici-transport.js';
@@ -58,6 +65,19 @@ const LIMITS: [what: string, value: number, unit: string, reason: string][] = [
     'stored with every line; longer names are cut',
   ],
   ['Response of another service', MAX_ANSWER_BYTES, 'bytes', 'a hundred times what a product has'],
+  [
+    'Reading a response',
+    READER_LIMITS.bytesPerSecond,
+    'bytes a second at least',
+    'on average, while something waits to be sent; otherwise the connection is reset',
+  ],
+  [
+    'Pause in reading a response',
+    READER_LIMITS.graceMs,
+    'milliseconds',
+    'a busy disk or network; then the connection is reset',
+  ],
+  ['Events replayed to a client', MAX_REPLAYED, 'events', 'after more of them it is quicker to read a list'],
   ['Compressed response', MIN_LENGTH, 'characters at least', 'shorter ones fit into one or two packets'],
   [
     'Networks counted by the rate limit',
@@ -79,7 +99,19 @@ const LIMITS: [what: string, value: number, unit: string, reason: string][] = [
   ],
 ];
 
+/** Bulkheads, with what their requests are. */
+const BULKHEADS: [bulkhead: Bulkhead, requests: string, size: string][] = [
+  [READS, 'reads, changes of one order, erasures, incidents', '10 for each of `DATABASE_POOL_SIZE`'],
+  [PLACEMENTS, 'orders and previews', '`MAX_PLACEMENTS`, fewer while the event loop is late'],
+  [BULK_CHANGES, '`POST /orders/bulk-status`', 'fixed'],
+  [EXPORTS, '`GET` and `HEAD /orders/export`, until the last byte is sent', 'fixed'],
+  [STREAMS, '`GET /orders/stream`, until it ends and for a second at least', 'fixed'],
+];
+
 const number = (value: number): string => value.toLocaleString('en-US');
+
+const DEFAULTS = Object.assign(new Settings(), { DATABASE_URL: '' });
+const resolve = (value: Bulkhead['permits']): number => (typeof value === 'number' ? value : value(DEFAULTS));
 
 /** The text of `docs/reference/limits.md`. */
 export function renderLimits(): string {
@@ -104,6 +136,22 @@ export function renderLimits(): string {
     '| what | limit | reason |',
     '| --- | --- | --- |',
     ...limits,
+    '',
+    '## Shares',
+    '',
+    'How many requests may be in progress at a time on an instance, with the default settings, and how many of them one caller',
+    'may have. A caller is who it has proved to be, or else its address (of IPv6 its /64). A customer beyond its share gets 429',
+    '`concurrency-limit-exceeded`; any other caller beyond its share, and every caller when there is no permit left, 503',
+    '`overloaded`. What customers can not take is left for staff and other services.',
+    '',
+    '| kind | requests | permits | one customer | all customers | any other caller | may wait | size |',
+    '| --- | --- | --- | --- | --- | --- | --- | --- |',
+    ...BULKHEADS.map(([{ kind, permits, maxWaiting }, requests, size]) => {
+      const total = resolve(permits);
+      const { customer, most } = sharesOf(total);
+      const columns = [total, customer, most, most, resolve(maxWaiting)].map(number);
+      return `| \`${kind}\` | ${requests} | ${columns.join(' | ')} | ${size} |`;
+    }),
     '',
     '## Budgets',
     '',

@@ -2,6 +2,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { createApplication } from '../../src/application.js';
 import { loadSettings } from '../../src/config/load-settings.js';
 import type { ConnectionLimits } from '../../src/platform/http/edge/connection-limits.js';
+import { READER_LIMITS, type ReaderLimits } from '../../src/platform/http/load/slow-readers.js';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.js';
 import { type Api, createApi } from './client.js';
 import { checkAnswer, targetOf } from './contract/check.js';
@@ -44,6 +45,8 @@ export interface TestServiceOptions {
   sandbox?: SandboxOptions;
   /** How long clients may take, where a test can't wait for as long as usual. */
   limits?: ConnectionLimits;
+  /** How slowly they may read, in the same tests. */
+  readers?: Partial<ReaderLimits>;
   /** Stand-ins and database of another instance, to run two against the same. */
   beside?: Pick<TestService, 'sandbox' | 'database'>;
 }
@@ -72,7 +75,11 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
   const database = options.beside?.database ?? (await createTestDatabase());
   const sandbox = options.beside?.sandbox ?? (await startSandbox({ ports: ANY_PORTS, ...options.sandbox }));
   const settings = loadSettings({ ...testSettings(sandbox, database.url), ...options.settings });
-  const app = await createApplication(settings, { limits: options.limits, logTo: watchedLog });
+  const app = await createApplication(settings, {
+    limits: options.limits,
+    readers: { ...READER_LIMITS, ...options.readers },
+    logTo: watchedLog,
+  });
   await app.listen(0, '127.0.0.1');
   const url = await app.getUrl();
   return {

@@ -2,6 +2,7 @@ import { Body, Controller, Headers, HttpCode, Post, Res } from '@nestjs/common';
 import { ApiBody, ApiHeader, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Settings } from '../../config/settings.js';
+import { Bounded } from '../../platform/http/bounded-routes.js';
 import { type Caller, CurrentCaller, RequireScopes } from '../../platform/http/caller.js';
 import { ApiOrderProblems } from '../dto/order-problem.response.js';
 import { parseIdempotencyKey } from '../dto/request-headers.js';
@@ -10,7 +11,7 @@ import { parseStatus } from '../order-status.js';
 import { ownerFor, statusSetterFor } from '../ownership.js';
 import { BulkStatusDto, requireDistinct } from './bulk-status.dto.js';
 import { BULK_BODY, BULK_CHANGED, BULK_KEY, BULK_PROBLEMS } from './bulk-status.openapi.js';
-import { BulkStatus } from './bulk-status.js';
+import { BULK_CHANGES, BulkStatus } from './bulk-status.js';
 
 /** The fixed path wins over `POST /orders/{customer_id}`: for a customer called `bulk-status` an order names it in its body. */
 @ApiTags('orders')
@@ -23,6 +24,7 @@ export class BulkStatusController {
 
   @Post('bulk-status')
   @RequireScopes('orders:status')
+  @Bounded(BULK_CHANGES)
   @HttpCode(200)
   @ApiOperation({
     operationId: 'updateManyOrderStatuses',

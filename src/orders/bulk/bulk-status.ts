@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
 import { isDatabaseBusy, isDatabaseUnavailable } from '../../platform/database/session/database-errors.js';
-import { Deadline } from '../../platform/deadline.js';
 import { requestDeadline } from '../../platform/telemetry/work.js';
 import { Gate, NoRoom } from '../../platform/gate.js';
-import { overloaded, Problem, RETRY_AFTER } from '../../platform/http/problem.js';
+import type { Bulkhead } from '../../platform/http/bounded-routes.js';
+import { Problem, RETRY_AFTER } from '../../platform/http/problem.js';
 import { mapBounded } from '../../platform/upstream/upstream-parallel.js';
 import type { Order } from '../order.entity.js';
 import { keyReused } from '../order.problems.js';
@@ -17,12 +17,16 @@ import { BulkStatusResponse } from './bulk-status.response.js';
 /** Orders that all these requests change at the same time: quick, and most connections stay free for orders. */
 const CHANGES_AT_ONCE = 4;
 
-/** Beside others each gets a part of the above only; more of them would come to nothing within their time. */
-const REQUESTS_AT_ONCE = 4;
-
-/** How long one may wait for others to end, in milliseconds, and how many may: most name few orders, and end at once. */
-const ADMISSION_MS = 1_000;
-const MAY_WAIT = 8;
+/**
+ * Four requests get a part of the above each; with more, none would be done within its time. Most name few orders and end at
+ * once, so others may wait.
+ */
+export const BULK_CHANGES: Bulkhead = {
+  kind: 'bulk_changes',
+  permits: 4,
+  maxWaiting: 8,
+  admissionMs: 1_000,
+};
 
 /** Certain, but for what a fault or the end of the time has left open. */
 const FIRST_UNCERTAIN_STATUS = 500;
@@ -61,7 +65,6 @@ export interface BulkAnswer {
  */
 @Injectable()
 export class BulkStatus {
-  private readonly requests = new Gate(REQUESTS_AT_ONCE, MAY_WAIT);
   private readonly changes: Gate;
 
   constructor(
@@ -74,29 +77,16 @@ export class BulkStatus {
 
   /**
    * @param key the client's `Idempotency-Key`, for which a certain answer is kept
-   * @throws {Problem} overloaded, idempotency-key-reused
+   * @throws {Problem} idempotency-key-reused
    */
   async change(
     targets: readonly BulkTarget[],
     change: BulkChange,
     key: string | undefined,
   ): Promise<BulkAnswer> {
-    const leave = await this.enter();
-    try {
-      if (key === undefined)
-        return { body: bodyOf(change, await this.changeAll(targets, change)), isReplay: false };
-      return await this.changeOnce(targets, change, this.claimOf(targets, change, key));
-    } finally {
-      leave();
-    }
-  }
-
-  private async enter(): Promise<() => void> {
-    try {
-      return await this.requests.enter(Deadline.in(ADMISSION_MS));
-    } catch (error) {
-      throw error instanceof NoRoom ? overloaded() : error;
-    }
+    if (key === undefined)
+      return { body: bodyOf(change, await this.changeAll(targets, change)), isReplay: false };
+    return this.changeOnce(targets, change, this.claimOf(targets, change, key));
   }
 
   private async changeOnce(

@@ -1,6 +1,7 @@
 import { Controller, Get, Query, Req, Res } from '@nestjs/common';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Bounded } from '../../platform/http/bounded-routes.js';
 import { type Caller, CurrentCaller, RequireScopes } from '../../platform/http/caller.js';
 import { toOrderFilter } from '../dto/list-orders.dto.js';
 import { ApiOrderProblems } from '../dto/order-problem.response.js';
@@ -8,7 +9,7 @@ import { smallerId } from '../orders.service.js';
 import { ownerFor } from '../ownership.js';
 import { ExportOrdersDto } from './export-orders.dto.js';
 import { EXPORT_PROBLEMS, EXPORTED } from './order-export.openapi.js';
-import { OrderExport } from './order-export.js';
+import { EXPORTS, OrderExport } from './order-export.js';
 import { ORDER_WRITERS } from './order-writers.js';
 
 /** The fixed path wins over `GET /orders/{customer_id}`: a customer called `export` is listed by `?customer_id=export`. */
@@ -19,6 +20,7 @@ export class OrderExportController {
 
   @Get('export')
   @RequireScopes('orders:read')
+  @Bounded(EXPORTS)
   @ApiOperation({
     operationId: 'exportOrders',
     summary: 'Orders as a file, newest first',

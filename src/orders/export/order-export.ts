@@ -2,9 +2,7 @@ import { Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { isDatabaseUnavailable } from '../../platform/database/session/database-errors.js';
-import { Deadline } from '../../platform/deadline.js';
-import { Gate, NoRoom } from '../../platform/gate.js';
-import { overloaded } from '../../platform/http/problem.js';
+import type { Bulkhead } from '../../platform/http/bounded-routes.js';
 import { withDeadline } from '../../platform/telemetry/work.js';
 import type { Order } from '../order.entity.js';
 import { type OrderPage, OrderRepository } from '../order.repository.js';
@@ -18,12 +16,17 @@ const PAGE_SIZE = 250;
 /** Lines that are written without a pause: some milliseconds as CSV. */
 export const LINES_OF_SLICE = 100;
 
-/** Each keeps a connection, and a good part of the one processor that an instance has, busy for as long as it lasts. */
-const EXPORTS_AT_ONCE = 2;
-
-/** How long one may wait for others to end, in milliseconds, and how many may: most have few orders, and end at once. */
-const ADMISSION_MS = 1_000;
-const MAY_WAIT = 8;
+/**
+ * Each keeps a connection, and a good part of the one processor that an instance has, busy for as long as it lasts: four,
+ * so that one customer has one and a place is left for staff. Most have few orders and end at once, so others may wait.
+ */
+export const EXPORTS: Bulkhead = {
+  kind: 'exports',
+  permits: 4,
+  maxWaiting: 8,
+  admissionMs: 1_000,
+  isLongLived: true,
+};
 
 /** The service is being stopped; whoever reads sees that the transfer has broken off. */
 class Interrupted extends Error {
@@ -41,7 +44,6 @@ class Interrupted extends Error {
 @Injectable()
 export class OrderExport implements OnModuleDestroy {
   private readonly logger = new Logger(OrderExport.name);
-  private readonly gate = new Gate(EXPORTS_AT_ONCE, MAY_WAIT);
   private readonly open = new Set<Readable>();
 
   constructor(private readonly orders: OrderRepository) {}
@@ -51,49 +53,19 @@ export class OrderExport implements OnModuleDestroy {
     for (const stream of this.open) stream.destroy(new Interrupted());
   }
 
-  /**
-   * Begins an export. Whatever fails before the first page is there is thrown; later the stream breaks off.
-   *
-   * @throws {Problem} overloaded
-   */
+  /** Begins an export. Whatever fails before the first page is there is thrown; later the stream breaks off. */
   async begin(owner: Owner, filter: OrderFilter, writer: OrderWriter): Promise<Readable> {
-    const leave = await this.enter();
-    try {
-      const first = await this.orders.listOrdersOf(owner, filter, PAGE_SIZE);
-      const stream = Readable.from(this.write(first, owner, filter, writer), { objectMode: false });
-      this.open.add(stream);
-      stream.on('error', (error) => this.tell(error));
-      stream.on('close', () => {
-        this.open.delete(stream);
-        leave();
-      });
-      return stream;
-    } catch (error) {
-      leave();
-      throw error;
-    }
+    const first = await this.orders.listOrdersOf(owner, filter, PAGE_SIZE);
+    const stream = Readable.from(this.write(first, owner, filter, writer), { objectMode: false });
+    this.open.add(stream);
+    stream.on('error', (error) => this.tell(error));
+    stream.on('close', () => this.open.delete(stream));
+    return stream;
   }
 
-  /**
-   * Counts the orders of an export.
-   *
-   * @throws {Problem} overloaded
-   */
+  /** Counts the orders of an export. */
   async count(owner: Owner, filter: OrderFilter): Promise<number> {
-    const leave = await this.enter();
-    try {
-      return await this.orders.countOrdersOf(owner, filter);
-    } finally {
-      leave();
-    }
-  }
-
-  private async enter(): Promise<() => void> {
-    try {
-      return await this.gate.enter(Deadline.in(ADMISSION_MS));
-    } catch (error) {
-      throw error instanceof NoRoom ? overloaded() : error;
-    }
+    return this.orders.countOrdersOf(owner, filter);
   }
 
   private async *write(

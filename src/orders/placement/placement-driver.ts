@@ -4,6 +4,8 @@ import { Settings } from '../../config/settings.js';
 import { inTransaction } from '../../platform/database/transaction.js';
 import { Deadline } from '../../platform/deadline.js';
 import { Problem, upstreamProblem } from '../../platform/http/problem.js';
+import { CallerBulkhead } from '../../platform/http/load/caller-bulkhead.js';
+import { currentPermitHolder } from '../../platform/http/load/permit-holder.js';
 import { reachPausePoint } from '../../platform/pause-points.js';
 import { withDeadline } from '../../platform/telemetry/work.js';
 import { UpstreamFault } from '../../platform/upstream/upstream-fault.js';
@@ -21,6 +23,7 @@ import type { Patience } from './settlement.js';
 export class PlacementDriver implements OnModuleDestroy, BeforeApplicationShutdown {
   private readonly logger = new Logger(PlacementDriver.name);
   private readonly underWay = new Set<Promise<void>>();
+  private readonly background: CallerBulkhead;
   private isStopped = false;
 
   constructor(
@@ -29,7 +32,9 @@ export class PlacementDriver implements OnModuleDestroy, BeforeApplicationShutdo
     private readonly placement: OrderPlacement,
     private readonly prices: PricingRepository,
     private readonly settings: Settings,
-  ) {}
+  ) {
+    this.background = new CallerBulkhead(settings.MAX_PLACEMENTS, 0);
+  }
 
   /** What comes in from now on is stored, and left to recovery on another instance. */
   onModuleDestroy(): void {
@@ -53,17 +58,20 @@ export class PlacementDriver implements OnModuleDestroy, BeforeApplicationShutdo
   }
 
   /**
-   * Drives an order on while nobody waits for it. Beyond as many as may be placed at a time, and when it fails, the order
-   * is left to recovery.
+   * Drives an order on after its client was answered. Beyond as many as may be placed at a time, or beyond the share of the
+   * caller, and when it fails, the order is left to recovery.
    */
   driveInBackground(order: Order, actor: string): void {
-    const isFull = this.isStopped || this.underWay.size >= this.settings.MAX_PLACEMENTS;
-    const driving = (isFull ? this.placement.postpone(order) : this.driveAlone(order, actor))
+    const leave = this.isStopped ? undefined : this.background.tryEnter(currentPermitHolder());
+    const driving = (leave ? this.driveAlone(order, actor) : this.placement.postpone(order))
       .then(() => undefined)
       .catch((error: unknown) =>
         this.logger.error({ err: error, orderId: order.id }, 'an order is left to recovery'),
       )
-      .finally(() => this.underWay.delete(driving));
+      .finally(() => {
+        leave?.();
+        this.underWay.delete(driving);
+      });
     this.underWay.add(driving);
   }
 

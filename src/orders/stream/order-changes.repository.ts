@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { OrderEventType } from '../order-event.entity.js';
 import type { OrderStatus } from '../order-status.js';
-import { ORIGIN, type StreamPosition } from './stream-position.js';
+import { isBehind, ORIGIN, type StreamPosition } from './stream-position.js';
 
 /** One event of an order, as followers of all orders receive it. */
 export interface OrderChange {
@@ -77,6 +77,27 @@ export class OrderChangesRepository {
     return rows.flatMap(({ isKnown: _isKnown, ...row }) => (row.orderId === null ? [] : [toChange(row)]));
   }
 
+  /** The last events of the transactions up to this one, in their order. */
+  async findLastChanges(transaction: bigint, limit: number): Promise<OrderChange[]> {
+    const rows = await this.dataSource.query<(EventRow & Omit<OrderChange, 'position'>)[]>(
+      `SELECT e.*, o.customer_id AS "customerId"
+       FROM (SELECT ${POSITION_COLUMNS}, e.type, e.from_status AS "fromStatus", e.to_status AS "toStatus", e.actor,
+               e.occurred_at AS "occurredAt"
+             FROM order_events e
+             WHERE e.transaction_id <= $1 AND e.transaction_id >= (
+               -- Sorts only the transactions of these events.
+               SELECT coalesce(min(transaction_id), 0)
+               FROM (SELECT transaction_id FROM order_events WHERE transaction_id <= $1
+                     ORDER BY transaction_id DESC LIMIT $2) newest)
+             ORDER BY e.transaction_id DESC, e.order_id DESC, e.seq DESC LIMIT $2) e
+       JOIN orders o ON o.id = e."orderId"`,
+      [String(transaction), limit],
+    );
+    return rows
+      .map(toChange)
+      .toSorted(({ position: one }, { position: other }) => (isBehind(one, other) ? 1 : -1));
+  }
+
   /** The position after the last complete event. */
   async findLast(): Promise<StreamPosition> {
     const [row] = await this.dataSource.query<EventRow[]>(
@@ -110,17 +131,6 @@ export class OrderChangesRepository {
       [String(transaction)],
     );
     return row?.hasReached ?? false;
-  }
-
-  /** Whether there are more than `limit` events after a position. Reads at most that many, and those of its transaction. */
-  async isFarBehind({ transaction, orderId, seq }: StreamPosition, limit: number): Promise<boolean> {
-    const rows = await this.dataSource.query<unknown[]>(
-      `SELECT 1 FROM order_events
-       WHERE transaction_id >= $1 AND (transaction_id, order_id, seq) > ($1, $2, $3)
-       ORDER BY transaction_id OFFSET $4 LIMIT 1`,
-      [String(transaction), orderId, seq, limit],
-    );
-    return rows.length > 0;
   }
 }
 

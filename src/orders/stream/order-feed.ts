@@ -3,6 +3,7 @@ import type { BackgroundLoop, BackgroundLoops } from '../../platform/background-
 import type { DatabaseOutage } from '../../platform/database/database-outage.js';
 import { RepeatedWork } from '../../platform/repeated-work.js';
 import type { OrderChangesRepository } from './order-changes.repository.js';
+import { MAX_REPLAYED, RecentChanges } from './recent-changes.js';
 import type { StreamClient } from './stream-client.js';
 import type { StreamPosition } from './stream-position.js';
 
@@ -10,19 +11,27 @@ import type { StreamPosition } from './stream-position.js';
 const POLL_MS = 500;
 
 /** Events read by one statement. */
-export const PAGE_SIZE = 1_000;
+const PAGE_SIZE = 1_000;
 
-/** Reads new events, once for all followers on this instance, from the first follower until the last has gone. */
+/** How long the feed goes on without a follower: longer than a client takes to reconnect, so that it finds its events. */
+const LINGER_MS = 5_000;
+
+/** Reads new events, once for all followers on this instance, and remembers the latest for those that reconnect. */
 export class OrderFeed {
   private readonly logger = new Logger(OrderFeed.name);
   private readonly clients = new Set<StreamClient>();
   private readonly loop: BackgroundLoop;
   private readonly polls: RepeatedWork;
   private readonly beats: NodeJS.Timeout;
+  private recent: RecentChanges;
+  private readingBack: Promise<void> | undefined;
+  private users = 0;
+  private lingering: NodeJS.Timeout | undefined;
 
   /**
    * @param place the first event that is read is the one after it
    * @param beatMs interval of the heartbeats
+   * @param onStop called once the feed has stopped, some time after its last user has left
    */
   constructor(
     private readonly changes: OrderChangesRepository,
@@ -30,7 +39,9 @@ export class OrderFeed {
     private place: StreamPosition,
     beatMs: number,
     private readonly loops: BackgroundLoops,
+    private readonly onStop: () => void,
   ) {
+    this.recent = new RecentChanges(place);
     this.loop = loops.add('order_stream', { pauseMs: POLL_MS });
     this.polls = new RepeatedWork(() => this.poll(), POLL_MS, this.loop);
     this.polls.start();
@@ -42,29 +53,66 @@ export class OrderFeed {
     return this.place;
   }
 
+  /** The latest events that the feed has read. */
+  get memory(): RecentChanges {
+    return this.recent;
+  }
+
+  /** Keeps the feed going. To be followed by one call of `leave`. */
+  enter(): void {
+    this.users += 1;
+    clearTimeout(this.lingering);
+  }
+
+  leave(): void {
+    this.users -= 1;
+    if (this.users > 0) return;
+    if (this.polls.isStopped) this.onStop();
+    else this.lingering = setTimeout(() => this.stop(), LINGER_MS).unref();
+  }
+
   /** Adds a client that has received all events up to the position of the feed. */
   add(client: StreamClient): void {
     this.clients.add(client);
   }
 
-  /** @returns whether it was the last client; then the feed has stopped */
-  remove(client: StreamClient): boolean {
+  remove(client: StreamClient): void {
     this.clients.delete(client);
-    if (this.clients.size > 0) return false;
-    this.polls.stop();
-    this.loops.remove(this.loop);
-    clearInterval(this.beats);
-    return true;
   }
 
   /** Ends the streams of all clients. */
   end(): void {
     for (const client of this.clients) client.end();
+    this.stop();
   }
 
   /** Resolves when no poll is running. */
   async ended(): Promise<void> {
     await this.polls.ended();
+  }
+
+  /** Reads the events before those in memory, unless that was done before: once, however many clients need them. */
+  async readBack(): Promise<void> {
+    if (this.recent.isComplete) return;
+    this.readingBack ??= this.readEarlier().finally(() => (this.readingBack = undefined));
+    await this.readingBack;
+  }
+
+  private async readEarlier(): Promise<void> {
+    const { recent } = this;
+    const { beginning } = recent;
+    const limit = MAX_REPLAYED + 1;
+    const older = await this.changes.findLastChanges(beginning.transaction, limit);
+    // A memory that has forgotten its first events, or was replaced, is not continued by these.
+    if (this.recent === recent && recent.beginning === beginning) recent.prepend(older, limit);
+  }
+
+  private stop(): void {
+    clearTimeout(this.lingering);
+    this.polls.stop();
+    this.loops.remove(this.loop);
+    clearInterval(this.beats);
+    if (this.users === 0) this.onStop();
   }
 
   private async poll(): Promise<boolean> {
@@ -85,15 +133,17 @@ export class OrderFeed {
       const page = await this.changes.findChanges(this.place, PAGE_SIZE);
       this.loop.reportProgress();
       if (!page) return this.reset(await this.changes.findLast());
-      for (const client of this.clients) for (const change of page) client.offer(change);
+      for (const client of this.clients) client.offer(page);
       isMore = page.length === PAGE_SIZE;
       this.place = page.at(-1)?.position ?? this.place;
+      this.recent.add(page);
     }
   }
 
   /** The database has lost the last event that was read, as after a failover to a standby that lacks it. */
   private reset(place: StreamPosition): void {
     this.place = place;
+    this.recent = new RecentChanges(place);
     for (const client of this.clients) client.reset(place);
   }
 

@@ -1,12 +1,13 @@
 import { Controller, Get, Headers, Req, Res } from '@nestjs/common';
 import { ApiHeader, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Bounded } from '../../platform/http/bounded-routes.js';
 import { type Caller, CurrentCaller, RequireScopes } from '../../platform/http/caller.js';
 import { ApiOrderProblems } from '../dto/order-problem.response.js';
 import { READ_PROBLEMS } from '../dto/orders.openapi.js';
 import { ownerFor } from '../ownership.js';
 import { LAST_EVENT_ID, STREAMED } from './order-stream.openapi.js';
-import { OrderStream } from './order-stream.js';
+import { OrderStream, STREAMS } from './order-stream.js';
 
 /** What keeps browsers and proxies from holding back what comes. */
 const HEADERS = {
@@ -23,6 +24,7 @@ export class OrderStreamController {
 
   @Get('stream')
   @RequireScopes('orders:read')
+  @Bounded(STREAMS)
   @ApiOperation({
     operationId: 'streamOrders',
     summary: 'What happens to orders, as it happens',

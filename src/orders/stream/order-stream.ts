@@ -2,20 +2,31 @@ import type { Readable } from 'node:stream';
 import { type BeforeApplicationShutdown, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { BackgroundLoops } from '../../platform/background-loops.js';
 import { DatabaseOutage } from '../../platform/database/database-outage.js';
-import { Deadline } from '../../platform/deadline.js';
-import { Gate, NoRoom } from '../../platform/gate.js';
-import { overloaded } from '../../platform/http/problem.js';
+import type { Bulkhead } from '../../platform/http/bounded-routes.js';
 import type { Owner } from '../ownership.js';
 import { OrderChangesRepository } from './order-changes.repository.js';
-import { OrderFeed, PAGE_SIZE } from './order-feed.js';
-import { StreamClient, TooSlow } from './stream-client.js';
-import { beforeTransaction, isBehind, parsePosition, type StreamPosition } from './stream-position.js';
+import { OrderFeed } from './order-feed.js';
+import { RETRY_MS, StreamClient, TooSlow } from './stream-client.js';
+import {
+  beforeTransaction,
+  type ClaimedPosition,
+  isBehind,
+  parsePosition,
+  type StreamPosition,
+} from './stream-position.js';
 
-/** Each holds a connection, and up to a megabyte of unsent events. */
-const MAX_STREAMS = 100;
-
-/** A client that missed more events than this reads a list faster than these. */
-const MAX_REPLAYED = 2_000;
+/**
+ * Each holds a connection, and up to two replays of unsent events. A client that reconnects after the delay that it is given
+ * finds its permit free; one that reconnects all the time gets no more streams a second than it may have at a time.
+ */
+export const STREAMS: Bulkhead = {
+  kind: 'streams',
+  permits: 100,
+  maxWaiting: 0,
+  admissionMs: 0,
+  isLongLived: true,
+  minHoldMs: RETRY_MS,
+};
 
 /** Shorter in tests. */
 export interface StreamTimes {
@@ -46,9 +57,9 @@ export class OrderStream implements OnModuleDestroy, BeforeApplicationShutdown {
   /** For the streams that begin from now on. */
   times = STREAM_TIMES;
   private readonly logger = new Logger(OrderStream.name);
-  private readonly gate = new Gate(MAX_STREAMS, 0);
   private feed: OrderFeed | undefined;
   private isStopped = false;
+  private lastPoll: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly changes: OrderChangesRepository,
@@ -59,11 +70,12 @@ export class OrderStream implements OnModuleDestroy, BeforeApplicationShutdown {
   /** Open streams would delay the shutdown. Their clients reconnect to another instance. */
   onModuleDestroy(): void {
     this.isStopped = true;
+    this.lastPoll = this.feed?.ended() ?? this.lastPoll;
     this.feed?.end();
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    await this.feed?.ended();
+    await this.lastPoll;
   }
 
   /**
@@ -71,54 +83,68 @@ export class OrderStream implements OnModuleDestroy, BeforeApplicationShutdown {
    *
    * @param owner whose orders the client may see
    * @param lastEventId the position that the client has received last; undefined for a new client
-   * @throws {Problem} overloaded
    */
   async follow(owner: Owner, lastEventId: string | undefined): Promise<Readable> {
-    const leave = await this.enter();
+    const feed = await this.enterFeed();
     try {
-      const client = await this.prepare(owner, lastEventId);
-      this.letIn(client, leave);
+      const client = await this.prepare(feed, owner, lastEventId);
+      this.watch(client, feed);
       return client.stream;
     } catch (error) {
-      leave();
+      feed.leave();
       throw error;
     }
   }
 
-  private async enter(): Promise<() => void> {
-    try {
-      return await this.gate.enter(Deadline.in(0));
-    } catch (error) {
-      throw error instanceof NoRoom ? overloaded() : error;
+  /** The feed, which goes on at least until `leave` is called. */
+  private async enterFeed(): Promise<OrderFeed> {
+    if (!this.feed) {
+      const last = await this.changes.findLast();
+      const { changes, outage, loops, times } = this;
+      const onStop = (): void => {
+        this.feed = undefined;
+      };
+      this.feed ??= new OrderFeed(changes, outage, last, times.beatMs, loops, onStop);
     }
+    this.feed.enter();
+    return this.feed;
   }
 
-  /** @returns a client that has received all events that the other clients of the feed have */
-  private async prepare(owner: Owner, lastEventId: string | undefined): Promise<StreamClient> {
-    const known = lastEventId === undefined ? undefined : await this.findPlace(lastEventId);
-    const start = known ?? (await this.changes.findLast());
-    const client = new StreamClient(owner, start);
+  /** @returns a client of the feed that has received all events that the other clients have */
+  private async prepare(
+    feed: OrderFeed,
+    owner: Owner,
+    lastEventId: string | undefined,
+  ): Promise<StreamClient> {
+    const start =
+      lastEventId === undefined ? await this.changes.findLast() : await this.findPlace(feed, lastEventId);
+    // No `await` from here on, so that the feed does not move before the client is added.
+    const missed = start && feed.memory.after(start);
+    const client = new StreamClient(owner, start && missed ? start : feed.position);
     client.begin();
-    if (lastEventId !== undefined && !known) client.reset(start);
-    let feedAt: StreamPosition | undefined;
-    do {
-      feedAt = this.feed?.position;
-      await this.replay(client);
-      // A feed that stands still ahead of all events is at a position that the database has lost. It resets its clients.
-    } while (this.feed && this.feed.position !== feedAt && isBehind(this.feed.position, client.place));
-    // No `await` from the last comparison on, so that the feed does not move before the client is added.
+    if (missed) client.offer(missed);
+    else client.reset(feed.position);
+    feed.add(client);
     return client;
   }
 
-  /** The position that a client names; undefined if the database does not have it, or has too many events after it. */
-  private async findPlace(lastEventId: string): Promise<StreamPosition | undefined> {
-    const place = await this.locate(lastEventId);
-    return place && !(await this.changes.isFarBehind(place, MAX_REPLAYED)) ? place : undefined;
-  }
-
-  private async locate(lastEventId: string): Promise<StreamPosition | undefined> {
+  /**
+   * The position that a client names; undefined if the database does not have it, or has too many events after it. Nearly all
+   * are found in memory.
+   */
+  private async findPlace(feed: OrderFeed, lastEventId: string): Promise<StreamPosition | undefined> {
     const claimed = parsePosition(lastEventId);
     if (!claimed) return undefined;
+    const known = 'id' in claimed ? feed.memory.find(claimed.id) : undefined;
+    if (known) return known;
+    await feed.readBack();
+    const found = 'id' in claimed ? feed.memory.find(claimed.id) : undefined;
+    const isTooFarBehind = claimed.transaction < feed.memory.beginning.transaction;
+    return found ?? (isTooFarBehind ? undefined : this.locate(claimed));
+  }
+
+  /** Looks a position up in the database: another instance may have read further, or it is one of the first version. */
+  private async locate(claimed: ClaimedPosition): Promise<StreamPosition | undefined> {
     const { transaction } = claimed;
     if ('id' in claimed) return this.changes.findById(transaction, claimed.id);
     if ('seq' in claimed) return this.changes.findByNumber(transaction, claimed.orderId, claimed.seq);
@@ -129,31 +155,16 @@ export class OrderStream implements OnModuleDestroy, BeforeApplicationShutdown {
     return isBehind(last, place) ? place : last;
   }
 
-  /** Sends a client all complete events after its position. */
-  private async replay(client: StreamClient): Promise<void> {
-    let isMore = true;
-    while (isMore) {
-      const page = await this.changes.findChanges(client.place, PAGE_SIZE);
-      if (page) for (const change of page) client.offer(change);
-      else client.reset(await this.changes.findLast());
-      isMore = !page || page.length === PAGE_SIZE;
-    }
-  }
-
-  private letIn(client: StreamClient, leave: () => void): void {
-    const { changes, outage, loops } = this;
-    const feed = this.feed ?? new OrderFeed(changes, outage, client.place, this.times.beatMs, loops);
-    this.feed = feed;
-    feed.add(client);
+  private watch(client: StreamClient, feed: OrderFeed): void {
     const timer = setTimeout(() => client.end(), this.times.lifeMs).unref();
     client.stream.on('error', (error) => {
       if (!(error instanceof TooSlow)) this.logger.error({ err: error }, 'A stream of orders has failed');
     });
     client.stream.on('close', () => {
       clearTimeout(timer);
-      if (feed.remove(client) && this.feed === feed) this.feed = undefined;
-      leave();
+      feed.remove(client);
+      feed.leave();
     });
-    if (this.isStopped) client.end();
+    if (this.isStopped) feed.end();
   }
 }

@@ -3,11 +3,17 @@ import type { Owner } from '../ownership.js';
 import type { OrderChange } from './order-changes.repository.js';
 import { isBehind, type StreamPosition } from './stream-position.js';
 
-/** Unsent bytes per client, at most: more than a full replay on reconnection, and a burst beside it. */
-const MAX_BEHIND_BYTES = 1_048_576;
+/**
+ * Unsent messages per client, at most: two full replays. They are shared by all clients, so one that is behind needs memory
+ * only for what it is sent next.
+ */
+const MAX_BEHIND = 4_000;
+
+/** Messages are sent together up to this many characters, as each write costs about as much as these. */
+const CHUNK_LENGTH = 16_384;
 
 /** Reconnection delay that clients are given, in milliseconds. */
-const RETRY_MS = 1_000;
+export const RETRY_MS = 1_000;
 
 /** The client reads too slowly. It reconnects and resumes where it was. */
 export class TooSlow extends Error {
@@ -19,18 +25,17 @@ export class TooSlow extends Error {
 
 /** A follower of orders: the server-sent events written to it (WHATWG HTML 9.2), and its position. */
 export class StreamClient {
-  readonly stream = new Readable({ read: () => undefined });
+  readonly stream = new Readable({ read: () => this.flush(true) });
+  private unsent: string[] = [];
+  private isWanted = true;
+  private isEnding = false;
+  private hasEnded = false;
 
   /** @param position the client receives every event after it */
   constructor(
     private readonly owner: Owner,
     private position: StreamPosition,
   ) {}
-
-  /** The client has received all events up to it. */
-  get place(): StreamPosition {
-    return this.position;
-  }
 
   /** Sends its position, so that it can resume even if no event follows, and when to reconnect. */
   begin(): void {
@@ -43,12 +48,15 @@ export class StreamClient {
     this.write(`event: reset\nid: ${position.id}\ndata: {}\n\n`);
   }
 
-  /** Sends an event, unless the client has it already or it is about the order of another customer. */
-  offer(change: OrderChange): void {
-    if (!isBehind(change.position, this.position)) return;
-    this.position = change.position;
-    if (this.owner !== null && change.customerId !== this.owner) return;
-    this.write(`event: change\nid: ${this.position.id}\ndata: ${JSON.stringify(dataOf(change))}\n\n`);
+  /** Sends events in their order, but for those that the client has already or that are about orders of other customers. */
+  offer(changes: readonly OrderChange[]): void {
+    const texts: string[] = [];
+    for (const change of changes) {
+      if (!isBehind(change.position, this.position)) continue;
+      this.position = change.position;
+      if (this.owner === null || change.customerId === this.owner) texts.push(textOf(change));
+    }
+    this.write(...texts);
   }
 
   /** Heartbeat: keeps the connection open and sends the position, which events of other customers move too. */
@@ -58,14 +66,45 @@ export class StreamClient {
 
   /** What was written is still sent. */
   end(): void {
-    if (!this.stream.destroyed && !this.stream.readableEnded) this.stream.push(null);
+    this.isEnding = true;
+    this.flush();
   }
 
-  private write(text: string): void {
-    if (this.stream.destroyed || this.stream.readableEnded) return;
-    this.stream.push(text);
-    if (this.stream.readableLength > MAX_BEHIND_BYTES) this.stream.destroy(new TooSlow());
+  private write(...texts: string[]): void {
+    if (this.isEnding || this.stream.destroyed) return;
+    this.unsent.push(...texts);
+    this.flush();
+    if (this.unsent.length > MAX_BEHIND) this.stream.destroy(new TooSlow());
   }
+
+  /** Sends as much as the client takes. @param isWanted whether it asks for more */
+  private flush(isWanted = this.isWanted): void {
+    this.isWanted = isWanted;
+    let next = 0;
+    while (this.isWanted && next < this.unsent.length) {
+      let chunk = '';
+      while (next < this.unsent.length && chunk.length < CHUNK_LENGTH) {
+        chunk += this.unsent[next];
+        next += 1;
+      }
+      this.isWanted = this.stream.push(chunk);
+    }
+    this.unsent.splice(0, next);
+    if (!this.isEnding || this.hasEnded || this.unsent.length > 0 || this.stream.destroyed) return;
+    this.hasEnded = true;
+    this.stream.push(null);
+  }
+}
+
+const rendered = new WeakMap<OrderChange, string>();
+
+/** An event as it is sent, which is the same for all clients. */
+function textOf(change: OrderChange): string {
+  const known = rendered.get(change);
+  if (known !== undefined) return known;
+  const text = `event: change\nid: ${change.position.id}\ndata: ${JSON.stringify(dataOf(change))}\n\n`;
+  rendered.set(change, text);
+  return text;
 }
 
 function dataOf({ orderId, seq, type, fromStatus, toStatus, actor, occurredAt }: OrderChange) {

@@ -1,5 +1,7 @@
+import { applyDecorators } from '@nestjs/common';
 import type {
   FastifyInstance,
+  FastifyReply,
   FastifyRequest,
   onRequestHookHandler,
   onResponseHookHandler,
@@ -7,109 +9,182 @@ import type {
   preHandlerAsyncHookHandler,
   RouteOptions,
 } from 'fastify';
+import type { Registry } from 'prom-client';
 import type { Settings } from '../../config/settings.js';
 import { Deadline } from '../deadline.js';
-import { Gate, NoRoom } from '../gate.js';
+import { BulkheadFullError, CallerBulkhead, type RefusalReason } from './load/caller-bulkhead.js';
+import { countRefusal, measureBulkheads } from './load/load.metrics.js';
+import { permitHolderOf } from './load/permit-holder.js';
 import { LoadGuard } from './load-guard.js';
-import { overloaded } from './problem.js';
+import { overloaded, type Problem, concurrencyLimitExceeded } from './problem.js';
+import { ApiProblems } from './problem.openapi.js';
 import { AddRouteConfig } from './route-config.js';
+
+/** A kind of requests of which only some may be in progress at a time, with shares of each caller. */
+export interface Bulkhead {
+  /** Names it in metrics. */
+  readonly kind: string;
+  readonly permits: number | ((settings: Settings) => number);
+  /** How many requests may wait for a permit, and how long, in milliseconds. */
+  readonly maxWaiting: number | ((settings: Settings) => number);
+  readonly admissionMs: number;
+  /** Whether there are fewer permits, and shorter waits, while the event loop is late. */
+  readonly isAdaptive?: boolean;
+  /** Whether a request has its permit until its response is sent; otherwise only until the response is known. */
+  readonly isLongLived?: boolean;
+  /** A permit is taken for at least this long, in milliseconds: limits how often a caller can begin. */
+  readonly minHoldMs?: number;
+}
 
 /**
  * Reads at a time for each connection of the pool. They wait in its queue for a few statements of a millisecond or two;
- * whoever comes after them would wait for so long that an early refusal is the better answer.
+ * later ones would wait for so long that an early refusal is the better response.
  */
 const READS_PER_CONNECTION = 10;
 
-/** Which bound a route is under: `reads` need nothing but the database, `placements` need other services as well. */
-type Bound = 'reads' | 'placements';
+export const READS: Bulkhead = {
+  kind: 'reads',
+  permits: ({ DATABASE_POOL_SIZE }) => DATABASE_POOL_SIZE * READS_PER_CONNECTION,
+  maxWaiting: 0,
+  admissionMs: 0,
+};
 
+export const PLACEMENTS: Bulkhead = {
+  kind: 'placements',
+  permits: ({ MAX_PLACEMENTS }) => MAX_PLACEMENTS,
+  // As many may wait as are in progress: more than those could not get in in time anyway.
+  maxWaiting: ({ MAX_PLACEMENTS }) => MAX_PLACEMENTS,
+  admissionMs: 0,
+  isAdaptive: true,
+};
+
+/** A bulkhead as the routes of one server share it. */
 interface Entrance {
-  gate: Gate;
-  /** How long one who comes now may wait to be let in. */
-  readonly admissionMs: number;
-  noteRefusal(): void;
+  readonly bulkhead: CallerBulkhead;
+  /** How long a request that comes now may wait for a permit. */
+  readonly admissionMs: () => number;
+  readonly refuse: (reason: RefusalReason) => Problem;
 }
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Gives back the place that the request takes up, while it does. */
-    leaveGate: (() => void) | null;
+    /** Gives back the permit of the request, while it has one. */
+    leaveBulkhead: (() => void) | null;
   }
   interface FastifyContextConfig {
-    bound?: Bound;
+    bulkhead?: Bulkhead;
   }
 }
 
-/** For operations that need nothing but the database: only so many at a time, the others are refused. */
-export function BoundedReads(): MethodDecorator {
-  return AddRouteConfig({ bound: 'reads' });
+/** Limits how many of these requests are in progress at a time, in all and for each caller. The others are refused. */
+export function Bounded(bulkhead: Bulkhead): MethodDecorator {
+  return applyDecorators(
+    AddRouteConfig({ bulkhead }),
+    ApiProblems('rate-limit-exceeded', 'concurrency-limit-exceeded', 'overloaded'),
+  );
 }
 
-/** The same for operations that place orders, which need other services and take accordingly long. */
+/** For operations that need only the database. */
+export function BoundedReads(): MethodDecorator {
+  return Bounded(READS);
+}
+
+/** For operations that place orders, which need other services and take accordingly long. */
 export function BoundedPlacements(): MethodDecorator {
-  return AddRouteConfig({ bound: 'placements' });
+  return Bounded(PLACEMENTS);
 }
 
 /**
- * Makes the bounds hold. What does not get in is refused before its body is looked at. To be called before the first
- * route is made.
+ * Makes the bulkheads hold. What does not get in is refused before its body is read. To be called before the first route
+ * is made.
  */
-export function boundRoutes(server: FastifyInstance, settings: Settings): void {
-  const reads = new Gate(settings.DATABASE_POOL_SIZE * READS_PER_CONNECTION, 0);
-  // As many may wait as are inside: more than those could not get in in time anyway.
-  const placements = new Gate(settings.MAX_PLACEMENTS, settings.MAX_PLACEMENTS);
-  const guard = new LoadGuard(placements, settings.MAX_PLACEMENTS);
-  server.addHook('onClose', async () => guard.stop());
-  const bounds: Record<Bound, Entrance> = {
-    reads: { gate: reads, admissionMs: 0, noteRefusal: () => undefined },
-    placements: guard,
+export function boundRoutes(server: FastifyInstance, settings: Settings, registry: Registry): void {
+  const entrances = new Map<Bulkhead, Entrance>();
+  const bulkheads = new Map<string, CallerBulkhead>();
+  const entranceOf = (definition: Bulkhead): Entrance => {
+    const entrance = entrances.get(definition) ?? open(definition, server, settings);
+    entrances.set(definition, entrance);
+    bulkheads.set(definition.kind, entrance.bulkhead);
+    return entrance;
   };
-  server.decorateRequest('leaveGate', null);
+  measureBulkheads(registry, bulkheads);
+  server.decorateRequest('leaveBulkhead', null);
   server.addHook('onRoute', (route: RouteOptions) => {
-    const bound = route.config?.bound;
-    if (bound === undefined) return;
-    const entrance = bounds[bound];
+    const definition = route.config?.bulkhead;
+    if (definition === undefined) return;
+    const entrance = entranceOf(definition);
     route.onRequest = [...[route.onRequest ?? []].flat(), refusing(entrance)];
-    route.preHandler = [...[route.preHandler ?? []].flat(), entering(entrance)];
-    route.onSend = [...[route.onSend ?? []].flat(), leaveWithAnswer];
+    route.preHandler = [...[route.preHandler ?? []].flat(), entering(entrance, definition)];
+    if (definition.isLongLived) return;
+    route.onSend = [...[route.onSend ?? []].flat(), leaveWithResponse];
     route.onResponse = [...[route.onResponse ?? []].flat(), leaveAtTheEnd];
   });
 }
 
-/** Most of what is too much costs no more than this; a place is taken up only once the body has arrived. */
-function refusing(entrance: Entrance): onRequestHookHandler {
-  return (_request, _reply, done) => {
-    if (!entrance.gate.isFull) return done();
-    entrance.noteRefusal();
-    done(overloaded());
+function open(definition: Bulkhead, server: FastifyInstance, settings: Settings): Entrance {
+  const { kind, permits, maxWaiting, admissionMs, isAdaptive } = definition;
+  const numberOf = (value: Bulkhead['permits']) => (typeof value === 'number' ? value : value(settings));
+  const bulkhead = new CallerBulkhead(numberOf(permits), numberOf(maxWaiting));
+  const guard = isAdaptive === true ? new LoadGuard(bulkhead, bulkhead.total) : undefined;
+  server.addHook('onClose', async () => guard?.stop());
+  return {
+    bulkhead,
+    admissionMs: () => guard?.admissionMs ?? admissionMs,
+    refuse(reason) {
+      countRefusal(kind, reason);
+      if (reason === 'caller_share') return concurrencyLimitExceeded();
+      guard?.noteRefusal();
+      return overloaded();
+    },
   };
 }
 
-function entering(entrance: Entrance): preHandlerAsyncHookHandler {
-  return async (request) => {
+/** Most of what is too much costs no more than this; a permit is taken only once the body has arrived. */
+function refusing({ bulkhead, refuse }: Entrance): onRequestHookHandler {
+  return (request, _reply, done) => {
+    const refusal = bulkhead.refusalFor(permitHolderOf(request));
+    done(refusal && refuse(refusal));
+  };
+}
+
+function entering(
+  { bulkhead, admissionMs, refuse }: Entrance,
+  { isLongLived, minHoldMs = 0 }: Bulkhead,
+): preHandlerAsyncHookHandler {
+  return async (request, reply) => {
     try {
-      request.leaveGate = await entrance.gate.enter(Deadline.in(entrance.admissionMs));
+      const giveBack = await bulkhead.enter(permitHolderOf(request), Deadline.in(admissionMs()));
+      if (isLongLived === true) leaveWhenClosed(reply, giveBack, minHoldMs);
+      else request.leaveBulkhead = giveBack;
     } catch (error) {
-      if (!(error instanceof NoRoom)) throw error;
-      entrance.noteRefusal();
-      throw overloaded();
+      throw error instanceof BulkheadFullError ? refuse(error.reason) : error;
     }
   };
 }
 
-/** With the answer all is done; how long a client takes to read it must not keep others out. */
-const leaveWithAnswer: onSendHookHandler = (request, _reply, payload, done) => {
+/** A long response is made while it is sent, so its end is that of its connection or of its last byte. */
+function leaveWhenClosed({ raw }: FastifyReply, giveBack: () => void, minHoldMs: number): void {
+  const isLongEnough = Deadline.in(minHoldMs);
+  const onClose = (): void => {
+    setTimeout(giveBack, isLongEnough.remaining()).unref();
+  };
+  if (raw.closed || raw.destroyed) onClose();
+  else raw.once('close', minHoldMs > 0 ? onClose : giveBack);
+}
+
+/** Once the response is known, the work is done; how long a client takes to read it must not keep others out. */
+const leaveWithResponse: onSendHookHandler = (request, _reply, payload, done) => {
   leave(request);
   done(null, payload);
 };
 
-/** For requests that came to no answer, such as when something else that looks at the answer has failed. */
+/** For requests without a response, such as when another hook that looks at the response has failed. */
 const leaveAtTheEnd: onResponseHookHandler = (request, _reply, done) => {
   leave(request);
   done();
 };
 
 function leave(request: FastifyRequest): void {
-  request.leaveGate?.();
-  request.leaveGate = null;
+  request.leaveBulkhead?.();
+  request.leaveBulkhead = null;
 }

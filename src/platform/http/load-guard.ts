@@ -1,7 +1,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import type { Gate } from '../gate.js';
+import type { CallerBulkhead } from './load/caller-bulkhead.js';
 
-/** How often the gate is looked at: often enough to follow a burst, with enough in between to be measured. */
+/** How often the delay is looked at: often enough to follow a burst, with enough in between to be measured. */
 const LOOK_MS = 100;
 
 /** How exactly the delay is measured. */
@@ -32,8 +32,8 @@ const SHRINK = 0.8;
 const GROW = 1.1;
 
 /**
- * Makes a gate narrower while the process has too much to do, and wider again as long as it has not: those who are let in
- * are then done as quickly as ever, however many come. Waiting for others, such as a slow inventory, is nothing to do.
+ * Takes permits away while the process has too much to do, and gives them back as long as it has not: requests with a
+ * permit are then done as quickly as ever, however many come. Waiting for others, such as a slow inventory, is nothing to do.
  *
  * Waiting in front of it lets a burst be done. Where some are refused all the time it is no burst: a line would
  * only make everybody late, and gets short (the idea of CoDel, RFC 8289).
@@ -45,9 +45,9 @@ export class LoadGuard {
   private refused = 0;
   private looksWithRefusals = 0;
 
-  /** @param most places of the gate, which it has now */
+  /** @param most permits of the bulkhead, which it has now */
   constructor(
-    readonly gate: Gate,
+    readonly bulkhead: CallerBulkhead,
     private readonly most: number,
   ) {
     this.places = most;
@@ -61,7 +61,7 @@ export class LoadGuard {
     return this.isLasting ? SHORT_ADMISSION_MS : ADMISSION_MS;
   }
 
-  /** To be told of each request that was refused. */
+  /** To be called for each request that was refused because there were too many, and not for the share of its caller. */
   noteRefusal(): void {
     this.refused += 1;
   }
@@ -82,7 +82,7 @@ export class LoadGuard {
     const tooLateMs = this.isLasting ? LASTINGLY_TOO_LATE_MS : TOO_LATE_MS;
     const wanted = lateMs > tooLateMs ? this.places * SHRINK : Math.ceil(this.places * GROW);
     this.places = Math.min(this.most, Math.max(Math.ceil(this.most * LEAST), Math.floor(wanted)));
-    this.gate.resize(this.places);
+    this.bulkhead.resize(this.places);
     this.looksWithRefusals = this.refused > 0 ? this.looksWithRefusals + 1 : 0;
     this.refused = 0;
   }

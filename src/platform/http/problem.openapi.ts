@@ -81,6 +81,7 @@ const DESCRIPTIONS: Record<number, string> = {
   415: 'The body is not JSON.',
   428: 'The change needs `If-Match`; only where `REQUIRE_IF_MATCH` is set.',
   422: 'The Idempotency-Key was used for another request.',
+  429: 'Too many requests, in a minute or at a time.',
   502: 'Another service answered in a way that breaks its contract; a repetition does not help.',
   503: 'Something that is needed does not answer; to be tried again.',
 };
@@ -91,6 +92,8 @@ const DETAILS: Partial<Record<GeneralProblemName, string>> = {
   'upstream-unavailable': 'The inventory service does not answer',
   'upstream-answer-invalid':
     'The inventory service gave an invalid answer: the price of PROD001 is not an amount in USD',
+  'concurrency-limit-exceeded':
+    'This caller has as many requests of this kind in progress as one caller may have',
   overloaded: 'The service has too much to do at the moment; nothing was done for this request',
   'not-ready': 'The service is being stopped',
 };

@@ -94,6 +94,16 @@ export function overloaded(): Problem {
   );
 }
 
+/** The caller has its share of what may be in progress. Nothing was begun for this request. */
+export function concurrencyLimitExceeded(): Problem {
+  return Problem.http(
+    'concurrency-limit-exceeded',
+    'This caller has as many requests of this kind in progress as one caller may have',
+    {},
+    RETRY_AFTER,
+  );
+}
+
 /** Another service gave no answer, or one that a repetition does not change; the latter has no `Retry-After`. */
 export function upstreamProblem({ upstream, reason, isInvalidAnswer }: UpstreamFault): Problem {
   return isInvalidAnswer

@@ -98,6 +98,13 @@ export const HTTP_PROBLEMS = defineProblemTypes({
     cause: 'This caller has sent more requests in a minute than it may. This one has not been looked at.',
     remedy: `${REPEAT} The fields \`RateLimit\` and \`RateLimit-Policy\` of every answer say how many are left.`,
   },
+  'concurrency-limit-exceeded': {
+    status: 429,
+    title: 'Too many concurrent requests',
+    cause:
+      'This caller has as many requests of this kind in progress as one caller may have. Nothing was done for this one.',
+    remedy: `Wait until one of the others has ended. ${REPEAT}`,
+  },
   'headers-too-large': {
     status: 431,
     title: 'The headers are too large',

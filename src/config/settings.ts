@@ -184,7 +184,7 @@ export class Settings {
   @IsIn(CURRENCIES, { message: 'must be an ISO 4217 currency code such as USD' })
   DEFAULT_CURRENCY: string = 'USD';
 
-  /** How long one attempt of one call to another service may take; 10 s where no client waits for it. */
+  /** How long one attempt of one call to another service may take; 10 s for notifications and cart checkouts. */
   @WholeNumber(50, MAX_UPSTREAM_TIMEOUT_MS)
   UPSTREAM_TIMEOUT_MS: number = 2_000;
 

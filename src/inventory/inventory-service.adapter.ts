@@ -7,11 +7,7 @@ import type {
 } from '../orders/order.ports.js';
 import type { Deadline } from '../platform/deadline.js';
 import { reachPausePoint } from '../platform/pause-points.js';
-import {
-  BACKGROUND_TIMEOUT_MS,
-  type UpstreamAnswer,
-  type UpstreamClient,
-} from '../platform/upstream/upstream-client.js';
+import type { UpstreamAnswer, UpstreamClient } from '../platform/upstream/upstream-client.js';
 import { fieldsOf, readReason, reasonOfFault } from '../platform/upstream/upstream-fields.js';
 import { UpstreamFault } from '../platform/upstream/upstream-fault.js';
 import { mapBounded } from '../platform/upstream/upstream-parallel.js';
@@ -178,8 +174,6 @@ export class InventoryServiceAdapter extends LookingInventory {
       body: { quantity },
       idempotencyKey,
       deadline,
-      // Stock is returned in the background.
-      ...(action === 'replenish' && { timeoutMs: BACKGROUND_TIMEOUT_MS }),
       repeatable: this.repeatable,
       ownConnection: !this.repeatable,
       mayBeEmpty: action === 'replenish',

@@ -8,11 +8,7 @@ import type {
 } from '../orders/order.ports.js';
 import type { Deadline } from '../platform/deadline.js';
 import { reachPausePoint } from '../platform/pause-points.js';
-import {
-  BACKGROUND_TIMEOUT_MS,
-  type UpstreamAnswer,
-  type UpstreamClient,
-} from '../platform/upstream/upstream-client.js';
+import type { UpstreamAnswer, UpstreamClient } from '../platform/upstream/upstream-client.js';
 import { fieldsOf, readId, readReason, reasonOfFault } from '../platform/upstream/upstream-fields.js';
 import { UpstreamFault } from '../platform/upstream/upstream-fault.js';
 import { isDone, unexpectedStatus } from '../platform/upstream/upstream-retry.js';
@@ -132,7 +128,6 @@ export class ReservationsAdapter extends LookingInventory {
         path: ['reservations', orderId],
         idempotencyKey: `${orderId}/release`,
         deadline,
-        timeoutMs: BACKGROUND_TIMEOUT_MS,
         repeatable: true,
         mayBeEmpty: true,
       });

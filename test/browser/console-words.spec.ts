@@ -88,13 +88,13 @@ describe('an order', () => {
   );
 
   itInBrowser(
-    'that is older than the kept deliveries does not say that no message was sent',
+    'without recorded deliveries does not say that no message was sent',
     async () => {
       const [id = ''] = await insertOrders(tested.service.database, 1, {
         from: new Date(Date.now() - 48 * HOUR_MS),
       });
       const { page } = await tested.open(`/orders/${id}`, 'admin');
-      await page.getByText('messages of an older order may have been sent').waitFor();
+      await page.getByText('Versions before the delivery history kept completed ones').waitFor();
       expect(await page.getByText('None yet').count()).toBe(0);
       await page.context().close();
     },

@@ -7,7 +7,7 @@ import { startSandbox } from '../../src/sandbox/sandbox.js';
 import type { Sandbox } from '../../src/sandbox/sandbox.js';
 import { cleanUp, clientFor, startUpstream } from './upstream-stub.js';
 
-const TIMEOUT_MS = 500;
+const TIMEOUT_MS = 1_000;
 
 const CARTS = [
   { customer_id: '1', items: [{ product_id: '5', quantity: 2 }] },
@@ -21,7 +21,7 @@ const CARTS = [
   { customer_id: 'nothing', items: [] },
 ];
 
-function soon(milliseconds = 3_000): Deadline {
+function soon(milliseconds = 5_000): Deadline {
   return Deadline.in(milliseconds);
 }
 
@@ -120,8 +120,11 @@ describe.each([false, true])('the Shopping Cart Service (carts carry their items
     [{ kind: 'hang' }, 'timeout'],
   ])('does not know after %j: a fault of kind %s', async (rule, kind) => {
     disturb(rule);
-    await expect(carts.findActiveCart('1', soon(900))).rejects.toMatchObject({ name: 'UpstreamFault', kind });
-    await expect(carts.markOrdered('1', 'key', soon(900))).rejects.toMatchObject({
+    await expect(carts.findActiveCart('1', soon(2_500))).rejects.toMatchObject({
+      name: 'UpstreamFault',
+      kind,
+    });
+    await expect(carts.markOrdered('1', 'key', soon(2_500))).rejects.toMatchObject({
       name: 'UpstreamFault',
       kind,
     });

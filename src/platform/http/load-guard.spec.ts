@@ -54,7 +54,10 @@ describe('a bulkhead that is guarded', () => {
   it('gets narrower while the process has more to do than it can, but not without end', async () => {
     for (let places = MOST; places > MOST / 4; places = await countPlaces()) await keepBusy(500);
     await keepBusy(500);
-    expect(await countPlaces()).toBe(MOST / 4);
+    // It may have grown by one step in between, if the machine was busy with something else for a moment.
+    const places = await countPlaces();
+    expect(places).toBeGreaterThanOrEqual(MOST / 4);
+    expect(places).toBeLessThanOrEqual(MOST / 4 + 1);
   }, 30_000);
 
   it('gets as wide again as it was once that is over, and stays so while everybody only waits', async () => {

@@ -112,11 +112,15 @@ export class AttendedClient extends Client {
     });
   }
 
-  /** Whether a statement, or the end of the connection, waits for the server. The driver has no public name for it. */
-  private isWaiting(): boolean {
+  /** Whether a statement waits for the server. The driver has no public name for it. */
+  private hasStatements(): boolean {
     const queues = ['_sentQueryQueue', '_queryQueue'].map((name) => Reflect.get(this, name) as unknown[]);
-    const isBusy = Reflect.get(this, '_activeQuery') !== null || queues.some((queue) => queue.length > 0);
-    return isBusy || Reflect.get(this, '_ending') === true;
+    return Reflect.get(this, '_activeQuery') !== null || queues.some((queue) => queue.length > 0);
+  }
+
+  /** Whether a statement, or the end of the connection, waits for the server. */
+  private isWaiting(): boolean {
+    return this.hasStatements() || Reflect.get(this, '_ending') === true;
   }
 
   /** Makes the outcome of a COMMIT unknown: its success, which the server sends next, must not be believed. */
@@ -152,6 +156,8 @@ export class AttendedClient extends Client {
   }
 
   private interrupt(): void {
+    // The driver refuses statements on a connection that has ended, and reports no end of them.
+    if (!this.hasStatements()) return this.endLimit();
     this.isInterrupted = true;
     sendCancelRequest(this, this.config);
     const message = 'Connection terminated: the database did not answer a cancel request';

@@ -15,6 +15,7 @@ const HEADERS = {
   'x-request-id': 'an-id',
   location: `/orders/${ORDER.order_id}`,
   etag: '"2"',
+  'cache-control': 'private, no-cache',
 };
 
 const PROBLEM = {

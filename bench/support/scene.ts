@@ -4,14 +4,12 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { EmbeddedPostgres } from '../../src/platform/database/embedded-postgres.js';
 import { freePort } from '../../test/support/free-port.ts';
+import { imageOptions } from '../../test/support/image-options.ts';
 import { withClient } from './database.ts';
 import { end, killAll, startNode, untilAnswers } from './processes.ts';
 
 /** The built service of this working copy. */
 export const DIST = fileURLToPath(new URL('../../dist', import.meta.url));
-
-/** As the image starts the service; a test keeps them equal. */
-const NODE_OPTIONS_OF_IMAGE = ['--max-semi-space-size=16', '--heap-growing-percent=25'];
 
 /** For the most clients that pgbench has, each with a connection, beside the pools of the services. */
 const MAX_CONNECTIONS = 400;
@@ -166,7 +164,7 @@ async function startService(
 ): Promise<Service> {
   const port = await freePort();
   const startedAt = performance.now();
-  const child = startNode([...NODE_OPTIONS_OF_IMAGE, join(resolve(dist), 'main.js')], {
+  const child = startNode([...imageOptions(), join(resolve(dist), 'main.js')], {
     NODE_ENV: 'test',
     HOST: '127.0.0.1',
     PORT: String(port),

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CampaignDatabase } from '../faults/world/database.ts';
 import { freePort } from '../support/free-port.ts';
+import { imageOptions } from '../support/image-options.ts';
 import { processorTimeOf } from '../support/processor-time.ts';
 import { eventually, type Process, startProcess } from '../faults/world/processes.ts';
 import { Upstreams } from '../faults/world/upstreams.ts';
@@ -64,7 +65,9 @@ export class World {
       SHOPPING_CART_SERVICE_URL: upstreams.urls.carts,
       ...PATIENT,
     };
-    const service = startProcess([join(dist, 'main.js')], settings, join(folder, 'service.log'));
+    // With other options the heap may grow to several times what it holds before it is collected, which looks like a leak.
+    const program = [...imageOptions(), join(dist, 'main.js')];
+    const service = startProcess(program, settings, join(folder, 'service.log'));
     const world = new World(`http://127.0.0.1:${port}`, service, database, upstreams, folder);
     const isLive = await eventually(() => service.hasEnded() || world.isLive(), START_TIMEOUT_MS);
     if (!isLive || service.hasEnded()) throw new Error(`the service has not started:\n${world.log()}`);

@@ -2,7 +2,7 @@ import { createServer, type Socket } from 'node:net';
 
 /**
  * The inventory and the notification service at their cheapest, in a process of its own: every product that is not
- * called UNKNOWN exists and never runs out, every customer is told. They answer in the form of the real ones, and keep nothing but a count of
+ * called UNKNOWN exists and never runs out, every notification is accepted. They answer in the form of the real ones, and only count
  * messages, so that a benchmark measures the service and not what it talks to. For the same reason they read of a
  * request only what they must: its first line and its length.
  *

@@ -53,11 +53,11 @@ export class OperationsMetrics {
   );
   private readonly toRecover = this.gauge(
     'orders_to_recover',
-    'Unsettled orders that nobody drives at this moment, and that recovery may take up.',
+    'Pending orders without a running placement, which recovery may resume.',
   );
   private readonly linesInDoubt = this.gauge(
     'order_lines_in_doubt',
-    'Lines of orders of which nobody knows whether their stock is held.',
+    'Order lines whose stock may or may not be held.',
   );
   private readonly driftUnits = this.gauge(
     'stock_drift_units',

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect } from '@jest/globals';
 import { eventually } from '../support/service.js';
-import type { Locator, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { itInBrowser } from '../support/browser.js';
 import { line, newProduct, orderBody, placeOrder, selectRows } from '../support/builders.js';
 import { getOrder, listEvents, setStatus, type WithApi } from '../support/client.js';
-import { TEST_MS, TestConsole } from './console.js';
+import { rowOf, TEST_MS, TestConsole } from './console.js';
 
 let tested: TestConsole;
 let colleague: WithApi;
@@ -19,8 +19,6 @@ afterAll(() => tested.stop());
 
 const placeFor = (name: string, email = 'alice@example.com'): Promise<string> =>
   placeOrder(colleague, orderBody([line(product)], { customer_name: name, customer_email: email }));
-
-const rowOf = (page: Page, id: string): Locator => page.locator(`[data-row="${id}"]`);
 
 /** The row that has the focus. */
 const focusedRow = (page: Page): Promise<string | null> =>

@@ -5,7 +5,7 @@ import { line, newProduct, orderBody, placeOrder } from '../support/builders.js'
 import { getOrder, setStatus, type WithApi } from '../support/client.js';
 import { insertOrders } from '../support/many-orders.js';
 import { eventually } from '../support/service.js';
-import { TEST_MS, TestConsole } from './console.js';
+import { rowOf, TEST_MS, TestConsole } from './console.js';
 
 let tested: TestConsole;
 let colleague: WithApi;
@@ -20,8 +20,6 @@ afterAll(() => tested.stop());
 
 const place = (customer: string): Promise<string> =>
   placeOrder(colleague, orderBody([line(product)], { customer_id: customer }));
-
-const rowOf = (page: Page, id: string) => page.locator(`[data-row="${id}"]`);
 
 /** Holds back answers to bulk changes until `release` is called. */
 async function holdBulk(page: Page): Promise<{ release: () => void }> {

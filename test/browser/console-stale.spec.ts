@@ -4,7 +4,7 @@ import { itInBrowser } from '../support/browser.js';
 import { line, newProduct, orderBody, placeOrder } from '../support/builders.js';
 import { getOrder, setStatus, type WithApi } from '../support/client.js';
 import { eventually } from '../support/service.js';
-import { TEST_MS, TestConsole } from './console.js';
+import { rowOf, TEST_MS, TestConsole } from './console.js';
 
 let tested: TestConsole;
 let colleague: WithApi;
@@ -25,8 +25,6 @@ afterAll(() => tested.stop());
 
 const placeFor = (name: string): Promise<string> =>
   placeOrder(colleague, orderBody([line(product)], { customer_name: name }));
-
-const rowOf = (page: Page, id: string) => page.locator(`[data-row="${id}"]`);
 
 const chooseStatus = (page: Page, status: string) =>
   page.getByRole('combobox', { name: 'Status' }).selectOption(status);

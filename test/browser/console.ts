@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { AxeResults } from 'axe-core';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { makeApiKey } from '../../src/auth/api-key.js';
 import { SCOPES } from '../../src/platform/http/caller.js';
 import { collectComplaints, startBrowser } from '../support/browser.js';
@@ -29,6 +29,11 @@ export type Person = keyof typeof KEYS;
 export interface ConsolePage {
   page: Page;
   complaints: string[];
+}
+
+/** The row of an order in the list. */
+export function rowOf(page: Page, orderId: string): Locator {
+  return page.locator(`[data-row="${orderId}"]`);
 }
 
 /** The console of a service that wants to know who is calling, in a real browser. */

@@ -129,6 +129,20 @@ describe('the deliveries of an order', () => {
     await brief.stop();
   });
 
+  it('are listed oldest first, also when a later one was archived before', async () => {
+    const brief = await startTestService({ settings: { COMPLETED_JOB_HOURS: '0', PURGE_INTERVAL_MS: '50' } });
+    product = newProduct(brief.sandbox, 10);
+    brief.sandbox.services.notification.faults.add({ kind: 'status', status: 500 });
+    const id = await place(brief);
+    await setStatus(brief, id, 'cancelled');
+    const release = `SELECT 1 FROM deliveries WHERE order_id = $1 AND queue = 'stock-releases'`;
+    await eventually(async () => (await selectRows(brief.database, release, [id])).length === 1);
+    const kinds = (await deliveriesOf(id, brief)).map(({ kind, status }) => `${kind} ${status}`);
+    expect(kinds[0]).toBe('notification waiting');
+    expect(kinds).toContain('stock_release sent');
+    await brief.stop();
+  });
+
   it.each([NOBODY, 'x'])('are not found where there is no order: %s', async (id) => {
     expectProblem(await service.request('GET', `/orders/${id}/deliveries`), 404);
     expectProblem(await retry(id, NOBODY), 404);

@@ -187,7 +187,7 @@ describe('reconcile with reservations', () => {
     expect(releases().map(({ path }) => path)).toEqual([`/reservations/${lost}`]);
   });
 
-  it('compares page by page, whatever is missing at the ends of the pages', async () => {
+  it('compares page by page, also when orders are missing at the ends of the pages', async () => {
     const ids = await insertOrders(fleet.database, 2_500, { product });
     const { stock } = fleet.sandbox;
     const origin = { route: 'test', key: null };

@@ -37,12 +37,12 @@ async function fillKeys(): Promise<void> {
   );
 }
 
-/** Jobs of every state, each two hours older than the one before. */
+/** Jobs of every state, each two hours older than the one before. They are not about orders, as those of another program. */
 async function fillJobs(): Promise<void> {
   await queryDatabase(
     database.url,
     `INSERT INTO pgboss.job (name, singleton_key, data, state, completed_on, created_on, start_after)
-     SELECT 'order-notifications', s.state || n, '{}', s.state::pgboss.job_state, now() - n * interval '2 hours',
+     SELECT 'order-notifications', s.state || n, '{"seq": "first"}', s.state::pgboss.job_state, now() - n * interval '2 hours',
        now() - n * interval '2 hours', now() + interval '1 day'
      FROM generate_series(1, $1) n, (VALUES ('completed'), ('failed'), ('created')) s (state)
      WHERE s.state = 'completed' OR n <= 20`,

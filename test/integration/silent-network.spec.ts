@@ -79,7 +79,7 @@ describe('a network that drops every byte for 20 s', () => {
     expect(new Set(statuses)).toEqual(new Set([503]));
   }, 120_000);
 
-  it('does not stop them either when there was no request meanwhile', async () => {
+  it('does not stop them either without a request during the silence', async () => {
     expect(await isPlaced()).toBe(true);
     proxy.silence();
     await sleep(SILENCE_MS);

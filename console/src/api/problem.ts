@@ -25,7 +25,8 @@ export class ProblemError extends Error {
 export async function refusalOf(response: Response): Promise<ProblemError> {
   const isProblem = response.headers.get('content-type')?.includes('json') ?? false;
   const body = isProblem ? ((await response.json()) as Partial<ProblemBody>) : {};
-  const retryAfterMs = Number(response.headers.get('retry-after') ?? 0) * 1_000;
+  // A proxy may send a date, which counts as no advice.
+  const retryAfterMs = (Number(response.headers.get('retry-after')) || 0) * 1_000;
   return new ProblemError(response.status, body, response.headers.get('x-request-id'), retryAfterMs);
 }
 

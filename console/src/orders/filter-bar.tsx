@@ -83,7 +83,7 @@ interface InstantProps {
   onChange: (instant: string) => void;
 }
 
-/** Years before it are those of somebody who is still typing: `2` of `2026` is the year 0002. */
+/** An earlier year means that the person is still typing: `2` of `2026` is the year 0002. */
 const FIRST_YEAR = '1970';
 
 /** A day and a time in the viewer's zone. The time is midnight until another one is chosen, and is shown as that. */
@@ -92,7 +92,7 @@ function InstantInput({ label, instant, onChange }: InstantProps) {
   const [known, setKnown] = useState(instant);
   const [day, setDay] = useState(() => dayOf(instant, zone));
   const [isIncomplete, setIncomplete] = useState(false);
-  // It was changed elsewhere, as when somebody goes back.
+  // The address has changed, for example through the browser's back button.
   if (instant !== known) {
     setKnown(instant);
     setDay(dayOf(instant, zone));

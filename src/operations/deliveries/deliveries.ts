@@ -41,7 +41,9 @@ export class Deliveries {
     // Read after the jobs: a job that is archived in between is then found twice rather than not at all.
     const archived = await this.archive.findByOrder(order.id, MAX_DELIVERIES);
     const archivedIds = new Set(archived.map(({ id }) => id));
-    const reports = [...archived.map(toReport), ...jobs.filter(({ id }) => !archivedIds.has(id))];
+    const reports = [...archived.map(toReport), ...jobs.filter(({ id }) => !archivedIds.has(id))].toSorted(
+      (one, other) => one.createdAt.getTime() - other.createdAt.getTime(),
+    );
     const deliveries: Delivery[] = [];
     for (const report of reports) deliveries.push(await this.toDelivery(order.id, report));
     return deliveries;

@@ -53,7 +53,7 @@ export class OrderExport implements OnModuleDestroy {
     for (const stream of this.open) stream.destroy(new Interrupted());
   }
 
-  /** Begins an export. Whatever fails before the first page is there is thrown; later the stream breaks off. */
+  /** Begins an export. Failures before the first page are thrown; later ones break the stream off. */
   async begin(owner: Owner, filter: OrderFilter, writer: OrderWriter): Promise<Readable> {
     const first = await this.orders.listOrdersOf(owner, filter, PAGE_SIZE);
     const stream = Readable.from(this.write(first, owner, filter, writer), { objectMode: false });

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { CompletedDelivery } from './delivery.entity.js';
 
-/** Jobs have the id of their order as key. A job with another key is deleted without an entry in the archive. */
+/** Jobs of orders have the id of their order as key. Other jobs in the tables of the queue are deleted without an entry. */
 const ORDER_ID = '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$';
 
 /** Completed deliveries of orders, which outlive the jobs that made them. */
@@ -29,7 +29,8 @@ export class DeliveryArchiveRepository {
          DELETE FROM pgboss.job WHERE state = 'completed'
            AND completed_on <= coalesce($2::timestamptz, now() - $1 * interval '1 hour')
          RETURNING id, name, CASE WHEN singleton_key ~ $3 THEN singleton_key::uuid END AS order_id,
-           coalesce((data->>'seq')::integer, 0) AS event_seq, retry_count + 1 AS attempts, created_on, completed_on
+           CASE WHEN data->>'seq' ~ '^[0-9]{1,9}$' THEN (data->>'seq')::integer ELSE 0 END AS event_seq,
+           retry_count + 1 AS attempts, created_on, completed_on
        )
        INSERT INTO deliveries (order_id, id, queue, event_seq, attempts, created_at, completed_at)
        SELECT c.order_id, c.id, c.name, c.event_seq, c.attempts, c.created_on, c.completed_on

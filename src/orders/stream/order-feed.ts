@@ -7,7 +7,7 @@ import { MAX_REPLAYED, RecentChanges } from './recent-changes.js';
 import type { StreamClient } from './stream-client.js';
 import type { StreamPosition } from './stream-position.js';
 
-/** Fast enough for people; one small statement per instance, whatever the number of followers. */
+/** Fast enough for people; one small statement per instance, for any number of followers. */
 const POLL_MS = 500;
 
 /** Events read by one statement. */

@@ -20,7 +20,7 @@ import { overloaded, type Problem, concurrencyLimitExceeded } from './problem.js
 import { ApiProblems } from './problem.openapi.js';
 import { AddRouteConfig } from './route-config.js';
 
-/** A kind of requests of which only some may be in progress at a time, with shares of each caller. */
+/** A kind of requests with a limit on those in progress, shared by their callers. */
 export interface Bulkhead {
   /** Names it in metrics. */
   readonly kind: string;

@@ -16,10 +16,12 @@ const MAX_FAILED_SHARE = 0.1;
 const GROW_FACTOR = 1.1;
 const SHRINK_FACTOR = 0.9;
 const FAILURE_FACTOR = 0.7;
+const BASELINE_FACTOR = 0.5;
 
 /**
- * After so many windows the limit is halved and the service measured again, because the fastest window may belong to a
- * service that no longer exists in that form.
+ * After so many windows that reached the limit, the limit is halved and the service measured again, because the fastest
+ * window may belong to a service that no longer exists in that form. Windows below the limit do not count: halving it
+ * would leave a quiet queue with a limit of 1 when a burst comes.
  */
 const WINDOWS_PER_BASELINE = 100;
 
@@ -34,7 +36,8 @@ export class AdaptiveLimit {
   private failures = 0;
   private totalMs = 0;
   private wasReached = false;
-  private windows = 0;
+  /** Windows that reached the limit since the service was measured. */
+  private fullWindows = 0;
   /** Mean duration of the fastest window, in milliseconds. */
   private baselineMs = Infinity;
 
@@ -72,10 +75,11 @@ export class AdaptiveLimit {
 
   private adapted(): number {
     const meanMs = this.totalMs / this.samples;
-    this.windows += 1;
-    if (this.windows % WINDOWS_PER_BASELINE === 0) {
+    if (this.wasReached) this.fullWindows += 1;
+    if (this.fullWindows === WINDOWS_PER_BASELINE) {
+      this.fullWindows = 0;
       this.baselineMs = Infinity;
-      return this.shrunk(0.5);
+      return this.shrunk(BASELINE_FACTOR);
     }
     this.baselineMs = Math.min(this.baselineMs, meanMs);
     const isSlow = meanMs > Math.max(this.baselineMs * SLOW_FACTOR, this.baselineMs + SLOW_SLACK_MS);

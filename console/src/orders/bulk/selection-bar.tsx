@@ -1,7 +1,7 @@
 import type { Order } from '../../api/types.ts';
 import { clearSelection, MAX_SELECTED, openBulkDialog, useSelection } from './selection.ts';
 
-/** What can be done with the selected orders. @param shown the orders of the page, of which some may be selected */
+/** Actions on the selected orders. @param shown the orders of the page; only some of them may be selected */
 export function SelectionBar({ shown }: { shown: readonly Order[] }) {
   const selection = useSelection();
   const { size } = selection;

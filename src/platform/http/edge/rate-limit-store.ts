@@ -52,7 +52,7 @@ abstract class WindowStore {
   protected abstract clear(): void;
 }
 
-/** Counts requests by the address of the client, which anybody can have many of. */
+/** Counts requests by the address of the client. One client can have many addresses. */
 export class AddressStore extends WindowStore {
   private tables = emptyTables();
   /** Requests for which every table was full. */

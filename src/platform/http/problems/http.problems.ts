@@ -154,7 +154,7 @@ export const HTTP_PROBLEMS = defineProblemTypes({
     status: 503,
     title: 'Database unavailable',
     cause:
-      'The database is out of reach, busy or locked, or has rolled the change back; `detail` says which. Nothing is known to have been changed.',
+      'The database is out of reach, busy or locked, or has rolled the change back; `detail` says which. Only where the connection was lost during a commit may the change have been made.',
     remedy: REPEAT,
   },
 });

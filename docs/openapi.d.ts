@@ -5572,7 +5572,7 @@ export interface operations {
           };
         };
       };
-      /** @description The order has changed meanwhile. */
+      /** @description The order has changed. */
       412: {
         headers: {
           /**

@@ -31,7 +31,7 @@ const MAX_UPSTREAM_TIMEOUT_MS = 10_000;
 /**
  * Every setting of the service, under the name of its environment variable, with its default.
  *
- * Times are in the unit that the name ends with. `README.md` explains each for its users; a test keeps the two
+ * Times are in the unit that the name ends with. `docs/reference/settings.md` explains each for its users; a test keeps the two
  * lists equal.
  */
 export class Settings {

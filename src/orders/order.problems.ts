@@ -127,7 +127,7 @@ export const ORDER_PROBLEMS = defineProblemTypes({
   },
   'version-conflict': {
     status: 412,
-    title: 'The order has changed meanwhile',
+    title: 'The order has changed',
     cause: 'The order is not at the version that `If-Match` names, or was changed at the same moment.',
     remedy: 'Read the order again, and decide anew with its new `ETag`.',
     members: { current_version: 'the version that the order is at' },

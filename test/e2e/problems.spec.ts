@@ -10,7 +10,7 @@ import { startTestService, type TestService } from '../support/service.js';
 const TYPES = [...problemTypes()];
 const HTML = { accept: 'text/html,application/xhtml+xml,application/json;q=0.8' };
 const JSON_ONLY = { accept: 'application/json' };
-const README = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+const ERRORS = readFileSync(new URL('../../docs/reference/errors.md', import.meta.url), 'utf8');
 const SOURCES = readTree('src');
 
 let service: TestService;
@@ -44,8 +44,8 @@ describe('every kind of problem', () => {
     expect(answer.body).toEqual({ type: `/problems/${name}`, ...type, members });
   });
 
-  it.each(TYPES)('%s is in the table of the README', (name, { status }) => {
-    expect(README).toMatch(new RegExp(`^\\| \`${name}\` +\\| ${status} +\\|`, 'm'));
+  it.each(TYPES)('%s is in the table of errors', (name, { status }) => {
+    expect(ERRORS).toMatch(new RegExp(`^\\| \`${name}\` +\\| ${status} +\\|`, 'm'));
   });
 
   it.each(TYPES)('%s is answered somewhere', (name) => {
@@ -56,8 +56,8 @@ describe('every kind of problem', () => {
 });
 
 describe('the table', () => {
-  it('is all that the README names', () => {
-    const rows = README.split('\n').filter((row) => /^\| `[a-z-]+` +\| \d{3} +\|/.test(row));
+  it('is all that the document names', () => {
+    const rows = ERRORS.split('\n').filter((row) => /^\| `[a-z-]+` +\| \d{3} +\|/.test(row));
     const named = rows.map((row) => /`([a-z-]+)`/.exec(row)?.[1] ?? '');
     expect(named.toSorted()).toEqual(TYPES.map(([name]) => name).toSorted());
   });

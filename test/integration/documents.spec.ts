@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
+import { imageOptions } from '../support/image-options.js';
 
 const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -16,11 +17,10 @@ const DOCUMENTS = [
   'SECURITY.md',
   'CONTRIBUTING.md',
   'CHANGELOG.md',
-  'docs/operations.md',
-  'docs/performance.md',
-  'docs/reservations.md',
-  'docs/timeouts.md',
-  'docs/reference/limits.md',
+  // Decisions keep the names of their day.
+  ...readdirSync(join(PROJECT, 'docs'), { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.md') && !path.startsWith('decisions'))
+    .map((path) => join('docs', path)),
 ];
 
 function read(document: string): string {
@@ -40,9 +40,26 @@ function testsIn(text: string): string[] {
   ];
 }
 
-/** Other files of the project that a document leads to, without the places within them. */
-function linksIn(text: string): string[] {
-  return [...text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, path]) => path ?? '');
+/** Places of the project that a document leads to: files, with the heading that is meant if there is one. */
+function linksIn(document: string): { file: string; anchor: string | undefined }[] {
+  const links = read(document).matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g);
+  return [...links].map(([, path = '', anchor]) => ({
+    file: path === '' ? document : join(dirname(document), path),
+    anchor,
+  }));
+}
+
+/** The anchors of a document's headings, as GitHub makes them. */
+function anchorsOf(document: string): string[] {
+  const headings = read(document)
+    .replaceAll(/^```[^]*?^```/gm, '')
+    .matchAll(/^#+ (.+)$/gm);
+  return [...headings].map(([, title = '']) =>
+    title
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
 }
 
 describe.each(DOCUMENTS)('%s', (document) => {
@@ -52,8 +69,13 @@ describe.each(DOCUMENTS)('%s', (document) => {
   });
 
   it('leads to files that there are', () => {
-    const missing = linksIn(read(document)).filter(
-      (path) => !existsSync(join(PROJECT, dirname(document), path)),
+    const missing = linksIn(document).filter(({ file }) => !existsSync(join(PROJECT, file)));
+    expect(missing).toEqual([]);
+  });
+
+  it('leads to headings that there are', () => {
+    const missing = linksIn(document).filter(
+      ({ file, anchor }) => anchor !== undefined && file.endsWith('.md') && !anchorsOf(file).includes(anchor),
     );
     expect(missing).toEqual([]);
   });
@@ -74,6 +96,5 @@ it('the image, npm and the benchmarks start the service with the same options', 
   const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
   const words = JSON.parse(command) as string[];
   expect(words.join(' ')).toBe(scripts['start:prod']);
-  const options = words.slice(1, -1).map((option) => `'${option}'`);
-  expect(read('bench/support/scene.ts')).toContain(`NODE_OPTIONS_OF_IMAGE = [${options.join(', ')}]`);
+  expect(imageOptions()).toEqual(words.slice(1, -1));
 });

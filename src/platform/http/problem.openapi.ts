@@ -76,7 +76,7 @@ const DESCRIPTIONS: Record<number, string> = {
   403: 'The caller may not do this.',
   404: 'There is no such thing.',
   409: 'The request does not fit the present state.',
-  412: 'The order has changed meanwhile.',
+  412: 'The order has changed.',
   413: 'The body is too large.',
   415: 'The body is not JSON.',
   428: 'The change needs `If-Match`; only where `REQUIRE_IF_MATCH` is set.',

@@ -49,7 +49,7 @@ const DEFAULT_PATIENCE_SECONDS = 60;
 /** The recovery window, the expiry of a job and its longest pause, and time to work off what has piled up. */
 const DEFAULT_REST_SECONDS = 180;
 
-/** As in the campaign of 20,000 orders and 300 kills that the README reports. */
+/** As in the campaign of 20,000 orders and 300 kills that docs/verification.md reports. */
 const ORDERS_PER_KILL = 66;
 
 export const HELP = `Attacks the built service and checks its promises from outside.

@@ -2,7 +2,7 @@ import { parseOptions, readWhole, runCommand, say } from '../test/support/comman
 import { Load, type Outcome } from './load/load.ts';
 import { LoadedOrders } from './load/loaded-orders.ts';
 import { Works } from './load/works.ts';
-import { countOpenJobs, readSettings, untilDrained, withClient } from './support/database.ts';
+import { countOpenTasks, readSettings, untilDrained, withClient } from './support/database.ts';
 import { describeMachine, finish, number } from './support/report.ts';
 import { leaveNothing, type Scene, withScene } from './support/scene.ts';
 
@@ -94,7 +94,7 @@ async function drain(scene: Scene, { jobs, clients, minutes }: BacklogOptions): 
   return withLoad(scene, databaseUrl, async (load) => {
     const slices: Slice[] = [];
     const since = new Date();
-    const countJobs = () => withClient(databaseUrl, (client) => countOpenJobs(client, since));
+    const countJobs = () => withClient(databaseUrl, (client) => countOpenTasks(client, since));
     const { older: waitingFirst } = await countJobs();
     const beganAt = performance.now();
     const endsAt = beganAt + minutes * 60_000;

@@ -3,7 +3,7 @@ import { median } from './load/clients.ts';
 import { Load, type Outcome } from './load/load.ts';
 import { LoadedOrders } from './load/loaded-orders.ts';
 import { Works } from './load/works.ts';
-import { countOpenJobs, readSettings, untilDrained, withClient } from './support/database.ts';
+import { countOpenTasks, readSettings, untilDrained, withClient } from './support/database.ts';
 import { memoryOf } from './support/processes.ts';
 import { describeMachine, finish, number, slopeOf } from './support/report.ts';
 import { leaveNothing, type Scene, type Service, withScene } from './support/scene.ts';
@@ -67,7 +67,7 @@ async function soak(scene: Scene, service: Service, load: Load, minutes: number)
     const result = await load.openLoop(perSecond, MINUTE_SECONDS);
     accepted += Math.round(result.acceptedPerSecond * MINUTE_SECONDS);
     const memory = (await memoryOf(service.pid))?.now ?? Number.NaN;
-    const { all: backlog } = await withClient(service.databaseUrl, (client) => countOpenJobs(client));
+    const { all: backlog } = await withClient(service.databaseUrl, (client) => countOpenTasks(client));
     done.push({ ...result, memory, backlog });
     const { acceptedPerSecond, refusedPerSecond, faults, p50, p99 } = result;
     say(

@@ -11,7 +11,6 @@ import { InventoryModule } from './inventory/inventory.module.js';
 import { ProductCatalogMovement } from './inventory/product-catalog-movement.entity.js';
 import { NotificationModule } from './notifications/notification.module.js';
 import { OperationsModule } from './operations/operations.module.js';
-import { CompletedDelivery } from './orders/retention/delivery.entity.js';
 import { StockDrift } from './operations/drift/stock-drift.entity.js';
 import { OrderEvent } from './orders/order-event.entity.js';
 import { OrderItem } from './orders/order-item.entity.js';
@@ -23,9 +22,11 @@ import { DatabaseClock } from './platform/database/database-clock.js';
 import { dataSourceOptions } from './platform/database/data-source.js';
 import { ProblemFilter } from './platform/http/problem.filter.js';
 import { RequestValidationPipe } from './platform/http/input/validation.pipe.js';
-import { JobsModule } from './platform/jobs/jobs.module.js';
 import { type LogDestination, loggerOptions } from './platform/logger-options.js';
 import { MetricsModule } from './platform/metrics/metrics.module.js';
+import { Delivery } from './tasks/delivery.entity.js';
+import { Task } from './tasks/task.entity.js';
+import { TasksModule } from './tasks/tasks.module.js';
 
 /** Every table that the service's own statements use. */
 export const ENTITIES = [
@@ -36,7 +37,8 @@ export const ENTITIES = [
   CartClaim,
   ProductCatalogMovement,
   StockDrift,
-  CompletedDelivery,
+  Delivery,
+  Task,
 ];
 
 /** Sums over all orders of a product may take longer than any statement of the running service. */
@@ -59,7 +61,7 @@ export class AppModule {
         TypeOrmModule.forRootAsync({
           useFactory: async () => ({ ...(await dataSourceOptions(settings, ENTITIES)), ...NO_RETRY }),
         }),
-        JobsModule,
+        TasksModule,
         MetricsModule,
         AuthModule,
         orders,

@@ -9,11 +9,11 @@ import { loadSettings, SettingsError } from './config/load-settings.js';
 import type { Settings } from './config/settings.js';
 import { Availability } from './health/availability.js';
 import { prepareDatabase } from './platform/database/migrate.js';
-import { ATTEMPT_TIMEOUT_MS } from './platform/jobs/job-worker.js';
 import { withStartRetry } from './platform/database/start-retry.js';
 import { endProcess } from './platform/end-process.js';
 import { armPausePoints } from './platform/pause-points.js';
 import { startTracing } from './platform/telemetry/tracing.js';
+import { ATTEMPT_TIMEOUT_MS } from './tasks/tasks.service.js';
 
 /** Closing connections takes milliseconds; this is for a database that does not answer. */
 const CLOSING_MS = 5_000;
@@ -63,7 +63,7 @@ async function stop(
   await stopTracing();
 }
 
-/** Jobs and recovery are waited for at the same time, and then what was asked for meanwhile. */
+/** Tasks and recovery end at the same time, then the requests that came until then. */
 function stopLimitOf({ SHUTDOWN_DELAY_MS, REQUEST_DEADLINE_MS }: Settings): number {
   return (
     SHUTDOWN_DELAY_MS + Math.max(REQUEST_DEADLINE_MS, ATTEMPT_TIMEOUT_MS) + REQUEST_DEADLINE_MS + CLOSING_MS
@@ -85,7 +85,7 @@ async function main(): Promise<void> {
   let isInterrupted = false;
   const interrupt = (): void => {
     isInterrupted = true;
-    // A start under way is given up; recovery and the jobs take up what it had begun.
+    // A start under way is given up; recovery and the tasks resume what it had begun.
     if (!service) return endProcess(0);
     limitStop(service.stopLimitMs);
     // Not by force: the last traces may still be on their way, and `limitStop` bounds the wait.
@@ -97,7 +97,7 @@ async function main(): Promise<void> {
   if (isInterrupted) interrupt();
 }
 
-/** Ends the process by force if it is still there then. What it was doing is taken up by recovery and by the jobs. */
+/** Ends the process by force if it is still there then. Recovery and the tasks resume what it was doing. */
 function limitStop(milliseconds: number): void {
   setTimeout(() => {
     process.stderr.write(`The service could not be stopped within ${milliseconds} ms\n`);

@@ -9,7 +9,7 @@ import { rowsOf, TABLES } from './order-rows.ts';
 /** Orders were placed this far apart: a million a day. */
 const APART_MS = 86.4;
 
-/** Keys and finished jobs are kept for a day; this much of them are there, so that none is deleted while it is measured. */
+/** Keys are kept for a day; this much of them are there, so that none is deleted while it is measured. */
 const KEPT_MS = 12 * 3_600_000;
 
 /** The newest order is this old when all is loaded, so that what is placed then is newer. */
@@ -33,7 +33,7 @@ export interface LoadOptions {
   count: number;
   /** So many of the newest orders are as they were placed, for those who change them; all others are read only. */
   confirmed?: number;
-  /** So many of the newest orders have their customers not told yet; the jobs of all others are done. */
+  /** The notifications of so many of the newest orders still wait; those of all others are sent. */
   waiting?: number;
   /** Told of every batch. */
   progress?: (loaded: number) => void;
@@ -96,7 +96,7 @@ export class LoadedOrders {
     return `C${n % Math.max(1, Math.floor(this.count / ORDERS_OF_A_CUSTOMER))}`;
   }
 
-  /** Whether the order's key and its finished job are still kept. */
+  /** Whether the order's key is still kept. */
   isRecent(n: number): boolean {
     return (this.count - n) * APART_MS < KEPT_MS;
   }

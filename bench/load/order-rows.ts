@@ -32,19 +32,16 @@ export const TABLES = [
   { name: 'order_events', columns: 'order_id seq type from_status to_status actor occurred_at' },
   { name: 'idempotency_keys', columns: 'scope key request_hash order_id created_at expires_at' },
   {
-    name: 'pgboss.job_common',
+    name: 'tasks',
     columns:
-      'id name data state retry_count start_after created_on started_on completed_on keep_until singleton_key policy ' +
-      'expire_seconds deletion_seconds retry_limit retry_delay retry_backoff retry_delay_max heartbeat_on',
+      'order_id lane seq id kind payload context state run_at lease_version attempts max_attempts created_at',
   },
+  { name: 'deliveries', columns: 'order_id id queue event_seq attempts created_at completed_at' },
 ].map(({ name, columns }) => ({ name, columns: columns.split(' ') }));
 
 const NULL = '\\N';
 const HASH = 'a'.repeat(64);
 const A_DAY_MS = 86_400_000;
-
-/** When nothing keeps it, a job would be kept until then. */
-const FAR_AWAY = '2046-01-01T00:00:00Z';
 
 function line(...cells: (string | number)[]): string {
   return `${cells.join('\t')}\n`;
@@ -63,18 +60,11 @@ function productsOf(orders: LoadedOrders, n: number): [first: string, second: st
   return [isRare ? RARE_PRODUCT : `P${n % PRODUCTS}`, `P${(n * 7 + 1) % PRODUCTS}`];
 }
 
-function jobOf(orders: LoadedOrders, n: number, id: string, at: string): string {
-  const isWaiting = n >= orders.count - orders.waiting;
-  // What waits was tried before, or came after.
-  const wasTried = n % 2 === 0;
-  const state = !isWaiting ? 'completed' : wasTried ? 'retry' : 'created';
-  const startedOn = isWaiting && !wasTried ? NULL : at;
-  const payload = JSON.stringify({ orderId: id, seq: 2, causedBy: { 'x-request-id': id } });
-  const times = [at, at, startedOn, isWaiting ? NULL : at, FAR_AWAY];
-  const limits = [15, 0, 9_000, 1, 't', 30];
-  const retries = isWaiting && wasTried ? 1 : 0;
-  const names = [id, 'key_strict_fifo'];
-  return line(id, 'order-notifications', payload, state, retries, ...times, ...names, ...limits, startedOn);
+/** The notification of a confirmed order, while it waits: every other one has failed once. */
+function taskOf(n: number, id: string, at: string): string {
+  const context = JSON.stringify({ 'x-request-id': id });
+  const attempts = n % 2;
+  return line(id, 'notification', 2, id, 'notify', '{}', context, 'ready', at, attempts, attempts, 9_001, at);
 }
 
 /** @returns what each of the tables gets for the n-th order, in the text format of COPY */
@@ -86,6 +76,7 @@ export function rowsOf(orders: LoadedOrders, n: number): string[] {
   const who = [customer, 'Load', `${customer.toLowerCase()}@example.com`];
   const held = status === 'cancelled' ? 'released' : 'held';
   const isRecent = orders.isRecent(n);
+  const isWaiting = n >= orders.count - orders.waiting;
   const expires = new Date(orders.placedAt(n) + A_DAY_MS).toISOString();
   return [
     line(id, ...who, status, 'USD', 30, history.length, at, at, 1),
@@ -98,6 +89,7 @@ export function rowsOf(orders: LoadedOrders, n: number): string[] {
       })
       .join(''),
     isRecent ? line('anonymous', `loaded-${id.slice(-12)}-${n}`, HASH, id, at, expires) : '',
-    isRecent || orders.waiting > 0 ? jobOf(orders, n, id, at) : '',
+    isWaiting ? taskOf(n, id, at) : '',
+    isWaiting ? '' : line(id, id, 'notify', 2, 1, at, at),
   ];
 }

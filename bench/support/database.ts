@@ -59,38 +59,31 @@ export async function warmUp(databaseUrl: string): Promise<void> {
   });
 }
 
-const QUEUES = `('order-notifications', 'stock-releases', 'cart-checkouts')`;
-
-/** Jobs that are not done, in two halves that are served by indexes of pg-boss each, however many have been done. */
-const OPEN_JOBS = `SELECT created_on FROM pgboss.job_common WHERE name IN ${QUEUES} AND state < 'active' AND NOT blocked
-  UNION ALL
-  SELECT created_on FROM pgboss.job_common WHERE name IN ${QUEUES} AND state IN ('active', 'retry', 'failed')
-    AND state = 'active' AND policy = 'key_strict_fifo'`;
-
-/** How many jobs are not done yet, and how many of them are older than a time. */
-export async function countOpenJobs(
+/** How many tasks are not finished, and how many of them are older than a time. */
+export async function countOpenTasks(
   client: Client,
   before = new Date(0),
 ): Promise<{ all: number; older: number }> {
   const { rows } = await client.query<{ all: number; older: number }>(
-    `SELECT count(*)::int AS all, count(*) FILTER (WHERE created_on < $1)::int AS older FROM (${OPEN_JOBS}) o`,
+    `SELECT count(*)::int AS all, count(*) FILTER (WHERE created_at < $1)::int AS older
+     FROM tasks WHERE state <> 'dead'`,
     [before],
   );
   return rows[0] ?? { all: 0, older: 0 };
 }
 
 /**
- * Waits until the service has no job left, so that what one measurement has caused is not paid by the next.
+ * Waits until no task is left, so that what one measurement has caused is not paid by the next.
  *
  * @returns how long that took, in milliseconds
  */
 export async function untilDrained(databaseUrl: string, timeoutMs = DRAIN_TIMEOUT_MS): Promise<number> {
   return withClient(databaseUrl, async (client) => {
     const startedAt = performance.now();
-    while ((await client.query(`${OPEN_JOBS} LIMIT 1`)).rowCount !== 0) {
+    while ((await client.query(`SELECT 1 FROM tasks WHERE state <> 'dead' LIMIT 1`)).rowCount !== 0) {
       if (performance.now() - startedAt > timeoutMs)
         throw new Error(
-          `${(await countOpenJobs(client)).all} jobs are left: they came faster than they were done`,
+          `${(await countOpenTasks(client)).all} tasks are left: they came faster than they were run`,
         );
       await sleep(DRAIN_CHECK_MS);
     }

@@ -18,8 +18,8 @@ const LEAST_WARM_UP_SECONDS = 2;
 /**
  * What PostgreSQL has to do for one order of two lines with a key, one order at a time: the same rows in the same
  * columns of the same tables as the service writes, in the same two transactions, each statement prepared once. Ids are
- * UUIDv7 as those of the service are, and keys are random as those of clients are. The job is inserted without what
- * pg-boss's own statement computes around it.
+ * UUIDv7 as those of the service are, and keys are random as those of clients are. The task
+ * of the notification is inserted and not run.
  */
 const SCRIPT = `\\set customer random(1, 10000)
 \\set product random(1, 1000)
@@ -43,12 +43,10 @@ UPDATE orders SET status = 'confirmed', failure = NULL, version = version + 1, u
   WHERE id = :id AND version = 1 AND attempt = 1 AND status = 'pending';
 INSERT INTO order_events (order_id, seq, type, from_status, to_status, actor, reason, data, occurred_at)
   VALUES (:id, 2, 'status_changed', 'pending', 'confirmed', 'placement', NULL, NULL, now());
-INSERT INTO pgboss.job_common (id, name, data, priority, start_after, created_on, singleton_key, singleton_on, group_id,
-    group_tier, expire_seconds, deletion_seconds, keep_until, retry_limit, retry_delay, retry_backoff, retry_delay_max,
-    policy, dead_letter, heartbeat_seconds, blocked, blocking, pending_dependencies)
-  VALUES (gen_random_uuid(), 'order-notifications', jsonb_build_object('orderId', :id::text, 'seq', 2, 'causedBy',
-      jsonb_build_object('x-request-id', gen_random_uuid())), 0, now(), now(), :id, NULL, NULL, NULL, 15, 0,
-    now() + 7320 * interval '1 day', 9000, 1, true, 30, 'key_strict_fifo', NULL, NULL, false, false, 0);
+INSERT INTO tasks (order_id, lane, seq, id, kind, payload, context, run_at, created_at, lease_version, attempts,
+    max_attempts, state)
+  VALUES (:id, 'notification', 2, gen_random_uuid(), 'notify', '{}', json_build_object('x-request-id', gen_random_uuid()),
+    now(), now(), 0, 0, 9001, 'ready');
 COMMIT;
 `;
 

@@ -1,24 +1,27 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { CART_CHECKOUTS_QUEUE } from '../orders/order.jobs.js';
+import { CHECK_OUT_CART } from '../orders/order.tasks.js';
 import { ShoppingCarts } from '../orders/order.ports.js';
 import type { Deadline } from '../platform/deadline.js';
-import { JobQueue } from '../platform/jobs/job-queue.js';
 import { reachPausePoint } from '../platform/pause-points.js';
+import { Tasks } from '../tasks/tasks.service.js';
 
 /** Sets a cart to `Ordered` once its order is confirmed. */
 @Injectable()
 export class CartCheckout implements OnModuleInit {
   constructor(
-    private readonly jobs: JobQueue,
+    private readonly tasks: Tasks,
     private readonly carts: ShoppingCarts,
   ) {}
 
   onModuleInit(): void {
-    this.jobs.handle(CART_CHECKOUTS_QUEUE, (job, deadline) => this.checkOut(job, deadline));
+    this.tasks.register(CHECK_OUT_CART, ({ orderId, payload }, deadline) =>
+      this.checkOut(orderId, payload, deadline),
+    );
   }
 
   private async checkOut(
-    { orderId, customerId, cartId }: { orderId: string; customerId: string; cartId: string },
+    orderId: string,
+    { customerId, cartId }: { customerId: string; cartId: string },
     deadline: Deadline,
   ): Promise<void> {
     await reachPausePoint('cart.before-look', orderId);

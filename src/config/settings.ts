@@ -220,15 +220,11 @@ export class Settings {
   @WholeNumber(1, 8_760)
   IDEMPOTENCY_KEY_HOURS: number = 24;
 
-  /** When completed background jobs are moved to the delivery history of their order; large job tables get slow. */
-  @WholeNumber(0, 8_760)
-  COMPLETED_JOB_HOURS: number = 24;
-
   /** How long rejected orders are kept, in days; 0 keeps them for ever. */
   @WholeNumber(0, 36_500)
   REJECTED_ORDER_DAYS: number = 0;
 
-  /** How often each instance deletes expired keys, and jobs and rejected orders that were kept for long enough. */
+  /** How often each instance deletes expired keys and rejected orders that were kept for long enough. */
   @WholeNumber(50, 3_600_000)
   PURGE_INTERVAL_MS: number = 60_000;
 

@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { smallestIdAt } from '../orders/dto/list-orders.dto.js';
-import { CART_CHECKOUTS_QUEUE, NOTIFICATIONS_QUEUE, STOCK_RELEASES_QUEUE } from '../orders/order.jobs.js';
+import { CHECK_OUT_CART, NOTIFY, RELEASE_STOCK } from '../orders/order.tasks.js';
 import { Inventory, StockJournal } from '../orders/order.ports.js';
-import { type DeadJob, JobRepository, type Tally } from '../platform/jobs/job.repository.js';
-import type { Queue } from '../platform/jobs/job-queue.js';
+import type { TaskKind } from '../tasks/task-kind.js';
+import { type DeadTask, type Tally, TaskReportsRepository } from '../tasks/task-reports.repository.js';
 import { type DoubtEvent, type DoubtfulLine, IncidentRepository } from './incident.repository.js';
 import { compareSubjects, type Incident, type IncidentAction, type IncidentKind } from './incident.js';
 import { databaseNow } from '../platform/database/database-clock.js';
@@ -21,25 +21,25 @@ const PATIENCE_MS = 20_000;
 /** Movements that a person has to look at, each by itself: far more than anybody ever will. */
 const MAX_STUCK = 10_000;
 
-/** The queues whose dead jobs are incidents. */
-export const JOB_INCIDENTS = {
-  notification: NOTIFICATIONS_QUEUE,
-  stock_release: STOCK_RELEASES_QUEUE,
-  cart_checkout: CART_CHECKOUTS_QUEUE,
-} as const satisfies Partial<Record<IncidentKind, Queue<object>>>;
+/** The kinds of tasks that become incidents when they are dead. */
+export const TASK_INCIDENTS = {
+  notification: NOTIFY,
+  stock_release: RELEASE_STOCK,
+  cart_checkout: CHECK_OUT_CART,
+} as const satisfies Partial<Record<IncidentKind, TaskKind>>;
 
-export type JobIncidentKind = keyof typeof JOB_INCIDENTS;
+export type TaskIncidentKind = keyof typeof TASK_INCIDENTS;
 
-export function isJobIncident(kind: IncidentKind): kind is JobIncidentKind {
-  return kind in JOB_INCIDENTS;
+export function isTaskIncident(kind: IncidentKind): kind is TaskIncidentKind {
+  return kind in TASK_INCIDENTS;
 }
 
-/** Finds what waits for a person. Nothing is stored about it: it is read off the orders, the jobs and the journal. */
+/** Finds what waits for a person. Nothing is stored about it: it is read from the orders, the tasks and the journal. */
 @Injectable()
 export class IncidentFinder {
   constructor(
     private readonly repository: IncidentRepository,
-    private readonly jobs: JobRepository,
+    private readonly tasks: TaskReportsRepository,
     private readonly inventory: Inventory,
     private readonly journal: StockJournal,
     private readonly settings: Settings,
@@ -49,13 +49,13 @@ export class IncidentFinder {
   async find(kind: IncidentKind, fromOrderId: string, limit: number): Promise<Incident[]> {
     if (kind === 'reservation') return this.findReservations(fromOrderId, limit);
     if (kind === 'pending_order') return this.findPendingOrders(fromOrderId, limit);
-    const dead = await this.jobs.findDead(JOB_INCIDENTS[kind].name, fromOrderId, limit);
-    return dead.map((job) => toJobIncident(kind, job));
+    const dead = await this.tasks.findDead(TASK_INCIDENTS[kind].name, fromOrderId, limit);
+    return dead.map((task) => toTaskIncident(kind, task));
   }
 
   async tally(kind: IncidentKind): Promise<Tally> {
     if (kind === 'pending_order') return this.repository.countOverdue(this.overdueBefore());
-    if (kind !== 'reservation') return this.jobs.countDead(JOB_INCIDENTS[kind].name);
+    if (kind !== 'reservation') return this.tasks.countDead(TASK_INCIDENTS[kind].name);
     const incidents = await this.findReservations(NIL_ID, Number.POSITIVE_INFINITY);
     const oldest = incidents.map(({ since }) => since).toSorted((one, other) => +one - +other)[0];
     return { count: incidents.length, oldest: oldest ?? null };
@@ -70,7 +70,7 @@ export class IncidentFinder {
       .slice(0, limit);
   }
 
-  /** Lines of which our own journal says that no job can settle them, whether or not one is still trying. */
+  /** Lines that no task can resolve, according to the journal, whether or not one is still trying. */
   private async findStuck(fromOrderId: string): Promise<Incident[]> {
     const stuck = await this.journal.findStuck(fromOrderId, MAX_STUCK);
     if (stuck.length === 0) return [];
@@ -94,19 +94,19 @@ export class IncidentFinder {
     }
   }
 
-  /** Picks those lines in doubt that no job will settle any more. */
+  /** Picks those lines in doubt that no task will resolve any more. */
   private async judge(lines: readonly DoubtfulLine[]): Promise<Incident[]> {
     if (lines.length === 0) return [];
     const orderIds = [...new Set(lines.map(({ orderId }) => orderId))];
-    const open = await this.jobs.findOpenKeys(STOCK_RELEASES_QUEUE.name, orderIds);
-    // Asked after that: a job that dies meanwhile is seen in one of the two answers at least.
-    const dead = await this.jobs.findDeadByKey(STOCK_RELEASES_QUEUE.name, orderIds);
+    const open = await this.tasks.findOrdersWithOpen(RELEASE_STOCK.lane, orderIds);
+    // Read after that: a task that dies in between is in one of the two results at least.
+    const dead = await this.tasks.findOrdersWithDead(RELEASE_STOCK.name, orderIds);
     const events = await this.repository.findDoubtEvents(orderIds);
     const { repeatable } = this.inventory;
     return lines.flatMap((line) => {
-      // While a job is at it, the line may be in doubt for no longer than the call takes.
+      // While a task is running, the line may be in doubt for no longer than the call takes.
       if (open.has(line.orderId)) return [];
-      // Calls that may be repeated are left to the job that ran out of attempts, which is an incident of its own.
+      // Calls that may be repeated are left to the dead task, which is an incident of its own.
       if (repeatable && dead.has(line.orderId)) return [];
       return [
         toReservationIncident(line, causeOf(line, events), [repeatable ? 'retry' : 'release', 'write_off']),
@@ -158,14 +158,18 @@ function toReservationIncident(
   return { kind: 'reservation', orderId, number: line, reason, since, actions, productId, quantity };
 }
 
-function toJobIncident(kind: JobIncidentKind, job: DeadJob): Incident {
-  const { seq } = job.payload;
+function toTaskIncident(kind: TaskIncidentKind, { orderId, seq, reason, deadAt }: DeadTask): Incident {
   return {
     kind,
-    orderId: job.key,
-    number: kind === 'notification' && typeof seq === 'number' ? seq : 0,
-    reason: job.reason ?? 'the last attempt left no reason',
-    since: job.failedAt,
+    orderId,
+    number: numberOfTask(kind, seq),
+    reason: reason ?? 'the last attempt left no reason',
+    since: deadAt,
     actions: ['retry', 'write_off'],
   };
+}
+
+/** Which event a notification is about; 0 for other tasks, which are about the order. */
+export function numberOfTask(kind: TaskIncidentKind, seq: number): number {
+  return kind === 'notification' ? seq : 0;
 }

@@ -1,15 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { Order } from '../orders/order.entity.js';
-import { STOCK_RELEASES_QUEUE, stockReleaseJob } from '../orders/order.jobs.js';
+import { RELEASE_STOCK, releaseStockTask } from '../orders/order.tasks.js';
 import { StockJournal } from '../orders/order.ports.js';
 import { OrderRepository } from '../orders/order.repository.js';
 import type { Sql } from '../platform/database/connection.js';
 import { inTransaction } from '../platform/database/transaction.js';
-import { JobRepository } from '../platform/jobs/job.repository.js';
-import { JobQueue } from '../platform/jobs/job-queue.js';
+import { Tasks } from '../tasks/tasks.service.js';
 import type { IncidentAction } from './incident.js';
-import { JOB_INCIDENTS, type JobIncidentKind } from './incident-finder.js';
+import { TASK_INCIDENTS, type TaskIncidentKind } from './incident-finder.js';
 import type { NamedIncident } from './incidents.service.js';
 import { databaseNow } from '../platform/database/database-clock.js';
 
@@ -25,7 +24,7 @@ class Overtaken extends Error {}
 
 /**
  * Writes down what a person has decided, together with what follows from it, in one transaction. Another service is
- * never called from here: what has to be asked of one is a job of that transaction, so that a crash neither loses it
+ * never called from here: what has to be asked of one is a task of that transaction, so that a crash neither loses it
  * nor lets it happen twice.
  */
 @Injectable()
@@ -33,8 +32,7 @@ export class IncidentSettlement {
   constructor(
     private readonly dataSource: DataSource,
     private readonly orders: OrderRepository,
-    private readonly queue: JobQueue,
-    private readonly jobs: JobRepository,
+    private readonly tasks: Tasks,
     private readonly journal: StockJournal,
   ) {}
 
@@ -78,13 +76,13 @@ export class IncidentSettlement {
   ): Promise<void> {
     switch (incident.kind) {
       case 'reservation':
-        return this.settleReservation(sql, incident, action);
+        return this.settleReservation(sql, order, incident, action);
       case 'stock_release':
         if (action === 'write_off') await this.writeOffStock(sql, order);
-        return this.settleJob(sql, incident.kind, order.id, action);
+        return this.settleTask(sql, incident.kind, order.id, action);
       case 'notification':
       case 'cart_checkout':
-        return this.settleJob(sql, incident.kind, order.id, action);
+        return this.settleTask(sql, incident.kind, order.id, action);
       case 'pending_order':
         throw new Error('pending orders are settled by their placement');
     }
@@ -92,6 +90,7 @@ export class IncidentSettlement {
 
   private async settleReservation(
     sql: Sql,
+    order: Order,
     { orderId, number: line, productId = '' }: NamedIncident,
     action: IncidentAction,
   ): Promise<void> {
@@ -109,17 +108,16 @@ export class IncidentSettlement {
       );
       if (settled.length === 0) throw new Overtaken();
     }
-    if (action !== 'write_off') await this.releaseByJob(sql, orderId);
+    if (action !== 'write_off') await this.releaseByTask(sql, order);
   }
 
   /**
-   * Has the stock given back by the job that does so for every order: the rules about what may be asked twice are its
-   * business. Where one is under way already the new one comes after it and finds little to do.
+   * Returns the stock by the task that does so for every order: it knows what may be asked twice. Behind one that is running
+   * already the new one finds little to do.
    */
-  private async releaseByJob(sql: Sql, orderId: string): Promise<void> {
-    const dead = (await this.jobs.findDeadByKey(STOCK_RELEASES_QUEUE.name, [orderId])).get(orderId);
-    if (dead !== undefined && (await this.queue.redrive(sql, STOCK_RELEASES_QUEUE, [dead])) > 0) return;
-    await this.queue.send(sql, [stockReleaseJob(orderId)]);
+  private async releaseByTask(sql: Sql, { id, version }: Order): Promise<void> {
+    if ((await this.tasks.retryDead(sql, RELEASE_STOCK, [id])) > 0) return;
+    await this.tasks.insert(sql, [releaseStockTask(id, version + 1)]);
   }
 
   private async writeOffStock(sql: Sql, order: Order): Promise<void> {
@@ -130,19 +128,16 @@ export class IncidentSettlement {
     }
   }
 
-  private async settleJob(
+  private async settleTask(
     sql: Sql,
-    kind: JobIncidentKind,
+    kind: TaskIncidentKind,
     orderId: string,
     action: IncidentAction,
   ): Promise<void> {
-    const queue = JOB_INCIDENTS[kind];
-    const dead = (await this.jobs.findDeadByKey(queue.name, [orderId])).get(orderId);
-    const jobIds = dead === undefined ? [] : [dead];
-    const settled =
+    const isSettled =
       action === 'retry'
-        ? await this.queue.redrive(sql, queue, jobIds)
-        : await this.jobs.deleteDead(sql, queue.name, jobIds);
-    if (settled === 0) throw new Overtaken();
+        ? (await this.tasks.retryDead(sql, TASK_INCIDENTS[kind], [orderId])) > 0
+        : await this.tasks.writeOffDead(sql, TASK_INCIDENTS[kind], orderId);
+    if (!isSettled) throw new Overtaken();
   }
 }

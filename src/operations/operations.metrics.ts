@@ -3,11 +3,11 @@ import { Injectable } from '@nestjs/common';
 import { Gauge } from 'prom-client';
 import { OrderRepository } from '../orders/order.repository.js';
 import { isDatabaseUnavailable } from '../platform/database/session/database-errors.js';
-import { JobRepository } from '../platform/jobs/job.repository.js';
 import { Metrics } from '../platform/metrics/metrics.js';
+import { TaskReportsRepository } from '../tasks/task-reports.repository.js';
 import { DriftRepository } from './drift/drift.repository.js';
 import { INCIDENT_KIND_NAMES } from './incident.js';
-import { IncidentFinder } from './incident-finder.js';
+import { IncidentFinder, TASK_INCIDENTS } from './incident-finder.js';
 import { databaseNow } from '../platform/database/database-clock.js';
 
 /** Several scrapers, or one in a hurry, get the same numbers: what is measured changes in minutes. */
@@ -38,12 +38,12 @@ export class OperationsMetrics {
   );
   private readonly jobsWaiting = this.gauge(
     'jobs_waiting',
-    'Background jobs that are not done yet.',
+    'Background tasks that are not finished, dead ones not included.',
     'queue',
   );
   private readonly oldestJob = this.gauge(
     'jobs_waiting_oldest_age_seconds',
-    'How long ago the oldest of the waiting jobs was sent; 0 where there is none.',
+    'Age of the oldest of them; 0 where there is none.',
     'queue',
   );
   private readonly pendingOrders = this.gauge('orders_pending', 'Orders whose placement is not settled yet.');
@@ -72,7 +72,7 @@ export class OperationsMetrics {
   constructor(
     private readonly finder: IncidentFinder,
     private readonly orders: OrderRepository,
-    private readonly jobs: JobRepository,
+    private readonly tasks: TaskReportsRepository,
     private readonly drift: DriftRepository,
     { registry }: Metrics,
   ) {
@@ -138,9 +138,11 @@ export class OperationsMetrics {
       this.incidents.set({ kind }, count);
       this.oldestIncident.set({ kind }, ageSeconds(oldest));
     }
-    for (const { queue, waiting, oldest } of await this.jobs.measureBacklogs()) {
-      this.jobsWaiting.set({ queue }, waiting);
-      this.oldestJob.set({ queue }, ageSeconds(oldest));
+    const backlogs = new Map((await this.tasks.measureBacklogs()).map((backlog) => [backlog.kind, backlog]));
+    for (const { name: queue } of Object.values(TASK_INCIDENTS)) {
+      const backlog = backlogs.get(queue);
+      this.jobsWaiting.set({ queue }, backlog?.waiting ?? 0);
+      this.oldestJob.set({ queue }, ageSeconds(backlog?.oldest ?? null));
     }
   }
 

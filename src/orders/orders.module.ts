@@ -9,7 +9,6 @@ import { BulkStatus } from './bulk/bulk-status.js';
 import { OrderExportController } from './export/order-export.controller.js';
 import { OrderExport } from './export/order-export.js';
 import { RejectedOrdersRepository } from './retention/rejected-orders.repository.js';
-import { DeliveryArchiveRepository } from './retention/delivery-archive.repository.js';
 import { Retention } from './retention/retention.js';
 import { IdempotencyRepository } from './placement/idempotency.repository.js';
 import { OrderDrafts } from './placement/order-draft.js';
@@ -56,7 +55,6 @@ export class OrdersModule {
         OrderRecovery,
         StockRelease,
         RejectedOrdersRepository,
-        DeliveryArchiveRepository,
         Retention,
         AddressRepository,
         AddressUpkeep,
@@ -66,7 +64,7 @@ export class OrdersModule {
         OrderChangesRepository,
         OrderStream,
       ],
-      exports: [OrderRepository, OrderPlacement, DeliveryArchiveRepository],
+      exports: [OrderRepository, OrderPlacement],
     };
   }
 }

@@ -2,11 +2,11 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { runAll } from '../platform/database/connection.js';
 import { inTransaction } from '../platform/database/transaction.js';
-import { JobQueue } from '../platform/jobs/job-queue.js';
+import { Tasks } from '../tasks/tasks.service.js';
 import { reachPausePoint } from '../platform/pause-points.js';
 import type { OrderEvent } from './order-event.entity.js';
 import type { Order } from './order.entity.js';
-import { canNotify, NOBODY_NOTIFIED, notificationJob, stockReleaseJob } from './order.jobs.js';
+import { canNotify, NOBODY_NOTIFIED, notifyTask, releaseStockTask } from './order.tasks.js';
 import { countStatusChange } from './order.metrics.js';
 import { orderNotFound, transitionNotAllowed, versionConflict } from './order.problems.js';
 import { type OrderPage, OrderRepository } from './order.repository.js';
@@ -44,7 +44,7 @@ export class OrdersService {
     private readonly dataSource: DataSource,
     private readonly orders: OrderRepository,
     private readonly keys: IdempotencyRepository,
-    private readonly jobs: JobQueue,
+    private readonly tasks: Tasks,
   ) {}
 
   /** @throws {Problem} order-not-found */
@@ -80,8 +80,6 @@ export class OrdersService {
    */
   async setStatus(id: string, change: StatusChange): Promise<{ order: Order; isChanged: boolean }> {
     for (let attempt = 1; ; attempt += 1) {
-      // Read before the transaction begins: jobs are put in order by the start of the transaction that sends them, so
-      // it must not have begun before the change that it builds upon was committed.
       const order = await this.get(change.owner, id);
       if (change.expectedVersions && !change.expectedVersions.includes(order.version)) {
         throw versionConflict(order.version);
@@ -109,9 +107,9 @@ export class OrdersService {
       if (!isLive(to) && order.cartId !== null) {
         await runAll(transaction, [this.keys.freeCart(order.cartId, order.id)]);
       }
-      await this.jobs.send(transaction, [
-        ...(canNotify(order) ? [notificationJob(order.id, version)] : []),
-        ...(isLive(to) ? [] : [stockReleaseJob(order.id)]),
+      await this.tasks.insert(transaction, [
+        ...(canNotify(order) ? [notifyTask(order.id, version)] : []),
+        ...(isLive(to) ? [] : [releaseStockTask(order.id, version)]),
       ]);
       await reachPausePoint('status.inside-change', order.id);
       return true;

@@ -75,7 +75,7 @@ describe('the deliveries of an order', () => {
     await eventually(async () => {
       const rows = await selectRows(
         service.database,
-        `UPDATE pgboss.job SET start_after = now() + interval '1 hour' WHERE id = $1 AND state = 'retry' RETURNING 1`,
+        `UPDATE tasks SET run_at = now() + interval '1 hour' WHERE id = $1 AND lease_until IS NULL RETURNING 1`,
         [delivery],
       );
       return rows.length === 1;
@@ -108,15 +108,14 @@ describe('the deliveries of an order', () => {
     await impatient.stop();
   });
 
-  it('stay listed after their jobs are deleted', async () => {
-    const brief = await startTestService({ settings: { COMPLETED_JOB_HOURS: '0', PURGE_INTERVAL_MS: '50' } });
+  it('stay listed after their tasks are finished', async () => {
+    const brief = await startTestService();
     product = newProduct(brief.sandbox, 10);
     brief.sandbox.services.notification.faults.add({ kind: 'status', status: 500, times: 1 });
     const id = await place(brief);
     await setStatus(brief, id, 'cancelled');
-    const jobs = async () =>
-      selectRows(brief.database, `SELECT 1 FROM pgboss.job WHERE singleton_key = $1`, [id]);
-    await eventually(async () => (await jobs()).length === 0);
+    const tasks = () => selectRows(brief.database, `SELECT 1 FROM tasks WHERE order_id = $1`, [id]);
+    await eventually(async () => (await tasks()).length === 0);
     const all = await deliveriesOf(id, brief);
     expect(all).toHaveLength(3);
     expect(all).toContainEqual(
@@ -129,13 +128,13 @@ describe('the deliveries of an order', () => {
     await brief.stop();
   });
 
-  it('are listed oldest first, also when a later one was archived before', async () => {
-    const brief = await startTestService({ settings: { COMPLETED_JOB_HOURS: '0', PURGE_INTERVAL_MS: '50' } });
+  it('are listed oldest first, also when a later one was finished before', async () => {
+    const brief = await startTestService();
     product = newProduct(brief.sandbox, 10);
     brief.sandbox.services.notification.faults.add({ kind: 'status', status: 500 });
     const id = await place(brief);
     await setStatus(brief, id, 'cancelled');
-    const release = `SELECT 1 FROM deliveries WHERE order_id = $1 AND queue = 'stock-releases'`;
+    const release = `SELECT 1 FROM deliveries WHERE order_id = $1 AND queue = 'release-stock'`;
     await eventually(async () => (await selectRows(brief.database, release, [id])).length === 1);
     const kinds = (await deliveriesOf(id, brief)).map(({ kind, status }) => `${kind} ${status}`);
     expect(kinds[0]).toBe('notification waiting');

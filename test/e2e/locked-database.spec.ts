@@ -89,11 +89,7 @@ const REQUESTS: [string, string, () => Promise<TestResponse>][] = [
     'orders',
     () => service.request('PUT', `/orders/${placed}`, { status: 'processing' }),
   ],
-  [
-    'changing a status',
-    'pgboss.job',
-    () => service.request('PUT', `/orders/${placed}`, { status: 'processing' }),
-  ],
+  ['changing a status', 'tasks', () => service.request('PUT', `/orders/${placed}`, { status: 'processing' })],
   ['starting an export', 'orders', () => service.request('GET', '/orders/export')],
   ['counting an export', 'orders', () => service.request('HEAD', '/orders/export')],
   [
@@ -101,9 +97,9 @@ const REQUESTS: [string, string, () => Promise<TestResponse>][] = [
     'order_events',
     () => service.request('GET', '/orders/stream', undefined, { 'last-event-id': '1' }),
   ],
-  ['listing incidents', 'pgboss.job', () => service.request('GET', INCIDENTS)],
+  ['listing incidents', 'tasks', () => service.request('GET', INCIDENTS)],
   ['listing incidents', 'orders', () => service.request('GET', INCIDENTS)],
-  ['listing deliveries', 'pgboss.job', () => service.request('GET', `/orders/${placed}/deliveries`)],
+  ['listing deliveries', 'tasks', () => service.request('GET', `/orders/${placed}/deliveries`)],
   ['counting figures', 'orders', () => service.request('GET', '/operations/figures')],
   ['erasing personal data', 'orders', () => service.request('DELETE', `/orders/${placed}/personal-data`)],
 ];

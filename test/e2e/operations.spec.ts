@@ -1,6 +1,4 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { PgBoss } from 'pg-boss';
-import { DeliveryArchiveRepository } from '../../src/orders/retention/delivery-archive.repository.js';
 import {
   clearFaults,
   endOutage,
@@ -195,24 +193,6 @@ describe('a notification that ran out of attempts', () => {
     }
     expect(await redrive()).toEqual({ count: 0, more: false });
   });
-
-  it('is kept for ever, unlike jobs that are done', async () => {
-    const id = await placeUntold();
-    const { url } = service.database;
-    await queryDatabase(url, `UPDATE pgboss.job SET completed_on = completed_on - interval '5 years'`);
-    await queryDatabase(url, 'UPDATE pgboss.queue SET maintain_on = NULL');
-    const boss = new PgBoss({ connectionString: url, migrate: false, schedule: false });
-    await boss.start();
-    await boss.supervise();
-    await boss.stop({ graceful: false });
-    expect(await incidentsOf(id)).toHaveLength(1);
-
-    const count = `SELECT count(*)::int AS count FROM pgboss.job WHERE state = 'completed'`;
-    expect(await queryDatabase(url, count)).not.toEqual([{ count: 0 }]);
-    expect(await service.app.get(DeliveryArchiveRepository).archiveCompleted(24, 1_000)).toBe(false);
-    expect(await queryDatabase(url, count)).toEqual([{ count: 0 }]);
-    expect(await incidentsOf(id)).toHaveLength(1);
-  });
 });
 
 /** An order whose stock was to be given back while the inventory was away for too long. */
@@ -292,8 +272,8 @@ describe('the metrics', () => {
     });
     expect(text).toMatch(/order_incidents\{kind="reservation"\} 0/);
     expect(text).toMatch(/order_incident_oldest_age_seconds\{kind="notification"\} \d/);
-    expect(text).toMatch(/jobs_waiting\{queue="order-notifications"\} \d/);
-    expect(text).toMatch(/jobs_waiting_oldest_age_seconds\{queue="order-notifications"\} \d*\.?\d/);
+    expect(text).toMatch(/jobs_waiting\{queue="notify"\} \d/);
+    expect(text).toMatch(/jobs_waiting_oldest_age_seconds\{queue="notify"\} \d*\.?\d/);
     expect(text).toMatch(/stock_drift_report_age_seconds -1/);
     expect(text).toMatch(/orders_pending 0/);
   });

@@ -12,7 +12,7 @@ import {
 } from '../support/builders.js';
 import { BACKGROUND_TIMEOUT_MS } from '../../src/platform/upstream/upstream-client.js';
 import { findIncidents } from '../support/incidents.js';
-import { countOpenJobs, findEventGaps } from '../support/invariants.js';
+import { countOpenTasks, findEventGaps } from '../support/invariants.js';
 import { eraseCustomer, eventsOf, newPerson, orderOf, tablesWith } from '../support/people.js';
 import { eventually, type TestService } from '../support/service.js';
 
@@ -65,7 +65,7 @@ describe('an order that is being placed while its customer is erased', () => {
     const replay = await placeWithKey(at(), person.customer, body);
     expect([isReplay(replay), replay.headers.get('etag')]).toEqual([true, '"3"']);
     expect(replay.body).toEqual(answer.body);
-    await eventually(async () => (await countOpenJobs(fleet.database.url)) === 0);
+    await eventually(async () => (await countOpenTasks(fleet.database.url)) === 0);
     expect(statusesTold(fleet.sandbox, id)).toEqual([]);
   });
 
@@ -103,7 +103,7 @@ it('a message whose last attempt is under way, and in vain, ends as well', async
     const answer = await instance.request('DELETE', `/orders/${id}/personal-data`);
     expect(answer.body).toEqual({ count: 1, more: false });
     // The call ends at its own timeout.
-    const ended = async () => (await countOpenJobs(own.database.url)) === 0;
+    const ended = async () => (await countOpenTasks(own.database.url)) === 0;
     await eventually(ended, BACKGROUND_TIMEOUT_MS + 10_000);
     expect(await findIncidents(instance, id)).toEqual([]);
   } finally {

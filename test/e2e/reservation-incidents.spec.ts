@@ -257,7 +257,7 @@ describe('with a catalog whose stock does not tell what became of a call', () =>
     await eventually(async () => {
       const [open] = await queryDatabase<{ count: number }>(
         fleet.database.url,
-        `SELECT count(*)::int AS count FROM pgboss.job WHERE singleton_key = $1 AND state < 'completed'`,
+        `SELECT count(*)::int AS count FROM tasks WHERE order_id = $1`,
         [incident.order_id],
       );
       return open?.count === 0;

@@ -89,7 +89,7 @@ describe('with an endpoint for traces', () => {
     expect(spansOf(PLACED, 'PUT inventory service')).toMatchObject([below, below]);
     expect(spansOf(PLACED, 'transaction')).toMatchObject([below, below]);
 
-    const [job] = spansOf(PLACED, 'job order-notifications');
+    const [job] = spansOf(PLACED, 'task notify');
     expect(job).toMatchObject({ ...below, kind: 5 });
     expect(spansOf(PLACED, 'POST notification service')).toMatchObject([{ parentSpanId: job?.spanId }]);
   });

@@ -3,7 +3,7 @@ import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.js';
 import type { ServiceName } from '../../src/sandbox/service-server.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import {
-  countOpenJobs,
+  countOpenTasks,
   findEventGaps,
   findStockDifferences,
   findUnsettled,
@@ -98,7 +98,7 @@ describe.each(INVENTORIES)('with the $name', ({ settings, service: name, method,
       service = await startServiceProcess(environment);
       faults.release();
       await eventually(async () => (await findUnsettled(database.url)).length === 0, SETTLE_TIMEOUT_MS);
-      await eventually(async () => (await countOpenJobs(database.url)) === 0, SETTLE_TIMEOUT_MS);
+      await eventually(async () => (await countOpenTasks(database.url)) === 0, SETTLE_TIMEOUT_MS);
       expect(await queryDatabase(database.url, 'SELECT status FROM orders')).toEqual([{ status: 'failed' }]);
       expect(await findStockDifferences(database.url, sandbox)).toEqual([]);
       expect(await findEventGaps(database.url)).toEqual([]);

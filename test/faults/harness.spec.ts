@@ -115,12 +115,12 @@ const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes
   ],
   [
     'P5',
-    'the jobs of one order do not wait for each other, of which the first is slow',
+    'the tasks of one lane do not wait for each other, and the first is slow',
     'calm',
     {
-      file: 'platform/jobs/job-queue.js',
-      from: 'singletonKey: job.key',
-      to: 'singletonKey: crypto.randomUUID()',
+      file: 'tasks/task.repository.js',
+      from: "CASE WHEN EXISTS (SELECT 1 FROM predecessor) THEN 'blocked' ELSE 'ready' END",
+      to: "'ready'",
     },
     {
       file: 'notifications/notification-deliverer.js',

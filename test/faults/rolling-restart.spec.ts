@@ -3,7 +3,7 @@ import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.js';
 import { orderBody } from '../support/builders.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import {
-  countOpenJobs,
+  countOpenTasks,
   findEventGaps,
   findStockDifferences,
   findUnsettled,
@@ -111,7 +111,7 @@ it(
 
 async function expectPromisesKept(placed: string[]): Promise<void> {
   expect(placed.length).toBeGreaterThan(CLIENTS);
-  await eventually(async () => (await countOpenJobs(database.url)) === 0, 60_000);
+  await eventually(async () => (await countOpenTasks(database.url)) === 0, 60_000);
   expect(await findUnsettled(database.url)).toEqual([]);
   expect(await findStockDifferences(database.url, sandbox)).toEqual([]);
   expect(await findEventGaps(database.url)).toEqual([]);
@@ -158,6 +158,6 @@ it('an order that is under way when the port is closed is answered and its custo
   expect(answer.headers.get('connection')).toBe('close');
   expect(await end).toBe(0);
   // Whoever runs does the jobs that this one has left.
-  await eventually(async () => (await countOpenJobs(database.url)) === 0, 60_000);
+  await eventually(async () => (await countOpenTasks(database.url)) === 0, 60_000);
   expect(await findUntoldEvents(database.url, sandbox)).toEqual([]);
 });

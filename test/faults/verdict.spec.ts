@@ -31,7 +31,7 @@ function evidenceOf(events: EventRow[], version: number, email: string | null): 
     ]),
     items: new Map([[ID, [{ orderId: ID, line: 1, productId: 'P', quantity: 1, reservation: 'held' }]]]),
     events: new Map([[ID, events]]),
-    jobs: [{ queue: 'order-notifications', state: 'completed', orderId: ID, retries: 0, output: null }],
+    tasks: [],
     movements: [],
     stock: [],
     ledger: [

@@ -111,7 +111,7 @@ export class World {
   async storedBytes(): Promise<number> {
     const tables = await this.database.query<{ name: string }>(
       `SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables
-       WHERE schemaname = 'public' OR (schemaname, tablename) = ('pgboss', 'job')`,
+       WHERE schemaname = 'public'`,
     );
     const sums = tables.map(
       ({ name }) => `SELECT sum(pg_column_size(row_of.*)) AS bytes FROM ${name} row_of`,

@@ -30,14 +30,13 @@ const ready = () => service.request('GET', '/health/ready');
 
 it('is not ready while background loops stand still, names them, and is alive', async () => {
   expect((await ready()).status).toBe(200);
-  // What only the job workers need: every request and every other loop goes on.
-  await locker.query('BEGIN; LOCK TABLE pgboss.job IN ACCESS EXCLUSIVE MODE');
+  // What only the task engine needs: every request and every other loop goes on.
+  await locker.query('BEGIN; LOCK TABLE tasks IN ACCESS EXCLUSIVE MODE');
   const refused = await eventually(async () => {
     const answer = await ready();
     return answer.status === 503 ? answer : undefined;
   }, STANDSTILL_MS);
-  const [, loop = ''] =
-    /^Background work stands still: (jobs_[a-z-]+) \(\d+ s\)/.exec(refused.body.detail) ?? [];
+  const [, loop = ''] = /^Background work stands still: (tasks) \(\d+ s\)/.exec(refused.body.detail) ?? [];
   expect(loop).not.toBe('');
   expect(refused.body.detail).not.toContain('order_recovery');
   expect((await service.request('GET', '/health/live')).status).toBe(200);
@@ -56,11 +55,8 @@ it('reports every background loop that runs', async () => {
   expect(loops.toSorted((one, other) => one.localeCompare(other))).toEqual([
     'address_upkeep',
     'database_clock',
-    'job_upkeep',
-    'jobs_cart-checkouts',
-    'jobs_order-notifications',
-    'jobs_stock-releases',
     'order_recovery',
     'retention',
+    'tasks',
   ]);
 });

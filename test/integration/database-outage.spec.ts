@@ -5,7 +5,7 @@ import { Logger } from '@nestjs/common';
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.js';
 import { orderBody } from '../support/builders.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
-import { countOpenJobs } from '../support/invariants.js';
+import { countOpenTasks } from '../support/invariants.js';
 import { parseMetrics } from '../support/metrics.js';
 import { eventually, startTestService, type TestService } from '../support/service.js';
 
@@ -122,6 +122,6 @@ it('a database that is away is told of once, and once when it is back, and work 
   expect((await service.request('POST', '/orders', orderBody())).status).toBe(201);
   await eventually(async () => (await scrape()).get('database_metrics_available') === 1);
   expect((await scrape()).has('orders_pending')).toBe(true);
-  await eventually(async () => (await countOpenJobs(database.url)) === 0, 20_000);
+  await eventually(async () => (await countOpenTasks(database.url)) === 0, 20_000);
   expect(errors).toHaveBeenCalledTimes(1);
 });

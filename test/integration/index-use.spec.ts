@@ -3,7 +3,6 @@ import { DataSource } from 'typeorm';
 import { ENTITIES } from '../../src/app.module.js';
 import { FiguresRepository } from '../../src/operations/figures/figures.repository.js';
 import { AddressRepository } from '../../src/orders/addresses/address.repository.js';
-import { DeliveryArchiveRepository } from '../../src/orders/retention/delivery-archive.repository.js';
 import { PersonalDataRepository } from '../../src/operations/personal-data/personal-data.repository.js';
 import { OrderRepository } from '../../src/orders/order.repository.js';
 import { IdempotencyRepository } from '../../src/orders/placement/idempotency.repository.js';
@@ -11,7 +10,7 @@ import { OrderChangesRepository } from '../../src/orders/stream/order-changes.re
 import { PointReads } from '../../src/platform/database/batching/point-reads.js';
 import type { OrderFilter } from '../../src/orders/search/order-conditions.js';
 import { dataSourceOptions } from '../../src/platform/database/data-source.js';
-import { JobReportsRepository } from '../../src/platform/jobs/job-reports.repository.js';
+import { TaskReportsRepository } from '../../src/tasks/task-reports.repository.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { queryDatabase } from '../support/invariants.js';
 
@@ -75,14 +74,12 @@ beforeAll(async () => {
      SELECT 's', n::text, '', now(), now() + (n - $2) * interval '1 minute' FROM generate_series(1, $1) n`,
     [ROWS, WANTED],
   );
-  await queryDatabase(url, `SELECT pgboss.create_queue('q', '{"policy":"standard"}'::jsonb)`);
   await queryDatabase(
     url,
-    `INSERT INTO pgboss.job (name, state, singleton_key, completed_on)
-     SELECT 'q', 'completed', 'k' || n / $2, now() - interval '24 hours' + (n - $2) * interval '1 second' FROM generate_series(1, $1) n`,
-    [ROWS, WANTED],
+    `INSERT INTO tasks (order_id, lane, seq, id, kind, payload, state, run_at, lease_version, attempts, max_attempts, created_at)
+     SELECT id, 'l', 1, id, 'k', '{}', 'ready', now(), 0, 0, 1, now() FROM orders`,
   );
-  for (const table of ['orders', 'order_items', 'order_events', 'idempotency_keys', 'pgboss.job'])
+  for (const table of ['orders', 'order_items', 'order_events', 'idempotency_keys', 'tasks', 'deliveries'])
     await queryDatabase(url, `ANALYZE ${table}`);
 });
 
@@ -181,31 +178,15 @@ describe('what is looked for among many is found by an index', () => {
     expect(new Set(earlier)).toEqual(new Set(['order_events_by_transaction', 'orders_pkey']));
   });
 
-  it('what was sent about an order, and what waits to be', async () => {
-    const repository = new JobReportsRepository(dataSource);
-    const used = await indexesUsedBy(() => repository.findByKey(['q', 'r'], 'k7', 200));
-    expect(used).toHaveLength(3);
-    expect(used).toContain('job_common_singleton_key_idx');
+  it('tasks and deliveries of an order', async () => {
+    const repository = new TaskReportsRepository(dataSource);
+    const used = await indexesUsedBy(() => repository.findByOrder(NIL_ID, 200));
+    expect(used.toSorted()).toEqual(['deliveries_pkey', 'tasks_pkey']);
   });
 
   it('keys that have expired', async () => {
     const repository = new IdempotencyRepository(dataSource, new PointReads(dataSource));
     const used = await indexesUsedBy(() => repository.deleteExpiredKeys(10));
     expect(used).toEqual(['idempotency_keys_by_expiry', 'idempotency_keys_by_expiry']);
-  });
-
-  it('archived deliveries of an order', async () => {
-    const repository = new DeliveryArchiveRepository(dataSource);
-    const used = await indexesUsedBy(() => repository.findByOrder(NIL_ID, 200));
-    expect(used).toEqual(['deliveries_pkey']);
-  });
-
-  it('completed jobs that are archived', async () => {
-    const used = await indexesUsedBy(() =>
-      new DeliveryArchiveRepository(dataSource).archiveCompleted(24, 10),
-    );
-    expect(used.length).toBeGreaterThanOrEqual(2);
-    const found = used.filter((index) => index !== 'orders_pkey');
-    for (const index of found) expect(index).toMatch(/completed/);
   });
 });

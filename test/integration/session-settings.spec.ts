@@ -37,13 +37,13 @@ afterAll(async () => {
 });
 
 describe('sessions of the database', () => {
-  it('pins its settings against the defaults of the database, in the job queue too', async () => {
+  it('pins its settings against the defaults of the database, in the task engine too', async () => {
     const placed = await service.request('POST', '/orders', orderBody());
     expect(placed.status).toBe(201);
     await eventually(async () => {
       const [row] = await service.app
         .get(DataSource)
-        .query<{ open: number }[]>(`SELECT count(*)::int AS open FROM pgboss.job WHERE state < 'completed'`);
+        .query<{ open: number }[]>(`SELECT count(*)::int AS open FROM tasks`);
       return row?.open === 0;
     }, 20_000);
     const [session] = await service.app.get(DataSource).query<Record<string, string>[]>(

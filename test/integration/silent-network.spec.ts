@@ -4,7 +4,7 @@ import { Logger } from '@nestjs/common';
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.js';
 import { orderBody, setStock, statusesTold } from '../support/builders.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
-import { countOpenJobs } from '../support/invariants.js';
+import { countOpenTasks } from '../support/invariants.js';
 import { eventually, startTestService, type TestService } from '../support/service.js';
 import { SilentProxy } from '../support/silent-proxy.js';
 
@@ -61,7 +61,7 @@ async function expectRecovery(sinceMs: number): Promise<void> {
   await eventually(isPlaced, RECOVERY_MS);
   const ids = await placeSix();
   await eventually(() => ids.every(isDone), RECOVERY_MS);
-  await eventually(async () => (await countOpenJobs(database.url)) === 0, RECOVERY_MS);
+  await eventually(async () => (await countOpenTasks(database.url)) === 0, RECOVERY_MS);
   await eventually(async () => (await service.request('GET', '/health/ready')).status === 200, RECOVERY_MS);
   expect(performance.now() - sinceMs).toBeLessThan(RECOVERY_MS);
 }

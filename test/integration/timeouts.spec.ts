@@ -14,7 +14,8 @@ import {
 import { ADMISSION_MS } from '../../src/platform/http/load-guard.js';
 import { connectionLimits, serverOptions } from '../../src/platform/http/edge/connection-limits.js';
 import { READER_LIMITS } from '../../src/platform/http/load/slow-readers.js';
-import { ATTEMPT_TIMEOUT_MS, EXPIRE_SECONDS } from '../../src/platform/jobs/job-worker.js';
+import { LEASE_MARGIN_MS as TASK_LEASE_MARGIN_MS } from '../../src/tasks/task-runner.js';
+import { ATTEMPT_TIMEOUT_MS } from '../../src/tasks/tasks.service.js';
 import { CONNECT_TIMEOUT_MS } from '../../src/platform/upstream/undici-transport.js';
 import { RESET_MS } from '../../src/platform/upstream/upstream-circuit.js';
 
@@ -27,13 +28,13 @@ const {
 
 const lease = deadline + LEASE_MARGIN_MS;
 const limits = connectionLimits(new Settings());
-const expiry = EXPIRE_SECONDS * 1_000;
+const taskLease = ATTEMPT_TIMEOUT_MS + TASK_LEASE_MARGIN_MS;
 
 /** What waits, and what it waits for, as in docs/timeouts.md. */
 const RELATIONS: [string, number, string, number][] = [
   ['an attempt of a call', upstream, 'connecting', CONNECT_TIMEOUT_MS],
   ['an attempt of a call', upstream, 'the rest of a failed service', RESET_MS],
-  ['an attempt at a job', ATTEMPT_TIMEOUT_MS, 'an attempt of a call', upstream],
+  ['an attempt at a task', ATTEMPT_TIMEOUT_MS, 'an attempt of a call', upstream],
   ['the deadline of a request', deadline, 'three attempts of a call', 3 * upstream],
   ['the deadline of a request', deadline, 'admission', 10 * ADMISSION_MS],
   ['the deadline of a request', deadline, 'a connection to the database', DATABASE_CONNECT_TIMEOUT_MS],
@@ -58,7 +59,7 @@ const RELATIONS: [string, number, string, number][] = [
     READER_LIMITS.graceMs + READER_LIMITS.checkMs,
   ],
   ['an idle connection', limits.idleMs, 'the minute after which load balancers close theirs', 60_000],
-  ['the expiry of a job', expiry, 'an attempt at it', ATTEMPT_TIMEOUT_MS],
+  ['the lease of a task', taskLease, 'an attempt at it', ATTEMPT_TIMEOUT_MS],
   [
     'the recovery window',
     window,
@@ -71,8 +72,8 @@ it.each(RELATIONS)('%s (%i ms) is longer than %s (%i ms)', (_longer, longer, _sh
   expect(longer).toBeGreaterThan(shorter);
 });
 
-it('a statement ends before a job that waits for it is given to another', () => {
-  expect(STATEMENT_TIMEOUT_MS).toBeLessThanOrEqual(expiry);
+it('a statement ends before the lease of the task that waits for it', () => {
+  expect(STATEMENT_TIMEOUT_MS).toBeLessThanOrEqual(taskLease);
 });
 
 it('an idle connection may be kept for longer than the load balancer in front keeps it', () => {

@@ -23,11 +23,11 @@ export async function findUnsettled(url: string): Promise<unknown[]> {
   );
 }
 
-/** Jobs that are still to be done. */
-export async function countOpenJobs(url: string): Promise<number> {
+/** Tasks that are not finished, dead ones not included. */
+export async function countOpenTasks(url: string): Promise<number> {
   const rows = await queryDatabase<{ count: number }>(
     url,
-    `SELECT count(*)::int AS count FROM pgboss.job WHERE state IN ('created', 'retry', 'active')`,
+    `SELECT count(*)::int AS count FROM tasks WHERE state <> 'dead'`,
   );
   return rows[0]?.count ?? 0;
 }

@@ -51,7 +51,7 @@ export async function eventsOf(
   return (await service.request('GET', `/orders/${orderId}/events`)).body.events;
 }
 
-/** The tables of the whole database, those of the job queue included, in which a text is found in any column. */
+/** The tables of the whole database in which a text is found in any column. */
 export async function tablesWith(database: TestDatabase, text: string): Promise<string[]> {
   const tables = await selectRows<{ name: string }>(
     database,
@@ -59,7 +59,7 @@ export async function tablesWith(database: TestDatabase, text: string): Promise<
      WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema')`,
   );
   expect(tables.map(({ name }) => name)).toEqual(
-    expect.arrayContaining(['public.orders', 'public.idempotency_keys', 'pgboss.job_common']),
+    expect.arrayContaining(['public.orders', 'public.idempotency_keys', 'public.tasks']),
   );
   const found: string[] = [];
   for (const { name } of tables) {

@@ -1,10 +1,10 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import type { JobStanding } from '../../platform/jobs/job-reports.repository.js';
-import { JOB_INCIDENTS, type JobIncidentKind } from '../incident-finder.js';
-import { type Delivery, numberOf } from './deliveries.js';
+import type { TaskStanding } from '../../tasks/task-reports.repository.js';
+import { numberOfTask, TASK_INCIDENTS, type TaskIncidentKind } from '../incident-finder.js';
+import type { DeliveryReport } from './deliveries.js';
 
-/** In the words of deliveries. */
-const STATUSES: Record<JobStanding, string> = {
+/** The API's words. */
+const STATUSES: Record<TaskStanding, string> = {
   waiting: 'waiting',
   under_way: 'under_way',
   done: 'sent',
@@ -18,10 +18,10 @@ export class DeliveryResponse {
   id!: string;
 
   @ApiProperty({
-    enum: Object.keys(JOB_INCIDENTS),
+    enum: Object.keys(TASK_INCIDENTS),
     description: 'To the customer, to the inventory, or to the cart service.',
   })
-  kind!: JobIncidentKind;
+  kind!: TaskIncidentKind;
 
   @ApiProperty({
     enum: Object.values(STATUSES),
@@ -55,14 +55,24 @@ export class DeliveryResponse {
   @ApiPropertyOptional({ description: 'Of one that failed: what has to be settled.' })
   incident_id?: string;
 
-  static from(delivery: Delivery): DeliveryResponse {
-    const { id, kind, standing, attempts, lastError, createdAt, completedAt, nextAttemptAt, incidentId } =
-      delivery;
+  static from(delivery: DeliveryReport): DeliveryResponse {
+    const {
+      id,
+      kind,
+      seq,
+      standing,
+      attempts,
+      lastError,
+      createdAt,
+      completedAt,
+      nextAttemptAt,
+      incidentId,
+    } = delivery;
     return {
       id,
       kind,
       status: STATUSES[standing],
-      ...(kind === 'notification' && { event_seq: numberOf(kind, delivery) }),
+      ...(kind === 'notification' && { event_seq: numberOfTask(kind, seq) }),
       attempts,
       last_error: lastError,
       created_at: createdAt.toISOString(),

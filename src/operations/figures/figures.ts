@@ -1,14 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { smallestIdAt } from '../../orders/dto/list-orders.dto.js';
-import { NOTIFICATIONS_QUEUE } from '../../orders/order.jobs.js';
+import { NOTIFY } from '../../orders/order.tasks.js';
 import type { OrderStatus } from '../../orders/order-status.js';
-import { JobRepository } from '../../platform/jobs/job.repository.js';
 import {
   type CircuitState,
   type LastCall,
   upstreamStates,
 } from '../../platform/upstream/upstream-circuit.js';
 import { mapBounded } from '../../platform/upstream/upstream-parallel.js';
+import { TaskReportsRepository } from '../../tasks/task-reports.repository.js';
 import { FiguresRepository, type StatusCount } from './figures.repository.js';
 import { percentile, type Weighted } from './percentile.js';
 import { databaseNow } from '../../platform/database/database-clock.js';
@@ -73,7 +73,7 @@ export class FiguresService {
 
   constructor(
     private readonly repository: FiguresRepository,
-    private readonly jobs: JobRepository,
+    private readonly tasks: TaskReportsRepository,
   ) {}
 
   async get(window: FiguresWindow): Promise<Figures> {
@@ -134,9 +134,9 @@ export class FiguresService {
   }
 
   private async measureNotifications(): Promise<Figures['notifications']> {
-    const backlogs = await this.jobs.measureBacklogs();
-    const backlog = backlogs.find(({ queue }) => queue === NOTIFICATIONS_QUEUE.name);
-    const { count: failed } = await this.jobs.countDead(NOTIFICATIONS_QUEUE.name);
+    const backlogs = await this.tasks.measureBacklogs();
+    const backlog = backlogs.find(({ kind }) => kind === NOTIFY.name);
+    const { count: failed } = await this.tasks.countDead(NOTIFY.name);
     return { waiting: backlog?.waiting ?? 0, oldest: backlog?.oldest ?? null, failed };
   }
 }

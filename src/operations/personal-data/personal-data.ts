@@ -2,13 +2,12 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { Settings } from '../../config/settings.js';
 import { isOrderId } from '../../orders/orders.service.js';
-import { NOTIFICATIONS_QUEUE } from '../../orders/order.jobs.js';
+import { NOTIFY } from '../../orders/order.tasks.js';
 import { orderNotFound } from '../../orders/order.problems.js';
 import { OrderRepository } from '../../orders/order.repository.js';
 import { inTransaction } from '../../platform/database/transaction.js';
 import { requestDeadline } from '../../platform/telemetry/work.js';
-import { JobQueue } from '../../platform/jobs/job-queue.js';
-import { JobRepository } from '../../platform/jobs/job.repository.js';
+import { Tasks } from '../../tasks/tasks.service.js';
 import { NIL_ID, PersonalDataRepository, type Subject } from './personal-data.repository.js';
 import { databaseNow } from '../../platform/database/database-clock.js';
 
@@ -31,7 +30,7 @@ export interface ErasureResult {
 /**
  * Erases who ordered, and leaves what was ordered: lines, prices, totals and the history stay as they are.
  *
- * Name and address are in no job and in no stored answer, so erasing them from the order is all there is to erase. A
+ * Name and address are in no task and in no stored response, so erasing them from the order is all there is to erase. A
  * message that is still to be sent looks the address up, finds none, and ends.
  */
 @Injectable()
@@ -40,8 +39,7 @@ export class PersonalData {
     private readonly dataSource: DataSource,
     private readonly repository: PersonalDataRepository,
     private readonly orders: OrderRepository,
-    private readonly queue: JobQueue,
-    private readonly jobs: JobRepository,
+    private readonly tasks: Tasks,
     private readonly settings: Settings,
   ) {}
 
@@ -73,9 +71,8 @@ export class PersonalData {
       const erased = await this.repository.erase(transaction, orderIds, at);
       if (erased.length === 0) return 0;
       await this.repository.insertEvents(transaction, erased, { actor, data: NO_MORE_NOTIFICATIONS, at });
-      // A message that waits for a person would wait for nothing: tried again, it ends as those do that still wait.
-      const dead = await this.jobs.findDeadByKey(NOTIFICATIONS_QUEUE.name, erased, transaction);
-      await this.queue.redrive(transaction, NOTIFICATIONS_QUEUE, [...dead.values()]);
+      // A dead notification would be an incident about nothing: tried again, it ends without a message.
+      await this.tasks.retryDead(transaction, NOTIFY, erased);
       return erased.length;
     });
   }

@@ -1,17 +1,17 @@
 import { Injectable } from '@nestjs/common';
 import { Deadline } from '../../platform/deadline.js';
-import type { QueuedJob } from '../../platform/jobs/job-queue.js';
+import type { NewTask } from '../../tasks/task-kind.js';
 import { reachPausePoint } from '../../platform/pause-points.js';
 import { noteOrder } from '../../platform/telemetry/work.js';
 import { observeInventory } from '../history/inventory-calls.js';
 import type { Order } from '../order.entity.js';
 import {
   canNotify,
-  cartCheckoutJob,
+  checkOutCartTask,
   NOBODY_NOTIFIED,
-  notificationJob,
-  stockReleaseJob,
-} from '../order.jobs.js';
+  notifyTask,
+  releaseStockTask,
+} from '../order.tasks.js';
 import { countStatusChange } from '../order.metrics.js';
 import { Inventory } from '../order.ports.js';
 import { cartAlreadyOrdered, fitLists } from '../order.problems.js';
@@ -165,7 +165,7 @@ export class OrderPlacement {
   }
 
   /**
-   * Transaction 2: sets the status by compare-and-set, with its event and its jobs.
+   * Transaction 2: sets the status by compare-and-set, with its event and its tasks.
    *
    * @returns the settled order, or undefined when it has changed since it was read
    */
@@ -182,9 +182,9 @@ export class OrderPlacement {
       at,
     } as const;
     const event = { ...about, orderId: order.id, version, from: 'pending', to } as const;
-    const jobs = this.jobsOf(order, settlement, version);
+    const tasks = this.tasksOf(order, settlement, version);
     await reachPausePoint('placement.before-settle', order.id);
-    const verdict = await this.transactions.settle({ order, settlement, failure, event, jobs });
+    const verdict = await this.transactions.settle({ order, settlement, failure, event, tasks });
     await reachPausePoint('placement.after-settle', order.id);
     if (verdict === 'changed') return undefined;
     countStatusChange('pending', to);
@@ -203,16 +203,16 @@ export class OrderPlacement {
     return Object.keys(data).length > 0 ? fitLists(data) : undefined;
   }
 
-  private jobsOf(order: Order, settlement: Settlement, version: number): QueuedJob[] {
+  private tasksOf(order: Order, settlement: Settlement, version: number): NewTask[] {
     const rules = SETTLEMENTS[settlement.to];
-    const jobs: QueuedJob[] = [];
-    if (rules.tellsCustomer && canNotify(order)) jobs.push(notificationJob(order.id, version));
+    const tasks: NewTask[] = [];
+    if (rules.tellsCustomer && canNotify(order)) tasks.push(notifyTask(order.id, version));
     if (rules.checksOutCart && order.cartId !== null && order.customerId !== null) {
-      jobs.push(cartCheckoutJob(order.id, order.customerId, order.cartId));
+      tasks.push(checkOutCartTask(order.id, version, order.customerId, order.cartId));
     }
     if (rules.givesBack && settlement.released.length < order.items.length)
-      jobs.push(stockReleaseJob(order.id));
-    return jobs;
+      tasks.push(releaseStockTask(order.id, version));
+    return tasks;
   }
 }
 

@@ -4,9 +4,10 @@ import { Settings } from '../../config/settings.js';
 import { GroupCommit } from '../../platform/database/batching/group-commit.js';
 import type { Statement } from '../../platform/database/statement-message.js';
 import type { Write } from '../../platform/database/transaction.js';
-import { JobQueue, type QueuedJob } from '../../platform/jobs/job-queue.js';
+import type { NewTask } from '../../tasks/task-kind.js';
+import { Tasks } from '../../tasks/tasks.service.js';
 import type { Order } from '../order.entity.js';
-import { cartCheckoutJob } from '../order.jobs.js';
+import { checkOutCartTask } from '../order.tasks.js';
 import { type NewEvent, OrderRepository } from '../order.repository.js';
 import { IdempotencyRepository, type KeyClaim } from './idempotency.repository.js';
 import { PlacementRepository } from './placement.repository.js';
@@ -32,7 +33,7 @@ export interface Ending {
   settlement: Settlement;
   failure: string | null;
   event: NewEvent;
-  jobs: readonly QueuedJob[];
+  tasks: readonly NewTask[];
 }
 
 /** Why an order was not stored: its key belongs to another request, or its cart to another order. */
@@ -54,13 +55,13 @@ export class PlacementTransactions {
     private readonly orders: OrderRepository,
     private readonly placements: PlacementRepository,
     private readonly keys: IdempotencyRepository,
-    private readonly jobs: JobQueue,
+    private readonly tasks: Tasks,
     settings: Settings,
   ) {
     this.leaseMs = settings.REQUEST_DEADLINE_MS + LEASE_MARGIN_MS;
     const size = settings.PLACEMENT_BATCH_SIZE;
     this.acceptances = new GroupCommit(dataSource, size, async (items) => this.acceptanceWrites(items));
-    this.endings = new GroupCommit(dataSource, size, (items) => this.endingWrites(items));
+    this.endings = new GroupCommit(dataSource, size, async (items) => this.endingWrites(items));
   }
 
   /** Transaction 1: the order is stored, with the claims on its key and its cart. */
@@ -80,7 +81,9 @@ export class PlacementTransactions {
   async repeatCartCheckout(orderId: string): Promise<void> {
     const order = await this.orders.findOrder(orderId);
     if (!order || order.status === 'pending' || order.cartId === null || order.customerId === null) return;
-    await this.jobs.sendUnlessOpen(cartCheckoutJob(order.id, order.customerId, order.cartId));
+    await this.tasks.insertUnlessOpen(
+      checkOutCartTask(order.id, order.version, order.customerId, order.cartId),
+    );
   }
 
   private acceptanceWrites(acceptances: readonly Acceptance[]): Write<AcceptanceRefusal>[] {
@@ -97,7 +100,7 @@ export class PlacementTransactions {
     ];
   }
 
-  private async endingWrites(endings: readonly Ending[]): Promise<Write<'changed'>[]> {
+  private endingWrites(endings: readonly Ending[]): Write<'changed'>[] {
     const placements = endings.map(({ order, settlement, failure, event }) => ({
       order,
       to: settlement.to,
@@ -108,7 +111,8 @@ export class PlacementTransactions {
       ...this.placements.settlePlacements(placements),
       ...endings.flatMap((ending) => this.releaseWrites(ending)),
       ...this.orders.eventInserts(endings.map(({ event }) => event)),
-      ...(await this.jobs.inserts(endings.flatMap(({ jobs }) => jobs))),
+      // Tasks of an order begin with the end of its placement.
+      ...this.tasks.insertFirst(endings.flatMap(({ tasks }) => tasks)),
     ];
   }
 

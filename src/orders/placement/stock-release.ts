@@ -3,13 +3,13 @@ import { DataSource } from 'typeorm';
 import type { Sql } from '../../platform/database/connection.js';
 import { inTransaction } from '../../platform/database/transaction.js';
 import type { Deadline } from '../../platform/deadline.js';
-import { JobQueue } from '../../platform/jobs/job-queue.js';
+import { Tasks } from '../../tasks/tasks.service.js';
 import { reachPausePoint } from '../../platform/pause-points.js';
 import type { OrderItem } from '../order-item.entity.js';
 import { type InventoryCall, observeInventory } from '../history/inventory-calls.js';
 import { isLive } from '../order-status.js';
 import type { Order } from '../order.entity.js';
-import { STOCK_RELEASES_QUEUE } from '../order.jobs.js';
+import { RELEASE_STOCK } from '../order.tasks.js';
 import { Inventory, type ReleaseOutcome } from '../order.ports.js';
 import { type Change, OrderRepository } from '../order.repository.js';
 import { databaseNow } from '../../platform/database/database-clock.js';
@@ -26,14 +26,14 @@ export class StockRelease implements OnModuleInit {
     private readonly dataSource: DataSource,
     private readonly orders: OrderRepository,
     private readonly inventory: Inventory,
-    private readonly jobs: JobQueue,
+    private readonly tasks: Tasks,
   ) {}
 
   onModuleInit(): void {
-    this.jobs.handle(STOCK_RELEASES_QUEUE, ({ orderId }, deadline) => this.release(orderId, deadline));
+    this.tasks.register(RELEASE_STOCK, ({ orderId }, deadline) => this.release(orderId, deadline));
   }
 
-  /** @throws {Error} when some of the stock may still be held, so that the job is repeated */
+  /** @throws {Error} when some of the stock may still be held, so that the task is repeated */
   private async release(orderId: string, deadline: Deadline): Promise<void> {
     const order = await this.orders.findOrder(orderId);
     if (!order || isLive(order.status))

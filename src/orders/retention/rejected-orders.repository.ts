@@ -10,7 +10,7 @@ export class RejectedOrdersRepository {
 
   /**
    * Deletes rejected orders that were placed more than `hours` ago, oldest first, with their lines and events. Orders
-   * whose stock is not certainly released are kept: they are incidents, or a job still works on them.
+   * whose stock is not certainly released, or that have a task, are kept: a task or a person still works on them.
    *
    * @returns whether there may be more
    */
@@ -29,6 +29,7 @@ export class RejectedOrdersRepository {
     const rows = await this.dataSource.query<{ id: string }[]>(
       `SELECT o.id FROM orders o WHERE o.status = 'rejected' AND o.id < $1
          AND NOT EXISTS (SELECT 1 FROM order_items i WHERE i.order_id = o.id AND i.reservation <> 'released')
+         AND NOT EXISTS (SELECT 1 FROM tasks t WHERE t.order_id = o.id)
        ORDER BY o.id LIMIT $2`,
       [smallestIdAt((clock?.before ?? new Date(0)).toISOString()), limit],
     );

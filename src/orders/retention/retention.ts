@@ -10,7 +10,6 @@ import { type BackgroundLoop, BackgroundLoops } from '../../platform/background-
 import { DatabaseOutage } from '../../platform/database/database-outage.js';
 import { RepeatedWork } from '../../platform/repeated-work.js';
 import { IdempotencyRepository } from '../placement/idempotency.repository.js';
-import { DeliveryArchiveRepository } from './delivery-archive.repository.js';
 import { RejectedOrdersRepository } from './rejected-orders.repository.js';
 
 /** Rows deleted by one statement: some milliseconds, so that it never holds up anybody or outlasts its time limit. */
@@ -22,9 +21,8 @@ const ORDER_BATCH_SIZE = 100;
 const HOURS_A_DAY = 24;
 
 /**
- * Deletes what has been kept for long enough: expired idempotency keys, completed jobs (their deliveries are archived) and,
- * where a setting says so, rejected orders. Runs on every instance; two that meet delete nothing twice. Jobs that ran out
- * of attempts are kept until a person has resolved them.
+ * Deletes what has been kept for long enough: expired idempotency keys and, where a setting says so, rejected orders. Runs on
+ * every instance; two that meet delete nothing twice.
  */
 @Injectable()
 export class Retention implements OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown {
@@ -34,7 +32,6 @@ export class Retention implements OnApplicationBootstrap, OnModuleDestroy, Befor
 
   constructor(
     private readonly keys: IdempotencyRepository,
-    private readonly deliveries: DeliveryArchiveRepository,
     private readonly rejected: RejectedOrdersRepository,
     private readonly settings: Settings,
     private readonly outage: DatabaseOutage,
@@ -59,12 +56,11 @@ export class Retention implements OnApplicationBootstrap, OnModuleDestroy, Befor
   }
 
   private async purge(): Promise<boolean> {
-    const { COMPLETED_JOB_HOURS, REJECTED_ORDER_DAYS, IDEMPOTENCY_KEY_HOURS } = this.settings;
+    const { REJECTED_ORDER_DAYS, IDEMPOTENCY_KEY_HOURS } = this.settings;
     // A key outlives no order: what it returns is made from the order.
     const orderHours = Math.max(REJECTED_ORDER_DAYS * HOURS_A_DAY, IDEMPOTENCY_KEY_HOURS + 1);
     try {
       await this.inBatches(() => this.keys.deleteExpiredKeys(BATCH_SIZE));
-      await this.inBatches(() => this.deliveries.archiveCompleted(COMPLETED_JOB_HOURS, BATCH_SIZE));
       if (REJECTED_ORDER_DAYS > 0) {
         await this.inBatches(() => this.rejected.deleteOlderThan(orderHours, ORDER_BATCH_SIZE));
       }

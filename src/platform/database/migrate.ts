@@ -6,9 +6,9 @@ import { DataSource, type QueryRunner } from 'typeorm';
 import { loadSettings, SettingsError } from '../../config/load-settings.js';
 import type { Settings } from '../../config/settings.js';
 import { endProcess } from '../end-process.js';
-import { migrateJobs } from '../jobs/job-schema.js';
 import { dataSourceOptions } from './data-source.js';
 import type { DatabaseSettings } from './database-tls.js';
+import { adoptPgBossJobs, hasPgBossJobs } from './pg-boss-jobs.js';
 import { databaseErrorCode, isDatabaseUnavailable } from './session/database-errors.js';
 import { describeDatabaseFault, withStartRetry } from './start-retry.js';
 
@@ -27,8 +27,7 @@ Needed only where MIGRATE_ON_START=false; otherwise the service does the same wh
 `;
 
 /**
- * Brings the database to the newest schema: the tables of the service and those of its job queue. Safe to run by
- * several instances at once, and when nothing is left to do.
+ * Brings the database to the newest schema. Safe to run by several instances at once, and when nothing is left to do.
  *
  * @returns the names of the migrations that were applied now
  */
@@ -45,7 +44,7 @@ export async function migrate(settings: DatabaseSettings): Promise<string[]> {
     try {
       await takeLock(lock);
       const applied = await dataSource.runMigrations();
-      await migrateJobs(settings);
+      await adoptPgBossJobs(dataSource);
       await lock.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]);
       return applied.map((migration) => migration.name);
     } finally {
@@ -111,7 +110,7 @@ async function assertMigrated(settings: DatabaseSettings): Promise<void> {
   const dataSource = await new DataSource(await dataSourceOptions(settings)).initialize();
   try {
     await assertUnicode(dataSource);
-    if (await dataSource.showMigrations()) {
+    if ((await dataSource.showMigrations()) || (await hasPgBossJobs(dataSource))) {
       throw new SettingsError([
         'MIGRATE_ON_START: is false, but the database lacks migrations: run npm run migrate',
       ]);

@@ -160,9 +160,9 @@ async function drain(options: CampaignOptions, world: World, say: (line: string)
     const open = await countOpenWork(world.database, options.inventory);
     if (performance.now() - saidAt > PROGRESS_EVERY_MS) {
       saidAt = performance.now();
-      say(`open: ${open.pending} pending orders, ${open.jobs} jobs, ${open.held} lines to give back`);
+      say(`open: ${open.pending} pending orders, ${open.tasks} tasks, ${open.held} lines to give back`);
     }
-    return open.pending + open.jobs + open.held === 0;
+    return open.pending + open.tasks + open.held === 0;
   }, options.restSeconds * 1_000);
 }
 

@@ -37,12 +37,13 @@ export interface EventRow {
   at: Date;
 }
 
-export interface JobRow {
-  queue: string;
+/** A task that is not finished. */
+export interface TaskRow {
+  kind: string;
   state: string;
   orderId: string;
-  retries: number;
-  output: unknown;
+  attempts: number;
+  error: string | null;
 }
 
 /** All that is known of a campaign without asking the service. */
@@ -52,7 +53,7 @@ export interface Evidence {
   orders: ReadonlyMap<string, OrderRow>;
   items: ReadonlyMap<string, ItemRow[]>;
   events: ReadonlyMap<string, EventRow[]>;
-  jobs: readonly JobRow[];
+  tasks: readonly TaskRow[];
   /** Movements of the catalog's stock of which nobody knows whether they happened. */
   movements: readonly { key: string; productId: string; state: string }[];
   stock: readonly StockState[];
@@ -67,8 +68,7 @@ export interface Evidence {
 /** The statuses in which an order's stock is rightly held; written down here once more, as the service must not judge itself. */
 export const LIVE = new Set(['pending', 'confirmed', 'processing', 'shipped', 'delivered', 'returned']);
 
-const JOBS = `SELECT name AS queue, state::text AS state, data->>'orderId' AS "orderId", retry_count AS retries, output
-  FROM pgboss.job WHERE data ? 'orderId'`;
+const TASKS = `SELECT kind, state, order_id AS "orderId", attempts, last_error AS error FROM tasks`;
 
 export async function gatherEvidence(
   inventory: InventoryKind,
@@ -96,7 +96,7 @@ export async function gatherEvidence(
     orders: new Map(orders.map((order) => [order.id, order])),
     items: Map.groupBy(items, (item) => item.orderId),
     events: Map.groupBy(events, (event) => event.orderId),
-    jobs: await database.query<JobRow>(JOBS),
+    tasks: await database.query<TaskRow>(TASKS),
     movements: await database.query(
       `SELECT key, product_id AS "productId", state FROM product_catalog_movements
        WHERE state IN ('started', 'in_doubt')`,
@@ -114,15 +114,15 @@ export async function gatherEvidence(
 export async function countOpenWork(
   database: CampaignDatabase,
   inventory: InventoryKind,
-): Promise<{ pending: number; jobs: number; held: number }> {
+): Promise<{ pending: number; tasks: number; held: number }> {
   const live = [...LIVE].map((status) => `'${status}'`).join(', ');
   // What is in doubt with an inventory that ignores keys stays so until a person settles it.
   const settled = inventory === 'plain' ? `('released', 'in_doubt')` : `('released')`;
-  const [row] = await database.query<{ pending: number; jobs: number; held: number }>(
+  const [row] = await database.query<{ pending: number; tasks: number; held: number }>(
     `SELECT (SELECT count(*) FROM orders WHERE status = 'pending')::int AS pending,
-       (SELECT count(*) FROM pgboss.job WHERE data ? 'orderId' AND state IN ('created', 'retry', 'active'))::int AS jobs,
+       (SELECT count(*) FROM tasks WHERE state <> 'dead')::int AS tasks,
        (SELECT count(*) FROM orders o JOIN order_items i ON i.order_id = o.id
         WHERE o.status NOT IN (${live}) AND i.reservation NOT IN ${settled})::int AS held`,
   );
-  return row ?? { pending: 0, jobs: 0, held: 0 };
+  return row ?? { pending: 0, tasks: 0, held: 0 };
 }

@@ -4,10 +4,8 @@ import { judgeHistory } from './history.ts';
 import { judgeStock } from './stock.ts';
 import type { Verdict, Violation } from './violation.ts';
 
-const OPEN_JOB_STATES = new Set(['created', 'retry', 'active', 'failed']);
-
 /** P4: once the faults are over, everything comes to an end by itself. */
-function judgeRest({ orders, items, jobs, movements, collapses, inventory }: Evidence): Violation[] {
+function judgeRest({ orders, items, tasks, movements, collapses, inventory }: Evidence): Violation[] {
   const violations: Violation[] = [];
   for (const order of orders.values()) {
     const fault = (what: string): void => {
@@ -21,11 +19,9 @@ function judgeRest({ orders, items, jobs, movements, collapses, inventory }: Evi
         fault(`the order is ${order.status}, line ${line} is ${reservation}`);
     }
   }
-  for (const { queue, state, orderId, retries } of jobs) {
-    if (OPEN_JOB_STATES.has(state)) {
-      const what = `a job of ${queue} is left: ${state} after ${retries} repetitions`;
-      violations.push({ promise: 'P4', what, orderId });
-    }
+  for (const { kind, state, orderId, attempts } of tasks) {
+    const what = `a task of kind ${kind} is left: ${state} after ${attempts} attempts`;
+    violations.push({ promise: 'P4', what, orderId });
   }
   for (const { key, productId, state } of movements) {
     violations.push({

@@ -47,11 +47,9 @@ function listOrder(evidence: Evidence, orderId: string): string[] {
         `  event ${event.seq} ${time(event.at)} ${event.type} ${event.from} -> ${event.to} by ${event.actor}` +
         `${event.reason === null ? '' : `: ${event.reason}`} ${event.data ? JSON.stringify(event.data) : ''}`,
     ),
-    ...evidence.jobs
-      .filter((job) => job.orderId === orderId)
-      .map(
-        (job) => `  job ${job.queue}: ${job.state}, ${job.retries} repetitions ${JSON.stringify(job.output)}`,
-      ),
+    ...evidence.tasks
+      .filter((task) => task.orderId === orderId)
+      .map((task) => `  task ${task.kind}: ${task.state}, ${task.attempts} attempts, ${task.error}`),
     ...evidence.ledger
       .filter((entry) => isOwn(entry.key) || entry.reservation === orderId)
       .map(

@@ -1,19 +1,20 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
-/** A completed delivery about an order, kept as long as the order. */
+/** A task of an order that has succeeded. Kept as long as the order. */
 @Entity('deliveries')
-export class CompletedDelivery {
+export class Delivery {
   @PrimaryColumn('uuid', { name: 'order_id', primaryKeyConstraintName: 'deliveries_pkey' })
   orderId!: string;
 
-  /** Id of the job that made it. */
+  /** Id of the task. */
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'deliveries_pkey' })
   id!: string;
 
+  /** Kind of the task. */
   @Column('text')
   queue!: string;
 
-  /** The event that a notification is about; 0 for other deliveries. */
+  /** The version of the order that made it necessary. */
   @Column('integer', { name: 'event_seq' })
   eventSeq!: number;
 

@@ -1,4 +1,4 @@
-/** Jobs at a time before anything is known about the service that they call. Small services have as many threads. */
+/** Attempts at a time before anything is known about the service that they call. Small services have as many threads. */
 const INITIAL_LIMIT = 16;
 
 /** A window shorter than this says little about the mean of durations that differ by a factor of two. */
@@ -10,7 +10,7 @@ const SLOW_FACTOR = 1.5;
 /** Differences below this come from this process and the network, and no customer notices them. */
 const SLOW_SLACK_MS = 100;
 
-/** More failures than this are a service in trouble rather than single bad jobs. */
+/** More failures than this are a service in trouble rather than single bad tasks. */
 const MAX_FAILED_SHARE = 0.1;
 
 const GROW_FACTOR = 1.1;
@@ -21,7 +21,7 @@ const BASELINE_FACTOR = 0.5;
 /**
  * After so many windows that reached the limit, the limit is halved and the service measured again, because the fastest
  * window may belong to a service that no longer exists in that form. Windows below the limit do not count: halving it
- * would leave a quiet queue with a limit of 1 when a burst comes.
+ * would leave a quiet kind with a limit of 1 when a burst comes.
  */
 const WINDOWS_PER_BASELINE = 100;
 

@@ -1,0 +1,37 @@
+import { newTask, type NewTask, type TaskKind } from '../tasks/task-kind.js';
+import type { Order } from './order.entity.js';
+
+/** One message to the customer about one event of an order: `seq`. Name and address are looked up when it is sent. */
+export const NOTIFY: TaskKind = { name: 'notify', lane: 'notification' };
+
+/** Return whatever is still held, or may be held, for an order that is not live any more. */
+export const RELEASE_STOCK: TaskKind = { name: 'release-stock', lane: 'stock' };
+
+/** Tell the cart service that a cart has been ordered. */
+export const CHECK_OUT_CART: TaskKind<{ customerId: string; cartId: string }> = {
+  name: 'check-out-cart',
+  lane: 'cart',
+};
+
+/** Whether the customer can be notified: that needs a name and an address. */
+export function canNotify(order: Pick<Order, 'customerName' | 'customerEmail'>): boolean {
+  return order.customerName !== null && order.customerEmail !== null;
+}
+
+/** Data of an event about which no customer is notified. */
+export const NOBODY_NOTIFIED = { notification: 'none: the order has no name or no e-mail address' };
+
+/** Notifies the customer of the event that led the order to version `seq`. */
+export function notifyTask(orderId: string, seq: number): NewTask {
+  return newTask(NOTIFY, orderId, seq, {});
+}
+
+/** Returns the order's stock. */
+export function releaseStockTask(orderId: string, seq: number): NewTask {
+  return newTask(RELEASE_STOCK, orderId, seq, {});
+}
+
+/** Sets the cart to `Ordered`. */
+export function checkOutCartTask(orderId: string, seq: number, customerId: string, cartId: string): NewTask {
+  return newTask(CHECK_OUT_CART, orderId, seq, { customerId, cartId });
+}

@@ -1,0 +1,73 @@
+import { fieldsToPassOn } from '../platform/telemetry/work.js';
+import type { Deadline } from '../platform/deadline.js';
+import type { Task } from './task.entity.js';
+
+/** One kind of task, defined by the module whose transactions insert it. */
+export interface TaskKind<Payload extends object = object> {
+  readonly name: string;
+  /** Tasks of one order and lane run one after another. */
+  readonly lane: string;
+  /** Never set: carries the type of the payload from the insert to the handler. */
+  readonly payload?: Payload;
+}
+
+/** A task that a transaction makes necessary. */
+export interface NewTask {
+  kind: TaskKind;
+  orderId: string;
+  /** The version of the order that makes it necessary. */
+  seq: number;
+  payload: object;
+  /** Headers of the request under way, for the calls that the task makes. */
+  context: Record<string, string>;
+}
+
+/** A task on behalf of the request under way, if there is one. */
+export function newTask<Payload extends object>(
+  kind: TaskKind<Payload>,
+  orderId: string,
+  seq: number,
+  payload: Payload,
+): NewTask {
+  return { kind, orderId, seq, payload, context: fieldsToPassOn() };
+}
+
+/** A task that this process has leased for one attempt. */
+export type LeasedTask = Pick<
+  Task,
+  | 'orderId'
+  | 'lane'
+  | 'seq'
+  | 'id'
+  | 'kind'
+  | 'payload'
+  | 'context'
+  | 'leaseVersion'
+  | 'attempts'
+  | 'maxAttempts'
+>;
+
+/** What a handler gets. */
+export interface TaskInput<Payload extends object> {
+  orderId: string;
+  seq: number;
+  payload: Payload;
+}
+
+/** Runs one attempt. An error makes the engine repeat the task. */
+export type TaskHandler<Payload extends object> = (
+  task: TaskInput<Payload>,
+  deadline: Deadline,
+) => Promise<void>;
+
+/** How the tasks of a kind are run; every kind is repeated after failures. */
+export interface TaskPolicy {
+  /** The adaptive limit of attempts at a time never exceeds it. */
+  maxConcurrency: number;
+  /** Longest attempt. The lease outlasts it, so that a slow attempt never overlaps the next. */
+  attemptTimeoutMs: number;
+  /** Attempts until the task is dead. */
+  maxAttempts: number;
+  /** Longest pause between two attempts. */
+  maxPauseMs: number;
+}

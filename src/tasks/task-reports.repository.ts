@@ -1,0 +1,105 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { Task } from './task.entity.js';
+
+/** A task that ran out of attempts. At most one of an order and lane, since it blocks those behind it. */
+export interface DeadTask {
+  orderId: string;
+  seq: number;
+  /** Why the last attempt failed. */
+  reason: string | null;
+  deadAt: Date;
+}
+
+/** How a task stands: `waiting` for its turn, its first or its next attempt. */
+export type TaskStanding = 'waiting' | 'under_way' | 'done' | 'failed';
+
+/** One task, for people. */
+export interface TaskReport extends Pick<
+  Task,
+  'id' | 'kind' | 'seq' | 'attempts' | 'lastError' | 'createdAt'
+> {
+  standing: TaskStanding;
+  /** When it was done, or ran out of attempts. */
+  completedAt: Date | null;
+  /** When it is tried again; null where it does not wait for that. */
+  nextAttemptAt: Date | null;
+}
+
+/** The unfinished tasks of a kind, dead ones not included. */
+export interface TaskBacklog {
+  kind: string;
+  waiting: number;
+  /** When the oldest of them was inserted. */
+  oldest: Date;
+}
+
+/** How many things there are, and since when the oldest has been there. */
+export interface Tally {
+  count: number;
+  oldest: Date | null;
+}
+
+/** What people and metrics read of tasks. */
+@Injectable()
+export class TaskReportsRepository {
+  constructor(private readonly dataSource: DataSource) {}
+
+  /** Dead tasks of a kind, by order. */
+  async findDead(kind: string, fromOrderId: string, limit: number): Promise<DeadTask[]> {
+    return this.dataSource.query<DeadTask[]>(
+      `SELECT order_id AS "orderId", seq, last_error AS reason, dead_at AS "deadAt"
+       FROM tasks WHERE kind = $1 AND state = 'dead' AND order_id >= $2 ORDER BY order_id LIMIT $3`,
+      [kind, fromOrderId, limit],
+    );
+  }
+
+  async countDead(kind: string): Promise<Tally> {
+    const [row] = await this.dataSource.query<Tally[]>(
+      `SELECT count(*)::int AS count, min(dead_at) AS oldest FROM tasks WHERE kind = $1 AND state = 'dead'`,
+      [kind],
+    );
+    return row ?? { count: 0, oldest: null };
+  }
+
+  /** Which of the orders have a dead task of a kind. */
+  async findOrdersWithDead(kind: string, orderIds: readonly string[]): Promise<Set<string>> {
+    const rows = await this.dataSource.query<{ orderId: string }[]>(
+      `SELECT order_id AS "orderId" FROM tasks WHERE kind = $1 AND state = 'dead' AND order_id = ANY ($2)`,
+      [kind, orderIds],
+    );
+    return new Set(rows.map(({ orderId }) => orderId));
+  }
+
+  /** Which of the orders have a task in a lane that is being run or will be. */
+  async findOrdersWithOpen(lane: string, orderIds: readonly string[]): Promise<Set<string>> {
+    const rows = await this.dataSource.query<{ orderId: string }[]>(
+      `SELECT order_id AS "orderId" FROM tasks WHERE order_id = ANY ($2) AND lane = $1
+       GROUP BY order_id HAVING bool_and(state <> 'dead')`,
+      [lane, orderIds],
+    );
+    return new Set(rows.map(({ orderId }) => orderId));
+  }
+
+  /** The tasks of an order, oldest first: unfinished ones and, as deliveries, those that succeeded. */
+  async findByOrder(orderId: string, limit: number): Promise<TaskReport[]> {
+    return this.dataSource.query<TaskReport[]>(
+      `SELECT id, kind, seq, attempts, created_at AS "createdAt", dead_at AS "completedAt",
+         CASE WHEN state = 'dead' THEN 'failed' WHEN lease_until > now() THEN 'under_way' ELSE 'waiting' END AS standing,
+         last_error AS "lastError",
+         CASE WHEN state = 'ready' AND attempts > 0 AND lease_until IS NULL THEN run_at END AS "nextAttemptAt"
+       FROM tasks WHERE order_id = $1
+       UNION ALL
+       SELECT id, queue, event_seq, attempts, created_at, completed_at, 'done', NULL, NULL
+       FROM deliveries WHERE order_id = $1
+       ORDER BY "createdAt", kind, seq LIMIT $2`,
+      [orderId, limit],
+    );
+  }
+
+  async measureBacklogs(): Promise<TaskBacklog[]> {
+    return this.dataSource.query<TaskBacklog[]>(
+      `SELECT kind, count(*)::int AS waiting, min(created_at) AS oldest FROM tasks WHERE state <> 'dead' GROUP BY kind`,
+    );
+  }
+}

@@ -1,0 +1,98 @@
+import { Logger } from '@nestjs/common';
+import { Deadline } from '../platform/deadline.js';
+import { withDeadline } from '../platform/telemetry/work.js';
+import { AdaptiveLimit } from './adaptive-limit.js';
+import type { LeasedTask, TaskHandler, TaskPolicy } from './task-kind.js';
+import { observeAttempt, observeLimit } from './task-telemetry.js';
+
+/** A lease outlasts the attempt by this, for the statements before and after it. */
+export const LEASE_MARGIN_MS = 5_000;
+
+/** Longest error that is stored; the log has it too. */
+const MAX_ERROR_LENGTH = 500;
+
+/** Runs attempts at the tasks of one kind, as many at a time as the service that they call bears. */
+export class TaskRunner {
+  private readonly logger = new Logger('Tasks');
+  private readonly limit: AdaptiveLimit;
+  /** Attempts whose results are not written yet. */
+  private running = 0;
+
+  constructor(
+    readonly kind: string,
+    private readonly handler: TaskHandler<object>,
+    readonly policy: TaskPolicy,
+  ) {
+    this.limit = new AdaptiveLimit(policy.maxConcurrency);
+    observeLimit(kind, this.limit.current);
+  }
+
+  get leaseMs(): number {
+    return this.policy.attemptTimeoutMs + LEASE_MARGIN_MS;
+  }
+
+  /** Attempts that may begin now. */
+  get room(): number {
+    return Math.max(0, this.limit.current - this.running);
+  }
+
+  /** Results that are worth a transaction of their own: waiting for more would leave the service idle. */
+  get batchSize(): number {
+    return Math.ceil(this.limit.current / 2);
+  }
+
+  get isIdle(): boolean {
+    return this.running === 0;
+  }
+
+  /** Whether an attempt that begins now ends well before its lease. */
+  mayStart(claimedAt: number): boolean {
+    return performance.now() - claimedAt <= LEASE_MARGIN_MS;
+  }
+
+  /**
+   * Runs one attempt. Until `release` is called it counts as running.
+   *
+   * @param claimedAt when the claim was sent, by the monotonic clock
+   * @returns why it failed; undefined when it succeeded
+   */
+  async run(task: LeasedTask, claimedAt: number): Promise<string | undefined> {
+    this.running += 1;
+    const startedAt = performance.now();
+    const failure = await observeAttempt(task, () => this.attempt(task, claimedAt));
+    this.limit.record(performance.now() - startedAt, failure !== undefined, this.running);
+    observeLimit(this.kind, this.limit.current);
+    return failure;
+  }
+
+  /** The results of so many attempts are written, or given up. */
+  release(attempts: number): void {
+    this.running -= attempts;
+  }
+
+  private async attempt(task: LeasedTask, claimedAt: number): Promise<string | undefined> {
+    // The process died during the last attempt that the task was allowed.
+    if (task.attempts > task.maxAttempts) return 'the process ended during the last attempt';
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      const deadline = Deadline.in(this.policy.attemptTimeoutMs);
+      const work = withDeadline(deadline, () => this.handler(task, deadline));
+      // A handler keeps to its deadline. One that does not must not keep its permit for ever.
+      const timeout = new Promise<never>((_resolve, reject) => {
+        const giveUp = (): void => reject(new Error(`took longer than ${this.leaseMs / 1_000} s`));
+        // Cleared at the end: a timer that is aborted makes two errors for every task.
+        timer = setTimeout(giveUp, claimedAt + this.leaseMs - performance.now());
+      });
+      await Promise.race([work, timeout]);
+      return undefined;
+    } catch (error) {
+      const reason = (error instanceof Error ? error.message : String(error)).slice(0, MAX_ERROR_LENGTH);
+      const { kind, id, attempts } = task;
+      this.logger.warn({ kind, taskId: id, attempt: attempts, reason }, 'An attempt at a task failed');
+      // PostgreSQL stores no NUL character.
+      return reason.replaceAll('\0', '');
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}

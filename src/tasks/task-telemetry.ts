@@ -1,0 +1,53 @@
+import { Gauge, Histogram } from 'prom-client';
+import { parseTraceContext } from '../platform/telemetry/trace-context.js';
+import { startSpan } from '../platform/telemetry/tracer.js';
+import { inPlace, newWork } from '../platform/telemetry/work.js';
+import type { LeasedTask } from './task-kind.js';
+
+/** From a task that finds nothing to do to the usual limit of an attempt, 10 s. */
+const BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+const attemptDuration = new Histogram({
+  name: 'job_attempt_duration_seconds',
+  help: 'Duration of attempts at background tasks, by kind (label queue) and outcome (completed, failed).',
+  labelNames: ['queue', 'outcome'] as const,
+  buckets: BUCKETS_S,
+});
+
+const concurrencyLimit = new Gauge({
+  name: 'job_concurrency_limit',
+  help: 'Background tasks of a kind (label queue) that this instance runs at a time, at most. It adapts to the service that they call.',
+  labelNames: ['queue'] as const,
+});
+
+export function observeLimit(kind: string, limit: number): void {
+  concurrencyLimit.set({ queue: kind }, limit);
+}
+
+/**
+ * Measures one attempt and makes it part of the trace in which the task was inserted. Repetitions, of which there may be
+ * thousands over days, are traces of their own that point to it.
+ *
+ * @param attempt returns why it failed, and undefined when it succeeded
+ */
+export async function observeAttempt(
+  { id, kind, orderId, attempts, context }: LeasedTask,
+  attempt: () => Promise<string | undefined>,
+): Promise<string | undefined> {
+  const requestId = context?.['x-request-id'];
+  const origin = parseTraceContext(context?.['traceparent'], context?.['tracestate']);
+  const span = startSpan({
+    name: `task ${kind}`,
+    kind: 'consumer',
+    attributes: { 'messaging.destination.name': kind, 'messaging.message.id': id, 'order.id': orderId },
+    ...(attempts === 1 ? { parent: origin } : { follows: origin }),
+  });
+  const work = newWork({ ...(requestId !== undefined && { requestId }), orderId });
+  const startedAt = performance.now();
+  const failure = await inPlace({ work, trace: span?.context ?? origin }, attempt);
+  const outcome = failure === undefined ? 'completed' : 'failed';
+  attemptDuration.observe({ queue: kind, outcome }, (performance.now() - startedAt) / 1_000);
+  if (outcome === 'failed') span?.fail('failed');
+  span?.end();
+  return failure;
+}

@@ -1,0 +1,154 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
+import type { BackgroundLoop } from '../platform/background-loops.js';
+import type { DatabaseOutage } from '../platform/database/database-outage.js';
+import { isDatabaseUnavailable } from '../platform/database/session/database-errors.js';
+import { retryPauseMs } from './retry-pause.js';
+import type { LeasedTask } from './task-kind.js';
+import type { FailedAttempt, TaskRepository } from './task.repository.js';
+import type { TaskRunner } from './task-runner.js';
+import { WakeUp } from './wake-up.js';
+
+/** How often tasks of other instances, of dead processes and due retries are looked for. */
+export const POLL_MS = 500;
+
+/**
+ * New tasks of this instance are claimed so long after their insert: by then the transaction has usually committed, and
+ * others have come that the same claim takes. Results are gathered likewise.
+ */
+const GATHER_MS = 50;
+
+/** An attempt that has ended. */
+interface Result {
+  task: LeasedTask;
+  /** Why it failed; undefined when it succeeded. */
+  failure: string | undefined;
+}
+
+/**
+ * Runs the tasks of all kinds: writes the results of attempts, then claims as many tasks as there is room for. The statements
+ * follow one another in one loop; the attempts run beside it, so that a slow one holds up its lane only.
+ */
+export class TaskWorker {
+  private readonly logger = new Logger('Tasks');
+  private readonly wakeUp = new WakeUp();
+  private results: Result[] = [];
+  private isStopping = false;
+  private readonly ended: Promise<void>;
+
+  constructor(
+    private readonly repository: TaskRepository,
+    private readonly runners: ReadonlyMap<string, TaskRunner>,
+    private readonly outage: DatabaseOutage,
+    private readonly loop: BackgroundLoop,
+  ) {
+    this.ended = this.run();
+  }
+
+  /** To be called when tasks have been inserted. */
+  wake(): void {
+    this.wakeUp.in(GATHER_MS);
+  }
+
+  /** Claims no more tasks. @returns when the results of the running ones are written */
+  async stop(): Promise<void> {
+    this.isStopping = true;
+    this.wakeUp.in(0);
+    await this.ended;
+  }
+
+  private async run(): Promise<void> {
+    this.loop.start();
+    while (!this.isFinished()) {
+      const isWell = (await this.writeResults()) && (await this.attend(() => this.claim()));
+      // A database in trouble is left alone for a while, whatever wakes the loop.
+      if (isWell) this.loop.reportProgress();
+      else await sleep(POLL_MS);
+      this.wakeUp.in(POLL_MS);
+      if (!this.isFinished()) await this.wakeUp.sleep();
+    }
+    this.loop.stop();
+  }
+
+  private isFinished(): boolean {
+    return this.isStopping && [...this.runners.values()].every(({ isIdle }) => isIdle);
+  }
+
+  /** @returns whether the step succeeded; its error is logged */
+  private async attend(step: () => Promise<void>): Promise<boolean> {
+    try {
+      await step();
+      this.outage.isOver();
+      return true;
+    } catch (error) {
+      if (!this.outage.noticed(error)) this.logger.error({ err: error }, 'The task engine met an error');
+      return false;
+    }
+  }
+
+  private async writeResults(): Promise<boolean> {
+    const [failed, succeeded] = [[] as Result[], [] as Result[]];
+    for (const result of this.results.splice(0))
+      (result.failure === undefined ? succeeded : failed).push(result);
+    const isFinished = await this.write(succeeded, () =>
+      this.repository.finish(succeeded.map(({ task }) => task)),
+    );
+    return (
+      (await this.write(failed, () => this.repository.fail(failed.map((one) => this.toFailure(one))))) &&
+      isFinished
+    );
+  }
+
+  private async write(results: readonly Result[], statement: () => Promise<void>): Promise<boolean> {
+    if (results.length === 0) return true;
+    let isKept = false;
+    const isWritten = await this.attend(async () => {
+      try {
+        await statement();
+      } catch (error) {
+        // While the database is away the results are kept. After another error the leases lapse and the tasks are repeated.
+        isKept = isDatabaseUnavailable(error) && !this.isStopping;
+        throw error;
+      }
+    });
+    if (isKept) this.results.push(...results);
+    else for (const { task } of results) this.runnerOf(task).release(1);
+    return isWritten;
+  }
+
+  private toFailure({ task, failure = '' }: Result): FailedAttempt {
+    const { policy } = this.runnerOf(task);
+    return {
+      lease: task,
+      isDead: task.attempts >= task.maxAttempts,
+      pauseMs: retryPauseMs(task.attempts, policy.maxPauseMs),
+      error: failure,
+    };
+  }
+
+  private async claim(): Promise<void> {
+    const requests = [...this.runners.values()]
+      .filter(({ room }) => room > 0)
+      .map(({ kind, room, leaseMs }) => ({ kind, limit: room, leaseMs }));
+    if (this.isStopping || requests.length === 0) return;
+    const claimedAt = performance.now();
+    const tasks = await this.repository.claim(requests);
+    // As after the process stood still: another instance may soon take the tasks for those of a dead one.
+    const late = tasks.filter((task) => !this.runnerOf(task).mayStart(claimedAt));
+    if (late.length > 0) await this.repository.returnUnstarted(late);
+    for (const task of tasks) if (!late.includes(task)) void this.runTask(task, claimedAt);
+  }
+
+  private async runTask(task: LeasedTask, claimedAt: number): Promise<void> {
+    const runner = this.runnerOf(task);
+    const failure = await runner.run(task, claimedAt);
+    this.results.push({ task, failure });
+    this.wakeUp.in(this.results.length >= runner.batchSize ? 0 : GATHER_MS);
+  }
+
+  private runnerOf({ kind }: LeasedTask): TaskRunner {
+    const runner = this.runners.get(kind);
+    if (!runner) throw new Error(`no handler is registered for tasks of kind ${kind}`);
+    return runner;
+  }
+}

@@ -1,0 +1,237 @@
+import { randomUUID } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { MultiRowStatement } from '../platform/database/batching/multi-row-statement.js';
+import { runAll, type Sql } from '../platform/database/connection.js';
+import type { Statement } from '../platform/database/statement-message.js';
+import { BEGIN, commitAtOnce, inTransaction } from '../platform/database/transaction.js';
+import type { LeasedTask, NewTask } from './task-kind.js';
+
+/** A lease that this process holds: what an attempt writes compares its version. */
+export type Lease = Pick<LeasedTask, 'orderId' | 'lane' | 'seq' | 'leaseVersion'>;
+
+/** What a claim may take of one kind. */
+export interface ClaimRequest {
+  kind: string;
+  limit: number;
+  leaseMs: number;
+}
+
+/** An attempt that failed. */
+export interface FailedAttempt {
+  lease: Lease;
+  isDead: boolean;
+  /** Milliseconds until the next attempt. */
+  pauseMs: number;
+  error: string;
+}
+
+/**
+ * The statements of the engine find their rows by index, however large the table is: a plan that was made while it was
+ * nearly empty would read all of it.
+ */
+const USE_INDEXES: Statement = { text: 'SET LOCAL enable_seqscan = off', values: [] };
+
+const COLUMNS = `order_id, lane, seq, id, kind, payload, context, run_at, created_at, lease_version, attempts, max_attempts`;
+
+const INSERT_FIRST = new MultiRowStatement(
+  `(?, ?, ?, ?, ?, ?, ?, now(), now(), 0, 0, ?, 'ready')`,
+  (rows) => `INSERT INTO tasks (${COLUMNS}, state) VALUES ${rows}`,
+);
+
+const VALUES_OF_ONE = `$1::uuid, $2::text, $3::integer, $4::uuid, $5::text, $6::json, $7::json, now(), now(), 0, 0, $8::integer`;
+
+/**
+ * The key share lock on the last task of the lane makes a concurrent `finish` of that task wait for this transaction, so
+ * that its `promote` sees the new row; a `finish` that came first leaves no row to be behind.
+ */
+const INSERT_BEHIND = `
+WITH predecessor AS MATERIALIZED (
+  SELECT 1 FROM tasks WHERE order_id = $1::uuid AND lane = $2::text ORDER BY seq DESC LIMIT 1 FOR KEY SHARE
+)
+INSERT INTO tasks (${COLUMNS}, state)
+SELECT ${VALUES_OF_ONE}, CASE WHEN EXISTS (SELECT 1 FROM predecessor) THEN 'blocked' ELSE 'ready' END`;
+
+const INSERT_INTO_EMPTY_LANE = `
+INSERT INTO tasks (${COLUMNS}, state)
+SELECT ${VALUES_OF_ONE}, 'ready'
+WHERE NOT EXISTS (SELECT 1 FROM tasks WHERE order_id = $1::uuid AND lane = $2::text)
+ON CONFLICT (order_id, lane, seq) DO NOTHING`;
+
+/** Takes the lease by compare-and-set: of two instances that found the same task, one gets it. */
+const CLAIM = new MultiRowStatement(
+  '(?::text, ?::integer, ?::integer)',
+  (rows) => `
+WITH due AS MATERIALIZED (
+  SELECT t.order_id, t.lane, t.seq, t.lease_version, now() + wanted.lease_ms * interval '1 millisecond' AS lease_end
+  FROM (VALUES ${rows}) AS wanted (kind, room, lease_ms) CROSS JOIN LATERAL (
+    SELECT order_id, lane, seq, lease_version FROM tasks
+    WHERE kind = wanted.kind AND state = 'ready' AND run_at <= now() ORDER BY run_at LIMIT wanted.room
+  ) t
+)
+UPDATE tasks t SET lease_version = t.lease_version + 1, attempts = t.attempts + 1, lease_until = due.lease_end,
+  run_at = due.lease_end
+FROM due WHERE t.order_id = due.order_id AND t.lane = due.lane AND t.seq = due.seq
+  AND t.lease_version = due.lease_version AND t.state = 'ready'
+RETURNING t.order_id AS "orderId", t.lane, t.seq, t.id, t.kind, t.payload, t.context,
+  t.lease_version AS "leaseVersion", t.attempts, t.max_attempts AS "maxAttempts"`,
+);
+
+/** Joins the rows of a task with leases, in a statement on `tasks t`. */
+const HAS_LEASE = `t.order_id = l.order_id AND t.lane = l.lane AND t.seq = l.seq AND t.lease_version = l.lease_version`;
+
+/** What succeeded becomes the delivery history of its order. */
+const FINISH = new MultiRowStatement(
+  '(?::uuid, ?::text, ?::integer, ?::integer)',
+  (rows) => `
+WITH finished AS (
+  DELETE FROM tasks t USING (VALUES ${rows}) AS l (order_id, lane, seq, lease_version) WHERE ${HAS_LEASE}
+  RETURNING t.order_id, t.id, t.kind, t.seq, t.attempts, t.created_at
+)
+INSERT INTO deliveries (order_id, id, queue, event_seq, attempts, created_at, completed_at)
+SELECT order_id, id, kind, seq, attempts, created_at, clock_timestamp() FROM finished`,
+);
+
+/** Frees the first task of each lane. A lane whose first task is not blocked stays as it is. */
+const PROMOTE = new MultiRowStatement(
+  '(?::uuid, ?::text)',
+  (rows) => `
+UPDATE tasks t SET state = 'ready', run_at = now() FROM (VALUES ${rows}) AS l (order_id, lane)
+WHERE t.order_id = l.order_id AND t.lane = l.lane AND t.state = 'blocked' AND NOT EXISTS (
+  SELECT 1 FROM tasks earlier WHERE earlier.order_id = t.order_id AND earlier.lane = t.lane AND earlier.seq < t.seq
+)`,
+);
+
+const FAIL = new MultiRowStatement(
+  '(?::uuid, ?::text, ?::integer, ?::integer, ?::boolean, ?::integer, ?::text)',
+  (rows) => `
+UPDATE tasks t SET state = CASE WHEN l.is_dead THEN 'dead' ELSE 'ready' END, lease_until = NULL,
+  run_at = now() + l.pause_ms * interval '1 millisecond', dead_at = CASE WHEN l.is_dead THEN now() END, last_error = l.error,
+  attempts = LEAST(t.attempts, t.max_attempts)
+FROM (VALUES ${rows}) AS l (order_id, lane, seq, lease_version, is_dead, pause_ms, error) WHERE ${HAS_LEASE}`,
+);
+
+const RETURN_UNSTARTED = new MultiRowStatement(
+  '(?::uuid, ?::text, ?::integer, ?::integer)',
+  (rows) => `
+UPDATE tasks t SET lease_until = NULL, run_at = now(), attempts = t.attempts - 1
+FROM (VALUES ${rows}) AS l (order_id, lane, seq, lease_version) WHERE ${HAS_LEASE}`,
+);
+
+/** The statements by which tasks move from one state to the next. */
+@Injectable()
+export class TaskRepository {
+  constructor(private readonly dataSource: DataSource) {}
+
+  /** Inserts tasks whose lanes are certainly empty, as those of an order that has just been settled. */
+  insertFirst(tasks: readonly (NewTask & { maxAttempts: number })[]): Statement[] {
+    return INSERT_FIRST.of(tasks.map(valuesOf));
+  }
+
+  /** Inserts tasks behind those of their lanes. The caller's transaction has locked the order. */
+  async insertBehind(transaction: Sql, tasks: readonly (NewTask & { maxAttempts: number })[]): Promise<void> {
+    await runAll(
+      transaction,
+      tasks.map((task) => ({ text: INSERT_BEHIND, values: valuesOf(task) })),
+    );
+  }
+
+  /** Inserts a task unless its lane has one already, dead ones included. Two callers may both ask for it. */
+  async insertIntoEmptyLane(task: NewTask & { maxAttempts: number }): Promise<void> {
+    await this.dataSource.query(INSERT_INTO_EMPTY_LANE, valuesOf(task));
+  }
+
+  /** Leases due tasks, the longest due first. Two instances that meet may get fewer than there are. */
+  async claim(requests: readonly ClaimRequest[]): Promise<LeasedTask[]> {
+    const statements = CLAIM.of(requests.map(({ kind, limit, leaseMs }) => [kind, limit, leaseMs]));
+    return inTransaction(this.dataSource, async (transaction) => {
+      const indexes = transaction.query(USE_INDEXES.text);
+      const results = statements.map(({ text, values }) =>
+        transaction.query<[LeasedTask[], number]>(text, values),
+      );
+      await indexes;
+      return (await Promise.all(results)).flatMap(([tasks]) => tasks);
+    });
+  }
+
+  /** Ends tasks that succeeded and frees those behind them. A lease that was lost changes nothing. */
+  async finish(leases: readonly Lease[]): Promise<void> {
+    await commitAtOnce(
+      this.dataSource,
+      [...BEGIN, USE_INDEXES],
+      [...FINISH.of(leases.map(keyOf)), ...PROMOTE.of(leases.map(({ orderId, lane }) => [orderId, lane]))],
+    );
+  }
+
+  /** Plans the next attempts at tasks that failed, or declares them dead. A lease that was lost changes nothing. */
+  async fail(failures: readonly FailedAttempt[]): Promise<void> {
+    const rows = failures.map(({ lease, isDead, pauseMs, error }) => [
+      ...keyOf(lease),
+      isDead,
+      pauseMs,
+      error,
+    ]);
+    await commitAtOnce(this.dataSource, [...BEGIN, USE_INDEXES], FAIL.of(rows));
+  }
+
+  /** Returns leases under which nothing was begun; they do not count as attempts. */
+  async returnUnstarted(leases: readonly Lease[]): Promise<void> {
+    await commitAtOnce(this.dataSource, [...BEGIN, USE_INDEXES], RETURN_UNSTARTED.of(leases.map(keyOf)));
+  }
+
+  /** Makes dead tasks of orders due again. @returns how many still were dead */
+  async retryDead(
+    sql: Sql,
+    kind: string,
+    orderIds: readonly string[],
+    moreAttempts: number,
+  ): Promise<number> {
+    // The attempts are counted on, so that the count still says how often the task was tried in all.
+    const [, affected] = await sql.query<[unknown, number]>(
+      `UPDATE tasks SET state = 'ready', run_at = now(), dead_at = NULL, max_attempts = attempts + $3
+       WHERE kind = $1 AND state = 'dead' AND order_id = ANY ($2)`,
+      [kind, orderIds, moreAttempts],
+    );
+    return affected;
+  }
+
+  /** Gives up the dead task of an order and frees the one behind it. @returns whether there was one */
+  async deleteDead(
+    sql: Sql,
+    { name, lane }: { name: string; lane: string },
+    orderId: string,
+  ): Promise<boolean> {
+    const [, affected] = await sql.query<[unknown, number]>(
+      `DELETE FROM tasks WHERE kind = $1 AND state = 'dead' AND order_id = $2`,
+      [name, orderId],
+    );
+    await runAll(sql, PROMOTE.of([[orderId, lane]]));
+    return affected > 0;
+  }
+
+  /** Makes a task that waits for its next attempt due. @returns false when it does not wait for one */
+  async hurry(orderId: string, id: string): Promise<boolean> {
+    const [, affected] = await this.dataSource.query<[unknown, number]>(
+      `UPDATE tasks SET run_at = now()
+       WHERE order_id = $1 AND id = $2 AND state = 'ready' AND attempts > 0 AND lease_until IS NULL`,
+      [orderId, id],
+    );
+    return affected === 1;
+  }
+}
+
+function valuesOf({
+  orderId,
+  kind,
+  seq,
+  payload,
+  context,
+  maxAttempts,
+}: NewTask & { maxAttempts: number }): unknown[] {
+  const request = Object.keys(context).length > 0 ? context : null;
+  return [orderId, kind.lane, seq, randomUUID(), kind.name, payload, request, maxAttempts];
+}
+
+function keyOf({ orderId, lane, seq, leaseVersion }: Lease): unknown[] {
+  return [orderId, lane, seq, leaseVersion];
+}

@@ -1,0 +1,108 @@
+import {
+  type BeforeApplicationShutdown,
+  Injectable,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+} from '@nestjs/common';
+import { Settings } from '../config/settings.js';
+import { BackgroundLoops } from '../platform/background-loops.js';
+import type { Sql } from '../platform/database/connection.js';
+import { DatabaseOutage } from '../platform/database/database-outage.js';
+import type { Statement } from '../platform/database/statement-message.js';
+import { CONNECTIONS_PER_ORIGIN } from '../platform/upstream/undici-transport.js';
+import type { NewTask, TaskHandler, TaskKind, TaskPolicy } from './task-kind.js';
+import { TaskRepository } from './task.repository.js';
+import { TaskRunner } from './task-runner.js';
+import { POLL_MS, TaskWorker } from './task-worker.js';
+
+/** One attempt, unless the kind sets another limit. */
+export const ATTEMPT_TIMEOUT_MS = 10_000;
+
+/**
+ * The durable task engine. A task is inserted by the transaction that makes it necessary, so it exists exactly when that
+ * transaction has committed. It is repeated until it succeeds or is out of attempts; then it is dead and blocks its lane
+ * until a person retries it or writes it off.
+ */
+@Injectable()
+export class Tasks implements OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown {
+  private readonly runners = new Map<string, TaskRunner>();
+  private worker: TaskWorker | undefined;
+  private stopped: Promise<void> | undefined;
+
+  constructor(
+    private readonly repository: TaskRepository,
+    private readonly settings: Settings,
+    private readonly outage: DatabaseOutage,
+    private readonly loops: BackgroundLoops,
+  ) {}
+
+  /** Registers the handler of a kind, before the application starts. */
+  register<Payload extends object>(
+    { name }: TaskKind<Payload>,
+    handler: TaskHandler<Payload>,
+    policy: Partial<TaskPolicy> = {},
+  ): void {
+    const defaults = {
+      maxConcurrency: CONNECTIONS_PER_ORIGIN,
+      attemptTimeoutMs: ATTEMPT_TIMEOUT_MS,
+      maxAttempts: this.maxAttempts,
+      maxPauseMs: this.settings.JOB_RETRY_MAX_SECONDS * 1_000,
+    };
+    this.runners.set(name, new TaskRunner(name, handler as TaskHandler<object>, { ...defaults, ...policy }));
+  }
+
+  /** Inserts tasks whose lanes are certainly empty. */
+  insertFirst(tasks: readonly NewTask[]): Statement[] {
+    if (tasks.length === 0) return [];
+    this.worker?.wake();
+    return this.repository.insertFirst(tasks.map((task) => this.withLimit(task)));
+  }
+
+  /** Inserts tasks as part of a transaction that has locked their order. */
+  async insert(transaction: Sql, tasks: readonly NewTask[]): Promise<void> {
+    await this.repository.insertBehind(
+      transaction,
+      tasks.map((task) => this.withLimit(task)),
+    );
+    this.worker?.wake();
+  }
+
+  /** Inserts a task unless its lane has one that is not finished. */
+  async insertUnlessOpen(task: NewTask): Promise<void> {
+    await this.repository.insertIntoEmptyLane(this.withLimit(task));
+    this.worker?.wake();
+  }
+
+  /** Gives the dead tasks of orders as many attempts again. @returns how many there were */
+  async retryDead(transaction: Sql, kind: TaskKind, orderIds: readonly string[]): Promise<number> {
+    return this.repository.retryDead(transaction, kind.name, orderIds, this.maxAttempts);
+  }
+
+  /** Gives up the dead task of an order. @returns whether there was one */
+  async writeOffDead(transaction: Sql, kind: TaskKind, orderId: string): Promise<boolean> {
+    return this.repository.deleteDead(transaction, kind, orderId);
+  }
+
+  onApplicationBootstrap(): void {
+    const loop = this.loops.add('tasks', { pauseMs: POLL_MS });
+    this.worker = new TaskWorker(this.repository, this.runners, this.outage, loop);
+  }
+
+  /** Claims no more tasks, while running ones and the requests that insert new ones go on. */
+  onModuleDestroy(): void {
+    this.stopped = this.worker?.stop();
+  }
+
+  /** Before the connections that the running tasks need are closed. */
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.stopped;
+  }
+
+  private get maxAttempts(): number {
+    return this.settings.JOB_RETRY_LIMIT + 1;
+  }
+
+  private withLimit(task: NewTask): NewTask & { maxAttempts: number } {
+    return { ...task, maxAttempts: this.runners.get(task.kind.name)?.policy.maxAttempts ?? this.maxAttempts };
+  }
+}

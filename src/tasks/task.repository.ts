@@ -4,7 +4,7 @@ import { DataSource } from 'typeorm';
 import { MultiRowStatement } from '../platform/database/batching/multi-row-statement.js';
 import { runAll, type Sql } from '../platform/database/connection.js';
 import type { Statement } from '../platform/database/statement-message.js';
-import { BEGIN, commitAtOnce, inTransaction } from '../platform/database/transaction.js';
+import { BEGIN, queryAtOnce } from '../platform/database/transaction.js';
 import type { LeasedTask, NewTask } from './task-kind.js';
 
 /** A lease that this process holds: what an attempt writes compares its version. */
@@ -30,7 +30,7 @@ export interface FailedAttempt {
  * The statements of the engine find their rows by index, however large the table is: a plan that was made while it was
  * nearly empty would read all of it.
  */
-const USE_INDEXES: Statement = { text: 'SET LOCAL enable_seqscan = off', values: [] };
+const BY_INDEX: readonly Statement[] = [...BEGIN, { text: 'SET LOCAL enable_seqscan = off', values: [] }];
 
 const COLUMNS = `order_id, lane, seq, id, kind, payload, context, run_at, created_at, lease_version, attempts, max_attempts`;
 
@@ -59,7 +59,7 @@ WHERE NOT EXISTS (SELECT 1 FROM tasks WHERE order_id = $1::uuid AND lane = $2::t
 ON CONFLICT (order_id, lane, seq) DO NOTHING`;
 
 /** Takes the lease by compare-and-set: of two instances that found the same task, one gets it. */
-const CLAIM = new MultiRowStatement(
+export const CLAIM = new MultiRowStatement(
   '(?::text, ?::integer, ?::integer)',
   (rows) => `
 WITH due AS MATERIALIZED (
@@ -144,23 +144,16 @@ export class TaskRepository {
   /** Leases due tasks, the longest due first. Two instances that meet may get fewer than there are. */
   async claim(requests: readonly ClaimRequest[]): Promise<LeasedTask[]> {
     const statements = CLAIM.of(requests.map(({ kind, limit, leaseMs }) => [kind, limit, leaseMs]));
-    return inTransaction(this.dataSource, async (transaction) => {
-      const indexes = transaction.query(USE_INDEXES.text);
-      const results = statements.map(({ text, values }) =>
-        transaction.query<[LeasedTask[], number]>(text, values),
-      );
-      await indexes;
-      return (await Promise.all(results)).flatMap(([tasks]) => tasks);
-    });
+    const results = await queryAtOnce(this.dataSource, BY_INDEX, statements);
+    return results.flatMap(({ rows }) => rows as LeasedTask[]);
   }
 
   /** Ends tasks that succeeded and frees those behind them. A lease that was lost changes nothing. */
   async finish(leases: readonly Lease[]): Promise<void> {
-    await commitAtOnce(
-      this.dataSource,
-      [...BEGIN, USE_INDEXES],
-      [...FINISH.of(leases.map(keyOf)), ...PROMOTE.of(leases.map(({ orderId, lane }) => [orderId, lane]))],
-    );
+    await queryAtOnce(this.dataSource, BY_INDEX, [
+      ...FINISH.of(leases.map(keyOf)),
+      ...PROMOTE.of(leases.map(({ orderId, lane }) => [orderId, lane])),
+    ]);
   }
 
   /** Plans the next attempts at tasks that failed, or declares them dead. A lease that was lost changes nothing. */
@@ -171,12 +164,12 @@ export class TaskRepository {
       pauseMs,
       error,
     ]);
-    await commitAtOnce(this.dataSource, [...BEGIN, USE_INDEXES], FAIL.of(rows));
+    await queryAtOnce(this.dataSource, BY_INDEX, FAIL.of(rows));
   }
 
   /** Returns leases under which nothing was begun; they do not count as attempts. */
   async returnUnstarted(leases: readonly Lease[]): Promise<void> {
-    await commitAtOnce(this.dataSource, [...BEGIN, USE_INDEXES], RETURN_UNSTARTED.of(leases.map(keyOf)));
+    await queryAtOnce(this.dataSource, BY_INDEX, RETURN_UNSTARTED.of(leases.map(keyOf)));
   }
 
   /** Makes dead tasks of orders due again. @returns how many still were dead */

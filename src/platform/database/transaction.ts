@@ -77,15 +77,47 @@ export async function commitAtOnce<Refusal extends string>(
   begin: readonly Statement[],
   writes: readonly Write<Refusal>[],
 ): Promise<'written' | Refusal> {
-  const client = await connect(dataSource);
-  const outcomes = await Promise.allSettled(sendTogether(client, [...begin, ...writes, COMMIT]));
+  const outcomes = await transactAtOnce(dataSource, begin, writes);
   const at = outcomes.findIndex(({ status }) => status === 'rejected');
-  client.release(at < 0 ? undefined : await rollBack(client));
   const outcome = outcomes[at];
   if (outcome?.status !== 'rejected') return 'written';
   const refusal = writes[at - begin.length]?.refusal;
   if (refusal !== undefined && databaseErrorCode(outcome.reason) === DIVISION_BY_ZERO) return refusal;
   throw outcome.reason;
+}
+
+/**
+ * As `commitAtOnce`, again from its start after a deadlock, for statements whose results are needed. Not a span of its own:
+ * the loops of the background would fill the traces.
+ *
+ * @returns the result of each statement
+ */
+export async function queryAtOnce(
+  dataSource: DataSource,
+  begin: readonly Statement[],
+  statements: readonly Statement[],
+): Promise<QueryResult[]> {
+  return repeatedly(async () => {
+    const outcomes = await transactAtOnce(dataSource, begin, statements);
+    const results = outcomes.map((outcome) => {
+      if (outcome.status === 'rejected') throw outcome.reason;
+      return outcome.value;
+    });
+    return results.slice(begin.length, -1);
+  });
+}
+
+/** @returns what became of each statement; all of them are rolled back where one has failed */
+async function transactAtOnce(
+  dataSource: DataSource,
+  begin: readonly Statement[],
+  statements: readonly Statement[],
+): Promise<PromiseSettledResult<QueryResult>[]> {
+  const client = await connect(dataSource);
+  const outcomes = await Promise.allSettled(sendTogether(client, [...begin, ...statements, COMMIT]));
+  const hasFailed = outcomes.some(({ status }) => status === 'rejected');
+  client.release(hasFailed ? await rollBack(client) : undefined);
+  return outcomes;
 }
 
 /** Runs `work` in a transaction, once. */

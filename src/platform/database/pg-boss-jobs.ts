@@ -82,6 +82,6 @@ async function assertNoOldInstance(sql: Sql): Promise<void> {
   if (!row || row.count === 0) return;
   throw new SettingsError([
     'DATABASE_URL: an instance of an earlier release is connected to this database. Stop all of them before you upgrade, ' +
-      'since both releases run background work: see "Upgrading" in docs/operations.md',
+      'since both releases run background work: see "Upgrading" in docs/guides/deployment.md',
   ]);
 }

@@ -111,7 +111,7 @@ export const BUDGETS: Readonly<Record<string, Budget>> = {
     cpuMs: 60,
     answerBytes: PROBLEM_BYTES,
     storedBytes: 100 * KB,
-    reason: 'jobs are rescheduled by one statement, which adds no row but events',
+    reason: 'tasks are rescheduled by one statement, which adds no row but events',
   },
   getFigures: SMALL,
   listDeliveries: {

@@ -1,0 +1,194 @@
+import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { Client } from 'pg';
+import { migrateDatabase, prepareDatabase } from '../../src/platform/database/migrate.js';
+import { Settings } from '../../src/config/settings.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { queryDatabase } from '../support/invariants.js';
+import { PG_BOSS_SCHEMA } from '../support/pg-boss.js';
+
+let database: TestDatabase;
+
+beforeEach(async () => {
+  database = await createTestDatabase();
+  const client = new Client(database.url);
+  await client.connect();
+  await client.query(PG_BOSS_SCHEMA);
+  await client.end();
+});
+afterEach(() => database.drop());
+
+const query = <Row>(text: string, values?: unknown[]) => queryDatabase<Row>(database.url, text, values);
+
+/** Adds a cancelled order. @returns its id */
+async function addOrder(): Promise<string> {
+  const [row] = await query<{ id: string }>(
+    `INSERT INTO orders (id, status, currency, version, placed_at, updated_at, attempt)
+     VALUES (gen_random_uuid(), 'cancelled', 'USD', 3, now(), now(), 1) RETURNING id`,
+  );
+  if (!row) throw new Error('the order was not added');
+  return row.id;
+}
+
+/** A job that was sent some seconds ago. */
+async function addJob(
+  orderId: string,
+  queue: string,
+  secondsAgo: number,
+  columns: Record<string, unknown> = {},
+): Promise<string> {
+  const row: Record<string, unknown> = {
+    name: queue,
+    singleton_key: orderId,
+    data: { orderId },
+    retry_limit: 9_000,
+    expire_seconds: 15,
+    created_on: new Date(Date.now() - secondsAgo * 1_000),
+    ...columns,
+  };
+  const names = Object.keys(row);
+  const [added] = await query<{ id: string }>(
+    `INSERT INTO pgboss.job (${names.join(', ')}) VALUES (${names.map((_, n) => `$${n + 1}`).join(', ')}) RETURNING id`,
+    Object.values(row),
+  );
+  if (!added) throw new Error('the job was not added');
+  return added.id;
+}
+
+const tasksOf = (orderId: string) =>
+  query<Record<string, unknown>>(
+    `SELECT lane, seq, id, kind, state, attempts, max_attempts AS max, last_error AS error, payload, context,
+       (dead_at IS NOT NULL) AS "isDated", run_at > now() AS "isLater" FROM tasks WHERE order_id = $1 ORDER BY lane, seq`,
+    [orderId],
+  );
+
+it('turns unfinished jobs into tasks, in the order of their lanes', async () => {
+  const orderId = await addOrder();
+  const started = { started_on: new Date(), start_after: new Date() };
+  const failed = await addJob(orderId, 'order-notifications', 60, {
+    ...started,
+    data: { orderId, seq: 2, causedBy: { 'x-request-id': 'r' } },
+    state: 'failed',
+    retry_count: 9_000,
+    completed_on: new Date(),
+    output: { message: 'answered 500' },
+  });
+  const behind = await addJob(orderId, 'order-notifications', 50, { data: { orderId, seq: 3 } });
+  const repeated = await addJob(orderId, 'cart-checkouts', 40, {
+    ...started,
+    data: { orderId, customerId: 'c', cartId: '7' },
+    state: 'retry',
+    retry_count: 4,
+    start_after: new Date(Date.now() + 3_600_000),
+    output: { value: { message: 'carts: timeout' } },
+  });
+  const running = await addJob(orderId, 'stock-releases', 30, { ...started, state: 'active' });
+  const waiting = await addJob(orderId, 'stock-releases', 31);
+  await migrateDatabase(database.url);
+  expect(await tasksOf(orderId)).toEqual([
+    {
+      ...{
+        lane: 'cart',
+        seq: 1,
+        id: repeated,
+        kind: 'check-out-cart',
+        state: 'ready',
+        attempts: 5,
+        max: 9_001,
+      },
+      ...{ error: 'carts: timeout', payload: { customerId: 'c', cartId: '7' }, context: null },
+      ...{ isDated: false, isLater: true },
+    },
+    {
+      ...{
+        lane: 'notification',
+        seq: 2,
+        id: failed,
+        kind: 'notify',
+        state: 'dead',
+        attempts: 9_001,
+        max: 9_001,
+      },
+      ...{
+        error: 'answered 500',
+        payload: {},
+        context: { 'x-request-id': 'r' },
+        isDated: true,
+        isLater: false,
+      },
+    },
+    {
+      ...{
+        lane: 'notification',
+        seq: 3,
+        id: behind,
+        kind: 'notify',
+        state: 'blocked',
+        attempts: 0,
+        max: 9_001,
+      },
+      ...{ error: null, payload: {}, context: null, isDated: false, isLater: false },
+    },
+    {
+      ...{
+        lane: 'stock',
+        seq: 1,
+        id: running,
+        kind: 'release-stock',
+        state: 'ready',
+        attempts: 1,
+        max: 9_001,
+      },
+      ...{ error: null, payload: {}, context: null, isDated: false, isLater: true },
+    },
+    {
+      ...{
+        lane: 'stock',
+        seq: 2,
+        id: waiting,
+        kind: 'release-stock',
+        state: 'blocked',
+        attempts: 0,
+        max: 9_001,
+      },
+      ...{ error: null, payload: {}, context: null, isDated: false, isLater: false },
+    },
+  ]);
+  expect(await query(`SELECT to_regclass('pgboss.job') AS job`)).toEqual([{ job: null }]);
+});
+
+it('turns completed jobs of orders into deliveries and drops all others', async () => {
+  const orderId = await addOrder();
+  const completed = { state: 'completed', completed_on: new Date(), started_on: new Date() };
+  const id = await addJob(orderId, 'order-notifications', 9, {
+    ...completed,
+    retry_count: 2,
+    data: { seq: 2 },
+  });
+  await addJob('somebody', 'another-program', 9, completed);
+  await addJob('somebody', 'order-notifications', 9);
+  await migrateDatabase(database.url);
+  expect(await query('SELECT order_id, id, queue, event_seq, attempts FROM deliveries')).toEqual([
+    { order_id: orderId, id, queue: 'notify', event_seq: 2, attempts: 3 },
+  ]);
+  expect(await query('SELECT 1 FROM tasks')).toEqual([]);
+});
+
+it('refuses to begin while an instance of an old release is connected', async () => {
+  const orderId = await addOrder();
+  await addJob(orderId, 'stock-releases', 1);
+  const old = new Client({ connectionString: database.url, application_name: 'order-service jobs' });
+  await old.connect();
+  await expect(migrateDatabase(database.url)).rejects.toThrow(
+    'an instance of an earlier release is connected',
+  );
+  await old.end();
+  await migrateDatabase(database.url);
+  expect(await tasksOf(orderId)).toHaveLength(1);
+});
+
+it('refuses a start without migrations where an old release has left jobs', async () => {
+  const settings = Object.assign(new Settings(), { DATABASE_URL: database.url, MIGRATE_ON_START: false });
+  await expect(prepareDatabase(settings)).rejects.toThrow('run npm run migrate');
+  await migrateDatabase(database.url);
+  await prepareDatabase(settings);
+});

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { PlacementTransactions } from '../../src/orders/placement/placement-transactions.js';
 import type { Sandbox } from '../../src/sandbox/sandbox.js';
 import {
   callsTo,
@@ -211,6 +212,19 @@ describe('a cart of which the cart service does not know yet that it was ordered
     const first = await order(54);
     await setStatus(service, first.body.order_id, 'cancelled');
     expect((await order(54)).status).toBe(201);
+  });
+
+  it('is not checked out for an order that failed while another request met its claim', async () => {
+    giveCart('57', [[newProduct(sandbox), 2]]);
+    sandbox.services.carts.faults.add({ kind: 'status', status: 503, method: 'PUT' });
+    const first = await order(57);
+    await setStatus(service, first.body.order_id, 'cancelled');
+    await restoreUpstreams(service, sandbox);
+    await eventually(async () => (await checkoutsOf('57')).every(({ state }) => state === 'done'));
+    giveCart('57', [[newProduct(sandbox), 2]]);
+    // What a request does that has met the claim of an order which has ended since.
+    await service.app.get(PlacementTransactions).repeatCartCheckout(first.body.order_id);
+    expect(await checkoutsOf('57')).toHaveLength(1);
   });
 
   it('is not mistaken for a cart that the customer has begun since', async () => {

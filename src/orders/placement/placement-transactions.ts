@@ -7,6 +7,7 @@ import type { Write } from '../../platform/database/transaction.js';
 import type { NewTask } from '../../tasks/task-kind.js';
 import { Tasks } from '../../tasks/tasks.service.js';
 import type { Order } from '../order.entity.js';
+import { isLive } from '../order-status.js';
 import { checkOutCartTask } from '../order.tasks.js';
 import { type NewEvent, OrderRepository } from '../order.repository.js';
 import { IdempotencyRepository, type KeyClaim } from './idempotency.repository.js';
@@ -76,11 +77,13 @@ export class PlacementTransactions {
 
   /**
    * Checks the cart of an order out again: it was ordered, yet the cart service still says that it is active. Pending orders
-   * are left alone, because their settlement does this.
+   * are left alone, because their settlement does this; so are orders that are not live any more, as one that has failed
+   * since its claim on the cart was met: its customer may order the cart again.
    */
   async repeatCartCheckout(orderId: string): Promise<void> {
     const order = await this.orders.findOrder(orderId);
-    if (!order || order.status === 'pending' || order.cartId === null || order.customerId === null) return;
+    if (!order || order.status === 'pending' || !isLive(order.status)) return;
+    if (order.cartId === null || order.customerId === null) return;
     await this.tasks.insertUnlessOpen(
       checkOutCartTask(order.id, order.version, order.customerId, order.cartId),
     );

@@ -30,11 +30,11 @@ type CampaignName = keyof typeof CAMPAIGNS;
 const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes: Break[]][] = [
   [
     'P1',
-    'the jobs of a confirmed order are sent after the commit instead of with it',
+    'the tasks of a confirmed order are inserted after the commit instead of with it',
     'kills',
     {
       file: 'orders/placement/placement-transactions.js',
-      from: '...(await this.jobs.inserts(endings.flatMap(({ jobs }) => jobs))),',
+      from: '...this.tasks.insertFirst(endings.flatMap(({ tasks }) => tasks)),',
       to: '',
     },
     {
@@ -43,7 +43,7 @@ const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes
       to: `const { reachPausePoint } = await import('../../platform/pause-points.js');
         const verdict = await this.endings.add(ending);
         await reachPausePoint('placement.after-settle', ending.order.id);
-        if (verdict === 'written') await this.jobs.send(this.orders.dataSource, ending.jobs);
+        if (verdict === 'written') await this.tasks.insert(this.orders.dataSource, ending.tasks);
         return verdict;`,
     },
   ],
@@ -126,6 +126,22 @@ const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes
       file: 'notifications/notification-deliverer.js',
       from: "await reachPausePoint('notification.before-send', orderId);",
       to: 'if (seq === 2) await new Promise((resolve) => setTimeout(resolve, 2_000));',
+    },
+  ],
+  [
+    'P3',
+    'a claim takes tasks that another attempt has leased',
+    'calm',
+    {
+      file: 'tasks/task.repository.js',
+      from: "state = 'ready' AND run_at <= now() ORDER BY run_at",
+      to: "state = 'ready' AND run_at <= now() + interval '1 hour' ORDER BY run_at",
+    },
+    {
+      // Long enough for the next claim to come in between.
+      file: 'notifications/notification-deliverer.js',
+      from: "await reachPausePoint('notification.before-send', orderId);",
+      to: 'await new Promise((resolve) => setTimeout(resolve, 1_000));',
     },
   ],
   [

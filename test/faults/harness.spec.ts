@@ -129,22 +129,6 @@ const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes
     },
   ],
   [
-    'P3',
-    'a claim takes tasks that another attempt has leased',
-    'calm',
-    {
-      file: 'tasks/task.repository.js',
-      from: "state = 'ready' AND run_at <= now() ORDER BY run_at",
-      to: "state = 'ready' AND run_at <= now() + interval '1 hour' ORDER BY run_at",
-    },
-    {
-      // Long enough for the next claim to come in between.
-      file: 'notifications/notification-deliverer.js',
-      from: "await reachPausePoint('notification.before-send', orderId);",
-      to: 'await new Promise((resolve) => setTimeout(resolve, 1_000));',
-    },
-  ],
-  [
     'P5',
     'stock is given back without an event that says so',
     'calm',

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { fieldsToPassOn } from '../platform/telemetry/work.js';
 import type { Deadline } from '../platform/deadline.js';
 import type { Task } from './task.entity.js';
@@ -13,6 +14,7 @@ export interface TaskKind<Payload extends object = object> {
 
 /** A task that a transaction makes necessary. */
 export interface NewTask {
+  id: string;
   kind: TaskKind;
   orderId: string;
   /** The version of the order that makes it necessary. */
@@ -29,7 +31,7 @@ export function newTask<Payload extends object>(
   seq: number,
   payload: Payload,
 ): NewTask {
-  return { kind, orderId, seq, payload, context: fieldsToPassOn() };
+  return { id: randomUUID(), kind, orderId, seq, payload, context: fieldsToPassOn() };
 }
 
 /** A task that this process has leased for one attempt. */

@@ -15,8 +15,10 @@ const MAX_ERROR_LENGTH = 500;
 export class TaskRunner {
   private readonly logger = new Logger('Tasks');
   private readonly limit: AdaptiveLimit;
-  /** Attempts whose results are not written yet. */
+  /** Attempts that are reserved or running, or whose results are not written yet. */
   private running = 0;
+  /** Whether the last claim found as many tasks as it could take, so that more of them may wait. */
+  private hasBacklog = false;
 
   constructor(
     readonly kind: string,
@@ -45,19 +47,31 @@ export class TaskRunner {
     return this.running === 0;
   }
 
+  /** Records what a claim found. */
+  noteClaim(limit: number, claimed: number): void {
+    this.hasBacklog = claimed >= limit;
+    this.running += claimed;
+  }
+
+  /** Reserves an attempt for a task that is about to be inserted. @returns false where others have waited for longer */
+  tryReserve(): boolean {
+    if (this.hasBacklog || this.room === 0) return false;
+    this.running += 1;
+    return true;
+  }
+
   /** Whether an attempt that begins now ends well before its lease. */
   mayStart(claimedAt: number): boolean {
     return performance.now() - claimedAt <= LEASE_MARGIN_MS;
   }
 
   /**
-   * Runs one attempt. Until `release` is called it counts as running.
+   * Runs one attempt, which was claimed or reserved. Until `release` is called it counts as running.
    *
-   * @param claimedAt when the claim was sent, by the monotonic clock
+   * @param claimedAt when the lease was asked for, by the monotonic clock
    * @returns why it failed; undefined when it succeeded
    */
   async run(task: LeasedTask, claimedAt: number): Promise<string | undefined> {
-    this.running += 1;
     const startedAt = performance.now();
     const failure = await observeAttempt(task, () => this.attempt(task, claimedAt));
     this.limit.record(performance.now() - startedAt, failure !== undefined, this.running);
@@ -65,7 +79,7 @@ export class TaskRunner {
     return failure;
   }
 
-  /** The results of so many attempts are written, or given up. */
+  /** So many attempts are over, their results included, or will not begin. */
   release(attempts: number): void {
     this.running -= attempts;
   }

@@ -3,6 +3,7 @@ import { Logger } from '@nestjs/common';
 import type { BackgroundLoop } from '../platform/background-loops.js';
 import type { DatabaseOutage } from '../platform/database/database-outage.js';
 import { isDatabaseUnavailable } from '../platform/database/session/database-errors.js';
+import { outOfPlace } from '../platform/telemetry/work.js';
 import { retryPauseMs } from './retry-pause.js';
 import type { LeasedTask } from './task-kind.js';
 import type { FailedAttempt, TaskRepository } from './task.repository.js';
@@ -33,7 +34,7 @@ export class TaskWorker {
   private readonly logger = new Logger('Tasks');
   private readonly wakeUp = new WakeUp();
   private results: Result[] = [];
-  private isStopping = false;
+  isStopping = false;
   private readonly ended: Promise<void>;
 
   constructor(
@@ -133,10 +134,25 @@ export class TaskWorker {
     if (this.isStopping || requests.length === 0) return;
     const claimedAt = performance.now();
     const tasks = await this.repository.claim(requests);
-    // As after the process stood still: another instance may soon take the tasks for those of a dead one.
-    const late = tasks.filter((task) => !this.runnerOf(task).mayStart(claimedAt));
+    for (const { kind, limit } of requests) {
+      const claimed = tasks.filter((task) => task.kind === kind).length;
+      this.runners.get(kind)?.noteClaim(limit, claimed);
+    }
+    const late = tasks.filter((task) => !this.start(task, claimedAt));
     if (late.length > 0) await this.repository.returnUnstarted(late);
-    for (const task of tasks) if (!late.includes(task)) void this.runTask(task, claimedAt);
+  }
+
+  /**
+   * Starts an attempt that was claimed or reserved, outside of the request that may have led to it.
+   *
+   * @returns false when it is too late, as after the process stood still: another instance may soon take the task
+   */
+  start(task: LeasedTask, claimedAt: number): boolean {
+    const runner = this.runnerOf(task);
+    const isInTime = runner.mayStart(claimedAt);
+    if (isInTime) void outOfPlace(() => this.runTask(task, claimedAt));
+    else runner.release(1);
+    return isInTime;
   }
 
   private async runTask(task: LeasedTask, claimedAt: number): Promise<void> {

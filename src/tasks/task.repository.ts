@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { MultiRowStatement } from '../platform/database/batching/multi-row-statement.js';
@@ -15,6 +14,17 @@ export interface ClaimRequest {
   kind: string;
   limit: number;
   leaseMs: number;
+}
+
+/** A task to be inserted, and after how many attempts it is dead. */
+export interface LimitedTask extends NewTask {
+  maxAttempts: number;
+}
+
+/** A task whose lane is empty. */
+export interface FirstTask extends LimitedTask {
+  /** Duration of the first lease, where the inserting process takes it. */
+  leaseMs: number | undefined;
 }
 
 /** An attempt that failed. */
@@ -37,6 +47,11 @@ const COLUMNS = `order_id, lane, seq, id, kind, payload, context, run_at, create
 const INSERT_FIRST = new MultiRowStatement(
   `(?, ?, ?, ?, ?, ?, ?, now(), now(), 0, 0, ?, 'ready')`,
   (rows) => `INSERT INTO tasks (${COLUMNS}, state) VALUES ${rows}`,
+);
+
+const INSERT_LEASED = new MultiRowStatement(
+  `(?, ?, ?, ?, ?, ?, ?, now() + ? * interval '1 millisecond', now(), 1, 1, ?, 'ready', now() + ? * interval '1 millisecond')`,
+  (rows) => `INSERT INTO tasks (${COLUMNS}, state, lease_until) VALUES ${rows}`,
 );
 
 const VALUES_OF_ONE = `$1::uuid, $2::text, $3::integer, $4::uuid, $5::text, $6::json, $7::json, now(), now(), 0, 0, $8::integer`;
@@ -123,13 +138,19 @@ FROM (VALUES ${rows}) AS l (order_id, lane, seq, lease_version) WHERE ${HAS_LEAS
 export class TaskRepository {
   constructor(private readonly dataSource: DataSource) {}
 
-  /** Inserts tasks whose lanes are certainly empty, as those of an order that has just been settled. */
-  insertFirst(tasks: readonly (NewTask & { maxAttempts: number })[]): Statement[] {
-    return INSERT_FIRST.of(tasks.map(valuesOf));
+  /** Inserts tasks whose lanes are certainly empty. The caller holds the first lease of those with a `leaseMs`. */
+  insertFirst(tasks: readonly FirstTask[]): Statement[] {
+    const leased = tasks.filter(({ leaseMs }) => leaseMs !== undefined);
+    const due = tasks.filter(({ leaseMs }) => leaseMs === undefined);
+    const rows = leased.map(({ leaseMs, ...task }) => {
+      const values = valuesOf(task);
+      return [...values.slice(0, -1), leaseMs, task.maxAttempts, leaseMs];
+    });
+    return [...INSERT_LEASED.of(rows), ...INSERT_FIRST.of(due.map(valuesOf))];
   }
 
   /** Inserts tasks behind those of their lanes. The caller's transaction has locked the order. */
-  async insertBehind(transaction: Sql, tasks: readonly (NewTask & { maxAttempts: number })[]): Promise<void> {
+  async insertBehind(transaction: Sql, tasks: readonly LimitedTask[]): Promise<void> {
     await runAll(
       transaction,
       tasks.map((task) => ({ text: INSERT_BEHIND, values: valuesOf(task) })),
@@ -137,7 +158,7 @@ export class TaskRepository {
   }
 
   /** Inserts a task unless its lane has one already, dead ones included. Two callers may both ask for it. */
-  async insertIntoEmptyLane(task: NewTask & { maxAttempts: number }): Promise<void> {
+  async insertIntoEmptyLane(task: LimitedTask): Promise<void> {
     await this.dataSource.query(INSERT_INTO_EMPTY_LANE, valuesOf(task));
   }
 
@@ -213,16 +234,9 @@ export class TaskRepository {
   }
 }
 
-function valuesOf({
-  orderId,
-  kind,
-  seq,
-  payload,
-  context,
-  maxAttempts,
-}: NewTask & { maxAttempts: number }): unknown[] {
+function valuesOf({ id, orderId, kind, seq, payload, context, maxAttempts }: LimitedTask): unknown[] {
   const request = Object.keys(context).length > 0 ? context : null;
-  return [orderId, kind.lane, seq, randomUUID(), kind.name, payload, request, maxAttempts];
+  return [orderId, kind.lane, seq, id, kind.name, payload, request, maxAttempts];
 }
 
 function keyOf({ orderId, lane, seq, leaseVersion }: Lease): unknown[] {

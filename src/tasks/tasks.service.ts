@@ -10,13 +10,22 @@ import type { Sql } from '../platform/database/connection.js';
 import { DatabaseOutage } from '../platform/database/database-outage.js';
 import type { Statement } from '../platform/database/statement-message.js';
 import { CONNECTIONS_PER_ORIGIN } from '../platform/upstream/undici-transport.js';
-import type { NewTask, TaskHandler, TaskKind, TaskPolicy } from './task-kind.js';
-import { TaskRepository } from './task.repository.js';
+import type { LeasedTask, NewTask, TaskHandler, TaskKind, TaskPolicy } from './task-kind.js';
+import { type FirstTask, type LimitedTask, TaskRepository } from './task.repository.js';
 import { TaskRunner } from './task-runner.js';
 import { POLL_MS, TaskWorker } from './task-worker.js';
 
 /** One attempt, unless the kind sets another limit. */
 export const ATTEMPT_TIMEOUT_MS = 10_000;
+
+/** Tasks of a transaction that is about to be committed. */
+export interface PreparedTasks {
+  tasks: readonly FirstTask[];
+  /** To be called once the transaction is committed. */
+  start(): void;
+  /** To be called when it is not, or when that is unknown: tasks that it inserted all the same are claimed when their leases end. */
+  abandon(): void;
+}
 
 /**
  * The durable task engine. A task is inserted by the transaction that makes it necessary, so it exists exactly when that
@@ -51,11 +60,35 @@ export class Tasks implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
     this.runners.set(name, new TaskRunner(name, handler as TaskHandler<object>, { ...defaults, ...policy }));
   }
 
-  /** Inserts tasks whose lanes are certainly empty. */
-  insertFirst(tasks: readonly NewTask[]): Statement[] {
-    if (tasks.length === 0) return [];
-    this.worker?.wake();
-    return this.repository.insertFirst(tasks.map((task) => this.withLimit(task)));
+  /**
+   * Prepares tasks whose lanes are certainly empty. Where there is room, this process takes the first lease with the insert
+   * and runs the task from memory after the commit, without a claim. If it dies before, the lease ends and any instance
+   * claims the task.
+   */
+  prepareFirst(tasks: readonly NewTask[]): PreparedTasks {
+    const preparedAt = performance.now();
+    const prepared = tasks.map((task): FirstTask => {
+      const runner = this.runners.get(task.kind.name);
+      const isLeased = this.worker?.isStopping === false && runner?.tryReserve() === true;
+      return { ...this.withLimit(task), leaseMs: isLeased ? runner.leaseMs : undefined };
+    });
+    return {
+      tasks: prepared,
+      start: () => {
+        for (const task of prepared)
+          if (task.leaseMs === undefined) this.worker?.wake();
+          else this.worker?.start(firstLeaseOf(task), preparedAt);
+      },
+      abandon: () => {
+        for (const { kind, leaseMs } of prepared)
+          if (leaseMs !== undefined) this.runners.get(kind.name)?.release(1);
+      },
+    };
+  }
+
+  /** The statements that insert prepared tasks. */
+  insertFirst(tasks: readonly FirstTask[]): Statement[] {
+    return this.repository.insertFirst(tasks);
   }
 
   /** Inserts tasks as part of a transaction that has locked their order. */
@@ -102,7 +135,13 @@ export class Tasks implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
     return this.settings.JOB_RETRY_LIMIT + 1;
   }
 
-  private withLimit(task: NewTask): NewTask & { maxAttempts: number } {
+  private withLimit(task: NewTask): LimitedTask {
     return { ...task, maxAttempts: this.runners.get(task.kind.name)?.policy.maxAttempts ?? this.maxAttempts };
   }
+}
+
+/** The lease that the insert of a task took. */
+function firstLeaseOf({ kind, payload, ...task }: FirstTask): LeasedTask {
+  const { name, lane } = kind;
+  return { ...task, kind: name, lane, payload: { ...payload }, leaseVersion: 1, attempts: 1 };
 }

@@ -39,9 +39,9 @@ const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes
     },
     {
       file: 'orders/placement/placement-transactions.js',
-      from: 'return this.endings.add(ending);',
+      from: 'verdict = await this.endings.add({ ...ending, tasks: prepared.tasks });',
       to: `const { reachPausePoint } = await import('../../platform/pause-points.js');
-        const verdict = await this.endings.add(ending);
+        verdict = await this.endings.add({ ...ending, tasks: prepared.tasks });
         await reachPausePoint('placement.after-settle', ending.order.id);
         if (verdict === 'written') await this.tasks.insert(this.orders.dataSource, ending.tasks);
         return verdict;`,

@@ -4,8 +4,8 @@ import { BackgroundLoop } from '../../src/platform/background-loops.js';
 import { dataSourceOptions } from '../../src/platform/database/data-source.js';
 import { DatabaseOutage } from '../../src/platform/database/database-outage.js';
 import { inTransaction } from '../../src/platform/database/transaction.js';
-import type { LeasedTask, NewTask, TaskHandler, TaskPolicy } from '../../src/tasks/task-kind.js';
-import { TaskRepository } from '../../src/tasks/task.repository.js';
+import type { LeasedTask, TaskHandler, TaskPolicy } from '../../src/tasks/task-kind.js';
+import { type LimitedTask, TaskRepository } from '../../src/tasks/task.repository.js';
 import { TaskRunner } from '../../src/tasks/task-runner.js';
 import { TaskWorker } from '../../src/tasks/task-worker.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
@@ -36,8 +36,16 @@ export interface TaskDatabase {
   close(): Promise<void>;
 }
 
-export function taskOf(orderId: string, seq: number): NewTask & { maxAttempts: number } {
-  return { kind: KIND, orderId, seq, payload: {}, context: {}, maxAttempts: POLICY.maxAttempts };
+export function taskOf(orderId: string, seq: number): LimitedTask {
+  return {
+    id: randomUUID(),
+    kind: KIND,
+    orderId,
+    seq,
+    payload: {},
+    context: {},
+    maxAttempts: POLICY.maxAttempts,
+  };
 }
 
 /** Inserts tasks of a lane, each in a transaction of its own. */

@@ -5,6 +5,7 @@ import { GroupCommit } from '../../platform/database/batching/group-commit.js';
 import type { Statement } from '../../platform/database/statement-message.js';
 import type { Write } from '../../platform/database/transaction.js';
 import type { NewTask } from '../../tasks/task-kind.js';
+import type { FirstTask } from '../../tasks/task.repository.js';
 import { Tasks } from '../../tasks/tasks.service.js';
 import type { Order } from '../order.entity.js';
 import { isLive } from '../order-status.js';
@@ -37,6 +38,11 @@ export interface Ending {
   tasks: readonly NewTask[];
 }
 
+/** An ending whose tasks have their leases. */
+interface PreparedEnding extends Ending {
+  tasks: readonly FirstTask[];
+}
+
 /** Why an order was not stored: its key belongs to another request, or its cart to another order. */
 export type AcceptanceRefusal = 'key_taken' | 'cart_taken';
 
@@ -49,7 +55,7 @@ export class PlacementTransactions {
   /** How long whoever stored a placement, or took it over, may drive it. */
   readonly leaseMs: number;
   private readonly acceptances: GroupCommit<Acceptance, AcceptanceRefusal>;
-  private readonly endings: GroupCommit<Ending, 'changed'>;
+  private readonly endings: GroupCommit<PreparedEnding, 'changed'>;
 
   constructor(
     dataSource: DataSource,
@@ -72,7 +78,16 @@ export class PlacementTransactions {
 
   /** Transaction 2: the order is settled, with what has to happen now. @returns `changed` if it is not as it was read */
   async settle(ending: Ending): Promise<'written' | 'changed'> {
-    return this.endings.add(ending);
+    // Tasks of an order begin with the end of its placement: their lanes are empty.
+    const prepared = this.tasks.prepareFirst(ending.tasks);
+    let verdict: 'written' | 'changed' | undefined;
+    try {
+      verdict = await this.endings.add({ ...ending, tasks: prepared.tasks });
+      return verdict;
+    } finally {
+      if (verdict === 'written') prepared.start();
+      else prepared.abandon();
+    }
   }
 
   /**
@@ -103,7 +118,7 @@ export class PlacementTransactions {
     ];
   }
 
-  private endingWrites(endings: readonly Ending[]): Write<'changed'>[] {
+  private endingWrites(endings: readonly PreparedEnding[]): Write<'changed'>[] {
     const placements = endings.map(({ order, settlement, failure, event }) => ({
       order,
       to: settlement.to,
@@ -114,7 +129,6 @@ export class PlacementTransactions {
       ...this.placements.settlePlacements(placements),
       ...endings.flatMap((ending) => this.releaseWrites(ending)),
       ...this.orders.eventInserts(endings.map(({ event }) => event)),
-      // Tasks of an order begin with the end of its placement.
       ...this.tasks.insertFirst(endings.flatMap(({ tasks }) => tasks)),
     ];
   }

@@ -37,7 +37,7 @@ export function HealthPage() {
         </fieldset>
       </header>
       {error && <ProblemBox error={error} onRetry={() => void refetch()} />}
-      {isPending && <p className="muted loading">Adding up …</p>}
+      {isPending && <p className="muted loading">Loading the figures …</p>}
       {data && (
         <div className={isPlaceholderData ? 'stale' : undefined} inert={isPlaceholderData}>
           <FiguresView figures={data} window={window} />
@@ -58,8 +58,8 @@ function FiguresView({ figures, window }: { figures: Figures; window: Window }) 
       <dl className="cards">
         <Card name="Placed" value={String(sum('placed'))} />
         <Card name="Rejected or failed" value={String(sum('rejected') + sum('failed'))} />
-        <Card name="Half are confirmed within" value={milliseconds(time.p50)} />
-        <Card name="95 % are confirmed within" value={milliseconds(time.p95)} />
+        <Card name="Time to confirm (median)" value={milliseconds(time.p50)} />
+        <Card name="Time to confirm (p95)" value={milliseconds(time.p95)} />
         <Card
           name="Messages waiting"
           value={String(backlog.waiting)}
@@ -70,15 +70,13 @@ function FiguresView({ figures, window }: { figures: Figures; window: Window }) 
           }
         />
         <Card
-          name="Messages given up"
+          name="Messages failed"
           value={String(backlog.failed)}
-          note={backlog.failed > 0 ? <Link href="/incidents">See the incidents</Link> : ''}
+          note={backlog.failed > 0 ? <Link href="/incidents">View incidents</Link> : ''}
         />
       </dl>
       {figures.is_estimate && (
-        <p className="muted">
-          There were very many orders, so these figures are estimated from a part of them.
-        </p>
+        <p className="muted">These figures are estimated from a sample of the orders.</p>
       )}
       <OrdersChart figures={figures} />
       <div className="halves">
@@ -95,7 +93,7 @@ function FiguresView({ figures, window }: { figures: Figures; window: Window }) 
         <Bars
           title="Rejected, by reason"
           entries={figures.rejected_by_reason.map(({ reason, count }) => ({ name: titleOf(reason), count }))}
-          none="None was rejected."
+          none="No orders were rejected."
         />
       </div>
     </>
@@ -123,10 +121,10 @@ function describeUpstream({
   state,
   last_call: lastCall,
 }: Figures['upstreams'][number]): [text: string, look: string] {
-  if (state === 'down') return ['does not answer', 'down'];
-  if (state === 'trying') return ['is being tried again', 'trying'];
+  if (state === 'down') return ['does not respond', 'down'];
+  if (state === 'trying') return ['is being retried', 'trying'];
   if (lastCall === null) return ['has not been called yet', 'unknown'];
-  return lastCall === 'failed' ? ['failed at the last call', 'trying'] : ['answers', 'up'];
+  return lastCall === 'failed' ? ['failed on the last call', 'trying'] : ['responds', 'up'];
 }
 
 function Upstreams({ upstreams }: { upstreams: Figures['upstreams'] }) {

@@ -25,7 +25,7 @@ export function OrdersChart({ figures }: { figures: Figures }) {
   );
 }
 
-/** Drawn anew for another zone, and for other colours. */
+/** Redrawn when the zone or the theme changes. */
 function Lines({ figures, zone }: { figures: Figures; zone: string }) {
   const box = useRef<HTMLElement>(null);
   const plot = useRef<UPlot>(null);

@@ -10,7 +10,8 @@ export function OrderLines({ order: { items, currency, total_amount: total } }: 
   return (
     <section aria-labelledby="lines">
       <h2 id="lines">Lines</h2>
-      <div className="scroll">
+      {/* What scrolls must be reachable by keyboard. */}
+      <div className="scroll" role="group" tabIndex={0} aria-label="Lines of the order">
         <table className="list compact lines">
           <thead>
             <tr>

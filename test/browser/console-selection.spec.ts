@@ -102,6 +102,33 @@ describe('what is selected is what is acted upon', () => {
   );
 });
 
+describe('a page of the list', () => {
+  itInBrowser(
+    'that was opened by its address offers the newest orders, and no way to newer ones that it does not know',
+    async () => {
+      await insertOrders(tested.service.database, 120, { customerId: 'linked', status: 'confirmed' });
+      const { page } = await tested.open('/orders?q=linked&rows=50', 'admin');
+      await page.getByRole('button', { name: 'Older' }).click();
+      await page.waitForURL(/cursor=/);
+      await page.getByRole('button', { name: 'Older' }).click();
+      await page.getByText('20 orders on this page').waitFor();
+      expect(await page.getByRole('button', { name: 'Newer' }).isEnabled()).toBe(true);
+      const other = await tested.open(page.url().split('/admin')[1] ?? '', 'admin');
+      await other.page.getByText('20 orders on this page').waitFor();
+      expect(await other.page.getByRole('button', { name: 'Newer' }).isDisabled()).toBe(true);
+      await other.page.locator('body').press('p');
+      expect(other.page.url()).toBe(page.url());
+      await other.page.getByRole('button', { name: 'Newest' }).click();
+      await other.page.getByText('50 orders, and there are more').waitFor();
+      await page.getByRole('button', { name: 'Newer' }).click();
+      await page.getByText('50 orders on this page, and there are more').waitFor();
+      await other.page.context().close();
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+});
+
 describe('a bulk change without a network', () => {
   itInBrowser(
     'says that nothing was sent, and is not made when the network returns',

@@ -193,6 +193,32 @@ describe('the figures', () => {
   );
 });
 
+describe('the chart of many orders', () => {
+  itInBrowser(
+    'shows the numbers of its axis whole, and marks estimated figures as such',
+    async () => {
+      const { page } = await tested.open('/health');
+      await page.route('**/operations/figures*', async (route) => {
+        const response = await route.fetch();
+        const figures = (await response.json()) as { is_estimate: boolean; points: { placed: number }[] };
+        figures.is_estimate = true;
+        for (const point of figures.points) point.placed = 250_000;
+        await route.fulfill({ response, json: figures });
+      });
+      await page.getByLabel('API key or access token').fill(tested.keyOf('operator'));
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.getByText('≈ 15,000,000').waitFor();
+      // Room for seven digits of 12 px and the tick.
+      const left = await page
+        .locator('.chart .u-over')
+        .evaluate((plot) => (plot as unknown as { offsetLeft: number }).offsetLeft);
+      expect(left).toBeGreaterThanOrEqual(60);
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+});
+
 describe('the state of another service', () => {
   itInBrowser(
     'is not "answers" while it answers 503 to everything',

@@ -51,18 +51,19 @@ function FiguresView({ figures, window }: { figures: Figures; window: Window }) 
   const titleOf = useProblemTitle();
   const sum = (name: 'placed' | 'confirmed' | 'rejected' | 'failed'): number =>
     figures.points.reduce((total, point) => total + point[name], 0);
+  const shown = (count: number): string => `${figures.is_estimate ? '≈ ' : ''}${count.toLocaleString('en')}`;
   const { time_to_confirm_ms: time, notification_backlog: backlog } = figures;
   return (
     <>
       <Upstreams upstreams={figures.upstreams} />
       <dl className="cards">
-        <Card name="Placed" value={String(sum('placed'))} />
-        <Card name="Rejected or failed" value={String(sum('rejected') + sum('failed'))} />
+        <Card name="Placed" value={shown(sum('placed'))} />
+        <Card name="Rejected or failed" value={shown(sum('rejected') + sum('failed'))} />
         <Card name="Time to confirm (median)" value={milliseconds(time.p50)} />
         <Card name="Time to confirm (p95)" value={milliseconds(time.p95)} />
         <Card
           name="Messages waiting"
-          value={String(backlog.waiting)}
+          value={backlog.waiting.toLocaleString('en')}
           note={
             backlog.waiting > 0 && backlog.oldest_seconds !== null
               ? `the oldest for ${formatDuration(backlog.oldest_seconds)}`
@@ -71,7 +72,7 @@ function FiguresView({ figures, window }: { figures: Figures; window: Window }) 
         />
         <Card
           name="Messages failed"
-          value={String(backlog.failed)}
+          value={backlog.failed.toLocaleString('en')}
           note={backlog.failed > 0 ? <Link href="/incidents">View incidents</Link> : ''}
         />
       </dl>

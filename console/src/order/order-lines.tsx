@@ -47,7 +47,7 @@ export function OrderLines({ order: { items, currency, total_amount: total } }: 
           <tfoot>
             <tr>
               <th scope="row" colSpan={2}>
-                Total
+                Total{items.length > 1 && ` of ${items.length} lines`}
               </th>
               <td className="line-price" />
               <td className="number">

@@ -127,11 +127,11 @@ describe('the history of an order', () => {
       const entries = page.getByRole('region', { name: 'History' }).getByRole('listitem');
       const confirmed = entries.filter({ hasText: 'pending → confirmed' });
       await confirmed.getByText('2 calls (1 × 2xx, 1 × 5xx)').waitFor();
-      await confirmed.getByText('Inventory asked to reserve: 1 line held').waitFor();
+      await confirmed.getByText('Inventory reservation: 1 line held').waitFor();
       await confirmed.getByText('message to the customer sent').waitFor();
       await setStatus(colleague, id, 'cancelled', 'Not wanted');
       const released = entries.filter({ hasText: 'Stock released' });
-      await released.getByText('Inventory asked to take back: 1 line released').waitFor();
+      await released.getByText('Inventory release: 1 line released').waitFor();
       expect(complaints).toEqual([]);
       await page.context().close();
     },

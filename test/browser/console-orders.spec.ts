@@ -240,7 +240,7 @@ describe('an order', () => {
       expect((await getOrder(colleague, id)).status).toBe('confirmed');
       await page.getByLabel('Reason').fill('Ordered twice');
       await page.getByRole('dialog').getByRole('button', { name: 'Mark as cancelled' }).click();
-      await page.getByText('It is cancelled, and stays so.').waitFor();
+      await page.getByText('This order is cancelled. That status is final.').waitFor();
       await page.context().close();
     },
     TEST_MS,

@@ -90,11 +90,13 @@ function FiguresView({ figures, window }: { figures: Figures; window: Window }) 
             href: `/orders?${new URLSearchParams({ status, window })}`,
           }))}
           none="No orders."
+          format={shown}
         />
         <Bars
           title="Rejected, by reason"
           entries={figures.rejected_by_reason.map(({ reason, count }) => ({ name: titleOf(reason), count }))}
           none="No orders were rejected."
+          format={shown}
         />
       </div>
     </>

@@ -7,8 +7,7 @@ export function Time({ at }: { at: string }) {
   const { date } = wallTime(at, zone);
   const isToday = date === useToday(zone);
   return (
-    <time dateTime={at} title={formatFully(at, zone)}>
-      {isToday && <span className="print-only">{date} </span>}
+    <time dateTime={at} title={formatFully(at, zone)} data-print-date={isToday ? date : undefined}>
       {formatTime(at, zone)}
     </time>
   );

@@ -58,11 +58,12 @@ export function BulkResults({ progress, onStop, onClose }: Props) {
       </section>
       <div className="dialog-actions">
         {state === 'running' ? (
-          <button type="button" className="button" onClick={onStop}>
+          <button key="stop" type="button" className="button" onClick={onStop}>
             Stop
           </button>
         ) : (
-          <button type="button" className="button button-primary" autoFocus onClick={onClose}>
+          // Another button than "Stop", so that it gets the focus.
+          <button key="close" type="button" className="button button-primary" autoFocus onClick={onClose}>
             Close
           </button>
         )}

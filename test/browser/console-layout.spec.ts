@@ -123,8 +123,11 @@ describe('an order of many lines', () => {
   );
 });
 
-function nameProduct(id: string, name: string, price = 10): void {
-  tested.service.sandbox.stock.put({ id, name, price, quantity: 1_000 }, { route: 'test', key: null });
+function nameProduct(product: string, name: string, price = 10): void {
+  tested.service.sandbox.stock.put(
+    { id: product, name, price, quantity: 1_000 },
+    { route: 'test', key: null },
+  );
 }
 
 /** Where each of the pieces of text in an element begins. Runs in the page, whose types are not those of the tests. */

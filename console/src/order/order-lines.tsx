@@ -11,7 +11,7 @@ export function OrderLines({ order: { items, currency, total_amount: total } }: 
     <section aria-labelledby="lines">
       <h2 id="lines">Lines</h2>
       {/* What scrolls must be reachable by keyboard. */}
-      <div className="scroll" role="group" tabIndex={0} aria-label="Lines of the order">
+      <section className="scroll" tabIndex={0} aria-label="Products of the order">
         <table className="list compact lines">
           <thead>
             <tr>
@@ -56,7 +56,7 @@ export function OrderLines({ order: { items, currency, total_amount: total } }: 
             </tr>
           </tfoot>
         </table>
-      </div>
+      </section>
     </section>
   );
 }

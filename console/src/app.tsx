@@ -48,8 +48,8 @@ function Pages() {
       <Route path="/incidents">{operates ? <IncidentsPage /> : <NotAllowed scope="operations" />}</Route>
       <Route path="/health">{operates ? <HealthPage /> : <NotAllowed scope="operations" />}</Route>
       <Route>
-        <EmptyPage title="There is no such page">
-          <p>The address may be mistyped. The menu has all pages that there are.</p>
+        <EmptyPage title="Page not found">
+          <p>Check the address, or choose a page from the menu.</p>
         </EmptyPage>
       </Route>
     </Switch>
@@ -67,10 +67,10 @@ function decoded(segment: string): string {
 
 function NotAllowed({ scope }: { scope: string }) {
   return (
-    <EmptyPage title="Your key or token does not allow this">
+    <EmptyPage title="You don’t have access to this page">
       <p>
-        This page needs the scope <code>{scope}</code>. Ask whoever gave you the key or token, or sign out and
-        use another one.
+        It requires the scope <code>{scope}</code>. Ask your administrator for it, or sign out and use another
+        API key or access token.
       </p>
     </EmptyPage>
   );

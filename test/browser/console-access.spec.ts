@@ -95,7 +95,7 @@ describe('whoever opens the console', () => {
       const { page } = await tested.open('/orders');
       await page.getByLabel('API key or access token').fill('osk_wrong');
       await page.keyboard.press('Enter');
-      await page.getByText('The service did not accept it: The key is not known').waitFor();
+      await page.getByText('Sign-in failed: The key is not known').waitFor();
       await page.getByLabel('API key or access token').fill(tested.keyOf('admin'));
       await page.getByRole('button', { name: 'Sign in' }).click();
       await page.getByRole('heading', { name: 'Orders' }).waitFor();
@@ -135,9 +135,9 @@ describe('whoever opens the console', () => {
       ).toEqual(['Orders']);
       expect(await reader.page.getByRole('checkbox', { name: 'Select' }).count()).toBe(0);
       await reader.page.getByRole('row').nth(1).getByRole('link').click();
-      await reader.page.getByText('Your key or token does not allow to change the status').waitFor();
+      await reader.page.getByText('You don’t have permission to change the status').waitFor();
       await reader.page.goto(`${tested.service.url}/admin/incidents`);
-      await reader.page.getByText('Your key or token does not allow this').waitFor();
+      await reader.page.getByText('You don’t have access to this page').waitFor();
       const operator = await tested.open('/', 'operator');
       await operator.page.getByRole('heading', { name: 'Incidents' }).waitFor();
       for (const { page, complaints } of [reader, operator]) {
@@ -159,7 +159,7 @@ describe('whoever opens the console', () => {
       const scopes = 'orders:read orders:read:all';
       await field.fill(await issuer.token('carol', scopes, { expiresIn: -1 }));
       await page.keyboard.press('Enter');
-      await page.getByText('The service did not accept it: The token has expired').waitFor();
+      await page.getByText('Sign-in failed: The token has expired').waitFor();
 
       const token = await issuer.token('carol', scopes);
       const sent = new Set<string | undefined>();

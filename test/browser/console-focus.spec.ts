@@ -54,6 +54,35 @@ describe('the focus stays in the page', () => {
   );
 
   itInBrowser(
+    'after a bulk change whose page was left while it ran',
+    async () => {
+      const id = await place();
+      const { page } = await tested.open('/health', 'admin');
+      await page.getByRole('link', { name: 'Orders' }).click();
+      await page.locator(`[data-row="${id}"]`).getByRole('checkbox').check();
+      await page.getByRole('button', { name: 'Change status' }).click();
+      const { promise, resolve } = Promise.withResolvers<void>();
+      await page.route('**/orders/bulk-status', async (route) => {
+        await promise;
+        await route.continue();
+      });
+      await page.getByRole('dialog').getByRole('button', { name: 'Mark 1 as' }).click();
+      await page.getByRole('button', { name: 'Stop' }).waitFor();
+      expect(await focused(page)).toBe('DIALOG');
+      await page.goBack();
+      await page.getByRole('heading', { name: 'Health' }).waitFor();
+      resolve();
+      await page.getByText('Done: 1 of 1').waitFor();
+      // "Close" has the focus by itself, wherever it was while the change ran.
+      await page.keyboard.press('Enter');
+      await page.getByRole('dialog').waitFor({ state: 'detached' });
+      expect(await focused(page)).not.toBe('BODY');
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+
+  itInBrowser(
     'after a cancellation, whose button is gone then',
     async () => {
       const id = await place();
@@ -61,7 +90,7 @@ describe('the focus stays in the page', () => {
       await page.getByRole('button', { name: 'Mark as cancelled' }).press('Enter');
       await page.getByLabel('Reason').fill('Not wanted');
       await page.getByRole('dialog').getByRole('button', { name: 'Mark as cancelled' }).press('Enter');
-      await page.getByText('It is cancelled, and stays so.').waitFor();
+      await page.getByText('This order is cancelled. That status is final.').waitFor();
       expect(await focused(page)).not.toBe('BODY');
       await page.context().close();
     },

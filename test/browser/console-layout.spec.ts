@@ -4,7 +4,7 @@ import { extractText, getDocumentProxy } from 'unpdf';
 import { itInBrowser } from '../support/browser.js';
 import { line, newProduct, orderBody, placeOrder } from '../support/builders.js';
 import { type WithApi } from '../support/client.js';
-import { TEST_MS, TestConsole } from './console.js';
+import { findBarriers, rowOf, TEST_MS, TestConsole } from './console.js';
 
 const LINES = 25;
 
@@ -77,6 +77,123 @@ describe('an order on paper', () => {
       expect(words).toContain(id);
       expect(words).toContain('Maximiliane Oberhofer-Wittgenstein');
       expect(words).not.toContain('Mark as');
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+});
+
+describe('an order of many lines', () => {
+  itInBrowser(
+    'shows its total without scrolling the lines, which the keyboard can scroll',
+    async () => {
+      // 1,280 px at a zoom of 200 %.
+      const { page } = await tested.open(`/orders/${id}`, 'admin', { viewport: { width: 640, height: 400 } });
+      const lines = page.getByRole('region', { name: 'Lines' });
+      await lines.getByText('1,750.00 USD').waitFor();
+      expect(await findBarriers(page)).toEqual([]);
+      const { total, box } = await lines.evaluate((section) => {
+        interface Box {
+          querySelector(selector: string): Box;
+          getBoundingClientRect(): { bottom: number };
+        }
+        const root = section as unknown as Box;
+        const bottomOf = (selector: string) => root.querySelector(selector).getBoundingClientRect().bottom;
+        return { total: bottomOf('tfoot td:last-child'), box: bottomOf('.scroll') };
+      });
+      expect(total).toBeLessThanOrEqual(box + 1);
+      // Otherwise a row that ends at the total looks like the last one.
+      await lines.getByText(`Total of ${LINES} lines`).waitFor();
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+
+  itInBrowser(
+    'has the date of every time on paper, also of those of today',
+    async () => {
+      const { page } = await tested.open(`/orders/${id}`, 'admin');
+      await page.getByRole('region', { name: 'History' }).getByText('pending → confirmed').waitFor();
+      const pdf = await getDocumentProxy(new Uint8Array(await page.pdf({ format: 'A4' })));
+      const { text } = await extractText(pdf, { mergePages: true });
+      expect(text.replaceAll(/\s+/g, ' ')).toMatch(/Placed \d{4}-\d\d-\d\d \d\d:\d\d:\d\d/);
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+});
+
+function nameProduct(product: string, name: string, price = 10): void {
+  tested.service.sandbox.stock.put(
+    { id: product, name, price, quantity: 1_000 },
+    { route: 'test', key: null },
+  );
+}
+
+/** Where each of the pieces of text in an element begins. Runs in the page, whose types are not those of the tests. */
+function positionsOfTexts(element: unknown): number[] {
+  interface Piece {
+    nodeType: number;
+    childNodes: Iterable<Piece>;
+  }
+  const { document } = globalThis as unknown as {
+    document: {
+      createRange(): { selectNodeContents(of: Piece): void; getBoundingClientRect(): { x: number } };
+    };
+  };
+  const textsOf = (piece: Piece): Piece[] =>
+    piece.nodeType === 3 ? [piece] : [...piece.childNodes].flatMap(textsOf);
+  return textsOf(element as Piece).map((text) => {
+    const range = document.createRange();
+    range.selectNodeContents(text);
+    return range.getBoundingClientRect().x;
+  });
+}
+
+describe('names of customers and products', () => {
+  const LONG = 'Wolfeschlegelsteinhausenbergerdorff '.repeat(5).trim();
+  const RIGHT_TO_LEFT = 'سماعات لاسلكية';
+
+  itInBrowser.each([981, 1_100, 1_280, 1_600])(
+    'that are very long leave the total and its currency whole at a width of %d px',
+    async (width) => {
+      const product = newProduct(tested.service.sandbox, 1_000);
+      nameProduct(product, LONG, 12_345_678.99);
+      const body = orderBody([line(product, 99)], { customer_name: 'N'.repeat(200) });
+      const long = await placeOrder(colleague, body);
+      const { page } = await tested.open(`/orders?q=${product}`, 'admin', {
+        viewport: { width, height: 800 },
+      });
+      await rowOf(page, long).waitFor();
+      expect(await cutOff(page, `[data-row="${long}"] :is(.cell-total, .cell-status, .cell-placed)`)).toEqual(
+        [],
+      );
+      expect(await cutOff(page, 'html')).toEqual([]);
+      await page.goto(`${tested.service.url}/admin/orders/${long}`);
+      await page.getByRole('region', { name: 'Lines' }).getByText(LONG).waitFor();
+      expect(await cutOff(page, '.lines tbody .two-part > :first-child')).toEqual([]);
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+
+  itInBrowser(
+    'that are read from right to left leave the numbers around them in their places',
+    async () => {
+      const product = newProduct(tested.service.sandbox, 1_000);
+      nameProduct(product, RIGHT_TO_LEFT);
+      const id3 = await placeOrder(
+        colleague,
+        orderBody([product, ...products.slice(0, 3)].map((each) => line(each, 2))),
+      );
+      const { page } = await tested.open(`/orders?q=${product}`, 'admin');
+      const cell = rowOf(page, id3).locator('.cell-lines');
+      await cell.waitFor();
+      expect(await cell.textContent()).toBe(`2 × ${RIGHT_TO_LEFT} + 3`);
+      // The name stands between the two numbers, and not after both.
+      const [first = 0, name = 0, last = 0] = await cell.evaluate(positionsOfTexts);
+      expect(first).toBeLessThan(name);
+      expect(name).toBeLessThan(last);
       await page.context().close();
     },
     TEST_MS,

@@ -65,7 +65,7 @@ describe('what needs a person', () => {
       await page.keyboard.press('Enter');
       await page.getByRole('dialog').getByText('again', { exact: false }).first().waitFor();
       await page.getByLabel('Reason').fill('The service is back');
-      await page.getByRole('dialog').getByRole('button', { name: 'Try again' }).click();
+      await page.getByRole('dialog').getByRole('button', { name: 'Retry' }).click();
       await page.getByText('No open incidents').waitFor();
       await eventually(() => statusesTold(tested.service.sandbox, id).includes('confirmed'));
       expect((await listEvents(colleague, id)).at(-1)).toMatchObject({
@@ -127,11 +127,11 @@ describe('the history of an order', () => {
       const entries = page.getByRole('region', { name: 'History' }).getByRole('listitem');
       const confirmed = entries.filter({ hasText: 'pending → confirmed' });
       await confirmed.getByText('2 calls (1 × 2xx, 1 × 5xx)').waitFor();
-      await confirmed.getByText('Inventory asked to reserve: 1 line held').waitFor();
+      await confirmed.getByText('Inventory reservation: 1 line held').waitFor();
       await confirmed.getByText('message to the customer sent').waitFor();
       await setStatus(colleague, id, 'cancelled', 'Not wanted');
-      const released = entries.filter({ hasText: 'Stock given back' });
-      await released.getByText('Inventory asked to take back: 1 line released').waitFor();
+      const released = entries.filter({ hasText: 'Stock released' });
+      await released.getByText('Inventory release: 1 line released').waitFor();
       expect(complaints).toEqual([]);
       await page.context().close();
     },

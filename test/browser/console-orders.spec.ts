@@ -105,11 +105,11 @@ describe('the list of orders', () => {
       expect(await other.page.locator('[data-row]').count()).toBe(1);
 
       await page.getByRole('combobox', { name: 'Placed' }).selectOption('yesterday');
-      await page.getByText('No order matches these filters').waitFor();
+      await page.getByText('No orders match these filters').waitFor();
       await page.getByRole('button', { name: 'Clear filters' }).click();
       await rowOf(page, confirmed).waitFor();
       await page.goBack();
-      await page.getByText('No order matches these filters').waitFor();
+      await page.getByText('No orders match these filters').waitFor();
       expect([...complaints, ...other.complaints]).toEqual([]);
       await page.context().close();
       await other.page.context().close();
@@ -191,7 +191,7 @@ describe('the list of orders', () => {
       await page.getByText('The service could not be reached').waitFor();
       await page.unroute('**/orders?**');
       await page.getByRole('button', { name: 'Try again' }).click();
-      await page.getByText('No order matches these filters').waitFor();
+      await page.getByText('No orders match these filters').waitFor();
       await page.context().close();
     },
     TEST_MS,
@@ -240,7 +240,7 @@ describe('an order', () => {
       expect((await getOrder(colleague, id)).status).toBe('confirmed');
       await page.getByLabel('Reason').fill('Ordered twice');
       await page.getByRole('dialog').getByRole('button', { name: 'Mark as cancelled' }).click();
-      await page.getByText('It is cancelled, and stays so.').waitFor();
+      await page.getByText('This order is cancelled. That status is final.').waitFor();
       await page.context().close();
     },
     TEST_MS,
@@ -263,7 +263,7 @@ describe('an order', () => {
         'shipped',
       ]);
       expect((await getOrder(colleague, id)).status).toBe('shipped');
-      await dialog.getByRole('button', { name: 'Go on with the order as it is now' }).click();
+      await dialog.getByRole('button', { name: 'View the current order' }).click();
       await page.getByRole('button', { name: 'Mark as delivered' }).waitFor();
       expect(await page.getByRole('button', { name: 'Mark as cancelled' }).count()).toBe(0);
       await page.context().close();

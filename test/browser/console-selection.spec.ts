@@ -54,7 +54,7 @@ describe('what is selected is what is acted upon', () => {
     async () => {
       const id = await place('backer');
       const { page } = await tested.open('/orders?q=backer&status=delivered', 'admin');
-      await page.getByText('No order matches these filters').waitFor();
+      await page.getByText('No orders match these filters').waitFor();
       await page.getByRole('combobox', { name: 'Status' }).selectOption('confirmed');
       await rowOf(page, id).getByRole('checkbox').check();
       await page.locator('body').press('s');
@@ -77,10 +77,10 @@ describe('what is selected is what is acted upon', () => {
       await page.locator('body').press('s');
       const held = await holdBulk(page);
       await page.getByRole('dialog').getByRole('button', { name: 'Mark 1 as' }).click();
-      await page.getByText('Under way: 0 of 1').waitFor();
+      await page.getByText('In progress: 0 of 1').waitFor();
       await page.goBack();
       await page.getByRole('heading', { name: 'Health' }).waitFor();
-      expect(await page.getByText('Under way: 0 of 1').count()).toBe(1);
+      expect(await page.getByText('In progress: 0 of 1').count()).toBe(1);
       held.release();
       await page.getByText('Done: 1 of 1').waitFor();
       await page.context().close();
@@ -96,6 +96,33 @@ describe('what is selected is what is acted upon', () => {
       await page.locator('[data-row]').first().getByRole('checkbox').check();
       await page.getByRole('button', { name: 'Older' }).click();
       await page.getByText('1 selected, 1 of them not on this page').waitFor();
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+});
+
+describe('a page of the list', () => {
+  itInBrowser(
+    'that was opened by its address offers the newest orders, and no way to newer ones that it does not know',
+    async () => {
+      await insertOrders(tested.service.database, 120, { customerId: 'linked', status: 'confirmed' });
+      const { page } = await tested.open('/orders?q=linked&rows=50', 'admin');
+      await page.getByRole('button', { name: 'Older' }).click();
+      await page.waitForURL(/cursor=/);
+      await page.getByRole('button', { name: 'Older' }).click();
+      await page.getByText('20 orders on this page').waitFor();
+      expect(await page.getByRole('button', { name: 'Newer' }).isEnabled()).toBe(true);
+      const other = await tested.open(page.url().split('/admin')[1] ?? '', 'admin');
+      await other.page.getByText('20 orders on this page').waitFor();
+      expect(await other.page.getByRole('button', { name: 'Newer' }).isDisabled()).toBe(true);
+      await other.page.locator('body').press('p');
+      expect(other.page.url()).toBe(page.url());
+      await other.page.getByRole('button', { name: 'Newest' }).click();
+      await other.page.getByText('50 orders, and there are more').waitFor();
+      await page.getByRole('button', { name: 'Newer' }).click();
+      await page.getByText('50 orders on this page, and there are more').waitFor();
+      await other.page.context().close();
       await page.context().close();
     },
     TEST_MS,
@@ -134,6 +161,100 @@ describe('the indicator', () => {
       await page.getByText('Connecting …', { exact: true }).waitFor({ timeout: 5_000 });
       await page.unroute('**/orders/stream');
       await eventually(async () => (await page.getByText('Live', { exact: true }).count()) === 1, 15_000);
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+});
+
+describe('a bulk change that is interrupted', () => {
+  itInBrowser(
+    'says which orders were changed, and does not claim that nothing was',
+    async () => {
+      await insertOrders(tested.service.database, 120, { customerId: 'interrupted', status: 'confirmed' });
+      const { page } = await tested.open('/orders?q=interrupted&rows=200', 'admin');
+      await page.getByText('120 orders').waitFor();
+      await page.getByLabel('Select all orders of this page').check();
+      await page.locator('body').press('s');
+      const first = page.waitForResponse('**/orders/bulk-status');
+      await page.route('**/orders/bulk-status', async (route) => {
+        await route.fulfill({ response: await route.fetch() });
+        await page.context().setOffline(true);
+      });
+      await page.getByRole('dialog').getByRole('button', { name: 'Mark 120 as' }).click();
+      await first;
+      await page.getByText('You were offline').waitFor();
+      await page.getByText('100 changed').waitFor();
+      await page.getByText('The other 20 orders were not changed').waitFor();
+      expect(await page.getByText('Nothing was sent or changed').count()).toBe(0);
+      expect(await page.getByText('may or may not have been changed').count()).toBe(0);
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+
+  itInBrowser(
+    'asks before the tab is closed',
+    async () => {
+      const id = await place('closer');
+      const { page } = await tested.open('/orders?q=closer', 'admin');
+      await rowOf(page, id).getByRole('checkbox').check();
+      await page.locator('body').press('s');
+      const held = await holdBulk(page);
+      await page.getByRole('dialog').getByRole('button', { name: 'Mark 1 as' }).click();
+      await page.getByRole('button', { name: 'Stop' }).waitFor();
+      const asked = page.waitForEvent('dialog');
+      await page.close({ runBeforeUnload: true });
+      const question = await asked;
+      expect(question.type()).toBe('beforeunload');
+      await question.dismiss();
+      held.release();
+      await page.getByText('Done: 1 of 1').waitFor();
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+});
+
+describe('what one person has selected', () => {
+  itInBrowser(
+    'is gone after signing out',
+    async () => {
+      const id = await place('leaving');
+      const { page } = await tested.open('/orders?q=leaving', 'admin');
+      await rowOf(page, id).getByRole('checkbox').check();
+      await page.getByText('1 selected').waitFor();
+      await page.getByText('key:admin').click();
+      await page.getByRole('button', { name: 'Sign out' }).click();
+      await page.getByLabel('API key or access token').fill(tested.keyOf('admin'));
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await rowOf(page, id).waitFor();
+      expect(await page.getByText(/\d selected/).count()).toBe(0);
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+
+  itInBrowser(
+    'and its open dialog are gone when another person signs in after the session has expired',
+    async () => {
+      const id = await place('handover');
+      const { page } = await tested.open('/orders?q=handover', 'admin');
+      await rowOf(page, id).getByRole('checkbox').check();
+      await page.locator('body').press('s');
+      await page.getByRole('dialog').waitFor();
+      await page.route(/\/orders[/?]/, (route) =>
+        route.request().headers()['x-api-key'] === tested.keyOf('admin')
+          ? route.fulfill({ status: 401, contentType: 'application/problem+json', body: '{}' })
+          : route.continue(),
+      );
+      await page.getByRole('dialog').getByRole('button', { name: 'Mark 1 as' }).click();
+      await page.getByRole('dialog', { name: 'Sign in again' }).waitFor();
+      await page.getByLabel('API key or access token').fill(tested.keyOf('reader'));
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.getByText('key:reader').first().waitFor();
+      await rowOf(page, id).waitFor();
+      expect(await page.getByRole('dialog').count()).toBe(0);
       await page.context().close();
     },
     TEST_MS,

@@ -81,10 +81,32 @@ describe('a session that expires', () => {
       await signIn(page, 'carol');
       await again.waitFor({ state: 'detached' });
       expect(await page.getByLabel('Reason').inputValue()).toBe('A reason that took some thought');
-      await page.getByRole('dialog').getByText('Nothing was changed. Sign in if you').waitFor();
+      await page.getByRole('dialog').getByText('Nothing was changed. Sign in if prompted').waitFor();
       await page.getByRole('dialog').getByRole('button', { name: 'Mark as cancelled' }).click();
       await page.getByRole('dialog').waitFor({ state: 'detached' });
       expect((await getOrder(colleague, id)).status).toBe('cancelled');
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+
+  itInBrowser(
+    'does not call a key refused that the service was not asked about',
+    async () => {
+      const id = await place();
+      const { page, expire } = await openWithToken(`/orders/${id}`, 'carol');
+      await page.getByRole('button', { name: 'Mark as shipped' }).click();
+      await expire();
+      await page.getByRole('dialog').getByRole('button', { name: 'Mark as shipped' }).click();
+      const again = page.getByRole('dialog', { name: 'Sign in again' });
+      await again.waitFor();
+      await page.context().setOffline(true);
+      await signIn(page, 'carol');
+      await again.getByText('You are offline').waitFor();
+      expect(await again.getByText(/Sign-in failed|did not accept/).count()).toBe(0);
+      await page.context().setOffline(false);
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await again.waitFor({ state: 'detached' });
       await page.context().close();
     },
     TEST_MS,

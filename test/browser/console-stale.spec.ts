@@ -3,6 +3,7 @@ import type { Page } from 'playwright-core';
 import { itInBrowser } from '../support/browser.js';
 import { line, newProduct, orderBody, placeOrder } from '../support/builders.js';
 import { getOrder, setStatus, type WithApi } from '../support/client.js';
+import { insertOrders } from '../support/many-orders.js';
 import { eventually } from '../support/service.js';
 import { rowOf, TEST_MS, TestConsole } from './console.js';
 
@@ -62,6 +63,26 @@ describe('rows of the filter before, while the new one loads', () => {
       await page.locator('body').press('a');
       await page.getByText('1 selected').waitFor();
       expect(complaints).toEqual([]);
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+
+  itInBrowser(
+    'do not say where the next page of the new one begins',
+    async () => {
+      await insertOrders(tested.service.database, 60, {
+        from: new Date(Date.now() - 3_600_000),
+      });
+      const { page } = await tested.open('/orders?status=confirmed', 'admin');
+      await page.getByText('50 orders, and there are more').waitFor();
+      const held = await holdDelivered(page);
+      await chooseStatus(page, 'delivered');
+      await page.getByText('Loading the orders of this filter').waitFor();
+      await page.locator('body').press('n');
+      expect(new URL(page.url()).searchParams.get('cursor')).toBeNull();
+      held.release();
+      await rowOf(page, delivered).waitFor();
       await page.context().close();
     },
     TEST_MS,
@@ -164,8 +185,32 @@ describe('an error', () => {
       await eventually(async () => (await getOrder(colleague, id)).status === 'shipped');
       await page.getByText('The service did not answer in time').waitFor({ timeout: 40_000 });
       await page.getByRole('dialog').getByRole('button', { name: 'Mark as shipped' }).click();
-      await page.getByText('Your change was made although no answer arrived').waitFor();
+      await page.getByText('Your change was made, although no response arrived').waitFor();
       expect((await getOrder(colleague, id)).version).toBe(3);
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+});
+
+describe('a list that is left open', () => {
+  itInBrowser(
+    'drops orders that its time no longer covers, and dates those of yesterday',
+    async () => {
+      const [id = ''] = await insertOrders(tested.service.database, 1, { customerId: 'left-open' });
+      const { page } = await tested.open('/health', 'admin');
+      await page.clock.install();
+      await page.goto(`${tested.service.url}/admin/orders?q=left-open&window=hour`);
+      await rowOf(page, id).waitFor();
+      await page.clock.fastForward('01:02:00');
+      await page.getByText('No orders match these filters').waitFor();
+      await page.goto(`${tested.service.url}/admin/orders/${id}`);
+      const placed = page.getByRole('region', { name: 'Customer' }).getByRole('time').first();
+      await placed.waitFor();
+      const before = await placed.innerText();
+      await page.clock.fastForward('24:00:00');
+      await eventually(async () => /^\d{4}-\d\d-\d\d /.test(await placed.innerText()));
+      expect(await placed.innerText()).toContain(before);
       await page.context().close();
     },
     TEST_MS,

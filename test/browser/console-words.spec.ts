@@ -73,7 +73,7 @@ describe('an order', () => {
       inventory.faults.add({ kind: 'status', status: 500, when: 'after', method: 'PUT', times: 1 });
       await setStatus(colleague, id, 'cancelled', 'Not wanted');
       const { page, complaints } = await tested.open(`/orders/${id}`, 'admin');
-      await page.getByText('ended with stock in doubt').waitFor();
+      await page.getByText('finished, stock in doubt').waitFor();
       await page.getByRole('link', { name: 'needs a decision' }).click();
       const incidents = page.getByRole('region', { name: 'Needs a decision' });
       await incidents.getByText(`2 × ${product}, line 1`).waitFor();
@@ -94,7 +94,7 @@ describe('an order', () => {
         from: new Date(Date.now() - 48 * HOUR_MS),
       });
       const { page } = await tested.open(`/orders/${id}`, 'admin');
-      await page.getByText('Versions before the delivery history kept completed ones').waitFor();
+      await page.getByText('Earlier versions of the service kept completed messages').waitFor();
       expect(await page.getByText('None yet').count()).toBe(0);
       await page.context().close();
     },
@@ -107,10 +107,39 @@ describe('an order', () => {
       const body = orderBody([line(newProduct(tested.service.sandbox))], { customer_id: 'customer/77' });
       const id = await placeOrder(colleague, body);
       const { page, complaints } = await tested.open('/orders/customer%2F77', 'admin');
-      await page.getByText('This is the id of a customer, not of an order').waitFor();
+      await page.getByText('This is a customer id, not an order id').waitFor();
       await page.getByRole('link', { name: 'Show the orders of customer customer/77' }).click();
       await page.locator(`[data-row="${id}"]`).waitFor();
       expect(complaints).toEqual([]);
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+
+  itInBrowser.each(['stream', 'export', 'bulk-status'])(
+    'opened by the word %s of the API says at once that it is no id of an order',
+    async (word) => {
+      const { page } = await tested.open(`/orders/${word}`, 'admin');
+      await page
+        .getByRole('heading', { level: 1, name: 'This is not an order id' })
+        .waitFor({ timeout: 5_000 });
+      await page.getByRole('link', { name: `Search the orders for ${word}` }).click();
+      await page.getByText('No orders match these filters').waitFor();
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+
+  itInBrowser(
+    'that another tab of the same person has changed is not called changed by this one',
+    async () => {
+      const id = await placeOrder(colleague, orderBody([line(newProduct(tested.service.sandbox))]));
+      const { page } = await tested.open(`/orders/${id}`, 'admin');
+      await page.getByRole('button', { name: 'Mark as shipped' }).click();
+      await setStatus(colleague, id, 'shipped');
+      await page.getByRole('dialog').getByRole('button', { name: 'Mark as shipped' }).click();
+      await page.getByText('Nothing was changed').waitFor();
+      expect(await page.getByText('Your change was made').count()).toBe(0);
       await page.context().close();
     },
     TEST_MS,
@@ -164,6 +193,32 @@ describe('the figures', () => {
   );
 });
 
+describe('the chart of many orders', () => {
+  itInBrowser(
+    'shows the numbers of its axis whole, and marks estimated figures as such',
+    async () => {
+      const { page } = await tested.open('/health');
+      await page.route('**/operations/figures*', async (route) => {
+        const response = await route.fetch();
+        const figures = (await response.json()) as { is_estimate: boolean; points: { placed: number }[] };
+        figures.is_estimate = true;
+        for (const point of figures.points) point.placed = 250_000;
+        await route.fulfill({ response, json: figures });
+      });
+      await page.getByLabel('API key or access token').fill(tested.keyOf('operator'));
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.getByText('≈ 15,000,000').waitFor();
+      // Room for seven digits of 12 px and the tick.
+      const left = await page
+        .locator('.chart .u-over')
+        .evaluate((plot) => (plot as unknown as { offsetLeft: number }).offsetLeft);
+      expect(left).toBeGreaterThanOrEqual(60);
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+});
+
 describe('the state of another service', () => {
   itInBrowser(
     'is not "answers" while it answers 503 to everything',
@@ -175,9 +230,9 @@ describe('the state of another service', () => {
       await eventually(() => notification.calls.all().length > before);
       const { page } = await tested.open('/health', 'operator');
       await page
-        .getByText(/notification service (failed at the last call|does not answer)/)
+        .getByText(/notification service (failed on the last call|does not respond)/)
         .waitFor({ timeout: FIGURES_MS });
-      await page.getByText('inventory service answers').waitFor();
+      await page.getByText('inventory service responds').waitFor();
       await page.context().close();
       clearFaults(tested.service.sandbox);
     },
@@ -190,9 +245,27 @@ describe('a search', () => {
     'for a part of an e-mail address says that only whole values match',
     async () => {
       const { page } = await tested.open('/orders?q=alice%40exam', 'admin');
-      await page.getByText('No order matches these filters').waitFor();
+      await page.getByText('No orders match these filters').waitFor();
       await page.getByText('The search matches whole values only').waitFor();
       expect(await page.getByText('Search for less').count()).toBe(0);
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+});
+
+describe('an export that the service does not answer', () => {
+  itInBrowser(
+    'is not repeated by the page, and does not claim to be',
+    async () => {
+      const { page } = await tested.open('/orders', 'admin');
+      await page.evaluate(() => Reflect.deleteProperty(globalThis, 'showSaveFilePicker'));
+      await page.route(/\/orders\/export/, (route) => route.abort('connectionrefused'));
+      await page.getByText('Export', { exact: true }).click();
+      await page.getByRole('button', { name: 'CSV, for spreadsheets' }).click();
+      await page.getByText('The service could not be reached').waitFor();
+      await page.getByText('Nothing was saved').waitFor();
+      expect(await page.getByText(/retries automatically|tries again by itself/).count()).toBe(0);
       await page.context().close();
     },
     TEST_MS,

@@ -65,7 +65,7 @@ describe('a day without a time', () => {
       await page.getByLabel('Before: day').focus();
       await page.keyboard.type('0702');
       await page.getByLabel('Search').focus();
-      await page.getByText('The day is not complete, so it does not count').waitFor();
+      await page.getByText('The date is incomplete and is ignored').waitFor();
       expect(complaints).toEqual([]);
       await page.context().close();
     },
@@ -76,7 +76,7 @@ describe('a day without a time', () => {
     'in an address that can not be read is named instead of being ignored',
     async () => {
       const { page } = await tested.open('/orders?window=custom&from=01.07.2026', 'admin');
-      await page.getByText('can not be read, so they are ignored: from=01.07.2026').waitFor();
+      await page.getByText('not valid and are ignored: from=01.07.2026').waitFor();
       await page.context().close();
     },
     TEST_MS,

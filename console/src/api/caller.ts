@@ -6,7 +6,7 @@ export const CallerContext = createContext<Caller | null>(null);
 
 export function useCaller(): Caller {
   const caller = useContext(CallerContext);
-  if (!caller) throw new Error('only what is shown to somebody who is signed in may ask for the caller');
+  if (!caller) throw new Error('useCaller needs a signed-in caller');
   return caller;
 }
 

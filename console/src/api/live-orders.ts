@@ -5,10 +5,10 @@ import { listen, type Listener } from './live.ts';
 import { credential } from './session.ts';
 import type { OrderChange, OrderList } from './types.ts';
 
-/** Lists are read anew at most this often, however many orders change. */
+/** Minimum interval between two refreshes of a list, however many orders change. */
 const REFRESH_MS = 1_500;
 
-/** What changed is told to those who listen at most this often. */
+/** Minimum interval between two announcements to screen readers. */
 const ANNOUNCE_MS = 5_000;
 
 /** Keeps what the page shows of orders as it is in the service. */
@@ -54,7 +54,7 @@ function keepUp(client: QueryClient): () => void {
   };
 }
 
-/** The list with the change in it, before it is read anew. */
+/** The list with the change applied, until it is refreshed. */
 function patch(list: OrderList, { order_id: id, version, to, time }: OrderChange): OrderList {
   const isShown = list.orders.some((order) => order.order_id === id && order.version < version);
   if (!isShown) return list;
@@ -64,7 +64,7 @@ function patch(list: OrderList, { order_id: id, version, to, time }: OrderChange
   return { ...list, orders };
 }
 
-/** Does something at once, and then again at most once in a while if it was asked for meanwhile. */
+/** Throttles an action: runs it at once, then at most once per interval. */
 function throttled(milliseconds: number, action: () => void): { (): void; cancel(): void } {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let isWanted = false;

@@ -12,7 +12,7 @@ export const liveState = new Store<LiveState>('connecting');
 /** The service sends something at least every 15 seconds; without anything for this long the line is dead. */
 const SILENCE_MS = 20_000;
 
-/** The service ends every stream now and then to look at the credentials again, of which nobody needs to be told. */
+/** The service ends every stream from time to time to check the credentials again; a quick reconnect is not shown. */
 const UNNOTICED_MS = 1_500;
 
 /** The first and the longest pause before a stream that was refused is asked for again; each is twice the one before. */
@@ -21,7 +21,7 @@ const LONGEST_PAUSE_MS = 60_000;
 
 export interface Listener {
   onChange(change: OrderChange): void;
-  /** What was missed can't be told any more: read everything anew. */
+  /** Events were missed and can't be replayed: refresh everything. */
   onReset(): void;
   /** The service answers, possibly after a time in which it did not. */
   onOpen(): void;

@@ -3,7 +3,7 @@ import type { components } from '../../../docs/openapi.js';
 /** What an answer says of itself when it is a refusal (RFC 9457). */
 export type ProblemBody = components['schemas']['OrderProblemResponse'];
 
-/** A request that came to nothing, with what the service said of it. */
+/** A request that failed, with the problem that the service returned. */
 export class ProblemError extends Error {
   readonly type: string;
 
@@ -38,11 +38,17 @@ export class OfflineError extends Error {
   }
 }
 
-/** Whether the same request may work in a moment: nobody answered, or the answer says that it will pass. */
+/** Whether a retry of the same request may succeed: there was no response, or a temporary error. */
 export function mayPass(error: unknown): boolean {
   if (error instanceof OfflineError) return false;
   if (!(error instanceof ProblemError)) return true;
   return error.status === 429 || error.status >= 502;
+}
+
+/** Whether a change may have been made although it failed: no answer arrived, or one that does not say so. */
+export function isOutcomeUnknown(error: unknown): boolean {
+  if (error instanceof OfflineError) return false;
+  return !(error instanceof ProblemError) || error.status >= 500;
 }
 
 /** Whether the service refused a request because it has too much to do, or the caller too many requests in progress. */

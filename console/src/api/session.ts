@@ -6,7 +6,7 @@ const KEY = 'order-console-credential';
 const TOKEN = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
 /**
- * The key or token of whoever is signed in; null for nobody. It is kept for this tab alone, and gone with it.
+ * The key or token of the session; null when signed out. It is kept in this tab only.
  */
 export const credential = new Store<string | null>(sessionStorage.getItem(KEY));
 

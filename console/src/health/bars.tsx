@@ -6,8 +6,16 @@ interface Entry {
   href?: string;
 }
 
+interface Props {
+  title: string;
+  entries: Entry[];
+  /** What is shown in place of no entries. */
+  none: string;
+  format: (count: number) => string;
+}
+
 /** Counts side by side, as bars and as numbers. */
-export function Bars({ title, entries, none }: { title: string; entries: Entry[]; none: string }) {
+export function Bars({ title, entries, none, format }: Props) {
   const most = Math.max(1, ...entries.map(({ count }) => count));
   return (
     <section aria-label={title}>
@@ -20,7 +28,7 @@ export function Bars({ title, entries, none }: { title: string; entries: Entry[]
             <span className="bar" aria-hidden="true">
               <span style={{ inlineSize: `${(100 * count) / most}%` }} />
             </span>
-            <span className="number">{count.toLocaleString('en')}</span>
+            <span className="number">{format(count)}</span>
           </li>
         ))}
       </ul>

@@ -37,7 +37,7 @@ export function HealthPage() {
         </fieldset>
       </header>
       {error && <ProblemBox error={error} onRetry={() => void refetch()} />}
-      {isPending && <p className="muted loading">Adding up …</p>}
+      {isPending && <p className="muted loading">Loading the figures …</p>}
       {data && (
         <div className={isPlaceholderData ? 'stale' : undefined} inert={isPlaceholderData}>
           <FiguresView figures={data} window={window} />
@@ -51,18 +51,19 @@ function FiguresView({ figures, window }: { figures: Figures; window: Window }) 
   const titleOf = useProblemTitle();
   const sum = (name: 'placed' | 'confirmed' | 'rejected' | 'failed'): number =>
     figures.points.reduce((total, point) => total + point[name], 0);
+  const shown = (count: number): string => `${figures.is_estimate ? '≈ ' : ''}${count.toLocaleString('en')}`;
   const { time_to_confirm_ms: time, notification_backlog: backlog } = figures;
   return (
     <>
       <Upstreams upstreams={figures.upstreams} />
       <dl className="cards">
-        <Card name="Placed" value={String(sum('placed'))} />
-        <Card name="Rejected or failed" value={String(sum('rejected') + sum('failed'))} />
-        <Card name="Half are confirmed within" value={milliseconds(time.p50)} />
-        <Card name="95 % are confirmed within" value={milliseconds(time.p95)} />
+        <Card name="Placed" value={shown(sum('placed'))} />
+        <Card name="Rejected or failed" value={shown(sum('rejected') + sum('failed'))} />
+        <Card name="Time to confirm (median)" value={milliseconds(time.p50)} />
+        <Card name="Time to confirm (p95)" value={milliseconds(time.p95)} />
         <Card
           name="Messages waiting"
-          value={String(backlog.waiting)}
+          value={backlog.waiting.toLocaleString('en')}
           note={
             backlog.waiting > 0 && backlog.oldest_seconds !== null
               ? `the oldest for ${formatDuration(backlog.oldest_seconds)}`
@@ -70,15 +71,13 @@ function FiguresView({ figures, window }: { figures: Figures; window: Window }) 
           }
         />
         <Card
-          name="Messages given up"
-          value={String(backlog.failed)}
-          note={backlog.failed > 0 ? <Link href="/incidents">See the incidents</Link> : ''}
+          name="Messages failed"
+          value={backlog.failed.toLocaleString('en')}
+          note={backlog.failed > 0 ? <Link href="/incidents">View incidents</Link> : ''}
         />
       </dl>
       {figures.is_estimate && (
-        <p className="muted">
-          There were very many orders, so these figures are estimated from a part of them.
-        </p>
+        <p className="muted">These figures are estimated from a sample of the orders.</p>
       )}
       <OrdersChart figures={figures} />
       <div className="halves">
@@ -91,11 +90,13 @@ function FiguresView({ figures, window }: { figures: Figures; window: Window }) 
             href: `/orders?${new URLSearchParams({ status, window })}`,
           }))}
           none="No orders."
+          format={shown}
         />
         <Bars
           title="Rejected, by reason"
           entries={figures.rejected_by_reason.map(({ reason, count }) => ({ name: titleOf(reason), count }))}
-          none="None was rejected."
+          none="No orders were rejected."
+          format={shown}
         />
       </div>
     </>
@@ -123,10 +124,10 @@ function describeUpstream({
   state,
   last_call: lastCall,
 }: Figures['upstreams'][number]): [text: string, look: string] {
-  if (state === 'down') return ['does not answer', 'down'];
-  if (state === 'trying') return ['is being tried again', 'trying'];
+  if (state === 'down') return ['does not respond', 'down'];
+  if (state === 'trying') return ['is being retried', 'trying'];
   if (lastCall === null) return ['has not been called yet', 'unknown'];
-  return lastCall === 'failed' ? ['failed at the last call', 'trying'] : ['answers', 'up'];
+  return lastCall === 'failed' ? ['failed on the last call', 'trying'] : ['responds', 'up'];
 }
 
 function Upstreams({ upstreams }: { upstreams: Figures['upstreams'] }) {

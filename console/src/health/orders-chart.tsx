@@ -25,7 +25,7 @@ export function OrdersChart({ figures }: { figures: Figures }) {
   );
 }
 
-/** Drawn anew for another zone, and for other colours. */
+/** Redrawn when the zone or the theme changes. */
 function Lines({ figures, zone }: { figures: Figures; zone: string }) {
   const box = useRef<HTMLElement>(null);
   const plot = useRef<UPlot>(null);
@@ -74,6 +74,17 @@ function colour(place: Element, name: string): () => string {
   return () => getComputedStyle(place).getPropertyValue(name).trim();
 }
 
+const MIN_AXIS_PX = 44;
+/** The widest digit of the axis' font, and the room for tick and gap. */
+const DIGIT_PX = 8;
+const AXIS_GAP_PX = 16;
+
+/** Room for the longest label, which would be cut off at its first digits. @param labels null before the first draw */
+function axisSize(labels: readonly string[] | null): number {
+  const longest = Math.max(0, ...(labels ?? []).map(({ length }) => length));
+  return Math.max(MIN_AXIS_PX, AXIS_GAP_PX + DIGIT_PX * longest);
+}
+
 function options(place: HTMLElement, zone: string): UPlot.Options {
   const axis: UPlot.Axis = {
     stroke: colour(place, '--muted'),
@@ -91,7 +102,7 @@ function options(place: HTMLElement, zone: string): UPlot.Options {
     scales: { y: { range: (_plot, _least, most) => [0, Math.max(1, most * 1.1)] } },
     axes: [
       { ...axis, values: (_plot, times) => times.map((seconds) => clock(seconds, zone).slice(0, 5)) },
-      { ...axis, size: 44 },
+      { ...axis, size: (_plot, labels) => axisSize(labels) },
     ],
     cursor: { drag: { x: false, y: false } },
     series: [

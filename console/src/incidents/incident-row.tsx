@@ -5,14 +5,14 @@ import { formatDuration } from '../time/zone.ts';
 export const KINDS: Record<Incident['kind'], string> = {
   reservation: 'Stock in doubt',
   notification: 'Message not delivered',
-  stock_release: 'Stock not given back',
-  cart_checkout: 'Cart not closed',
+  stock_release: 'Stock not released',
+  cart_checkout: 'Cart not checked out',
   pending_order: 'Order not settled',
 };
 
 export const ACTIONS: Record<IncidentAction, string> = {
-  retry: 'Try again',
-  release: 'Give the stock back',
+  retry: 'Retry',
+  release: 'Release stock',
   write_off: 'Write off',
 };
 

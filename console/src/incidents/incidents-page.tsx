@@ -24,7 +24,7 @@ export function IncidentsPage() {
       <header className="page-header">
         <h1>Incidents</h1>
       </header>
-      <p className="muted">What the service can not resolve by itself, oldest first.</p>
+      <p className="muted">Problems that need your decision, oldest first.</p>
       {error && <ProblemBox error={error} onRetry={() => void refetch()} />}
       {isPending && <p className="muted loading">Loading the incidents …</p>}
       {!error && data?.count === 0 && <NoIncidents />}
@@ -32,7 +32,7 @@ export function IncidentsPage() {
         <table className="list" role="table" aria-label="Incidents" ref={list}>
           <thead role="rowgroup">
             <tr role="row">
-              {['Waiting', 'What', 'Order', 'Why', 'What you can do'].map((name) => (
+              {['Age', 'Incident', 'Order', 'Reason', 'Actions'].map((name) => (
                 <th key={name} role="columnheader" scope="col">
                   {name}
                 </th>
@@ -68,12 +68,12 @@ function NoIncidents() {
   const backlog = data?.notification_backlog;
   return (
     <Empty title="No open incidents">
-      {error && <p>The figures can not be read, so work that is still being retried is not shown here.</p>}
+      {error && <p>The figures could not be loaded, so pending retries are not shown here.</p>}
       {backlog !== undefined && backlog.waiting > 0 && (
         <p>
           {backlog.waiting} {backlog.waiting === 1 ? 'message' : 'messages'} to customers{' '}
           {backlog.waiting === 1 ? 'is' : 'are'} still waiting, the oldest for{' '}
-          {formatDuration(backlog.oldest_seconds)}. The service keeps retrying them; see{' '}
+          {formatDuration(backlog.oldest_seconds)}. The service keeps retrying them. See{' '}
           <Link href="/health">Health</Link>.
         </p>
       )}

@@ -2,7 +2,7 @@ import { queryOptions } from '@tanstack/react-query';
 import { api, send } from '../api/client.ts';
 import { refreshEvery } from '../api/query-client.ts';
 
-/** Incidents come from work that failed for days; nobody waits for one by the second. */
+/** Incidents come from work that failed for days, so seconds do not matter. */
 const REFRESH_MS = 30_000;
 
 const PAGE = 50;

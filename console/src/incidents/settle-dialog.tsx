@@ -42,8 +42,8 @@ export function SettleDialog({ incident, action, onClose }: Props) {
         onSubmit={(reason) => settle.mutate(reason)}
       >
         <p>{incident.actions.find((offered) => offered.action === action)?.description}</p>
-        <p className="muted">Why it waits: {incident.reason}</p>
-        {settle.isError && <ProblemBox error={settle.error} isChange />}
+        <p className="muted">Reason: {incident.reason}</p>
+        {settle.isError && <ProblemBox error={settle.error} purpose="change" />}
       </ReasonForm>
     </Dialog>
   );

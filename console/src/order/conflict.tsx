@@ -10,28 +10,29 @@ interface Props {
   /** The order as it was when the change was asked for. */
   seen: Order;
   wanted: OrderStatus;
+  /** Whether an earlier attempt had no answer, so that the change in between may be its own. */
+  wasUnanswered: boolean;
   onClose: () => void;
 }
 
 /** The order has changed in between: shows how, so that the person can decide again. */
-export function Conflict({ seen, wanted, onClose }: Props) {
+export function Conflict({ seen, wanted, wasUnanswered, onClose }: Props) {
   const { data: now } = useQuery(orderQuery(seen.order_id));
   const { data: history } = useQuery(eventsQuery(seen.order_id));
   const { id } = useCaller();
   const missed = history?.events.filter((event) => event.seq > seen.version) ?? [];
-  // The answer to an earlier attempt of this caller may have been lost on the way.
-  const isDone = missed.some(({ to, actor }) => to === wanted && actor === id);
+  const isDone = wasUnanswered && missed.some(({ to, actor }) => to === wanted && actor === id);
   return (
     <div className="conflict">
       {isDone ? (
         <p role="alert">
-          <strong>The order is {wanted}.</strong> Your change was made although no answer arrived the first
+          <strong>The order is {wanted}.</strong> Your change was made, although no response arrived the first
           time.
         </p>
       ) : (
         <p role="alert">
-          <strong>Nothing was changed.</strong> The order was changed while you were looking at it, so it was
-          not marked as {wanted}.
+          <strong>Nothing was changed.</strong> The order has changed since you opened it, so it was not
+          marked as {wanted}.
         </p>
       )}
       {now && now.version !== seen.version && <Comparison seen={seen} now={now} />}
@@ -42,7 +43,7 @@ export function Conflict({ seen, wanted, onClose }: Props) {
       </ul>
       <div className="dialog-actions">
         <button type="button" className="button button-primary" autoFocus onClick={onClose}>
-          Go on with the order as it is now
+          View the current order
         </button>
       </div>
     </div>
@@ -58,7 +59,7 @@ function Comparison({ seen, now }: { seen: Order; now: Order }) {
             <span className="visually-hidden">Part of the order</span>
           </th>
           <th scope="col">You saw</th>
-          <th scope="col">It is now</th>
+          <th scope="col">Now</th>
         </tr>
       </thead>
       <tbody>
@@ -85,7 +86,11 @@ function Missed({ event }: { event: OrderEvent }) {
   return (
     <li>
       <Time at={event.timestamp} /> {describeEvent(event)} by <strong>{event.actor}</strong>
-      {event.reason && <>: “{event.reason}”</>}
+      {event.reason && (
+        <>
+          : “<bdi>{event.reason}</bdi>”
+        </>
+      )}
     </li>
   );
 }

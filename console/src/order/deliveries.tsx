@@ -10,13 +10,13 @@ import { deliveriesQuery, eventsQuery } from './use-order.ts';
 
 const KINDS: Record<Delivery['kind'], string> = {
   notification: 'Message to the customer',
-  stock_release: 'Giving stock back',
-  cart_checkout: 'Closing the cart',
+  stock_release: 'Stock release',
+  cart_checkout: 'Cart checkout',
 };
 
 export const DELIVERY_STATES: Record<Delivery['status'], string> = {
   waiting: 'waiting',
-  under_way: 'under way',
+  under_way: 'in progress',
   sent: 'sent',
   failed: 'failed',
 };
@@ -32,8 +32,8 @@ export function Deliveries({ orderId }: { orderId: string }) {
       {error && <ProblemBox error={error} onRetry={() => void refetch()} />}
       {data?.deliveries.length === 0 && (
         <p className="muted">
-          No deliveries are recorded for this order. Versions before the delivery history kept completed ones
-          for 24 hours only.
+          No messages are recorded for this order. Earlier versions of the service kept completed messages for
+          24 hours only.
         </p>
       )}
       <ul className="deliveries">
@@ -81,7 +81,7 @@ function DeliveryItem({ orderId, delivery, mayRetry, isStockInDoubt }: ItemProps
         <strong>{KINDS[kind]}</strong>{' '}
         {isInDoubt ? (
           <span className="delivery-failed">
-            ended with stock in doubt
+            finished, stock in doubt
             {mayRetry && (
               <>
                 , <a href="#incidents">needs a decision</a>
@@ -118,7 +118,7 @@ async function retry(orderId: string, { id, incident_id: incident }: Delivery): 
         params: { path: { order_id: orderId, delivery_id: id } },
       }),
     );
-    return 'It is being tried again.';
+    return 'Retrying now';
   }
   const path = { incident_id: incident };
   const settled = api.POST('/operations/incidents/{incident_id}', {
@@ -137,7 +137,7 @@ function RetryButton({ orderId, delivery }: Pick<ItemProps, 'orderId' | 'deliver
   });
   return (
     <>
-      {retrying.isError && <ProblemBox error={retrying.error} isChange />}
+      {retrying.isError && <ProblemBox error={retrying.error} purpose="change" />}
       <button
         type="button"
         className="button"

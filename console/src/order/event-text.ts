@@ -8,19 +8,19 @@ export function describeEvent({ type, from, to }: Pick<OrderEvent, 'type' | 'fro
     case 'status_changed':
       return `${from ?? ''} → ${to ?? ''}`;
     case 'stock_released':
-      return 'Stock given back';
+      return 'Stock released';
     case 'stock_in_doubt':
-      return 'Stock in doubt: nobody knows whether it is held';
+      return 'Stock in doubt: it may or may not be held';
     case 'incident_settled':
-      return 'Incident settled';
+      return 'Incident resolved';
     case 'personal_data_erased':
-      return 'Name and e-mail erased';
+      return 'Name and email erased';
   }
 }
 
 const OPERATIONS: Record<InventoryCall['operation'], string> = {
-  reserve: 'Inventory asked to reserve',
-  release: 'Inventory asked to take back',
+  reserve: 'Inventory reservation',
+  release: 'Inventory release',
 };
 
 /** How the inventory was asked, as in `Inventory asked to reserve: 2 lines held · 3 calls (2 × 2xx, 1 × timeout) · 12 ms`. */

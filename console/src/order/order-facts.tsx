@@ -10,8 +10,8 @@ export function OrderFacts({ order }: { order: Order }) {
       <h2 id="customer">Customer</h2>
       <dl className="facts">
         <Fact name="Name">{order.customer_name ?? <Missing />}</Fact>
-        <Fact name="E-mail">{email ? <Search text={email} /> : <Missing />}</Fact>
-        <Fact name="Customer id">{customer === null ? <Missing /> : <Search text={customer} />}</Fact>
+        <Fact name="Email">{email ? <Search text={email} /> : <Missing />}</Fact>
+        <Fact name="Customer ID">{customer === null ? <Missing /> : <Search text={customer} />}</Fact>
         <Fact name="Placed">
           <Time at={order.timestamp} />
         </Fact>
@@ -27,14 +27,14 @@ export function OrderFacts({ order }: { order: Order }) {
 /** Leads to all orders with the same. */
 function Search({ text }: { text: string }) {
   return (
-    <Link href={`/orders?${new URLSearchParams({ q: text })}`} title="All orders with the same">
+    <Link href={`/orders?${new URLSearchParams({ q: text })}`} title="Show all orders with this value">
       {text}
     </Link>
   );
 }
 
 function Missing() {
-  return <span className="muted">not given, or erased</span>;
+  return <span className="muted">not provided or erased</span>;
 }
 
 function Fact({ name, children }: { name: string; children: ReactNode }) {

@@ -10,7 +10,8 @@ export function OrderLines({ order: { items, currency, total_amount: total } }: 
   return (
     <section aria-labelledby="lines">
       <h2 id="lines">Lines</h2>
-      <div className="scroll">
+      {/* What scrolls must be reachable by keyboard. */}
+      <section className="scroll" tabIndex={0} aria-label="Products of the order">
         <table className="list compact lines">
           <thead>
             <tr>
@@ -46,7 +47,7 @@ export function OrderLines({ order: { items, currency, total_amount: total } }: 
           <tfoot>
             <tr>
               <th scope="row" colSpan={2}>
-                Total
+                Total{items.length > 1 && ` of ${items.length} lines`}
               </th>
               <td className="line-price" />
               <td className="number">
@@ -55,7 +56,7 @@ export function OrderLines({ order: { items, currency, total_amount: total } }: 
             </tr>
           </tfoot>
         </table>
-      </div>
+      </section>
     </section>
   );
 }

@@ -8,7 +8,7 @@ import { Failure } from '../orders/failure.tsx';
 import { LiveIndicator } from '../orders/live-indicator.tsx';
 import { goBackOr, useOpened } from '../shell/history.ts';
 import { CopyButton } from '../ui/copy-button.tsx';
-import { Empty } from '../ui/empty.tsx';
+import { EmptyPage } from '../ui/empty.tsx';
 import { ProblemBox } from '../ui/problem-box.tsx';
 import { useShortcuts } from '../ui/shortcuts.ts';
 import { StatusBadge } from '../ui/status-badge.tsx';
@@ -19,19 +19,20 @@ import { OrderIncidents } from './order-incidents.tsx';
 import { OrderLines } from './order-lines.tsx';
 import { StatusDialog } from './status-dialog.tsx';
 import { Timeline } from './timeline.tsx';
-import { CustomerIdError, orderQuery } from './use-order.ts';
+import { NotAnOrderError, orderQuery } from './use-order.ts';
 
 export function OrderPage({ id }: { id: string }) {
   const { data: order, error, isPending, refetch } = useQuery(orderQuery(id));
+  const notAnOrder = error instanceof NotAnOrderError ? error : undefined;
   const [, navigate] = useLocation();
   const leave = (): void => goBackOr(() => navigate('/orders'));
   useOpened(id);
   useShortcuts({ u: leave });
   return (
     <div className="page order-page">
-      <title>{`Order ${shortOrderId(id)}`}</title>
       <p>
         <a
+          className="back"
           href="/admin/orders"
           onClick={(event) => {
             event.preventDefault();
@@ -41,23 +42,32 @@ export function OrderPage({ id }: { id: string }) {
           ← Back
         </a>
       </p>
-      {error instanceof CustomerIdError && <CustomerId id={id} />}
-      {error && !(error instanceof CustomerIdError) && (
-        <ProblemBox error={error} onRetry={() => void refetch()} />
-      )}
+      {notAnOrder ? <NotAnOrder error={notAnOrder} /> : <title>{`Order ${shortOrderId(id)}`}</title>}
+      {!order && !notAnOrder && <OrderHeading id={id} />}
+      {error && !notAnOrder && <ProblemBox error={error} onRetry={() => void refetch()} />}
       {isPending && <p className="muted loading">Loading the order …</p>}
       {order && <OrderView order={order} />}
     </div>
   );
 }
 
-function CustomerId({ id }: { id: string }) {
+function OrderHeading({ id }: { id: string }) {
   return (
-    <Empty title="This is the id of a customer, not of an order">
+    <h1>
+      Order <span className="mono">{id}</span>
+    </h1>
+  );
+}
+
+function NotAnOrder({ error: { id, isCustomer } }: { error: NotAnOrderError }) {
+  return (
+    <EmptyPage title={isCustomer ? 'This is a customer id, not an order id' : 'This is not an order id'}>
       <p>
-        <Link href={`/orders?${new URLSearchParams({ q: id })}`}>Show the orders of customer {id}</Link>
+        <Link href={`/orders?${new URLSearchParams({ q: id })}`}>
+          {isCustomer ? 'Show the orders of customer' : 'Search the orders for'} <bdi>{id}</bdi>
+        </Link>
       </p>
-    </Empty>
+    </EmptyPage>
   );
 }
 
@@ -67,16 +77,14 @@ function OrderView({ order }: { order: Order }) {
   return (
     <>
       <header className="page-header">
-        <h1>
-          Order <span className="mono">{order.order_id}</span>
-        </h1>
+        <OrderHeading id={order.order_id} />
         <CopyButton text={order.order_id} what="order id" />
         <StatusBadge status={order.status} />
         <LiveIndicator />
       </header>
       {order.failure && (
         <p className="notice">
-          This order was not placed: <Failure type={order.failure} />. The history below has the details.
+          This order was not placed: <Failure type={order.failure} />. See the history below for details.
         </p>
       )}
       {may('operations') && <OrderIncidents orderId={order.order_id} />}
@@ -124,7 +132,7 @@ function Actions({ order }: { order: Order }) {
 }
 
 function whyNot(status: OrderStatus): string {
-  if (status === 'pending') return 'It is still being placed, which settles by itself.';
-  if (allowedTransitions(status).length > 0) return 'Your key or token does not allow to change the status.';
-  return `It is ${status}, and stays so.`;
+  if (status === 'pending') return 'This order is still being placed.';
+  if (allowedTransitions(status).length > 0) return 'You don’t have permission to change the status.';
+  return `This order is ${status}. That status is final.`;
 }

@@ -39,9 +39,7 @@ export function ReasonForm(props: Props) {
       {children}
       <label htmlFor={id}>
         Reason{' '}
-        <span className="muted">
-          ({isReasonNeeded ? 'needed' : 'if there is one to tell'}; it stays in the history)
-        </span>
+        <span className="muted">({isReasonNeeded ? 'required' : 'optional'}; kept in the order history)</span>
       </label>
       <textarea
         id={id}

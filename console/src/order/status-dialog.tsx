@@ -1,5 +1,6 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { ProblemError } from '../api/problem.ts';
+import { useState } from 'react';
+import { isOutcomeUnknown, ProblemError } from '../api/problem.ts';
 import { useNextStatuses } from '../api/transitions.ts';
 import type { Order, OrderStatus } from '../api/types.ts';
 import { announce } from '../ui/announcer.tsx';
@@ -16,16 +17,20 @@ interface Props {
   onClose: () => void;
 }
 
-/** Asks for the new status and sets it, unless somebody else has changed the order meanwhile. */
+/** Asks for the new status and sets it, unless the order has changed in between. */
 export function StatusDialog({ seen, initial, onClose }: Props) {
   const client = useQueryClient();
   const statuses = useNextStatuses()(seen.status);
+  const [wasUnanswered, setUnanswered] = useState(false);
   const change = useMutation({
     mutationFn: (choice: { status: OrderStatus; reason?: string }) => setStatus(seen, choice),
     onSuccess: (order) => {
       client.setQueryData(['order', order.order_id, 'itself'], order);
       announce(`The order is ${order.status}`);
       onClose();
+    },
+    onError: (error) => {
+      if (isOutcomeUnknown(error)) setUnanswered(true);
     },
     onSettled: () => {
       void client.invalidateQueries({ queryKey: ['order', seen.order_id] });
@@ -36,10 +41,15 @@ export function StatusDialog({ seen, initial, onClose }: Props) {
   return (
     <Dialog title="Change the status" onClose={onClose} isBusy={change.isPending}>
       {isConflict ? (
-        <Conflict seen={seen} wanted={change.variables?.status ?? initial} onClose={onClose} />
+        <Conflict
+          seen={seen}
+          wanted={change.variables?.status ?? initial}
+          wasUnanswered={wasUnanswered}
+          onClose={onClose}
+        />
       ) : (
         <>
-          {change.isError && <ProblemBox error={change.error} isChange />}
+          {change.isError && <ProblemBox error={change.error} purpose="change" />}
           <StatusForm
             statuses={statuses}
             initial={initial}

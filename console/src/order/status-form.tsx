@@ -4,11 +4,11 @@ import { ReasonForm } from './reason-form.tsx';
 
 /** What setting a status does beyond the word itself. */
 const MEANINGS: Partial<Record<OrderStatus, string>> = {
-  processing: 'Somebody works on it.',
-  shipped: 'It is on its way. From here it can not be cancelled any more.',
-  delivered: 'The customer has it.',
-  cancelled: 'It will not be delivered. Its stock is given back. This can not be undone.',
-  returned: 'The customer has sent it back. This can not be undone.',
+  processing: 'The order is being prepared.',
+  shipped: 'The order is on its way. It can no longer be cancelled.',
+  delivered: 'The customer has received the order.',
+  cancelled: 'The order will not be delivered and its stock is released. This can’t be undone.',
+  returned: 'The customer has sent the order back. This can’t be undone.',
 };
 
 /** Who reads the history later has to know why. */
@@ -43,7 +43,7 @@ export function StatusForm({ statuses, initial, noteOf, submitLabel, isBusy = fa
       onSubmit={(reason) => onSubmit({ status, ...(reason !== undefined && { reason }) })}
     >
       <StatusChoices statuses={statuses} chosen={status} onChoose={setStatus} noteOf={noteOf} />
-      <p className="muted">The customer is told of the new status.</p>
+      <p className="muted">The customer is notified of the new status.</p>
     </ReasonForm>
   );
 }

@@ -3,21 +3,33 @@ import { api, send } from '../api/client.ts';
 import { refreshEvery, retryQuery } from '../api/query-client.ts';
 import type { Order } from '../api/types.ts';
 
-/** Messages are sent in the background, of which no event of the order tells. */
+/** Messages are sent in the background; no event of the order reports them. */
 const DELIVERIES_REFRESH_MS = 5_000;
 
-/** The id is not that of an order, but that of a customer who has orders: `GET /orders/{id}` takes both. */
-export class CustomerIdError extends Error {}
+/** The id is not that of an order. */
+export class NotAnOrderError extends Error {
+  constructor(
+    readonly id: string,
+    /** Whether it is that of a customer who has orders: `GET /orders/{id}` takes both. */
+    readonly isCustomer: boolean,
+  ) {
+    super(`${id} is not the id of an order`);
+  }
+}
+
+/** Paths of the API beside `GET /orders/{id}`, such as the stream, whose answer never ends. */
+const RESERVED = new Set(['stream', 'export', 'bulk-status']);
 
 export function orderQuery(id: string) {
   return queryOptions({
     queryKey: ['order', id, 'itself'],
     queryFn: async (): Promise<Order> => {
+      if (RESERVED.has(id)) throw new NotAnOrderError(id, false);
       const found = await send(api.GET('/orders/{id}', { params: { path: { id } } }));
-      if (!('order_id' in found)) throw new CustomerIdError(`${id} is the id of a customer, not of an order`);
+      if (!('order_id' in found)) throw new NotAnOrderError(id, true);
       return found;
     },
-    retry: (failures, error) => !(error instanceof CustomerIdError) && retryQuery(failures, error),
+    retry: (failures, error) => !(error instanceof NotAnOrderError) && retryQuery(failures, error),
   });
 }
 
@@ -39,7 +51,7 @@ export function deliveriesQuery(id: string) {
 /**
  * Sets the status of an order if it is still as it was seen.
  *
- * @throws {ProblemError} with status 412 when somebody else has changed it meanwhile
+ * @throws {ProblemError} with status 412 when it has changed in between
  */
 export function setStatus(
   { order_id: id, version }: Order,

@@ -17,7 +17,7 @@ function Customer({ order }: { order: Order }) {
   const name = order.customer_name ?? order.customer_id;
   return (
     <span className="two-part">
-      <span>{name ?? <span className="muted">erased or not given</span>}</span>
+      <span>{name ?? <span className="muted">not provided or erased</span>}</span>
       {order.customer_email && <span className="muted">{order.customer_email}</span>}
     </span>
   );
@@ -27,7 +27,13 @@ function Lines({ order: { items } }: { order: Order }) {
   const [first] = items;
   if (!first) return null;
   const more = items.length > 1 ? ` + ${items.length - 1}` : '';
-  return <>{`${first.quantity} × ${first.product_name ?? first.product_id}${more}`}</>;
+  return (
+    <>
+      {`${first.quantity} × `}
+      <bdi>{first.product_name ?? first.product_id}</bdi>
+      {more}
+    </>
+  );
 }
 
 export const COLUMNS = helper.columns([
@@ -59,7 +65,7 @@ export const COLUMNS = helper.columns([
   }),
   helper.accessor('failure', {
     id: 'failure',
-    header: 'Why it failed',
+    header: 'Failure',
     cell: ({ row }) => <Failure type={row.original.failure} />,
   }),
   helper.accessor('updated_at', {
@@ -69,7 +75,7 @@ export const COLUMNS = helper.columns([
   }),
   helper.accessor('customer_id', {
     id: 'customer_id',
-    header: 'Customer id',
+    header: 'Customer ID',
     cell: ({ getValue }) => getValue() ?? '—',
   }),
   helper.accessor('version', { id: 'version', header: 'Version', cell: ({ getValue }) => getValue() }),
@@ -97,7 +103,7 @@ export function useShownColumns(): [shown: string[], show: (ids: string[]) => vo
         next.set('columns', ids.join(','));
         return next;
       },
-      { replace: true },
+      { replace: true, state: window.history.state as unknown },
     );
   };
   return [shown, show];

@@ -57,7 +57,7 @@ export function ExportMenu({ filter }: { filter: OrderFilter }) {
             </a>
           ),
         )}
-        {error !== null && <ProblemBox error={error} />}
+        {error !== null && <ProblemBox error={error} purpose="export" />}
       </div>
     </Menu>
   );

@@ -38,7 +38,7 @@ export function exportPath(filter: OrderFilter, zone: string, format: ExportForm
  * Saves the orders of a filter to a file: one that the user chooses, written to as it comes, where the browser can do
  * that; otherwise it is gathered in the browser first, which takes as much memory as the file is large.
  *
- * @param onProgress is told how many bytes have come
+ * @param onProgress receives the number of bytes so far
  * @throws {IncompleteExportError} nothing is saved then
  * @throws {ProblemError} what the service says; what the browser says, where the file can't be written
  */

@@ -1,6 +1,6 @@
 import { useProblemTitle } from '../api/problem-titles.ts';
 
-/** Why an order came to nothing, in words; the service explains it at the address behind it. */
+/** Why an order failed, with a link to the explanation. */
 export function Failure({ type }: { type: string | undefined }) {
   const titleOf = useProblemTitle();
   if (type === undefined) return null;

@@ -46,7 +46,7 @@ export function FilterBar({ filter, onChange }: Props) {
       {filter.window === 'custom' && <CustomWindow filter={filter} onChange={onChange} />}
       {filter.unreadable.length > 0 && (
         <p className="notice" role="alert">
-          The address has parts that can not be read, so they are ignored: {filter.unreadable.join(', ')}
+          These parts of the address are not valid and are ignored: {filter.unreadable.join(', ')}
         </p>
       )}
       {isFiltered(filter) && (
@@ -69,7 +69,7 @@ function CustomWindow({ filter, onChange }: Props) {
       <InstantInput label="Before" instant={filter.to} onChange={(to) => onChange({ to })} />
       {isReversed(filter) && (
         <p className="notice" role="alert">
-          The start is not before the end, so no order can match.
+          The start must be before the end.
         </p>
       )}
     </>
@@ -131,7 +131,7 @@ function InstantInput({ label, instant, onChange }: InstantProps) {
       />
       {isIncomplete && (
         <span className="notice" role="alert">
-          The day is not complete, so it does not count.
+          The date is incomplete and is ignored.
         </span>
       )}
     </span>
@@ -146,7 +146,7 @@ function SearchBox({ text, onChange }: { text: string; onChange: (text: string) 
   const input = useRef<HTMLInputElement>(null);
   const [draft, setDraft] = useState(text);
   const [shown, setShown] = useState(text);
-  // The address changed by itself, as when somebody goes back.
+  // The address has changed, for example through the browser's back button.
   if (text !== shown) {
     setShown(text);
     setDraft(text);
@@ -170,8 +170,8 @@ function SearchBox({ text, onChange }: { text: string; onChange: (text: string) 
       <input
         ref={input}
         type="search"
-        placeholder="Order id, whole e-mail, customer or product id"
-        title="Matches whole values, and order ids from their beginning"
+        placeholder="Order ID, full email, customer or product ID"
+        title="Matches whole values, or the start of an order ID"
         maxLength={254}
         aria-keyshortcuts="/"
         value={draft}

@@ -2,17 +2,14 @@ import { liveState } from '../api/live.ts';
 import { useStore } from '../ui/store.ts';
 
 const TEXTS = {
-  live: ['Live', 'New orders and changes appear by themselves.'],
-  connecting: ['Connecting …', 'Changes that are missed now will be shown once the connection is back.'],
-  offline: ['Offline', 'There is no network, so what is shown may be old.'],
+  live: ['Live', 'New orders and changes appear automatically.'],
+  connecting: ['Connecting …', 'Changes made now appear once the connection is back.'],
+  offline: ['Offline', 'You are offline. What is shown may be out of date.'],
   refused: [
     'Not live',
-    'The service has no room for another live page now. The list is read every 15 seconds until it has.',
+    'The service has too many live connections. The list refreshes every 15 seconds until one is free.',
   ],
-  polling: [
-    'Every 15 s',
-    'Changes do not come by themselves here, so the list is read anew every 15 seconds.',
-  ],
+  polling: ['Every 15 s', 'Live updates are not available. The list refreshes every 15 seconds.'],
 } as const;
 
 export function LiveIndicator() {

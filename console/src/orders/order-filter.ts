@@ -92,6 +92,11 @@ export function filterParams(filter: OrderFilter): Record<string, string> {
   };
 }
 
+/** Whether the same filter covers other orders as time passes, as "Last hour" does. */
+export function isMoving({ window }: OrderFilter): boolean {
+  return window !== 'any' && window !== 'custom';
+}
+
 /** Whether anything narrows the list down. */
 export function isFiltered(filter: OrderFilter): boolean {
   return Object.keys(filterParams(filter)).length > 0;

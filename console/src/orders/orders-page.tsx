@@ -70,7 +70,14 @@ export function OrdersPage() {
         {orders.length > 0 && (
           <OrdersTable orders={orders} shown={shown} isSelectable={isSelectable} list={list} />
         )}
-        {query.data && <Pager view={view} nextCursor={query.data.next_cursor} count={orders.length} />}
+        {query.data && (
+          <Pager
+            view={view}
+            // The cursor of another filter means nothing under this one.
+            nextCursor={isStale ? null : query.data.next_cursor}
+            count={orders.length}
+          />
+        )}
       </div>
       {isSelectable && !isStale && <SelectionBar shown={orders} />}
     </div>
@@ -97,19 +104,19 @@ function useListKeys(orders: Order[], isSelectable: boolean, list: RefObject<HTM
 
 function NoOrders({ filter }: { filter: OrderFilter }) {
   return isFiltered(filter) ? (
-    <Empty title="No order matches these filters">
+    <Empty title="No orders match these filters">
       {filter.q !== '' && (
         <p>
-          The search matches whole values only: a complete e-mail address, customer id or product id, or an
-          order id from its beginning (at least 8 characters).
+          The search matches whole values only: a full email address, customer ID or product ID, or the first
+          8 or more characters of an order ID.
         </p>
       )}
-      <p>Try another time or status, or clear the filters.</p>
+      <p>Change or clear the filters.</p>
     </Empty>
   ) : (
-    <Empty title="There are no orders yet">
+    <Empty title="No orders yet">
       <p>
-        They appear here as they are placed. <a href="/docs">The API documentation</a> has an example to try.
+        New orders appear here automatically. To place one, see the <a href="/docs">API documentation</a>.
       </p>
     </Empty>
   );

@@ -1,4 +1,4 @@
-import { goBackOr } from '../shell/history.ts';
+import { cameFromInside } from '../shell/history.ts';
 import { useShortcuts } from '../ui/shortcuts.ts';
 import { type ListView, PAGE_SIZES } from './use-order-list.ts';
 
@@ -15,9 +15,10 @@ export function Pager({ view, nextCursor, count }: Props) {
     view.setCursor(nextCursor);
     window.scrollTo(0, 0);
   };
+  // A keyset has no way back. From an address that was opened directly, only "Newest" is possible.
+  const hasNewer = view.cursor !== null && cameFromInside();
   const newer = (): void => {
-    if (view.cursor === null) return;
-    goBackOr(() => view.setCursor(null));
+    if (hasNewer) window.history.back();
   };
   useShortcuts({ n: older, p: newer });
   return (
@@ -43,7 +44,7 @@ export function Pager({ view, nextCursor, count }: Props) {
           Newest
         </button>
       )}
-      <button type="button" className="button" onClick={newer} disabled={view.cursor === null}>
+      <button type="button" className="button" onClick={newer} disabled={!hasNewer}>
         Newer
       </button>
       <button type="button" className="button" onClick={older} disabled={nextCursor === null}>

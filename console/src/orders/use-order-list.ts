@@ -7,10 +7,13 @@ import { FROM_INSIDE } from '../shell/history.ts';
 import { prefer, preferences } from '../ui/preferences.ts';
 import { useStore } from '../ui/store.ts';
 import { useZone } from '../time/use-zone.ts';
-import { filterParams, type OrderFilter, readFilter, toQuery } from './order-filter.ts';
+import { filterParams, isMoving, type OrderFilter, readFilter, toQuery } from './order-filter.ts';
 
-/** How often the list is read anew where changes do not come by themselves. */
+/** Polling interval without a live connection. */
 const POLL_MS = 15_000;
+
+/** Refresh interval of a relative time such as "Last hour": no event reports that an order has become too old. */
+const MOVING_MS = 60_000;
 
 export const PAGE_SIZES = [50, 100, 200];
 
@@ -41,7 +44,7 @@ export function useListView(): ListView {
     filter,
     cursor: params.get('cursor'),
     rowsPerPage,
-    // A search is written letter by letter, of which none is worth a step back.
+    // Typing must not add a step to the history for every letter.
     setFilter: (part) => change({ ...filter, ...part }, {}, Object.keys(part).join() === 'q'),
     setCursor: (cursor) => change(filter, cursor === null ? {} : { cursor }),
     setRowsPerPage: (count) => {
@@ -77,6 +80,6 @@ export function useOrderList({ filter, cursor, rowsPerPage }: ListView) {
         }),
       ),
     placeholderData: keepPreviousData,
-    refetchInterval: refreshEvery(isPolled ? POLL_MS : false),
+    refetchInterval: refreshEvery(isPolled ? POLL_MS : isMoving(filter) && MOVING_MS),
   });
 }

@@ -8,7 +8,7 @@ import { BROWSER_ZONE } from '../time/use-zone.ts';
 
 const ZONES = ['UTC', ...Intl.supportedValuesOf('timeZone').filter((zone) => zone !== 'UTC')];
 
-const THEMES = { system: 'As the system', light: 'Light', dark: 'Dark' } as const;
+const THEMES = { system: 'System', light: 'Light', dark: 'Dark' } as const;
 
 /** Who is signed in, and how they like the console. */
 export function Account({ onHelp }: { onHelp: () => void }) {
@@ -29,14 +29,14 @@ export function Account({ onHelp }: { onHelp: () => void }) {
         <label>
           Time zone
           <select value={zone} onChange={(event) => prefer({ zone: event.target.value })}>
-            <option value="">This browser’s ({BROWSER_ZONE})</option>
+            <option value="">Browser ({BROWSER_ZONE})</option>
             {ZONES.map((name) => (
               <option key={name}>{name}</option>
             ))}
           </select>
         </label>
         <label>
-          Colours
+          Theme
           <select
             value={theme}
             onChange={(event) => prefer({ theme: event.target.value as keyof typeof THEMES })}
@@ -59,7 +59,7 @@ export function Account({ onHelp }: { onHelp: () => void }) {
             Sign out
           </button>
         ) : (
-          <p className="muted">This service asks nobody who they are (AUTH=none).</p>
+          <p className="muted">Authentication is off (AUTH=none).</p>
         )}
       </div>
     </Menu>

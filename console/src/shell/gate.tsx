@@ -30,7 +30,7 @@ export function Gate({ children }: { children: ReactNode }) {
   if (caller.isPending) {
     return (
       <main className="sign-in">
-        <p className="muted">Asking the service who you are …</p>
+        <p className="muted">Signing in …</p>
       </main>
     );
   }

@@ -6,12 +6,12 @@ const KEYS: [string, [string[], string][]][] = [
   [
     'Anywhere',
     [
-      [['?'], 'Show this'],
+      [['?'], 'Show keyboard shortcuts'],
       [['g', 'o'], 'Go to the orders'],
       [['g', 'i'], 'Go to the incidents'],
       [['g', 'h'], 'Go to health'],
-      [['t'], 'Light or dark'],
-      [['Esc'], 'Close, or let go of the selection'],
+      [['t'], 'Switch theme'],
+      [['Esc'], 'Close, or clear the selection'],
     ],
   ],
   [
@@ -20,12 +20,12 @@ const KEYS: [string, [string[], string][]][] = [
       [['/'], 'Search'],
       [['j'], 'Next row'],
       [['k'], 'Previous row'],
-      [['Enter'], 'Open the row'],
-      [['x'], 'Select the row, or not'],
-      [['Shift', 'J'], 'Select on the way down'],
-      [['Shift', 'K'], 'Select on the way up'],
-      [['a'], 'Select all rows of the page'],
-      [['s'], 'Change the status of what is selected'],
+      [['Enter'], 'Open row'],
+      [['x'], 'Select or deselect row'],
+      [['Shift', 'J'], 'Extend selection down'],
+      [['Shift', 'K'], 'Extend selection up'],
+      [['a'], 'Select all rows on the page'],
+      [['s'], 'Change status of selected orders'],
       [['n'], 'Older orders'],
       [['p'], 'Newer orders'],
     ],
@@ -68,7 +68,7 @@ export function HelpDialog({ onClose }: { onClose: () => void }) {
           checked={shortcuts}
           onChange={(event) => prefer({ shortcuts: event.target.checked })}
         />
-        Single letters are shortcuts (turn it off if you speak to your computer)
+        Single-key shortcuts (turn off if you use speech input)
       </label>
     </Dialog>
   );

@@ -9,9 +9,14 @@ interface Step {
 /** To be given along when a page is opened from another page of the console. */
 export const FROM_INSIDE = { isInside: true } satisfies Step;
 
-/** Goes back where one came from, as it was; where that is no page of the console, to another place. */
+/** Whether the step before in the browser's history is a page of the console. */
+export function cameFromInside(): boolean {
+  return (window.history.state as Step | null)?.isInside ?? false;
+}
+
+/** Goes back to the previous page as it was, or elsewhere if that is no page of the console. */
 export function goBackOr(instead: () => void): void {
-  if ((window.history.state as Step | null)?.isInside) window.history.back();
+  if (cameFromInside()) window.history.back();
   else instead();
 }
 

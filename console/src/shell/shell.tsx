@@ -34,7 +34,7 @@ export function Shell({ children }: { children: ReactNode }) {
   return (
     <div className="shell">
       <a className="skip" href="#main">
-        Skip to the content
+        Skip to content
       </a>
       <header className="sidebar">
         <p className="brand">Order service</p>
@@ -58,7 +58,7 @@ export function Shell({ children }: { children: ReactNode }) {
   );
 }
 
-/** Whoever listens to the page hears of the new one, and the next Tab is in it. */
+/** Moves the focus to a new page, so that screen readers announce it and the next Tab is in it. */
 function useFocusOnNewPage(location: string): void {
   const shown = useRef(location);
   useEffect(() => {

@@ -2,9 +2,11 @@ import { useMutation } from '@tanstack/react-query';
 import { useEffect, useRef } from 'react';
 import { useCaller } from '../api/caller.ts';
 import { fetchCaller, refusedSession } from '../api/client.ts';
+import { ProblemError } from '../api/problem.ts';
 import { queryClient } from '../api/query-client.ts';
 import { signIn } from '../api/session.ts';
-import { leave } from './leave.ts';
+import { ProblemBox } from '../ui/problem-box.tsx';
+import { forgetPerson, leave } from './leave.ts';
 import { SignInForm } from './sign-in-form.tsx';
 
 /**
@@ -26,15 +28,15 @@ export function SignInDialog() {
   const checking = useMutation({
     mutationFn: async (secret: string) => ({ secret, caller: await fetchCaller(secret) }),
     onSuccess: ({ secret, caller }) => {
-      // What another caller has seen is not for this one.
-      if (caller.id !== before.id) queryClient.clear();
+      if (caller.id !== before.id) forgetPerson();
       queryClient.setQueryData(['caller', secret], caller);
       signIn(secret);
       refusedSession.set(null);
       void queryClient.invalidateQueries();
     },
   });
-  const refusal = checking.isError ? checking.error.message : null;
+  const { error } = checking;
+  const isRefused = error instanceof ProblemError && error.status === 401;
   return (
     <dialog
       ref={ref}
@@ -44,12 +46,14 @@ export function SignInDialog() {
     >
       <SignInForm
         title="Your session has expired"
-        refusal={refusal}
+        refusal={isRefused ? error.message : null}
         isBusy={checking.isPending}
         onSubmit={(secret) => checking.mutate(secret)}
-      />
+      >
+        {error && !isRefused && <ProblemBox error={error} purpose="sign-in" />}
+      </SignInForm>
       <p className="muted">
-        Signed in as {before.id}. What you were doing is still there after you sign in again.{' '}
+        Signed in as {before.id}. Your work is kept until you sign in again.{' '}
         <button type="button" className="button" onClick={leave}>
           Sign out instead
         </button>

@@ -1,15 +1,17 @@
-import { type FormEvent, useId, useState } from 'react';
+import { type FormEvent, type ReactNode, useId, useState } from 'react';
 
 interface Props {
   title: string;
   /** Why the service refused the key or token before; null where it did not. */
   refusal: string | null;
   isBusy?: boolean;
+  /** What else is to be said before the key or token. */
+  children?: ReactNode;
   onSubmit: (secret: string) => void;
 }
 
 /** Asks for an API key or an access token. */
-export function SignInForm({ title, refusal, isBusy = false, onSubmit }: Props) {
+export function SignInForm({ title, refusal, isBusy = false, children, onSubmit }: Props) {
   const [text, setText] = useState('');
   const id = useId();
   const submit = (event: FormEvent): void => {
@@ -21,14 +23,15 @@ export function SignInForm({ title, refusal, isBusy = false, onSubmit }: Props) 
     <form className="sign-in-form" onSubmit={submit}>
       <h1>{title}</h1>
       <p className="muted" id={`${id}-help`}>
-        Paste an API key (<code>osk_…</code>) or an access token from your company’s sign-in. It stays in this
-        tab and is gone when the tab is closed.
+        Paste an API key (<code>osk_…</code>) or an access token from your company’s sign-in. It is kept in
+        this tab only, until you close it.
       </p>
       {refusal !== null && (
         <p className="problem" role="alert">
-          The service did not accept it: {refusal}
+          Sign-in failed: {refusal}
         </p>
       )}
+      {children}
       <label htmlFor={id}>API key or access token</label>
       <input
         id={id}

@@ -1,11 +1,10 @@
 import { refusedSession } from '../api/client.ts';
-import { queryClient } from '../api/query-client.ts';
 import { signIn } from '../api/session.ts';
+import { forgetPerson } from './leave.ts';
 import { SignInForm } from './sign-in-form.tsx';
 
 function start(secret: string): void {
-  // What another caller has seen is not for this one.
-  queryClient.clear();
+  forgetPerson();
   refusedSession.set(null);
   signIn(secret);
 }

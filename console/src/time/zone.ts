@@ -77,7 +77,7 @@ export function formatTime(instant: string, zone: string, now = new Date()): str
   return date === wallTime(now, zone).date ? time : `${date} ${time}`;
 }
 
-/** With the day in any case, for whoever wants to know exactly. */
+/** With the day and the zone in any case. */
 export function formatFully(instant: string, zone: string): string {
   const { date, time } = wallTime(instant, zone);
   return `${date} ${time} ${zone}`;

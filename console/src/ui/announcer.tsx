@@ -2,9 +2,9 @@ import { Store, useStore } from './store.ts';
 
 const message = new Store('');
 
-/** Says something to whoever listens to the page instead of looking at it, without interrupting. */
+/** Announces a text to screen readers, without interrupting. */
 export function announce(text: string): void {
-  // The same text again would not be read out; a space that nobody hears makes it another.
+  // A screen reader skips a text that has not changed; the no-break space is silent and makes it another.
   message.set(message.get() === text ? `${text}\u00a0` : text);
 }
 

@@ -1,4 +1,5 @@
 import { type ReactNode, useEffect, useId, useRef } from 'react';
+import { useKeptFocus } from '../shell/kept-focus.ts';
 
 interface Props {
   title: string;
@@ -16,6 +17,7 @@ interface Props {
 export function Dialog({ title, onClose, isBusy = false, isWide = false, children }: Props) {
   const ref = useRef<HTMLDialogElement>(null);
   const id = useId();
+  useKeptFocus(ref);
   useEffect(() => {
     const dialog = ref.current;
     const before = document.activeElement;
@@ -25,11 +27,16 @@ export function Dialog({ title, onClose, isBusy = false, isWide = false, childre
     return () => {
       dialog?.close();
       if (before instanceof HTMLElement && before.isConnected) before.focus();
+      // It is gone, or nothing had the focus: Tab goes on in the page instead of at its top.
+      if (document.activeElement === document.body) {
+        document.getElementById('main')?.focus({ preventScroll: true });
+      }
     };
   }, []);
   return (
     <dialog
       ref={ref}
+      tabIndex={-1}
       className={isWide ? 'dialog dialog-wide' : 'dialog'}
       aria-labelledby={id}
       onCancel={(event) => {

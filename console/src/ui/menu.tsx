@@ -9,7 +9,7 @@ interface Props {
   children: ReactNode;
 }
 
-/** What opens below a button, and closes when somebody goes on elsewhere or presses Esc; only one is open at a time. */
+/** A panel below a button. It closes on Esc and on a click elsewhere; only one is open at a time. */
 export function Menu({ className, summaryClassName, summary, startsOpen = false, children }: Props) {
   const ref = useRef<HTMLDetailsElement>(null);
   useEffect(() => {

@@ -8,7 +8,7 @@ export interface Preferences {
   /** Ids of the columns that the list of orders shows; null for those it shows to begin with. */
   columns: string[] | null;
   rowsPerPage: number;
-  /** Single letters can be in the way of whoever speaks to the computer (WCAG 2.1.4). */
+  /** Single-key shortcuts; they get in the way of speech input (WCAG 2.1.4). */
   shortcuts: boolean;
 }
 

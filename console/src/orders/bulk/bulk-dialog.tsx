@@ -6,7 +6,7 @@ import { StatusForm } from '../../order/status-form.tsx';
 import { Dialog } from '../../ui/dialog.tsx';
 import { BulkResults } from './bulk-results.tsx';
 import { useBulkRun } from './bulk-run.ts';
-import { clearSelection, closeBulkDialog, type Selection, useBulkDialog } from './selection.ts';
+import { closeBulkDialog, deselect, type Selection, useBulkDialog } from './selection.ts';
 
 /** The bulk dialog, wherever the person goes: a run that has begun is never out of sight. */
 export function BulkDialogs() {
@@ -22,8 +22,10 @@ function BulkDialog({ selection }: { selection: Selection }) {
   const { progress, start, stop } = useBulkRun();
   useClosedByLeaving(progress === null);
   const isRunning = progress?.state === 'running';
+  useLeaveWarning(isRunning);
   const close = (): void => {
-    if (progress?.state === 'done') clearSelection();
+    // What has a result is dealt with; the rest can be sent again.
+    deselect(progress?.results.map(({ order_id: id }) => id) ?? []);
     closeBulkDialog();
   };
   const orders = [...selection.values()];
@@ -49,6 +51,16 @@ function useClosedByLeaving(mayClose: boolean): void {
   }, [mayClose, address]);
 }
 
+/** Lets the browser ask before the tab is closed: the orders that are not sent yet would be left as they are. */
+function useLeaveWarning(isRunning: boolean): void {
+  useEffect(() => {
+    if (!isRunning) return undefined;
+    const ask = (event: BeforeUnloadEvent): void => event.preventDefault();
+    window.addEventListener('beforeunload', ask);
+    return () => window.removeEventListener('beforeunload', ask);
+  }, [isRunning]);
+}
+
 interface FormProps {
   selection: Selection;
   onSubmit: Parameters<typeof StatusForm>[0]['onSubmit'];
@@ -63,14 +75,12 @@ function BulkForm({ selection, onSubmit }: FormProps) {
   const statuses = ORDER_STATUS_NAMES.filter((status) => possible.has(status));
   if (statuses.length === 0) {
     return (
-      <p>
-        None of these orders can get another status: each is still being placed, or at the end of its life.
-      </p>
+      <p>The status of these orders can’t be changed: each is still being placed, or has a final status.</p>
     );
   }
   const noteOf = (status: OrderStatus): string => {
     const count = possible.get(status) ?? 0;
-    return count === selection.size ? '' : `Possible for ${count} of them; the others will be refused.`;
+    return count === selection.size ? '' : `Allowed for ${count} of them; the others will be refused.`;
   };
   return (
     <StatusForm

@@ -10,9 +10,9 @@ interface Props {
 }
 
 const STATES = {
-  running: 'Under way',
-  stopped: 'Stopped; the others were not touched',
-  failed: 'It could not go on; what is not listed may or may not have been changed',
+  running: 'In progress',
+  stopped: 'Stopped',
+  failed: 'Stopped by an error',
   done: 'Done',
 } as const;
 
@@ -29,10 +29,11 @@ export function BulkResults({ progress, onStop, onClose }: Props) {
         <progress max={total} value={results.length} />
       </label>
       <output>
-        {countOf(results, 'changed')} changed, {countOf(results, 'unchanged')} had it already,{' '}
+        {countOf(results, 'changed')} changed, {countOf(results, 'unchanged')} already had it,{' '}
         {countOf(results, 'refused')} refused
       </output>
-      {state === 'failed' && <ProblemBox error={error} isChange />}
+      {state === 'failed' && <ProblemBox error={error} purpose="change" advice={adviceFor(progress)} />}
+      {state === 'stopped' && <p>{adviceFor(progress)}</p>}
       <section className="bulk-list" tabIndex={0} aria-label="Result of each order">
         <table className="list compact">
           <thead>
@@ -57,11 +58,12 @@ export function BulkResults({ progress, onStop, onClose }: Props) {
       </section>
       <div className="dialog-actions">
         {state === 'running' ? (
-          <button type="button" className="button" onClick={onStop}>
+          <button key="stop" type="button" className="button" onClick={onStop}>
             Stop
           </button>
         ) : (
-          <button type="button" className="button button-primary" autoFocus onClick={onClose}>
+          // Another button than "Stop", so that it gets the focus.
+          <button key="close" type="button" className="button button-primary" autoFocus onClick={onClose}>
             Close
           </button>
         )}
@@ -70,11 +72,30 @@ export function BulkResults({ progress, onStop, onClose }: Props) {
   );
 }
 
+/** What became of the orders without a result. */
+function adviceFor({ total, results, uncertain }: BulkProgress): string | undefined {
+  if (results.length === 0 && uncertain === 0) return undefined;
+  const untouched = total - results.length - uncertain;
+  return [
+    ...(uncertain > 0
+      ? [`${orders(uncertain)} may or may not have been changed. Trying again is safe.`]
+      : []),
+    ...(untouched > 0
+      ? [`The other ${orders(untouched)} ${untouched === 1 ? 'was' : 'were'} not changed.`]
+      : []),
+    'They are still selected.',
+  ].join(' ');
+}
+
+function orders(count: number): string {
+  return `${count} ${count === 1 ? 'order' : 'orders'}`;
+}
+
 function rank({ outcome }: BulkResult): number {
   return ['refused', 'unchanged', 'changed'].indexOf(outcome);
 }
 
 function describe({ outcome, status, problem }: BulkResult): string {
-  if (outcome === 'refused') return `Refused: ${problem?.detail ?? 'the service did not say why'}`;
-  return outcome === 'changed' ? `Now ${status}` : `Was ${status} already`;
+  if (outcome === 'refused') return `Refused: ${problem?.detail ?? 'no reason given'}`;
+  return outcome === 'changed' ? `Now ${status}` : `Already ${status}`;
 }

@@ -1,6 +1,7 @@
 import { useRef, useState } from 'react';
 import { sendBulk } from './send-bulk.ts';
 import { queryClient } from '../../api/query-client.ts';
+import { isOutcomeUnknown } from '../../api/problem.ts';
 import type { BulkResult, Order } from '../../api/types.ts';
 import { announce } from '../../ui/announcer.tsx';
 import type { StatusChoice } from '../../order/status-form.tsx';
@@ -14,6 +15,8 @@ export interface BulkProgress {
   results: BulkResult[];
   /** Why it could not go on. */
   error?: unknown;
+  /** How many orders may or may not have been changed: they were sent, and no answer arrived. */
+  uncertain: number;
 }
 
 export interface BulkRun {
@@ -28,20 +31,22 @@ export function useBulkRun(): BulkRun {
   const isStopped = useRef(false);
   const start = async (orders: readonly Order[], choice: StatusChoice): Promise<void> => {
     isStopped.current = false;
-    let now: BulkProgress = { state: 'running', total: orders.length, results: [] };
+    let now: BulkProgress = { state: 'running', total: orders.length, results: [], uncertain: 0 };
     const show = (change: Partial<BulkProgress>): void => {
       now = { ...now, ...change };
       setProgress(now);
     };
     show({});
+    let chunk: readonly Order[] = [];
     try {
       for (let first = 0; first < orders.length && !isStopped.current; first += CHUNK) {
-        const { results } = await sendBulk(orders.slice(first, first + CHUNK), choice);
+        chunk = orders.slice(first, first + CHUNK);
+        const { results } = await sendBulk(chunk, choice);
         show({ results: [...now.results, ...results] });
       }
       show({ state: now.results.length < orders.length ? 'stopped' : 'done' });
     } catch (error) {
-      show({ state: 'failed', error });
+      show({ state: 'failed', error, uncertain: isOutcomeUnknown(error) ? chunk.length : 0 });
     }
     announce(`${countOf(now.results, 'changed')} of ${orders.length} orders changed`);
     await queryClient.invalidateQueries();

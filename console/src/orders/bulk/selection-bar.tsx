@@ -12,7 +12,7 @@ export function SelectionBar({ shown }: { shown: readonly Order[] }) {
       <output>
         {size} selected
         {elsewhere > 0 && `, ${elsewhere} of them not on this page`}
-        {size === MAX_SELECTED && ', which is as many as fit'}
+        {size === MAX_SELECTED && ' (the maximum)'}
       </output>
       <button type="button" className="button button-primary" onClick={openBulkDialog}>
         Change status <kbd>s</kbd>

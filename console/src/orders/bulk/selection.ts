@@ -4,7 +4,7 @@ import { Store, useStore } from '../../ui/store.ts';
 /** Orders that are to be acted on together, as they were seen when they were selected, by their ids. */
 export type Selection = ReadonlyMap<string, Order>;
 
-/** Beyond this nobody knows any more what they act on. It is also the most that the API takes in one request. */
+/** More can't be reviewed by a person. It is also the limit of the API for one request. */
 export const MAX_SELECTED = 1_000;
 
 const selection = new Store<Selection>(new Map());
@@ -52,6 +52,12 @@ export function setSelected(orders: readonly Order[], isSelected: boolean): void
     if (!isSelected) next.delete(order.order_id);
     else if (next.size < MAX_SELECTED || next.has(order.order_id)) next.set(order.order_id, order);
   }
+  selection.set(next);
+}
+
+export function deselect(ids: readonly string[]): void {
+  const next = new Map(selection.get());
+  for (const id of ids) next.delete(id);
   selection.set(next);
 }
 

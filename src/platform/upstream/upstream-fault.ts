@@ -9,11 +9,11 @@
 export type UpstreamFaultKind = 'not_sent' | 'timeout' | 'connection' | 'status' | 'garbage' | 'invalid';
 
 /**
- * Statuses with which a request is turned away before anything is done for it: credentials (401, 403, 407), method (405),
- * length and type of the body (411, 413, 414, 415, 431), replay and rate limits (425, 429). RFC 9110, section 15.5; RFC 6585;
- * RFC 8470. They do not judge what was asked for, so they are no refusal either.
+ * Statuses with which a request is turned away before anything is done for it, because of its credentials (401, 407), method
+ * (405), length (411, 413, 414, 431) or type (415); RFC 9110, section 15.5. They do not judge what was asked for, so they
+ * are no refusal either. A proxy may give 403 and 429 after the service has acted, and 408 while it acts.
  */
-const TURNED_AWAY = new Set<number | undefined>([401, 403, 405, 407, 411, 413, 414, 415, 425, 429, 431]);
+const TURNED_AWAY = new Set<number | undefined>([401, 405, 407, 411, 413, 414, 415, 431]);
 
 /** No usable answer from another service: the call may or may not have had its effect. */
 export class UpstreamFault extends Error {

@@ -46,6 +46,11 @@ async function states(): Promise<Record<string, string>> {
 const puts = (): number =>
   world.sandbox.services.catalog.calls.all().filter(({ method }) => method === 'PUT').length;
 
+/** Makes the catalog answer the next `PUT` with a status, before it has done anything. */
+function answerOnce(status: number): void {
+  world.sandbox.services.catalog.faults.add({ kind: 'status', status, method: 'PUT', times: 1 });
+}
+
 describe('two instances', () => {
   it('sell each unit once, whatever they do at the same time', async () => {
     world.sandbox.services.catalog.delayMs = 2;
@@ -183,10 +188,6 @@ describe('a call that takes effect long after everybody has given it up', () => 
 });
 
 describe('a catalog that answers the first call with a status of 4xx', () => {
-  const answerOnce = (status: number, times = 1): void => {
-    world.sandbox.services.catalog.faults.add({ kind: 'status', status, method: 'PUT', times });
-  };
-
   it.each([400, 409, 422])('%i refuses the line, and leaves no doubt', async (status) => {
     const order = newOrder();
     const lines = [line(1, 'p1', 4), line(2, 'p2', 1)];

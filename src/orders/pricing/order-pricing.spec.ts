@@ -105,7 +105,7 @@ describe('currencies', () => {
     expect(CURRENCIES).toContain(code);
   });
 
-  // Withdrawn codes, gold, and the codes of ISO 4217 for tests (XTS) and for no currency (XXX).
+  // Withdrawn codes, gold, and the codes of ISO 4217 for tests and for no currency.
   it.each(['DEM', 'HRK', 'ANG', 'ZWL', 'SLL', 'CUC', 'XAU', 'XTS', 'XXX'])('do not include %s', (code) => {
     expect(CURRENCIES).not.toContain(code);
   });

@@ -59,7 +59,8 @@ export class StockMover {
   async move(product: CatalogProduct, { key, delta }: Move): Promise<StockSetting> {
     await reachPausePoint('catalog.before-note', orderOf(key));
     const setting = await this.catalog.takeTurn(this.deadline, () => this.set(product, { key, delta }));
-    if (setting) return setting;
+    if (setting?.isSet) return setting;
+    if (setting && (await this.isUnchanged(key))) return setting;
     // Reading the product tells what became of the call.
     await this.settleUnfinished();
     const movement = (await journal.findMovements(this.session, this.productId, [key])).get(key);
@@ -77,6 +78,14 @@ export class StockMover {
     if (product) return product;
     const reason = `does not know product ${this.productId} any more`;
     throw new UpstreamFault(this.catalog.name, 'status', reason);
+  }
+
+  /** Confirms a refusal by reading the stock, and deletes the note. The call is over, so nothing has to be waited for. */
+  private async isUnchanged(key: string): Promise<boolean> {
+    const movement = (await journal.findMovements(this.session, this.productId, [key])).get(key);
+    if ((await this.look()).available !== movement?.quantityBefore) return false;
+    await journal.deleteStarted(this.session, this.productId, key);
+    return true;
   }
 
   /**
@@ -97,7 +106,6 @@ export class StockMover {
       const setting = await this.catalog.setStock(product, quantityAfter, key, callDeadline);
       await reachPausePoint('catalog.after-set', orderOf(key));
       if (setting.isSet) await journal.settle(this.session, productId, key, 'applied');
-      else await journal.deleteStarted(this.session, productId, key);
       return setting;
     } catch (error) {
       if (!(error instanceof UpstreamFault)) throw error;

@@ -8,7 +8,7 @@ import { ConfigModule } from './config/config.module.js';
 import { Settings } from './config/settings.js';
 import { HealthModule } from './health/health.module.js';
 import { InventoryModule } from './inventory/inventory.module.js';
-import { ProductCatalogMovement } from './inventory/product-catalog-movement.entity.js';
+import { ProductCatalogMovement } from './inventory/catalog/product-catalog-movement.entity.js';
 import { NotificationModule } from './notifications/notification.module.js';
 import { OperationsModule } from './operations/operations.module.js';
 import { StockDrift } from './operations/drift/stock-drift.entity.js';

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { hasUnusableInId } from '../orders/addresses/visible-text.js';
 import { ShoppingCarts } from '../orders/order.ports.js';
 import type { Cart } from '../orders/order.ports.js';
 import type { Deadline } from '../platform/deadline.js';
@@ -52,7 +53,7 @@ export class ShoppingCartServiceAdapter extends ShoppingCarts {
     }
     if (NO_CART.has(answer.status)) return null;
     const cart = fieldsOf(this.bodyOf(answer)['cart']);
-    const id = readId(cart['id']);
+    const id = this.readVisibleId(cart['id']);
     const owner = readId(cart['customer_id']);
     const { status, items } = cart;
     if (id === null || owner === null || typeof status !== 'string') {
@@ -96,9 +97,15 @@ export class ShoppingCartServiceAdapter extends ShoppingCarts {
     return lines.filter((line) => readId(fieldsOf(line)['cart_id']) === cartId);
   }
 
+  /** An id that an order may have: not one that looks like another because of invisible characters. */
+  private readVisibleId(value: unknown): string | null {
+    const id = readId(value);
+    return id === null || hasUnusableInId(id) ? null : id;
+  }
+
   private readLine(line: unknown): Cart['items'][number] {
     const { product_id: product, quantity } = fieldsOf(line);
-    const productId = readId(product);
+    const productId = this.readVisibleId(product);
     if (
       productId === null ||
       typeof quantity !== 'number' ||

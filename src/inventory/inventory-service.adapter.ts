@@ -107,10 +107,7 @@ export class InventoryServiceAdapter extends LookingInventory {
       answer = await this.put(productId, 'reserve', quantity, `${orderId}/${line}/reserve`, deadline);
       await reachPausePoint('inventory.after-reserve', orderId);
     } catch (error) {
-      const reason = reasonOfFault(error);
-      // Where a call is made once, nothing came before it either. Elsewhere an earlier attempt may have arrived.
-      const isUntouched = !this.repeatable && error instanceof UpstreamFault && error.kind === 'not_sent';
-      return { line, outcome: isUntouched ? 'untouched' : 'unknown', reason };
+      return this.unanswered(line, error);
     }
     if (this.isRefusal(answer.status)) {
       return {
@@ -120,7 +117,9 @@ export class InventoryServiceAdapter extends LookingInventory {
       };
     }
     // All else, such as 202 or 401, says nothing about stock.
-    if (!isDone(answer.status)) return { line, outcome: 'unknown', reason: this.unexpected(answer) };
+    if (!isDone(answer.status)) {
+      return this.unanswered(line, unexpectedStatus(this.client.name, answer.status));
+    }
     // 204 reports success and has no body that could confirm the quantity.
     if (answer.status === 204) return { line, outcome: 'held' };
     const reserved = fieldsOf(answer.body)['reserved_quantity'];
@@ -129,6 +128,14 @@ export class InventoryServiceAdapter extends LookingInventory {
       return { line, outcome: 'unknown', reason };
     }
     return { line, outcome: 'held' };
+  }
+
+  /** The outcome of a line about which the inventory gave no usable answer. */
+  private unanswered(line: number, error: unknown): ReserveOutcome {
+    const reason = reasonOfFault(error);
+    // Where a call is made once, nothing came before it either. Elsewhere an earlier attempt may have been carried out.
+    const isUntouched = !this.repeatable && error instanceof UpstreamFault && error.hadNoEffect;
+    return { line, outcome: isUntouched ? 'untouched' : 'unknown', reason };
   }
 
   private async releaseLine(orderId: string, line: ReleaseLine, deadline: Deadline): Promise<ReleaseOutcome> {

@@ -6,9 +6,9 @@ import { Inventory, StockJournal } from '../orders/order.ports.js';
 import { UpstreamClient } from '../platform/upstream/upstream-client.js';
 import { UpstreamHttpModule } from '../platform/upstream/upstream-http.module.js';
 import { InventoryServiceAdapter } from './inventory-service.adapter.js';
-import { ProductCatalogAdapter } from './product-catalog.adapter.js';
+import { ProductCatalogAdapter } from './catalog/product-catalog.adapter.js';
 import { ReservationsAdapter } from './reservations.adapter.js';
-import { CatalogJournalRepository, NoStockJournal } from './stock-journal.repository.js';
+import { CatalogJournalRepository, NoStockJournal } from './catalog/stock-journal.repository.js';
 
 /** Chooses the inventory: the catalog of system B when its address is set, else one of the two of system A. */
 function createInventory(settings: Settings, http: HttpService, dataSource: DataSource): Inventory {

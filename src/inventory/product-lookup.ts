@@ -6,9 +6,6 @@ import { CALLS_AT_ONCE } from './inventory-answers.js';
 /** Products remembered at most, whose oldest makes room for the next: what is asked for all the time stays. */
 const MAX_REMEMBERED = 10_000;
 
-/** Does something that calls the inventory, when it may: an inventory may demand one order at a time. */
-export type InTurn = <Result>(deadline: Deadline, calls: () => Promise<Result>) => Promise<Result>;
-
 /** Asks the inventory for one product; null when there is none. */
 export type FindProduct = (productId: string, deadline: Deadline) => Promise<Product | null>;
 
@@ -27,7 +24,6 @@ export class ProductLookup {
   constructor(
     private readonly findProduct: FindProduct,
     private readonly rememberMs: number,
-    private readonly inTurn: InTurn = (_deadline, calls) => calls(),
   ) {}
 
   /**
@@ -47,9 +43,7 @@ export class ProductLookup {
     }
     const missing = distinct.filter((id) => !products.has(id));
     if (missing.length === 0) return products;
-    const found = await this.inTurn(deadline, () =>
-      mapBounded(missing, CALLS_AT_ONCE, (id) => this.ask(id, deadline)),
-    );
+    const found = await mapBounded(missing, CALLS_AT_ONCE, (id) => this.ask(id, deadline));
     for (const [index, id] of missing.entries()) {
       const product = found[index];
       if (product) products.set(id, product);

@@ -22,7 +22,7 @@ export class HttpNotifications extends Notifications {
   }
 
   /**
-   * `POST /notify` with `{order_id, customer_name, customer_email, status}` answers 200 with JSON.
+   * `POST /notify` with `{order_id, customer_name, customer_email, status}` answers 200 with JSON; any 2xx without a body is a success as well.
    *
    * Sent once, and again only if it certainly did not arrive: whoever calls this repeats it with growing pauses for
    * as long as it takes, and repetitions here as well would multiply the load on a service in trouble.
@@ -40,6 +40,8 @@ export class HttpNotifications extends Notifications {
       idempotencyKey,
       deadline,
       repeatable: false,
+      // The status says all. An empty 202 that counted as a fault would send the customer a message with every repetition.
+      mayBeEmpty: true,
     });
     // Even a refusal is a fault: the customer has not been told, and only a person can find out why.
     if (status >= 300) throw unexpectedStatus(this.client.name, status);

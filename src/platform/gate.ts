@@ -9,6 +9,13 @@ export class NoRoom extends Error {
 }
 
 /**
+ * Makes a call when it is its turn.
+ *
+ * @throws {NoRoom} when the deadline passes first; the call was not begun
+ */
+export type InTurn = <Result>(deadline: Deadline, call: () => Promise<Result>) => Promise<Result>;
+
+/**
  * Lets only so many callers in at a time; the others wait in the order in which they came. For calls within the service;
  * requests from outside have shares for each caller: see http/load/caller-bulkhead.ts.
  */
@@ -48,6 +55,16 @@ export class Gate {
     });
     return () => this.leave();
   }
+
+  /** Enters, makes a call, and leaves. @throws {NoRoom} as `enter`, and what the call throws */
+  readonly run: InTurn = async (deadline, call) => {
+    const leave = await this.enter(deadline);
+    try {
+      return await call();
+    } finally {
+      leave();
+    }
+  };
 
   /** Hands the place to whoever has waited longest. */
   private leave(): void {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { DataSource } from 'typeorm';
 import { InventoryServiceAdapter } from '../../src/inventory/inventory-service.adapter.js';
-import { ProductCatalogAdapter } from '../../src/inventory/product-catalog.adapter.js';
+import { ProductCatalogAdapter } from '../../src/inventory/catalog/product-catalog.adapter.js';
 import { ReservationsAdapter } from '../../src/inventory/reservations.adapter.js';
 import type { Inventory, ReleaseLine, ReservationLine } from '../../src/orders/order.ports.js';
 import { Deadline } from '../../src/platform/deadline.js';
@@ -229,18 +229,26 @@ describe('an unexpected status', () => {
     ['keyless', 202, 'unknown'],
     ['keyless', 204, 'held'],
     ['keyless', 307, 'unknown'],
-    ['keyless', 401, 'unknown'],
+    ['keyless', 401, 'untouched'],
+    ['keyless', 403, 'unknown'],
+    ['keyless', 405, 'untouched'],
+    ['keyless', 408, 'unknown'],
     ['keyless', 409, 'refused'],
     ['keyless', 422, 'refused'],
+    ['keyless', 429, 'unknown'],
     ['keyless', 500, 'unknown'],
     ['keyed', 201, 'held'],
     ['keyed', 202, 'unknown'],
+    ['keyed', 401, 'unknown'],
     ['keyed', 409, 'unknown'],
+    ['keyed', 429, 'unknown'],
     ['keyed', 422, 'unknown'],
     ['withReservations', 201, 'held'],
     ['withReservations', 202, 'unknown'],
     ['withReservations', 204, 'held'],
+    ['withReservations', 401, 'unknown'],
     ['withReservations', 404, 'unknown'],
+    ['withReservations', 429, 'unknown'],
     ['withReservations', 422, 'unknown'],
   ])('to a reservation, %s: %i leaves the line %s', async (kind, answered, outcome) => {
     [status, body] = [answered, { reserved_quantity: 2, detail: 'No' }];

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { DataSource } from 'typeorm';
 import { InventoryServiceAdapter } from '../../src/inventory/inventory-service.adapter.js';
-import { ProductCatalogAdapter } from '../../src/inventory/product-catalog.adapter.js';
+import { ProductCatalogAdapter } from '../../src/inventory/catalog/product-catalog.adapter.js';
 import { ReservationsAdapter } from '../../src/inventory/reservations.adapter.js';
 import type { Inventory, ReleaseLine, ReservationLine } from '../../src/orders/order.ports.js';
 import { Deadline } from '../../src/platform/deadline.js';

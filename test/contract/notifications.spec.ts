@@ -9,6 +9,7 @@ import { UpstreamFault } from '../../src/platform/upstream/upstream-fault.js';
 import type { FaultRule } from '../../src/sandbox/faults.js';
 import { startSandbox } from '../../src/sandbox/sandbox.js';
 import type { Sandbox } from '../../src/sandbox/sandbox.js';
+import { cleanUp, startUpstream } from './upstream-stub.js';
 
 const MESSAGE = {
   orderId: '0196-order',
@@ -39,6 +40,7 @@ beforeAll(async () => {
 });
 beforeEach(() => sandbox.reset());
 afterAll(async () => {
+  await cleanUp();
   await transport.onApplicationShutdown();
   await sandbox.close();
 });
@@ -93,6 +95,12 @@ describe('the Notification Service', () => {
     expect(fault).toMatchObject({ kind, upstream: 'notification service' });
     expect(calls()).toBe(1);
     expect(fault?.message).not.toMatch(/alice/i);
+  });
+
+  it.each([200, 201, 202, 204])('has taken the message when it answers %i without a body', async (status) => {
+    const upstream = await startUpstream((_request, response) => response.writeHead(status).end());
+    await notificationsAt(upstream.origin).send(MESSAGE, 'key', Deadline.in(2_000));
+    expect(upstream.calls).toHaveLength(1);
   });
 
   it('that can not be reached has certainly not been called', async () => {

@@ -160,6 +160,12 @@ describe('an answer about a cart', () => {
   it.each([
     ['no cart', {}],
     ['no id', { cart: { ...cart, id: null } }],
+    ['a line break in its id', { cart: { ...cart, id: 'c\n1' } }],
+    ['a blank id', { cart: { ...cart, id: ' ' } }],
+    [
+      'a zero-width space in a product',
+      { cart: { ...cart, items: [{ product_id: '1\u{200B}', quantity: 1 }] } },
+    ],
     ['no customer', { cart: { ...cart, customer_id: undefined } }],
     ['no status', { cart: { ...cart, status: 3 } }],
     ['lines that are no list', { cart: { ...cart, items: {} } }],

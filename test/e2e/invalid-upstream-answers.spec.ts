@@ -101,6 +101,21 @@ describe('a reservation', () => {
   });
 });
 
+describe('a cart with more units than a line may have', () => {
+  it.each([1_000_001, 2 ** 31, 2 ** 40])(
+    'is 400 for %d units, answered at once or later',
+    async (quantity) => {
+      const items = [{ product_id: 'good', quantity }];
+      service.sandbox.carts.give('hoarder', items, { route: 'test', key: null });
+      for (const prefer of ['wait', 'respond-async']) {
+        const answer = await service.request('POST', '/orders/hoarder', undefined, { prefer });
+        expectProblem(answer, 400);
+        expect(answer.body.errors).toEqual([{ field: 'items', message: expect.stringContaining('1000000') }]);
+      }
+    },
+  );
+});
+
 it.each(['redirect', 'fraction', 'broken'])(
   'orders of others are placed during a series of %s',
   async (id) => {

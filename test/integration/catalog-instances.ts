@@ -3,9 +3,9 @@ import { HttpService } from '@nestjs/axios';
 import { Logger } from '@nestjs/common';
 import axios from 'axios';
 import { DataSource } from 'typeorm';
-import { ProductCatalogMovement } from '../../src/inventory/product-catalog-movement.entity.js';
-import { ProductCatalogAdapter } from '../../src/inventory/product-catalog.adapter.js';
-import { LATE_EFFECT_MARGIN_MS } from '../../src/inventory/stock-mover.js';
+import { ProductCatalogMovement } from '../../src/inventory/catalog/product-catalog-movement.entity.js';
+import { ProductCatalogAdapter } from '../../src/inventory/catalog/product-catalog.adapter.js';
+import { LATE_EFFECT_MARGIN_MS } from '../../src/inventory/catalog/stock-mover.js';
 import type { ReleaseLine, ReservationLine } from '../../src/orders/order.ports.js';
 import { Deadline } from '../../src/platform/deadline.js';
 import { UndiciTransport } from '../../src/platform/upstream/undici-transport.js';
@@ -35,7 +35,8 @@ export interface CatalogInstances {
   close(): Promise<void>;
 }
 
-export async function startCatalogInstances(): Promise<CatalogInstances> {
+/** @param isExclusive whether one call at a time reaches the catalog */
+export async function startCatalogInstances(isExclusive = false): Promise<CatalogInstances> {
   // Some of the tests are about what is reported as an error.
   Logger.overrideLogger(false);
   const stock = PRODUCTS.map((id) => ({ id, name: `Product ${id}`, price: 19.99, quantity: 10 }));
@@ -55,7 +56,7 @@ export async function startCatalogInstances(): Promise<CatalogInstances> {
     const client = new UpstreamClient(http, options);
     return {
       dataSource,
-      adapter: new ProductCatalogAdapter(client, dataSource, { poolSize: POOL_SIZE, isExclusive: false }),
+      adapter: new ProductCatalogAdapter(client, dataSource, { poolSize: POOL_SIZE, isExclusive }),
     };
   };
   const [one, other] = await Promise.all([start(), start()]);

@@ -46,6 +46,11 @@ async function states(): Promise<Record<string, string>> {
 const puts = (): number =>
   world.sandbox.services.catalog.calls.all().filter(({ method }) => method === 'PUT').length;
 
+/** Makes the catalog answer the next `PUT` with a status, before it has done anything. */
+function answerOnce(status: number): void {
+  world.sandbox.services.catalog.faults.add({ kind: 'status', status, method: 'PUT', times: 1 });
+}
+
 describe('two instances', () => {
   it('sell each unit once, whatever they do at the same time', async () => {
     world.sandbox.services.catalog.delayMs = 2;
@@ -137,9 +142,10 @@ describe('after a crash', () => {
     },
   );
 
-  it('a call that the catalog will never accept does not keep the product from other orders', async () => {
+  it('a lost call whose repetition is refused is in doubt, and does not keep the product from other orders', async () => {
     const order = newOrder();
-    world.sandbox.services.catalog.faults.add({ kind: 'status', status: 422, method: 'PUT', times: 2 });
+    await leaveUnfinished(`${order}/1/reserve`, 10, 6, WINDOW_MS);
+    world.sandbox.services.catalog.faults.add({ kind: 'status', status: 400, method: 'PUT', times: 1 });
     expect(await world.one.adapter.reserve(order, [line(1, 'p1', 4)], soon())).toEqual(UNKNOWN);
     expect(await states()).toEqual({ [`${order}/1/reserve`]: 'in_doubt' });
     expect(await world.one.adapter.reserve(newOrder(), [line(1, 'p1', 9)], soon())).toEqual(HELD);
@@ -179,6 +185,61 @@ describe('a call that takes effect long after everybody has given it up', () => 
     await pause(50);
     expect(left()).toBe(1);
   });
+});
+
+describe('a catalog that answers the first call with a status of 4xx', () => {
+  it.each([400, 409, 422])('%i refuses the line, and leaves no doubt', async (status) => {
+    const order = newOrder();
+    const lines = [line(1, 'p1', 4), line(2, 'p2', 1)];
+    answerOnce(status);
+    const refused = [
+      { line: 1, outcome: 'refused', reason: expect.any(String) },
+      { line: 2, outcome: 'untouched' },
+    ];
+    expect(await world.one.adapter.reserve(order, lines, soon(800))).toEqual(refused);
+    expect(await world.other.adapter.reserve(order, lines, soon(800))).toEqual(refused);
+    expect(await states()).toEqual({ [`${order}/1/reserve`]: 'refused' });
+    expect([left('p1'), left('p2'), puts()]).toEqual([10, 10, 1]);
+  });
+
+  it.each([401, 405, 413])('%i leaves no note, so that the line can be tried again', async (status) => {
+    const order = newOrder();
+    answerOnce(status);
+    expect(await world.one.adapter.reserve(order, [line(1, 'p1', 4)], soon(800))).toEqual(UNKNOWN);
+    expect(await states()).toEqual({});
+    world.sandbox.services.catalog.faults.reset();
+    expect(await world.one.adapter.reserve(order, [line(1, 'p1', 4)], soon(800))).toEqual(HELD);
+    expect(left()).toBe(6);
+  });
+
+  it.each([403, 404, 408, 410, 429])('%i is unknown until the stock has been read', async (status) => {
+    answerOnce(status);
+    const begun = performance.now();
+    expect(await world.one.adapter.reserve(newOrder(), [line(1, 'p1', 4)], soon())).toEqual(HELD);
+    expect(performance.now() - begun).toBeGreaterThanOrEqual(WINDOW_MS - 50);
+    expect([left(), puts()]).toEqual([6, 2]);
+  });
+
+  it('404 after the stock was set is a reservation', async () => {
+    const { faults } = world.sandbox.services.catalog;
+    faults.add({ kind: 'status', status: 404, method: 'PUT', when: 'after', times: 1 });
+    expect(await world.one.adapter.reserve(newOrder(), [line(1, 'p1', 4)], soon(800))).toEqual(HELD);
+    expect([left(), puts()]).toEqual([6, 1]);
+  });
+
+  it.each([400, 409, 422])(
+    '%i to a release gives nothing back, and the release can be repeated',
+    async (status) => {
+      const order = newOrder();
+      const lines = [line(1, 'p1', 4)];
+      expect(await world.one.adapter.reserve(order, lines, soon())).toEqual(HELD);
+      answerOnce(status);
+      expect(await world.one.adapter.release(order, uncertain(lines), soon(800))).toEqual(UNKNOWN);
+      expect(left()).toBe(6);
+      expect(await world.one.adapter.release(order, uncertain(lines), soon(800))).toEqual(RELEASED);
+      expect(left()).toBe(10);
+    },
+  );
 });
 
 describe('an order of several lines', () => {

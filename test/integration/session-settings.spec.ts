@@ -18,6 +18,8 @@ const HOSTILE = [
   `default_transaction_read_only = on`,
   `statement_timeout = 1`,
   `lock_timeout = 1`,
+  // Would end an export, a migration or the wait for a lock, with its connection.
+  `transaction_timeout = 1000`,
 ];
 
 let service: TestService;
@@ -48,9 +50,9 @@ describe('sessions of the database', () => {
     }, 20_000);
     const [session] = await service.app.get(DataSource).query<Record<string, string>[]>(
       `SELECT current_setting('DateStyle') AS style, current_setting('TimeZone') AS zone,
-         current_setting('statement_timeout') AS statement`,
+         current_setting('statement_timeout') AS statement, current_setting('transaction_timeout') AS transaction`,
     );
-    expect(session).toEqual({ style: 'ISO, MDY', zone: 'UTC', statement: '15s' });
+    expect(session).toEqual({ style: 'ISO, MDY', zone: 'UTC', statement: '15s', transaction: '0' });
   });
 
   it('leaves a setting alone that DATABASE_URL names', async () => {

@@ -14,7 +14,7 @@ import {
 } from 'class-validator';
 import { CURRENCIES } from '../../config/currencies.js';
 import { MAX_EMAIL_LENGTH } from '../addresses/email-address.js';
-import { MAX_LINES, type PlacementRequest } from '../placement/order-draft.js';
+import { MAX_LINES, MAX_QUANTITY, type PlacementRequest } from '../placement/order-draft.js';
 import { AMOUNT_SCHEMA, IsAmount } from './money.decorators.js';
 import {
   IsNewId,
@@ -24,9 +24,6 @@ import {
   MayBeAbsent,
   OPAQUE_ID_SCHEMA,
 } from './text.decorators.js';
-
-/** More of one product is a mistake or an attack, and must not block the stock of all others. */
-const MAX_QUANTITY = 1_000_000;
 
 const MAX_NAME_LENGTH = 200;
 

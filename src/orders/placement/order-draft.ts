@@ -44,6 +44,9 @@ export interface OrderOutline extends Pick<
 /** As many lines as a request may have; a cart is held to the same. */
 export const MAX_LINES = 200;
 
+/** Units of a line. More of one product is a mistake or an attack, and must not block the stock of all others. */
+export const MAX_QUANTITY = 1_000_000;
+
 /** Looks up what an order is made of, and refuses it where it can't be placed. Stores and reserves nothing. */
 @Injectable()
 export class OrderDrafts {
@@ -169,6 +172,14 @@ export class OrderDrafts {
     if (cart.items.length > MAX_LINES) {
       throw Problem.invalidRequest([
         { field: 'items', message: `must be at most ${MAX_LINES}; the cart has more` },
+      ]);
+    }
+    if (cart.items.some(({ quantity }) => quantity > MAX_QUANTITY)) {
+      throw Problem.invalidRequest([
+        {
+          field: 'items',
+          message: `must have at most ${MAX_QUANTITY} units each; a line of the cart has more`,
+        },
       ]);
     }
     return { items: cart.items, cartId: cart.id };

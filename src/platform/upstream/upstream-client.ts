@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { HttpService } from '@nestjs/axios';
 import type { AxiosResponse } from 'axios';
 import type { Deadline } from '../deadline.js';
-import { Gate, NoRoom } from '../gate.js';
+import { Gate, type InTurn, NoRoom } from '../gate.js';
 import { currentPlace, fieldsToPassOn } from '../telemetry/work.js';
 import { MAX_ANSWER_BYTES, TransportError } from './undici-transport.js';
 import { observeAttempt, observeTurnedAway } from './upstream.metrics.js';
@@ -46,7 +46,7 @@ export interface UpstreamRequest {
   timeoutMs?: number;
   /**
    * Whether the service acts once however often it is sent this: true for GET and where it honours the key. All
-   * else is sent again only when nothing arrived.
+   * else is sent again only when the attempt certainly had no effect.
    */
   repeatable: boolean;
   /** Size limit of the answer; 256 KiB unless set. */
@@ -56,6 +56,8 @@ export interface UpstreamRequest {
    * of its use leaves the outcome unknown.
    */
   ownConnection?: boolean;
+  /** When each attempt may be made, where that is not the client's own limit of attempts at a time. */
+  inTurn?: InTurn | undefined;
   /** Accept an answer of 2xx without a body, where the contract promises none. */
   mayBeEmpty?: boolean;
 }
@@ -126,46 +128,37 @@ export class UpstreamClient {
    * Sends a request, and sends it again where that is safe and may help.
    *
    * @returns the service's answer: done (2xx) or refused (4xx)
-   * @throws {UpstreamFault} when there is none. Only with kind `not_sent` is it certain that the request had no effect
+   * @throws {UpstreamFault} when there is none. Only where it `hadNoEffect` is that certain
    */
   async request(request: UpstreamRequest): Promise<UpstreamAnswer> {
     const path = encodePath(request.path);
     if (path === null) return NO_SUCH_RESOURCE;
     const target = request.query ? `${path}?${new URLSearchParams(request.query).toString()}` : path;
-    // Once an attempt may have arrived, a later one that did not can't make the call as a whole "not sent".
-    let mayHaveArrived: UpstreamFault | undefined;
+    // Once an attempt may have had its effect, a later one that had none does not make that certain of the whole call.
+    let mayHaveActed: UpstreamFault | undefined;
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await this.attempt(target, request);
       } catch (failure) {
         if (!(failure instanceof AttemptFailure)) throw failure;
-        const notSent = failure.fault.kind === 'not_sent';
-        if (!notSent) mayHaveArrived = failure.fault;
+        const { hadNoEffect } = failure.fault;
+        if (!hadNoEffect) mayHaveActed = failure.fault;
         const pause = pauseAfter(attempt, failure);
         const again =
           attempt < MAX_ATTEMPTS &&
           failure.passing &&
-          (request.repeatable || notSent) &&
+          (request.repeatable || hadNoEffect) &&
           pause < request.deadline.remaining();
-        if (!again) throw mayHaveArrived ?? failure.fault;
+        if (!again) throw mayHaveActed ?? failure.fault;
         await sleep(pause);
       }
     }
   }
 
   private async attempt(target: string, request: UpstreamRequest): Promise<UpstreamAnswer> {
-    const leave = await this.enter(request.deadline);
+    const inTurn = request.inTurn ?? this.gate.run;
     try {
-      return await this.attemptNow(target, request);
-    } finally {
-      leave();
-    }
-  }
-
-  /** @throws {AttemptFailure} when the deadline passes before it is this call's turn */
-  private async enter(deadline: Deadline): Promise<() => void> {
-    try {
-      return await this.gate.enter(deadline);
+      return await inTurn(request.deadline, () => this.attemptNow(target, request));
     } catch (error) {
       if (!(error instanceof NoRoom)) throw error;
       throw new AttemptFailure(this.fault('not_sent', 'other calls to it took all of the time'), false);

@@ -8,6 +8,13 @@
  */
 export type UpstreamFaultKind = 'not_sent' | 'timeout' | 'connection' | 'status' | 'garbage' | 'invalid';
 
+/**
+ * Statuses with which a request is turned away before anything is done for it, because of its credentials (401, 407), method
+ * (405), length (411, 413, 414, 431) or type (415); RFC 9110, section 15.5. They do not judge what was asked for, so they
+ * are no refusal either. A proxy may give 403 and 429 after the service has acted, and 408 while it acts.
+ */
+const TURNED_AWAY = new Set<number | undefined>([401, 405, 407, 411, 413, 414, 415, 431]);
+
 /** No usable answer from another service: the call may or may not have had its effect. */
 export class UpstreamFault extends Error {
   constructor(
@@ -17,9 +24,16 @@ export class UpstreamFault extends Error {
     /** What is wrong, without the name of the service. Quotes nothing of the answer, and holds no personal data. */
     readonly reason: string,
     options?: { cause?: unknown },
+    /** The status that the service answered with, where that is what is wrong. */
+    private readonly status?: number,
   ) {
     super(`${upstream}: ${reason}`, options);
     this.name = 'UpstreamFault';
+  }
+
+  /** Whether the call certainly had no effect: it never arrived, or it was turned away. */
+  get hadNoEffect(): boolean {
+    return this.kind === 'not_sent' || TURNED_AWAY.has(this.status);
   }
 
   /** Whether the service answered, and its answer breaks the contract. */

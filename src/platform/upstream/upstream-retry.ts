@@ -48,7 +48,7 @@ export function mayPass(status: number): boolean {
 /** The fault of a status that the contract of a call does not know. */
 export function unexpectedStatus(upstream: string, status: number): UpstreamFault {
   const kind = mayPass(status) || CREDENTIALS.has(status) ? 'status' : 'invalid';
-  return new UpstreamFault(upstream, kind, `answered ${status}`);
+  return new UpstreamFault(upstream, kind, `answered ${status}`, undefined, status);
 }
 
 /** Whether a status says that the request was carried out. With 202 it is only accepted (RFC 9110, section 15.3.3). */

@@ -17,6 +17,7 @@ const PINNED: Readonly<Record<string, string>> = {
   default_transaction_deferrable: 'off',
   lock_timeout: '0',
   idle_session_timeout: '0',
+  transaction_timeout: '0',
 };
 
 /** The parts of a connection's configuration that the session repeats. */
@@ -24,7 +25,8 @@ type Limits = Pick<ClientConfig, 'statement_timeout' | 'idle_in_transaction_sess
 
 /**
  * One statement that pins the settings of a session. A statement rather than the start-up parameter `options`: poolers
- * refuse that one. `idle_session_timeout` is unknown before PostgreSQL 14, hence the look into `pg_settings`.
+ * refuse that one. `idle_session_timeout` is unknown before PostgreSQL 14 and `transaction_timeout` before 17, hence the look
+ * into `pg_settings`.
  *
  * @param options `options` of the connection string; a setting that it names is left alone
  */

@@ -7,13 +7,13 @@ import type {
   ReleaseOutcome,
   ReservationLine,
   ReserveOutcome,
-} from '../orders/order.ports.js';
-import type { Deadline } from '../platform/deadline.js';
-import type { UpstreamClient } from '../platform/upstream/upstream-client.js';
-import { UpstreamFault } from '../platform/upstream/upstream-fault.js';
-import { type CatalogProduct, ProductCatalogClient } from './product-catalog.client.js';
+} from '../../orders/order.ports.js';
+import type { Deadline } from '../../platform/deadline.js';
+import type { UpstreamClient } from '../../platform/upstream/upstream-client.js';
+import { UpstreamFault } from '../../platform/upstream/upstream-fault.js';
+import { ProductCatalogClient } from './product-catalog.client.js';
 import * as journal from './product-catalog.repository.js';
-import { LookingInventory } from './looking-inventory.js';
+import { LookingInventory } from '../looking-inventory.js';
 import { CatalogTurn } from './catalog-turn.js';
 import { ProductBusy, ProductLock } from './product-lock.js';
 import { InDoubt, StockMover, Unsettled } from './stock-mover.js';
@@ -60,7 +60,7 @@ export interface CatalogOptions {
   poolSize: number;
   /** How long what was looked up is remembered, in milliseconds; see `ProductLookup`. Default 0. */
   rememberMs?: number;
-  /** Whether one order at a time calls the catalog; see `CatalogTurn`. Default true. */
+  /** Whether one call at a time reaches the catalog; see `CatalogTurn`. Default true. */
   isExclusive?: boolean;
 }
 
@@ -82,23 +82,17 @@ async function findCatalogProduct(
 export class ProductCatalogAdapter extends LookingInventory {
   override readonly repeatable = true;
   private readonly logger = new Logger(ProductCatalogAdapter.name);
-  private readonly catalog: ProductCatalogClient;
   private readonly lock: ProductLock;
-  private readonly turn: CatalogTurn;
+  private readonly turn: CatalogTurn | undefined;
 
   constructor(
-    upstream: UpstreamClient,
+    private readonly upstream: UpstreamClient,
     dataSource: DataSource,
     { poolSize, rememberMs = 0, isExclusive = true }: CatalogOptions,
   ) {
-    const catalog = new ProductCatalogClient(upstream);
-    const turn = new CatalogTurn(upstream.name, dataSource, isExclusive);
-    super(
-      (id, deadline) => findCatalogProduct(catalog, id, deadline),
-      rememberMs,
-      (deadline, calls) => turn.hold(deadline, calls),
-    );
-    this.catalog = catalog;
+    const turn = isExclusive ? new CatalogTurn(dataSource) : undefined;
+    const catalog = new ProductCatalogClient(upstream, turn?.alone);
+    super((id, deadline) => findCatalogProduct(catalog, id, deadline), rememberMs);
     this.turn = turn;
     this.lock = new ProductLock(dataSource, poolSize);
   }
@@ -144,7 +138,7 @@ export class ProductCatalogAdapter extends LookingInventory {
       try {
         await this.enter(productId, deadline, async (session, mover) => {
           for (const line of group) {
-            await this.releaseLine(session, mover, orderId, line, deadline);
+            await this.releaseLine(session, mover, orderId, line);
             outcomes.push({ line: line.line, outcome: 'released' });
             done += 1;
           }
@@ -168,7 +162,7 @@ export class ProductCatalogAdapter extends LookingInventory {
     try {
       await this.enter(productId, deadline, async (session, mover) => {
         for (const line of group) {
-          const result = await this.reserveLine(session, mover, orderId, line, deadline);
+          const result = await this.reserveLine(session, mover, orderId, line);
           if (result.outcome === 'held') {
             outcomes.push({ line: line.line, outcome: 'held' });
             continue;
@@ -191,14 +185,12 @@ export class ProductCatalogAdapter extends LookingInventory {
     deadline: Deadline,
     work: (session: PoolClient, mover: StockMover) => Promise<void>,
   ): Promise<void> {
-    // The product's lock comes first: an order that waits for a product must not keep the catalog from others.
-    return this.lock.hold(productId, deadline, (session) =>
-      this.turn.hold(deadline, async () => {
-        const mover = new StockMover(this.catalog, session, productId, deadline);
-        await mover.settleUnfinished();
-        await work(session, mover);
-      }),
-    );
+    return this.lock.hold(productId, deadline, async (session) => {
+      const catalog = new ProductCatalogClient(this.upstream, this.turn?.on(session));
+      const mover = new StockMover(catalog, session.client, productId, deadline);
+      await mover.settleUnfinished();
+      await work(session.client, mover);
+    });
   }
 
   private async reserveLine(
@@ -206,7 +198,6 @@ export class ProductCatalogAdapter extends LookingInventory {
     mover: StockMover,
     orderId: string,
     { line, productId, quantity }: ReservationLine,
-    deadline: Deadline,
   ): Promise<Held> {
     const key = `${orderId}/${line}/reserve`;
     const releaseKey = `${orderId}/${line}/release`;
@@ -221,13 +212,14 @@ export class ProductCatalogAdapter extends LookingInventory {
     if (before?.state === 'applied') return { outcome: 'held' };
     if (before?.state === 'refused') return { outcome: 'refused', reason: before.reason ?? '' };
     if (before) throw new InDoubt(productId);
-    const product = await this.requireProduct(productId, deadline);
-    if (product.available >= quantity) {
-      await mover.move(product, { key, delta: -quantity });
-      return { outcome: 'held' };
-    }
+    const product = await mover.read();
     const { available: quantityBefore } = product;
-    const reason = `Insufficient inventory for product ${productId}: requested ${quantity}, available ${quantityBefore}`;
+    let reason = `Insufficient inventory for product ${productId}: requested ${quantity}, available ${quantityBefore}`;
+    if (quantityBefore >= quantity) {
+      const setting = await mover.move(product, { key, delta: -quantity });
+      if (setting.isSet) return { outcome: 'held' };
+      ({ reason } = setting);
+    }
     await journal.insertRefused(session, { productId, key, delta: -quantity, quantityBefore, reason });
     return { outcome: 'refused', reason };
   }
@@ -238,7 +230,6 @@ export class ProductCatalogAdapter extends LookingInventory {
     mover: StockMover,
     orderId: string,
     { line, productId, quantity, certainlyHeld }: ReleaseLine,
-    deadline: Deadline,
   ): Promise<void> {
     const key = `${orderId}/${line}/release`;
     const reserveKey = `${orderId}/${line}/reserve`;
@@ -262,27 +253,17 @@ export class ProductCatalogAdapter extends LookingInventory {
       });
       return;
     }
-    await mover.move(await this.requireProduct(productId, deadline), { key, delta: quantity });
-  }
-
-  /**
-   * A product that was found before. That it is missing now is unknown rather than a refusal: it may be a mistake.
-   *
-   * @throws {UpstreamFault} when it is missing
-   */
-  private async requireProduct(productId: string, deadline: Deadline): Promise<CatalogProduct> {
-    const product = await this.catalog.find(productId, deadline);
-    if (product) return product;
-    throw new UpstreamFault(this.catalog.name, 'status', `does not know product ${productId} any more`);
+    const setting = await mover.move(await mover.read(), { key, delta: quantity });
+    if (!setting.isSet) throw new UpstreamFault(this.upstream.name, 'status', setting.reason);
   }
 
   /** Why an outcome is unknown, for people. */
   private reasonOf(error: unknown): string {
     if (error instanceof UpstreamFault) return error.message;
     if (error instanceof ProductBusy || error instanceof Unsettled || error instanceof InDoubt) {
-      return `${this.catalog.name}: ${error.message}`;
+      return `${this.upstream.name}: ${error.message}`;
     }
     this.logger.error({ err: error }, 'The movements of the stock could not be read or noted.');
-    return `${this.catalog.name}: the movements of its stock could not be read or noted`;
+    return `${this.upstream.name}: the movements of its stock could not be read or noted`;
   }
 }

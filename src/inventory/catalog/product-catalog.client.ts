@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Product } from '../orders/order.ports.js';
-import type { Deadline } from '../platform/deadline.js';
-import type { UpstreamClient } from '../platform/upstream/upstream-client.js';
-import { fieldsOf } from '../platform/upstream/upstream-fields.js';
-import { UpstreamFault } from '../platform/upstream/upstream-fault.js';
-import { isDone, unexpectedStatus } from '../platform/upstream/upstream-retry.js';
-import { MixedUpAnswer, NO_SUCH_PRODUCT, readProduct, requireAskedFor } from './inventory-answers.js';
+import type { Product } from '../../orders/order.ports.js';
+import type { Deadline } from '../../platform/deadline.js';
+import { type InTurn, NoRoom } from '../../platform/gate.js';
+import type { UpstreamClient } from '../../platform/upstream/upstream-client.js';
+import { fieldsOf, readReason } from '../../platform/upstream/upstream-fields.js';
+import { UpstreamFault } from '../../platform/upstream/upstream-fault.js';
+import { isDone, unexpectedStatus } from '../../platform/upstream/upstream-retry.js';
+import { MixedUpAnswer, NO_SUCH_PRODUCT, readProduct, requireAskedFor } from '../inventory-answers.js';
 
 /**
  * Looks at a product before it counts as unknown. With two instances, each of which sends one call at a time, about one
@@ -24,9 +25,22 @@ export interface CatalogProduct extends Product {
   rawPrice: unknown;
 }
 
+/**
+ * Answers that refuse to set a stock: the request is malformed (400), not possible now (409) or not valid (422). 404 and 410 are
+ * none of them: the product was read just before, and the catalog of system B gives 404 by mistake.
+ */
+const REFUSALS = new Set([400, 409, 422]);
+
+/** What the catalog did about a stock that it was to set. */
+export type StockSetting = { isSet: true } | { isSet: false; reason: string };
+
 /** The two calls of the Product Catalog Service (system B). */
 export class ProductCatalogClient {
-  constructor(private readonly upstream: UpstreamClient) {}
+  /** @param inTurn when calls may be made, where they wait for each other; see `CatalogTurn` */
+  constructor(
+    private readonly upstream: UpstreamClient,
+    private readonly inTurn?: InTurn,
+  ) {}
 
   get name(): string {
     return this.upstream.name;
@@ -71,6 +85,7 @@ export class ProductCatalogClient {
       path: ['products', productId],
       deadline,
       repeatable: true,
+      inTurn: this.inTurn,
     });
     if (NO_SUCH_PRODUCT.has(answer.status)) return null;
     if (answer.status !== 200) throw unexpectedStatus(this.name, answer.status);
@@ -84,18 +99,34 @@ export class ProductCatalogClient {
   }
 
   /**
-   * `PUT /products/{id}` with `{name, price, quantity}` sets the stock, and answers 200. Sent once unless it certainly
-   * did not arrive: of two calls under way, the slower one could take effect after others have changed the stock.
+   * Waits for the turn of a call that sets a stock, and makes it with the notes that belong to it.
    *
-   * @returns false for 422: the catalog will never do this, for example because it knows the key from another request
-   * @throws {UpstreamFault} when it is not certain that the stock was set; kind `not_sent` when it certainly was not
+   * @throws {UpstreamFault} of kind `not_sent` when the deadline passes first
+   * @throws what the call throws, and the driver's error when the database can't be used
+   */
+  async takeTurn<Result>(deadline: Deadline, call: () => Promise<Result>): Promise<Result> {
+    if (!this.inTurn) return call();
+    try {
+      return await this.inTurn(deadline, call);
+    } catch (error) {
+      if (!(error instanceof NoRoom)) throw error;
+      throw new UpstreamFault(this.name, 'not_sent', 'calls for other orders took all of the time');
+    }
+  }
+
+  /**
+   * `PUT /products/{id}` with `{name, price, quantity}` sets the stock, and answers 200. Sent once unless it certainly
+   * had no effect: of two calls under way, the slower one could take effect after others have changed the stock.
+   * To be called within `takeTurn`.
+   *
+   * @throws {UpstreamFault} when it is not certain that the stock was set; `hadNoEffect` where it certainly was not
    */
   async setStock(
     product: CatalogProduct,
     quantity: number,
     key: string,
     deadline: Deadline,
-  ): Promise<boolean> {
+  ): Promise<StockSetting> {
     const answer = await this.upstream.request({
       method: 'PUT',
       path: ['products', product.id],
@@ -105,9 +136,9 @@ export class ProductCatalogClient {
       repeatable: false,
       mayBeEmpty: true,
     });
-    if (answer.status === 422) return false;
-    // After the product was read, no other refusal tells anything about the stock.
-    if (!isDone(answer.status)) throw unexpectedStatus(this.name, answer.status);
-    return true;
+    if (isDone(answer.status)) return { isSet: true };
+    if (!REFUSALS.has(answer.status)) throw unexpectedStatus(this.name, answer.status);
+    const otherwise = `The catalog refused with ${answer.status} to set the stock of product ${product.id}`;
+    return { isSet: false, reason: readReason(answer, otherwise) };
   }
 }

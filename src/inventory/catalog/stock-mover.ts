@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { PoolClient } from 'pg';
-import { Deadline } from '../platform/deadline.js';
-import { reachPausePoint } from '../platform/pause-points.js';
-import { UpstreamFault } from '../platform/upstream/upstream-fault.js';
-import type { CatalogProduct, ProductCatalogClient } from './product-catalog.client.js';
+import { Deadline } from '../../platform/deadline.js';
+import { reachPausePoint } from '../../platform/pause-points.js';
+import { UpstreamFault } from '../../platform/upstream/upstream-fault.js';
+import type { CatalogProduct, ProductCatalogClient, StockSetting } from './product-catalog.client.js';
 import * as journal from './product-catalog.repository.js';
 
 /**
@@ -51,43 +51,68 @@ export class StockMover {
   ) {}
 
   /**
-   * Changes the stock of a product that has just been read.
+   * Changes the stock of a product that has just been read. After a refusal nothing is noted: the key may be used again.
    *
    * @throws {UpstreamFault} or {Unsettled} when the outcome is not known: the same key may be tried again
    * @throws {InDoubt} when it can't be learned any more
    */
-  async move(product: CatalogProduct, { key, delta }: Move): Promise<void> {
-    const quantityAfter = product.available + delta;
-    // Begun before the note is written, so that the call is over by the time that others take from the note.
+  async move(product: CatalogProduct, { key, delta }: Move): Promise<StockSetting> {
     await reachPausePoint('catalog.before-note', orderOf(key));
-    const callDeadline = this.startCall();
-    await journal.insertStarted(this.session, {
-      productId: this.productId,
-      key,
-      delta,
-      quantityBefore: product.available,
-      quantityAfter,
-    });
-    let isSet = false;
-    try {
-      await reachPausePoint('catalog.before-set', orderOf(key));
-      isSet = await this.catalog.setStock(product, quantityAfter, key, callDeadline);
-      await reachPausePoint('catalog.after-set', orderOf(key));
-    } catch (error) {
-      if (!(error instanceof UpstreamFault)) throw error;
-      if (error.kind === 'not_sent') {
-        await journal.deleteStarted(this.session, this.productId, key);
-        throw error;
-      }
-    }
-    if (isSet) {
-      await journal.settle(this.session, this.productId, key, 'applied');
-      return;
-    }
-    // Whatever the fault was, reading the product tells what became of the call.
+    const setting = await this.catalog.takeTurn(this.deadline, () => this.set(product, { key, delta }));
+    if (setting?.isSet) return setting;
+    if (setting && (await this.isUnchanged(key))) return setting;
+    // Reading the product tells what became of the call.
     await this.settleUnfinished();
     const movement = (await journal.findMovements(this.session, this.productId, [key])).get(key);
     if (movement?.state !== 'applied') throw new InDoubt(this.productId);
+    return { isSet: true };
+  }
+
+  /**
+   * Reads a product that was found before. That it is missing now is unknown rather than a refusal: it may be a mistake.
+   *
+   * @throws {UpstreamFault} when it is missing, or there is no usable answer
+   */
+  async read(): Promise<CatalogProduct> {
+    const product = await this.catalog.find(this.productId, this.deadline);
+    if (product) return product;
+    const reason = `does not know product ${this.productId} any more`;
+    throw new UpstreamFault(this.catalog.name, 'status', reason);
+  }
+
+  /** Confirms a refusal by reading the stock, and deletes the note. The call is over, so nothing has to be waited for. */
+  private async isUnchanged(key: string): Promise<boolean> {
+    const movement = (await journal.findMovements(this.session, this.productId, [key])).get(key);
+    if ((await this.look()).available !== movement?.quantityBefore) return false;
+    await journal.deleteStarted(this.session, this.productId, key);
+    return true;
+  }
+
+  /**
+   * Makes the call, with a note before and after it.
+   *
+   * @returns undefined when the outcome is not known
+   * @throws {UpstreamFault} when it certainly had no effect
+   */
+  private async set(product: CatalogProduct, { key, delta }: Move): Promise<StockSetting | undefined> {
+    // Begun before the note is written, so that the call is over by the time that others take from the note.
+    const callDeadline = this.startCall();
+    const quantityBefore = product.available;
+    const quantityAfter = quantityBefore + delta;
+    const { productId } = this;
+    await journal.insertStarted(this.session, { productId, key, delta, quantityBefore, quantityAfter });
+    try {
+      await reachPausePoint('catalog.before-set', orderOf(key));
+      const setting = await this.catalog.setStock(product, quantityAfter, key, callDeadline);
+      await reachPausePoint('catalog.after-set', orderOf(key));
+      if (setting.isSet) await journal.settle(this.session, productId, key, 'applied');
+      return setting;
+    } catch (error) {
+      if (!(error instanceof UpstreamFault)) throw error;
+      if (!error.hadNoEffect) return undefined;
+      await journal.deleteStarted(this.session, productId, key);
+      throw error;
+    }
   }
 
   /**
@@ -139,11 +164,19 @@ export class StockMover {
     product: CatalogProduct,
     movement: journal.UnfinishedMovement,
   ): Promise<'applied' | 'in_doubt'> {
-    const callDeadline = this.startCall();
-    await journal.restart(this.session, this.productId, movement.key);
-    const isSet = await this.catalog.setStock(product, movement.quantityAfter, movement.key, callDeadline);
-    // If it never can be set under this key, waiting longer would only keep the product from all other orders.
-    return isSet ? 'applied' : 'in_doubt';
+    return this.catalog.takeTurn(this.deadline, async () => {
+      const callDeadline = this.startCall();
+      await journal.restart(this.session, this.productId, movement.key);
+      const setting = await this.catalog.setStock(
+        product,
+        movement.quantityAfter,
+        movement.key,
+        callDeadline,
+      );
+      // A refusal of the second call does not judge the first one: the catalog may refuse to see the key again. Waiting longer
+      // would only keep the product from all other orders.
+      return setting.isSet ? 'applied' : 'in_doubt';
+    });
   }
 
   /** @throws {Unsettled} when there is no time left, so that no note is left behind by a call that is never made */

@@ -1,7 +1,7 @@
 import type { DataSource } from 'typeorm';
-import { type OrderLine, StockJournal, type StuckLine } from '../orders/order.ports.js';
-import type { Sql } from '../platform/database/connection.js';
-import { databaseNow } from '../platform/database/database-clock.js';
+import { type OrderLine, StockJournal, type StuckLine } from '../../orders/order.ports.js';
+import type { Sql } from '../../platform/database/connection.js';
+import { databaseNow } from '../../platform/database/database-clock.js';
 
 interface StuckMovement {
   productId: string;

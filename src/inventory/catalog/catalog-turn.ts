@@ -1,0 +1,33 @@
+import type { DataSource } from 'typeorm';
+import { Gate, type InTurn } from '../../platform/gate.js';
+import { LockSession } from './lock-session.js';
+
+/** Name of the lock among those of products, none of which has a control character. */
+const TURN = '\u0001catalog';
+
+/**
+ * Lets one call at a time reach the catalog, over all instances. The catalog of system B shares one database cursor
+ * between its threads, so that parallel calls get each other's rows or a 404 for a product that exists.
+ *
+ * A turn lasts for one call. An order that waits, for its next call or to learn what became of one, keeps the catalog
+ * from no other order.
+ */
+export class CatalogTurn {
+  /** One caller of this instance waits in the database for its turn or has it. */
+  private readonly calls = new Gate(1);
+  /** A look-up takes its connection before it waits for its turn, so that no turn waits for the connection pool. */
+  private readonly lookUps = new Gate(1);
+
+  constructor(private readonly dataSource: DataSource) {}
+
+  /** For look-ups, which have no connection of their own. Together they use one. */
+  readonly alone: InTurn = (deadline, call) =>
+    this.lookUps.run(deadline, () =>
+      LockSession.use(this.dataSource, deadline, (session) => this.on(session)(deadline, call)),
+    );
+
+  /** For calls within the critical section of a product, whose connection holds the turn as well. */
+  on(session: LockSession): InTurn {
+    return (deadline, call) => this.calls.run(deadline, () => session.withLock(TURN, deadline, call));
+  }
+}

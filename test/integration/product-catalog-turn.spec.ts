@@ -1,0 +1,117 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import {
+  type CatalogInstances,
+  HELD,
+  line,
+  newOrder,
+  POOL_SIZE,
+  PRODUCTS,
+  soon,
+  startCatalogInstances,
+  TIMEOUT_MS,
+  UNKNOWN,
+  until,
+  WINDOW_MS,
+} from './catalog-instances.js';
+
+/** What an order may wait for a call of another one: its timeout, and some processor time. */
+const ONE_CALL_MS = TIMEOUT_MS + 300;
+
+let world: CatalogInstances;
+
+beforeAll(async () => {
+  world = await startCatalogInstances(true);
+});
+afterAll(() => world.close());
+beforeEach(() => world.reset());
+
+async function timed<Result>(work: Promise<Result>): Promise<[Result, number]> {
+  const begun = performance.now();
+  return [await work, performance.now() - begun];
+}
+
+/** Connections of both instances that hold an advisory lock, with the number of their locks. */
+async function lockHolders(): Promise<number[]> {
+  const rows: { locks: number }[] = await world.one.dataSource.query(
+    `SELECT count(*)::integer AS locks FROM pg_locks JOIN pg_stat_activity USING (pid)
+      WHERE locktype = 'advisory' AND granted AND datname = current_database() GROUP BY pid`,
+  );
+  return rows.map(({ locks }) => locks);
+}
+
+describe('the turn at a catalog that takes one call at a time', () => {
+  it('is held on the connection that holds the lock of the product', async () => {
+    const { faults } = world.sandbox.services.catalog;
+    faults.add({ kind: 'hang', method: 'PUT', times: 1 });
+    const reserving = world.one.adapter.reserve(newOrder(), [line(1, 'p1', 1)], soon(1_000));
+    await until(() => faults.held === 1);
+    expect(await lockHolders()).toEqual([2]);
+    await reserving;
+    expect(await lockHolders()).toEqual([]);
+  });
+
+  it.each(['one', 'other'] as const)(
+    'is free while a call without an answer is looked into, for orders at instance %s',
+    async (name) => {
+      const { faults } = world.sandbox.services.catalog;
+      faults.add({ kind: 'hang', method: 'PUT', times: 1 });
+      const reserving = timed(world.one.adapter.reserve(newOrder(), [line(1, 'p1', 1)], soon()));
+      await until(() => faults.held === 1);
+      const { adapter } = world[name];
+      const [found, lookUpMs] = await timed(adapter.findProducts(['p2', 'p3'], soon()));
+      const [reserved, reserveMs] = await timed(adapter.reserve(newOrder(), [line(1, 'p2', 1)], soon()));
+      expect([found.size, reserved]).toEqual([2, HELD]);
+      expect(lookUpMs + reserveMs).toBeLessThan(ONE_CALL_MS);
+      const [lost, lostMs] = await reserving;
+      expect(lost).toEqual(HELD);
+      expect(lostMs).toBeGreaterThanOrEqual(WINDOW_MS - 50);
+    },
+  );
+
+  it('is free between two attempts, however long the catalog asks to wait', async () => {
+    const { faults } = world.sandbox.services.catalog;
+    faults.add({
+      kind: 'status',
+      status: 503,
+      method: 'GET',
+      path: '/products/p1',
+      times: 1,
+      retryAfterSeconds: 1,
+    });
+    const slow = timed(world.one.adapter.findProducts(['p1'], soon()));
+    await until(() => faults.list().some(({ injected }) => injected > 0));
+    const [, ms] = await timed(world.other.adapter.findProducts(['p2'], soon()));
+    expect(ms).toBeLessThan(ONE_CALL_MS);
+    const [found, slowMs] = await slow;
+    expect(found.size).toBe(1);
+    expect(slowMs).toBeGreaterThanOrEqual(1_000);
+  });
+
+  it('comes to no call after its deadline, and the call is not made', async () => {
+    const { faults } = world.sandbox.services.catalog;
+    faults.add({ kind: 'hang', method: 'PUT', times: 1 });
+    const holder = world.other.adapter.reserve(newOrder(), [line(1, 'p1', 1)], soon(1_000));
+    await until(() => faults.held === 1);
+    const order = newOrder();
+    expect(await world.one.adapter.reserve(order, [line(1, 'p2', 1)], soon(100))).toEqual(UNKNOWN);
+    await holder;
+    expect(world.sandbox.stock.find('p2')?.quantity).toBe(10);
+    expect(
+      await world.one.dataSource.query('SELECT 1 FROM product_catalog_movements WHERE product_id = $1', [
+        'p2',
+      ]),
+    ).toEqual([]);
+  });
+
+  it('needs no more connections than the pool has, with every product in use and looked up', async () => {
+    const outcomes = await Promise.all(
+      Array.from({ length: 4 * POOL_SIZE }, async (_, index) => {
+        const { adapter } = index % 2 ? world.one : world.other;
+        const id = PRODUCTS[index % PRODUCTS.length] ?? '';
+        const found = await adapter.findProducts([id], soon());
+        return [found.size, ...(await adapter.reserve(newOrder(), [line(1, id, 1)], soon()))];
+      }),
+    );
+    expect(outcomes).toEqual(outcomes.map(() => [1, ...HELD]));
+  });
+});

@@ -61,6 +61,18 @@ const tasksOf = (orderId: string) =>
     [orderId],
   );
 
+/** What most tasks have in common. */
+const PLAIN = {
+  state: 'ready',
+  attempts: 0,
+  max: 9_001,
+  error: null,
+  payload: {},
+  context: null,
+  isDated: false,
+  isLater: false,
+};
+
 it('turns unfinished jobs into tasks, in the order of their lanes', async () => {
   const orderId = await addOrder();
   const started = { started_on: new Date(), start_after: new Date() };
@@ -86,72 +98,31 @@ it('turns unfinished jobs into tasks, in the order of their lanes', async () => 
   await migrateDatabase(database.url);
   expect(await tasksOf(orderId)).toEqual([
     {
-      ...{
-        lane: 'cart',
-        seq: 1,
-        id: repeated,
-        kind: 'check-out-cart',
-        state: 'ready',
-        attempts: 5,
-        max: 9_001,
-      },
-      ...{ error: 'carts: timeout', payload: { customerId: 'c', cartId: '7' }, context: null },
-      ...{ isDated: false, isLater: true },
+      ...PLAIN,
+      lane: 'cart',
+      seq: 1,
+      id: repeated,
+      kind: 'check-out-cart',
+      attempts: 5,
+      error: 'carts: timeout',
+      payload: { customerId: 'c', cartId: '7' },
+      isLater: true,
     },
     {
-      ...{
-        lane: 'notification',
-        seq: 2,
-        id: failed,
-        kind: 'notify',
-        state: 'dead',
-        attempts: 9_001,
-        max: 9_001,
-      },
-      ...{
-        error: 'answered 500',
-        payload: {},
-        context: { 'x-request-id': 'r' },
-        isDated: true,
-        isLater: false,
-      },
+      ...PLAIN,
+      lane: 'notification',
+      seq: 2,
+      id: failed,
+      kind: 'notify',
+      state: 'dead',
+      attempts: 9_001,
+      error: 'answered 500',
+      context: { 'x-request-id': 'r' },
+      isDated: true,
     },
-    {
-      ...{
-        lane: 'notification',
-        seq: 3,
-        id: behind,
-        kind: 'notify',
-        state: 'blocked',
-        attempts: 0,
-        max: 9_001,
-      },
-      ...{ error: null, payload: {}, context: null, isDated: false, isLater: false },
-    },
-    {
-      ...{
-        lane: 'stock',
-        seq: 1,
-        id: running,
-        kind: 'release-stock',
-        state: 'ready',
-        attempts: 1,
-        max: 9_001,
-      },
-      ...{ error: null, payload: {}, context: null, isDated: false, isLater: true },
-    },
-    {
-      ...{
-        lane: 'stock',
-        seq: 2,
-        id: waiting,
-        kind: 'release-stock',
-        state: 'blocked',
-        attempts: 0,
-        max: 9_001,
-      },
-      ...{ error: null, payload: {}, context: null, isDated: false, isLater: false },
-    },
+    { ...PLAIN, lane: 'notification', seq: 3, id: behind, kind: 'notify', state: 'blocked' },
+    { ...PLAIN, lane: 'stock', seq: 1, id: running, kind: 'release-stock', attempts: 1, isLater: true },
+    { ...PLAIN, lane: 'stock', seq: 2, id: waiting, kind: 'release-stock', state: 'blocked' },
   ]);
   expect(await query(`SELECT to_regclass('pgboss.job') AS job`)).toEqual([{ job: null }]);
 });

@@ -1,0 +1,129 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { PlacementTransactions } from '../../src/orders/placement/placement-transactions.js';
+import type { Sandbox } from '../../src/sandbox/sandbox.js';
+import {
+  callsTo,
+  expectProblem,
+  newProduct,
+  selectRows,
+  startFleet,
+  takenFrom,
+  type TestFleet,
+  restoreUpstreams,
+} from '../support/builders.js';
+import { setStatus } from '../support/client.js';
+import { eventually, type TestResponse, type TestService } from '../support/service.js';
+
+let fleet: TestFleet;
+let service: TestService;
+let sandbox: Sandbox;
+
+/** The catalog of system B mixes up the answers to parallel calls, which the default settings allow for. */
+const defaultSettings = ({ urls }: Sandbox) => ({ PRODUCT_CATALOG_SERVICE_URL: urls.catalog });
+
+beforeAll(async () => {
+  fleet = await startFleet(1, defaultSettings, { catalogSharesCursor: true });
+  sandbox = fleet.sandbox;
+  [service] = fleet.services as [TestService];
+});
+
+afterEach(() => restoreUpstreams(service, sandbox));
+
+afterAll(() => fleet.stop());
+
+function order(customer: string | number, items?: unknown, more?: object): Promise<TestResponse> {
+  const body = items === undefined && more === undefined ? undefined : { items, ...more };
+  return service.request('POST', `/orders/${customer}`, body);
+}
+
+function giveCart(customer: string, lines: [product: string, quantity: number][]): void {
+  const items = lines.map(([product, quantity]) => ({ product_id: product, quantity }));
+  sandbox.carts.give(customer, items, { route: 'test', key: null });
+}
+
+function checkoutsOf(customer: string): Promise<{ state: string }[]> {
+  return selectRows(
+    fleet.database,
+    `SELECT state FROM tasks WHERE kind = 'check-out-cart' AND payload->>'customerId' = $1
+     UNION ALL
+     SELECT 'done' FROM deliveries d JOIN orders o ON o.id = d.order_id
+     WHERE d.queue = 'check-out-cart' AND o.customer_id = $1`,
+    [customer],
+  );
+}
+
+describe('a cart of which the cart service does not know yet that it was ordered', () => {
+  it('is not ordered a second time, but refused with 409', async () => {
+    const product = newProduct(sandbox);
+    giveCart('53', [[product, 2]]);
+    sandbox.services.carts.faults.add({ kind: 'status', status: 503, method: 'PUT' });
+    const first = await order(53);
+    expect(first.status).toBe(201);
+    const second = await order(53);
+    expectProblem(second, 409);
+    expect(second.body).toMatchObject({
+      type: '/problems/cart-already-ordered',
+      order_id: first.body.order_id,
+    });
+    expect(takenFrom(sandbox, product)).toEqual([-2]);
+
+    await restoreUpstreams(service, sandbox);
+    await eventually(() => sandbox.carts.findActive('53') === undefined);
+  });
+
+  it('is checked out again when it turns out to be active after its checkout', async () => {
+    giveCart('56', [[newProduct(sandbox), 1]]);
+    // The order finds the cart, and then the checkout is told twice that there is none.
+    const rule = { kind: 'status', status: 404, method: 'GET', path: '/carts/56' } as const;
+    sandbox.services.carts.faults.add({ ...rule, skip: 1, times: 2 });
+    const first = await order(56);
+    expect(first.status).toBe(201);
+    await eventually(async () => (await checkoutsOf('56'))[0]?.state === 'done');
+    expect(sandbox.carts.findActive('56')).toBeDefined();
+
+    const second = await order(56);
+    expectProblem(second, 409);
+    expect(second.body.order_id).toBe(first.body.order_id);
+    await eventually(() => sandbox.carts.findActive('56') === undefined);
+    expect(await checkoutsOf('56')).toHaveLength(2);
+  });
+
+  it('can be ordered again after its order was cancelled', async () => {
+    const product = newProduct(sandbox);
+    giveCart('54', [[product, 2]]);
+    sandbox.services.carts.faults.add({ kind: 'status', status: 503, method: 'PUT' });
+    const first = await order(54);
+    await setStatus(service, first.body.order_id, 'cancelled');
+    expect((await order(54)).status).toBe(201);
+  });
+
+  it('is not checked out for an order that failed while another request met its claim', async () => {
+    giveCart('57', [[newProduct(sandbox), 2]]);
+    sandbox.services.carts.faults.add({ kind: 'status', status: 503, method: 'PUT' });
+    const first = await order(57);
+    await setStatus(service, first.body.order_id, 'cancelled');
+    await restoreUpstreams(service, sandbox);
+    await eventually(async () => (await checkoutsOf('57')).every(({ state }) => state === 'done'));
+    giveCart('57', [[newProduct(sandbox), 2]]);
+    // What a request does that has met the claim of an order which has ended since.
+    await service.app.get(PlacementTransactions).repeatCartCheckout(first.body.order_id);
+    expect(await checkoutsOf('57')).toHaveLength(1);
+  });
+
+  it('is not mistaken for a cart that the customer has begun since', async () => {
+    giveCart('55', [[newProduct(sandbox), 1]]);
+    const rule = sandbox.services.carts.faults.add({ kind: 'status', status: 503, method: 'PUT' });
+    expect((await order(55)).status).toBe(201);
+    await eventually(() =>
+      callsTo(sandbox, 'carts').some(({ method, path }) => method === 'PUT' && path === '/carts/55'),
+    );
+    giveCart('55', [[newProduct(sandbox), 1]]);
+    sandbox.services.carts.faults.remove(rule);
+    const [checkout] = await eventually(async () => {
+      const checkouts = await checkoutsOf('55');
+      return checkouts.every(({ state }) => state === 'done') ? checkouts : undefined;
+    });
+    expect(checkout).toBeDefined();
+    expect(sandbox.carts.findActive('55')).toBeDefined();
+  });
+});

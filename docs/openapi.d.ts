@@ -457,7 +457,7 @@ export interface components {
       type: string;
       /**
        * @description The same for all problems of a type.
-       * @example The request is not valid
+       * @example Invalid request
        */
       title: string;
       /** @example 400 */
@@ -556,7 +556,7 @@ export interface components {
       type: string;
       /**
        * @description The same for all problems of a type.
-       * @example The request is not valid
+       * @example Invalid request
        */
       title: string;
       /** @example 400 */
@@ -1080,7 +1080,7 @@ export interface components {
       type: string;
       /**
        * @description The same for all problems of a type.
-       * @example The request is not valid
+       * @example Invalid request
        */
       title: string;
       /** @example 400 */
@@ -2909,7 +2909,7 @@ export interface operations {
            *           "outcome": "refused",
            *           "problem": {
            *             "type": "/problems/transition-not-allowed",
-           *             "title": "The order can not get this status now",
+           *             "title": "Status transition not allowed",
            *             "status": 409,
            *             "detail": "An order that is cancelled can not become shipped",
            *             "current_status": "cancelled",

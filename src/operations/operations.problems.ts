@@ -6,13 +6,13 @@ import type { IncidentAction } from './incident.js';
 export const OPERATIONS_PROBLEMS = defineProblemTypes({
   'incident-not-found': {
     status: 404,
-    title: 'There is no such incident',
+    title: 'Incident not found',
     cause: 'There is no incident with this id, and there never was one.',
     remedy: 'Take the id from the list of incidents.',
   },
   'action-not-allowed': {
     status: 409,
-    title: 'The incident can not be settled in this way',
+    title: 'Action not available for this incident',
     cause: 'The incident does not have this action, or was settled already by another one.',
     remedy: 'Choose one of `allowed_actions`; there are none when the incident is settled.',
     members: {
@@ -22,20 +22,20 @@ export const OPERATIONS_PROBLEMS = defineProblemTypes({
   },
   'delivery-not-found': {
     status: 404,
-    title: 'There is no such delivery',
+    title: 'Delivery not found',
     cause: 'Nothing with this id leaves the service about this order, or not any more.',
     remedy: 'Take the id from the list of the deliveries of the order.',
   },
   'delivery-not-waiting': {
     status: 409,
-    title: 'The delivery does not wait to be repeated',
+    title: 'Delivery not waiting for a retry',
     cause: 'It was not tried yet, is under way, has arrived, or is out of attempts.',
     remedy:
       'Look at the deliveries of the order again. One that is out of attempts is settled as an incident.',
   },
   'incident-in-progress': {
     status: 409,
-    title: 'The service is settling this by itself',
+    title: 'Incident is being resolved',
     cause: 'The order is being worked on at this moment, so that the incident may vanish.',
     remedy: 'Look at the incidents of the order again, after the seconds in `Retry-After`.',
     members: { allowed_actions: 'none at this moment' },
@@ -73,5 +73,5 @@ export function deliveryNotFound(id: string): Problem {
 
 export function deliveryNotWaiting(): Problem {
   const kind = OPERATIONS_PROBLEMS['delivery-not-waiting'];
-  return new Problem('delivery-not-waiting', kind, 'The delivery does not wait to be repeated');
+  return new Problem('delivery-not-waiting', kind, 'Delivery not waiting for a retry');
 }

@@ -13,39 +13,39 @@ const SHORTAGES =
 export const ORDER_PROBLEMS = defineProblemTypes({
   'order-not-found': {
     status: 404,
-    title: 'There is no such order',
+    title: 'Order not found',
     cause: 'No order has this id and, where a customer may be named, no customer with orders has it.',
     remedy: 'Compare the id with the `order_id` or the `Location` that the order was answered with.',
   },
   'customer-not-allowed': {
     status: 403,
-    title: 'The caller can not order for this customer',
+    title: 'Customer not permitted',
     cause: 'The caller is a customer, and the order names another one.',
     remedy: 'Leave the customer out, or name the one that the token is of.',
     members: { customer_id: 'the customer that the caller is' },
   },
   'cart-not-found': {
     status: 404,
-    title: 'The customer has no active cart',
+    title: 'Cart not found',
     cause: 'The order names no items, and the cart service knows no active cart of this customer.',
     remedy: 'Name the items, or let the customer fill a cart first.',
   },
   'cart-empty': {
     status: 400,
-    title: 'The cart is empty',
+    title: 'Cart is empty',
     cause: 'The active cart of the customer has no items that could be ordered.',
     remedy: 'Name the items, or let the customer fill the cart first.',
   },
   'cart-already-ordered': {
     status: 409,
-    title: 'The cart has been ordered already',
+    title: 'Cart already ordered',
     cause: 'There is a live order for this cart; one cart is ordered once, whatever keys are used.',
     remedy: 'Look at the order that there is. Once it is cancelled the cart may be ordered again.',
     members: { order_id: 'the order of this cart' },
   },
   'unknown-product': {
     status: 400,
-    title: 'A product does not exist',
+    title: 'Product not found',
     cause: 'The inventory does not know one or more of the products.',
     remedy: 'Take the products that `shortages` names out of the order.',
     members: {
@@ -56,7 +56,7 @@ export const ORDER_PROBLEMS = defineProblemTypes({
   },
   'insufficient-stock': {
     status: 400,
-    title: 'There is not enough stock',
+    title: 'Insufficient stock',
     cause: 'The inventory has fewer units than the order asks for. Nothing stays reserved for it.',
     remedy: 'Order no more than `shortages` says there is, or later.',
     members: {
@@ -67,7 +67,7 @@ export const ORDER_PROBLEMS = defineProblemTypes({
   },
   'price-changed': {
     status: 409,
-    title: 'A price is not the current one',
+    title: 'Price changed',
     cause: 'A `price` in the order is not the price that the inventory has now.',
     remedy: 'Show the customer the new price, and order again with it or without any.',
     members: {
@@ -78,7 +78,7 @@ export const ORDER_PROBLEMS = defineProblemTypes({
   },
   'total-changed': {
     status: 409,
-    title: 'The total is not the expected one',
+    title: 'Total changed',
     cause: 'The prices of now add up to something other than `expected_total`.',
     remedy: 'Show the customer the new total, and order again with it or without any.',
     members: {
@@ -91,33 +91,33 @@ export const ORDER_PROBLEMS = defineProblemTypes({
   },
   'placement-failed': {
     status: 503,
-    title: 'The order could not be placed',
+    title: 'Order could not be placed',
     cause: 'It could not be found out whether the stock was reserved, so the order was taken back.',
     remedy: 'Place a new order, with a new `Idempotency-Key`. This one will not come to life again.',
     members: { order_id: 'the order that was taken back' },
   },
   'placement-unsettled': {
     status: 503,
-    title: 'It is not yet known whether the order can be placed',
+    title: 'Outcome not yet known',
     cause: 'The order is stored, and the inventory has not yet said whether its stock is reserved.',
     remedy: `${SAME_KEY}, after the seconds in \`Retry-After\`: it learns what became of the order.`,
     members: { order_id: 'the order, which can be looked at' },
   },
   'idempotency-key-in-progress': {
     status: 409,
-    title: 'A request with this key is still being processed',
+    title: 'Idempotency key in use',
     cause: 'Another request with the same `Idempotency-Key` is under way.',
     remedy: `${SAME_KEY}, in a moment.`,
   },
   'idempotency-key-reused': {
     status: 422,
-    title: 'The key was used for another request',
+    title: 'Idempotency key reused',
     cause: 'The `Idempotency-Key` belongs to a request with another body or another address.',
     remedy: 'Use a new key for every new order, and the same one only to repeat a request.',
   },
   'transition-not-allowed': {
     status: 409,
-    title: 'The order can not get this status now',
+    title: 'Status transition not allowed',
     cause: 'From the status that the order has, there is no way to the one asked for.',
     remedy: 'Choose one of `allowed_transitions`.',
     members: {
@@ -127,14 +127,14 @@ export const ORDER_PROBLEMS = defineProblemTypes({
   },
   'version-conflict': {
     status: 412,
-    title: 'The order has changed',
+    title: 'Order has changed',
     cause: 'The order is not at the version that `If-Match` names, or was changed at the same moment.',
     remedy: 'Read the order again, and decide anew with its new `ETag`.',
     members: { current_version: 'the version that the order is at' },
   },
   'if-match-required': {
     status: 428,
-    title: 'The version of the order has to be named',
+    title: 'Precondition required',
     cause: 'This service is set up to change an order only for who says which version was seen.',
     remedy: 'Read the order, and send its `ETag` as `If-Match`; `*` means any version.',
   },

@@ -136,7 +136,7 @@ describe('many orders at once', () => {
       await page.getByRole('combobox', { name: 'Placed' }).selectOption('Yesterday');
       await page.getByRole('combobox', { name: 'Status' }).selectOption('rejected');
       const row = page.locator(`[data-row="${failed}"]`);
-      await row.getByText('There is not enough stock').waitFor();
+      await row.getByText('Insufficient stock').waitFor();
       await row.getByRole('link').first().click();
       await page.getByText('requested 5, available 1', { exact: false }).first().waitFor();
       await page.getByRole('link', { name: 'Orders' }).first().click();

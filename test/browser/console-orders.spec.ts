@@ -275,7 +275,7 @@ describe('an order', () => {
     'that does not exist is said not to',
     async () => {
       const { page } = await tested.open('/orders/01a1ffe2-9b80-748a-ba30-787d85a2b441', 'admin');
-      await page.getByText('There is no such order').waitFor();
+      await page.getByText('Order not found').waitFor();
       await page.getByText('Request id').waitFor();
       await page.context().close();
     },

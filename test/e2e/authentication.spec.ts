@@ -109,7 +109,7 @@ describe('tokens', () => {
     const expired = await list(await issuer.token(CUSTOMER, CUSTOMER_SCOPES, { expiresIn: -1 }));
     expect(expired.body).toEqual({
       type: '/problems/invalid-credentials',
-      title: 'The credentials are not valid',
+      title: 'Invalid credentials',
       status: 401,
       detail: 'The token has expired',
     });

@@ -25,7 +25,8 @@ describe('every kind of problem', () => {
   it.each(TYPES)('%s says what happened and what to do', (name, type) => {
     expect(name).toMatch(/^[a-z]+(-[a-z]+)*$/);
     expect(STATUS_CODES[type.status]).toBeDefined();
-    for (const text of [type.title, type.cause, type.remedy]) expect(text.length).toBeGreaterThan(10);
+    expect(type.title).toMatch(/^[A-Z][^.]{7,40}$/);
+    for (const text of [type.cause, type.remedy]) expect(text.length).toBeGreaterThan(10);
     expect(type.cause).not.toBe(type.title);
   });
 

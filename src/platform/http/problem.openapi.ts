@@ -25,7 +25,7 @@ export class ProblemResponse {
   @ApiProperty({ format: 'uri-reference', example: '/problems/invalid-request' })
   type!: string;
 
-  @ApiProperty({ example: 'The request is not valid', description: 'The same for all problems of a type.' })
+  @ApiProperty({ example: 'Invalid request', description: 'The same for all problems of a type.' })
   title!: string;
 
   @ApiProperty({ type: 'integer', minimum: 400, maximum: 599, example: 400 })

@@ -20,7 +20,7 @@ const HEADERS = {
 
 const PROBLEM = {
   type: '/problems/not-found',
-  title: 'There is nothing here',
+  title: 'Not found',
   status: 404,
   detail: 'Nothing',
 };

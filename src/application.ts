@@ -9,6 +9,7 @@ import { declareRoutes, guardRoutes } from './auth/route-access.js';
 import type { Settings } from './config/settings.js';
 import { Availability } from './health/availability.js';
 import { boundRoutes } from './platform/http/bounded-routes.js';
+import { shareProcessor } from './platform/http/load/processor-turns.js';
 import { cutSlowReaders, READER_LIMITS, type ReaderLimits } from './platform/http/load/slow-readers.js';
 import { BODY_LIMIT_BYTES, acceptJsonBodies } from './platform/http/input/json-body.js';
 import { serveOpenApiDocument } from './platform/http/openapi.js';
@@ -62,6 +63,7 @@ export async function createApplication(
   const server = adapter.getInstance();
   acceptJsonBodies(server);
   declareRoutes(server);
+  shareProcessor(server);
   boundRoutes(server, settings, app.get(Metrics).registry);
   cutSlowReaders(server, readers);
   const logger: PinoLogger = await app.resolve(PinoLogger);

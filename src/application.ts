@@ -63,12 +63,12 @@ export async function createApplication(
   const server = adapter.getInstance();
   acceptJsonBodies(server);
   declareRoutes(server);
-  shareProcessor(server);
+  const shares = shareProcessor(server);
   boundRoutes(server, settings, app.get(Metrics).registry);
   cutSlowReaders(server, readers);
   const logger: PinoLogger = await app.resolve(PinoLogger);
   await setUpEdge(server, settings, logger);
-  guardRoutes(server, app.get(Authenticator), settings);
+  guardRoutes(server, app.get(Authenticator), settings, shares);
   app.get(Availability).announceTo(server);
   serveOpenApiDocument(app);
   serveAdminConsole(server, settings, logger);

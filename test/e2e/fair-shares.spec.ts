@@ -291,3 +291,47 @@ describe('requests that wait for the database or for another service', () => {
     faults.release();
   }, 40_000);
 });
+
+describe('processor time', () => {
+  const sumOfMetric = async (name: string, labels: Record<string, string>): Promise<number> => {
+    const text = String((await service.request('GET', '/metrics', undefined, callers.operator)).body);
+    return sumOf(parseMetrics(text), name, labels);
+  };
+
+  it('of one customer that sends expensive requests leaves some for others', async () => {
+    const items = Array.from({ length: 30_001 }, () => ({}));
+    let open = 0;
+    const flood = Array.from({ length: 24 }, async () => {
+      open += 1;
+      const { status } = await service.request('POST', '/orders', { items }, callers.customer);
+      open -= 1;
+      return status;
+    });
+    await eventually(async () => (await sumOfMetric('processor_share_wait_seconds_count', {})) > 0);
+    expect(open).toBeGreaterThan(0);
+    const answers = await Promise.all(flood);
+    expect(answers.filter((status) => ![400, 429].includes(status))).toEqual([]);
+    const kind = 'placements';
+    expect(await sumOfMetric('processor_share_wait_seconds_count', { kind })).toBeGreaterThan(0);
+  });
+
+  it('of requests with wrong credentials, from whatever network, is bounded together', async () => {
+    let refused = 0;
+    const flood = Array.from({ length: 100 }, async () => {
+      for (let count = 0; count < 5; count += 1) {
+        const { status } = await service.request('GET', '/orders', undefined, { 'x-api-key': 'wrong' });
+        expect(status).toBe(401);
+        refused += 1;
+      }
+    });
+    const ended = Promise.all(flood);
+    while (refused < 500) {
+      const { status } = await service.request('GET', '/caller', undefined, callers.operator);
+      expect(status).toBe(200);
+      await sleep(20);
+    }
+    await ended;
+    const kind = 'refused';
+    expect(await sumOfMetric('processor_share_wait_seconds_count', { kind })).toBeGreaterThan(0);
+  });
+});

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest, onRequestHookHandler, RouteOption
 import { currentPlace, type Work } from '../../telemetry/work.js';
 import { processorShareExceeded } from '../problem.js';
 import { countRefusal, observeProcessorWait } from './load.metrics.js';
-import { permitHolderOf } from './permit-holder.js';
+import { type PermitHolder, permitHolderOf } from './permit-holder.js';
 import { ProcessorShareError } from './processor-account.js';
 import { ProcessorShares, type Turn } from './processor-shares.js';
 
@@ -12,8 +12,12 @@ const REQUEST_MS = 0.5;
 /** To parse and validate a body, or to read rows and write them as JSON, in milliseconds a kilobyte. */
 const MS_PER_KB = 0.07;
 
-/** Requests without a limit on those in progress. */
+/** The kind of requests without a limit on those in progress, and of those that may not reach their route. */
 const UNBOUNDED = 'unbounded';
+const REFUSED = 'refused';
+
+/** All senders of wrong credentials, or of none where some are needed. */
+const STRANGERS: PermitHolder = { name: 'strangers', isCustomer: true };
 
 /** The turn of each request that is in progress, to be found by what is done for it. */
 const turns = new WeakMap<Work, Turn>();
@@ -34,7 +38,7 @@ function costOf(bytes: number): number {
  * its body is read. A refused request costs its share too. To be called before the first route is made, and before the
  * responses are compressed.
  */
-export function shareProcessor(server: FastifyInstance): void {
+export function shareProcessor(server: FastifyInstance): ProcessorShares {
   const shares = new ProcessorShares();
   server.decorateRequest('processorTurn', null);
   server.addHook('onRoute', (route: RouteOptions) => {
@@ -46,11 +50,26 @@ export function shareProcessor(server: FastifyInstance): void {
     end(shares, request, payload);
     done(null, payload);
   });
-  // For requests without a response, and streams that the framework does not send.
+  // For requests without a response, such as when another hook that looks at the response has failed.
   server.addHook('onResponse', (request, _reply, done) => {
     end(shares, request, undefined);
     done();
   });
+  return shares;
+}
+
+/**
+ * Makes the refusal of a request that may not reach its route wait for a share: that of its caller, or the one that all
+ * requests with wrong credentials have together, however many networks they come from.
+ */
+export async function delayRefusal(shares: ProcessorShares, request: FastifyRequest): Promise<void> {
+  const holder = request.caller ? permitHolderOf(request) : STRANGERS;
+  try {
+    request.processorTurn = await measureWait(REFUSED, () => shares.begin(holder, REFUSED, REQUEST_MS));
+  } catch (error) {
+    // Too many wait already: it is refused at once, or has waited for long enough.
+    if (!(error instanceof ProcessorShareError)) throw error;
+  }
 }
 
 function end(shares: ProcessorShares, request: FastifyRequest, payload: unknown): void {
@@ -75,15 +94,21 @@ function entering(shares: ProcessorShares, kind: string): onRequestHookHandler {
     };
     try {
       const leastMs = REQUEST_MS + costOf(receivedBytes(request));
-      const turn = shares.begin(permitHolderOf(request), kind, leastMs);
-      if (!(turn instanceof Promise)) return begin(turn);
-      const startedAt = performance.now();
-      const observe = (): void => observeProcessorWait(kind, performance.now() - startedAt);
-      void turn.finally(observe).then(begin, refuse);
+      const turn = measureWait(kind, () => shares.begin(permitHolderOf(request), kind, leastMs));
+      if (turn instanceof Promise) void turn.then(begin, refuse);
+      else begin(turn);
     } catch (error) {
       refuse(error);
     }
   };
+}
+
+function measureWait(kind: string, begin: () => Turn | Promise<Turn>): Turn | Promise<Turn> {
+  const startedAt = performance.now();
+  const turn = begin();
+  return turn instanceof Promise
+    ? turn.finally(() => observeProcessorWait(kind, performance.now() - startedAt))
+    : turn;
 }
 
 /** Of a body in chunks, nothing is known before it is read. */

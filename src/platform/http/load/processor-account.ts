@@ -11,7 +11,7 @@ const BURST_MS = 200;
 export const MAX_WAIT_MS = 1_000;
 
 /** Requests of one caller that wait at a time. Each keeps up to 64 kB of its body in memory. */
-const MAX_WAITING = 128;
+export const MAX_WAITING = 128;
 
 /** What one more request changes in what its caller is expected to need for the next. */
 const LEARNING_RATE = 0.25;

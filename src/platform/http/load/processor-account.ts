@@ -26,6 +26,8 @@ export class ProcessorShareError extends Error {
 }
 
 interface Waiter {
+  /** Whether the client has left. */
+  readonly isGone: () => boolean;
   readonly costMs: number;
   readonly until: number;
   readonly resolve: () => void;
@@ -42,7 +44,7 @@ export class ProcessorAccount {
   private readonly part: number;
   private balanceMs: number;
   private filledAt = performance.now();
-  private readonly waiting: Waiter[] = [];
+  private waiting: Waiter[] = [];
   private timer: NodeJS.Timeout | undefined;
   private readonly expected = new Map<string, number>();
 
@@ -68,17 +70,19 @@ export class ProcessorAccount {
   /**
    * Takes the cost of a request from the share.
    *
+   * @param isGone whether the client of the request has left, so that it need not wait
    * @returns undefined when the request may go on at once
    * @throws {ProcessorShareError} also as a rejection, when the share does not suffice in time
    */
-  take(costMs: number): Promise<void> | undefined {
+  take(costMs: number, isGone: () => boolean): Promise<void> | undefined {
     if (this.waiting.length === 0 && this.isOpen()) {
       this.charge(costMs);
       return undefined;
     }
+    if (this.waiting.length >= MAX_WAITING) this.dropGone();
     if (this.waiting.length >= MAX_WAITING) throw this.refusal();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.waiting.push({ costMs, until: performance.now() + MAX_WAIT_MS, resolve, reject });
+    this.waiting.push({ isGone, costMs, until: performance.now() + MAX_WAIT_MS, resolve, reject });
     this.schedule();
     return promise;
   }
@@ -124,6 +128,13 @@ export class ProcessorAccount {
       this.waiting.shift();
     }
     this.schedule();
+  }
+
+  /** Clients that leave and come back would fill the queue, and the others of the caller be refused without a wait. */
+  private dropGone(): void {
+    const gone = this.waiting.filter(({ isGone }) => isGone());
+    this.waiting = this.waiting.filter((waiter) => !gone.includes(waiter));
+    for (const { reject } of gone) reject(this.refusal());
   }
 
   private refusal(): ProcessorShareError {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { BusyTime } from './busy-time.js';
 import type { PermitHolder } from './permit-holder.js';
-import { ProcessorShareError } from './processor-account.js';
+import { MAX_WAITING, ProcessorShareError } from './processor-account.js';
 import { MAX_ACCOUNTS, ProcessorShares } from './processor-shares.js';
 
 const FLOOD: PermitHolder = { name: 'customer:flood', isCustomer: true };
@@ -112,6 +112,20 @@ describe('a caller that sends more than its share', () => {
     clearInterval(timer);
     expect(countOf(FLOOD)).toBe(5);
     expect(refused).toEqual([]);
+  });
+
+  it('does not fill its queue with requests whose clients have left', async () => {
+    void send(HONEST);
+    let isGone = false;
+    const left = Array.from({ length: 2 * MAX_WAITING }, async () =>
+      shares.begin(FLOOD, 'reads', COST_MS, () => isGone),
+    ).map((turn) => turn.then(null, (error: unknown) => error));
+    await Promise.all(left.slice(-MAX_WAITING / 2));
+    isGone = true;
+    const later = Promise.resolve(shares.begin(FLOOD, 'reads', COST_MS));
+    await Promise.all(left);
+    await jest.advanceTimersByTimeAsync(1_000);
+    expect(await later).toHaveProperty('takenMs', COST_MS);
   });
 
   it('waits for what its requests were found to cost, although nothing shows it before', async () => {

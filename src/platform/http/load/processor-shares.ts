@@ -46,10 +46,16 @@ export class ProcessorShares {
    *
    * @param kind requests of one kind cost about the same
    * @param leastMs what the request costs at least, as far as can be seen before it is processed
+   * @param isGone whether the client has left
    * @returns without a promise when the request may go on at once
    * @throws {ProcessorShareError} also as a rejection, when the share does not suffice in time
    */
-  begin(holder: PermitHolder, kind: string, leastMs: number): Turn | Promise<Turn> {
+  begin(
+    holder: PermitHolder,
+    kind: string,
+    leastMs: number,
+    isGone: () => boolean = () => false,
+  ): Turn | Promise<Turn> {
     const { name } = holder;
     const account = this.accountOf(holder);
     const takenMs = Math.max(this.busyTime.correct(leastMs), account.expectedCostOf(kind));
@@ -60,7 +66,7 @@ export class ProcessorShares {
       throw error;
     };
     try {
-      return account.take(takenMs)?.then(() => turn, giveUp) ?? turn;
+      return account.take(takenMs, isGone)?.then(() => turn, giveUp) ?? turn;
     } catch (error) {
       return giveUp(error);
     }

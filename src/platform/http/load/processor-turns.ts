@@ -64,8 +64,11 @@ export function shareProcessor(server: FastifyInstance): ProcessorShares {
  */
 export async function delayRefusal(shares: ProcessorShares, request: FastifyRequest): Promise<void> {
   const holder = request.caller ? permitHolderOf(request) : STRANGERS;
+  const isGone = (): boolean => request.raw.socket.destroyed;
   try {
-    request.processorTurn = await measureWait(REFUSED, () => shares.begin(holder, REFUSED, REQUEST_MS));
+    request.processorTurn = await measureWait(REFUSED, () =>
+      shares.begin(holder, REFUSED, REQUEST_MS, isGone),
+    );
   } catch (error) {
     // Too many wait already: it is refused at once, or has waited for long enough.
     if (!(error instanceof ProcessorShareError)) throw error;
@@ -94,7 +97,8 @@ function entering(shares: ProcessorShares, kind: string): onRequestHookHandler {
     };
     try {
       const leastMs = REQUEST_MS + costOf(receivedBytes(request));
-      const turn = measureWait(kind, () => shares.begin(permitHolderOf(request), kind, leastMs));
+      const isGone = (): boolean => request.raw.socket.destroyed;
+      const turn = measureWait(kind, () => shares.begin(permitHolderOf(request), kind, leastMs, isGone));
       if (turn instanceof Promise) void turn.then(begin, refuse);
       else begin(turn);
     } catch (error) {

@@ -1777,7 +1777,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description This caller has sent more requests in a minute than it may. */
+      /** @description Too many requests, in a minute or at a time. */
       429: {
         headers: {
           /**
@@ -1815,7 +1815,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['ProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded';
+            type?: '/problems/concurrency-limit-exceeded';
           };
         };
       };

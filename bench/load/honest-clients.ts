@@ -15,6 +15,8 @@ export interface Experience {
   tooMany: number;
   /** Other answers than expected, and requests without an answer. */
   faults: number;
+  /** How many answers had each type of problem. */
+  problems: Record<string, number>;
 }
 
 class Tally {
@@ -22,10 +24,14 @@ class Tally {
   serverErrors = 0;
   tooMany = 0;
   faults = 0;
+  readonly problems: Record<string, number> = {};
 
-  add(expected: number, status: number | undefined, milliseconds: number): void {
+  add(expected: number, answer: Answer | undefined, milliseconds: number): void {
     this.times.push(milliseconds);
+    const status = answer?.status;
     if (status === expected) return;
+    const problem = answer ? (/"type":"([^"]*)"/.exec(answer.body)?.[1] ?? String(status)) : 'no answer';
+    this.problems[problem] = (this.problems[problem] ?? 0) + 1;
     if (status === 429) this.tooMany += 1;
     else if (status !== undefined && status >= 500) this.serverErrors += 1;
     else this.faults += 1;
@@ -46,7 +52,7 @@ async function runClient(url: URL, key: string, endsAt: number, tally: Tally): P
       connection?.close();
       connection = undefined;
     }
-    tally.add(expected, answer?.status, performance.now() - sentAt);
+    tally.add(expected, answer, performance.now() - sentAt);
     await sleep(THINK_MS);
     return answer;
   };
@@ -80,7 +86,7 @@ export async function runHonestClients(
   const tally = new Tally();
   const endsAt = performance.now() + seconds * 1_000;
   await Promise.all(keys.map((key) => runClient(url, key, endsAt, tally)));
-  const { times, serverErrors, tooMany, faults } = tally;
+  const { times, ...answers } = tally;
   const { p50, p95 } = percentilesOf(times);
-  return { requests: times.length, p50, p95, serverErrors, tooMany, faults };
+  return { requests: times.length, p50, p95, ...answers };
 }

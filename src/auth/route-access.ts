@@ -1,6 +1,9 @@
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify';
 import type { Settings } from '../config/settings.js';
 import { ANONYMOUS, insufficientScope, type PublicGroup, type RouteAccess } from '../platform/http/caller.js';
+import type { ProcessorShares } from '../platform/http/load/processor-shares.js';
+import { delayRefusal } from '../platform/http/load/processor-turns.js';
+import { Problem } from '../platform/http/problem.js';
 import type { Authenticator } from './authenticator.js';
 
 /** Swagger UI, its files and the document: made by a library, which can't say who may see them. */
@@ -28,8 +31,17 @@ export function declareRoutes(server: FastifyInstance): void {
   });
 }
 
-/** Lets each request through to its route only when its caller may call that, before the body is even read. */
-export function guardRoutes(server: FastifyInstance, authenticator: Authenticator, settings: Settings): void {
+/**
+ * Lets each request through to its route only when its caller may call that, before the body is even read.
+ *
+ * @param shares of the processor, which a flood of requests that are refused must not take from the others
+ */
+export function guardRoutes(
+  server: FastifyInstance,
+  authenticator: Authenticator,
+  settings: Settings,
+  shares: ProcessorShares,
+): void {
   if (settings.AUTH === 'none') {
     server.addHook('onRequest', (request, _reply, done) => {
       request.caller = ANONYMOUS;
@@ -45,12 +57,22 @@ export function guardRoutes(server: FastifyInstance, authenticator: Authenticato
   server.addHook('onRequest', async (request) => {
     const access = accessOf(request);
     if (!access || ('group' in access && isPublic[access.group])) return;
-    const caller = await authenticator.identify(request.headers);
-    request.caller = caller;
-    if ('scopes' in access && !access.scopes.some((scope) => caller.scopes.has(scope))) {
-      throw insufficientScope(access.scopes[0]);
+    try {
+      const caller = await authenticator.identify(request.headers);
+      request.caller = caller;
+      if ('scopes' in access && !access.scopes.some((scope) => caller.scopes.has(scope))) {
+        throw insufficientScope(access.scopes[0]);
+      }
+    } catch (error) {
+      if (isRefusal(error)) await delayRefusal(shares, request);
+      throw error;
     }
   });
+}
+
+/** Whether the caller is at fault, and not an issuer that does not answer. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof Problem && error.status < 500;
 }
 
 /** Undefined only where there is no route: whoever asks for what is not there is told so. */

@@ -15,6 +15,7 @@ import type { RouteAccess } from '../../src/platform/http/caller.js';
 import { MAX_NETWORKS, WINDOW_MS } from '../../src/platform/http/edge/rate-limit-store.js';
 import { RateLimit } from '../../src/platform/http/edge/rate-limit.js';
 import { sendProblem } from '../../src/platform/http/problem.filter.js';
+import { shareProcessor } from '../../src/platform/http/load/processor-turns.js';
 import { Problem } from '../../src/platform/http/problem.js';
 import { API_KEYS, knownCallers } from '../support/callers.js';
 import { TestIssuer } from '../support/issuer.js';
@@ -86,6 +87,7 @@ async function startServer(settings: Settings): Promise<FastifyInstance> {
     made,
     new Authenticator(tokens, new ApiKeys(settings, new BackgroundLoops(new Metrics())), settings),
     settings,
+    shareProcessor(made),
   );
   const access: Record<string, RouteAccess> = { '/caller': { known: true }, '/public': { group: 'always' } };
   for (const [path, allowed] of Object.entries(access)) {

@@ -15,7 +15,8 @@ import { MAX_CALLERS, MAX_NETWORKS } from '../../src/platform/http/edge/rate-lim
 import { MAX_URL_LENGTH } from '../../src/platform/http/edge/request-checks.js';
 import { BODY_LIMIT_BYTES, MAX_DEPTH } from '../../src/platform/http/input/json-body.js';
 import { MAX_VALUES } from '../../src/platform/http/input/request-bounds.js';
-import { sharesOf } from '../../src/platform/http/load/caller-bulkhead.js';
+import { CUSTOMER_PART, MOST_PART, sharesOf } from '../../src/platform/http/load/caller-bulkhead.js';
+import { MAX_WAIT_MS, MAX_WAITING } from '../../src/platform/http/load/processor-account.js';
 import { READER_LIMITS } from '../../src/platform/http/load/slow-readers.js';
 import { MAX_ERRORS } from '../../src/platform/http/problem.js';
 import { MAX_NAME_LENGTH } from '../../src/platform/upstream/upstream-fields.js';
@@ -24,6 +25,8 @@ import { BUDGETS } from '../fuzz/budget/budgets.js';
 import { operations } from './contract/document.js';
 
 /** The limits of requests and responses: what is limited, the value in the code, and the reason. */
+const MS_PER_S = 1_000;
+
 const LIMITS: [what: string, value: number, unit: string, reason: string][] = [
   ['Request body', BODY_LIMIT_BYTES, 'bytes', 'the largest order is a fifth of it'],
   ['Depth of a body', MAX_DEPTH, 'levels', 'an order has three; deeper bodies cost recursion'],
@@ -143,6 +146,11 @@ export function renderLimits(): string {
     'may have. A caller is who it has proved to be, or else its address (of IPv6 its /64). A customer beyond its share gets 429',
     '`concurrency-limit-exceeded`; any other caller beyond its share, and every caller when there is no permit left, 503',
     '`overloaded`. What customers can not take is left for staff and other services.',
+    '',
+    'The processor time of the event loop is shared too, among callers that send requests within the same second: one customer',
+    `may use ${number(MS_PER_S * CUSTOMER_PART)} ms a second, any other caller ${number(MS_PER_S * MOST_PART)} ms, and all requests with wrong credentials`,
+    `together ${number(MS_PER_S * CUSTOMER_PART)} ms. Beyond it up to ${number(MAX_WAITING)} requests of a caller wait, for at most ${number(MAX_WAIT_MS)} ms each; then they get 429`,
+    '`concurrency-limit-exceeded`. One that sends a request at a time is only slowed down, and one that is alone never waits.',
     '',
     '| kind | requests | permits | one customer | all customers | any other caller | may wait | size |',
     '| --- | --- | --- | --- | --- | --- | --- | --- |',

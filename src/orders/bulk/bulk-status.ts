@@ -5,6 +5,7 @@ import { isDatabaseBusy, isDatabaseUnavailable } from '../../platform/database/s
 import { requestDeadline } from '../../platform/telemetry/work.js';
 import { Gate, NoRoom } from '../../platform/gate.js';
 import type { Bulkhead } from '../../platform/http/bounded-routes.js';
+import { addProcessorTime } from '../../platform/http/load/processor-turns.js';
 import { Problem, RETRY_AFTER } from '../../platform/http/problem.js';
 import { mapBounded } from '../../platform/upstream/upstream-parallel.js';
 import type { Order } from '../order.entity.js';
@@ -27,6 +28,9 @@ export const BULK_CHANGES: Bulkhead = {
   maxWaiting: 8,
   admissionMs: 1_000,
 };
+
+/** Estimated processor time of an order that is looked up and changed. */
+const TARGET_MS = 0.1;
 
 /** Certain, but for what a fault or the end of the time has left open. */
 const FIRST_UNCERTAIN_STATUS = 500;
@@ -126,6 +130,7 @@ export class BulkStatus {
   }
 
   private async changeAll(targets: readonly BulkTarget[], change: BulkChange): Promise<BulkResult[]> {
+    addProcessorTime(targets.length * TARGET_MS);
     const deadline = requestDeadline(this.settings.REQUEST_DEADLINE_MS);
     return mapBounded(targets, CHANGES_AT_ONCE, async (target) => {
       if (deadline.remaining() === 0) return refusal(target, outOfTime());

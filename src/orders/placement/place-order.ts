@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
 import type { Deadline } from '../../platform/deadline.js';
+import { addProcessorTime } from '../../platform/http/load/processor-turns.js';
 import { Problem } from '../../platform/http/problem.js';
 import { reachPausePoint } from '../../platform/pause-points.js';
 import { noteOrder, requestDeadline } from '../../platform/telemetry/work.js';
@@ -30,6 +31,9 @@ const ACTOR = 'placement';
 
 /** Of an order that was placed. Nearly every one is confirmed at the next, since nothing comes in between. */
 const FIRST_VERSION = 1;
+
+/** Estimated processor time of a line: it is looked up, stored and reserved, if not before the response then after it. */
+const LINE_MS = 0.4;
 
 /** Who asks, and how. */
 export interface PlacementTerms {
@@ -113,6 +117,7 @@ export class PlaceOrder {
     const { request, caller, deadline, isAsync } = course;
     await reachPausePoint('placement.before-look-up');
     const outline = await this.drafts.outline(request, deadline);
+    addProcessorTime(outline.items.length * LINE_MS);
     // Who does not wait for the inventory does not depend on it either: the order is priced when it answers.
     const draft = isAsync ? unpricedDraft(outline) : await this.drafts.price(outline, deadline);
     await reachPausePoint('placement.before-accept');

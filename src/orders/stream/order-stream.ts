@@ -3,6 +3,7 @@ import { type BeforeApplicationShutdown, Injectable, Logger, type OnModuleDestro
 import { BackgroundLoops } from '../../platform/background-loops.js';
 import { DatabaseOutage } from '../../platform/database/database-outage.js';
 import type { Bulkhead } from '../../platform/http/bounded-routes.js';
+import { addProcessorTime } from '../../platform/http/load/processor-turns.js';
 import type { Owner } from '../ownership.js';
 import { OrderChangesRepository } from './order-changes.repository.js';
 import { OrderFeed } from './order-feed.js';
@@ -14,6 +15,9 @@ import {
   parsePosition,
   type StreamPosition,
 } from './stream-position.js';
+
+/** Estimated processor time of an event that is sent again, in milliseconds. */
+const MISSED_EVENT_MS = 0.01;
 
 /**
  * Each holds a connection, and up to two replays of unsent events. A client that reconnects after the delay that it is given
@@ -122,6 +126,7 @@ export class OrderStream implements OnModuleDestroy, BeforeApplicationShutdown {
     const missed = start && feed.memory.after(start);
     const client = new StreamClient(owner, start && missed ? start : feed.position);
     client.begin();
+    addProcessorTime((missed?.length ?? 0) * MISSED_EVENT_MS);
     if (missed) client.offer(missed);
     else client.reset(feed.position);
     feed.add(client);

@@ -78,10 +78,7 @@ declare module 'fastify' {
 
 /** Limits how many of these requests are in progress at a time, in all and for each caller. The others are refused. */
 export function Bounded(bulkhead: Bulkhead): MethodDecorator {
-  return applyDecorators(
-    AddRouteConfig({ bulkhead }),
-    ApiProblems('rate-limit-exceeded', 'concurrency-limit-exceeded', 'overloaded'),
-  );
+  return applyDecorators(AddRouteConfig({ bulkhead }), ApiProblems('rate-limit-exceeded', 'overloaded'));
 }
 
 /** For operations that need only the database. */

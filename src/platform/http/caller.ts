@@ -77,6 +77,7 @@ export function RequireScopes(...scopes: [Scope, ...Scope[]]): MethodDecorator {
       'invalid-credentials',
       'insufficient-scope',
       'cross-site-request',
+      'concurrency-limit-exceeded',
       'issuer-unavailable',
     ),
   );
@@ -87,7 +88,13 @@ export function RequireKnownCaller(): MethodDecorator {
   return applyDecorators(
     AddRouteConfig({ access: { known: true } satisfies RouteAccess }),
     ...SECURITY_SCHEMES.map((scheme) => ApiSecurity(scheme)),
-    ApiProblems('authentication-required', 'invalid-credentials', 'cross-site-request', 'issuer-unavailable'),
+    ApiProblems(
+      'authentication-required',
+      'invalid-credentials',
+      'cross-site-request',
+      'concurrency-limit-exceeded',
+      'issuer-unavailable',
+    ),
   );
 }
 

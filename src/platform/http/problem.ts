@@ -104,6 +104,16 @@ export function concurrencyLimitExceeded(): Problem {
   );
 }
 
+/** The caller has used its share of the processor time. Nothing was begun for this request. */
+export function processorShareExceeded(retryAfterS: number): Problem {
+  return Problem.http(
+    'concurrency-limit-exceeded',
+    'This caller has used its share of the processor time, which other callers need too',
+    {},
+    { 'retry-after': String(retryAfterS) },
+  );
+}
+
 /** Another service gave no answer, or one that a repetition does not change; the latter has no `Retry-After`. */
 export function upstreamProblem({ upstream, reason, isInvalidAnswer }: UpstreamFault): Problem {
   return isInvalidAnswer

@@ -13,6 +13,13 @@ const CLOSING = new Set([0x5d, 0x7d]);
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Length of the body; 0 until it is read. */
+    bodyBytes: number;
+  }
+}
+
 /** Refuses bytes that are no UTF-8, which would otherwise be stored as something the client never sent. */
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
@@ -56,12 +63,14 @@ function decode(bytes: Buffer): string | undefined {
  */
 export function acceptJsonBodies(server: FastifyInstance): void {
   const parse = server.getDefaultJsonParser('error', 'error');
+  server.decorateRequest('bodyBytes', 0);
   server.removeAllContentTypeParsers();
   server.addContentTypeParser(
     ['application/json'],
     { parseAs: 'buffer', bodyLimit: BODY_LIMIT_BYTES },
     (request, body, done) => {
       const bytes = Buffer.isBuffer(body) ? body : Buffer.from(body);
+      request.bodyBytes = bytes.length;
       if (bytes.length === 0) return done(null, undefined);
       if (isTooDeep(bytes)) return done(new JsonBodyError('the body is nested too deeply'));
       const text = decode(bytes);

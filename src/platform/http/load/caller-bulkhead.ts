@@ -2,14 +2,14 @@ import type { Deadline } from '../../deadline.js';
 import type { PermitHolder } from './permit-holder.js';
 
 /** The part of all permits that one customer may hold: its own tabs and scripts need fewer. */
-const CUSTOMER_PART = 1 / 4;
+export const CUSTOMER_PART = 1 / 4;
 
 /**
  * The part that any other caller may hold, such as the backend of a shop or the address of a proxy with `AUTH=none`, which
  * send nearly all requests there are; and the part that all customers together may hold. The rest is left to others, of
  * which staff always finds some.
  */
-const MOST_PART = 7 / 8;
+export const MOST_PART = 7 / 8;
 
 /** Why there is no permit: the caller has its share, or there are none left for callers of its kind. */
 export type RefusalReason = 'caller_share' | 'full';

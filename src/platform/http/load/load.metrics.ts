@@ -1,9 +1,9 @@
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { CallerBulkhead, RefusalReason } from './caller-bulkhead.js';
 
 const refusals = new Counter({
   name: 'bulkhead_refusals_total',
-  help: 'Requests refused because too many of their kind were in progress, by kind and reason: caller_share (of this caller) or full.',
+  help: 'Requests refused by kind and reason: caller_share (this caller has too many in progress), processor_share (it has used its processor time) or full.',
   labelNames: ['kind', 'reason'] as const,
 });
 
@@ -12,7 +12,18 @@ const slowReaders = new Counter({
   help: 'Connections that were reset because their client read a response too slowly.',
 });
 
-export function countRefusal(kind: string, reason: RefusalReason): void {
+const processorWaits = new Histogram({
+  name: 'processor_share_wait_seconds',
+  help: 'How long requests waited because their caller had used its share of the processor time, by kind; others did not wait.',
+  labelNames: ['kind'] as const,
+  buckets: [0.01, 0.05, 0.25, 1],
+});
+
+export function observeProcessorWait(kind: string, ms: number): void {
+  processorWaits.observe({ kind }, ms / 1_000);
+}
+
+export function countRefusal(kind: string, reason: RefusalReason | 'processor_share'): void {
   refusals.inc({ kind, reason });
 }
 

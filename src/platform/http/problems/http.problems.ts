@@ -102,8 +102,9 @@ export const HTTP_PROBLEMS = defineProblemTypes({
     status: 429,
     title: 'Too many concurrent requests',
     cause:
-      'This caller has as many requests of this kind in progress as one caller may have. Nothing was done for this one.',
-    remedy: `Wait until one of the others has ended. ${REPEAT}`,
+      'This caller has as many requests of this kind in progress as one caller may have, or has used its share of the ' +
+      'processor time. Nothing was done for this one.',
+    remedy: `Send fewer requests at a time. ${REPEAT}`,
   },
   'headers-too-large': {
     status: 431,

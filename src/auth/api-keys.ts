@@ -5,7 +5,7 @@ import { SettingsError } from '../config/load-settings.js';
 import { Settings } from '../config/settings.js';
 import { BackgroundLoops } from '../platform/background-loops.js';
 import type { Caller } from '../platform/http/caller.js';
-import { RepeatedWork } from '../platform/repeated-work.js';
+import { PeriodicTask } from '../platform/periodic-task.js';
 import { type ApiKey, findApiKey, parseApiKeys, WrongApiKeys } from './api-key.js';
 import { RefusedCredentials } from './auth.problems.js';
 
@@ -19,7 +19,7 @@ export class ApiKeys implements OnModuleDestroy {
   private keys: readonly ApiKey[] = [];
   private text = '';
   private complaint = '';
-  private reloads: RepeatedWork | undefined;
+  private reloads: PeriodicTask | undefined;
 
   /** @throws {SettingsError} */
   constructor(settings: Settings, loops: BackgroundLoops) {
@@ -50,7 +50,7 @@ export class ApiKeys implements OnModuleDestroy {
   /** Reads the file again and again: hosts that hand out secrets replace it in ways that no watcher sees everywhere. */
   private watch(file: string, loops: BackgroundLoops): void {
     const loop = loops.add('api_keys', { pauseMs: RELOAD_INTERVAL_MS });
-    this.reloads = new RepeatedWork(() => this.reload(file), RELOAD_INTERVAL_MS, loop);
+    this.reloads = new PeriodicTask(() => this.reload(file), RELOAD_INTERVAL_MS, loop);
     this.reloads.start();
   }
 

@@ -13,7 +13,7 @@ import { UpstreamFault } from '../platform/upstream/upstream-fault.js';
 import { mapBounded } from '../platform/upstream/upstream-parallel.js';
 import { isDone, unexpectedStatus } from '../platform/upstream/upstream-retry.js';
 import { CALLS_AT_ONCE, NO_SUCH_PRODUCT, readProduct, requireAskedFor } from './inventory-answers.js';
-import { LookingInventory } from './looking-inventory.js';
+import { CachedInventory } from './cached-inventory.js';
 
 /** Too few units, and no such product: the two refusals that the inventory of system A knows. */
 const REFUSALS = new Set([400, 404]);
@@ -48,7 +48,7 @@ export async function findInventoryProduct(
 }
 
 /** The Inventory Service (system A), which reserves and gives back one product a call. */
-export class InventoryServiceAdapter extends LookingInventory {
+export class InventoryServiceAdapter extends CachedInventory {
   /** @param rememberMs how long what was looked up is remembered; see `ProductLookup` */
   constructor(
     private readonly client: UpstreamClient,

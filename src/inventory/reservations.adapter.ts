@@ -13,7 +13,7 @@ import { fieldsOf, readId, readReason, reasonOfFault } from '../platform/upstrea
 import { UpstreamFault } from '../platform/upstream/upstream-fault.js';
 import { isDone, unexpectedStatus } from '../platform/upstream/upstream-retry.js';
 import { findInventoryProduct } from './inventory-service.adapter.js';
-import { LookingInventory } from './looking-inventory.js';
+import { CachedInventory } from './cached-inventory.js';
 
 /** The products that a refusal names; empty when it names none. */
 function readShortProducts(answer: UpstreamAnswer): Set<string> {
@@ -62,7 +62,7 @@ function readItem(item: unknown, invalid: (what: string) => UpstreamFault): Held
  * An inventory that reserves all lines of an order in one call, all or nothing, under the order's id. A repeated call
  * acts once, and a reservation that was given back can't be made again, so the outcome can always be learned.
  */
-export class ReservationsAdapter extends LookingInventory {
+export class ReservationsAdapter extends CachedInventory {
   override readonly repeatable = true;
 
   override readonly reservations: ReservationBook = {

@@ -27,7 +27,7 @@ export class NotificationDeliverer implements OnModuleInit {
   }
 
   private async deliver(orderId: string, seq: number, deadline: Deadline): Promise<void> {
-    const news = await this.orders.findNews(orderId, seq);
+    const news = await this.orders.findNotification(orderId, seq);
     if (!news) throw new Error(`event ${seq} of order ${orderId} is gone`);
     const { customerName, customerEmail, status } = news;
     // Name and address may have been erased since the task was inserted; then there is no customer to notify.

@@ -3,9 +3,9 @@ import { DataSource } from 'typeorm';
 import { Settings } from '../config/settings.js';
 import type { Order } from '../orders/order.entity.js';
 import { OrderRepository } from '../orders/order.repository.js';
-import { OrderPlacement } from '../orders/placement/order-placement.js';
+import { PlaceOrderSaga } from '../orders/placement/place-order-saga.js';
 import { inTransaction } from '../platform/database/transaction.js';
-import { requestDeadline } from '../platform/telemetry/work.js';
+import { requestDeadline } from '../platform/telemetry/request-context.js';
 import { type Decision, IncidentSettlement } from './incident-settlement.js';
 import type { NamedIncident } from './incidents.service.js';
 import { databaseNow } from '../platform/database/database-clock.js';
@@ -16,14 +16,14 @@ export class PendingOrders {
   constructor(
     private readonly dataSource: DataSource,
     private readonly orders: OrderRepository,
-    private readonly placement: OrderPlacement,
+    private readonly placement: PlaceOrderSaga,
     private readonly settlement: IncidentSettlement,
     private readonly settings: Settings,
   ) {}
 
   /** @returns when it was decided; undefined when somebody else drives the order at this moment */
   async settle(order: Order, incident: NamedIncident, decision: Decision): Promise<Date | undefined> {
-    const taken = await this.placement.takeOver(order.id);
+    const taken = await this.placement.acquireLease(order.id);
     if (taken?.version !== order.version) return undefined;
     const at = databaseNow();
     const isRecorded = await inTransaction(this.dataSource, async (transaction) => {
@@ -37,7 +37,7 @@ export class PendingOrders {
       await this.placement.abandon(current, decision.actor);
     } else {
       const deadline = requestDeadline(this.settings.REQUEST_DEADLINE_MS);
-      await this.placement.advance(current, 'wait', deadline, decision.actor);
+      await this.placement.reserveAndComplete(current, 'retry', deadline, decision.actor);
     }
     return at;
   }

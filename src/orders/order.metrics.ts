@@ -4,7 +4,7 @@ import { Problem, upstreamProblem } from '../platform/http/problem.js';
 import { PROBLEM_PATH } from '../platform/http/problems/problem-types.js';
 import { UpstreamFault } from '../platform/upstream/upstream-fault.js';
 import type { OrderStatus } from './order-status.js';
-import type { PlacementResult } from './placement/place-order.js';
+import type { PlacementResult } from './placement/place-order-handler.js';
 import type { PlacementAnswer } from './placement/placement-answer.js';
 
 const placements = new Counter({

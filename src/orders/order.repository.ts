@@ -110,7 +110,7 @@ export class OrderRepository {
   }
 
   /** What there is to tell about one event of an order, and whom. Names are null where there is nobody to tell. */
-  async findNews(orderId: string, seq: number): Promise<News | undefined> {
+  async findNotification(orderId: string, seq: number): Promise<News | undefined> {
     const rows = await this.reads.query<News[]>(
       `SELECT o.customer_name AS "customerName", o.customer_email AS "customerEmail",
          coalesce(e.to_status, o.status) AS status

@@ -42,8 +42,8 @@ import { ifMatchRequired, noOrdersOf, orderNotFound } from './order.problems.js'
 import { parseStatus } from './order-status.js';
 import { OrdersService } from './orders.service.js';
 import { customerFor, ownerFor, statusSetterFor } from './ownership.js';
-import type { PlacementRequest } from './placement/order-draft.js';
-import { PlaceOrder } from './placement/place-order.js';
+import type { PlacementRequest } from './placement/order-drafts.js';
+import { PlaceOrderHandler } from './placement/place-order-handler.js';
 
 /** The headers that say how an order is to be placed. */
 interface PlacementHeaders {
@@ -56,7 +56,7 @@ interface PlacementHeaders {
 export class OrdersController {
   constructor(
     private readonly orders: OrdersService,
-    private readonly placeOrder: PlaceOrder,
+    private readonly placeOrder: PlaceOrderHandler,
     private readonly settings: Settings,
   ) {}
 

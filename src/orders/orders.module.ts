@@ -11,11 +11,11 @@ import { OrderExport } from './export/order-export.js';
 import { RejectedOrdersRepository } from './retention/rejected-orders.repository.js';
 import { Retention } from './retention/retention.js';
 import { IdempotencyRepository } from './placement/idempotency.repository.js';
-import { OrderDrafts } from './placement/order-draft.js';
-import { OrderPlacement } from './placement/order-placement.js';
+import { OrderDrafts } from './placement/order-drafts.js';
+import { PlaceOrderSaga } from './placement/place-order-saga.js';
 import { OrderRecovery } from './placement/order-recovery.js';
-import { PlaceOrder } from './placement/place-order.js';
-import { PlacementDriver } from './placement/placement-driver.js';
+import { PlaceOrderHandler } from './placement/place-order-handler.js';
+import { PlacementRunner } from './placement/placement-runner.js';
 import { PlacementRepository } from './placement/placement.repository.js';
 import { PlacementTransactions } from './placement/placement-transactions.js';
 import { PricingRepository } from './placement/pricing.repository.js';
@@ -47,10 +47,10 @@ export class OrdersModule {
         OrderDrafts,
         PlacementRepository,
         PlacementTransactions,
-        OrderPlacement,
+        PlaceOrderSaga,
         PricingRepository,
-        PlacementDriver,
-        PlaceOrder,
+        PlacementRunner,
+        PlaceOrderHandler,
         OrderPreview,
         OrderRecovery,
         StockRelease,
@@ -64,7 +64,7 @@ export class OrdersModule {
         OrderChangesRepository,
         OrderStream,
       ],
-      exports: [OrderRepository, OrderPlacement],
+      exports: [OrderRepository, PlaceOrderSaga],
     };
   }
 }

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { BackgroundLoops, STANDSTILL_MS } from './background-loops.js';
 import { Metrics } from './metrics/metrics.js';
-import { RepeatedWork } from './repeated-work.js';
+import { PeriodicTask } from './periodic-task.js';
 
 const HOUR_MS = 3_600_000;
 
@@ -75,7 +75,7 @@ describe('repeated work', () => {
     let succeeds = true;
     const loop = loops.add('work', { pauseMs: 0 });
     const passes: (() => void)[] = [];
-    const work = new RepeatedWork(
+    const work = new PeriodicTask(
       async () => {
         await new Promise<void>((resolve) => passes.push(resolve));
         return succeeds;
@@ -102,7 +102,7 @@ describe('repeated work', () => {
 
   it('repeats a failed pass soon, although its interval is an hour', async () => {
     const pauses = jest.spyOn(globalThis, 'setTimeout');
-    const work = new RepeatedWork(async () => false, HOUR_MS, loops.add('hourly', { pauseMs: HOUR_MS }));
+    const work = new PeriodicTask(async () => false, HOUR_MS, loops.add('hourly', { pauseMs: HOUR_MS }));
     work.start();
     const [first, pauseMs] = pauses.mock.calls.at(-1) ?? [];
     expect(pauseMs).toBe(HOUR_MS);

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { fieldsToPassOn } from '../platform/telemetry/work.js';
+import { fieldsToPassOn } from '../platform/telemetry/request-context.js';
 import type { Deadline } from '../platform/deadline.js';
 import type { Task } from './task.entity.js';
 

@@ -1,7 +1,7 @@
 import { Gauge, Histogram } from 'prom-client';
 import { parseTraceContext } from '../platform/telemetry/trace-context.js';
 import { startSpan } from '../platform/telemetry/tracer.js';
-import { inPlace, newWork } from '../platform/telemetry/work.js';
+import { runInContext, newRequestContext } from '../platform/telemetry/request-context.js';
 import type { LeasedTask } from './task-kind.js';
 
 /** From a task that finds nothing to do to the usual limit of an attempt, 10 s. */
@@ -42,9 +42,9 @@ export async function observeAttempt(
     attributes: { 'messaging.destination.name': kind, 'messaging.message.id': id, 'order.id': orderId },
     ...(attempts === 1 ? { parent: origin } : { follows: origin }),
   });
-  const work = newWork({ ...(requestId !== undefined && { requestId }), orderId });
+  const work = newRequestContext({ ...(requestId !== undefined && { requestId }), orderId });
   const startedAt = performance.now();
-  const failure = await inPlace({ work, trace: span?.context ?? origin }, attempt);
+  const failure = await runInContext({ work, trace: span?.context ?? origin }, attempt);
   const outcome = failure === undefined ? 'completed' : 'failed';
   attemptDuration.observe({ queue: kind, outcome }, (performance.now() - startedAt) / 1_000);
   if (outcome === 'failed') span?.fail('failed');

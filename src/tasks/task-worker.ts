@@ -3,7 +3,7 @@ import { Logger } from '@nestjs/common';
 import type { BackgroundLoop } from '../platform/background-loops.js';
 import type { DatabaseOutage } from '../platform/database/database-outage.js';
 import { isDatabaseUnavailable } from '../platform/database/session/database-errors.js';
-import { outOfPlace } from '../platform/telemetry/work.js';
+import { runDetached } from '../platform/telemetry/request-context.js';
 import { retryPauseMs } from './retry-pause.js';
 import type { LeasedTask } from './task-kind.js';
 import type { FailedAttempt, TaskRepository } from './task.repository.js';
@@ -150,7 +150,7 @@ export class TaskWorker {
   start(task: LeasedTask, claimedAt: number): boolean {
     const runner = this.runnerOf(task);
     const isInTime = runner.mayStart(claimedAt);
-    if (isInTime) void outOfPlace(() => this.runTask(task, claimedAt));
+    if (isInTime) void runDetached(() => this.runTask(task, claimedAt));
     else runner.release(1);
     return isInTime;
   }

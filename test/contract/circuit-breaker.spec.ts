@@ -5,7 +5,7 @@ import { Deadline } from '../../src/platform/deadline.js';
 import { MIN_ATTEMPTS, upstreamStates } from '../../src/platform/upstream/upstream-circuit.js';
 import type { UpstreamRequest } from '../../src/platform/upstream/upstream-client.js';
 import { MAX_ATTEMPTS } from '../../src/platform/upstream/upstream-retry.js';
-import { inPlace, newWork } from '../../src/platform/telemetry/work.js';
+import { runInContext, newRequestContext } from '../../src/platform/telemetry/request-context.js';
 import { eventually } from '../support/service.js';
 import { cleanUp, clientFor, faultOf, json, startUpstream } from './upstream-stub.js';
 
@@ -112,7 +112,9 @@ describe('the circuit', () => {
     );
     const client = clientFor(upstream.origin, TIMEOUT_MS);
     const call = (caller: string, request: UpstreamRequest) =>
-      inPlace({ work: { ...newWork(), caller }, trace: undefined }, () => client.request(request));
+      runInContext({ work: { ...newRequestContext(), caller }, trace: undefined }, () =>
+        client.request(request),
+      );
     await call('key:shop', once());
     for (let count = 0; count < 3 * MIN_ATTEMPTS; count += 1) {
       const path = ['things', String(count), 'bad'];

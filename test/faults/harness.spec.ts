@@ -108,7 +108,7 @@ const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes
     'stock is reserved before the order is stored',
     'calm',
     {
-      file: 'orders/placement/order-placement.js',
+      file: 'orders/placement/place-order-saga.js',
       from: 'const verdict = await this.transactions.accept(',
       to: 'return order; const verdict = await this.transactions.accept(',
     },

@@ -41,17 +41,17 @@ export function validRequest(operation: Operation): Arbitrary<RequestParts> {
     method: fc.constant(operation.method),
     path: fc.record(
       Object.fromEntries(
-        inPlace(parameters, 'path').map((parameter) => [parameter.name, pathValue(parameter)]),
+        runInContext(parameters, 'path').map((parameter) => [parameter.name, pathValue(parameter)]),
       ),
       { noNullPrototype: true },
     ),
-    query: someOf(inPlace(parameters, 'query')),
-    headers: headersOf(inPlace(parameters, 'header')),
+    query: someOf(runInContext(parameters, 'query')),
+    headers: headersOf(runInContext(parameters, 'header')),
     json: requestBody && !requestBody.required ? fc.option(body, { nil: undefined }) : body,
   });
 }
 
-function inPlace(parameters: readonly Parameter[], place: Parameter['in']): Parameter[] {
+function runInContext(parameters: readonly Parameter[], place: Parameter['in']): Parameter[] {
   return parameters.filter((parameter) => parameter.in === place);
 }
 

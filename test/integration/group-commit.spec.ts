@@ -5,7 +5,7 @@ import { GroupCommit } from '../../src/platform/database/batching/group-commit.j
 import { MultiRowStatement } from '../../src/platform/database/batching/multi-row-statement.js';
 import { PointReads } from '../../src/platform/database/batching/point-reads.js';
 import { poolOf } from '../../src/platform/database/connection.js';
-import { sendTogether } from '../../src/platform/database/statement-message.js';
+import { pipeline } from '../../src/platform/database/statement-message.js';
 import { databaseErrorCode } from '../../src/platform/database/session/database-errors.js';
 import { inTransaction, type Write } from '../../src/platform/database/transaction.js';
 import { dataSourceOptions } from '../../src/platform/database/data-source.js';
@@ -272,7 +272,7 @@ describe('statements of a transaction that are sent together', () => {
     const client = await poolOf(dataSource)?.connect();
     if (!client) throw new Error('there is no connection');
     const statements = ['SELECT 1 / 0', 'INSERT INTO notes VALUES (1, $1)', 'COMMIT'];
-    const sent = sendTogether(
+    const sent = pipeline(
       client,
       statements.map((text) => ({ text, values: text.includes('$1') ? ['alone'] : [] })),
     );

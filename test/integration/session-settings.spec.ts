@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { PoolClient } from 'pg';
 import { DataSource } from 'typeorm';
 import { connect, poolOf } from '../../src/platform/database/connection.js';
-import { AttendedClient } from '../../src/platform/database/session/attended-client.js';
+import { ResilientClient } from '../../src/platform/database/session/resilient-client.js';
 import { orderBody } from '../support/builders.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { queryDatabase } from '../support/invariants.js';
@@ -56,7 +56,7 @@ describe('sessions of the database', () => {
   });
 
   it('leaves a setting alone that DATABASE_URL names', async () => {
-    const client = new AttendedClient({
+    const client = new ResilientClient({
       connectionString: `${database.url}?options=-csearch_path%3Dshop`,
       statement_timeout: 10_000,
     });

@@ -1,9 +1,9 @@
 import { expect, it } from '@jest/globals';
 import { loadSettings } from '../../src/config/load-settings.js';
 import { Settings } from '../../src/config/settings.js';
-import { RETRY_WAIT_MAX_MS } from '../../src/orders/placement/order-placement.js';
+import { RETRY_WAIT_MAX_MS } from '../../src/orders/placement/place-order-saga.js';
 import { LEASE_MARGIN_MS } from '../../src/orders/placement/placement-transactions.js';
-import { SILENCE_MARGIN_MS } from '../../src/platform/database/session/attended-client.js';
+import { SILENCE_MARGIN_MS } from '../../src/platform/database/session/resilient-client.js';
 import { FINISH_MS } from '../../src/platform/database/session/statement-time.js';
 import { STANDSTILL_MS } from '../../src/platform/background-loops.js';
 import {
@@ -11,7 +11,7 @@ import {
   IDLE_IN_TRANSACTION_TIMEOUT_MS,
   STATEMENT_TIMEOUT_MS,
 } from '../../src/platform/database/data-source.js';
-import { ADMISSION_MS } from '../../src/platform/http/load-guard.js';
+import { ADMISSION_MS } from '../../src/platform/http/adaptive-concurrency-limit.js';
 import { connectionLimits, serverOptions } from '../../src/platform/http/edge/connection-limits.js';
 import { READER_LIMITS } from '../../src/platform/http/load/slow-readers.js';
 import { LEASE_MARGIN_MS as TASK_LEASE_MARGIN_MS } from '../../src/tasks/task-runner.js';

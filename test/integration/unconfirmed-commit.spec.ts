@@ -11,7 +11,7 @@ import {
 } from '../../src/platform/database/embedded-postgres.js';
 import { isDatabaseUnavailable } from '../../src/platform/database/session/database-errors.js';
 import { BEGIN, commitAtOnce } from '../../src/platform/database/transaction.js';
-import { withDeadline } from '../../src/platform/telemetry/work.js';
+import { withDeadline } from '../../src/platform/telemetry/request-context.js';
 import { Settings } from '../../src/config/settings.js';
 import { queryDatabase } from '../support/invariants.js';
 

@@ -6,7 +6,7 @@ import { MAX_LIMIT } from '../../src/orders/dto/list-orders.dto.js';
 import { MAX_ID_LENGTH } from '../../src/orders/dto/text.decorators.js';
 import { MAX_BYTES_OF_LISTS, MAX_DETAIL_LENGTH } from '../../src/orders/order.problems.js';
 import { MAX_LINES_OF_PAGE } from '../../src/orders/order.repository.js';
-import { MAX_LINES } from '../../src/orders/placement/order-draft.js';
+import { MAX_LINES } from '../../src/orders/placement/order-drafts.js';
 import { STREAMS } from '../../src/orders/stream/order-stream.js';
 import { MAX_REPLAYED } from '../../src/orders/stream/recent-changes.js';
 import { type Bulkhead, PLACEMENTS, READS } from '../../src/platform/http/bounded-routes.js';

@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm';
-import { Gate, type InTurn } from '../../platform/gate.js';
+import { Semaphore, type InTurn } from '../../platform/semaphore.js';
 import { LockSession } from './lock-session.js';
 
 /** Name of the lock among those of products, none of which has a control character. */
@@ -14,9 +14,9 @@ const TURN = '\u0001catalog';
  */
 export class CatalogTurn {
   /** One caller of this instance waits in the database for its turn or has it. */
-  private readonly calls = new Gate(1);
+  private readonly calls = new Semaphore(1);
   /** A look-up takes its connection before it waits for its turn, so that no turn waits for the connection pool. */
-  private readonly lookUps = new Gate(1);
+  private readonly lookUps = new Semaphore(1);
 
   constructor(private readonly dataSource: DataSource) {}
 

@@ -2,8 +2,8 @@ import type { Pool, PoolClient } from 'pg';
 import type { DataSource } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import type { Deadline } from '../../platform/deadline.js';
-import { NoRoom } from '../../platform/gate.js';
-import { withDeadline } from '../../platform/telemetry/work.js';
+import { BulkheadFullError } from '../../platform/semaphore.js';
+import { withDeadline } from '../../platform/telemetry/request-context.js';
 import * as statements from './product-catalog.repository.js';
 
 /** What PostgreSQL reports when `lock_timeout` ends a wait, and when `statement_timeout` does. */
@@ -23,7 +23,7 @@ export class LockSession {
   /**
    * Takes a connection from the pool for the duration of some work.
    *
-   * @throws {NoRoom} when no connection became free before the deadline
+   * @throws {BulkheadFullError} when no connection became free before the deadline
    * @throws what the work throws, and the driver's error when the database can't be used
    */
   static async use<Result>(
@@ -50,11 +50,11 @@ export class LockSession {
   /**
    * Does some work under a lock. A statement that succeeds on this session proves that the lock is still held.
    *
-   * @throws {NoRoom} when the lock was not free before the deadline; the work was not begun
+   * @throws {BulkheadFullError} when the lock was not free before the deadline; the work was not begun
    * @throws what the work throws, and the driver's error when the database can't be used
    */
   async withLock<Result>(name: string, deadline: Deadline, work: () => Promise<Result>): Promise<Result> {
-    if (!(await this.lock(name, deadline))) throw new NoRoom();
+    if (!(await this.lock(name, deadline))) throw new BulkheadFullError();
     try {
       return await work();
     } finally {
@@ -120,5 +120,5 @@ async function connect(pool: Pool, deadline: Deadline): Promise<PoolClient> {
     (unused) => unused.release(),
     () => undefined,
   );
-  throw new NoRoom();
+  throw new BulkheadFullError();
 }

@@ -13,7 +13,7 @@ import type { UpstreamClient } from '../../platform/upstream/upstream-client.js'
 import { UpstreamFault } from '../../platform/upstream/upstream-fault.js';
 import { ProductCatalogClient } from './product-catalog.client.js';
 import * as journal from './product-catalog.repository.js';
-import { LookingInventory } from '../looking-inventory.js';
+import { CachedInventory } from '../cached-inventory.js';
 import { CatalogTurn } from './catalog-turn.js';
 import { ProductBusy, ProductLock } from './product-lock.js';
 import { InDoubt, StockMover, Unsettled } from './stock-mover.js';
@@ -79,7 +79,7 @@ async function findCatalogProduct(
  * The Product Catalog Service (system B) as an inventory. Its `PUT` sets the stock, so reading and setting it are one
  * critical section per product over all instances, and a journal makes each movement happen once.
  */
-export class ProductCatalogAdapter extends LookingInventory {
+export class ProductCatalogAdapter extends CachedInventory {
   override readonly repeatable = true;
   private readonly logger = new Logger(ProductCatalogAdapter.name);
   private readonly lock: ProductLock;

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Product } from '../../orders/order.ports.js';
 import type { Deadline } from '../../platform/deadline.js';
-import { type InTurn, NoRoom } from '../../platform/gate.js';
+import { type InTurn, BulkheadFullError } from '../../platform/semaphore.js';
 import type { UpstreamClient } from '../../platform/upstream/upstream-client.js';
 import { fieldsOf, readReason } from '../../platform/upstream/upstream-fields.js';
 import { UpstreamFault } from '../../platform/upstream/upstream-fault.js';
@@ -109,7 +109,7 @@ export class ProductCatalogClient {
     try {
       return await this.inTurn(deadline, call);
     } catch (error) {
-      if (!(error instanceof NoRoom)) throw error;
+      if (!(error instanceof BulkheadFullError)) throw error;
       throw new UpstreamFault(this.name, 'not_sent', 'calls for other orders took all of the time');
     }
   }

@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm';
 import type { Deadline } from '../../platform/deadline.js';
-import { Gate, NoRoom } from '../../platform/gate.js';
+import { Semaphore, BulkheadFullError } from '../../platform/semaphore.js';
 import { LockSession } from './lock-session.js';
 
 /**
@@ -19,15 +19,15 @@ export class ProductBusy extends Error {
 
 /** One critical section per product over all instances: a lock of the database, on a connection of its own. */
 export class ProductLock {
-  private readonly connections: Gate;
+  private readonly connections: Semaphore;
   /** At most one caller of this instance waits in the database for a product: the others wait here, at no cost. */
-  private readonly products = new Map<string, Gate>();
+  private readonly products = new Map<string, Semaphore>();
 
   constructor(
     private readonly dataSource: DataSource,
     poolSize: number,
   ) {
-    this.connections = new Gate(Math.max(1, Math.floor(poolSize / POOL_SHARE)));
+    this.connections = new Semaphore(Math.max(1, Math.floor(poolSize / POOL_SHARE)));
   }
 
   /**
@@ -53,16 +53,16 @@ export class ProductLock {
         ),
       );
     } catch (error) {
-      throw error instanceof NoRoom ? new ProductBusy(productId) : error;
+      throw error instanceof BulkheadFullError ? new ProductBusy(productId) : error;
     }
   }
 
   /** Keeps the gate of a product for as long as it has callers. */
   private async ofProduct<Result>(
     productId: string,
-    action: (product: Gate) => Promise<Result>,
+    action: (product: Semaphore) => Promise<Result>,
   ): Promise<Result> {
-    const gate = this.products.get(productId) ?? new Gate(1);
+    const gate = this.products.get(productId) ?? new Semaphore(1);
     this.products.set(productId, gate);
     try {
       return await action(gate);

@@ -6,7 +6,7 @@ import { NOTIFY } from '../../orders/order.tasks.js';
 import { orderNotFound } from '../../orders/order.problems.js';
 import { OrderRepository } from '../../orders/order.repository.js';
 import { inTransaction } from '../../platform/database/transaction.js';
-import { requestDeadline } from '../../platform/telemetry/work.js';
+import { requestDeadline } from '../../platform/telemetry/request-context.js';
 import { Tasks } from '../../tasks/tasks.service.js';
 import { NIL_ID, PersonalDataRepository, type Subject } from './personal-data.repository.js';
 import { databaseNow } from '../../platform/database/database-clock.js';

@@ -7,7 +7,7 @@ import {
 } from '@nestjs/common';
 import { type BackgroundLoop, BackgroundLoops } from '../../platform/background-loops.js';
 import { DatabaseOutage } from '../../platform/database/database-outage.js';
-import { RepeatedWork } from '../../platform/repeated-work.js';
+import { PeriodicTask } from '../../platform/periodic-task.js';
 import { AddressRepository } from './address.repository.js';
 
 /** Some milliseconds for the database, so that no order waits for it. */
@@ -25,7 +25,7 @@ const PAUSE_MS = 1_000;
 export class AddressUpkeep implements OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown {
   private readonly logger = new Logger(AddressUpkeep.name);
   private readonly loop: BackgroundLoop;
-  private readonly passes: RepeatedWork;
+  private readonly passes: PeriodicTask;
 
   constructor(
     private readonly addresses: AddressRepository,
@@ -33,7 +33,7 @@ export class AddressUpkeep implements OnApplicationBootstrap, OnModuleDestroy, B
     loops: BackgroundLoops,
   ) {
     this.loop = loops.add('address_upkeep', { pauseMs: PAUSE_MS });
-    this.passes = new RepeatedWork(() => this.normalizeAll(), PAUSE_MS, this.loop);
+    this.passes = new PeriodicTask(() => this.normalizeAll(), PAUSE_MS, this.loop);
   }
 
   onApplicationBootstrap(): void {

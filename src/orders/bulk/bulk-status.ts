@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
 import { isDatabaseBusy, isDatabaseUnavailable } from '../../platform/database/session/database-errors.js';
-import { requestDeadline } from '../../platform/telemetry/work.js';
-import { Gate, NoRoom } from '../../platform/gate.js';
+import { requestDeadline } from '../../platform/telemetry/request-context.js';
+import { Semaphore, BulkheadFullError } from '../../platform/semaphore.js';
 import type { Bulkhead } from '../../platform/http/bounded-routes.js';
 import { addProcessorTime } from '../../platform/http/load/processor-turns.js';
 import { Problem, RETRY_AFTER } from '../../platform/http/problem.js';
@@ -69,14 +69,14 @@ export interface BulkAnswer {
  */
 @Injectable()
 export class BulkStatus {
-  private readonly changes: Gate;
+  private readonly changes: Semaphore;
 
   constructor(
     private readonly orders: OrdersService,
     private readonly keys: IdempotencyRepository,
     private readonly settings: Settings,
   ) {
-    this.changes = new Gate(Math.min(CHANGES_AT_ONCE, Math.floor(settings.DATABASE_POOL_SIZE / 2)));
+    this.changes = new Semaphore(Math.min(CHANGES_AT_ONCE, Math.floor(settings.DATABASE_POOL_SIZE / 2)));
   }
 
   /**
@@ -108,7 +108,7 @@ export class BulkStatus {
     }
     // Like a refusal, it stands for no one order, so that the answer itself has to be kept.
     const answer: PlacementAnswer = { status: 200, headers: {}, body };
-    if (await this.keys.claimForRefusal(claim, answer)) return { body, isReplay: false };
+    if (await this.keys.saveResponse(claim, answer)) return { body, isReplay: false };
     // Another request with this key was answered meanwhile; both are to be told the same.
     const first = await this.findAnswer(claim);
     return first ? { body: first, isReplay: true } : { body, isReplay: false };
@@ -138,7 +138,7 @@ export class BulkStatus {
         const leave = await this.changes.enter(deadline);
         return await this.changeOne(target, change).finally(leave);
       } catch (error) {
-        if (error instanceof NoRoom) return refusal(target, outOfTime());
+        if (error instanceof BulkheadFullError) return refusal(target, outOfTime());
         throw error;
       }
     });

@@ -14,7 +14,7 @@ import {
 } from 'class-validator';
 import { CURRENCIES } from '../../config/currencies.js';
 import { MAX_EMAIL_LENGTH } from '../addresses/email-address.js';
-import { MAX_LINES, MAX_QUANTITY, type PlacementRequest } from '../placement/order-draft.js';
+import { MAX_LINES, MAX_QUANTITY, type PlacementRequest } from '../placement/order-drafts.js';
 import { AMOUNT_SCHEMA, IsAmount } from './money.decorators.js';
 import {
   IsNewId,

@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { isDatabaseUnavailable } from '../../platform/database/session/database-errors.js';
 import type { Bulkhead } from '../../platform/http/bounded-routes.js';
-import { withDeadline } from '../../platform/telemetry/work.js';
+import { withDeadline } from '../../platform/telemetry/request-context.js';
 import type { Order } from '../order.entity.js';
 import { type OrderPage, OrderRepository } from '../order.repository.js';
 import type { Owner } from '../ownership.js';

@@ -1,4 +1,4 @@
-import { watchAttempts } from '../../platform/telemetry/work.js';
+import { watchAttempts } from '../../platform/telemetry/request-context.js';
 
 /**
  * What came of asking the inventory about an order's lines, as the event of what followed tells it. Nothing in it says

@@ -90,7 +90,7 @@ export class IdempotencyRepository {
   }
 
   /** Keeps the answer to a request that was refused before there was an order. @returns false when the key is taken */
-  async claimForRefusal(claim: KeyClaim, answer: PlacementAnswer): Promise<boolean> {
+  async saveResponse(claim: KeyClaim, answer: PlacementAnswer): Promise<boolean> {
     const rows = await this.dataSource.query<unknown[]>(
       `INSERT INTO idempotency_keys (scope, key, request_hash, response_status, response_headers, response_body,
          created_at, expires_at)

@@ -8,15 +8,15 @@ import {
 import { Settings } from '../../config/settings.js';
 import { type BackgroundLoop, BackgroundLoops } from '../../platform/background-loops.js';
 import { DatabaseOutage } from '../../platform/database/database-outage.js';
-import { RepeatedWork } from '../../platform/repeated-work.js';
+import { PeriodicTask } from '../../platform/periodic-task.js';
 import { reachPausePoint } from '../../platform/pause-points.js';
 import { traced } from '../../platform/telemetry/tracer.js';
-import { inPlace, newWork } from '../../platform/telemetry/work.js';
+import { runInContext, newRequestContext } from '../../platform/telemetry/request-context.js';
 import { countRecovery } from '../order.metrics.js';
 import type { Order } from '../order.entity.js';
-import { OrderPlacement } from './order-placement.js';
+import { PlaceOrderSaga } from './place-order-saga.js';
 import { PlacementRepository } from './placement.repository.js';
-import { PlacementDriver } from './placement-driver.js';
+import { PlacementRunner } from './placement-runner.js';
 import { databaseNow } from '../../platform/database/database-clock.js';
 
 /** Placements that one sweep looks at; the rest is for the next sweep, or for another instance. */
@@ -36,19 +36,19 @@ const ACTOR = 'recovery';
 export class OrderRecovery implements OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown {
   private readonly logger = new Logger(OrderRecovery.name);
   private readonly loop: BackgroundLoop;
-  private readonly sweeps: RepeatedWork;
+  private readonly sweeps: PeriodicTask;
 
   constructor(
     private readonly placements: PlacementRepository,
-    private readonly placement: OrderPlacement,
-    private readonly driver: PlacementDriver,
+    private readonly placement: PlaceOrderSaga,
+    private readonly driver: PlacementRunner,
     private readonly settings: Settings,
     private readonly outage: DatabaseOutage,
     loops: BackgroundLoops,
   ) {
     const pauseMs = settings.RECOVERY_INTERVAL_MS;
     this.loop = loops.add('order_recovery', { pauseMs, longestStepMs: settings.REQUEST_DEADLINE_MS });
-    this.sweeps = new RepeatedWork(() => this.sweepAndTell(), pauseMs, this.loop);
+    this.sweeps = new PeriodicTask(() => this.sweepAndTell(), pauseMs, this.loop);
   }
 
   onApplicationBootstrap(): void {
@@ -88,9 +88,9 @@ export class OrderRecovery implements OnApplicationBootstrap, OnModuleDestroy, B
   /** One order's trouble must not keep the others waiting, so it is logged and left to the next sweep. */
   private async recover(orderId: string): Promise<void> {
     const span = { name: 'recover order', kind: 'internal', attributes: { 'order.id': orderId } } as const;
-    await inPlace({ work: newWork({ orderId }), trace: undefined }, async () => {
+    await runInContext({ work: newRequestContext({ orderId }), trace: undefined }, async () => {
       try {
-        const order = await this.placement.takeOver(orderId);
+        const order = await this.placement.acquireLease(orderId);
         if (order) await traced(span, () => this.takeOn(order));
         this.loop.reportProgress();
       } catch (error) {
@@ -105,7 +105,7 @@ export class OrderRecovery implements OnApplicationBootstrap, OnModuleDestroy, B
     const isOverdue = databaseNow().getTime() - order.placedAt.getTime() > this.settings.RECOVERY_WINDOW_MS;
     const settled = isOverdue
       ? await this.placement.abandon(order, ACTOR)
-      : await this.driver.driveAlone(order, ACTOR);
+      : await this.driver.runWithDeadline(order, ACTOR);
     countRecovery(isOverdue && settled.status === 'failed' ? 'taken_back' : settled.status);
     const { id: orderId, attempt } = order;
     this.logger.log({ orderId, attempt, status: settled.status }, 'recovery took an order on');

@@ -26,10 +26,10 @@ describe('what becomes of an order', () => {
     fc.assert(
       fc.property(
         fc.array(fc.constantFrom(...KINDS), { minLength: 1, maxLength: 20 }),
-        fc.constantFrom('wait' as const, 'give_up' as const),
-        (kinds, patience) => {
-          const settlement = decide(outcomesOf(kinds), items(kinds.length), patience);
-          const isConfirmed = settlement !== 'wait' && settlement.to === 'confirmed';
+        fc.constantFrom('retry' as const, 'compensate' as const),
+        (kinds, onUnknown) => {
+          const settlement = decide(outcomesOf(kinds), items(kinds.length), onUnknown);
+          const isConfirmed = settlement !== 'retry' && settlement.to === 'confirmed';
           expect(isConfirmed).toBe(kinds.every((kind) => kind === 'held'));
         },
       ),
@@ -39,9 +39,9 @@ describe('what becomes of an order', () => {
   it('never takes an unknown line for one of which nothing is held', () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom(...KINDS), { minLength: 1, maxLength: 20 }), (kinds) => {
-        const settlement = decide(outcomesOf(kinds), items(kinds.length), 'give_up');
+        const settlement = decide(outcomesOf(kinds), items(kinds.length), 'compensate');
         const unknown = kinds.flatMap((kind, index) => (kind === 'unknown' ? [index + 1] : []));
-        if (settlement === 'wait') throw new Error('it was told to give up');
+        if (settlement === 'retry') throw new Error('it was told to give up');
         expect(settlement.inDoubt).toEqual(unknown);
         expect(settlement.released.filter((line) => unknown.includes(line))).toEqual([]);
       }),
@@ -49,7 +49,7 @@ describe('what becomes of an order', () => {
   });
 
   it('is rejected when a line is refused, with each refused line named', () => {
-    expect(decide(outcomesOf(['held', 'refused', 'untouched']), items(3), 'wait')).toEqual({
+    expect(decide(outcomesOf(['held', 'refused', 'untouched']), items(3), 'retry')).toEqual({
       to: 'rejected',
       reason: 'refused',
       released: [2, 3],
@@ -59,16 +59,16 @@ describe('what becomes of an order', () => {
   });
 
   it('waits for an unknown line, or fails where it must not wait', () => {
-    expect(decide(outcomesOf(['held', 'unknown']), items(2), 'wait')).toBe('wait');
-    expect(decide(outcomesOf(['held', 'unknown']), items(2), 'give_up')).toMatchObject({
+    expect(decide(outcomesOf(['held', 'unknown']), items(2), 'retry')).toBe('retry');
+    expect(decide(outcomesOf(['held', 'unknown']), items(2), 'compensate')).toMatchObject({
       to: 'failed',
       inDoubt: [2],
     });
   });
 
   it('fails without any doubt when what is missing was certainly never asked for', () => {
-    expect(decide(outcomesOf(['held', 'untouched']), items(2), 'wait')).toBe('wait');
-    expect(decide(outcomesOf(['held', 'untouched']), items(2), 'give_up')).toMatchObject({
+    expect(decide(outcomesOf(['held', 'untouched']), items(2), 'retry')).toBe('retry');
+    expect(decide(outcomesOf(['held', 'untouched']), items(2), 'compensate')).toMatchObject({
       to: 'failed',
       released: [2],
       inDoubt: [],

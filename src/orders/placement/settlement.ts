@@ -37,7 +37,7 @@ export interface Settlement {
 export const NOT_ASKED = 'no time was left to ask the inventory';
 
 /** What to do about a line whose outcome is unknown: wait for another try, or take the order back now. */
-export type Patience = 'wait' | 'give_up';
+export type OnUnknownOutcome = 'retry' | 'compensate';
 
 /**
  * Decides how a placement ends, given what became of its lines.
@@ -50,8 +50,8 @@ export type Patience = 'wait' | 'give_up';
 export function decide(
   outcomes: readonly ReserveOutcome[],
   items: readonly { id: number; productId: string; quantity: number }[],
-  patience: Patience,
-): Settlement | 'wait' {
+  onUnknown: OnUnknownOutcome,
+): Settlement | 'retry' {
   const refused = outcomes.filter((outcome) => outcome.outcome === 'refused');
   const unknown = outcomes.filter((outcome) => outcome.outcome === 'unknown');
   const untouched = outcomes.filter((outcome) => outcome.outcome === 'untouched');
@@ -62,7 +62,7 @@ export function decide(
   };
   if (refused.length > 0) return { to: 'rejected', reason: refused[0]?.reason, ...settlement };
   const [open] = [...unknown, ...untouched];
-  if (open) return patience === 'wait' ? 'wait' : { to: 'failed', reason: open.reason, ...settlement };
+  if (open) return onUnknown === 'retry' ? 'retry' : { to: 'failed', reason: open.reason, ...settlement };
   return { to: 'confirmed', reason: undefined, ...settlement };
 }
 

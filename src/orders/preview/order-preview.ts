@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
-import { requestDeadline } from '../../platform/telemetry/work.js';
+import { requestDeadline } from '../../platform/telemetry/request-context.js';
 import { cartAlreadyOrdered } from '../order.problems.js';
 import { IdempotencyRepository } from '../placement/idempotency.repository.js';
-import { OrderDrafts, type PlacementRequest } from '../placement/order-draft.js';
+import { OrderDrafts, type PlacementRequest } from '../placement/order-drafts.js';
 import type { Quote } from '../pricing/order-quote.js';
 
 /** What an order would come to if it were placed now. */

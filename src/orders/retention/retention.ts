@@ -8,7 +8,7 @@ import {
 import { Settings } from '../../config/settings.js';
 import { type BackgroundLoop, BackgroundLoops } from '../../platform/background-loops.js';
 import { DatabaseOutage } from '../../platform/database/database-outage.js';
-import { RepeatedWork } from '../../platform/repeated-work.js';
+import { PeriodicTask } from '../../platform/periodic-task.js';
 import { IdempotencyRepository } from '../placement/idempotency.repository.js';
 import { RejectedOrdersRepository } from './rejected-orders.repository.js';
 
@@ -28,7 +28,7 @@ const HOURS_A_DAY = 24;
 export class Retention implements OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown {
   private readonly logger = new Logger(Retention.name);
   private readonly loop: BackgroundLoop;
-  private readonly purges: RepeatedWork;
+  private readonly purges: PeriodicTask;
 
   constructor(
     private readonly keys: IdempotencyRepository,
@@ -39,7 +39,7 @@ export class Retention implements OnApplicationBootstrap, OnModuleDestroy, Befor
   ) {
     const pauseMs = settings.PURGE_INTERVAL_MS;
     this.loop = loops.add('retention', { pauseMs });
-    this.purges = new RepeatedWork(() => this.purge(), pauseMs, this.loop);
+    this.purges = new PeriodicTask(() => this.purge(), pauseMs, this.loop);
   }
 
   onApplicationBootstrap(): void {

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { BackgroundLoop, BackgroundLoops } from '../../platform/background-loops.js';
 import type { DatabaseOutage } from '../../platform/database/database-outage.js';
-import { RepeatedWork } from '../../platform/repeated-work.js';
+import { PeriodicTask } from '../../platform/periodic-task.js';
 import type { OrderChangesRepository } from './order-changes.repository.js';
 import { MAX_REPLAYED, RecentChanges } from './recent-changes.js';
 import type { StreamClient } from './stream-client.js';
@@ -21,7 +21,7 @@ export class OrderFeed {
   private readonly logger = new Logger(OrderFeed.name);
   private readonly clients = new Set<StreamClient>();
   private readonly loop: BackgroundLoop;
-  private readonly polls: RepeatedWork;
+  private readonly polls: PeriodicTask;
   private readonly beats: NodeJS.Timeout;
   private recent: RecentChanges;
   private readingBack: Promise<void> | undefined;
@@ -43,7 +43,7 @@ export class OrderFeed {
   ) {
     this.recent = new RecentChanges(place);
     this.loop = loops.add('order_stream', { pauseMs: POLL_MS });
-    this.polls = new RepeatedWork(() => this.poll(), POLL_MS, this.loop);
+    this.polls = new PeriodicTask(() => this.poll(), POLL_MS, this.loop);
     this.polls.start();
     this.beats = setInterval(() => this.beat(), beatMs);
   }

@@ -1,6 +1,6 @@
 import { Pool, type PoolClient, type QueryResult } from 'pg';
 import type { DataSource } from 'typeorm';
-import { AttendedClient } from './session/attended-client.js';
+import { ResilientClient } from './session/resilient-client.js';
 import { nameOf, type Statement } from './statement-message.js';
 
 /**
@@ -33,7 +33,7 @@ export async function connect(dataSource: DataSource): Promise<PoolClient> {
 export function preparedOn(client: PoolClient): Sql {
   return {
     query: async <Result>(text: string, values: unknown[] = []): Promise<Result> => {
-      if (client instanceof AttendedClient) client.gather();
+      if (client instanceof ResilientClient) client.gather();
       return resultOf(await client.query<object>({ name: nameOf(text), text, values })) as Result;
     },
   };

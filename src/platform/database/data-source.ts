@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import type { DataSourceOptions, EntityTarget, MigrationInterface, ObjectLiteral } from 'typeorm';
 import pg from 'pg';
-import { AttendedClient } from './session/attended-client.js';
+import { ResilientClient } from './session/resilient-client.js';
 import { LimitedPool } from './session/limited-pool.js';
 import { databaseTls, type DatabaseSettings } from './database-tls.js';
 
@@ -48,7 +48,7 @@ export async function dataSourceOptions(
     installExtensions: false,
     driver: { ...pg, Pool: LimitedPool },
     extra: {
-      Client: AttendedClient,
+      Client: ResilientClient,
       statement_timeout: STATEMENT_TIMEOUT_MS,
       idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
       // Statements of a transaction that don't depend on each other are sent together.

@@ -7,7 +7,7 @@ import {
 } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { BackgroundLoops } from '../background-loops.js';
-import { RepeatedWork } from '../repeated-work.js';
+import { PeriodicTask } from '../periodic-task.js';
 import { isDatabaseUnavailable } from './session/database-errors.js';
 
 /** Two monotonic clocks drift apart by less than a millisecond in this time; a failover or a suspend shows within it. */
@@ -44,14 +44,14 @@ export function correctOffset(
 @Injectable()
 export class DatabaseClock implements OnModuleInit, OnModuleDestroy, BeforeApplicationShutdown {
   private readonly logger = new Logger(DatabaseClock.name);
-  private readonly measurements: RepeatedWork;
+  private readonly measurements: PeriodicTask;
 
   constructor(
     private readonly dataSource: DataSource,
     loops: BackgroundLoops,
   ) {
     const loop = loops.add('database_clock', { pauseMs: MEASURE_INTERVAL_MS });
-    this.measurements = new RepeatedWork(() => this.measure(), MEASURE_INTERVAL_MS, loop);
+    this.measurements = new PeriodicTask(() => this.measure(), MEASURE_INTERVAL_MS, loop);
   }
 
   async onModuleInit(): Promise<void> {

@@ -3,7 +3,7 @@ import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from 'pg';
-import { AttendedClient } from './session/attended-client.js';
+import { ResilientClient } from './session/resilient-client.js';
 import { EmbeddedPostgresError, hasCode, run } from './embedded-postgres-launch.js';
 
 /** The advisory lock that the process holds for which a server runs: any two numbers that nobody else uses. */
@@ -56,7 +56,7 @@ export class Claim {
     { respectStarter = false } = {},
   ): Promise<Claim | 'taken' | 'starting' | 'silent'> {
     const socket = new Socket();
-    const client = new AttendedClient({
+    const client = new ResilientClient({
       connectionString: url,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       stream: () => socket,

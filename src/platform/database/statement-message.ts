@@ -47,14 +47,14 @@ export function nameOf(text: string): string {
  *
  * @returns what becomes of each, once all are done; those after the one that failed fail with the same error
  */
-export function sendTogether(client: PoolClient, statements: readonly Statement[]): Promise<QueryResult>[] {
-  const parts = statements.map((statement) => new Part(statement));
+export function pipeline(client: PoolClient, statements: readonly Statement[]): Promise<QueryResult>[] {
+  const parts = statements.map((statement) => new PipelinedQuery(statement));
   client.query(new StatementMessage(parts));
   return parts.map(({ result }) => result);
 }
 
 /** A statement of a message, which the driver makes, and whose answer it reads. */
-class Part {
+class PipelinedQuery {
   readonly query: DriverQuery;
   readonly result: Promise<QueryResult>;
   failure: Error | undefined;
@@ -85,7 +85,7 @@ class StatementMessage extends Query {
   declare text: string | undefined;
   private answered = 0;
 
-  constructor(private readonly parts: readonly Part[]) {
+  constructor(private readonly parts: readonly PipelinedQuery[]) {
     super('');
     this.showNext();
   }

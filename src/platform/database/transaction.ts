@@ -4,7 +4,7 @@ import type { DataSource } from 'typeorm';
 import { traced } from '../telemetry/tracer.js';
 import { connect, resultOf, type Sql } from './connection.js';
 import { databaseErrorCode } from './session/database-errors.js';
-import { sendTogether, type Statement } from './statement-message.js';
+import { pipeline, type Statement } from './statement-message.js';
 
 /** `40001`: serialization failure; `40P01`: deadlock. PostgreSQL has rolled back, so all may be run again. */
 const RETRYABLE_SQLSTATES = new Set(['40001', '40P01']);
@@ -20,7 +20,7 @@ const ATTEMPTS = 3;
 const RETRY_WAIT_MS = 25;
 
 /** Whether the transaction was rolled back for something that has nothing to do with what it did. */
-function mayBeRunAgain(error: unknown): boolean {
+function isRetryable(error: unknown): boolean {
   return RETRYABLE_SQLSTATES.has(databaseErrorCode(error) ?? '');
 }
 
@@ -37,16 +37,16 @@ export async function inTransaction<T>(
     kind: 'client',
     attributes: { 'db.system.name': 'postgresql' },
   } as const;
-  return repeatedly(async () => traced(span, () => transact(dataSource, work)));
+  return withTransactionRetry(async () => traced(span, () => transact(dataSource, work)));
 }
 
 /** Does something again after a deadlock or serialization failure. */
-export async function repeatedly<T>(transaction: () => Promise<T>): Promise<T> {
+export async function withTransactionRetry<T>(transaction: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await transaction();
     } catch (error) {
-      if (attempt === ATTEMPTS || !mayBeRunAgain(error)) throw error;
+      if (attempt === ATTEMPTS || !isRetryable(error)) throw error;
       await sleep(Math.random() * RETRY_WAIT_MS);
     }
   }
@@ -97,7 +97,7 @@ export async function queryAtOnce(
   begin: readonly Statement[],
   statements: readonly Statement[],
 ): Promise<QueryResult[]> {
-  return repeatedly(async () => {
+  return withTransactionRetry(async () => {
     const outcomes = await transactAtOnce(dataSource, begin, statements);
     const results = outcomes.map((outcome) => {
       if (outcome.status === 'rejected') throw outcome.reason;
@@ -114,7 +114,7 @@ async function transactAtOnce(
   statements: readonly Statement[],
 ): Promise<PromiseSettledResult<QueryResult>[]> {
   const client = await connect(dataSource);
-  const outcomes = await Promise.allSettled(sendTogether(client, [...begin, ...statements, COMMIT]));
+  const outcomes = await Promise.allSettled(pipeline(client, [...begin, ...statements, COMMIT]));
   const hasFailed = outcomes.some(({ status }) => status === 'rejected');
   client.release(hasFailed ? await rollBack(client) : undefined);
   return outcomes;
@@ -168,7 +168,7 @@ class OpenTransaction implements Sql {
   private send(): void {
     const begin = this.begin.splice(0);
     const asked = this.asked.splice(0);
-    const results = sendTogether(this.client, [...begin, ...asked.map(({ statement }) => statement)]);
+    const results = pipeline(this.client, [...begin, ...asked.map(({ statement }) => statement)]);
     // Where it can't be begun, the others are told.
     for (const result of results.splice(0, begin.length)) result.catch(() => undefined);
     for (const [at, { resolve, reject }] of asked.entries()) results[at]?.then(resolve, reject);

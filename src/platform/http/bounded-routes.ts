@@ -15,7 +15,7 @@ import { Deadline } from '../deadline.js';
 import { BulkheadFullError, CallerBulkhead, type RefusalReason } from './load/caller-bulkhead.js';
 import { countRefusal, measureBulkheads } from './load/load.metrics.js';
 import { permitHolderOf } from './load/permit-holder.js';
-import { LoadGuard } from './load-guard.js';
+import { AdaptiveConcurrencyLimit } from './adaptive-concurrency-limit.js';
 import { overloaded, type Problem, concurrencyLimitExceeded } from './problem.js';
 import { ApiProblems } from './problem.openapi.js';
 import { AddRouteConfig } from './route-config.js';
@@ -122,7 +122,7 @@ function open(definition: Bulkhead, server: FastifyInstance, settings: Settings)
   const { kind, permits, maxWaiting, admissionMs, isAdaptive } = definition;
   const numberOf = (value: Bulkhead['permits']) => (typeof value === 'number' ? value : value(settings));
   const bulkhead = new CallerBulkhead(numberOf(permits), numberOf(maxWaiting));
-  const guard = isAdaptive === true ? new LoadGuard(bulkhead, bulkhead.total) : undefined;
+  const guard = isAdaptive === true ? new AdaptiveConcurrencyLimit(bulkhead, bulkhead.total) : undefined;
   server.addHook('onClose', async () => guard?.stop());
   return {
     bulkhead,

@@ -2,7 +2,7 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { describeUnavailability, isDatabaseUnavailable } from '../database/session/database-errors.js';
 import { typeOf } from '../telemetry/tracer.js';
-import { noteProblem } from '../telemetry/work.js';
+import { noteProblem } from '../telemetry/request-context.js';
 import { Problem, PROBLEM_MEDIA_TYPE, RETRY_AFTER, upstreamProblem } from './problem.js';
 import { REQUEST_ID_HEADER } from './edge/request-identity.js';
 import { UpstreamFault } from '../upstream/upstream-fault.js';

@@ -5,7 +5,12 @@ import { validate as isUuid } from 'uuid';
 import { Deadline } from '../deadline.js';
 import { parseTraceContext } from '../telemetry/trace-context.js';
 import { type Span, startSpan } from '../telemetry/tracer.js';
-import { inPlace, newWork, type Place, type Work } from '../telemetry/work.js';
+import {
+  runInContext,
+  newRequestContext,
+  type ExecutionContext,
+  type RequestContext,
+} from '../telemetry/request-context.js';
 import { identityOf } from './caller.js';
 import { networkOf, ONE_CUSTOMER } from './edge/networks.js';
 import { REQUEST_ID_HEADER } from './edge/request-identity.js';
@@ -31,7 +36,7 @@ const requestDuration = new Histogram({
 
 /** What is known of each request that is not answered yet. */
 interface Observed {
-  place: Place;
+  place: ExecutionContext;
   /** The pattern of its route. */
   route: string;
   span: Span | undefined;
@@ -67,7 +72,7 @@ export function logRequests(server: FastifyInstance, logger: PinoLogger, deadlin
   server.addHook('onRequest', (request, reply, done) => {
     void reply.header(REQUEST_ID_HEADER, request.id);
     request.observed = begin(request);
-    inPlace(request.observed.place, done);
+    runInContext(request.observed.place, done);
   });
   // The body arrives by events of the connection, which know of no request; whatever comes after it does again.
   server.addHook('preValidation', (request, _reply, done) => {
@@ -75,7 +80,7 @@ export function logRequests(server: FastifyInstance, logger: PinoLogger, deadlin
     const { place } = request.observed;
     place.work.caller = identityOf(request) ?? networkOf(request.ip, ONE_CUSTOMER);
     // From here, so that a client that sends its body slowly takes none of this time.
-    inPlace({ ...place, deadline: Deadline.in(deadlineMs) }, done);
+    runInContext({ ...place, deadline: Deadline.in(deadlineMs) }, done);
   });
   server.addHook('onResponse', (request, reply, done) => {
     if (request.observed) finish(request.observed, request, reply, logger);
@@ -85,7 +90,7 @@ export function logRequests(server: FastifyInstance, logger: PinoLogger, deadlin
 
 function begin(request: FastifyRequest): Observed {
   const orderId = orderInAddress(request);
-  const work = newWork({ requestId: request.id, ...(orderId !== undefined && { orderId }) });
+  const work = newRequestContext({ requestId: request.id, ...(orderId !== undefined && { orderId }) });
   const { traceparent, tracestate } = request.headers;
   const parent = parseTraceContext(traceparent, tracestate);
   const route = routeOf(request);
@@ -131,7 +136,9 @@ function finish(
 }
 
 /** Calls and milliseconds by service; undefined, which leaves the field out, where none was called. */
-function upstreamsOf({ upstreams }: Work): Record<string, { calls: number; ms: number }> | undefined {
+function upstreamsOf({
+  upstreams,
+}: RequestContext): Record<string, { calls: number; ms: number }> | undefined {
   if (upstreams.size === 0) return undefined;
   const tallies = [...upstreams].map(([name, { calls, ms }]) => [name, { calls, ms: round(ms) }] as const);
   return Object.fromEntries(tallies);

@@ -1,8 +1,8 @@
-import { currentPlace } from './work.js';
+import { currentContext } from './request-context.js';
 
 /** What every line says about the work that it was logged for; a line that says it itself has the last word. */
 export function fieldsOfWork(): Record<string, string> {
-  const place = currentPlace();
+  const place = currentContext();
   if (!place) return {};
   const { work, trace } = place;
   return {

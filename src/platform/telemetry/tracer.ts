@@ -1,5 +1,5 @@
 import type { TraceContext } from './trace-context.js';
-import { currentPlace, inPlace, newWork } from './work.js';
+import { currentContext, runInContext, newRequestContext } from './request-context.js';
 
 /** What is noted of a span. Never what a caller sent: no identifier but those of orders, no message of an error. */
 export type SpanAttributes = Record<string, string | number>;
@@ -54,10 +54,10 @@ export async function traced<T>(
   work: (span: Span | undefined) => Promise<T>,
 ): Promise<T> {
   if (!tracer) return work(undefined);
-  const place = currentPlace();
+  const place = currentContext();
   const span = tracer.start({ ...start, parent: place?.trace });
   try {
-    return await inPlace({ work: newWork(), ...place, trace: span.context }, () => work(span));
+    return await runInContext({ work: newRequestContext(), ...place, trace: span.context }, () => work(span));
   } catch (error) {
     span.fail(typeOf(error));
     throw error;

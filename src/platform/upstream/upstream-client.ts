@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { HttpService } from '@nestjs/axios';
 import type { AxiosResponse } from 'axios';
 import type { Deadline } from '../deadline.js';
-import { Gate, type InTurn, NoRoom } from '../gate.js';
-import { currentPlace, fieldsToPassOn } from '../telemetry/work.js';
+import { Semaphore, type InTurn, BulkheadFullError } from '../semaphore.js';
+import { currentContext, fieldsToPassOn } from '../telemetry/request-context.js';
 import { MAX_ANSWER_BYTES, TransportError } from './undici-transport.js';
 import { observeAttempt, observeTurnedAway } from './upstream.metrics.js';
 import { UpstreamCircuit } from './upstream-circuit.js';
@@ -105,7 +105,7 @@ export class UpstreamClient {
   private readonly pathPrefix: string;
   private readonly authorization: string | undefined;
   private readonly circuit: UpstreamCircuit;
-  private readonly gate: Gate;
+  private readonly gate: Semaphore;
 
   constructor(
     private readonly http: HttpService,
@@ -114,7 +114,7 @@ export class UpstreamClient {
     const base = new URL(options.baseUrl);
     this.name = options.name;
     this.timeoutMs = options.timeoutMs;
-    this.gate = new Gate(options.concurrency ?? Infinity);
+    this.gate = new Semaphore(options.concurrency ?? Infinity);
     this.circuit = new UpstreamCircuit(options.name, isFaultOfService);
     this.origin = base.origin;
     this.pathPrefix = base.pathname.replace(/\/+$/, '');
@@ -160,7 +160,7 @@ export class UpstreamClient {
     try {
       return await inTurn(request.deadline, () => this.attemptNow(target, request));
     } catch (error) {
-      if (!(error instanceof NoRoom)) throw error;
+      if (!(error instanceof BulkheadFullError)) throw error;
       throw new AttemptFailure(this.fault('not_sent', 'other calls to it took all of the time'), false);
     }
   }
@@ -169,7 +169,7 @@ export class UpstreamClient {
     const timeout = Math.min(request.timeoutMs ?? this.timeoutMs, request.deadline.remaining());
     if (timeout <= 0)
       throw new AttemptFailure(this.fault('not_sent', 'no time was left for the call'), false);
-    const origin = { subject: subjectOf(request), caller: currentPlace()?.work.caller };
+    const origin = { subject: subjectOf(request), caller: currentContext()?.work.caller };
     const made = await this.circuit.run(origin, () =>
       observeAttempt(this.name, request.method, () => this.send(target, request, timeout)),
     );

@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
 import { type Span, traced } from '../telemetry/tracer.js';
-import { noteUpstreamCall } from '../telemetry/work.js';
+import { noteUpstreamCall } from '../telemetry/request-context.js';
 import type { UpstreamAnswer } from './upstream-client.js';
 import { type CircuitState, upstreamStates } from './upstream-circuit.js';
 import { AttemptFailure } from './upstream-retry.js';

@@ -1,5 +1,5 @@
 import type { Deadline } from '../../deadline.js';
-import { currentDeadline, outOfPlace, withDeadline } from '../../telemetry/work.js';
+import { currentDeadline, runDetached, withDeadline } from '../../telemetry/request-context.js';
 import { isCutOff } from '../session/database-errors.js';
 import { StatementTimeOver, statementTimeMs } from '../session/statement-time.js';
 
@@ -91,7 +91,7 @@ export class Batcher<Item, Result> {
     if (this.isDue || this.atWork >= this.lanes || this.waiting.length === 0) return;
     this.isDue = true;
     // What is done for many is done in the name of none of them.
-    outOfPlace(() => setImmediate(() => void this.begin()));
+    runDetached(() => setImmediate(() => void this.begin()));
   }
 
   private async begin(): Promise<void> {

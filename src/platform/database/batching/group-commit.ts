@@ -2,8 +2,8 @@ import type { DataSource } from 'typeorm';
 import { traced } from '../../telemetry/tracer.js';
 import type { Statement } from '../statement-message.js';
 import { databaseErrorCode, isCutOff, isDatabaseUnavailable } from '../session/database-errors.js';
-import { withDeadline } from '../../telemetry/work.js';
-import { BEGIN, commitAtOnce, repeatedly, type Write } from '../transaction.js';
+import { withDeadline } from '../../telemetry/request-context.js';
+import { BEGIN, commitAtOnce, withTransactionRetry, type Write } from '../transaction.js';
 import { Batcher, earliestDeadline, type Entry } from './batcher.js';
 
 /** Transactions of one kind at a time: while one waits for the disk, the statements of the other are done. */
@@ -78,7 +78,7 @@ export class GroupCommit<Item, Refusal extends string> {
   private async attempt(items: readonly Item[]): Promise<'written' | Refusal> {
     const writes = await this.write(items);
     const begin = items.length > 1 ? TOGETHER : BEGIN;
-    return repeatedly(async () => commitAtOnce(this.dataSource, begin, writes));
+    return withTransactionRetry(async () => commitAtOnce(this.dataSource, begin, writes));
   }
 }
 

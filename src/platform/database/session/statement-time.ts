@@ -1,5 +1,5 @@
 import type { Deadline } from '../../deadline.js';
-import { currentDeadline } from '../../telemetry/work.js';
+import { currentDeadline } from '../../telemetry/request-context.js';
 
 /**
  * Time for statements that begin when the deadline is close or has just passed: what another service answered at the last

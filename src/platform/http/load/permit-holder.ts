@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import { currentPlace } from '../../telemetry/work.js';
+import { currentContext } from '../../telemetry/request-context.js';
 import { identityOf } from '../caller.js';
 import { networkOf, ONE_CUSTOMER } from '../edge/networks.js';
 
@@ -19,6 +19,6 @@ export function permitHolderOf(request: FastifyRequest): PermitHolder {
 
 /** The caller of the request that is being handled, where there is one. */
 export function currentPermitHolder(): PermitHolder {
-  const name = currentPlace()?.work.caller ?? 'background';
+  const name = currentContext()?.work.caller ?? 'background';
   return { name, isCustomer: name.startsWith('customer:') };
 }

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest, onRequestHookHandler, RouteOptions } from 'fastify';
-import { currentPlace, type Work } from '../../telemetry/work.js';
+import { currentContext, type RequestContext } from '../../telemetry/request-context.js';
 import { processorShareExceeded } from '../problem.js';
 import { countRefusal, observeProcessorWait } from './load.metrics.js';
 import { type PermitHolder, permitHolderOf } from './permit-holder.js';
@@ -20,7 +20,7 @@ const REFUSED = 'refused';
 const STRANGERS: PermitHolder = { name: 'strangers', isCustomer: true };
 
 /** The turn of each request that is in progress, to be found by what is done for it. */
-const turns = new WeakMap<Work, Turn>();
+const turns = new WeakMap<RequestContext, Turn>();
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -132,6 +132,6 @@ export function addProcessorTime(ms: number): void {
 }
 
 function currentTurn(): Turn | undefined {
-  const work = currentPlace()?.work;
+  const work = currentContext()?.work;
   return work && turns.get(work);
 }

@@ -38,7 +38,7 @@ const GROW = 1.1;
  * Waiting in front of it lets a burst be done. Where some are refused all the time it is no burst: a line would
  * only make everybody late, and gets short (the idea of CoDel, RFC 8289).
  */
-export class LoadGuard {
+export class AdaptiveConcurrencyLimit {
   private readonly delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   private readonly timer: NodeJS.Timeout;
   private places: number;

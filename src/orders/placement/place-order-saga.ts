@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Deadline } from '../../platform/deadline.js';
 import type { NewTask } from '../../tasks/task-kind.js';
 import { reachPausePoint } from '../../platform/pause-points.js';
-import { noteOrder } from '../../platform/telemetry/work.js';
+import { noteOrder } from '../../platform/telemetry/request-context.js';
 import { observeInventory } from '../history/inventory-calls.js';
 import type { Order } from '../order.entity.js';
 import {
@@ -19,7 +19,7 @@ import { newOrderId, timeOfOrderId } from '../order-id.js';
 import { OrderRepository } from '../order.repository.js';
 import { IdempotencyRepository, type KeyClaim } from './idempotency.repository.js';
 import type { Problem } from '../../platform/http/problem.js';
-import type { OrderDraft } from './order-draft.js';
+import type { PricedOrder } from './order-drafts.js';
 import { PlacementRepository } from './placement.repository.js';
 import { PlacementTransactions } from './placement-transactions.js';
 import {
@@ -27,7 +27,7 @@ import {
   giveUp,
   giveUpUntouched,
   NOT_ASKED,
-  type Patience,
+  type OnUnknownOutcome,
   refuse,
   type Settlement,
   SETTLEMENTS,
@@ -43,10 +43,10 @@ const SETTLE_ATTEMPTS = 3;
 
 /**
  * The saga: an order is stored as pending, its stock is reserved, and what came of that settles it. The request that
- * placed the order and the recovery of orders that nobody drives any more go through the same `advance`.
+ * placed the order and the recovery of orders that nobody drives any more go through the same `reserveAndComplete`.
  */
 @Injectable()
-export class OrderPlacement {
+export class PlaceOrderSaga {
   constructor(
     private readonly transactions: PlacementTransactions,
     private readonly placements: PlacementRepository,
@@ -61,7 +61,7 @@ export class OrderPlacement {
    * @returns the order, or undefined when the key belongs to another request that came first
    * @throws {Problem} when the cart has been ordered already
    */
-  async accept(draft: OrderDraft, claim: KeyClaim | undefined, actor: string): Promise<Order | undefined> {
+  async accept(draft: PricedOrder, claim: KeyClaim | undefined, actor: string): Promise<Order | undefined> {
     const order = newOrder(draft);
     const { id: orderId, version, placedAt: at } = order;
     const event = { orderId, version, type: 'placed', actor, at, from: null, to: 'pending' } as const;
@@ -81,9 +81,9 @@ export class OrderPlacement {
   /**
    * Takes over a placement that nobody drives.
    *
-   * @returns the order for `advance`, or undefined when it is settled or somebody else drives it
+   * @returns the order for `reserveAndComplete`, or undefined when it is settled or somebody else drives it
    */
-  async takeOver(orderId: string): Promise<Order | undefined> {
+  async acquireLease(orderId: string): Promise<Order | undefined> {
     return (await this.placements.takeLease(orderId, this.transactions.leaseMs))
       ? this.orders.findOrder(orderId)
       : undefined;
@@ -93,13 +93,13 @@ export class OrderPlacement {
    * Drives a placement that the caller has the lease of: reserves the stock, outside any transaction, and settles the
    * order by what came of it.
    *
-   * @param patience what to do when it is unknown whether the stock was reserved
+   * @param onUnknown what to do when it is unknown whether the stock was reserved
    * @param mayBeReserved whether somebody may have tried to reserve the stock before
    * @returns the order as it is now: still pending when nothing could be decided
    */
-  async advance(
+  async reserveAndComplete(
     order: Order,
-    patience: Patience,
+    onUnknown: OnUnknownOutcome,
     deadline: Deadline,
     actor: string,
     mayBeReserved = order.attempt > 1,
@@ -110,7 +110,7 @@ export class OrderPlacement {
     }
     if (deadline.remaining() === 0 && !mayBeReserved) {
       // Certain, unlike what a call without time would leave. Recovery asks an inventory again only if calls are repeatable.
-      return patience === 'wait' && this.inventory.repeatable
+      return onUnknown === 'retry' && this.inventory.repeatable
         ? this.postpone(order)
         : this.settle(order, giveUpUntouched(order.items, NOT_ASKED), actor);
     }
@@ -121,8 +121,8 @@ export class OrderPlacement {
     }));
     const reserve = () => this.inventory.reserve(order.id, lines, deadline);
     const { outcomes, call } = await observeInventory('reserve', reserve);
-    const settlement = decide(outcomes, order.items, this.inventory.repeatable ? patience : 'give_up');
-    if (settlement !== 'wait') return this.settle(order, { ...settlement, calls: [call] }, actor);
+    const settlement = decide(outcomes, order.items, this.inventory.repeatable ? onUnknown : 'compensate');
+    if (settlement !== 'retry') return this.settle(order, { ...settlement, calls: [call] }, actor);
     return this.postpone(order);
   }
 
@@ -217,7 +217,7 @@ export class OrderPlacement {
 }
 
 /** A pending order made from a draft. Its id carries the time of placement. */
-function newOrder(draft: OrderDraft): Order {
+function newOrder(draft: PricedOrder): Order {
   const id = newOrderId();
   const placedAt = timeOfOrderId(id);
   return {

@@ -2,17 +2,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Deadline } from '../deadline.js';
 import { CallerBulkhead } from './load/caller-bulkhead.js';
-import { ADMISSION_MS, LoadGuard } from './load-guard.js';
+import { ADMISSION_MS, AdaptiveConcurrencyLimit } from './adaptive-concurrency-limit.js';
 
 const MOST = 40;
 
 let bulkhead: CallerBulkhead;
-let guard: LoadGuard;
+let guard: AdaptiveConcurrencyLimit;
 let caller = 0;
 
 beforeEach(() => {
   bulkhead = new CallerBulkhead(MOST, 0);
-  guard = new LoadGuard(bulkhead, MOST);
+  guard = new AdaptiveConcurrencyLimit(bulkhead, MOST);
 });
 afterEach(() => guard.stop());
 

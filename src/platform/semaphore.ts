@@ -1,17 +1,17 @@
 import type { Deadline } from './deadline.js';
 
 /** No place became free in time. */
-export class NoRoom extends Error {
+export class BulkheadFullError extends Error {
   constructor() {
     super('no room');
-    this.name = 'NoRoom';
+    this.name = 'BulkheadFullError';
   }
 }
 
 /**
  * Makes a call when it is its turn.
  *
- * @throws {NoRoom} when the deadline passes first; the call was not begun
+ * @throws {BulkheadFullError} when the deadline passes first; the call was not begun
  */
 export type InTurn = <Result>(deadline: Deadline, call: () => Promise<Result>) => Promise<Result>;
 
@@ -19,7 +19,7 @@ export type InTurn = <Result>(deadline: Deadline, call: () => Promise<Result>) =
  * Lets only so many callers in at a time; the others wait in the order in which they came. For calls within the service;
  * requests from outside have shares for each caller: see http/load/caller-bulkhead.ts.
  */
-export class Gate {
+export class Semaphore {
   private readonly waiting = new Set<() => void>();
 
   private free: number;
@@ -35,7 +35,7 @@ export class Gate {
 
   /**
    * @returns what the caller has to call, once, when leaving
-   * @throws {NoRoom} when the deadline passes first
+   * @throws {BulkheadFullError} when the deadline passes first
    */
   async enter(deadline: Deadline): Promise<() => void> {
     if (this.free > 0) {
@@ -49,14 +49,14 @@ export class Gate {
       };
       const timer = setTimeout(() => {
         this.waiting.delete(admit);
-        reject(new NoRoom());
+        reject(new BulkheadFullError());
       }, deadline.remaining());
       this.waiting.add(admit);
     });
     return () => this.leave();
   }
 
-  /** Enters, makes a call, and leaves. @throws {NoRoom} as `enter`, and what the call throws */
+  /** Enters, makes a call, and leaves. @throws {BulkheadFullError} as `enter`, and what the call throws */
   readonly run: InTurn = async (deadline, call) => {
     const leave = await this.enter(deadline);
     try {

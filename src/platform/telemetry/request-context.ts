@@ -9,7 +9,7 @@ export interface CallTally {
 }
 
 /** A request, a background job or the recovery of an order, and what comes to be known of it while it is done. */
-export interface Work {
+export interface RequestContext {
   /** Names the request in the log, in its answer and in the calls made for it; absent where nobody has asked. */
   readonly requestId?: string;
   orderId?: string;
@@ -25,26 +25,26 @@ export interface Work {
 }
 
 /** A piece of work, and the place in its trace at which things are done right now. */
-export interface Place {
-  readonly work: Work;
+export interface ExecutionContext {
+  readonly work: RequestContext;
   readonly trace: TraceContext | undefined;
   /** When the work must be finished, its statements included; absent where only the limit of a statement applies. */
   readonly deadline?: Deadline | undefined;
 }
 
 /** Follows everything that is done for a piece of work, so that it need not be handed through every call. */
-const places = new AsyncLocalStorage<Place>();
+const places = new AsyncLocalStorage<ExecutionContext>();
 
-export function newWork(known: { requestId?: string; orderId?: string } = {}): Work {
+export function newRequestContext(known: { requestId?: string; orderId?: string } = {}): RequestContext {
   return { ...known, upstreams: new Map(), attempts: [] };
 }
 
-export function currentPlace(): Place | undefined {
+export function currentContext(): ExecutionContext | undefined {
   return places.getStore();
 }
 
 /** Does something as part of a piece of work, and all that follows from it. */
-export function inPlace<T>(place: Place, action: () => T): T {
+export function runInContext<T>(place: ExecutionContext, action: () => T): T {
   return places.run(place, action);
 }
 
@@ -60,12 +60,12 @@ export function requestDeadline(milliseconds: number): Deadline {
 
 /** Runs a part of the work under another deadline. */
 export function withDeadline<T>(deadline: Deadline | undefined, action: () => T): T {
-  const place = places.getStore() ?? { work: newWork(), trace: undefined };
+  const place = places.getStore() ?? { work: newRequestContext(), trace: undefined };
   return places.run({ ...place, deadline }, action);
 }
 
 /** Does something for nobody in particular, whoever's work has led to it. */
-export function outOfPlace<T>(action: () => T): T {
+export function runDetached<T>(action: () => T): T {
   return places.exit(action);
 }
 

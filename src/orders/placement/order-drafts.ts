@@ -21,7 +21,7 @@ export interface PlacementRequest {
 }
 
 /** An order with everything known that is needed to store it. */
-export interface OrderDraft {
+export interface PricedOrder {
   customerId: string | null;
   customerName: string | null;
   customerEmail: string | null;
@@ -33,8 +33,8 @@ export interface OrderDraft {
 }
 
 /** What is to be priced: who wants what, and what they took its prices for. */
-export interface OrderOutline extends Pick<
-  OrderDraft,
+export interface UnpricedOrder extends Pick<
+  PricedOrder,
   'customerId' | 'customerName' | 'customerEmail' | 'cartId' | 'currency'
 > {
   items: RequestedItem[];
@@ -62,7 +62,7 @@ export class OrderDrafts {
    * @throws {Problem} when the order can't be placed as it was asked for
    * @throws {UpstreamFault} when a look-up gave no usable answer
    */
-  async outline(request: PlacementRequest, deadline: Deadline): Promise<OrderOutline> {
+  async outline(request: PlacementRequest, deadline: Deadline): Promise<UnpricedOrder> {
     const currency = request.currency ?? this.settings.DEFAULT_CURRENCY;
     refuseUnpayableAmounts(request, currency);
     const { items, cartId } = await this.findItems(request, deadline);
@@ -83,7 +83,7 @@ export class OrderDrafts {
    *
    * @throws as `outline` does
    */
-  async price(outline: OrderOutline, deadline: Deadline): Promise<OrderDraft> {
+  async price(outline: UnpricedOrder, deadline: Deadline): Promise<PricedOrder> {
     const { items: _items, expectedTotal: _total, ...order } = outline;
     const { lines, totalAmount } =
       (await this.acceptFromMemory(outline, deadline)) ??
@@ -107,12 +107,12 @@ export class OrderDrafts {
    * @throws {Problem} invalid-request when the total is too large to be told exactly
    * @throws {UpstreamFault} when the look-up gave no usable answer
    */
-  async quote(outline: OrderOutline, deadline: Deadline): Promise<Quote> {
+  async quote(outline: UnpricedOrder, deadline: Deadline): Promise<Quote> {
     return this.compare(outline, await this.findProducts(outline, deadline, 'current'));
   }
 
   /** @returns undefined when the order would be refused: that has to be said of what is true now */
-  private async acceptFromMemory(outline: OrderOutline, deadline: Deadline): Promise<Quote | undefined> {
+  private async acceptFromMemory(outline: UnpricedOrder, deadline: Deadline): Promise<Quote | undefined> {
     if (this.settings.PRODUCT_MEMORY_MS === 0) return undefined;
     const products = await this.findProducts(outline, deadline, 'recent');
     try {
@@ -124,7 +124,7 @@ export class OrderDrafts {
   }
 
   /** @throws {Problem} the first that speaks against the order */
-  private accept(outline: OrderOutline, products: Map<string, Product>): Quote {
+  private accept(outline: UnpricedOrder, products: Map<string, Product>): Quote {
     // What there is not is said before anything about prices, however wrong those are.
     const shortage = findShortages(outline.items, products);
     if (shortage) throw shortage;
@@ -134,14 +134,14 @@ export class OrderDrafts {
   }
 
   private async findProducts(
-    { items }: OrderOutline,
+    { items }: UnpricedOrder,
     deadline: Deadline,
     freshness: 'current' | 'recent',
   ): Promise<Map<string, Product>> {
     return this.inventory.findProducts([...unitsByProduct(items).keys()], deadline, freshness);
   }
 
-  private compare({ items, expectedTotal, currency }: OrderOutline, products: Map<string, Product>): Quote {
+  private compare({ items, expectedTotal, currency }: UnpricedOrder, products: Map<string, Product>): Quote {
     const trustsPrices = this.settings.PRICE_CHECK === 'trust';
     const quote = quoteOrder(items, products, { trustsPrices, expectedTotal });
     for (const { productId, price } of quote.lines) {
@@ -197,7 +197,7 @@ export class OrderDrafts {
 }
 
 /** An order as it is stored before it is priced, with what has to be known to price it later. */
-export function unpricedDraft({ items, expectedTotal, ...order }: OrderOutline): OrderDraft {
+export function unpricedDraft({ items, expectedTotal, ...order }: UnpricedOrder): PricedOrder {
   return {
     ...order,
     totalAmount: null,
@@ -207,7 +207,7 @@ export function unpricedDraft({ items, expectedTotal, ...order }: OrderOutline):
 }
 
 /** The outline of an order that was stored without prices. */
-export function outlineOf(order: Order, expected: ExpectedPrices): OrderOutline {
+export function unpricedOrderOf(order: Order, expected: ExpectedPrices): UnpricedOrder {
   return {
     ...order,
     items: order.items.map(({ productId, quantity }, index) => ({

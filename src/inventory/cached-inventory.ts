@@ -3,7 +3,7 @@ import type { Deadline } from '../platform/deadline.js';
 import { type FindProduct, type Freshness, ProductLookup } from './product-lookup.js';
 
 /** What all inventories have in common: products are looked up one by one. */
-export abstract class LookingInventory extends Inventory {
+export abstract class CachedInventory extends Inventory {
   private readonly products: ProductLookup;
 
   /** @param rememberMs how long what was looked up is remembered; see `ProductLookup` */

@@ -37,7 +37,7 @@ type ConnectCallback = (error: Error | null | undefined, client?: Client) => voi
  * - Failure of a COMMIT that PostgreSQL reports as done although no synchronous standby has confirmed it.
  * - No further use after an error that makes the session useless, such as 25006 on a server that became a standby.
  */
-export class AttendedClient extends Client {
+export class ResilientClient extends Client {
   private isGathering = false;
   /** When the first of the statements under way must be done, by the monotonic clock. */
   private limitAt = Infinity;

@@ -7,21 +7,21 @@ import { Problem, upstreamProblem } from '../../platform/http/problem.js';
 import { CallerBulkhead } from '../../platform/http/load/caller-bulkhead.js';
 import { currentPermitHolder } from '../../platform/http/load/permit-holder.js';
 import { reachPausePoint } from '../../platform/pause-points.js';
-import { withDeadline } from '../../platform/telemetry/work.js';
+import { withDeadline } from '../../platform/telemetry/request-context.js';
 import { UpstreamFault } from '../../platform/upstream/upstream-fault.js';
 import type { ExpectedPrices, Order } from '../order.entity.js';
-import { type OrderDraft, OrderDrafts, outlineOf } from './order-draft.js';
-import { OrderPlacement } from './order-placement.js';
+import { type PricedOrder, OrderDrafts, unpricedOrderOf } from './order-drafts.js';
+import { PlaceOrderSaga } from './place-order-saga.js';
 import { PricingRepository } from './pricing.repository.js';
-import type { Patience } from './settlement.js';
+import type { OnUnknownOutcome } from './settlement.js';
 
 /**
  * Takes a stored order from wherever it is to its end, if that can be: prices it where that is still to be done, and
  * then has its stock reserved. For the request that placed the order, for the background, and for recovery.
  */
 @Injectable()
-export class PlacementDriver implements OnModuleDestroy, BeforeApplicationShutdown {
-  private readonly logger = new Logger(PlacementDriver.name);
+export class PlacementRunner implements OnModuleDestroy, BeforeApplicationShutdown {
+  private readonly logger = new Logger(PlacementRunner.name);
   private readonly underWay = new Set<Promise<void>>();
   private readonly background: CallerBulkhead;
   private isStopped = false;
@@ -29,7 +29,7 @@ export class PlacementDriver implements OnModuleDestroy, BeforeApplicationShutdo
   constructor(
     private readonly dataSource: DataSource,
     private readonly drafts: OrderDrafts,
-    private readonly placement: OrderPlacement,
+    private readonly placement: PlaceOrderSaga,
     private readonly prices: PricingRepository,
     private readonly settings: Settings,
   ) {
@@ -48,22 +48,22 @@ export class PlacementDriver implements OnModuleDestroy, BeforeApplicationShutdo
   /**
    * Drives an order that the caller has the lease of.
    *
-   * @param patience what to do when it is unknown whether the stock was reserved
+   * @param onUnknown what to do when it is unknown whether the stock was reserved
    * @returns the order as it is now: still pending when nothing could be decided
    */
-  async drive(order: Order, patience: Patience, deadline: Deadline, actor: string): Promise<Order> {
+  async run(order: Order, onUnknown: OnUnknownOutcome, deadline: Deadline, actor: string): Promise<Order> {
     return order.toPrice === null
-      ? this.placement.advance(order, patience, deadline, actor)
-      : this.driveUnpriced(order, order.toPrice, deadline, actor);
+      ? this.placement.reserveAndComplete(order, onUnknown, deadline, actor)
+      : this.runUnpriced(order, order.toPrice, deadline, actor);
   }
 
   /**
    * Drives an order on after its client was answered. Beyond as many as may be placed at a time, or beyond the share of the
    * caller, and when it fails, the order is left to recovery.
    */
-  driveInBackground(order: Order, actor: string): void {
+  runInBackground(order: Order, actor: string): void {
     const leave = this.isStopped ? undefined : this.background.tryEnter(currentPermitHolder());
-    const driving = (leave ? this.driveAlone(order, actor) : this.placement.postpone(order))
+    const driving = (leave ? this.runWithDeadline(order, actor) : this.placement.postpone(order))
       .then(() => undefined)
       .catch((error: unknown) =>
         this.logger.error({ err: error, orderId: order.id }, 'an order is left to recovery'),
@@ -76,21 +76,21 @@ export class PlacementDriver implements OnModuleDestroy, BeforeApplicationShutdo
   }
 
   /** Drives an order on in the time of a request of its own. */
-  async driveAlone(order: Order, actor: string): Promise<Order> {
+  async runWithDeadline(order: Order, actor: string): Promise<Order> {
     const deadline = Deadline.in(this.settings.REQUEST_DEADLINE_MS);
-    return withDeadline(deadline, () => this.drive(order, 'wait', deadline, actor));
+    return withDeadline(deadline, () => this.run(order, 'retry', deadline, actor));
   }
 
   /** Nothing was reserved for an order without prices, so it can be refused, or wait, without any doubt. */
-  private async driveUnpriced(
+  private async runUnpriced(
     order: Order,
     expected: ExpectedPrices,
     deadline: Deadline,
     actor: string,
   ): Promise<Order> {
-    let draft: OrderDraft;
+    let draft: PricedOrder;
     try {
-      draft = await this.drafts.price(outlineOf(order, expected), deadline);
+      draft = await this.drafts.price(unpricedOrderOf(order, expected), deadline);
     } catch (error) {
       if (error instanceof Problem) return this.placement.reject(order, error, actor);
       if (!(error instanceof UpstreamFault)) throw error;
@@ -105,11 +105,11 @@ export class PlacementDriver implements OnModuleDestroy, BeforeApplicationShutdo
     const { totalAmount, lines } = draft;
     const items = order.items.map((item, index) => ({ ...item, ...lines[index] }));
     const priced: Order = { ...order, totalAmount, items, toPrice: null };
-    return this.placement.advance(priced, 'wait', deadline, actor, false);
+    return this.placement.reserveAndComplete(priced, 'retry', deadline, actor, false);
   }
 
   /** @returns false when somebody else drives the order by now */
-  private async savePrices(order: Order, { totalAmount, lines }: OrderDraft): Promise<boolean> {
+  private async savePrices(order: Order, { totalAmount, lines }: PricedOrder): Promise<boolean> {
     return inTransaction(this.dataSource, async (transaction) => {
       if (!(await this.prices.setTotal(transaction, order, totalAmount))) return false;
       await this.prices.setPrices(transaction, order.id, lines);

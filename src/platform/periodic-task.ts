@@ -1,5 +1,5 @@
 import type { BackgroundLoop } from './background-loops.js';
-import { outOfPlace } from './telemetry/work.js';
+import { runDetached } from './telemetry/request-context.js';
 
 /** Pause after a pass that failed, where the usual pause is longer: an outage must not cost an hourly loop an hour. */
 const RETRY_MS = 5_000;
@@ -8,7 +8,7 @@ const RETRY_MS = 5_000;
  * Background work that is repeated, with a pause between the end of one pass and the beginning of the next, until it is
  * stopped.
  */
-export class RepeatedWork {
+export class PeriodicTask {
   private timer: NodeJS.Timeout | undefined;
   private underWay: Promise<void> = Promise.resolve();
   private stopped = false;
@@ -33,7 +33,7 @@ export class RepeatedWork {
     if (this.stopped) return;
     this.loop.start();
     // A request may start it, whose deadline and log fields are not those of this work.
-    outOfPlace(() => this.schedule(this.pauseMs));
+    runDetached(() => this.schedule(this.pauseMs));
   }
 
   /** Begins no more passes; the one under way goes on. */

@@ -5,15 +5,15 @@ import type { Deadline } from '../../platform/deadline.js';
 import { addProcessorTime } from '../../platform/http/load/processor-turns.js';
 import { Problem } from '../../platform/http/problem.js';
 import { reachPausePoint } from '../../platform/pause-points.js';
-import { noteOrder, requestDeadline } from '../../platform/telemetry/work.js';
+import { noteOrder, requestDeadline } from '../../platform/telemetry/request-context.js';
 import type { OrderEvent } from '../order-event.entity.js';
 import type { Order } from '../order.entity.js';
 import { measurePlacement } from '../order.metrics.js';
 import { orderProblem } from '../order.problems.js';
 import { OrderRepository } from '../order.repository.js';
 import { IdempotencyRepository, type KeyClaim } from './idempotency.repository.js';
-import { OrderDrafts, type PlacementRequest, unpricedDraft } from './order-draft.js';
-import { OrderPlacement } from './order-placement.js';
+import { OrderDrafts, type PlacementRequest, unpricedDraft } from './order-drafts.js';
+import { PlaceOrderSaga } from './place-order-saga.js';
 import {
   acceptedAnswer,
   answerOf,
@@ -24,8 +24,8 @@ import {
   rejectedProblem,
   unsettledProblem,
 } from './placement-answer.js';
-import { PlacementDriver } from './placement-driver.js';
-import type { Patience } from './settlement.js';
+import { PlacementRunner } from './placement-runner.js';
+import type { OnUnknownOutcome } from './settlement.js';
 
 const ACTOR = 'placement';
 
@@ -45,7 +45,7 @@ export interface PlacementTerms {
 }
 
 /** What all steps of one placement need to know. */
-interface Course {
+interface PlacementContext {
   request: PlacementRequest;
   caller: string;
   isAsync: boolean;
@@ -67,11 +67,11 @@ export interface PlacementResult {
  * Only a refusal that comes before there is an order is kept with the key itself.
  */
 @Injectable()
-export class PlaceOrder {
+export class PlaceOrderHandler {
   constructor(
     private readonly drafts: OrderDrafts,
-    private readonly placement: OrderPlacement,
-    private readonly driver: PlacementDriver,
+    private readonly placement: PlaceOrderSaga,
+    private readonly driver: PlacementRunner,
     private readonly orders: OrderRepository,
     private readonly keys: IdempotencyRepository,
     private readonly settings: Settings,
@@ -87,58 +87,62 @@ export class PlaceOrder {
     { caller, key, isAsync }: PlacementTerms,
   ): Promise<PlacementResult> {
     const deadline = requestDeadline(this.settings.REQUEST_DEADLINE_MS);
-    const course = { request, caller, isAsync, deadline, storingMs: 0 };
+    const context = { request, caller, isAsync, deadline, storingMs: 0 };
     if (key === undefined) {
-      const order = await this.accept(course, undefined);
+      const order = await this.accept(context, undefined);
       if (!order) throw new Error('an order without a key can not have lost it to another');
       // Nobody could ask for this order again, so an unknown outcome takes it back at once.
-      return { answer: await this.drive(order, 'give_up', course), isReplay: false };
+      return { answer: await this.run(order, 'compensate', context), isReplay: false };
     }
     const claim = this.claimOf(request, key, caller);
-    const known = await this.resume(claim, course);
-    return known ? { answer: known, isReplay: true } : this.placeOnce(claim, course);
+    const known = await this.resume(claim, context);
+    return known ? { answer: known, isReplay: true } : this.placeOnce(claim, context);
   }
 
-  private async placeOnce(claim: KeyClaim, course: Course): Promise<PlacementResult> {
+  private async placeOnce(claim: KeyClaim, context: PlacementContext): Promise<PlacementResult> {
     let order: Order | undefined;
     try {
-      order = await this.accept(course, claim);
+      order = await this.accept(context, claim);
     } catch (error) {
       // A refusal is certain and kept for the key; a fault is not, so that the client may ask again.
-      if (error instanceof Problem && error.status < 500) return this.refuse(claim, error, course);
+      if (error instanceof Problem && error.status < 500) return this.refuse(claim, error, context);
       throw error;
     }
-    if (!order) return { answer: await this.resumeTaken(claim, course), isReplay: true };
-    return { answer: await this.drive(order, 'wait', course), isReplay: false };
+    if (!order) return { answer: await this.resumeTaken(claim, context), isReplay: true };
+    return { answer: await this.run(order, 'retry', context), isReplay: false };
   }
 
   /** Checks the request and stores the order. @returns undefined when another request came first with this key */
-  private async accept(course: Course, claim: KeyClaim | undefined): Promise<Order | undefined> {
-    const { request, caller, deadline, isAsync } = course;
+  private async accept(context: PlacementContext, claim: KeyClaim | undefined): Promise<Order | undefined> {
+    const { request, caller, deadline, isAsync } = context;
     await reachPausePoint('placement.before-look-up');
     const outline = await this.drafts.outline(request, deadline);
     addProcessorTime(outline.items.length * LINE_MS);
     // Who does not wait for the inventory does not depend on it either: the order is priced when it answers.
     const draft = isAsync ? unpricedDraft(outline) : await this.drafts.price(outline, deadline);
     await reachPausePoint('placement.before-accept');
-    return measureStoring(course, () => this.placement.accept(draft, claim, caller));
+    return measureStoring(context, () => this.placement.accept(draft, claim, caller));
   }
 
-  private async drive(order: Order, patience: Patience, course: Course): Promise<PlacementAnswer> {
-    if (course.isAsync) {
-      this.driver.driveInBackground(order, ACTOR);
+  private async run(
+    order: Order,
+    onUnknown: OnUnknownOutcome,
+    context: PlacementContext,
+  ): Promise<PlacementAnswer> {
+    if (context.isAsync) {
+      this.driver.runInBackground(order, ACTOR);
       return acceptedAnswer(order);
     }
     // Less than one attempt at a call: then it is not the inventory that was slow.
-    const isLate = course.deadline.remaining() < this.settings.UPSTREAM_TIMEOUT_MS;
-    const isDatabaseSlow = isLate && course.storingMs > this.settings.UPSTREAM_TIMEOUT_MS;
-    const driven = await this.driver.drive(order, patience, course.deadline, ACTOR);
+    const isLate = context.deadline.remaining() < this.settings.UPSTREAM_TIMEOUT_MS;
+    const isDatabaseSlow = isLate && context.storingMs > this.settings.UPSTREAM_TIMEOUT_MS;
+    const driven = await this.driver.run(order, onUnknown, context.deadline, ACTOR);
     await reachPausePoint('placement.before-answer', order.id);
     return this.answer(driven, isDatabaseSlow);
   }
 
   /** The answer to a key that is known already; undefined for a new one. */
-  private async resume(claim: KeyClaim, course: Course): Promise<PlacementAnswer | undefined> {
+  private async resume(claim: KeyClaim, context: PlacementContext): Promise<PlacementAnswer | undefined> {
     const known = await this.keys.findKey(claim.scope, claim.key);
     if (!known) return undefined;
     if (known.isExpired) {
@@ -155,32 +159,36 @@ export class PlaceOrder {
         body: known.responseBody ?? {},
       };
     }
-    return this.answerOfKnown(known.orderId, course);
+    return this.answerOfKnown(known.orderId, context);
   }
 
   /** Drives the order on if nobody else does, and answers what has become of it. */
-  private async answerOfKnown(orderId: string, course: Course): Promise<PlacementAnswer> {
+  private async answerOfKnown(orderId: string, context: PlacementContext): Promise<PlacementAnswer> {
     noteOrder(orderId);
-    const abandoned = await measureStoring(course, () => this.placement.takeOver(orderId));
-    if (abandoned) return this.drive(abandoned, 'wait', course);
+    const abandoned = await measureStoring(context, () => this.placement.acquireLease(orderId));
+    if (abandoned) return this.run(abandoned, 'retry', context);
     const order = await this.orders.findOrder(orderId);
-    if (order?.status === 'pending' && course.isAsync) return acceptedAnswer(order);
+    if (order?.status === 'pending' && context.isAsync) return acceptedAnswer(order);
     if (!order || order.status === 'pending') throw keyInProgress();
     return this.answer(order);
   }
 
-  private async resumeTaken(claim: KeyClaim, course: Course): Promise<PlacementAnswer> {
-    const answer = await this.resume(claim, course);
+  private async resumeTaken(claim: KeyClaim, context: PlacementContext): Promise<PlacementAnswer> {
+    const answer = await this.resume(claim, context);
     // It can only be missing if it expired in this very moment; then the client may simply ask again.
     if (!answer) throw keyInProgress();
     return answer;
   }
 
-  private async refuse(claim: KeyClaim, refusal: Problem, course: Course): Promise<PlacementResult> {
+  private async refuse(
+    claim: KeyClaim,
+    refusal: Problem,
+    context: PlacementContext,
+  ): Promise<PlacementResult> {
     const answer = answerOf(refusal);
     await reachPausePoint('placement.before-refusal');
-    if (await this.keys.claimForRefusal(claim, answer)) return { answer, isReplay: false };
-    return { answer: await this.resumeTaken(claim, course), isReplay: true };
+    if (await this.keys.saveResponse(claim, answer)) return { answer, isReplay: false };
+    return { answer: await this.resumeTaken(claim, context), isReplay: true };
   }
 
   /** What a client is told about an order, whatever has become of it since. */
@@ -224,9 +232,12 @@ export class PlaceOrder {
   }
 }
 
-async function measureStoring<Result>(course: Course, step: () => Promise<Result>): Promise<Result> {
+async function measureStoring<Result>(
+  context: PlacementContext,
+  step: () => Promise<Result>,
+): Promise<Result> {
   const startedAt = performance.now();
   const result = await step();
-  course.storingMs = performance.now() - startedAt;
+  context.storingMs = performance.now() - startedAt;
   return result;
 }

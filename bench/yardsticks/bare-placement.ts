@@ -20,14 +20,14 @@ const STATEMENTS = {
     VALUES ($1, $2, repeat('a', 64), $3, now(), now() + 24 * interval '1 hour')
     ON CONFLICT (scope, key) DO NOTHING RETURNING order_id`,
   insertOrder: `INSERT INTO orders (id, customer_id, customer_name, customer_email, status, currency, total_amount, version,
-      placed_at, updated_at, attempt, lease_until)
-    VALUES ($1, $2, $3, $4, 'pending', 'USD', 30, 1, now(), now(), 1, now() + 11000 * interval '1 millisecond')`,
+      placed_at, updated_at)
+    VALUES ($1, $2, $3, $4, 'pending', 'USD', 30, 1, now(), now())`,
   insertItems: `INSERT INTO order_items (order_id, id, product_id, product_name, quantity, price, reservation)
     VALUES ($1, 1, $2, $2, 1, 10, 'held'), ($1, 2, $3, $3, 2, 10, 'held')`,
   insertEvent: `INSERT INTO order_events (order_id, seq, type, from_status, to_status, actor, occurred_at)
     VALUES ($1, $2, $3, $4, $5, 'anonymous', now())`,
-  confirm: `UPDATE orders SET status = 'confirmed', version = version + 1, updated_at = now(), lease_until = NULL
-    WHERE id = $1 AND version = 1 AND attempt = 1 AND status = 'pending'`,
+  confirm: `UPDATE orders SET status = 'confirmed', version = version + 1, updated_at = now()
+    WHERE id = $1 AND version = 1 AND status = 'pending'`,
 };
 
 function run(on: Pool | PoolClient, name: keyof typeof STATEMENTS, values: unknown[]): Promise<unknown> {

@@ -29,9 +29,13 @@ INSERT INTO idempotency_keys (scope, key, request_hash, order_id, created_at, ex
   VALUES ('anonymous', gen_random_uuid()::text, repeat('a', 64), uuidv7(), now(), now() + 24 * interval '1 hour')
   ON CONFLICT (scope, key) DO NOTHING RETURNING order_id AS id \\gset
 INSERT INTO orders (id, customer_id, customer_name, customer_email, status, currency, total_amount, version, cart_id,
-    placed_at, updated_at, attempt, to_price, lease_until)
+    placed_at, updated_at, to_price)
   VALUES (:id, 'C' || :customer::text, 'Load', 'c' || :customer::text || '@example.com', 'pending', 'USD', 30, 1, NULL,
-    now(), now(), 1, NULL, now() + 11000 * interval '1 millisecond');
+    now(), now(), NULL);
+INSERT INTO tasks (order_id, lane, seq, id, kind, payload, context, run_at, created_at, lease_version, attempts,
+    max_attempts, state, lease_until)
+  VALUES (:id, 'placement', 1, gen_random_uuid(), 'place-order', '{}', json_build_object('x-request-id', gen_random_uuid()),
+    now() + 11000 * interval '1 millisecond', now(), 1, 1, 2147483647, 'ready', now() + 11000 * interval '1 millisecond');
 INSERT INTO order_items (order_id, id, product_id, product_name, quantity, price, reservation)
   VALUES (:id, 1, 'P' || :product::text, 'Product P' || :product::text, 1, 10, 'held'),
     (:id, 2, 'P' || :other::text, 'Product P' || :other::text, 2, 10, 'held');
@@ -39,8 +43,9 @@ INSERT INTO order_events (order_id, seq, type, from_status, to_status, actor, re
   VALUES (:id, 1, 'placed', NULL, 'pending', 'anonymous', NULL, NULL, now());
 COMMIT;
 BEGIN;
-UPDATE orders SET status = 'confirmed', failure = NULL, version = version + 1, updated_at = now(), lease_until = NULL
-  WHERE id = :id AND version = 1 AND attempt = 1 AND status = 'pending';
+DELETE FROM tasks WHERE order_id = :id AND lane = 'placement' AND seq = 1;
+UPDATE orders SET status = 'confirmed', failure = NULL, version = version + 1, updated_at = now()
+  WHERE id = :id AND version = 1 AND status = 'pending';
 INSERT INTO order_events (order_id, seq, type, from_status, to_status, actor, reason, data, occurred_at)
   VALUES (:id, 2, 'status_changed', 'pending', 'confirmed', 'placement', NULL, NULL, now());
 INSERT INTO tasks (order_id, lane, seq, id, kind, payload, context, run_at, created_at, lease_version, attempts,

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { Gauge } from 'prom-client';
 import { OrderRepository } from '../orders/order.repository.js';
+import { PLACE_ORDER } from '../orders/order.tasks.js';
 import { isDatabaseUnavailable } from '../platform/database/session/database-errors.js';
 import { Metrics } from '../platform/metrics/metrics.js';
 import { TaskReportsRepository } from '../tasks/task-reports.repository.js';
@@ -125,9 +126,9 @@ export class OperationsMetrics {
   }
 
   private async measureOrders(): Promise<void> {
-    const { count, abandoned, oldest } = await this.orders.measurePending();
+    const { count, oldest } = await this.orders.measurePending();
     this.pendingOrders.set(count);
-    this.toRecover.set(abandoned);
+    this.toRecover.set(await this.tasks.countDue(PLACE_ORDER.name));
     this.oldestPending.set(ageSeconds(oldest));
     this.linesInDoubt.set(await this.orders.countLinesInDoubt());
   }

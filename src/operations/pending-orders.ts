@@ -24,15 +24,15 @@ export class PendingOrders {
   /** @returns when it was decided; undefined when somebody else drives the order at this moment */
   async settle(order: Order, incident: NamedIncident, decision: Decision): Promise<Date | undefined> {
     const taken = await this.placement.acquireLease(order.id);
-    if (taken?.version !== order.version) return undefined;
+    if (taken?.order.version !== order.version) return undefined;
     const at = databaseNow();
     const isRecorded = await inTransaction(this.dataSource, async (transaction) => {
-      if (!(await this.orders.touch(transaction, taken, at))) return false;
-      await this.settlement.record(transaction, taken, incident, decision, at);
+      if (!(await this.orders.touch(transaction, taken.order, at))) return false;
+      await this.settlement.record(transaction, taken.order, incident, decision, at);
       return true;
     });
     if (!isRecorded) return undefined;
-    const current = { ...taken, version: taken.version + 1, updatedAt: at };
+    const current = { ...taken, order: { ...order, version: order.version + 1, updatedAt: at } };
     if (decision.action === 'release') {
       await this.placement.abandon(current, decision.actor);
     } else {

@@ -20,7 +20,6 @@ export interface ExpectedPrices {
 @Index('orders_by_email_key', { synchronize: false })
 @Index('orders_to_normalize', { synchronize: false })
 @Index('orders_by_status', ['status', 'id'])
-@Index('orders_to_recover', ['leaseUntil'], { where: `status = 'pending'` })
 export class Order {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'orders_pkey' })
   id!: string;
@@ -63,11 +62,12 @@ export class Order {
   @Column('timestamptz', { name: 'updated_at' })
   updatedAt!: Date;
 
-  @Column('integer')
-  attempt!: number;
+  /** Of releases up to 0.1, as the next one: leases of placements are in the table of tasks. */
+  @Column('integer', { default: 1 })
+  attempt?: number;
 
   @Column('timestamptz', { name: 'lease_until', nullable: true })
-  leaseUntil!: Date | null;
+  leaseUntil?: Date | null;
 
   @Column('json', { name: 'to_price', nullable: true })
   toPrice!: ExpectedPrices | null;

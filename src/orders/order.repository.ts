@@ -189,14 +189,12 @@ export class OrderRepository {
     return { text, values: [orderId, lines, from, to] };
   }
 
-  /** Unsettled orders, those among them that nobody drives, and when the oldest was placed. Reads no other orders. */
-  async measurePending(): Promise<{ count: number; abandoned: number; oldest: Date | null }> {
-    const [row] = await this.dataSource.query<{ count: number; abandoned: number; oldest: Date | null }[]>(
-      `SELECT count(*)::int AS count, (count(*) FILTER (WHERE lease_until <= now()))::int AS abandoned,
-         min(placed_at) AS oldest
-       FROM orders WHERE status = 'pending'`,
+  /** Pending orders, and when the oldest was placed. Reads no other orders. */
+  async measurePending(): Promise<{ count: number; oldest: Date | null }> {
+    const [row] = await this.dataSource.query<{ count: number; oldest: Date | null }[]>(
+      `SELECT count(*)::int AS count, min(placed_at) AS oldest FROM orders WHERE status = 'pending'`,
     );
-    return row ?? { count: 0, abandoned: 0, oldest: null };
+    return row ?? { count: 0, oldest: null };
   }
 
   async countLinesInDoubt(): Promise<number> {

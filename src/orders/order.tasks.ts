@@ -1,6 +1,9 @@
 import { newTask, type NewTask, type TaskKind } from '../tasks/task-kind.js';
 import type { Order } from './order.entity.js';
 
+/** Completes the placement of an order: prices it where that is still to be done, reserves its stock, confirms or rejects it. */
+export const PLACE_ORDER: TaskKind = { name: 'place-order', lane: 'placement' };
+
 /** One message to the customer about one event of an order: `seq`. Name and address are looked up when it is sent. */
 export const NOTIFY: TaskKind = { name: 'notify', lane: 'notification' };
 

@@ -13,7 +13,7 @@ import { Retention } from './retention/retention.js';
 import { IdempotencyRepository } from './placement/idempotency.repository.js';
 import { OrderDrafts } from './placement/order-drafts.js';
 import { PlaceOrderSaga } from './placement/place-order-saga.js';
-import { OrderRecovery } from './placement/order-recovery.js';
+import { PlacementResumption } from './placement/placement-resumption.js';
 import { PlaceOrderHandler } from './placement/place-order-handler.js';
 import { PlacementRunner } from './placement/placement-runner.js';
 import { PlacementRepository } from './placement/placement.repository.js';
@@ -52,7 +52,7 @@ export class OrdersModule {
         PlacementRunner,
         PlaceOrderHandler,
         OrderPreview,
-        OrderRecovery,
+        PlacementResumption,
         StockRelease,
         RejectedOrdersRepository,
         Retention,

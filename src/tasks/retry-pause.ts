@@ -1,5 +1,4 @@
-/** Pause after the first failed attempt; it doubles with every further one. */
-const FIRST_PAUSE_MS = 1_000;
+import type { TaskPolicy } from './task-kind.js';
 
 /** Tasks that failed together, as in an outage, do not come back together. */
 const JITTER = 0.2;
@@ -8,10 +7,14 @@ const JITTER = 0.2;
  * Exponential backoff with jitter: the pause before the next attempt, in milliseconds.
  *
  * @param attempts attempts that have failed, at least 1
- * @param maxPauseMs the longest pause
+ * @param limits the first and the longest pause, in milliseconds
  * @param random from 0 to 1
  */
-export function retryPauseMs(attempts: number, maxPauseMs: number, random = Math.random()): number {
-  const pauseMs = Math.min(maxPauseMs, FIRST_PAUSE_MS * 2 ** (attempts - 1));
+export function retryPauseMs(
+  attempts: number,
+  { firstPauseMs, maxPauseMs }: Pick<TaskPolicy, 'firstPauseMs' | 'maxPauseMs'>,
+  random = Math.random(),
+): number {
+  const pauseMs = Math.min(maxPauseMs, firstPauseMs * 2 ** (attempts - 1));
   return Math.round(pauseMs * (1 - JITTER * random));
 }

@@ -49,14 +49,10 @@ export type LeasedTask = Pick<
   | 'maxAttempts'
 >;
 
-/** What a handler gets. */
-export interface TaskInput<Payload extends object> {
-  orderId: string;
-  seq: number;
-  payload: Payload;
-}
+/** What a handler gets: its lease, with the payload of its kind. */
+export type TaskInput<Payload extends object> = Omit<LeasedTask, 'payload'> & { payload: Payload };
 
-/** Runs one attempt. An error makes the engine repeat the task. */
+/** Runs one attempt. An error makes the engine repeat the task, unless the handler has ended the lease itself. */
 export type TaskHandler<Payload extends object> = (
   task: TaskInput<Payload>,
   deadline: Deadline,
@@ -70,6 +66,10 @@ export interface TaskPolicy {
   attemptTimeoutMs: number;
   /** Attempts until the task is dead. */
   maxAttempts: number;
+  /** Pause after the first failed attempt; it doubles with every further one. */
+  firstPauseMs: number;
   /** Longest pause between two attempts. */
   maxPauseMs: number;
+  /** Tasks of the kind are claimed at most this often. */
+  claimIntervalMs: number;
 }

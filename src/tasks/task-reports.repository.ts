@@ -82,19 +82,28 @@ export class TaskReportsRepository {
   }
 
   /** The tasks of an order, oldest first: unfinished ones and, as deliveries, those that succeeded. */
-  async findByOrder(orderId: string, limit: number): Promise<TaskReport[]> {
+  async findByOrder(orderId: string, kinds: readonly string[], limit: number): Promise<TaskReport[]> {
     return this.dataSource.query<TaskReport[]>(
       `SELECT id, kind, seq, attempts, created_at AS "createdAt", dead_at AS "completedAt",
          CASE WHEN state = 'dead' THEN 'failed' WHEN lease_until > now() THEN 'under_way' ELSE 'waiting' END AS standing,
          last_error AS "lastError",
          CASE WHEN state = 'ready' AND attempts > 0 AND lease_until IS NULL THEN run_at END AS "nextAttemptAt"
-       FROM tasks WHERE order_id = $1
+       FROM tasks WHERE order_id = $1 AND kind = ANY ($3)
        UNION ALL
        SELECT id, queue, event_seq, attempts, created_at, completed_at, 'done', NULL, NULL
        FROM deliveries WHERE order_id = $1
        ORDER BY "createdAt", kind, seq LIMIT $2`,
-      [orderId, limit],
+      [orderId, limit, kinds],
     );
+  }
+
+  /** Tasks of a kind that no process works on although they are due. */
+  async countDue(kind: string): Promise<number> {
+    const [row] = await this.dataSource.query<{ count: number }[]>(
+      `SELECT count(*)::int AS count FROM tasks WHERE kind = $1 AND state = 'ready' AND run_at <= now()`,
+      [kind],
+    );
+    return row?.count ?? 0;
   }
 
   async measureBacklogs(): Promise<TaskBacklog[]> {

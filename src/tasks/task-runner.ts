@@ -19,6 +19,7 @@ export class TaskRunner {
   private running = 0;
   /** Whether the last claim found as many tasks as it could take, so that more of them may wait. */
   private hasBacklog = false;
+  private nextClaimAt = 0;
 
   constructor(
     readonly kind: string,
@@ -31,6 +32,11 @@ export class TaskRunner {
 
   get leaseMs(): number {
     return this.policy.attemptTimeoutMs + LEASE_MARGIN_MS;
+  }
+
+  /** Whether tasks may be claimed now. */
+  isClaimDue(): boolean {
+    return performance.now() >= this.nextClaimAt;
   }
 
   /** Attempts that may begin now. */
@@ -51,6 +57,7 @@ export class TaskRunner {
   noteClaim(limit: number, claimed: number): void {
     this.hasBacklog = claimed >= limit;
     this.running += claimed;
+    this.nextClaimAt = performance.now() + this.policy.claimIntervalMs;
   }
 
   /** Reserves an attempt for a task that is about to be inserted. @returns false where others have waited for longer */

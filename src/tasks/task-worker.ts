@@ -122,14 +122,14 @@ export class TaskWorker {
     return {
       lease: task,
       isDead: task.attempts >= task.maxAttempts,
-      pauseMs: retryPauseMs(task.attempts, policy.maxPauseMs),
+      pauseMs: retryPauseMs(task.attempts, policy),
       error: failure,
     };
   }
 
   private async claim(): Promise<void> {
     const requests = [...this.runners.values()]
-      .filter(({ room }) => room > 0)
+      .filter((runner) => runner.room > 0 && runner.isClaimDue())
       .map(({ kind, room, leaseMs }) => ({ kind, limit: room, leaseMs }));
     if (this.isStopping || requests.length === 0) return;
     const claimedAt = performance.now();

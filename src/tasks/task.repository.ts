@@ -4,7 +4,7 @@ import { MultiRowStatement } from '../platform/database/batching/multi-row-state
 import { runAll, type Sql } from '../platform/database/connection.js';
 import type { Statement } from '../platform/database/statement-message.js';
 import { BEGIN, queryAtOnce } from '../platform/database/transaction.js';
-import type { LeasedTask, NewTask } from './task-kind.js';
+import type { LeasedTask, NewTask, TaskKind } from './task-kind.js';
 
 /** A lease that this process holds: what an attempt writes compares its version. */
 export type Lease = Pick<LeasedTask, 'orderId' | 'lane' | 'seq' | 'leaseVersion'>;
@@ -73,6 +73,10 @@ SELECT ${VALUES_OF_ONE}, 'ready'
 WHERE NOT EXISTS (SELECT 1 FROM tasks WHERE order_id = $1::uuid AND lane = $2::text)
 ON CONFLICT (order_id, lane, seq) DO NOTHING`;
 
+/** A leased task `t`. */
+const LEASED = `t.order_id AS "orderId", t.lane, t.seq, t.id, t.kind, t.payload, t.context,
+  t.lease_version AS "leaseVersion", t.attempts, t.max_attempts AS "maxAttempts"`;
+
 /** Takes the lease by compare-and-set: of two instances that found the same task, one gets it. */
 export const CLAIM = new MultiRowStatement(
   '(?::text, ?::integer, ?::integer)',
@@ -88,8 +92,7 @@ UPDATE tasks t SET lease_version = t.lease_version + 1, attempts = t.attempts + 
   run_at = due.lease_end
 FROM due WHERE t.order_id = due.order_id AND t.lane = due.lane AND t.seq = due.seq
   AND t.lease_version = due.lease_version AND t.state = 'ready'
-RETURNING t.order_id AS "orderId", t.lane, t.seq, t.id, t.kind, t.payload, t.context,
-  t.lease_version AS "leaseVersion", t.attempts, t.max_attempts AS "maxAttempts"`,
+RETURNING ${LEASED}`,
 );
 
 /** Joins the rows of a task with leases, in a statement on `tasks t`. */
@@ -126,6 +129,15 @@ UPDATE tasks t SET state = CASE WHEN l.is_dead THEN 'dead' ELSE 'ready' END, lea
 FROM (VALUES ${rows}) AS l (order_id, lane, seq, lease_version, is_dead, pause_ms, error) WHERE ${HAS_LEASE}`,
 );
 
+/** Divides by zero where another process has the lease, so that nothing of the transaction happens. */
+const COMPLETE = new MultiRowStatement(
+  '(?::uuid, ?::text, ?::integer, ?::integer)',
+  (rows) => `
+DELETE FROM tasks t USING (VALUES ${rows}) AS l (order_id, lane, seq, lease_version)
+WHERE t.order_id = l.order_id AND t.lane = l.lane AND t.seq = l.seq
+RETURNING 1 / (t.lease_version = l.lease_version)::integer`,
+);
+
 const RETURN_UNSTARTED = new MultiRowStatement(
   '(?::uuid, ?::text, ?::integer, ?::integer)',
   (rows) => `
@@ -160,6 +172,41 @@ export class TaskRepository {
   /** Inserts a task unless its lane has one already, dead ones included. Two callers may both ask for it. */
   async insertIntoEmptyLane(task: LimitedTask): Promise<void> {
     await this.dataSource.query(INSERT_INTO_EMPTY_LANE, valuesOf(task));
+  }
+
+  /** Leases the task of an order, if it is due. */
+  async claimOne(kind: TaskKind, orderId: string, leaseMs: number): Promise<LeasedTask | undefined> {
+    const [rows] = await this.dataSource.query<[LeasedTask[], number]>(
+      `UPDATE tasks t SET lease_version = lease_version + 1, attempts = attempts + 1,
+         lease_until = now() + $4 * interval '1 millisecond', run_at = now() + $4 * interval '1 millisecond'
+       WHERE order_id = $1 AND lane = $2 AND kind = $3 AND state = 'ready' AND run_at <= now() RETURNING ${LEASED}`,
+      [orderId, kind.lane, kind.name, leaseMs],
+    );
+    return rows[0];
+  }
+
+  /** Ends leased tasks as part of the transaction that does what they are for. Refuses where a lease was lost. */
+  complete(leases: readonly Lease[]): Statement[] {
+    return COMPLETE.of(leases.map(keyOf));
+  }
+
+  /** Ends a lease: the task is due again after a pause. A lease that was lost changes nothing. */
+  async postpone(lease: Lease, pauseMs: number): Promise<void> {
+    await this.dataSource.query(
+      `UPDATE tasks SET lease_version = lease_version + 1, lease_until = NULL,
+         run_at = now() + $5 * interval '1 millisecond'
+       WHERE order_id = $1 AND lane = $2 AND seq = $3 AND lease_version = $4`,
+      [...keyOf(lease), pauseMs],
+    );
+  }
+
+  /** Locks a leased task, so that its lease can't be lost before the end of the transaction. @returns false if it was */
+  async lock(transaction: Sql, lease: Lease): Promise<boolean> {
+    const rows = await transaction.query<unknown[]>(
+      `SELECT 1 FROM tasks WHERE order_id = $1 AND lane = $2 AND seq = $3 AND lease_version = $4 FOR NO KEY UPDATE`,
+      keyOf(lease),
+    );
+    return rows.length === 1;
   }
 
   /** Leases due tasks, the longest due first. Two instances that meet may get fewer than there are. */

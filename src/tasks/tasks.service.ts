@@ -11,12 +11,15 @@ import { DatabaseOutage } from '../platform/database/database-outage.js';
 import type { Statement } from '../platform/database/statement-message.js';
 import { CONNECTIONS_PER_ORIGIN } from '../platform/upstream/undici-transport.js';
 import type { LeasedTask, NewTask, TaskHandler, TaskKind, TaskPolicy } from './task-kind.js';
-import { type FirstTask, type LimitedTask, TaskRepository } from './task.repository.js';
+import { type FirstTask, type Lease, type LimitedTask, TaskRepository } from './task.repository.js';
 import { TaskRunner } from './task-runner.js';
 import { POLL_MS, TaskWorker } from './task-worker.js';
 
 /** One attempt, unless the kind sets another limit. */
 export const ATTEMPT_TIMEOUT_MS = 10_000;
+
+/** Pause after the first failed attempt, unless the kind sets another. */
+const FIRST_PAUSE_MS = 1_000;
 
 /** Tasks of a transaction that is about to be committed. */
 export interface PreparedTasks {
@@ -55,7 +58,9 @@ export class Tasks implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
       maxConcurrency: CONNECTIONS_PER_ORIGIN,
       attemptTimeoutMs: ATTEMPT_TIMEOUT_MS,
       maxAttempts: this.maxAttempts,
+      firstPauseMs: FIRST_PAUSE_MS,
       maxPauseMs: this.settings.JOB_RETRY_MAX_SECONDS * 1_000,
+      claimIntervalMs: 0,
     };
     this.runners.set(name, new TaskRunner(name, handler as TaskHandler<object>, { ...defaults, ...policy }));
   }
@@ -86,6 +91,12 @@ export class Tasks implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
     };
   }
 
+  /** Prepares a task that the caller runs itself after the commit, under a lease of its own. */
+  prepareLeased(task: NewTask, leaseMs: number): { task: FirstTask; lease: LeasedTask } {
+    const prepared = { ...this.withLimit(task), leaseMs };
+    return { task: prepared, lease: firstLeaseOf(prepared) };
+  }
+
   /** The statements that insert prepared tasks. */
   insertFirst(tasks: readonly FirstTask[]): Statement[] {
     return this.repository.insertFirst(tasks);
@@ -104,6 +115,26 @@ export class Tasks implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
   async insertUnlessOpen(task: NewTask): Promise<void> {
     await this.repository.insertIntoEmptyLane(this.withLimit(task));
     this.worker?.wake();
+  }
+
+  /** Leases the task of an order, if it is due. */
+  async claim(kind: TaskKind, orderId: string, leaseMs: number): Promise<LeasedTask | undefined> {
+    return this.repository.claimOne(kind, orderId, leaseMs);
+  }
+
+  /** Ends leased tasks as part of the transaction that does what they are for. Refuses where a lease was lost. */
+  complete(leases: readonly Lease[]): Statement[] {
+    return this.repository.complete(leases);
+  }
+
+  /** Ends a lease: the task is due again after a pause. A lease that was lost changes nothing. */
+  async postpone(lease: Lease, pauseMs: number): Promise<void> {
+    await this.repository.postpone(lease, pauseMs);
+  }
+
+  /** Locks a leased task until the end of the transaction. @returns false if the lease was lost */
+  async lock(transaction: Sql, lease: Lease): Promise<boolean> {
+    return this.repository.lock(transaction, lease);
   }
 
   /** Gives the dead tasks of orders as many attempts again. @returns how many there were */

@@ -9,6 +9,7 @@ import {
 } from '../support/builders.js';
 import { parseMetrics, type Sample, sumOf } from '../support/metrics.js';
 import { freePort } from '../support/free-port.js';
+import { addPlacementTask } from '../support/placement-tasks.js';
 import { eventually, send, startTestService, type TestService } from '../support/service.js';
 
 let service: TestService;
@@ -154,14 +155,14 @@ describe('orders', () => {
     const id = await placeOrder(service);
     const labels = { result: 'taken_back' };
     const growth = await growthOf('order_recoveries_total', labels, async () => {
-      // As a process leaves it that died after it had stored the order, and longer ago than recovery would drive it on.
+      // As a process leaves it that died after it had stored the order, and longer ago than the recovery window.
       await selectRows(
         service.database,
-        `UPDATE orders SET status = 'pending', version = 1, placed_at = now() - interval '1 day', lease_until = now()
-         WHERE id = $1`,
+        `UPDATE orders SET status = 'pending', version = 1, placed_at = now() - interval '1 day' WHERE id = $1`,
         [id],
       );
       await selectRows(service.database, 'DELETE FROM order_events WHERE order_id = $1 AND seq > 1', [id]);
+      await addPlacementTask(service.database, id);
       await eventually(async () => (await service.request('GET', `/orders/${id}`)).body.status === 'failed');
     });
     expect(growth).toBe(1);

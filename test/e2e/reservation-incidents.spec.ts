@@ -16,6 +16,7 @@ import {
 } from '../support/builders.js';
 import { findIncidents, settleIncident } from '../support/incidents.js';
 import { findEventGaps, queryDatabase } from '../support/invariants.js';
+import { addPlacementTask } from '../support/placement-tasks.js';
 import { getOrder, setStatus } from '../support/client.js';
 import { eventually, type TestService } from '../support/service.js';
 
@@ -138,7 +139,7 @@ describe('a line in doubt, with an inventory that may be asked only once', () =>
   });
 });
 
-/** An order placed ten minutes ago by a process that died, and which no sweep has found. */
+/** An order placed ten minutes ago by a process that died, and which no instance has resumed. */
 async function leavePending(product: string): Promise<string> {
   const placedAt = new Date(Date.now() - 600_000);
   const id = uuidv7({ msecs: placedAt.getTime() });
@@ -146,8 +147,8 @@ async function leavePending(product: string): Promise<string> {
   await queryDatabase(
     url,
     `INSERT INTO orders (id, customer_name, customer_email, status, currency, total_amount, version, placed_at,
-       updated_at, attempt, lease_until)
-     VALUES ($1, 'Alice', 'alice@example.com', 'pending', 'USD', 30, 1, $2, $2, 1, $2)`,
+       updated_at)
+     VALUES ($1, 'Alice', 'alice@example.com', 'pending', 'USD', 30, 1, $2, $2)`,
     [id, placedAt],
   );
   await queryDatabase(
@@ -162,6 +163,7 @@ async function leavePending(product: string): Promise<string> {
      VALUES ($1, 1, 'placed', 'pending', 'anonymous', $2)`,
     [id, placedAt],
   );
+  await addPlacementTask(fleet.database, id);
   return id;
 }
 

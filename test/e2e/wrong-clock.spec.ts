@@ -71,7 +71,8 @@ it('does not fail young orders when the clock of the recovering instance is five
   await sleep(SEVERAL_RETRIES_MS);
   const [pending] = await selectRows<{ status: string; attempt: number }>(
     service.database,
-    `SELECT status, attempt FROM orders WHERE id = $1`,
+    `SELECT o.status, t.attempts AS attempt FROM orders o JOIN tasks t ON t.order_id = o.id AND t.kind = 'place-order'
+     WHERE o.id = $1`,
     [id],
   );
   expect(pending?.status).toBe('pending');

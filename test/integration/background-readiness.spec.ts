@@ -38,7 +38,7 @@ it('is not ready while background loops stand still, names them, and is alive', 
   }, STANDSTILL_MS);
   const [, loop = ''] = /^Background work stands still: (tasks) \(\d+ s\)/.exec(refused.body.detail) ?? [];
   expect(loop).not.toBe('');
-  expect(refused.body.detail).not.toContain('order_recovery');
+  expect(refused.body.detail).not.toContain('retention');
   expect((await service.request('GET', '/health/live')).status).toBe(200);
   const ages = (await samples()).filter(
     ({ name, labels }) => name === 'background_loop_last_success_age_seconds' && labels['loop'] === loop,
@@ -55,7 +55,6 @@ it('reports every background loop that runs', async () => {
   expect(loops.toSorted((one, other) => one.localeCompare(other))).toEqual([
     'address_upkeep',
     'database_clock',
-    'order_recovery',
     'retention',
     'tasks',
   ]);

@@ -14,7 +14,14 @@ import { queryDatabase } from '../support/invariants.js';
 export const KIND = { name: 'test', lane: 'lane' };
 
 /** Two attempts, the second one at once. */
-const POLICY: TaskPolicy = { maxConcurrency: 128, attemptTimeoutMs: 10_000, maxAttempts: 2, maxPauseMs: 0 };
+const POLICY: TaskPolicy = {
+  maxConcurrency: 128,
+  attemptTimeoutMs: 10_000,
+  maxAttempts: 2,
+  firstPauseMs: 0,
+  maxPauseMs: 0,
+  claimIntervalMs: 0,
+};
 
 /** Of a claim that takes whatever is due. */
 export const ANY = { kind: KIND.name, limit: 100, leaseMs: 15_000 };

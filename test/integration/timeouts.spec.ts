@@ -1,7 +1,7 @@
 import { expect, it } from '@jest/globals';
 import { loadSettings } from '../../src/config/load-settings.js';
 import { Settings } from '../../src/config/settings.js';
-import { RETRY_WAIT_MAX_MS } from '../../src/orders/placement/place-order-saga.js';
+import { LONGEST_PAUSE_MS } from '../../src/orders/placement/place-order-saga.js';
 import { LEASE_MARGIN_MS } from '../../src/orders/placement/placement-transactions.js';
 import { SILENCE_MARGIN_MS } from '../../src/platform/database/session/resilient-client.js';
 import { FINISH_MS } from '../../src/platform/database/session/statement-time.js';
@@ -64,7 +64,7 @@ const RELATIONS: [string, number, string, number][] = [
     'the recovery window',
     window,
     'a lease, the longest pause and a sweep',
-    lease + RETRY_WAIT_MAX_MS + interval,
+    lease + LONGEST_PAUSE_MS + interval,
   ],
 ];
 

@@ -14,6 +14,8 @@ const MAX_DELIVERIES = 200;
 
 const KINDS = Object.keys(TASK_INCIDENTS) as TaskIncidentKind[];
 
+const TASK_KINDS = KINDS.map((kind) => TASK_INCIDENTS[kind].name);
+
 /** What the service has to report to another one about an order. */
 export interface DeliveryReport extends Omit<TaskReport, 'kind'> {
   kind: TaskIncidentKind;
@@ -36,7 +38,7 @@ export class Deliveries {
     const order = isOrderId(orderId) ? await this.orders.findOrder(orderId) : undefined;
     if (!order) throw orderNotFound(orderId);
     const deliveries: DeliveryReport[] = [];
-    for (const report of await this.reports.findByOrder(order.id, MAX_DELIVERIES))
+    for (const report of await this.reports.findByOrder(order.id, TASK_KINDS, MAX_DELIVERIES))
       deliveries.push(await this.toDelivery(order.id, report));
     return deliveries;
   }

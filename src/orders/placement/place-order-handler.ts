@@ -13,7 +13,7 @@ import { orderProblem } from '../order.problems.js';
 import { OrderRepository } from '../order.repository.js';
 import { IdempotencyRepository, type KeyClaim } from './idempotency.repository.js';
 import { OrderDrafts, type PlacementRequest, unpricedDraft } from './order-drafts.js';
-import { PlaceOrderSaga } from './place-order-saga.js';
+import { type LeasedPlacement, PlaceOrderSaga } from './place-order-saga.js';
 import {
   acceptedAnswer,
   answerOf,
@@ -70,8 +70,8 @@ export interface PlacementResult {
 export class PlaceOrderHandler {
   constructor(
     private readonly drafts: OrderDrafts,
-    private readonly placement: PlaceOrderSaga,
-    private readonly driver: PlacementRunner,
+    private readonly saga: PlaceOrderSaga,
+    private readonly runner: PlacementRunner,
     private readonly orders: OrderRepository,
     private readonly keys: IdempotencyRepository,
     private readonly settings: Settings,
@@ -89,10 +89,10 @@ export class PlaceOrderHandler {
     const deadline = requestDeadline(this.settings.REQUEST_DEADLINE_MS);
     const context = { request, caller, isAsync, deadline, storingMs: 0 };
     if (key === undefined) {
-      const order = await this.accept(context, undefined);
-      if (!order) throw new Error('an order without a key can not have lost it to another');
+      const placement = await this.accept(context, undefined);
+      if (!placement) throw new Error('an order without a key can not have lost it to another');
       // Nobody could ask for this order again, so an unknown outcome takes it back at once.
-      return { answer: await this.run(order, 'compensate', context), isReplay: false };
+      return { answer: await this.run(placement, 'compensate', context), isReplay: false };
     }
     const claim = this.claimOf(request, key, caller);
     const known = await this.resume(claim, context);
@@ -100,20 +100,23 @@ export class PlaceOrderHandler {
   }
 
   private async placeOnce(claim: KeyClaim, context: PlacementContext): Promise<PlacementResult> {
-    let order: Order | undefined;
+    let placement: LeasedPlacement | undefined;
     try {
-      order = await this.accept(context, claim);
+      placement = await this.accept(context, claim);
     } catch (error) {
       // A refusal is certain and kept for the key; a fault is not, so that the client may ask again.
       if (error instanceof Problem && error.status < 500) return this.refuse(claim, error, context);
       throw error;
     }
-    if (!order) return { answer: await this.resumeTaken(claim, context), isReplay: true };
-    return { answer: await this.run(order, 'retry', context), isReplay: false };
+    if (!placement) return { answer: await this.resumeTaken(claim, context), isReplay: true };
+    return { answer: await this.run(placement, 'retry', context), isReplay: false };
   }
 
   /** Checks the request and stores the order. @returns undefined when another request came first with this key */
-  private async accept(context: PlacementContext, claim: KeyClaim | undefined): Promise<Order | undefined> {
+  private async accept(
+    context: PlacementContext,
+    claim: KeyClaim | undefined,
+  ): Promise<LeasedPlacement | undefined> {
     const { request, caller, deadline, isAsync } = context;
     await reachPausePoint('placement.before-look-up');
     const outline = await this.drafts.outline(request, deadline);
@@ -121,24 +124,24 @@ export class PlaceOrderHandler {
     // Who does not wait for the inventory does not depend on it either: the order is priced when it answers.
     const draft = isAsync ? unpricedDraft(outline) : await this.drafts.price(outline, deadline);
     await reachPausePoint('placement.before-accept');
-    return measureStoring(context, () => this.placement.accept(draft, claim, caller));
+    return measureStoring(context, () => this.saga.accept(draft, claim, caller));
   }
 
   private async run(
-    order: Order,
+    placement: LeasedPlacement,
     onUnknown: OnUnknownOutcome,
     context: PlacementContext,
   ): Promise<PlacementAnswer> {
     if (context.isAsync) {
-      this.driver.runInBackground(order, ACTOR);
-      return acceptedAnswer(order);
+      this.runner.runInBackground(placement, ACTOR);
+      return acceptedAnswer(placement.order);
     }
     // Less than one attempt at a call: then it is not the inventory that was slow.
     const isLate = context.deadline.remaining() < this.settings.UPSTREAM_TIMEOUT_MS;
     const isDatabaseSlow = isLate && context.storingMs > this.settings.UPSTREAM_TIMEOUT_MS;
-    const driven = await this.driver.run(order, onUnknown, context.deadline, ACTOR);
+    const order = await this.runner.run(placement, onUnknown, context.deadline, ACTOR);
     await reachPausePoint('placement.before-answer', order.id);
-    return this.answer(driven, isDatabaseSlow);
+    return this.answer(order, isDatabaseSlow);
   }
 
   /** The answer to a key that is known already; undefined for a new one. */
@@ -162,11 +165,11 @@ export class PlaceOrderHandler {
     return this.answerOfKnown(known.orderId, context);
   }
 
-  /** Drives the order on if nobody else does, and answers what has become of it. */
+  /** Resumes the placement if it is due, and answers with its outcome. */
   private async answerOfKnown(orderId: string, context: PlacementContext): Promise<PlacementAnswer> {
     noteOrder(orderId);
-    const abandoned = await measureStoring(context, () => this.placement.acquireLease(orderId));
-    if (abandoned) return this.run(abandoned, 'retry', context);
+    const due = await measureStoring(context, () => this.saga.acquireLease(orderId));
+    if (due) return this.run(due, 'retry', context);
     const order = await this.orders.findOrder(orderId);
     if (order?.status === 'pending' && context.isAsync) return acceptedAnswer(order);
     if (!order || order.status === 'pending') throw keyInProgress();

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Deadline } from '../../platform/deadline.js';
-import type { NewTask } from '../../tasks/task-kind.js';
+import { type LeasedTask, newTask, type NewTask } from '../../tasks/task-kind.js';
+import { Tasks } from '../../tasks/tasks.service.js';
 import { reachPausePoint } from '../../platform/pause-points.js';
 import { noteOrder } from '../../platform/telemetry/request-context.js';
 import { observeInventory } from '../history/inventory-calls.js';
@@ -10,6 +11,7 @@ import {
   checkOutCartTask,
   NOBODY_NOTIFIED,
   notifyTask,
+  PLACE_ORDER,
   releaseStockTask,
 } from '../order.tasks.js';
 import { countStatusChange } from '../order.metrics.js';
@@ -20,7 +22,6 @@ import { OrderRepository } from '../order.repository.js';
 import { IdempotencyRepository, type KeyClaim } from './idempotency.repository.js';
 import type { Problem } from '../../platform/http/problem.js';
 import type { PricedOrder } from './order-drafts.js';
-import { PlacementRepository } from './placement.repository.js';
 import { PlacementTransactions } from './placement-transactions.js';
 import {
   decide,
@@ -34,22 +35,31 @@ import {
 } from './settlement.js';
 import { databaseNow } from '../../platform/database/database-clock.js';
 
-/** Wait before an unsettled placement is tried again; doubled with every attempt, up to the longest. */
-const RETRY_WAIT_MS = 200;
-export const RETRY_WAIT_MAX_MS = 10_000;
+/** Pause before a placement without an outcome is resumed; doubled with every attempt, up to the longest. */
+export const FIRST_PAUSE_MS = 400;
+export const LONGEST_PAUSE_MS = 10_000;
 
-/** A pending order is changed by hardly anybody; three times in a row, and recovery may go on with it. */
-const SETTLE_ATTEMPTS = 3;
+/** Little else changes a pending order; after three changes in a row the placement is resumed later. */
+const COMPLETE_ATTEMPTS = 3;
+
+/** The lease of a placement's task. */
+export type PlacementLease = Omit<LeasedTask, 'payload'>;
+
+/** An order whose placement this process may complete. */
+export interface LeasedPlacement {
+  order: Order;
+  lease: PlacementLease;
+}
 
 /**
  * The saga: an order is stored as pending, its stock is reserved, and what came of that settles it. The request that
- * placed the order and the recovery of orders that nobody drives any more go through the same `reserveAndComplete`.
+ * placed the order and the task that resumes it go through the same `reserveAndComplete`.
  */
 @Injectable()
 export class PlaceOrderSaga {
   constructor(
     private readonly transactions: PlacementTransactions,
-    private readonly placements: PlacementRepository,
+    private readonly tasks: Tasks,
     private readonly orders: OrderRepository,
     private readonly keys: IdempotencyRepository,
     private readonly inventory: Inventory,
@@ -61,11 +71,17 @@ export class PlaceOrderSaga {
    * @returns the order, or undefined when the key belongs to another request that came first
    * @throws {Problem} when the cart has been ordered already
    */
-  async accept(draft: PricedOrder, claim: KeyClaim | undefined, actor: string): Promise<Order | undefined> {
+  async accept(
+    draft: PricedOrder,
+    claim: KeyClaim | undefined,
+    actor: string,
+  ): Promise<LeasedPlacement | undefined> {
     const order = newOrder(draft);
     const { id: orderId, version, placedAt: at } = order;
     const event = { orderId, version, type: 'placed', actor, at, from: null, to: 'pending' } as const;
-    const verdict = await this.transactions.accept({ order, claim, event });
+    const { leaseMs } = this.transactions;
+    const { task, lease } = this.tasks.prepareLeased(newTask(PLACE_ORDER, orderId, version, {}), leaseMs);
+    const verdict = await this.transactions.accept({ order, task, claim, event });
     await reachPausePoint('placement.after-accept', orderId);
     if (verdict === 'key_taken') return undefined;
     if (verdict === 'cart_taken') {
@@ -75,44 +91,49 @@ export class PlaceOrderSaga {
     }
     noteOrder(orderId);
     countStatusChange('', order.status);
-    return order;
+    return { order, lease };
   }
 
   /**
-   * Takes over a placement that nobody drives.
+   * Leases the placement of an order, if it is due.
    *
-   * @returns the order for `reserveAndComplete`, or undefined when it is settled or somebody else drives it
+   * @returns undefined when the placement is complete or another process has its lease
    */
-  async acquireLease(orderId: string): Promise<Order | undefined> {
-    return (await this.placements.takeLease(orderId, this.transactions.leaseMs))
-      ? this.orders.findOrder(orderId)
-      : undefined;
+  async acquireLease(orderId: string): Promise<LeasedPlacement | undefined> {
+    const lease = await this.tasks.claim(PLACE_ORDER, orderId, this.transactions.leaseMs);
+    return lease && this.load(lease);
+  }
+
+  /** @returns undefined when the placement is complete */
+  async load(lease: PlacementLease): Promise<LeasedPlacement | undefined> {
+    const order = await this.orders.findOrder(lease.orderId);
+    return order?.status === 'pending' ? { order, lease } : undefined;
   }
 
   /**
-   * Drives a placement that the caller has the lease of: reserves the stock, outside any transaction, and settles the
-   * order by what came of it.
+   * Reserves the stock, outside any transaction, and completes the placement by the outcome.
    *
    * @param onUnknown what to do when it is unknown whether the stock was reserved
-   * @param mayBeReserved whether somebody may have tried to reserve the stock before
+   * @param mayBeReserved whether an earlier attempt may have reserved the stock
    * @returns the order as it is now: still pending when nothing could be decided
    */
   async reserveAndComplete(
-    order: Order,
+    placement: LeasedPlacement,
     onUnknown: OnUnknownOutcome,
     deadline: Deadline,
     actor: string,
-    mayBeReserved = order.attempt > 1,
+    mayBeReserved = placement.lease.attempts > 1,
   ): Promise<Order> {
+    const { order } = placement;
     if (!this.inventory.repeatable && mayBeReserved) {
       // Somebody asked before and its answer is lost; this inventory would act a second time if it were asked again.
-      return this.settle(order, giveUp(order.items, 'it is unknown what was reserved'), actor);
+      return this.complete(placement, giveUp(order.items, 'it is unknown what was reserved'), actor);
     }
     if (deadline.remaining() === 0 && !mayBeReserved) {
       // Certain, unlike what a call without time would leave. Recovery asks an inventory again only if calls are repeatable.
       return onUnknown === 'retry' && this.inventory.repeatable
-        ? this.postpone(order)
-        : this.settle(order, giveUpUntouched(order.items, NOT_ASKED), actor);
+        ? this.postpone(placement)
+        : this.complete(placement, giveUpUntouched(order.items, NOT_ASKED), actor);
     }
     const lines = order.items.map((item) => ({
       line: item.id,
@@ -122,44 +143,47 @@ export class PlaceOrderSaga {
     const reserve = () => this.inventory.reserve(order.id, lines, deadline);
     const { outcomes, call } = await observeInventory('reserve', reserve);
     const settlement = decide(outcomes, order.items, this.inventory.repeatable ? onUnknown : 'compensate');
-    if (settlement !== 'retry') return this.settle(order, { ...settlement, calls: [call] }, actor);
-    return this.postpone(order);
+    if (settlement !== 'retry') return this.complete(placement, { ...settlement, calls: [call] }, actor);
+    return this.postpone(placement);
   }
 
-  /** Leaves the order as it is for now; after a while recovery goes on with it. */
-  async postpone(order: Order): Promise<Order> {
+  /** Leaves the order pending and ends the lease: any instance resumes the placement after a pause. */
+  async postpone({ order, lease }: LeasedPlacement): Promise<Order> {
     await reachPausePoint('placement.before-postpone', order.id);
-    await this.placements.postpone(order, Math.min(RETRY_WAIT_MAX_MS, RETRY_WAIT_MS * 2 ** order.attempt));
+    const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (lease.attempts - 1));
+    await this.tasks.postpone(lease, pauseMs);
     return order;
   }
 
   /** Takes back an order that could not be settled within the recovery window. */
-  async abandon(order: Order, actor: string): Promise<Order> {
+  async abandon(placement: LeasedPlacement, actor: string): Promise<Order> {
+    const { order } = placement;
     const giveBack = order.toPrice === null ? giveUp : giveUpUntouched;
-    return this.settle(order, giveBack(order.items, 'not settled within the recovery window'), actor);
+    return this.complete(placement, giveBack(order.items, 'not settled within the recovery window'), actor);
   }
 
   /** Refuses an order that was stored before the inventory was asked about it. */
-  async reject(order: Order, problem: Problem, actor: string): Promise<Order> {
-    return this.settle(order, refuse(order.items, problem), actor);
+  async reject(placement: LeasedPlacement, problem: Problem, actor: string): Promise<Order> {
+    return this.complete(placement, refuse(placement.order.items, problem), actor);
   }
 
   /**
-   * Settles an order that this process drives.
+   * Completes a placement. The order may have changed since it was read without being completed, as when its personal data
+   * was erased; the outcome holds for it as it is now, as long as the lease is held.
    *
-   * An order may have changed since it was read without being settled, as when its personal data was erased. It is
-   * this process's as long as `attempt` is the same, so what was decided holds for it as it is now.
-   *
-   * @returns the order as it is now, which is what somebody else made of it when they were first
+   * @returns the order as it is now, which is what another process made of it when the lease was lost
    */
-  private async settle(order: Order, settlement: Settlement, actor: string): Promise<Order> {
+  private async complete(
+    { order, lease }: LeasedPlacement,
+    settlement: Settlement,
+    actor: string,
+  ): Promise<Order> {
     let current = order;
     for (let attempt = 1; ; attempt += 1) {
-      const settled = await this.trySettle(current, settlement, actor);
-      if (settled) return settled;
+      const completed = await this.tryComplete({ order: current, lease }, settlement, actor);
+      if (completed) return completed;
       const found = await this.orders.findOrder(order.id);
-      const isStillMine = found?.status === 'pending' && found.attempt === order.attempt;
-      if (!isStillMine || attempt === SETTLE_ATTEMPTS) return found ?? order;
+      if (found?.status !== 'pending' || attempt === COMPLETE_ATTEMPTS) return found ?? order;
       current = found;
     }
   }
@@ -169,7 +193,11 @@ export class PlaceOrderSaga {
    *
    * @returns the settled order, or undefined when it has changed since it was read
    */
-  private async trySettle(order: Order, settlement: Settlement, actor: string): Promise<Order | undefined> {
+  private async tryComplete(
+    { order, lease }: LeasedPlacement,
+    settlement: Settlement,
+    actor: string,
+  ): Promise<Order | undefined> {
     const at = databaseNow();
     const { to, reason } = settlement;
     const failure = settlement.refusal?.failure ?? SETTLEMENTS[to].failure;
@@ -184,11 +212,11 @@ export class PlaceOrderSaga {
     const event = { ...about, orderId: order.id, version, from: 'pending', to } as const;
     const tasks = this.tasksOf(order, settlement, version);
     await reachPausePoint('placement.before-settle', order.id);
-    const verdict = await this.transactions.settle({ order, settlement, failure, event, tasks });
+    const verdict = await this.transactions.settle({ order, lease, settlement, failure, event, tasks });
     await reachPausePoint('placement.after-settle', order.id);
     if (verdict === 'changed') return undefined;
     countStatusChange('pending', to);
-    return { ...order, status: to, failure, version, updatedAt: at, leaseUntil: null };
+    return { ...order, status: to, failure, version, updatedAt: at };
   }
 
   /** What the event of a settlement has to say. */
@@ -228,8 +256,6 @@ function newOrder(draft: PricedOrder): Order {
     failure: null,
     placedAt,
     updatedAt: placedAt,
-    attempt: 1,
-    leaseUntil: null,
     items: draft.lines.map((line, index) => ({ ...line, orderId: id, id: index + 1, reservation: 'held' })),
   };
 }

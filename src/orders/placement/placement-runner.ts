@@ -6,12 +6,13 @@ import { Deadline } from '../../platform/deadline.js';
 import { Problem, upstreamProblem } from '../../platform/http/problem.js';
 import { CallerBulkhead } from '../../platform/http/load/caller-bulkhead.js';
 import { currentPermitHolder } from '../../platform/http/load/permit-holder.js';
+import { Tasks } from '../../tasks/tasks.service.js';
 import { reachPausePoint } from '../../platform/pause-points.js';
 import { withDeadline } from '../../platform/telemetry/request-context.js';
 import { UpstreamFault } from '../../platform/upstream/upstream-fault.js';
 import type { ExpectedPrices, Order } from '../order.entity.js';
 import { type PricedOrder, OrderDrafts, unpricedOrderOf } from './order-drafts.js';
-import { PlaceOrderSaga } from './place-order-saga.js';
+import { type LeasedPlacement, PlaceOrderSaga } from './place-order-saga.js';
 import { PricingRepository } from './pricing.repository.js';
 import type { OnUnknownOutcome } from './settlement.js';
 
@@ -29,7 +30,8 @@ export class PlacementRunner implements OnModuleDestroy, BeforeApplicationShutdo
   constructor(
     private readonly dataSource: DataSource,
     private readonly drafts: OrderDrafts,
-    private readonly placement: PlaceOrderSaga,
+    private readonly saga: PlaceOrderSaga,
+    private readonly tasks: Tasks,
     private readonly prices: PricingRepository,
     private readonly settings: Settings,
   ) {
@@ -51,22 +53,31 @@ export class PlacementRunner implements OnModuleDestroy, BeforeApplicationShutdo
    * @param onUnknown what to do when it is unknown whether the stock was reserved
    * @returns the order as it is now: still pending when nothing could be decided
    */
-  async run(order: Order, onUnknown: OnUnknownOutcome, deadline: Deadline, actor: string): Promise<Order> {
-    return order.toPrice === null
-      ? this.placement.reserveAndComplete(order, onUnknown, deadline, actor)
-      : this.runUnpriced(order, order.toPrice, deadline, actor);
+  async run(
+    placement: LeasedPlacement,
+    onUnknown: OnUnknownOutcome,
+    deadline: Deadline,
+    actor: string,
+  ): Promise<Order> {
+    const { toPrice } = placement.order;
+    return toPrice === null
+      ? this.saga.reserveAndComplete(placement, onUnknown, deadline, actor)
+      : this.runUnpriced(placement, toPrice, deadline, actor);
   }
 
   /**
    * Drives an order on after its client was answered. Beyond as many as may be placed at a time, or beyond the share of the
    * caller, and when it fails, the order is left to recovery.
    */
-  runInBackground(order: Order, actor: string): void {
+  runInBackground(placement: LeasedPlacement, actor: string): void {
     const leave = this.isStopped ? undefined : this.background.tryEnter(currentPermitHolder());
-    const driving = (leave ? this.runWithDeadline(order, actor) : this.placement.postpone(order))
+    const driving = (leave ? this.runWithDeadline(placement, actor) : this.saga.postpone(placement))
       .then(() => undefined)
       .catch((error: unknown) =>
-        this.logger.error({ err: error, orderId: order.id }, 'an order is left to recovery'),
+        this.logger.error(
+          { err: error, orderId: placement.order.id },
+          'A placement failed; its task is resumed later',
+        ),
       )
       .finally(() => {
         leave?.();
@@ -76,42 +87,47 @@ export class PlacementRunner implements OnModuleDestroy, BeforeApplicationShutdo
   }
 
   /** Drives an order on in the time of a request of its own. */
-  async runWithDeadline(order: Order, actor: string): Promise<Order> {
+  async runWithDeadline(placement: LeasedPlacement, actor: string): Promise<Order> {
     const deadline = Deadline.in(this.settings.REQUEST_DEADLINE_MS);
-    return withDeadline(deadline, () => this.run(order, 'retry', deadline, actor));
+    return withDeadline(deadline, () => this.run(placement, 'retry', deadline, actor));
   }
 
   /** Nothing was reserved for an order without prices, so it can be refused, or wait, without any doubt. */
   private async runUnpriced(
-    order: Order,
+    placement: LeasedPlacement,
     expected: ExpectedPrices,
     deadline: Deadline,
     actor: string,
   ): Promise<Order> {
+    const { order, lease } = placement;
     let draft: PricedOrder;
     try {
       draft = await this.drafts.price(unpricedOrderOf(order, expected), deadline);
     } catch (error) {
-      if (error instanceof Problem) return this.placement.reject(order, error, actor);
+      if (error instanceof Problem) return this.saga.reject(placement, error, actor);
       if (!(error instanceof UpstreamFault)) throw error;
       // A later attempt would get the same answer. All else may pass, an unreadable page of a proxy included.
       return error.kind === 'invalid'
-        ? this.placement.reject(order, upstreamProblem(error), actor)
-        : this.placement.postpone(order);
+        ? this.saga.reject(placement, upstreamProblem(error), actor)
+        : this.saga.postpone(placement);
     }
     await reachPausePoint('placement.before-price', order.id);
-    if (!(await this.savePrices(order, draft))) return order;
+    if (!(await this.savePrices(placement, draft))) return order;
     await reachPausePoint('placement.after-price', order.id);
     const { totalAmount, lines } = draft;
     const items = order.items.map((item, index) => ({ ...item, ...lines[index] }));
     const priced: Order = { ...order, totalAmount, items, toPrice: null };
-    return this.placement.reserveAndComplete(priced, 'retry', deadline, actor, false);
+    return this.saga.reserveAndComplete({ order: priced, lease }, 'retry', deadline, actor, false);
   }
 
-  /** @returns false when somebody else drives the order by now */
-  private async savePrices(order: Order, { totalAmount, lines }: PricedOrder): Promise<boolean> {
+  /** @returns false when the lease was lost */
+  private async savePrices(
+    { order, lease }: LeasedPlacement,
+    { totalAmount, lines }: PricedOrder,
+  ): Promise<boolean> {
     return inTransaction(this.dataSource, async (transaction) => {
-      if (!(await this.prices.setTotal(transaction, order, totalAmount))) return false;
+      if (!(await this.tasks.lock(transaction, lease))) return false;
+      if (!(await this.prices.setTotal(transaction, order.id, totalAmount))) return false;
       await this.prices.setPrices(transaction, order.id, lines);
       await reachPausePoint('placement.inside-price', order.id);
       return true;

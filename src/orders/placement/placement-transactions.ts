@@ -5,7 +5,7 @@ import { GroupCommit } from '../../platform/database/batching/group-commit.js';
 import type { Statement } from '../../platform/database/statement-message.js';
 import type { Write } from '../../platform/database/transaction.js';
 import type { NewTask } from '../../tasks/task-kind.js';
-import type { FirstTask } from '../../tasks/task.repository.js';
+import type { FirstTask, Lease } from '../../tasks/task.repository.js';
 import { Tasks } from '../../tasks/tasks.service.js';
 import type { Order } from '../order.entity.js';
 import { isLive } from '../order-status.js';
@@ -24,6 +24,8 @@ export const LEASE_MARGIN_MS = 1_000;
 /** A new order, and everything that is stored along with it. */
 export interface Acceptance {
   order: Order;
+  /** Completes the placement; this process holds its lease. */
+  task: FirstTask;
   claim: KeyClaim | undefined;
   event: NewEvent;
 }
@@ -32,6 +34,8 @@ export interface Acceptance {
 export interface Ending {
   /** As it was read; it must not have changed since. */
   order: Order;
+  /** Of its placement, which must not be lost. */
+  lease: Lease;
   settlement: Settlement;
   failure: string | null;
   event: NewEvent;
@@ -113,7 +117,8 @@ export class PlacementTransactions {
     return [
       ...this.keys.claimForOrders(keyClaims),
       ...this.keys.claimCarts(cartClaims),
-      ...this.placements.insertOrders(orders, this.leaseMs),
+      ...this.placements.insertOrders(orders),
+      ...this.tasks.insertFirst(acceptances.map(({ task }) => task)),
       ...this.orders.eventInserts(acceptances.map(({ event }) => event)),
     ];
   }
@@ -125,7 +130,9 @@ export class PlacementTransactions {
       failure,
       at: event.at,
     }));
+    const completions = this.tasks.complete(endings.map(({ lease }) => lease));
     return [
+      ...completions.map((statement) => ({ ...statement, refusal: 'changed' as const })),
       ...this.placements.settlePlacements(placements),
       ...endings.flatMap((ending) => this.releaseWrites(ending)),
       ...this.orders.eventInserts(endings.map(({ event }) => event)),

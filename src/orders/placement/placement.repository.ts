@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import { DataSource } from 'typeorm';
 import { MultiRowStatement } from '../../platform/database/batching/multi-row-statement.js';
 import type { Statement } from '../../platform/database/statement-message.js';
 import type { Write } from '../../platform/database/transaction.js';
@@ -9,7 +8,7 @@ import type { OrderStatus } from '../order-status.js';
 
 /** How a placement ended. */
 export interface SettledPlacement {
-  order: Pick<Order, 'id' | 'version' | 'attempt'>;
+  order: Pick<Order, 'id' | 'version'>;
   to: OrderStatus;
   failure: string | null;
   at: Date;
@@ -17,18 +16,18 @@ export interface SettledPlacement {
 
 /** Divides by zero where an order is not as it was read, so that nothing that was to follow from this happens either. */
 const SETTLE_PLACEMENTS = new MultiRowStatement(
-  '(?::uuid, ?::integer, ?::integer, ?::text, ?::text, ?::timestamptz)',
+  '(?::uuid, ?::integer, ?::text, ?::text, ?::timestamptz)',
   (rows) =>
-    `UPDATE orders o SET status = s.status, failure = s.failure, updated_at = s.settled_at, lease_until = NULL,
-       version = o.version + 1 / (o.version = s.version AND o.attempt = s.attempt AND o.status = 'pending')::integer
-     FROM (VALUES ${rows}) AS s (id, version, attempt, status, failure, settled_at) WHERE o.id = s.id`,
+    `UPDATE orders o SET status = s.status, failure = s.failure, updated_at = s.settled_at,
+       version = o.version + 1 / (o.version = s.version AND o.status = 'pending')::integer
+     FROM (VALUES ${rows}) AS s (id, version, status, failure, settled_at) WHERE o.id = s.id`,
 );
 
 const INSERT_ORDERS = new MultiRowStatement(
-  `(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, now() + ? * interval '1 millisecond')`,
+  '(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
   (rows) =>
     `INSERT INTO orders (id, customer_id, customer_name, customer_email, customer_email_key, status, currency,
-       total_amount, version, cart_id, placed_at, updated_at, attempt, to_price, lease_until) VALUES ${rows}`,
+       total_amount, version, cart_id, placed_at, updated_at, to_price) VALUES ${rows}`,
 );
 
 const INSERT_ITEMS = new MultiRowStatement(
@@ -40,10 +39,8 @@ const INSERT_ITEMS = new MultiRowStatement(
 /** Every statement that takes the placement of orders from one step to the next. */
 @Injectable()
 export class PlacementRepository {
-  constructor(private readonly dataSource: DataSource) {}
-
-  /** Stores new orders with their lines; only who called this may drive them until the lease has run out. */
-  insertOrders(orders: readonly Order[], leaseMs: number): Statement[] {
+  /** Stores new orders with their lines. */
+  insertOrders(orders: readonly Order[]): Statement[] {
     const rows = orders.map((order) => [
       order.id,
       order.customerId,
@@ -57,9 +54,7 @@ export class PlacementRepository {
       order.cartId,
       order.placedAt,
       order.updatedAt,
-      order.attempt,
       order.toPrice,
-      leaseMs,
     ]);
     const items = orders
       .flatMap((order) => order.items)
@@ -75,47 +70,9 @@ export class PlacementRepository {
     return [...INSERT_ORDERS.of(rows), ...INSERT_ITEMS.of(items)];
   }
 
-  /**
-   * Settles orders that are being placed. Refused where one of them has changed since it was read, or its placement was
-   * taken over by another process, which raises `attempt`.
-   */
+  /** Completes placements. Refused where an order has changed since it was read. */
   settlePlacements(placements: readonly SettledPlacement[]): Write<'changed'>[] {
-    const rows = placements.map(({ order, to, failure, at }) => [
-      order.id,
-      order.version,
-      order.attempt,
-      to,
-      failure,
-      at,
-    ]);
+    const rows = placements.map(({ order, to, failure, at }) => [order.id, order.version, to, failure, at]);
     return SETTLE_PLACEMENTS.of(rows).map((statement) => ({ ...statement, refusal: 'changed' }));
-  }
-
-  /** Takes over a placement that nobody drives. @returns whether this call got it */
-  async takeLease(orderId: string, leaseMs: number): Promise<boolean> {
-    const [, affected] = await this.dataSource.query<[unknown, number]>(
-      `UPDATE orders SET attempt = attempt + 1, lease_until = now() + $2 * interval '1 millisecond'
-       WHERE id = $1 AND status = 'pending' AND lease_until <= now()`,
-      [orderId, leaseMs],
-    );
-    return affected === 1;
-  }
-
-  /** Gives a placement up for now; whoever comes after the wait may take it. Nothing happens if it was taken over. */
-  async postpone(order: Order, waitMs: number): Promise<void> {
-    await this.dataSource.query(
-      `UPDATE orders SET lease_until = now() + $3 * interval '1 millisecond'
-       WHERE id = $1 AND attempt = $2 AND status = 'pending'`,
-      [order.id, order.attempt, waitMs],
-    );
-  }
-
-  /** Placements that nobody drives, the longest abandoned first. */
-  async findAbandoned(limit: number): Promise<string[]> {
-    const rows = await this.dataSource.query<{ id: string }[]>(
-      `SELECT id FROM orders WHERE status = 'pending' AND lease_until <= now() ORDER BY lease_until LIMIT $1`,
-      [limit],
-    );
-    return rows.map((row) => row.id);
   }
 }

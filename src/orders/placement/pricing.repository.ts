@@ -1,20 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import type { Sql } from '../../platform/database/connection.js';
-import type { Order } from '../order.entity.js';
 
 /** Every statement that prices an order which was stored without prices. */
 @Injectable()
 export class PricingRepository {
-  /**
-   * Sets the total of an order that is not priced yet.
-   *
-   * @returns whether it was this call that did it: not when another process has taken the placement over
-   */
-  async setTotal(sql: Sql, order: Order, total: string | null): Promise<boolean> {
+  /** Sets the total of an order that is not priced yet. @returns false where it is priced, or not pending any more */
+  async setTotal(sql: Sql, orderId: string, total: string | null): Promise<boolean> {
     const [, affected] = await sql.query<[unknown, number]>(
-      `UPDATE orders SET total_amount = $3, to_price = NULL
-       WHERE id = $1 AND attempt = $2 AND status = 'pending' AND to_price IS NOT NULL`,
-      [order.id, order.attempt, total],
+      `UPDATE orders SET total_amount = $2, to_price = NULL
+       WHERE id = $1 AND status = 'pending' AND to_price IS NOT NULL`,
+      [orderId, total],
     );
     return affected === 1;
   }

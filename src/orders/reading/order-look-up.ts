@@ -6,8 +6,8 @@ import type { Owner } from '../ownership.js';
 /** Every column of an order `o` and its lines, under the names that the entities give them. */
 export const ORDER = `o.id, o.customer_id AS "customerId", o.customer_name AS "customerName",
   o.customer_email AS "customerEmail", o.status, o.currency, o.total_amount AS "totalAmount", o.version,
-  o.cart_id AS "cartId", o.failure, o.placed_at AS "placedAt", o.updated_at AS "updatedAt", o.attempt,
-  o.lease_until AS "leaseUntil", o.to_price AS "toPrice",
+  o.cart_id AS "cartId", o.failure, o.placed_at AS "placedAt", o.updated_at AS "updatedAt",
+  o.to_price AS "toPrice",
   (SELECT json_agg(json_build_object('orderId', i.order_id, 'id', i.id, 'productId', i.product_id,
       'productName', i.product_name, 'quantity', i.quantity, 'price', i.price::text, 'reservation', i.reservation)
       ORDER BY i.id)

@@ -42,6 +42,14 @@ FROM (
   WHERE j.state::text IN ('created', 'retry', 'active', 'failed')
 ) n`;
 
+/** Pending orders that an instance of an old release has stored: their leases were in their rows. */
+const ADOPT_PENDING = `
+INSERT INTO tasks (order_id, lane, seq, id, kind, payload, state, run_at, lease_version, attempts, max_attempts, created_at)
+SELECT id, 'placement', 1, gen_random_uuid(), 'place-order', '{}', 'ready', coalesce(lease_until, now()), attempt, attempt,
+  2147483647, placed_at
+FROM orders WHERE status = 'pending'
+ON CONFLICT (order_id, lane, seq) DO NOTHING`;
+
 const ADOPT_COMPLETED = `
 INSERT INTO deliveries (order_id, id, queue, event_seq, attempts, created_at, completed_at)
 SELECT o.id, j.id, k.kind, CASE WHEN j.data->>'seq' ~ '^[0-9]{1,9}$' THEN (j.data->>'seq')::integer ELSE 0 END,
@@ -70,6 +78,7 @@ export async function adoptPgBossJobs(dataSource: DataSource): Promise<void> {
     await transaction.query('LOCK TABLE pgboss.job IN ACCESS EXCLUSIVE MODE');
     await transaction.query(ADOPT_UNFINISHED);
     await transaction.query(ADOPT_COMPLETED);
+    await transaction.query(ADOPT_PENDING);
     await transaction.query('DROP SCHEMA pgboss CASCADE');
   });
 }

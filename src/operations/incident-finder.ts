@@ -13,7 +13,7 @@ import { databaseNow } from '../platform/database/database-clock.js';
 const BATCH_SIZE = 500;
 
 /**
- * After the recovery window the sweep takes an order back. It may have to wait for the lease of whoever tried last,
+ * After the recovery window the order is taken back. That may have to wait for the end of the last lease,
  * and for the pause after that try; twice the longest of both is more than any order that somebody looks after needs.
  */
 const PATIENCE_MS = 20_000;

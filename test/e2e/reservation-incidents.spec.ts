@@ -23,7 +23,7 @@ import { eventually, type TestService } from '../support/service.js';
 let fleet: TestFleet;
 let service: TestService;
 
-/** A sweep once a minute leaves pending orders to the tests. */
+/** A claim once a minute leaves pending orders to the tests. */
 const SLOW_RECOVERY = { RECOVERY_INTERVAL_MS: '60000' };
 const SHORT = { UPSTREAM_TIMEOUT_MS: '400', REQUEST_DEADLINE_MS: '1200' };
 

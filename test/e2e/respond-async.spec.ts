@@ -74,9 +74,9 @@ function untilSettled(location: string | null): Promise<Order> {
   }, 20_000);
 }
 
-/** Waits until an order has been driven so many times. */
+/** Waits until so many attempts at the placement of an order have begun. */
 async function untilTakenUp({ database }: TestFleet, id: unknown, times: number): Promise<void> {
-  const sql = 'SELECT attempt FROM orders WHERE id = $1 AND attempt >= $2';
+  const sql = `SELECT 1 FROM tasks WHERE order_id = $1 AND kind = 'place-order' AND attempts >= $2`;
   await eventually(async () => (await selectRows(database, sql, [id, times])).length > 0);
 }
 

@@ -63,7 +63,7 @@ const RELATIONS: [string, number, string, number][] = [
   [
     'the recovery window',
     window,
-    'a lease, the longest pause and a sweep',
+    'a lease, the longest pause and a claim',
     lease + LONGEST_PAUSE_MS + interval,
   ],
 ];

@@ -5,6 +5,7 @@ import type { Owner } from '../orders/ownership.js';
 import { Deadline } from '../platform/deadline.js';
 import {
   EventFeedRepository,
+  type FeedEvent,
   type FeedPage,
   type FeedQuery,
   type TailEvent,
@@ -48,21 +49,20 @@ export class EventFeedService {
     }
   }
 
-  /** Adds the orders of a page. A page whose orders have many lines is cut. */
+  /** Adds the order of each event. A page whose orders have many lines is cut, so that neither side builds more of them. */
   async addOrders(page: FeedPage): Promise<PageWithOrders> {
-    const ids = [...new Set(page.events.map(({ orderId }) => orderId))];
-    const lines = await this.feed.countLines(ids);
-    const included = new Set<string>();
+    const lines = await this.feed.countLines(orderIdsOf(page.events));
     let total = 0;
-    const end = page.events.findIndex(({ orderId }) => {
-      if (!included.has(orderId)) total += lines.get(orderId) ?? 0;
-      if (total > MAX_LINES_OF_PAGE) return true;
-      included.add(orderId);
-      return false;
-    });
+    const end = page.events.findIndex(
+      ({ orderId }) => (total += lines.get(orderId) ?? 0) > MAX_LINES_OF_PAGE,
+    );
     const events = end === -1 ? page.events : page.events.slice(0, end);
     const readUntil = end === -1 ? page.readUntil : (events.at(-1)?.feedNo ?? page.readUntil);
-    const orders = await this.orders.findOrders([...included]);
+    const orders = await this.orders.findOrders(orderIdsOf(events));
     return { ...page, events, readUntil, orders: new Map(orders.map((order) => [order.id, order])) };
   }
+}
+
+function orderIdsOf(events: readonly FeedEvent[]): string[] {
+  return [...new Set(events.map(({ orderId }) => orderId))];
 }

@@ -83,6 +83,13 @@ const FIND_TAIL = `SELECT e.feed_no::text AS "feedNo", ${KIND_OF_EVENT} AS kind,
 FROM order_events e JOIN orders o ON o.id = e.order_id
 WHERE e.feed_no > 0 AND e.feed_no > $1 ORDER BY e.feed_no LIMIT $2`;
 
+const MEASURE = `SELECT f.last_no AS "lastNo", f.backfill_order_id IS NULL AS "isBackfilled", w.unnumbered, w.oldest
+FROM event_feed f, (
+  SELECT count(*)::int AS unnumbered, min(occurred_at) AS oldest FROM (
+    SELECT occurred_at FROM order_events WHERE feed_no = 0 ORDER BY order_id, seq LIMIT 10000
+  ) waiting
+) w`;
+
 /** The statements that read the feed. */
 @Injectable()
 export class EventFeedRepository {
@@ -124,17 +131,9 @@ export class EventFeedRepository {
 
   /** How the feed stands. Costs the same however many events there are. */
   async measure(): Promise<FeedState> {
-    const [result] = await queryAtOnce(this.dataSource, BEGIN_BY_INDEX, [
-      {
-        text: `SELECT f.last_no::float8 AS "lastNo", f.backfill_order_id IS NULL AS "isBackfilled",
-           waiting.unnumbered, waiting.oldest
-         FROM event_feed f, (
-           SELECT count(*)::int AS unnumbered, min(occurred_at) AS oldest FROM (
-             SELECT occurred_at FROM order_events WHERE feed_no = 0 ORDER BY order_id, seq LIMIT 10000) e
-         ) waiting`,
-        values: [],
-      },
-    ]);
-    return (result?.rows as FeedState[])[0] ?? { lastNo: 0, isBackfilled: true, unnumbered: 0, oldest: null };
+    const results = await queryAtOnce(this.dataSource, BEGIN_BY_INDEX, [{ text: MEASURE, values: [] }]);
+    const [row] = results.flatMap(({ rows }) => rows as FeedState[]);
+    if (!row) throw new Error('the table event_feed has no row');
+    return { ...row, lastNo: Number(row.lastNo) };
   }
 }

@@ -1,5 +1,5 @@
 import { Controller, Get, Query, Req } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { ApiOrderProblems } from '../orders/dto/order-problem.response.js';
 import { READ_PROBLEMS } from '../orders/dto/orders.openapi.js';
@@ -7,6 +7,7 @@ import { ownerFor } from '../orders/ownership.js';
 import { Bounded, type Bulkhead } from '../platform/http/bounded-routes.js';
 import { type Caller, CurrentCaller, RequireScopes } from '../platform/http/caller.js';
 import { SILENT_MARGIN_MS } from '../platform/http/edge/connection-limits.js';
+import { FEED } from './dto/feed.openapi.js';
 import { FeedResponse } from './dto/feed.response.js';
 import { ListFeedDto } from './dto/list-feed.dto.js';
 import { EventFeedService } from './event-feed.service.js';
@@ -32,7 +33,7 @@ export class EventsController {
       'request with `after` set to `next_after`. Without the scope `orders:read:all`, a customer reads the events of ' +
       'its own orders.',
   })
-  @ApiOkResponse({ type: FeedResponse })
+  @ApiResponse(FEED)
   @ApiOrderProblems('invalid-request', ...READ_PROBLEMS)
   async list(
     @Query() { include, types, wait, ...query }: ListFeedDto,

@@ -29,7 +29,7 @@ async function read(query: Record<string, string | number> = {}, as: Headers = c
   const parameters = new URLSearchParams(
     Object.entries(query).map(([name, value]): [string, string] => [name, String(value)]),
   );
-  const { status, body } = await service.request('GET', `/events?${parameters}`, undefined, as);
+  const { status, body } = await service.request('GET', `/events?${parameters.toString()}`, undefined, as);
   expect(status).toBe(200);
   return body as Feed;
 }

@@ -77,15 +77,16 @@ describe('the verdict on an order whose personal data was erased', () => {
   });
 });
 
-describe('the verdict on the feed', () => {
-  const violationsOf = (first: number, second: number) => {
-    const events = [
-      { ...PLACED, feedNo: first },
-      { ...CONFIRMED, feedNo: second },
-    ];
-    return judge(evidenceOf(events, 2, null)).violations.map(({ promise, what }) => `${promise} ${what}`);
-  };
+/** Of an order whose two events have these numbers in the feed. */
+const violationsOf = (first: number, second: number) => {
+  const events = [
+    { ...PLACED, feedNo: first },
+    { ...CONFIRMED, feedNo: second },
+  ];
+  return judge(evidenceOf(events, 2, null)).violations.map(({ promise, what }) => `${promise} ${what}`);
+};
 
+describe('the verdict on the feed', () => {
   it('finds nothing broken when the numbers are dense and in order', () => {
     expect(violationsOf(1, 2)).toEqual([]);
   });

@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { DataSource } from 'typeorm';
+import { dataSourceOptions } from '../../src/platform/database/data-source.js';
 import { insertOrders } from '../support/many-orders.js';
 import {
   addEvent,
@@ -42,7 +44,7 @@ describe('the sequencer', () => {
     const orders = await insertOrders(feed.database, 20);
     const other = await feed.start();
     const [writers, changes] = [8, 40];
-    let running = writers;
+    const running = new Set(Array.from({ length: writers }, (_, writer) => writer));
     const write = async (writer: number): Promise<void> => {
       const client = await feed.connect();
       for (let n = 0; n < changes; n += 1) {
@@ -54,10 +56,10 @@ describe('the sequencer', () => {
         await addEvent(client, orders[two] ?? '');
         await client.query('COMMIT');
       }
-      running -= 1;
+      running.delete(writer);
     };
     const number = async ({ sequencer }: FeedInstance): Promise<void> => {
-      while (running > 0) {
+      while (running.size > 0) {
         await sequencer.numberNext(7);
         await sleep(1);
       }
@@ -129,6 +131,21 @@ describe('the sequencer', () => {
 });
 
 describe('events from before the feed', () => {
+  it('are found by the migration of a filled database', async () => {
+    const settings = { DATABASE_URL: feed.database.url, DATABASE_TLS: 'off', DATABASE_POOL_SIZE: 2 } as const;
+    const source = await new DataSource(await dataSourceOptions(settings)).initialize();
+    await source.undoLastMigration();
+    const orders = await insertOrders(feed.database, 3);
+    await source.runMigrations();
+    await source.destroy();
+    await changeInTransaction(orders[0] ?? '');
+    const { backfillOrderId } = await instance.feed.findPage(null, { after: 0, limit: 1, types: undefined });
+    expect(backfillOrderId).toBe(orders[0]);
+    await instance.numberAll();
+    const ids = (await readFeed(instance)).map(({ orderId, seq }) => `${orderId}/${seq}`);
+    expect(ids).toEqual([`${orders[0]}/1`, `${orders[0]}/2`, `${orders[1]}/1`, `${orders[2]}/1`]);
+  });
+
   it('are numbered oldest first, and new events behind them, across restarts', async () => {
     const orders = await insertOrders(feed.database, 50);
     await forgetNumbers();

@@ -21,6 +21,8 @@ const MAX_NAME_LENGTH = 40;
 
 const WHOLE = { message: 'must be a whole number' };
 
+const TYPE = FEED_EVENT_TYPES.join('|').replaceAll('.', '\\.');
+
 function unknownTypesIn(text: string): string[] {
   return text.split(',').filter((type) => !FEED_EVENT_TYPES.includes(type));
 }
@@ -74,8 +76,8 @@ export class ListFeedDto {
 
   @ApiPropertyOptional({
     type: 'string',
-    description: `Only events of these types, with commas in between: ${FEED_EVENT_TYPES.join(', ')}.`,
-    example: 'order.confirmed,order.cancelled',
+    pattern: `^(${TYPE})(,(${TYPE}))*$`,
+    description: 'Only events of these types, with commas in between.',
   })
   @MayBeAbsent()
   @AreEventTypes()

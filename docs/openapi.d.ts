@@ -7005,7 +7005,7 @@ export interface operations {
         after?: number;
         /** @description The most events in the response; fewer where their orders have many lines. */
         limit?: number;
-        /** @description Only events of these types, with commas in between: order.placed, order.stock_released, order.stock_in_doubt, order.incident_settled, order.personal_data_erased, order.confirmed, order.rejected, order.failed, order.processing, order.shipped, order.delivered, order.cancelled, order.returned. */
+        /** @description Only events of these types, with commas in between. */
         types?: string;
         /** @description Seconds to wait for an event if there is none (long poll). */
         wait?: number;
@@ -7018,6 +7018,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
+      /** @description The next events; none at the end of the feed. */
       200: {
         headers: {
           /**
@@ -7048,6 +7049,51 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
+          /**
+           * @example {
+           *       "events": [
+           *         {
+           *           "feed_no": 4711,
+           *           "id": "01a1ffe2-9b80-748a-ba30-787d85a2b441/2",
+           *           "type": "order.confirmed",
+           *           "time": "2026-11-21T20:53:23.464Z",
+           *           "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+           *           "version": 2,
+           *           "data": {
+           *             "from": "pending",
+           *             "to": "confirmed",
+           *             "actor": "placement",
+           *             "reason": null,
+           *             "details": null
+           *           },
+           *           "order": {
+           *             "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+           *             "customer_id": "42",
+           *             "customer_name": "Alice Johnson",
+           *             "customer_email": "alice@example.com",
+           *             "items": [
+           *               {
+           *                 "product_id": "PROD001",
+           *                 "product_name": "Wireless Headphones",
+           *                 "quantity": 2,
+           *                 "price": 79.99
+           *               }
+           *             ],
+           *             "total_amount": 159.98,
+           *             "currency": "USD",
+           *             "status": "confirmed",
+           *             "version": 2,
+           *             "timestamp": "2026-11-21T20:53:23.456Z",
+           *             "updated_at": "2026-11-21T20:53:23.464Z"
+           *           }
+           *         }
+           *       ],
+           *       "next_after": 4711,
+           *       "last_feed_no": 4711,
+           *       "is_complete": true,
+           *       "numbered_until": null
+           *     }
+           */
           'application/json': components['schemas']['FeedResponse'];
         };
       };

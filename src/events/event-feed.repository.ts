@@ -53,8 +53,13 @@ export interface FeedState {
   oldest: Date | null;
 }
 
-type StateRow = Pick<FeedPage, 'backfillOrderId'> & { lastNo: string };
-type PageRow = StateRow & (({ feedNo: string } & Omit<FeedEvent, 'feedNo'>) | { feedNo: null });
+/** 64-bit integers are text in results. */
+interface WithLastNo {
+  lastNo: string;
+}
+type PageRow = WithLastNo &
+  Pick<FeedPage, 'backfillOrderId'> &
+  (({ feedNo: string } & Omit<FeedEvent, 'feedNo'>) | { feedNo: null });
 
 const STATE = `f.last_no::text AS "lastNo", f.backfill_order_id AS "backfillOrderId"`;
 
@@ -132,7 +137,7 @@ export class EventFeedRepository {
   /** How the feed stands. Costs the same however many events there are. */
   async measure(): Promise<FeedState> {
     const results = await queryAtOnce(this.dataSource, BEGIN_BY_INDEX, [{ text: MEASURE, values: [] }]);
-    const [row] = results.flatMap(({ rows }) => rows as FeedState[]);
+    const [row] = results.flatMap(({ rows }) => rows as (Omit<FeedState, 'lastNo'> & WithLastNo)[]);
     if (!row) throw new Error('the table event_feed has no row');
     return { ...row, lastNo: Number(row.lastNo) };
   }

@@ -162,6 +162,17 @@ describe('a request that waits', () => {
     }
   });
 
+  it('may be silent for longer than other requests', async () => {
+    const limits = { headMs: 5_000, requestMs: 5_000, idleMs: 5_000, silentMs: 500, checkMs: 100 };
+    const beside = await startTestService({ settings: { AUTH: 'none' }, limits, beside: service });
+    try {
+      const { status, body } = await beside.request('GET', '/events?wait=2&types=order.returned');
+      expect([status, body.events]).toEqual([200, []]);
+    } finally {
+      await beside.stop();
+    }
+  });
+
   it('holds no connection to the database', async () => {
     const { last_feed_no: after } = await read({ limit: 1 });
     const waiting = Array.from({ length: 20 }, () => read({ after, wait: 3 }));
@@ -178,6 +189,18 @@ describe('a request that waits', () => {
 });
 
 describe('a customer', () => {
+  it('has a quarter of the requests that may wait', async () => {
+    const { last_feed_no: after } = await read({ limit: 1 });
+    const path = `/events?after=${after}&wait=5&types=order.returned`;
+    const answers = await Promise.all(
+      Array.from({ length: 27 }, () => service.request('GET', path, undefined, callers.customer)),
+    );
+    const refused = answers.filter(({ status }) => status !== 200);
+    expect(refused.map(({ status, body }) => [status, body.type])).toEqual(
+      Array.from({ length: 2 }, () => [429, '/problems/concurrency-limit-exceeded']),
+    );
+  });
+
   it('reads the events of its own orders only', async () => {
     const mine = await placeOne(callers.customer);
     await placeOne(callers.otherCustomer);

@@ -1181,7 +1181,7 @@ export interface components {
        */
       next_after: number;
       /**
-       * @description The last number of the feed. More is to be read at once while `next_after` is less.
+       * @description The last number of the feed. While `next_after` is less, the next request returns at once.
        * @example 4711
        */
       last_feed_no: number;

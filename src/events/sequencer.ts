@@ -23,7 +23,7 @@ const POLL_MS = 250;
  */
 const GATHER_MS = 100;
 
-/** Events of one transaction: about 10 ms. */
+/** Events of one transaction: about 20 ms. */
 const BATCH_SIZE = 500;
 
 /** The log reports the progress of the backfill no more often. */

@@ -100,7 +100,7 @@ export class FeedResponse {
   @ApiProperty({
     ...FEED_NO,
     example: 4711,
-    description: 'The last number of the feed. More is to be read at once while `next_after` is less.',
+    description: 'The last number of the feed. While `next_after` is less, the next request returns at once.',
   })
   last_feed_no!: number;
 

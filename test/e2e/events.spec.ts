@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { MAX_SCANNED } from '../../src/events/event-feed.repository.js';
+import { Availability } from '../../src/health/availability.js';
 import type { components } from '../../docs/openapi.js';
 import { expectProblem, line, newProduct, orderBody, placeOrder } from '../support/builders.js';
 import { API_KEYS, CUSTOMER, type Headers, knownCallers } from '../support/callers.js';
@@ -171,6 +172,18 @@ describe('a request that waits', () => {
     } finally {
       await beside.stop();
     }
+  });
+
+  it('returns at once when the service stops', async () => {
+    const beside = await startTestService({ settings: { AUTH: 'none' }, beside: service });
+    const waiting = timed(beside.request('GET', '/events?wait=30&types=order.returned'));
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    // As the program does: the client leaves its connection with the answer.
+    beside.app.get(Availability).withdraw();
+    await beside.stop();
+    const { result, seconds } = await waiting;
+    expect([result.status, result.body.events]).toEqual([200, []]);
+    expect(seconds).toBeLessThan(15);
   });
 
   it('holds no connection to the database', async () => {

@@ -196,6 +196,26 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/events': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Read the feed of all events
+     * @description Every event of every order, from the first one on, in order per order and numbered without a gap. Repeat the request with `after` set to `next_after`. Without the scope `orders:read:all`, a customer reads the events of its own orders.
+     */
+    get: operations['listEvents'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/operations/incidents': {
     parameters: {
       query?: never;
@@ -1071,6 +1091,108 @@ export interface components {
       /** Format: uuid */
       order_id: string;
       events: components['schemas']['OrderEventResponse'][];
+    };
+    FeedEventDataResponse: {
+      from:
+        | (
+            | 'pending'
+            | 'confirmed'
+            | 'rejected'
+            | 'failed'
+            | 'processing'
+            | 'shipped'
+            | 'delivered'
+            | 'cancelled'
+            | 'returned'
+          )
+        | null;
+      to:
+        | (
+            | 'pending'
+            | 'confirmed'
+            | 'rejected'
+            | 'failed'
+            | 'processing'
+            | 'shipped'
+            | 'delivered'
+            | 'cancelled'
+            | 'returned'
+          )
+        | null;
+      /**
+       * @description Who caused it.
+       * @example placement
+       */
+      actor: string;
+      reason: string | null;
+      /** @description As `data` in the history of the order. */
+      details: {
+        [key: string]: unknown;
+      } | null;
+    };
+    FeedEventResponse: {
+      /**
+       * @description Position in the feed.
+       * @example 4711
+       */
+      feed_no: number;
+      /**
+       * @description The order and the version that the event led to. Never changes.
+       * @example 01a1ffe2-9b80-748a-ba30-787d85a2b441/2
+       */
+      id: string;
+      /**
+       * @example order.confirmed
+       * @enum {string}
+       */
+      type:
+        | 'order.placed'
+        | 'order.stock_released'
+        | 'order.stock_in_doubt'
+        | 'order.incident_settled'
+        | 'order.personal_data_erased'
+        | 'order.confirmed'
+        | 'order.rejected'
+        | 'order.failed'
+        | 'order.processing'
+        | 'order.shipped'
+        | 'order.delivered'
+        | 'order.cancelled'
+        | 'order.returned';
+      /** Format: date-time */
+      time: string;
+      /** Format: uuid */
+      order_id: string;
+      /**
+       * @description The version that the event led to.
+       * @example 2
+       */
+      version: number;
+      data: components['schemas']['FeedEventDataResponse'];
+      /** @description The order as it is now, which may be a later version. Absent with `include=none`. */
+      order?: components['schemas']['OrderResponse'];
+    };
+    FeedResponse: {
+      /** @description In the order of `feed_no`. */
+      events: components['schemas']['FeedEventResponse'][];
+      /**
+       * @description Where the next request begins: `after`. Store it with the work that the events have led to.
+       * @example 4711
+       */
+      next_after: number;
+      /**
+       * @description The last number of the feed. While `next_after` is less, the next request returns at once.
+       * @example 4711
+       */
+      last_feed_no: number;
+      /** @description False while events from before the feed existed are still being numbered. New events follow behind them. */
+      is_complete: boolean;
+      /**
+       * Format: date-time
+       * @description While the feed is not complete: the events of orders placed until then are numbered.
+       * @example null
+       */
+      numbered_until: string | null;
     };
     OperationProblemResponse: {
       /**
@@ -6744,6 +6866,355 @@ export interface operations {
           'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/order-not-found';
+          };
+        };
+      };
+      408: components['responses']['Malformed408'];
+      413: components['responses']['Malformed413'];
+      414: components['responses']['Malformed414'];
+      415: components['responses']['Malformed415'];
+      417: components['responses']['Malformed417'];
+      /** @description Too many requests, in a minute or at a time. */
+      429: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
+          };
+        };
+      };
+      431: components['responses']['Malformed431'];
+      /** @description The service has failed. The fault has been logged under the id of the request. */
+      500: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/internal-error';
+          };
+        };
+      };
+      /** @description Something that is needed does not answer; to be tried again. */
+      503: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/overloaded' | '/problems/database-unavailable' | '/problems/issuer-unavailable';
+          };
+        };
+      };
+    };
+  };
+  listEvents: {
+    parameters: {
+      query?: {
+        /** @description `next_after` of the response before; 0 for the beginning. */
+        after?: number;
+        /** @description The most events in the response; fewer where their orders have many lines. */
+        limit?: number;
+        /** @description Only events of these types, with commas in between. */
+        types?: string;
+        /** @description Seconds to wait for an event if there is none (long poll). */
+        wait?: number;
+        /** @description `none` leaves `order` out, which makes the response smaller and quicker. */
+        include?: 'order' | 'none';
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The next events; none at the end of the feed. */
+      200: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          /**
+           * @example {
+           *       "events": [
+           *         {
+           *           "feed_no": 4711,
+           *           "id": "01a1ffe2-9b80-748a-ba30-787d85a2b441/2",
+           *           "type": "order.confirmed",
+           *           "time": "2026-11-21T20:53:23.464Z",
+           *           "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+           *           "version": 2,
+           *           "data": {
+           *             "from": "pending",
+           *             "to": "confirmed",
+           *             "actor": "placement",
+           *             "reason": null,
+           *             "details": null
+           *           },
+           *           "order": {
+           *             "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+           *             "customer_id": "42",
+           *             "customer_name": "Alice Johnson",
+           *             "customer_email": "alice@example.com",
+           *             "items": [
+           *               {
+           *                 "product_id": "PROD001",
+           *                 "product_name": "Wireless Headphones",
+           *                 "quantity": 2,
+           *                 "price": 79.99
+           *               }
+           *             ],
+           *             "total_amount": 159.98,
+           *             "currency": "USD",
+           *             "status": "confirmed",
+           *             "version": 2,
+           *             "timestamp": "2026-11-21T20:53:23.456Z",
+           *             "updated_at": "2026-11-21T20:53:23.464Z"
+           *           }
+           *         }
+           *       ],
+           *       "next_after": 4711,
+           *       "last_feed_no": 4711,
+           *       "is_complete": true,
+           *       "numbered_until": null
+           *     }
+           */
+          'application/json': components['schemas']['FeedResponse'];
+        };
+      };
+      /** @description The request is wrong, or can not be met. */
+      400: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/invalid-request' | '/problems/malformed-request';
+          };
+        };
+      };
+      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      401: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/authentication-required' | '/problems/invalid-credentials';
+          };
+        };
+      };
+      /** @description The caller may not do this. */
+      403: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate'?: string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/insufficient-scope' | '/problems/cross-site-request';
           };
         };
       };

@@ -6,6 +6,8 @@ import { AuthModule } from './auth/auth.module.js';
 import { CartsModule } from './carts/carts.module.js';
 import { ConfigModule } from './config/config.module.js';
 import { Settings } from './config/settings.js';
+import { EventFeed } from './events/event-feed.entity.js';
+import { EventsModule } from './events/events.module.js';
 import { HealthModule } from './health/health.module.js';
 import { InventoryModule } from './inventory/inventory.module.js';
 import { ProductCatalogMovement } from './inventory/catalog/product-catalog-movement.entity.js';
@@ -39,6 +41,7 @@ export const ENTITIES = [
   StockDrift,
   Delivery,
   Task,
+  EventFeed,
 ];
 
 /** Sums over all orders of a product may take longer than any statement of the running service. */
@@ -53,6 +56,7 @@ export class AppModule {
   /** @param logTo where the log goes instead of to the standard output */
   static with(settings: Settings, logTo?: LogDestination): DynamicModule {
     const orders = OrdersModule.with([InventoryModule, CartsModule]);
+    const events = EventsModule.with([orders]);
     return {
       module: AppModule,
       imports: [
@@ -66,7 +70,8 @@ export class AppModule {
         AuthModule,
         orders,
         NotificationModule.with([orders]),
-        OperationsModule.with([orders, InventoryModule]),
+        events,
+        OperationsModule.with([orders, events, InventoryModule]),
         HealthModule.with(settings),
       ],
       providers: [

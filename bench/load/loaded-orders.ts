@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Client } from 'pg';
 import { withClient } from '../support/database.ts';
-import { rowsOf, TABLES } from './order-rows.ts';
+import { NUMBERS_OF_ORDER, rowsOf, TABLES } from './order-rows.ts';
 
 /** Orders were placed this far apart: a million a day. */
 const APART_MS = 86.4;
@@ -71,6 +71,7 @@ export class LoadedOrders {
       await client.query(NO_CHECKS);
       const indexes = await dropIndexes(client);
       await orders.copyAll(client, folder, options.progress);
+      await client.query('UPDATE event_feed SET last_no = $1', [orders.count * NUMBERS_OF_ORDER]);
       for (const index of indexes) await client.query(index);
       await client.query('VACUUM (FREEZE, ANALYZE)');
       await client.query('CHECKPOINT');

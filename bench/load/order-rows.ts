@@ -29,7 +29,7 @@ export const TABLES = [
       'id customer_id customer_name customer_email status currency total_amount version placed_at updated_at attempt',
   },
   { name: 'order_items', columns: 'order_id id product_id product_name quantity price reservation' },
-  { name: 'order_events', columns: 'order_id seq type from_status to_status actor occurred_at' },
+  { name: 'order_events', columns: 'order_id seq type from_status to_status actor occurred_at feed_no' },
   { name: 'idempotency_keys', columns: 'scope key request_hash order_id created_at expires_at' },
   {
     name: 'tasks',
@@ -40,6 +40,10 @@ export const TABLES = [
 ].map(({ name, columns }) => ({ name, columns: columns.split(' ') }));
 
 const NULL = '\\N';
+
+/** The events of loaded orders have their numbers in the feed, so that nothing numbers them while it is measured. */
+export const NUMBERS_OF_ORDER = Math.max(...Object.values(HISTORIES).map(({ length }) => length));
+
 const HASH = 'a'.repeat(64);
 const A_DAY_MS = 86_400_000;
 
@@ -84,8 +88,9 @@ export function rowsOf(orders: LoadedOrders, n: number): string[] {
       line(id, 2, second, `Product ${second}`, 2, 10, held),
     history
       .map((to, step) => {
+        const feedNo = n * NUMBERS_OF_ORDER + step + 1;
         const [type, actor] = step === 0 ? ['placed', 'anonymous'] : ['status_changed', 'placement'];
-        return line(id, step + 1, type, history[step - 1] ?? NULL, to, actor, at);
+        return line(id, step + 1, type, history[step - 1] ?? NULL, to, actor, at, feedNo);
       })
       .join(''),
     isRecent ? line('anonymous', `loaded-${id.slice(-12)}-${n}`, HASH, id, at, expires) : '',

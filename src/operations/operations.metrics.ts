@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { Gauge } from 'prom-client';
+import { EventFeedRepository } from '../events/event-feed.repository.js';
 import { OrderRepository } from '../orders/order.repository.js';
 import { PLACE_ORDER } from '../orders/order.tasks.js';
 import { isDatabaseUnavailable } from '../platform/database/session/database-errors.js';
@@ -69,12 +70,26 @@ export class OperationsMetrics {
     'stock_drift_report_age_seconds',
     'How long ago npm run drift was last run; -1 if never.',
   );
+  private readonly lastEvent = this.gauge('event_feed_last_number', 'The last number of the feed of events.');
+  private readonly isBackfilled = this.gauge(
+    'event_feed_is_complete',
+    '0 while events from before the feed are being numbered, during which new events wait.',
+  );
+  private readonly unnumbered = this.gauge(
+    'event_feed_unnumbered',
+    'New events that wait for their number, counted up to 10,000.',
+  );
+  private readonly oldestUnnumbered = this.gauge(
+    'event_feed_unnumbered_oldest_age_seconds',
+    'How long ago the oldest of them happened; 0 where there is none.',
+  );
 
   constructor(
     private readonly finder: IncidentFinder,
     private readonly orders: OrderRepository,
     private readonly tasks: TaskReportsRepository,
     private readonly drift: DriftRepository,
+    private readonly feed: EventFeedRepository,
     { registry }: Metrics,
   ) {
     this.available = new Gauge({
@@ -118,6 +133,7 @@ export class OperationsMetrics {
       await this.measureOrders();
       await this.measureBacklogs();
       await this.measureDrift();
+      await this.measureFeed();
       return true;
     } catch (error) {
       if (isDatabaseUnavailable(error)) return false;
@@ -152,6 +168,14 @@ export class OperationsMetrics {
     this.driftUnits.set({ direction: 'surplus' }, surplus);
     this.driftUnits.set({ direction: 'missing' }, missing);
     this.driftAge.set(checkedAt ? ageSeconds(checkedAt) : -1);
+  }
+
+  private async measureFeed(): Promise<void> {
+    const { lastNo, isBackfilled, unnumbered, oldest } = await this.feed.measure();
+    this.lastEvent.set(lastNo);
+    this.isBackfilled.set(isBackfilled ? 1 : 0);
+    this.unnumbered.set(unnumbered);
+    this.oldestUnnumbered.set(ageSeconds(oldest));
   }
 }
 

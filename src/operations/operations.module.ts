@@ -25,7 +25,7 @@ type Imports = NonNullable<ModuleMetadata['imports']>;
 /** What people need who look after the service: incidents, metrics about them, the erasure of personal data, and the drift report. */
 @Module({})
 export class OperationsModule {
-  /** @param imports modules that provide `OrderRepository`, `PlaceOrderSaga`, `Inventory` and `StockJournal` */
+  /** @param imports modules that provide `OrderRepository`, `PlaceOrderSaga`, `EventFeedRepository`, `Inventory` and `StockJournal` */
   static with(imports: Imports): DynamicModule {
     return {
       module: OperationsModule,

@@ -15,6 +15,8 @@ export type OrderEventType = (typeof ORDER_EVENT_TYPES)[number];
 
 /** One entry of an order's history. */
 @Entity('order_events')
+@Index('order_events_unnumbered', ['orderId', 'seq'], { where: 'feed_no = 0' })
+@Index('order_events_feed', ['feedNo'], { where: 'feed_no > 0' })
 @Index('order_events_by_transaction', ['transactionId'], { where: 'transaction_id IS NOT NULL' })
 export class OrderEvent {
   @PrimaryColumn('uuid', { name: 'order_id', primaryKeyConstraintName: 'order_events_pkey' })
@@ -53,6 +55,10 @@ export class OrderEvent {
     select: false,
   })
   transactionId?: string | null;
+
+  /** Position in the feed of all events; 0 until it is assigned, null of events from before there was a feed. */
+  @Column('bigint', { name: 'feed_no', nullable: true, default: 0, select: false })
+  feedNo?: string | null;
 
   @ManyToOne(() => Order)
   @JoinColumn({ name: 'order_id', foreignKeyConstraintName: 'order_events_order_fkey' })

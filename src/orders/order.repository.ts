@@ -57,12 +57,18 @@ export type News = Pick<Order, 'customerName' | 'customerEmail' | 'status'>;
 @Injectable()
 export class OrderRepository {
   private readonly lookUp: OrderLookUp;
+  private announceEvents: () => void = () => undefined;
 
   constructor(
     private readonly dataSource: DataSource,
     private readonly reads: PointReads,
   ) {
     this.lookUp = new OrderLookUp(dataSource);
+  }
+
+  /** @param announce called when events are about to be inserted; their transaction commits soon after or fails */
+  onEventInserts(announce: () => void): void {
+    this.announceEvents = announce;
   }
 
   /** An order, whoever it belongs to: for the service's own work. */
@@ -83,8 +89,15 @@ export class OrderRepository {
     const { text, values } = listStatement(owner, filter, limit + 1);
     const sizes = await this.dataSource.query<{ id: string; lines: number }[]>(text, values);
     const ids = firstOf(sizes, limit);
-    const orders = ids.length === 0 ? [] : await this.dataSource.query<Order[]>(FIND_ORDERS, [ids]);
-    return { orders, nextCursor: ids.length < sizes.length ? (ids.at(-1) ?? null) : null };
+    return {
+      orders: await this.findOrders(ids),
+      nextCursor: ids.length < sizes.length ? (ids.at(-1) ?? null) : null,
+    };
+  }
+
+  /** Orders by their ids, in any order; those that do not exist are absent. */
+  async findOrders(ids: readonly string[]): Promise<Order[]> {
+    return ids.length === 0 ? [] : this.dataSource.query<Order[]>(FIND_ORDERS, [ids]);
   }
 
   /** The number of orders of the owner that pass the filter. Reads all of them. */
@@ -133,6 +146,7 @@ export class OrderRepository {
   }
 
   eventInserts(events: readonly NewEvent[]): Statement[] {
+    this.announceEvents();
     const rows = events.map(({ orderId, version, type, from, to, actor, reason, data, at }) => [
       orderId,
       version,

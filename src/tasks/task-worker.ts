@@ -8,7 +8,7 @@ import { retryPauseMs } from './retry-pause.js';
 import type { LeasedTask } from './task-kind.js';
 import type { FailedAttempt, TaskRepository } from './task.repository.js';
 import type { TaskRunner } from './task-runner.js';
-import { WakeUp } from './wake-up.js';
+import { WakeUp } from '../platform/wake-up.js';
 
 /** How often tasks of other instances, of dead processes and due retries are looked for. */
 export const POLL_MS = 500;

@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import { MultiRowStatement } from '../platform/database/batching/multi-row-statement.js';
 import { runAll, type Sql } from '../platform/database/connection.js';
 import type { Statement } from '../platform/database/statement-message.js';
-import { BEGIN, queryAtOnce } from '../platform/database/transaction.js';
+import { BEGIN_BY_INDEX, queryAtOnce } from '../platform/database/transaction.js';
 import type { LeasedTask, NewTask, TaskKind } from './task-kind.js';
 
 /** A lease that this process holds: what an attempt writes compares its version. */
@@ -36,11 +36,8 @@ export interface FailedAttempt {
   error: string;
 }
 
-/**
- * The statements of the engine find their rows by index, however large the table is: a plan that was made while it was
- * nearly empty would read all of it.
- */
-const BY_INDEX: readonly Statement[] = [...BEGIN, { text: 'SET LOCAL enable_seqscan = off', values: [] }];
+/** A plan that was made while the table was nearly empty would read all of it. */
+const BY_INDEX = BEGIN_BY_INDEX;
 
 const COLUMNS = `order_id, lane, seq, id, kind, payload, context, run_at, created_at, lease_version, attempts, max_attempts`;
 

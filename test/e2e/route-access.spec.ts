@@ -84,6 +84,8 @@ const GUARDED: Record<string, Row> = {
   'HEAD /orders/export': { answers: LISTS },
   'GET /orders/stream': { isEndless: true, answers: LISTS },
   'HEAD /orders/stream': { answers: LISTS },
+  'GET /events': { answers: LISTS },
+  'HEAD /events': { answers: LISTS },
   'GET /orders/:id': { path: (id) => `/orders/${id}`, answers: READS },
   'HEAD /orders/:id': { path: (id) => `/orders/${id}`, answers: READS },
   'PUT /orders/:id': {

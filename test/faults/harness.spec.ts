@@ -48,6 +48,17 @@ const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes
     },
   ],
   [
+    'P1',
+    'the sequencer continues by time instead of by what has no number',
+    'calm',
+    {
+      file: 'events/sequencer.repository.js',
+      from: "const NEW_EVENTS = 'e.feed_no = 0';",
+      to: `const NEW_EVENTS = \`e.feed_no = 0
+        AND e.occurred_at > (SELECT coalesce(max(occurred_at), '-infinity') FROM order_events WHERE feed_no > 0)\`;`,
+    },
+  ],
+  [
     'P2',
     'a reservation that is unknown is given back without asking whether it was made',
     'calm',

@@ -5,7 +5,8 @@ import { judge } from './verdict/judge.js';
 const ID = '01a1ffe2-9b80-748a-ba30-787d85a2b441';
 
 function eventOf(seq: number, type: string, from: string | null, to: string | null): EventRow {
-  return { orderId: ID, seq, type, from, to, actor: 'a', reason: null, data: null, at: new Date() };
+  const at = new Date();
+  return { orderId: ID, seq, type, from, to, actor: 'a', reason: null, data: null, at, feedNo: seq };
 }
 
 /** One confirmed order of one line, whose customer was told and then erased. */
@@ -60,7 +61,11 @@ const CONFIRMED = eventOf(2, 'status_changed', 'pending', 'confirmed');
 describe('the verdict on an order whose personal data was erased', () => {
   it('finds nothing broken, whether it was erased before or after it was confirmed', () => {
     const after = [PLACED, CONFIRMED, eventOf(3, 'personal_data_erased', null, null)];
-    const before = [PLACED, eventOf(2, 'personal_data_erased', null, null), { ...CONFIRMED, seq: 3 }];
+    const before = [
+      PLACED,
+      eventOf(2, 'personal_data_erased', null, null),
+      { ...CONFIRMED, seq: 3, feedNo: 3 },
+    ];
     for (const events of [after, before]) expect(judge(evidenceOf(events, 3, null)).violations).toEqual([]);
   });
 
@@ -69,5 +74,27 @@ describe('the verdict on an order whose personal data was erased', () => {
     expect(gap).toMatchObject([{ promise: 'P5', orderId: ID }]);
     const untold = judge(evidenceOf([PLACED, CONFIRMED], 2, 'alice@example.com')).violations;
     expect(untold).toMatchObject([{ promise: 'P1', orderId: ID }]);
+  });
+});
+
+/** Of an order whose two events have these numbers in the feed. */
+const violationsOf = (first: number, second: number) => {
+  const events = [
+    { ...PLACED, feedNo: first },
+    { ...CONFIRMED, feedNo: second },
+  ];
+  return judge(evidenceOf(events, 2, null)).violations.map(({ promise, what }) => `${promise} ${what}`);
+};
+
+describe('the verdict on the feed', () => {
+  it('finds nothing broken when the numbers are dense and in order', () => {
+    expect(violationsOf(1, 2)).toEqual([]);
+  });
+
+  it('finds an event without a number, a gap, a number that was used twice and a wrong order', () => {
+    expect(violationsOf(1, 0)).toEqual(['P1 event 2 is not in the feed']);
+    expect(violationsOf(1, 3)).toEqual(['P5 the feed has 2 events, and its last number is 3']);
+    expect(violationsOf(1, 1)).toEqual(['P5 the feed has 2 events, and its last number is 1']);
+    expect(violationsOf(2, 1)).toEqual(['P5 the feed has its events in the order 2,1']);
   });
 });

@@ -28,6 +28,9 @@ const HEADER_VALUES: Record<string, Arbitrary<string>> = {
   'If-None-Match': fc.constantFrom('"2"', '"3"', '*', 'W/"2"'),
 };
 
+/** A request that waits for longer keeps the others from being sent. */
+const QUERY_VALUES: Record<string, Arbitrary<unknown>> = { wait: fc.constantFrom(0, 1) };
+
 /** Requests that keep to the document: what is refused of them is refused for what they ask for. */
 export function validRequest(operation: Operation): Arbitrary<RequestParts> {
   const { parameters = [], requestBody } = operation;
@@ -64,10 +67,9 @@ function pathValue(parameter: Parameter): Arbitrary<unknown> {
 function someOf(parameters: readonly Parameter[]): Arbitrary<[string, unknown][]> {
   const values = parameters.map(({ name, schema, example }) =>
     fc.option(
-      valueOf({ ...schema, example: schema.example ?? example }).map((value): [string, unknown] => [
-        name,
-        value,
-      ]),
+      (QUERY_VALUES[name] ?? valueOf({ ...schema, example: schema.example ?? example })).map(
+        (value): [string, unknown] => [name, value],
+      ),
       { nil: undefined, freq: 1 },
     ),
   );

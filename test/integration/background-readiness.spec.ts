@@ -55,6 +55,7 @@ it('reports every background loop that runs', async () => {
   expect(loops.toSorted((one, other) => one.localeCompare(other))).toEqual([
     'address_upkeep',
     'database_clock',
+    'events',
     'retention',
     'tasks',
   ]);

@@ -7,6 +7,9 @@ import { MAX_ID_LENGTH } from '../../src/orders/dto/text.decorators.js';
 import { MAX_BYTES_OF_LISTS, MAX_DETAIL_LENGTH } from '../../src/orders/order.problems.js';
 import { MAX_LINES_OF_PAGE } from '../../src/orders/order.repository.js';
 import { MAX_LINES } from '../../src/orders/placement/order-drafts.js';
+import { MAX_WAIT_SECONDS } from '../../src/events/dto/list-feed.dto.js';
+import { MAX_SCANNED } from '../../src/events/event-feed.repository.js';
+import { FEED_READS } from '../../src/events/events.controller.js';
 import { STREAMS } from '../../src/orders/stream/order-stream.js';
 import { MAX_REPLAYED } from '../../src/orders/stream/recent-changes.js';
 import { type Bulkhead, PLACEMENTS, READS } from '../../src/platform/http/bounded-routes.js';
@@ -81,6 +84,18 @@ const LIMITS: [what: string, value: number, unit: string, reason: string][] = [
     'a busy disk or network; then the connection is reset',
   ],
   ['Events replayed to a client', MAX_REPLAYED, 'events', 'after more of them it is quicker to read a list'],
+  [
+    'Events looked at by `GET /events`',
+    MAX_SCANNED,
+    'events',
+    'a filter that few events pass would read the whole feed; `next_after` goes on behind them',
+  ],
+  [
+    'Wait of `GET /events`',
+    MAX_WAIT_SECONDS,
+    's',
+    'proxies commonly end a request without an answer after a minute',
+  ],
   ['Compressed response', MIN_LENGTH, 'characters at least', 'shorter ones fit into one or two packets'],
   [
     'Networks counted by the rate limit',
@@ -108,6 +123,7 @@ const BULKHEADS: [bulkhead: Bulkhead, requests: string, size: string][] = [
   [PLACEMENTS, 'orders and previews', '`MAX_PLACEMENTS`, fewer while the event loop is late'],
   [BULK_CHANGES, '`POST /orders/bulk-status`', 'fixed'],
   [EXPORTS, '`GET` and `HEAD /orders/export`, until the last byte is sent', 'fixed'],
+  [FEED_READS, '`GET /events`, waiting ones included', 'fixed'],
   [STREAMS, '`GET /orders/stream`, until it ends and for a second at least', 'fixed'],
 ];
 

@@ -11,6 +11,11 @@ const RETRYABLE_SQLSTATES = new Set(['40001', '40P01']);
 
 /** Begins a transaction that nothing more is to be said about. */
 export const BEGIN: readonly Statement[] = [{ text: 'BEGIN', values: [] }];
+
+/** The statements of the transaction find their rows by index, whatever the planner assumes about the size of a table. */
+const ONLY_INDEXES: Statement = { text: 'SET LOCAL enable_seqscan = off', values: [] };
+
+export const BEGIN_BY_INDEX: readonly Statement[] = [...BEGIN, ONLY_INDEXES];
 const COMMIT: Statement = { text: 'COMMIT', values: [] };
 
 /** Three tries: a deadlock that comes back twice is a fault to be seen, not to be hidden. */
@@ -38,6 +43,14 @@ export async function inTransaction<T>(
     attributes: { 'db.system.name': 'postgresql' },
   } as const;
   return withTransactionRetry(async () => traced(span, () => transact(dataSource, work)));
+}
+
+/** As `inTransaction`, for loops in the background: their spans would fill the traces. */
+export async function inUntracedTransaction<T>(
+  dataSource: DataSource,
+  work: (transaction: Sql) => Promise<T>,
+): Promise<T> {
+  return withTransactionRetry(() => transact(dataSource, work));
 }
 
 /** Does something again after a deadlock or serialization failure. */

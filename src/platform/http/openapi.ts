@@ -41,6 +41,7 @@ order: then any request may be repeated until there is an answer.`;
 
 const TAGS = {
   orders: 'Placing orders, finding them, and what becomes of them.',
+  events: 'What happens to orders, for programs that follow it.',
   operations: 'What only a person can settle.',
   callers: 'Who is asking, and what it may do.',
   health: 'For supervisors and load balancers.',

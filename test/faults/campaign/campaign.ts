@@ -160,9 +160,12 @@ async function drain(options: CampaignOptions, world: World, say: (line: string)
     const open = await countOpenWork(world.database, options.inventory);
     if (performance.now() - saidAt > PROGRESS_EVERY_MS) {
       saidAt = performance.now();
-      say(`open: ${open.pending} pending orders, ${open.tasks} tasks, ${open.held} lines to give back`);
+      const { pending, tasks, held, unnumbered } = open;
+      say(
+        `open: ${pending} pending orders, ${tasks} tasks, ${held} lines to give back, ${unnumbered} events not in the feed`,
+      );
     }
-    return open.pending + open.tasks + open.held === 0;
+    return open.pending + open.tasks + open.held + open.unnumbered === 0;
   }, options.restSeconds * 1_000);
 }
 

@@ -35,6 +35,8 @@ export interface EventRow {
   reason: string | null;
   data: unknown;
   at: Date;
+  /** Its number in the feed; 0 without one. */
+  feedNo: number;
 }
 
 /** A task that is not finished. */
@@ -87,7 +89,7 @@ export async function gatherEvidence(
   );
   const events = await database.query<EventRow>(
     `SELECT order_id AS "orderId", seq, type, from_status AS "from", to_status AS "to", actor, reason, data,
-       occurred_at AS at FROM order_events ORDER BY order_id, seq`,
+       occurred_at AS at, coalesce(feed_no, 0)::int AS "feedNo" FROM order_events ORDER BY order_id, seq`,
   );
   const { carts, changes } = await upstreams.carts();
   return {
@@ -114,15 +116,16 @@ export async function gatherEvidence(
 export async function countOpenWork(
   database: CampaignDatabase,
   inventory: InventoryKind,
-): Promise<{ pending: number; tasks: number; held: number }> {
+): Promise<{ pending: number; tasks: number; held: number; unnumbered: number }> {
   const live = [...LIVE].map((status) => `'${status}'`).join(', ');
   // What is in doubt with an inventory that ignores keys stays so until a person settles it.
   const settled = inventory === 'plain' ? `('released', 'in_doubt')` : `('released')`;
-  const [row] = await database.query<{ pending: number; tasks: number; held: number }>(
+  const [row] = await database.query<Awaited<ReturnType<typeof countOpenWork>>>(
     `SELECT (SELECT count(*) FROM orders WHERE status = 'pending')::int AS pending,
        (SELECT count(*) FROM tasks WHERE state <> 'dead')::int AS tasks,
        (SELECT count(*) FROM orders o JOIN order_items i ON i.order_id = o.id
-        WHERE o.status NOT IN (${live}) AND i.reservation NOT IN ${settled})::int AS held`,
+        WHERE o.status NOT IN (${live}) AND i.reservation NOT IN ${settled})::int AS held,
+       (SELECT count(*) FROM order_events WHERE feed_no = 0 OR feed_no IS NULL)::int AS unnumbered`,
   );
-  return row ?? { pending: 0, tasks: 0, held: 0 };
+  return row ?? { pending: 0, tasks: 0, held: 0, unnumbered: 0 };
 }

@@ -1,5 +1,6 @@
 import { judgeClients } from './clients.ts';
 import { type Evidence, LIVE } from './evidence.ts';
+import { judgeFeed } from './feed.ts';
 import { judgeHistory } from './history.ts';
 import { judgeStock } from './stock.ts';
 import type { Verdict, Violation } from './violation.ts';
@@ -41,6 +42,7 @@ export function judge(evidence: Evidence): Verdict {
     ...judgeClients(evidence),
     ...stock.violations,
     ...judgeHistory(evidence),
+    ...judgeFeed(evidence),
     ...judgeRest(evidence),
   ];
   return { violations, inDoubt: stock.inDoubt };

@@ -94,6 +94,11 @@ export const BUDGETS: Readonly<Record<string, Budget>> = {
     storedBytes: 0,
     reason: 'as long as the client stays connected',
   },
+  listEvents: {
+    ...LIST,
+    answerBytes: 4_000 * KB,
+    reason: 'a page of 500 events of up to 4 kB, whose orders have at most 1,000 lines together',
+  },
   listOrderEvents: {
     cpuMs: 20,
     answerBytes: 100 * KB,

@@ -1,0 +1,132 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { Sql } from '../platform/database/connection.js';
+import { BEGIN_BY_INDEX, inUntracedTransaction, queryAtOnce } from '../platform/database/transaction.js';
+
+/** The state of the feed, as stored. */
+interface FeedState {
+  lastNo: string;
+  backfillOrderId: string | null;
+  backfillSeq: number | null;
+}
+
+/** What one statement has numbered. */
+interface Numbered {
+  picked: number;
+  numbered: number;
+  orderId: string | null;
+  seq: number | null;
+}
+
+/** A batch of events that have their numbers now. */
+export interface Batch {
+  count: number;
+  lastNo: number;
+  /** Whether events may be left that a batch of the same size would number. */
+  isFull: boolean;
+  /** Events from before the feed are numbered up to this order; null when all are. */
+  backfillOrderId: string | null;
+}
+
+/** An event of the batch was deleted or numbered after it was read. The transaction is rolled back and repeated later. */
+export class BatchChanged extends Error {
+  constructor() {
+    super('an event was changed while its number was assigned');
+    this.name = 'BatchChanged';
+  }
+}
+
+/** A lock that another instance holds is skipped rather than waited for: that instance does the work. */
+const LOCK_FEED = `SELECT last_no::text AS "lastNo", backfill_order_id AS "backfillOrderId", backfill_seq AS "backfillSeq"
+FROM event_feed WHERE id = 1 FOR UPDATE SKIP LOCKED`;
+
+/**
+ * Events that wait for a number, by order and version. An event of an order commits only after the one before it, so the
+ * visible events without a number are the last ones of their order, and this keeps the order of each.
+ */
+const NEW_EVENTS = 'e.feed_no = 0';
+
+/** All events after the last one that the backfill has numbered, new ones included. */
+const EVENTS_OF_BACKFILL =
+  '(e.order_id, e.seq) > ($3::uuid, $4::integer) AND (e.feed_no IS NULL OR e.feed_no = 0)';
+
+const numberEvents = (condition: string): string => `
+WITH batch AS MATERIALIZED (
+  SELECT order_id, seq, row_number() OVER (ORDER BY order_id, seq) AS position
+  FROM (SELECT e.order_id, e.seq FROM order_events e WHERE ${condition} ORDER BY e.order_id, e.seq LIMIT $1) waiting
+), numbered AS (
+  UPDATE order_events e SET feed_no = $2::bigint + b.position FROM batch b
+  WHERE e.order_id = b.order_id AND e.seq = b.seq AND (e.feed_no IS NULL OR e.feed_no = 0) RETURNING 1
+)
+SELECT (SELECT count(*) FROM batch)::int AS picked, (SELECT count(*) FROM numbered)::int AS numbered,
+  last.order_id AS "orderId", last.seq
+FROM (SELECT 1) one LEFT JOIN (SELECT order_id, seq FROM batch ORDER BY position DESC LIMIT 1) last ON true`;
+
+const NUMBER_NEW = numberEvents(NEW_EVENTS);
+const NUMBER_BACKFILL = numberEvents(EVENTS_OF_BACKFILL);
+
+/** The statements that assign the numbers of the feed. */
+@Injectable()
+export class SequencerRepository {
+  constructor(private readonly dataSource: DataSource) {}
+
+  /** Whether an event waits for its number. Takes no lock and writes nothing. */
+  async hasNew(): Promise<boolean> {
+    const [result] = await queryAtOnce(this.dataSource, BEGIN_BY_INDEX, [
+      { text: `SELECT 1 FROM order_events e WHERE ${NEW_EVENTS} LIMIT 1`, values: [] },
+    ]);
+    return (result?.rowCount ?? 0) > 0;
+  }
+
+  /**
+   * Numbers up to `limit` events in one short transaction: first those from before the feed, then new ones.
+   *
+   * @returns undefined while another instance does the same
+   * @throws {BatchChanged} and nothing is numbered
+   */
+  async numberNext(limit: number): Promise<Batch | undefined> {
+    return inUntracedTransaction(this.dataSource, async (transaction) => {
+      // The batch is read by a statement after the lock, so that it sees what the holder before has committed.
+      const [, [state]] = await Promise.all([
+        transaction.query('SET LOCAL enable_seqscan = off'),
+        transaction.query<FeedState[]>(LOCK_FEED),
+      ]);
+      return state && this.numberBatch(transaction, state, limit);
+    });
+  }
+
+  private async numberBatch(transaction: Sql, state: FeedState, limit: number): Promise<Batch> {
+    const { picked, numbered, orderId, seq } = await this.assignNumbers(transaction, state, limit);
+    if (picked !== numbered) throw new BatchChanged();
+    const lastNo = Number(state.lastNo) + numbered;
+    const isFull = picked === limit;
+    const isBackfilling = state.backfillOrderId !== null && isFull;
+    const backfill = isBackfilling ? { orderId, seq } : { orderId: null, seq: null };
+    if (numbered > 0 || state.backfillOrderId !== backfill.orderId)
+      await this.advance(transaction, lastNo, backfill);
+    return { count: numbered, lastNo, isFull, backfillOrderId: backfill.orderId };
+  }
+
+  private async assignNumbers(
+    transaction: Sql,
+    { lastNo, backfillOrderId, backfillSeq }: FeedState,
+    limit: number,
+  ): Promise<Numbered> {
+    const [row] =
+      backfillOrderId === null
+        ? await transaction.query<Numbered[]>(NUMBER_NEW, [limit, lastNo])
+        : await transaction.query<Numbered[]>(NUMBER_BACKFILL, [limit, lastNo, backfillOrderId, backfillSeq]);
+    return row ?? { picked: 0, numbered: 0, orderId: null, seq: null };
+  }
+
+  private async advance(
+    transaction: Sql,
+    lastNo: number,
+    { orderId, seq }: Pick<Numbered, 'orderId' | 'seq'>,
+  ): Promise<void> {
+    await transaction.query(
+      `UPDATE event_feed SET last_no = $1, backfill_order_id = $2, backfill_seq = $3 WHERE id = 1`,
+      [lastNo, orderId, seq],
+    );
+  }
+}

@@ -28,8 +28,8 @@ export interface RunningService {
 }
 
 /**
- * Connections that may wait to be accepted, as many as Linux allows by default. Beyond them a client hears nothing, and tries
- * again after a second: a burst of new ones is better let in, and told at once what there is no room for.
+ * Length of the listen queue, the maximum that Linux allows by default. Beyond it a SYN is dropped and the client
+ * retries after a second; accepting a burst and refusing it at once is better.
  */
 const LISTEN_BACKLOG = 4_096;
 

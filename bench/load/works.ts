@@ -3,7 +3,7 @@ import type { Work } from './clients.ts';
 import { requestBytes } from './connection.ts';
 import type { LoadedOrders } from './loaded-orders.ts';
 
-/** So many customers order at a time, in turn, ten orders each; then others come. */
+/** Customers that order in turn, ten orders each, before the next group starts. */
 const CUSTOMERS_AT_A_TIME = 1_000;
 const ORDERS_OF_A_CUSTOMER = 10;
 

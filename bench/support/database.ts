@@ -102,10 +102,9 @@ async function cpuBySession(databaseUrl: string): Promise<Map<number, number>> {
 }
 
 /**
- * Begins to count the processor time of a database's sessions. What a session used that ends meanwhile is not counted:
- * pools end only those that did nothing for seconds.
- *
- * @returns what tells how much it was since then, in milliseconds
+ * Starts to count the processor time of a database's sessions. A session that ends in between is not counted: pools
+ * end only sessions that were idle for seconds.
+ * @returns a function that returns the milliseconds used since then
  */
 export async function countCpuOfSessions(databaseUrl: string): Promise<() => Promise<number>> {
   const before = await cpuBySession(databaseUrl);

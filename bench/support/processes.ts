@@ -9,7 +9,7 @@ const START_TIMEOUT_MS = 60_000;
 /** How often it is asked; start-up is measured with it, to a few milliseconds. */
 const POLL_MS = 5;
 
-/** Linux counts processor time in hundredths of a second, whatever the machine. */
+/** Linux counts processor time in hundredths of a second on every machine. */
 const MS_PER_TICK = 10;
 
 /** Every process that was started and has not ended; nothing else is ever signalled. */

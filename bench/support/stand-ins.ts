@@ -71,7 +71,7 @@ function serve(socket: Socket): void {
       received = received.slice(end);
     }
   });
-  // Whoever is ended does not say goodbye.
+  // A client that is ended resets its connection.
   socket.on('error', () => socket.destroy());
   sockets.add(socket);
   socket.once('close', () => sockets.delete(socket));

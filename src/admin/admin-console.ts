@@ -13,7 +13,7 @@ const FILES = fileURLToPath(new URL('../../dist/console/', import.meta.url));
 
 const PAGE = 'index.html';
 
-/** The name of an asset changes with its content, so whoever has it never needs to ask for it again. */
+/** The name of an asset changes with its content, so a cached copy never needs revalidation. */
 const YEAR_MS = 365 * 24 * 3_600 * 1_000;
 
 /**
@@ -33,7 +33,7 @@ const CONTENT_SECURITY_POLICY = [
   "trusted-types 'none'",
 ].join(';');
 
-/** The files hold no data, and say nothing of who may see it: that is for the API behind them. */
+/** The files hold no data; the API behind them enforces the access. */
 const ROUTE: RouteShorthandOptions = {
   config: { access: { group: 'always' } satisfies RouteAccess },
   onRequest: (_request, reply, done) => {

@@ -13,7 +13,7 @@ import {
 import { type Scope, SCOPES } from '../platform/http/caller.js';
 import { toScopes } from './scopes.js';
 
-/** Says at once what a text is that somebody has found, to people and to programs that search for leaked secrets. */
+/** Identifies a key at sight, for people and for scanners of leaked secrets. */
 const PREFIX = 'osk_';
 
 /** 256 bits: as many as its hash has. */
@@ -27,7 +27,7 @@ const KEY_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
 /** A key as an operator keeps it: everything but the key. */
 export class ApiKeyEntry {
-  /** Who has the key. Old and new key of a rotation have the same name: they are the same caller. */
+  /** The owner of the key. Old and new key of a rotation have the same name: they are the same caller. */
   @Matches(KEY_NAME, { message: 'must have 1 to 63 letters, digits, dots, dashes or underscores' })
   name!: string;
 
@@ -59,7 +59,7 @@ export interface ApiKey {
 /** The list of keys can't be used; the message names each wrong field, and nothing secret. */
 export class WrongApiKeys extends Error {}
 
-/** A new key, to be told to its user once, and the entry to be kept in its place. */
+/** A new key, shown to its user once, and the entry that the service keeps. */
 export function makeApiKey(
   name: string,
   scopes: Scope[],
@@ -136,8 +136,8 @@ function contradictions(entries: ApiKeyEntry[]): string[] {
 }
 
 /**
- * One round of SHA-256 is enough, and is all that fits into every request: slow hashes protect what people choose, and
- * nobody finds 256 random bits by trying.
+ * One round of SHA-256 is enough, and is all that a request can afford: slow hashes protect passwords that people
+ * choose, and 256 random bits can't be guessed.
  */
 function digestOf(key: string): Buffer {
   return hash('sha256', key, 'buffer');

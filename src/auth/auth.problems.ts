@@ -50,7 +50,7 @@ export function invalidCredentials(settings: Settings, refusal: RefusedCredentia
   );
 }
 
-/** Nobody can say at this moment whether a token is valid; that is no reason to call it invalid. */
+/** The token can't be verified at this moment, which does not make it invalid. */
 export function issuerUnavailable(): Problem {
   return Problem.http(
     'issuer-unavailable',

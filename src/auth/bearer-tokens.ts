@@ -16,7 +16,7 @@ const TOKEN_TYPES = new Set(['at+jwt', 'jwt']);
 /** An access token that lives for longer is a mistake of the issuer, and could not be withdrawn. */
 const MAX_LIFETIME_SECONDS = 366 * 86_400;
 
-/** What a refused claim means; anything else that is wrong with a token is told as the library tells it to nobody. */
+/** The meaning of an invalid claim. Other messages of the library are not exposed. */
 const CLAIM_MESSAGES: Record<string, string> = {
   iss: 'The token is of another issuer',
   aud: 'The token is for another audience',
@@ -71,7 +71,7 @@ export class BearerTokens {
       checkTimes(payload, this.settings.JWT_CLOCK_TOLERANCE_SECONDS);
       return payload;
     } catch (error) {
-      // Whatever else is thrown is a fault of the service or of the issuer, and says nothing about the token.
+      // Other exceptions are faults of the service or the issuer, and say nothing about the token.
       if (error instanceof errors.JOSEError) throw new RefusedCredentials('invalid_token', reasonOf(error));
       throw error;
     }

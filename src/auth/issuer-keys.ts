@@ -30,7 +30,7 @@ const USABLE_MS = 60 * 60_000;
  */
 const COOLDOWN_MS = 1_000;
 
-/** After a failure nobody is asked again for this long; requests meanwhile are told at once. */
+/** After a failure the issuer is not called again for this long; requests fail at once in between. */
 const FAILURE_PAUSE_MS = 1_000;
 
 /** The public keys of the issuer, fetched from where it publishes them and kept. */
@@ -49,22 +49,21 @@ export class IssuerKeys implements OnApplicationBootstrap {
     if (!settings.AUTH.includes('jwt') || !settings.JWT_JWKS_URL) return;
     this.keys = createRemoteJWKSet(new URL(settings.JWT_JWKS_URL), {
       timeoutDuration: FETCH_TIMEOUT_MS,
-      // When to fetch anew is decided below: the library would refuse what it can't find out.
+      // The refresh policy is below: the library would reject a token whose key it can't fetch.
       cacheMaxAge: Infinity,
       cooldownDuration: Infinity,
       [customFetch]: keySetFetcher(() => this.keys?.jwks()),
     });
   }
 
-  /** Fetches the keys before the first request needs them, and tells early of an address that is wrong. */
+  /** Fetches the keys before the first request needs them, and logs a wrong URL early. */
   onApplicationBootstrap(): void {
     if (this.keys) this.refresh();
   }
 
   /**
-   * The key that a token says it is signed with.
-   *
-   * @throws {Problem} issuer-unavailable, when only the issuer could tell
+   * The key that signed a token, by its header.
+   * @throws {Problem} issuer-unavailable, when the key is unknown and the issuer does not answer
    * @throws {errors.JOSEError} when the issuer has no such key
    */
   async find(header: JWSHeaderParameters, token: FlattenedJWSInput): Promise<CryptoKey> {
@@ -85,10 +84,10 @@ export class IssuerKeys implements OnApplicationBootstrap {
     return performance.now() - this.loadedAt;
   }
 
-  /** Fetches the keys in the background; nobody waits for it. */
+  /** Fetches the keys in the background. */
   private refresh(): void {
     this.reload().catch(() => {
-      // Was told by `reload`, and whoever needs the keys will be told too.
+      // `reload` has logged it, and a request that needs the keys fails by itself.
     });
   }
 

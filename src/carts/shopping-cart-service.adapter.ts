@@ -28,8 +28,8 @@ const NO_CART = new Set([400, 404, 410, 422]);
 const ACTIVE = 'active';
 
 /**
- * Pause before the second look for a cart that was not found, in milliseconds. The cart service of system B may answer
- * parallel calls with a false 404; a query is over by then.
+ * Pause before the second read of a cart that was not found, in milliseconds. The cart service of system B may answer
+ * parallel calls with a false 404; a query has ended after this time.
  */
 const SECOND_LOOK_MS = 25;
 
@@ -81,8 +81,8 @@ export class ShoppingCartServiceAdapter extends ShoppingCarts {
       idempotencyKey,
       deadline,
       timeoutMs: BACKGROUND_TIMEOUT_MS,
-      // The call names the customer: sent again after an unknown outcome it could meet a cart that was begun since.
-      // Whoever repeats it looks first which cart is active.
+      // Not idempotent: the call names only the customer, so a retry after an unknown outcome could check out a newer
+      // cart. The caller reads the active cart before it retries.
       repeatable: false,
       mayBeEmpty: true,
     });
@@ -93,7 +93,7 @@ export class ShoppingCartServiceAdapter extends ShoppingCarts {
   private async findLines(cartId: string, deadline: Deadline): Promise<unknown[]> {
     const answer = await this.get(['cart_items'], deadline, MAX_CART_ITEMS_BYTES);
     const lines = this.listOf(this.bodyOf(answer)['items']);
-    // The other carts' lines are nobody's business here, not even if they are wrong.
+    // Lines of other carts are ignored, even invalid ones.
     return lines.filter((line) => readId(fieldsOf(line)['cart_id']) === cartId);
   }
 

@@ -13,7 +13,7 @@ export class SettingsError extends Error {
   }
 }
 
-/** What the settings are read for: commands that nobody calls over the network need not know who may call. */
+/** The purpose of the settings: commands without a network interface need no authentication settings. */
 export type Purpose = 'service' | 'command';
 
 function isUnreadable(file: string): boolean {
@@ -25,7 +25,7 @@ function isUnreadable(file: string): boolean {
   }
 }
 
-/** Whether it is decided who may call, and whatever that needs is there. */
+/** Whether authentication is configured completely. */
 function findOpenDoors(settings: Settings): string[] {
   const { AUTH, API_KEYS, API_KEYS_FILE } = settings;
   const problems: string[] = [];

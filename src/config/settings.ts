@@ -19,7 +19,7 @@ export const TRACE_SAMPLERS = [
 /** How callers may say who they are. */
 export const AUTH_MODES = ['none', 'jwt', 'api-key', 'jwt,api-key', 'api-key,jwt'] as const;
 
-/** Signatures that the issuer alone can make: with `none` or `HS256` whoever can verify a token could write one. */
+/** Asymmetric signatures: with `none` or `HS256` every verifier of a token could also issue one. */
 const SIGNATURE = '(RS256|RS384|RS512|PS256|PS384|PS512|ES256|ES384|ES512|EdDSA)';
 
 /** Above the number of connections to one service, notifications would wait in this process. */
@@ -50,7 +50,7 @@ export class Settings {
   @WholeNumber(1, 65_535)
   METRICS_PORT?: number;
 
-  /** Proxies whose `X-Forwarded-For` is believed. None by default: anybody can write that header. */
+  /** Proxies whose `X-Forwarded-For` is trusted. None by default: any client can send that header. */
   @Networks()
   TRUST_PROXY: string[] = [];
 
@@ -196,11 +196,14 @@ export class Settings {
   @WholeNumber(200, 86_400_000)
   RECOVERY_WINDOW_MS: number = 60_000;
 
-  /** How often each instance looks for orders that nobody drives any more. */
+  /** How often each instance looks for abandoned placements. */
   @WholeNumber(50, 60_000)
   RECOVERY_INTERVAL_MS: number = 1_000;
 
-  /** `async`: orders are stored and answered with 202 before they are settled, as if every client preferred it. */
+  /**
+   * `async`: orders are stored and answered with 202 before their placement completes, as if every client preferred
+   * it.
+   */
   @IsIn(['sync', 'async'])
   PLACEMENT_MODE: 'sync' | 'async' = 'sync';
 
@@ -212,7 +215,7 @@ export class Settings {
   @WholeNumber(1, 500)
   PLACEMENT_BATCH_SIZE: number = 64;
 
-  /** How long the service goes on as usual, but not ready, after it was told to stop. */
+  /** How long the service keeps serving, but not ready, after the signal to stop. */
   @WholeNumber(0, 300_000)
   SHUTDOWN_DELAY_MS: number = 0;
 
@@ -229,8 +232,8 @@ export class Settings {
   PURGE_INTERVAL_MS: number = 60_000;
 
   /**
-   * How often a background job is repeated before it waits for a person. With the longest wait between them the
-   * default lasts for three days: longer than a weekend during which nobody looked.
+   * Retries of a task before it becomes an incident. With the longest backoff the default lasts for three days:
+   * longer than an unattended weekend.
    */
   @WholeNumber(0, 1_000_000)
   JOB_RETRY_LIMIT: number = 9_000;
@@ -254,7 +257,7 @@ export class Settings {
   @IsIn(['otlp', 'none'])
   OTEL_TRACES_EXPORTER: 'otlp' | 'none' = 'otlp';
 
-  /** Turns traces off, whatever the others say. */
+  /** Turns traces off, regardless of the other settings. */
   @Flag()
   OTEL_SDK_DISABLED: boolean = false;
 

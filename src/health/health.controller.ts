@@ -110,7 +110,7 @@ export class HealthController {
   @ApiOperation({
     operationId: 'getLiveness',
     summary: 'Whether the process runs',
-    description: 'Asks nobody else: restart the process if there is no answer.',
+    description: 'Depends on no other service: restart the process if it does not answer.',
   })
   @ApiResponse({ status: 200, description: 'It runs.', type: LivenessResponse, example: { status: 'ok' } })
   getLiveness(): LivenessResponse {

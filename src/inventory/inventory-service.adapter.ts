@@ -47,7 +47,7 @@ export async function findInventoryProduct(
   return requireAskedFor(client.name, productId, readProduct(client.name, fields['product_id'], fields));
 }
 
-/** The Inventory Service (system A), which reserves and gives back one product a call. */
+/** The Inventory Service (system A), which reserves or releases one product a call. */
 export class InventoryServiceAdapter extends CachedInventory {
   /** @param rememberMs how long what was looked up is remembered; see `ProductLookup` */
   constructor(
@@ -144,7 +144,7 @@ export class InventoryServiceAdapter extends CachedInventory {
         const reason = `${this.client.name}: can't be asked whether the units were reserved`;
         return { line: line.line, outcome: 'unknown', reason };
       }
-      // The same key again brings the outcome of the first call, or settles the matter if that never arrived.
+      // A retry with the same key returns the outcome of the first call, or makes the call if it never arrived.
       const reserved = await this.reserveLine(orderId, line, deadline);
       if (reserved.outcome === 'refused') return { line: line.line, outcome: 'released' };
       if (reserved.outcome === 'unknown') return reserved;

@@ -13,12 +13,12 @@ import { databaseNow } from '../platform/database/database-clock.js';
 const BATCH_SIZE = 500;
 
 /**
- * After the recovery window the sweep takes an order back. It may have to wait for the lease of whoever tried last,
- * and for the pause after that try; twice the longest of both is more than any order that somebody looks after needs.
+ * After the recovery window the sweep compensates an order. It may have to wait for the last lease, and for the
+ * backoff after that attempt; twice the longer of both is more than any order in progress needs.
  */
 const PATIENCE_MS = 20_000;
 
-/** Movements that a person has to look at, each by itself: far more than anybody ever will. */
+/** Movements that need a person: far more than people can handle. */
 const MAX_STUCK = 10_000;
 
 /** The kinds of tasks that become incidents when they are dead. */
@@ -104,9 +104,9 @@ export class IncidentFinder {
     const events = await this.repository.findDoubtEvents(orderIds);
     const { repeatable } = this.inventory;
     return lines.flatMap((line) => {
-      // While a task is running, the line may be in doubt for no longer than the call takes.
+      // While a task is running, a line may be in doubt for the duration of the call.
       if (open.has(line.orderId)) return [];
-      // Calls that may be repeated are left to the dead task, which is an incident of its own.
+      // Idempotent calls are left to the dead task, which is an incident of its own.
       if (repeatable && dead.has(line.orderId)) return [];
       return [
         toReservationIncident(line, causeOf(line, events), [repeatable ? 'retry' : 'release', 'write_off']),

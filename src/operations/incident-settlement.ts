@@ -19,7 +19,7 @@ export interface Decision {
   actor: string;
 }
 
-/** Somebody else was first; everything is to be rolled back and looked at again. */
+/** A concurrent change was first: roll back and read again. */
 class Overtaken extends Error {}
 
 /**
@@ -38,7 +38,7 @@ export class IncidentSettlement {
 
   /**
    * @param order as it was read before the incident was found
-   * @returns when it was settled; undefined when the order or the incident has changed since they were read
+   * @returns when the incident was resolved; undefined when it or the order has changed since they were read
    */
   async settle(order: Order, incident: NamedIncident, decision: Decision): Promise<Date | undefined> {
     const at = databaseNow();
@@ -84,7 +84,7 @@ export class IncidentSettlement {
       case 'cart_checkout':
         return this.settleTask(sql, incident.kind, order.id, action);
       case 'pending_order':
-        throw new Error('pending orders are settled by their placement');
+        throw new Error('pending orders are completed by their placement');
     }
   }
 

@@ -19,7 +19,7 @@ export interface DoubtEvent {
   occurredAt: Date;
 }
 
-/** One incident that a person has settled, as the history of the order tells it. */
+/** An incident that a person has resolved, from the history of the order. */
 export interface Settled {
   orderId: string;
   incident: string;
@@ -53,7 +53,7 @@ export class IncidentRepository {
     );
   }
 
-  /** Which lines of some orders may still be held although the order came to nothing. */
+  /** Lines of orders that are not live and may still hold units. */
   async findUnreleasedLines(orderIds: readonly string[]): Promise<DoubtfulLine[]> {
     return this.dataSource.query<DoubtfulLine[]>(
       `SELECT i.order_id AS "orderId", i.id AS line, i.product_id AS "productId", i.quantity,
@@ -65,7 +65,7 @@ export class IncidentRepository {
     );
   }
 
-  /** The events of orders that tell why lines are in doubt, oldest first. */
+  /** The events that explain why lines are in doubt, oldest first. */
   async findDoubtEvents(orderIds: readonly string[]): Promise<DoubtEvent[]> {
     return this.dataSource.query<DoubtEvent[]>(
       `SELECT order_id AS "orderId", reason, occurred_at AS "occurredAt",
@@ -77,7 +77,7 @@ export class IncidentRepository {
     );
   }
 
-  /** What people have settled about orders, oldest first. */
+  /** Resolved incidents of orders, oldest first. */
   async findSettled(orderIds: readonly string[]): Promise<Settled[]> {
     return this.dataSource.query<Settled[]>(
       `SELECT order_id AS "orderId", data->>'incident' AS incident, data->>'action' AS action, reason, actor,

@@ -13,7 +13,7 @@ import { databaseNow } from '../platform/database/database-clock.js';
 /** Several scrapers, or one in a hurry, get the same numbers: what is measured changes in minutes. */
 const FRESH_MS = 5_000;
 
-/** A scraper waits for ten seconds, and must be told the rest while the database is away. */
+/** A scraper waits for ten seconds, and must get the other metrics while the database is away. */
 const PATIENCE_MS = 5_000;
 
 /**
@@ -46,10 +46,13 @@ export class OperationsMetrics {
     'Age of the oldest of them; 0 where there is none.',
     'queue',
   );
-  private readonly pendingOrders = this.gauge('orders_pending', 'Orders whose placement is not settled yet.');
+  private readonly pendingOrders = this.gauge(
+    'orders_pending',
+    'Orders whose placement is not complete yet.',
+  );
   private readonly oldestPending = this.gauge(
     'orders_pending_oldest_age_seconds',
-    'How long ago the oldest order was placed that is not settled yet; 0 where there is none.',
+    'Age of the oldest order whose placement is not complete; 0 when there is none.',
   );
   private readonly toRecover = this.gauge(
     'orders_to_recover',
@@ -97,7 +100,7 @@ export class OperationsMetrics {
     if (performance.now() - this.measured.at > FRESH_MS) {
       const done = this.measureIfPossible();
       this.measured = { at: performance.now(), done };
-      // A scrape that failed is an answer to whoever asked, and must not be kept for the next.
+      // A failed scrape goes to the callers that wait for it, and must not be cached.
       done.catch(() => (this.measured.at = Number.NEGATIVE_INFINITY));
     }
     return this.measured.done;

@@ -1,8 +1,8 @@
 /**
- * The life of an order: each status, the statuses that may follow it, and what being in it means.
+ * The life of an order: each status, the statuses that may follow it, and what it means.
  *
- * `live`: the order is to be delivered or was, so that its stock is rightly held. `settledBy`: who moves an order on
- * from here: the placement by itself, or an admin tool.
+ * `live`: the order is delivered or will be, so it rightly holds stock. `settledBy`: who sets the next status, the
+ * placement or an admin tool.
  */
 export const ORDER_STATUSES = {
   pending: { next: ['confirmed', 'rejected', 'failed'], live: true, settledBy: 'placement' },
@@ -35,10 +35,10 @@ export function parseStatus(text: string): OrderStatus | undefined {
   return ALIASES.get(name) ?? ORDER_STATUS_NAMES.find((status) => status === name);
 }
 
-/** What a customer may do with an order of its own: take it back as long as nobody has begun to work on it. */
+/** A customer may cancel its own order until work on it has begun. */
 const CUSTOMER_TRANSITIONS: Partial<Record<OrderStatus, OrderStatus[]>> = { confirmed: ['cancelled'] };
 
-/** Who wants to set a status; an admin tool is whoever may set any. */
+/** Who sets a status. An admin tool may make every transition. */
 export type StatusSetter = 'admin' | 'customer';
 
 /** The statuses that may be set next; none while the placement is still under way. */
@@ -51,7 +51,7 @@ export function allowedTransitions(from: OrderStatus, by: StatusSetter = 'admin'
 /** What setting a status comes to: nothing to do, a change, or not allowed. */
 export type Transition = 'unchanged' | 'changed' | 'refused';
 
-/** @returns what it means when somebody asks for `to` on an order that is `from` */
+/** @returns whether an order may go from `from` to `to`, or already is there */
 export function transition(from: OrderStatus, to: OrderStatus, by: StatusSetter = 'admin'): Transition {
   if (from === to) return 'unchanged';
   return allowedTransitions(from, by).includes(to) ? 'changed' : 'refused';

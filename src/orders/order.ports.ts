@@ -19,9 +19,9 @@ export interface ReservationLine {
   quantity: number;
 }
 
-/** A line whose units are to be given back. */
+/** A line whose units to release. */
 export interface ReleaseLine extends ReservationLine {
-  /** False when nobody knows whether the units were ever reserved. */
+  /** False when it is unknown whether the units were ever reserved. */
   certainlyHeld: boolean;
 }
 
@@ -57,10 +57,8 @@ export interface ReservationBook {
   list(after: string, limit: number, deadline: Deadline): Promise<HeldReservation[] | null>;
 
   /**
-   * Gives back all that a reservation holds. Acts once however often it is called, and nothing can be reserved under
-   * this id afterwards.
-   *
-   * @returns why it is unknown whether that was done; undefined after success
+   * Releases all units of a reservation. Idempotent; nothing can be reserved under this id afterwards.
+   * @returns why the outcome is unknown; undefined after success
    */
   release(id: string, deadline: Deadline): Promise<string | undefined>;
 }
@@ -115,15 +113,15 @@ export interface OrderLine {
   productId: string;
 }
 
-/** A line of which asking the inventory again does not tell what became of a call, why, and since when. */
+/** A line whose inventory call has an unknown outcome that asking again can't resolve: why, and since when. */
 export interface StuckLine extends OrderLine {
   reason: string;
   since: Date;
 }
 
-/** What this service itself has noted about its calls to an inventory that can't tell. Adapters: src/inventory. */
+/** This service's own record of its calls to an inventory without idempotency. Adapters: src/inventory. */
 export abstract class StockJournal {
-  /** Lines of which only a person can say whether units are held for them, from an order on, by order. */
+  /** Lines that only a person can resolve, by order, from `fromOrderId` on. */
   abstract findStuck(fromOrderId: string, limit: number): Promise<StuckLine[]>;
 
   /**
@@ -170,7 +168,7 @@ export interface Notification {
   status: string;
 }
 
-/** Who tells the customer. Adapter: src/notifications. */
+/** Sends notifications to the customer. Adapter: src/notifications. */
 export abstract class Notifications {
   /**
    * Sends one message. Repeated with the same key it is one message for the customer.

@@ -39,7 +39,7 @@ export const ORDER_PROBLEMS = defineProblemTypes({
   'cart-already-ordered': {
     status: 409,
     title: 'Cart already ordered',
-    cause: 'There is a live order for this cart; one cart is ordered once, whatever keys are used.',
+    cause: 'A live order exists for this cart. A cart can be ordered only once, regardless of the key.',
     remedy: 'Look at the order that there is. Once it is cancelled the cart may be ordered again.',
     members: { order_id: 'the order of this cart' },
   },
@@ -129,7 +129,7 @@ export const ORDER_PROBLEMS = defineProblemTypes({
     status: 412,
     title: 'Order has changed',
     cause: 'The order is not at the version that `If-Match` names, or was changed at the same moment.',
-    remedy: 'Read the order again, and decide anew with its new `ETag`.',
+    remedy: 'Read the order again, and retry with its new `ETag`.',
     members: { current_version: 'the version that the order is at' },
   },
   'if-match-required': {
@@ -202,7 +202,7 @@ export function orderNotFound(id: string): Problem {
   return orderProblem('order-not-found', `Order ${id} not found`);
 }
 
-/** @param orderId the live order of the cart; undefined when it has come to nothing in this moment */
+/** @param orderId the live order of the cart; undefined when that order failed a moment ago */
 export function cartAlreadyOrdered(orderId: string | undefined): Problem {
   return orderProblem('cart-already-ordered', 'This cart has been ordered already', { order_id: orderId });
 }

@@ -50,7 +50,7 @@ export interface OrderPage {
  */
 export const MAX_LINES_OF_PAGE = 1_000;
 
-/** What a customer is told of. */
+/** The content of a notification. */
 export type News = Pick<Order, 'customerName' | 'customerEmail' | 'status'>;
 
 /** Every statement on the tables of orders. What is part of a transaction takes it as its first argument. */
@@ -65,7 +65,7 @@ export class OrderRepository {
     this.lookUp = new OrderLookUp(dataSource);
   }
 
-  /** An order, whoever it belongs to: for the service's own work. */
+  /** An order of any owner, for internal use. */
   async findOrder(id: string): Promise<Order | undefined> {
     return this.findOrderOf(null, id);
   }
@@ -79,7 +79,7 @@ export class OrderRepository {
    * sizes are read first, so that neither the database nor this process builds more than a page.
    */
   async listOrdersOf(owner: Owner, filter: OrderFilter, limit: number): Promise<OrderPage> {
-    // One more than asked for tells whether there is another page.
+    // The extra row shows whether another page exists.
     const { text, values } = listStatement(owner, filter, limit + 1);
     const sizes = await this.dataSource.query<{ id: string; lines: number }[]>(text, values);
     const ids = firstOf(sizes, limit);
@@ -94,7 +94,7 @@ export class OrderRepository {
     return row?.count ?? 0;
   }
 
-  /** The history of an order, oldest first, whoever it belongs to: for the service's own work. */
+  /** The history of an order of any owner, oldest first, for internal use. */
   async listEvents(orderId: string): Promise<OrderEvent[]> {
     return this.listEventsOf(null, orderId);
   }
@@ -109,7 +109,7 @@ export class OrderRepository {
     );
   }
 
-  /** What there is to tell about one event of an order, and whom. Names are null where there is nobody to tell. */
+  /** The notification for one event of an order. Names are null when there is no recipient. */
   async findNotification(orderId: string, seq: number): Promise<News | undefined> {
     const rows = await this.reads.query<News[]>(
       `SELECT o.customer_name AS "customerName", o.customer_email AS "customerEmail",
@@ -189,7 +189,7 @@ export class OrderRepository {
     return { text, values: [orderId, lines, from, to] };
   }
 
-  /** Unsettled orders, those among them that nobody drives, and when the oldest was placed. Reads no other orders. */
+  /** Number of pending orders, of those without a lease, and the age of the oldest. Reads no other orders. */
   async measurePending(): Promise<{ count: number; abandoned: number; oldest: Date | null }> {
     const [row] = await this.dataSource.query<{ count: number; abandoned: number; oldest: Date | null }[]>(
       `SELECT count(*)::int AS count, (count(*) FILTER (WHERE lease_until <= now()))::int AS abandoned,

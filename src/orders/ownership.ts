@@ -4,8 +4,8 @@ import { orderProblem } from './order.problems.js';
 import type { OrderStatus, StatusSetter } from './order-status.js';
 
 /**
- * Whose orders a caller may see and touch: the customer whose id it is, or everybody's where it is null. A condition of
- * every query that is made for a caller, so that the orders of others are not found, as if there were none.
+ * The customer whose orders a caller may read and change; null means all orders. Every query for a caller has it as a
+ * condition, so that orders of others are not found.
  */
 export type Owner = string | null;
 

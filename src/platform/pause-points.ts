@@ -1,6 +1,6 @@
 /**
- * Every step at which the fault harness (test/faults) may hold, freeze or kill the process. Each is a moment between
- * two effects of which the first has happened and the second has not, or in which a transaction is open.
+ * Every step at which the fault harness (test/faults) may hold, freeze or kill the process. Each lies between two
+ * effects, or inside an open transaction.
  */
 export const PAUSE_POINTS = [
   'placement.before-look-up',
@@ -52,9 +52,8 @@ export function armPausePoints(url: string | undefined): void {
 }
 
 /**
- * Says that a step is reached, and goes on when the harness answers. Without a harness there is nothing to wait for.
- *
- * @param orderId the order that the step is about, where it has an id already
+ * Reports the step to the harness and waits for its answer. Returns undefined without a harness.
+ * @param orderId the order of the step, once it has an id
  */
 export function reachPausePoint(point: PausePoint, orderId?: string): Promise<void> | undefined {
   return harnessUrl === undefined || unwanted.has(point) ? undefined : ask(harnessUrl, point, orderId);

@@ -36,14 +36,14 @@ export class PeriodicTask {
     runDetached(() => this.schedule(this.pauseMs));
   }
 
-  /** Begins no more passes; the one under way goes on. */
+  /** Starts no more passes; the current one continues. */
   stop(): void {
     this.stopped = true;
     this.loop.stop();
     clearTimeout(this.timer);
   }
 
-  /** Settles when no pass is under way any more. */
+  /** Resolves when no pass runs any more. */
   async ended(): Promise<void> {
     await this.underWay;
   }

@@ -37,7 +37,7 @@ export interface CartChange extends Numbered {
   readonly to: CartStatus;
   readonly key: string | null;
   readonly route: string;
-  /** True when the call was a repetition that had no effect of its own. */
+  /** True for a retry without an effect of its own. */
   readonly replay: boolean;
 }
 

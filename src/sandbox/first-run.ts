@@ -57,7 +57,7 @@ class Running {
       try {
         await stop();
       } catch (error) {
-        // Whatever one of them has to say, the others have to be stopped too.
+        // One failure must not keep the other processes running.
         process.stderr.write(`${messageOf(error)}\n`);
       }
     }
@@ -77,7 +77,7 @@ async function startDatabase(folder: string, environment: Environment): Promise<
 async function startStandIns(todo: Plan, environment: Environment): Promise<Sandbox> {
   const { options, settings, standIns: services } = todo;
   const stateFile = join(options.data, 'sandbox.json');
-  // As the service is told to expect it.
+  // Must match the assumption of the service.
   const honourIdempotencyKeys =
     settings.INVENTORY_HONOURS_IDEMPOTENCY_KEYS || settings.INVENTORY_API === 'reservations';
   const sandbox = await startSandbox({ services, ports: options.ports, stateFile, honourIdempotencyKeys });

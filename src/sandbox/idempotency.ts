@@ -52,7 +52,7 @@ export class StoredAnswers {
     const stored = this.#answers.get(call);
     if (!stored) return undefined;
     if (stored.request === request) return { answer: stored, replay: true };
-    // Replaying would tell the caller that something happened which never did.
+    // A replay would report an effect that never happened.
     return {
       answer: refusal(422, 'The Idempotency-Key was used before with another body'),
       replay: false,

@@ -28,7 +28,7 @@ const STATE_VERSION = 1;
 export interface SandboxOptions {
   /** Which servers listen. Default: all four. */
   services?: readonly ServiceName[];
-  /** Default `127.0.0.1`: the control calls let anybody change everything. */
+  /** Default `127.0.0.1`: the control calls have no authentication. */
   host?: string;
   /** 0 is any free port. Defaults: 8081, 8082, 8083, 8084. */
   ports?: Partial<Record<ServiceName, number>>;
@@ -47,7 +47,7 @@ export interface SandboxOptions {
   stateFile?: string;
   /** Entries that the stock's ledger keeps. Default: enough for a million orders. */
   ledgerLimit?: number;
-  /** Told about trouble with the state file. Default: standard error. */
+  /** Called when the state file fails. Default: standard error. */
   log?: (message: string) => void;
 }
 
@@ -115,7 +115,7 @@ export class Sandbox implements Controlled {
     };
   }
 
-  /** Starts all over again: state, logs, stored answers and faults. What is left out is as it was at the start. */
+  /** Resets state, logs, stored answers and faults. Omitted parts get their state from the start. */
   reset(initial: { stock?: readonly StockedProduct[]; carts?: readonly CartSeed[] } = {}): void {
     // First the faults: a call that is still held must not act on the new state.
     for (const name of SERVICE_NAMES) this.services[name].reset();

@@ -128,7 +128,7 @@ class SharedCursor {
     this.#row = undefined;
   }
 
-  /** @returns the answer to a look-up: the row, or whatever another thread has left of it */
+  /** @returns the response to a look-up: the row, or the part that another thread has left of it */
   async look(id: string, row: StockedProduct | undefined): Promise<Answer> {
     this.#row = row;
     this.#statements += 1;

@@ -79,7 +79,7 @@ export class TaskRunner {
     return failure;
   }
 
-  /** So many attempts are over, their results included, or will not begin. */
+  /** Reports attempts as over, including their results, or as never started. */
   release(attempts: number): void {
     this.running -= attempts;
   }

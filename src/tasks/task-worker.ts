@@ -14,8 +14,8 @@ import { WakeUp } from './wake-up.js';
 export const POLL_MS = 500;
 
 /**
- * New tasks of this instance are claimed so long after their insert: by then the transaction has usually committed, and
- * others have come that the same claim takes. Results are gathered likewise.
+ * Delay between an insert on this instance and the claim: by then the transaction has usually committed, and other
+ * tasks have come that the same claim takes. Results are batched likewise.
  */
 const GATHER_MS = 50;
 
@@ -62,7 +62,7 @@ export class TaskWorker {
     this.loop.start();
     while (!this.isFinished()) {
       const isWell = (await this.writeResults()) && (await this.attend(() => this.claim()));
-      // A database in trouble is left alone for a while, whatever wakes the loop.
+      // After a database error the loop backs off, even when a notification wakes it.
       if (isWell) this.loop.reportProgress();
       else await sleep(POLL_MS);
       this.wakeUp.in(POLL_MS);

@@ -23,7 +23,10 @@ export interface PreparedTasks {
   tasks: readonly FirstTask[];
   /** To be called once the transaction is committed. */
   start(): void;
-  /** To be called when it is not, or when that is unknown: tasks that it inserted all the same are claimed when their leases end. */
+  /**
+   * Call it after a rollback or an unknown commit. Tasks that were inserted after all are claimed when their leases
+   * end.
+   */
   abandon(): void;
 }
 

@@ -11,7 +11,7 @@ import { Store } from '../ui/store.ts';
  */
 const REQUEST_LIMIT_MS = 30_000;
 
-/** Set when the service stops knowing who is signed in; the next sign-in clears it. */
+/** Set when the service rejects the session; the next sign-in clears it. */
 export const refusedSession = new Store<string | null>(null);
 
 /** The API with the types of its OpenAPI document. */

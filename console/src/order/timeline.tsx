@@ -8,7 +8,7 @@ import { deliveriesQuery, eventsQuery } from './use-order.ts';
 
 interface Props {
   orderId: string;
-  /** Whether the viewer may know what was told to the customer. */
+  /** Whether the viewer may see the notifications that were sent to the customer. */
   hasDeliveries: boolean;
 }
 

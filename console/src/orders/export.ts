@@ -4,7 +4,7 @@ import { type OrderFilter, toQuery } from './order-filter.ts';
 
 export type ExportFormat = 'csv' | 'ndjson';
 
-/** By then the browser has taken over what is to be saved. */
+/** Long enough for the browser to start saving the file. */
 const KEEP_MS = 60_000;
 
 /** What some browsers have and TypeScript does not know: a file of the user's choice, written to as it comes. */

@@ -2,7 +2,7 @@ import type { DataSource } from 'typeorm';
 import { Semaphore, type InTurn } from '../../platform/semaphore.js';
 import { LockSession } from './lock-session.js';
 
-/** Name of the lock among those of products, none of which has a control character. */
+/** Name of the lock. No product lock has the same name, because product ids have no control characters. */
 const TURN = '\u0001catalog';
 
 /**

@@ -106,7 +106,7 @@ function poolOf(dataSource: DataSource): Pool {
   return master as Pool;
 }
 
-/** Takes a connection from the pool, but waits no longer than the caller does. */
+/** Takes a connection from the pool; waits at most until the caller's deadline. */
 async function connect(pool: Pool, deadline: Deadline): Promise<PoolClient> {
   const connecting = pool.connect();
   let timer: NodeJS.Timeout | undefined;

@@ -1,6 +1,6 @@
 import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
-/** What is known of a movement. `in_doubt`: nobody but a person can find out any more. */
+/** State of a movement. `in_doubt`: only a person can resolve it. */
 export type MovementState = 'started' | 'applied' | 'refused' | 'in_doubt';
 
 /**

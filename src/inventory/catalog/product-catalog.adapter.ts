@@ -18,7 +18,7 @@ import { CatalogTurn } from './catalog-turn.js';
 import { ProductBusy, ProductLock } from './product-lock.js';
 import { InDoubt, StockMover, Unsettled } from './stock-mover.js';
 
-/** What is to be said of one line, before it is known which line that is. */
+/** The outcome of one line, before its index is known. */
 type Held =
   | { outcome: 'held' }
   | {
@@ -32,7 +32,7 @@ type Held =
 interface GroupOutcome {
   /** Up to the first line that is not held. */
   outcomes: ReserveOutcome[];
-  /** What is to be said of the lines behind it; null when all are held. */
+  /** The outcome of the lines behind it; null when all are held. */
   behind: 'untouched' | 'unknown' | null;
 }
 
@@ -98,9 +98,9 @@ export class ProductCatalogAdapter extends CachedInventory {
   }
 
   /**
-   * Every call for an order takes its lines in the same order and goes on to the next only when one is held. A line
-   * behind one that was refused was therefore never reserved, by no call. Behind one that is unknown, or that was held
-   * and then given back, it may have been. This relies on every call being given all lines of the order.
+   * Every call for an order takes its lines in the same order and continues only when a line is held. A line behind a
+   * refused one was therefore never reserved, by any call. Behind an unknown one, or one that was held and then
+   * released, it may have been. This relies on every call having all lines of the order.
    */
   override async reserve(
     orderId: string,
@@ -205,7 +205,7 @@ export class ProductCatalogAdapter extends CachedInventory {
     const released = movements.get(releaseKey);
     if (released && released.state !== 'applied') throw new InDoubt(productId);
     if (released) {
-      const reason = `The units of product ${productId} were given back`;
+      const reason = `The units of product ${productId} were released`;
       return { outcome: 'refused', reason, wasHeld: true };
     }
     const before = movements.get(key);

@@ -9,9 +9,9 @@ import { isDone, unexpectedStatus } from '../../platform/upstream/upstream-retry
 import { MixedUpAnswer, NO_SUCH_PRODUCT, readProduct, requireAskedFor } from '../inventory-answers.js';
 
 /**
- * Looks at a product before it counts as unknown. With two instances, each of which sends one call at a time, about one
- * answer in ten of such a catalog is wrong; three in a row are wrong once in a thousand times. More would let orders of
- * products that do not exist keep the catalog from others.
+ * Reads of a product before it counts as unknown. With two instances that each send one call at a time, about one
+ * response in ten of such a catalog is wrong; three in a row are wrong once in a thousand times. With more reads,
+ * orders of unknown products could keep the catalog busy.
  */
 const LOOKS = 3;
 

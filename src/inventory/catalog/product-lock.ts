@@ -4,8 +4,8 @@ import { Semaphore, BulkheadFullError } from '../../platform/semaphore.js';
 import { LockSession } from './lock-session.js';
 
 /**
- * The share of the connection pool that critical sections may hold, one third: they keep a connection during remote
- * calls, and the orders themselves need the others meanwhile.
+ * The share of the connection pool for critical sections, one third: they keep a connection during remote calls, and
+ * the orders themselves need the rest.
  */
 const POOL_SHARE = 3;
 

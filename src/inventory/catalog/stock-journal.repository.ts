@@ -17,7 +17,7 @@ function keysOf({ orderId, line }: OrderLine): { reserve: string; release: strin
   return { reserve: `${orderId}/${line}/reserve`, release: `${orderId}/${line}/release` };
 }
 
-/** The journal of the catalog's movements, as people who settle what is in doubt need it. */
+/** The journal of the catalog's movements, for the people who resolve incidents. */
 export class CatalogJournalRepository extends StockJournal {
   constructor(private readonly dataSource: DataSource) {
     super();
@@ -78,7 +78,7 @@ export class CatalogJournalRepository extends StockJournal {
     return affected;
   }
 
-  /** The movement did not happen, and is to be made under the same key. */
+  /** Deletes a movement that did not happen, so that it can be made under the same key. */
   private async forget(sql: Sql, productId: string, key: string): Promise<number> {
     const [, affected] = await sql.query<[unknown, number]>(
       `DELETE FROM product_catalog_movements WHERE product_id = $1 AND key = $2 AND state = 'in_doubt'`,

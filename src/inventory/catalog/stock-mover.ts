@@ -8,18 +8,18 @@ import type { CatalogProduct, ProductCatalogClient, StockSetting } from './produ
 import * as journal from './product-catalog.repository.js';
 
 /**
- * How long after its timeout a call may still take effect in the catalog: what is left of its processing once this
- * end has hung up. Nothing can bound that for certain; a second is many times what such a call takes.
+ * How long after its timeout a call may still take effect in the catalog: the rest of its processing after the
+ * connection closed. No bound is certain; a second is many times the duration of such a call.
  */
 export const LATE_EFFECT_MARGIN_MS = 1_000;
 
-/** What is asked for: units to add to the stock of a product (negative to take them), once for all time per key. */
+/** A movement: units to add to the stock of a product (negative to take them), applied once per key. */
 export interface Move {
   key: string;
   delta: number;
 }
 
-/** It is not known whether a movement took place, or some movement before it has to be settled first. */
+/** It is unknown whether a movement took place, or an earlier movement has to be resolved first. */
 export class Unsettled extends Error {
   constructor(productId: string) {
     super(`it is not known yet whether the stock of product ${productId} was changed`);
@@ -27,7 +27,7 @@ export class Unsettled extends Error {
   }
 }
 
-/** Reading the stock does not tell any more what became of a call, as when others changed it meanwhile. */
+/** Reading the stock can't resolve a call any more, for example after a foreign change. */
 export class InDoubt extends Error {
   constructor(productId: string) {
     super(`whether the stock of product ${productId} was changed can only be found out by a person`);
@@ -36,8 +36,8 @@ export class InDoubt extends Error {
 }
 
 /**
- * Changes the stock of one product of the catalog within its critical section, and notes each change before and after
- * its call, so that whoever comes next, on any instance, learns what became of it.
+ * Changes the stock of one product of the catalog within its critical section. Each change is recorded before and
+ * after its call, so that the next writer, on any instance, can resolve its outcome.
  */
 export class StockMover {
   private readonly logger = new Logger(StockMover.name);
@@ -61,7 +61,7 @@ export class StockMover {
     const setting = await this.catalog.takeTurn(this.deadline, () => this.set(product, { key, delta }));
     if (setting?.isSet) return setting;
     if (setting && (await this.isUnchanged(key))) return setting;
-    // Reading the product tells what became of the call.
+    // Reading the product reveals the outcome of the call.
     await this.settleUnfinished();
     const movement = (await journal.findMovements(this.session, this.productId, [key])).get(key);
     if (movement?.state !== 'applied') throw new InDoubt(this.productId);
@@ -116,10 +116,9 @@ export class StockMover {
   }
 
   /**
-   * Finds out what became of calls that ended without a result, here or on an instance that crashed. Nobody may
-   * change the stock before that, or it could not be found out any more.
-   *
-   * @throws {UpstreamFault} or {Unsettled} when it can't be found out now
+   * Resolves calls that ended without a result, here or on an instance that crashed. This comes before any other
+   * change of the stock, which would hide the outcome.
+   * @throws {UpstreamFault} or {Unsettled} when the outcome stays unknown for now
    */
   async settleUnfinished(): Promise<void> {
     for (const movement of await journal.findUnfinished(this.session, this.productId)) {

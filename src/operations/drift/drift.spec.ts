@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { compare, type Observation, widest } from './drift.js';
 
-/** A product of which 10 units were there when nothing was sold. */
+/** A product with 10 units before the first order. */
 function observe(quantity: number | null, sold: number, held = sold, more: Partial<Observation> = {}) {
   const baseline = { quantity: 10, sold: 0, held: 0, at: new Date(0) };
   return compare({ productId: 'P', quantity, books: { sold, held }, baseline, journal: undefined, ...more });

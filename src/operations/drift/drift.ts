@@ -1,8 +1,8 @@
 /** Units of one product by the books, at one moment. */
 export interface Books {
-  /** Certainly taken from the inventory: those of live, settled orders. */
+  /** Certainly taken from the inventory: units of live, completed orders. */
   sold: number;
-  /** Perhaps taken: those sold, those of pending orders, and those that are in doubt or being given back. */
+  /** Possibly taken: units sold, units of pending orders, and units that are in doubt or being released. */
   held: number;
 }
 
@@ -41,7 +41,7 @@ export const DRIFT_VERDICTS = [
 
 export type DriftVerdict = (typeof DRIFT_VERDICTS)[number];
 
-/** Those that somebody should look into. */
+/** Verdicts that need an investigation. */
 export const ALARMING: ReadonlySet<DriftVerdict> = new Set(['oversold', 'leaked', 'surplus', 'missing']);
 
 export interface ProductDrift extends Observation {
@@ -59,7 +59,7 @@ export function compare(observation: Observation): ProductDrift {
   }
   if (quantity === null) return { ...observation, drift: 0, verdict: 'unknown_product' };
   if (!baseline) return { ...observation, drift: 0, verdict: 'baseline' };
-  // What was under way at either time may or may not have been taken by then.
+  // Units in progress at either time may or may not have been taken.
   const least = books.sold - baseline.held;
   const most = books.held - baseline.sold;
   const drift = outside(baseline.quantity - quantity, least, most);

@@ -33,7 +33,7 @@ const MAX_TIMED = 50;
 /** Steps read at the same time: the others' requests need the connections. */
 const STEPS_AT_ONCE = 2;
 
-/** How old an answer may be: whoever looks at a chart sees no difference, and many who look cost as much as one. */
+/** Cache lifetime: invisible on a chart, and many viewers cost as much as one. */
 const FRESH_MS = 10_000;
 
 /** Came to be something else than confirmed. */
@@ -82,7 +82,7 @@ export class FiguresService {
     const figures = this.look(window);
     const look = { at: performance.now(), figures };
     this.latest.set(window, look);
-    // What failed is an answer to whoever asked, and must not be kept for the next.
+    // An error goes to the callers that wait for it, and must not be cached.
     figures.catch(() => {
       if (this.latest.get(window) === look) this.latest.delete(window);
     });

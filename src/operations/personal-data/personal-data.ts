@@ -11,10 +11,10 @@ import { Tasks } from '../../tasks/tasks.service.js';
 import { NIL_ID, PersonalDataRepository, type Subject } from './personal-data.repository.js';
 import { databaseNow } from '../../platform/database/database-clock.js';
 
-/** Orders of one transaction: a few milliseconds, for which none of them can be changed by anybody else. */
+/** Orders of one transaction, which holds their row locks for a few milliseconds. */
 const BATCH_SIZE = 100;
 
-/** What becomes of the messages about an order that nobody can be reached for any more. */
+/** The result of pending messages about an order without a recipient. */
 const NO_MORE_NOTIFICATIONS = {
   notification: 'none from here on, those that were waiting included: the order has no address any more',
 };

@@ -63,7 +63,7 @@ function renderMissing({ missing }: Findings): string {
     orderId,
     placedAt(orderId),
     statuses.join(', ') || '-',
-    'tell the customer, or place the order again',
+    'notify the customer, or place the order again',
   ]);
   const units = describeUnits(sumUnits(missing.map(({ items }) => items)));
   return (

@@ -57,7 +57,7 @@ export class AddressUpkeep implements OnApplicationBootstrap, OnModuleDestroy, B
       }
       return true;
     } catch (error) {
-      // The next pass goes on where this one has ended.
+      // The next pass resumes where this one stopped.
       if (!this.outage.noticed(error)) {
         this.logger.error({ err: error }, 'addresses of earlier orders could not be normalized');
       }

@@ -67,7 +67,7 @@ export function requireDistinct(orders: readonly BulkOrderDto[]): void {
   const seen = new Set<string>();
   const repeated = orders.flatMap(({ order_id }, index) => {
     const id = order_id.toLowerCase();
-    if (seen.has(id)) return [{ field: `orders[${index}].order_id`, message: 'must not be there twice' }];
+    if (seen.has(id)) return [{ field: `orders[${index}].order_id`, message: 'must not appear twice' }];
     seen.add(id);
     return [];
   });

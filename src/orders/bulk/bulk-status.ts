@@ -57,7 +57,7 @@ export interface BulkResult {
 /** What all of the orders are to get, from whom. */
 export type BulkChange = Omit<StatusChange, 'expectedVersions'>;
 
-/** What a caller is told, and whether it was told before. */
+/** The response, and whether it is a replay of a stored one. */
 export interface BulkAnswer {
   body: Record<string, unknown>;
   isReplay: boolean;
@@ -109,7 +109,7 @@ export class BulkStatus {
     // Like a refusal, it stands for no one order, so that the answer itself has to be kept.
     const answer: PlacementAnswer = { status: 200, headers: {}, body };
     if (await this.keys.saveResponse(claim, answer)) return { body, isReplay: false };
-    // Another request with this key was answered meanwhile; both are to be told the same.
+    // A concurrent request with this key stored its response first; both return the same one.
     const first = await this.findAnswer(claim);
     return first ? { body: first, isReplay: true } : { body, isReplay: false };
   }
@@ -188,7 +188,8 @@ function refusal({ orderId }: BulkTarget, problem: Problem): BulkResult {
 }
 
 function outOfTime(): Problem {
-  const detail = 'There was no time left for this order, of which nothing was done; send the request again';
+  const detail =
+    'The request ran out of time before it reached this order, which is unchanged; send the request again';
   return Problem.http('overloaded', detail, {}, RETRY_AFTER);
 }
 

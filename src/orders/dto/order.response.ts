@@ -31,7 +31,7 @@ export class OrderConfirmationResponse {
   currency!: string;
 }
 
-/** What is known of an order before it is settled. */
+/** The known fields of an order before its placement completes. */
 export class OrderAcceptedResponse extends OmitType(OrderConfirmationResponse, [
   'status',
   'message',
@@ -229,7 +229,7 @@ export class OrderEventResponse {
       calls: {
         type: 'array',
         items: { $ref: getSchemaPath(InventoryCallResponse) },
-        description: 'How the inventory was asked; what came of it is the event.',
+        description: 'The calls to the inventory. Their result is the event itself.',
       },
     },
     additionalProperties: true,

@@ -103,7 +103,7 @@ export class PlaceOrderDto {
   expected_total?: number;
 }
 
-/** Body of `POST /orders/{customer_id}`, of which everything may be absent; without items the cart is ordered. */
+/** Body of `POST /orders/{customer_id}`. Every field is optional; without items, the order takes the cart. */
 export class PlaceCustomerOrderDto extends PartialType(OmitType(PlaceOrderDto, ['customer_id'] as const), {
   skipNullProperties: false,
 }) {}

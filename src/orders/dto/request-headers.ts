@@ -1,6 +1,6 @@
 import { Problem } from '../../platform/http/problem.js';
 
-/** Longer keys serve nobody; a UUID has 36 characters. */
+/** A UUID has 36 characters; keys longer than this have no use. */
 const MAX_KEY_LENGTH = 255;
 
 /** A bare key: printable, and nothing by which it could be a quoted one, or two headers that were joined. */

@@ -33,7 +33,7 @@ export function IsPlainText(options?: ValidationOptions): PropertyDecorator {
   );
 }
 
-/** Text of which something can be seen. Space around it is removed, and it is kept in Unicode normalization form C. */
+/** Text with at least one visible character. It is trimmed and normalised to Unicode form C. */
 export function IsVisibleText(): PropertyDecorator {
   return applyDecorators(
     Transform(({ value }: { value: unknown }) =>

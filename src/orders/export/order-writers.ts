@@ -14,7 +14,7 @@ export interface OrderWriter {
   end(count: number): string;
 }
 
-/** The columns, of which those before `line` are the same in all lines of an order. */
+/** The columns. Those before `line` repeat on every line of an order. */
 const COLUMNS = [
   'order_id',
   'timestamp',
@@ -90,7 +90,7 @@ const CSV: OrderWriter = {
     }),
 };
 
-/** Each order on a line of its own, as `GET /orders/{id}` returns it, and the number of orders on the last line. */
+/** One order a line, as `GET /orders/{id}` returns it, and the number of orders on the last line. */
 const NDJSON: OrderWriter = {
   mediaType: 'application/x-ndjson',
   begin: () => '',

@@ -1,8 +1,8 @@
 import { watchAttempts } from '../../platform/telemetry/request-context.js';
 
 /**
- * What came of asking the inventory about an order's lines, as the event of what followed tells it. Nothing in it says
- * who ordered, or where the inventory is.
+ * A call to the inventory about an order's lines, as the event that followed from it stores it. It holds neither
+ * personal data nor the URL of the inventory.
  */
 export interface InventoryCall {
   operation: 'reserve' | 'release';

@@ -109,7 +109,7 @@ export class IdempotencyRepository {
     return rows.length === 1;
   }
 
-  /** Forgets one key if it has expired, so that it can be used anew. */
+  /** Deletes an expired key, so that it can be used again. */
   async deleteKeyIfExpired(scope: string, key: string): Promise<void> {
     await this.dataSource.query(
       `DELETE FROM idempotency_keys WHERE scope = $1 AND key = $2 AND expires_at <= now()`,

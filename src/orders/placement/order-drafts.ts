@@ -14,7 +14,7 @@ export interface PlacementRequest {
   customerId?: string | undefined;
   customerName?: string | undefined;
   customerEmail?: string | undefined;
-  /** Absent when the customer's cart is to be ordered. */
+  /** Absent when the order takes the customer's cart. */
   items?: RequestedItem[] | undefined;
   currency?: string | undefined;
   expectedTotal?: string | undefined;
@@ -32,7 +32,7 @@ export interface PricedOrder {
   toPrice: ExpectedPrices | null;
 }
 
-/** What is to be priced: who wants what, and what they took its prices for. */
+/** An order before pricing: the customer, the lines, and the prices that the client expects. */
 export interface UnpricedOrder extends Pick<
   PricedOrder,
   'customerId' | 'customerName' | 'customerEmail' | 'cartId' | 'currency'
@@ -102,9 +102,8 @@ export class OrderDrafts {
   }
 
   /**
-   * Looks up the same, and says what speaks against the order instead of refusing it.
-   *
-   * @throws {Problem} invalid-request when the total is too large to be told exactly
+   * Looks up the same as `price`, and returns the problems of the order instead of throwing them.
+   * @throws {Problem} invalid-request when the total is too large to be exact
    * @throws {UpstreamFault} when the look-up gave no usable answer
    */
   async quote(outline: UnpricedOrder, deadline: Deadline): Promise<Quote> {

@@ -28,9 +28,9 @@ const CONCURRENCY = 8;
 const ACTOR = 'recovery';
 
 /**
- * Finds placements that nobody drives any more, because a process died or an outcome stayed unknown, and settles them:
- * forward while they are young, back once they are older than the recovery window. Runs on every instance; the lease
- * on each order keeps them out of each other's way.
+ * Finds placements without a lease, because a process died or an outcome stayed unknown. Retries them within the
+ * recovery window and compensates them after it. Runs on every instance; the lease on each order keeps instances
+ * apart.
  */
 @Injectable()
 export class OrderRecovery implements OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown {
@@ -55,7 +55,7 @@ export class OrderRecovery implements OnApplicationBootstrap, OnModuleDestroy, B
     this.sweeps.start();
   }
 
-  /** Takes up nothing more; what is under way is waited for along with the jobs. */
+  /** Stops claiming placements. The shutdown waits for running ones along with the tasks. */
   onModuleDestroy(): void {
     this.sweeps.stop();
   }

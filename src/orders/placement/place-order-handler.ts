@@ -35,12 +35,12 @@ const FIRST_VERSION = 1;
 /** Estimated processor time of a line: it is looked up, stored and reserved, if not before the response then after it. */
 const LINE_MS = 0.4;
 
-/** Who asks, and how. */
+/** The caller and its options. */
 export interface PlacementTerms {
   /** Keys are theirs, and events name them. */
   caller: string;
   key: string | undefined;
-  /** Whether the caller would rather be answered before the order is settled, and look later what became of it. */
+  /** Whether the caller prefers an answer before the placement completes, and polls for the result. */
   isAsync: boolean;
 }
 
@@ -54,7 +54,7 @@ interface PlacementContext {
   storingMs: number;
 }
 
-/** What is told to the client, and whether it was told before. */
+/** The response, and whether it is a replay of a stored one. */
 export interface PlacementResult {
   answer: PlacementAnswer;
   isReplay: boolean;
@@ -91,7 +91,7 @@ export class PlaceOrderHandler {
     if (key === undefined) {
       const order = await this.accept(context, undefined);
       if (!order) throw new Error('an order without a key can not have lost it to another');
-      // Nobody could ask for this order again, so an unknown outcome takes it back at once.
+      // Without a key the client can't ask for this order again, so an unknown outcome compensates at once.
       return { answer: await this.run(order, 'compensate', context), isReplay: false };
     }
     const claim = this.claimOf(request, key, caller);
@@ -118,7 +118,7 @@ export class PlaceOrderHandler {
     await reachPausePoint('placement.before-look-up');
     const outline = await this.drafts.outline(request, deadline);
     addProcessorTime(outline.items.length * LINE_MS);
-    // Who does not wait for the inventory does not depend on it either: the order is priced when it answers.
+    // An asynchronous placement does not depend on the inventory: the order is priced later.
     const draft = isAsync ? unpricedDraft(outline) : await this.drafts.price(outline, deadline);
     await reachPausePoint('placement.before-accept');
     return measureStoring(context, () => this.placement.accept(draft, claim, caller));
@@ -162,7 +162,7 @@ export class PlaceOrderHandler {
     return this.answerOfKnown(known.orderId, context);
   }
 
-  /** Drives the order on if nobody else does, and answers what has become of it. */
+  /** Resumes the placement if no other process has its lease, and returns the answer. */
   private async answerOfKnown(orderId: string, context: PlacementContext): Promise<PlacementAnswer> {
     noteOrder(orderId);
     const abandoned = await measureStoring(context, () => this.placement.acquireLease(orderId));
@@ -191,7 +191,7 @@ export class PlaceOrderHandler {
     return { answer: await this.resumeTaken(claim, context), isReplay: true };
   }
 
-  /** What a client is told about an order, whatever has become of it since. */
+  /** The response for an order, which stays the same after later changes of the order. */
   private async answer(order: Order, isDatabaseSlow = false): Promise<PlacementAnswer> {
     switch (order.status) {
       case 'pending':

@@ -38,12 +38,12 @@ import { databaseNow } from '../../platform/database/database-clock.js';
 const RETRY_WAIT_MS = 200;
 export const RETRY_WAIT_MAX_MS = 10_000;
 
-/** A pending order is changed by hardly anybody; three times in a row, and recovery may go on with it. */
+/** Concurrent changes of a pending order are rare. After three in a row, recovery continues. */
 const SETTLE_ATTEMPTS = 3;
 
 /**
- * The saga: an order is stored as pending, its stock is reserved, and what came of that settles it. The request that
- * placed the order and the recovery of orders that nobody drives any more go through the same `reserveAndComplete`.
+ * The saga: an order is stored as pending, its stock is reserved, and the result completes the placement. The request
+ * and the recovery both run `reserveAndComplete`.
  */
 @Injectable()
 export class PlaceOrderSaga {
@@ -79,9 +79,8 @@ export class PlaceOrderSaga {
   }
 
   /**
-   * Takes over a placement that nobody drives.
-   *
-   * @returns the order for `reserveAndComplete`, or undefined when it is settled or somebody else drives it
+   * Acquires the lease of an abandoned placement.
+   * @returns the order for `reserveAndComplete`, or undefined when it is completed or leased by another process
    */
   async acquireLease(orderId: string): Promise<Order | undefined> {
     return (await this.placements.takeLease(orderId, this.transactions.leaseMs))
@@ -90,12 +89,11 @@ export class PlaceOrderSaga {
   }
 
   /**
-   * Drives a placement that the caller has the lease of: reserves the stock, outside any transaction, and settles the
-   * order by what came of it.
-   *
+   * Runs a placement whose lease the caller has: reserves the stock, outside any transaction, and completes the
+   * placement by the result.
    * @param onUnknown what to do when it is unknown whether the stock was reserved
-   * @param mayBeReserved whether somebody may have tried to reserve the stock before
-   * @returns the order as it is now: still pending when nothing could be decided
+   * @param mayBeReserved whether an earlier attempt may have reserved the stock
+   * @returns the order as it is now: still pending when the outcome is unknown
    */
   async reserveAndComplete(
     order: Order,
@@ -105,7 +103,7 @@ export class PlaceOrderSaga {
     mayBeReserved = order.attempt > 1,
   ): Promise<Order> {
     if (!this.inventory.repeatable && mayBeReserved) {
-      // Somebody asked before and its answer is lost; this inventory would act a second time if it were asked again.
+      // The answer to an earlier call is lost, and this inventory would reserve a second time.
       return this.settle(order, giveUp(order.items, 'it is unknown what was reserved'), actor);
     }
     if (deadline.remaining() === 0 && !mayBeReserved) {
@@ -126,14 +124,14 @@ export class PlaceOrderSaga {
     return this.postpone(order);
   }
 
-  /** Leaves the order as it is for now; after a while recovery goes on with it. */
+  /** Leaves the order pending; recovery retries it after a delay. */
   async postpone(order: Order): Promise<Order> {
     await reachPausePoint('placement.before-postpone', order.id);
     await this.placements.postpone(order, Math.min(RETRY_WAIT_MAX_MS, RETRY_WAIT_MS * 2 ** order.attempt));
     return order;
   }
 
-  /** Takes back an order that could not be settled within the recovery window. */
+  /** Compensates an order whose placement did not complete within the recovery window. */
   async abandon(order: Order, actor: string): Promise<Order> {
     const giveBack = order.toPrice === null ? giveUp : giveUpUntouched;
     return this.settle(order, giveBack(order.items, 'not settled within the recovery window'), actor);
@@ -145,12 +143,10 @@ export class PlaceOrderSaga {
   }
 
   /**
-   * Settles an order that this process drives.
-   *
-   * An order may have changed since it was read without being settled, as when its personal data was erased. It is
-   * this process's as long as `attempt` is the same, so what was decided holds for it as it is now.
-   *
-   * @returns the order as it is now, which is what somebody else made of it when they were first
+   * Completes a placement whose lease this process has. The order may have changed since it was read without being
+   * completed, for example when its personal data was erased. As long as `attempt` is the same the lease is still
+   * held, so the decision holds for the newer version too.
+   * @returns the order as it is now, or as a concurrent completion has left it
    */
   private async settle(order: Order, settlement: Settlement, actor: string): Promise<Order> {
     let current = order;
@@ -166,8 +162,7 @@ export class PlaceOrderSaga {
 
   /**
    * Transaction 2: sets the status by compare-and-set, with its event and its tasks.
-   *
-   * @returns the settled order, or undefined when it has changed since it was read
+   * @returns the completed order, or undefined when it has changed since it was read
    */
   private async trySettle(order: Order, settlement: Settlement, actor: string): Promise<Order | undefined> {
     const at = databaseNow();
@@ -191,7 +186,7 @@ export class PlaceOrderSaga {
     return { ...order, status: to, failure, version, updatedAt: at, leaseUntil: null };
   }
 
-  /** What the event of a settlement has to say. */
+  /** The payload of the completion's event. */
   private detailsOf(order: Order, settlement: Settlement): Record<string, unknown> | undefined {
     const data = {
       ...settlement.refusal?.data,

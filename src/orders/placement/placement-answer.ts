@@ -6,7 +6,7 @@ import { fitLists, orderProblem, type Shortage } from '../order.problems.js';
 import { toJsonNumberOrNull } from '../pricing/order-pricing.js';
 import { NOT_ASKED } from './settlement.js';
 
-/** What a client is told about the placement of an order: the same again whenever it repeats its key. */
+/** The response to a placement. It is the same for every retry with the same key. */
 export interface PlacementAnswer {
   status: number;
   headers: Record<string, string>;
@@ -14,9 +14,8 @@ export interface PlacementAnswer {
 }
 
 /**
- * The order stands. System A: "Order confirmation with order ID and status".
- *
- * @param version at which it was confirmed, whatever has become of it since
+ * A confirmed order. System A: "Order confirmation with order ID and status".
+ * @param version the version at which it was confirmed; later changes don't matter
  */
 export function confirmedAnswer(order: Order, version: number): PlacementAnswer {
   return {
@@ -33,7 +32,7 @@ export function confirmedAnswer(order: Order, version: number): PlacementAnswer 
   };
 }
 
-/** The order is stored and can't be lost; what becomes of it is to be seen at its address. */
+/** The order is stored durably; the client polls its URL for the result. */
 export function acceptedAnswer(order: Order): PlacementAnswer {
   return {
     status: 202,

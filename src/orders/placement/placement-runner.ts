@@ -75,7 +75,7 @@ export class PlacementRunner implements OnModuleDestroy, BeforeApplicationShutdo
     this.underWay.add(driving);
   }
 
-  /** Drives an order on in the time of a request of its own. */
+  /** Resumes a placement with the deadline of a request. */
   async runWithDeadline(order: Order, actor: string): Promise<Order> {
     const deadline = Deadline.in(this.settings.REQUEST_DEADLINE_MS);
     return withDeadline(deadline, () => this.run(order, 'retry', deadline, actor));
@@ -108,7 +108,7 @@ export class PlacementRunner implements OnModuleDestroy, BeforeApplicationShutdo
     return this.placement.reserveAndComplete(priced, 'retry', deadline, actor, false);
   }
 
-  /** @returns false when somebody else drives the order by now */
+  /** @returns false when the lease was lost to another process */
   private async savePrices(order: Order, { totalAmount, lines }: PricedOrder): Promise<boolean> {
     return inTransaction(this.dataSource, async (transaction) => {
       if (!(await this.prices.setTotal(transaction, order, totalAmount))) return false;

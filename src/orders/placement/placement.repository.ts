@@ -76,8 +76,8 @@ export class PlacementRepository {
   }
 
   /**
-   * Settles orders that are being placed. Refused where one of them has changed since it was read, or its placement was
-   * taken over by another process, which raises `attempt`.
+   * Completes placements. A row is refused when its order has changed, or when another process acquired its lease and
+   * raised `attempt`.
    */
   settlePlacements(placements: readonly SettledPlacement[]): Write<'changed'>[] {
     const rows = placements.map(({ order, to, failure, at }) => [
@@ -91,7 +91,10 @@ export class PlacementRepository {
     return SETTLE_PLACEMENTS.of(rows).map((statement) => ({ ...statement, refusal: 'changed' }));
   }
 
-  /** Takes over a placement that nobody drives. @returns whether this call got it */
+  /**
+   * Acquires the lease of an abandoned placement.
+   * @returns whether this call got it
+   */
   async takeLease(orderId: string, leaseMs: number): Promise<boolean> {
     const [, affected] = await this.dataSource.query<[unknown, number]>(
       `UPDATE orders SET attempt = attempt + 1, lease_until = now() + $2 * interval '1 millisecond'
@@ -101,7 +104,7 @@ export class PlacementRepository {
     return affected === 1;
   }
 
-  /** Gives a placement up for now; whoever comes after the wait may take it. Nothing happens if it was taken over. */
+  /** Releases a lease; the placement may be leased again after the wait. A no-op when the lease was lost. */
   async postpone(order: Order, waitMs: number): Promise<void> {
     await this.dataSource.query(
       `UPDATE orders SET lease_until = now() + $3 * interval '1 millisecond'
@@ -110,7 +113,7 @@ export class PlacementRepository {
     );
   }
 
-  /** Placements that nobody drives, the longest abandoned first. */
+  /** Placements without a lease, the longest abandoned first. */
   async findAbandoned(limit: number): Promise<string[]> {
     const rows = await this.dataSource.query<{ id: string }[]>(
       `SELECT id FROM orders WHERE status = 'pending' AND lease_until <= now() ORDER BY lease_until LIMIT $1`,

@@ -4,11 +4,10 @@ import type { ReserveOutcome } from '../order.ports.js';
 import type { Shortage } from '../order.problems.js';
 
 /**
- * How a placement can end, and what each end brings with it. All of it is written in the one transaction that sets the
- * status; what has to happen elsewhere is a job of that transaction.
+ * The ways a placement can end. The status and the tasks for other services are written in one transaction.
  *
  * `failure`: the problem type stored with the order. `tellsCustomer`: a notification is sent. `checksOutCart`: the
- * cart service is told. `givesBack`: held and doubtful stock is released, and the cart may be ordered again.
+ * cart is checked out. `givesBack`: held and doubtful stock is released, and the cart may be ordered again.
  */
 export const SETTLEMENTS = {
   confirmed: { failure: null, tellsCustomer: true, checksOutCart: true, givesBack: false },
@@ -22,14 +21,14 @@ export type SettledStatus = keyof typeof SETTLEMENTS;
 export interface Settlement {
   to: SettledStatus;
   reason: string | undefined;
-  /** Lines of which certainly nothing is held. */
+  /** Lines that certainly hold no units. */
   released: number[];
   /** Lines that may or may not be held. */
   inDoubt: number[];
   shortages: Shortage[];
   /** Why an order was refused before anything was reserved for it: a problem type, and what it has to say. */
   refusal?: { failure: string; data: Record<string, unknown> };
-  /** How the inventory was asked, where that is what the order is settled by. */
+  /** The inventory calls that decided the completion. */
   calls?: InventoryCall[];
 }
 
@@ -40,12 +39,9 @@ export const NOT_ASKED = 'no time was left to ask the inventory';
 export type OnUnknownOutcome = 'retry' | 'compensate';
 
 /**
- * Decides how a placement ends, given what became of its lines.
- *
- * A refused line rejects the order, whatever else is unknown; only when every line is held is it confirmed; anything
- * in between is never taken for a refusal.
- *
- * @returns the settlement, or `wait` when nothing may be decided yet
+ * Decides how a placement ends. A refused line rejects the order, even when other lines are unknown. Only an order
+ * whose lines are all held is confirmed. An unknown outcome is never taken for a refusal.
+ * @returns the completion, or `wait` when nothing may be decided yet
  */
 export function decide(
   outcomes: readonly ReserveOutcome[],
@@ -66,7 +62,7 @@ export function decide(
   return { to: 'confirmed', reason: undefined, ...settlement };
 }
 
-/** Takes an order back of which nobody knows what was reserved for it. */
+/** Compensates an order whose reservations are unknown. */
 export function giveUp(items: readonly { id: number }[], reason: string): Settlement {
   return { to: 'failed', reason, released: [], inDoubt: items.map((item) => item.id), shortages: [] };
 }

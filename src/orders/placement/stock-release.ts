@@ -16,7 +16,7 @@ import { databaseNow } from '../../platform/database/database-clock.js';
 
 const ACTOR = 'stock-release';
 
-/** Hardly anybody changes an order that is not live; three in a row means that something is wrong. */
+/** Concurrent changes of an order that is not live are rare; three in a row point to a bug. */
 const RECORD_ATTEMPTS = 3;
 
 /** Gives the stock of orders back that are not live any more: the compensation of the saga. */
@@ -56,8 +56,8 @@ export class StockRelease implements OnModuleInit {
   }
 
   /**
-   * Each line is given back at most once: it is noted as in doubt before the call, so that a crash leaves it to a
-   * person instead of giving units back twice. Too little sold beats oversold.
+   * Releases each line at most once: the line is marked as in doubt before the call, so that a crash leaves it to a
+   * person instead of releasing the units twice. Underselling is better than overselling.
    */
   private async releaseOnce(order: Order, deadline: Deadline): Promise<void> {
     const held = order.items.filter((item) => item.reservation === 'held');
@@ -117,7 +117,7 @@ export class StockRelease implements OnModuleInit {
       const isRecorded = await inTransaction(this.dataSource, async (transaction) => {
         if (!(await this.orders.touch(transaction, order, change.at))) return false;
         if (!(await write(transaction)))
-          throw new Error(`the lines of order ${orderId} were settled by someone else`);
+          throw new Error(`the lines of order ${orderId} were resolved concurrently`);
         await this.orders.insertEvent(transaction, orderId, order.version + 1, change, null, null);
         await reachPausePoint('release.inside-record', orderId);
         return true;

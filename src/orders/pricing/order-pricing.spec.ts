@@ -90,7 +90,7 @@ describe('amounts', () => {
     expect(fitsCurrency(amount, currency)).toBe(fits);
   });
 
-  it('are equal whatever they are written like', () => {
+  it('are equal in every notation', () => {
     expect(sameAmount('80', '80.0000')).toBe(true);
     expect(sameAmount('80', '80.0001')).toBe(false);
   });

@@ -37,7 +37,7 @@ export function totalOf(lines: readonly PricedLine[]): string {
     .toFixed();
 }
 
-/** Whether a total is small enough to be stored and told exactly. */
+/** Whether a total is small enough to be stored and returned exactly. */
 export function isRepresentable(total: string): boolean {
   return new Big(total).lt(TOTAL_LIMIT);
 }

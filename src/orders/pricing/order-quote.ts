@@ -37,7 +37,7 @@ export interface Quote {
   lines: QuotedLine[];
   /** Null when a product is unknown. */
   totalAmount: string | null;
-  /** Why the order would be refused: the first is what a client is told who places it. Empty when it can be placed. */
+  /** Why the order would be refused; `POST /orders` returns the first one. Empty when it can be placed. */
   problems: Problem[];
 }
 
@@ -50,9 +50,8 @@ export interface QuoteTerms {
 }
 
 /**
- * Compares an order with what the inventory says of its products.
- *
- * @throws {Problem} invalid-request when the total is too large to be told exactly
+ * Compares an order with the inventory's answer about its products.
+ * @throws {Problem} invalid-request when the total is too large to be exact
  */
 export function quoteOrder(
   items: readonly RequestedItem[],
@@ -70,7 +69,7 @@ export function quoteOrder(
   return { lines, totalAmount, problems: problems.filter((problem) => problem !== undefined) };
 }
 
-/** The refusal of an order of which a product is unknown or short, naming each; lines of one product count together. */
+/** The refusal of an order with unknown or short products, naming each. Lines of one product count together. */
 export function findShortages(
   items: readonly RequestedItem[],
   products: ReadonlyMap<string, Product>,

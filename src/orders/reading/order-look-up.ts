@@ -29,7 +29,7 @@ const MAX_ORDERS = 100;
  */
 const MAX_STATEMENTS = 4;
 
-/** An order that somebody asks for; it is found only if it is the owner's, where there is one. */
+/** A request for an order. With an owner it finds only that owner's orders. */
 interface WantedOrder {
   owner: Owner;
   id: string;

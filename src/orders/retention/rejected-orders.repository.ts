@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import { inTransaction } from '../../platform/database/transaction.js';
 import { smallestIdAt } from '../dto/list-orders.dto.js';
 
-/** Deletes rejected orders, which hold no stock and of which no customer was notified. */
+/** Deletes rejected orders. They hold no stock, and their customers were never notified. */
 @Injectable()
 export class RejectedOrdersRepository {
   constructor(private readonly dataSource: DataSource) {}

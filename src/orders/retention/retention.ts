@@ -12,7 +12,7 @@ import { PeriodicTask } from '../../platform/periodic-task.js';
 import { IdempotencyRepository } from '../placement/idempotency.repository.js';
 import { RejectedOrdersRepository } from './rejected-orders.repository.js';
 
-/** Rows deleted by one statement: some milliseconds, so that it never holds up anybody or outlasts its time limit. */
+/** Rows deleted by one statement: a few milliseconds, so that it neither blocks other statements nor times out. */
 const BATCH_SIZE = 1_000;
 
 /** Orders have up to 200 lines, each of them a row. */

@@ -11,14 +11,14 @@ export interface OrderFilter {
   /** Smallest and, not included, largest id: ids begin with the time of placement. */
   fromId?: string | undefined;
   beforeId?: string | undefined;
-  /** What somebody has typed who looks for an order: one of its ids, the customer's e-mail address, or a product. */
+  /** Free text of a search: an id, the customer's e-mail address, or a product. */
   search?: string | undefined;
 }
 
 /** Adds a value to those of a statement. @returns the parameter that stands for it */
 export type AddValue = (value: unknown) => string;
 
-/** What an order is looked for by. For each of these there is an index, which goes on with the id of the order. */
+/** The columns that a search can lead with. Each has an index that ends with the id of the order. */
 export type Key = 'o.customer_id' | typeof EMAIL_KEY | 'o.status' | 'product';
 
 /** What an order must have. The value is SQL. */

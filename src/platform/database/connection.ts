@@ -11,7 +11,7 @@ export interface Sql {
   query<Result>(text: string, values?: unknown[]): Promise<Result>;
 }
 
-/** Commands of which TypeORM tells how many rows they were about. */
+/** Commands whose result TypeORM returns with the number of affected rows. */
 const COUNTED = new Set(['UPDATE', 'DELETE']);
 
 /** The driver of PostgreSQL keeps it as `master`; there is none before the first and after the last connection. */
@@ -27,8 +27,8 @@ export async function connect(dataSource: DataSource): Promise<PoolClient> {
 }
 
 /**
- * Statements on one connection, each of which the server parses and plans once. Those that are not waited for are on
- * their way together, and each is done whatever becomes of the others.
+ * Prepared statements on one connection, parsed and planned once each. Statements that are not awaited are pipelined;
+ * each runs regardless of the others' failures.
  */
 export function preparedOn(client: PoolClient): Sql {
   return {

@@ -44,7 +44,7 @@ export async function dataSourceOptions(
     applicationName: 'order-service',
     poolSize: settings.DATABASE_POOL_SIZE,
     connectTimeoutMS: CONNECT_TIMEOUT_MS,
-    // Ids come from the service, so that no extension has to be installed by somebody with more rights.
+    // Ids come from the service, so that no extension has to be installed by a superuser.
     installExtensions: false,
     driver: { ...pg, Pool: LimitedPool },
     extra: {

@@ -6,16 +6,16 @@ import type { Client } from 'pg';
 import { ResilientClient } from './session/resilient-client.js';
 import { EmbeddedPostgresError, hasCode, run } from './embedded-postgres-launch.js';
 
-/** The advisory lock that the process holds for which a server runs: any two numbers that nobody else uses. */
+/** The advisory lock of the process that owns the server. Two arbitrary numbers, unused elsewhere. */
 const OWNER_LOCK = [730_511, 6_112];
 
 /** The setting of a server that names the process it was started by; PostgreSQL accepts any name with a dot in it. */
 export const STARTER_SETTING = 'order_service.starter';
 
-/** A process takes the lock as soon as its server answers; one that has not for so long is not there any more. */
+/** A process takes the lock as soon as its server answers; a process that has not taken it for this long is gone. */
 const CLAIM_TIMEOUT_MS = 5_000;
 
-/** On this machine a connection takes milliseconds; more means that nobody answers there. */
+/** A local connection takes milliseconds; longer means that no server listens there. */
 const CONNECT_TIMEOUT_MS = 2_000;
 
 /** How often a server is asked again that does not answer yet, or not any more. */
@@ -45,11 +45,10 @@ export class Claim {
   }
 
   /**
-   * Asks a server for the lock.
-   *
+   * Requests the lock from a server.
    * @param respectStarter leave the lock to the process that started the server, which may be about to take it
-   * @returns `taken` when somebody else has it, `starting` when it is left to another process, `silent` when no server
-   *   answers to this password there
+   * @returns `taken` when another process has it, `starting` when it is left to the starter, `silent` when no
+   *   server accepts this password there
    */
   static async take(
     url: string,
@@ -69,7 +68,7 @@ export class Claim {
       await client.end();
       return answer;
     } catch {
-      // Not `end()`: that waits for a farewell from whoever listens there, who need not be a PostgreSQL.
+      // Not `end()`: it waits for the peer to close, and the peer may not be a PostgreSQL.
       socket.destroy();
       return 'silent';
     }
@@ -178,10 +177,9 @@ async function isServerOf(pid: number, data: string): Promise<boolean> {
 }
 
 /**
- * Makes sure that no server runs on the data: one that nobody is there for any more is stopped cleanly.
- *
- * @param urlOfPort where a server on that port would be reached with the password of these data
- * @throws {EmbeddedPostgresError} when the server belongs to a process that lives
+ * Makes sure that no server runs on the data: a server without an owner is stopped cleanly.
+ * @param urlOfPort URL of a server on that port, with the password of these data
+ * @throws {EmbeddedPostgresError} when the server belongs to a live process
  */
 export async function clearTheWay(
   folder: string,
@@ -208,7 +206,8 @@ export async function clearTheWay(
     const claim = left.port > 0 ? await Claim.take(urlOfPort(left.port), { respectStarter }) : 'silent';
     if (claim === 'taken') throw new EmbeddedPostgresError(describeUse(folder));
     if (claim instanceof Claim) {
-      // In this order: free again while it still answers, the server would look like anybody's.
+      // In this order: if the lock were released while the server still answers, another process could claim the
+      // server.
       process.kill(left.pid, 'SIGINT');
       await claim.release();
     }
@@ -254,10 +253,10 @@ export function describeUse(folder: string): string {
 }
 
 /**
- * PostgreSQL itself deals with a process id of the past, unless it meanwhile is somebody else's; then it would refuse
- * to start. Named instead is this process, which PostgreSQL knows not to be a server, and which leaves it the rest of
- * the file, and with it the check for old servers that still use the shared memory. A file that is gone was taken away
- * by a server that ended just now: it looks like somebody else once its command is not told any more.
+ * PostgreSQL handles a stale process id by itself, unless another process has the same id now; then it refuses to
+ * start. This process is named instead, because PostgreSQL knows that it is no server. The rest of the file stays,
+ * and with it the check for old servers that still use the shared memory. A missing file was removed by a server that
+ * has just ended; its process looks foreign once its command can't be read any more.
  */
 async function giveUpPid(data: string): Promise<void> {
   const file = join(data, 'postmaster.pid');

@@ -37,7 +37,7 @@ export async function preparePaths(dataDirectory: string): Promise<Paths> {
     await mkdir(dataDirectory, { mode: 0o700 }).catch((error: unknown) => {
       if (!hasCode(error, 'EEXIST')) throw error;
     });
-    // PostgreSQL is told the real path, so that it can be recognised by it whatever links lead there.
+    // PostgreSQL gets the real path, so that the server can be recognised by it through any symbolic link.
     const folder = await realpath(dataDirectory);
     const cluster = join(folder, 'cluster');
     const strangers = (await readdir(folder)).filter(

@@ -39,7 +39,7 @@ export interface Programs {
   postgres: string;
 }
 
-/** How programs are run: PostgreSQL refuses to run as root, so root has to run it as somebody else. */
+/** How programs run: PostgreSQL refuses to run as root, so root has to run it as another user. */
 export interface Launcher {
   /** What comes before the program on the command line. */
   prefix: string[];
@@ -57,13 +57,13 @@ interface Account {
 /** Any answer to `--version` takes milliseconds; this only keeps a broken machine from hanging the start. */
 const PROBE_TIMEOUT_MS = 10_000;
 
-/** Accounts that PostgreSQL may run as under root, best first. `nobody` exists wherever there are accounts. */
+/** Accounts that PostgreSQL may run as under root, best first. The last one exists on every system with accounts. */
 const UNPRIVILEGED_ACCOUNTS = ['postgres', 'nobody'];
 
 /**
- * Runs a server and keeps its life tied to this process: the end of the standard input, which comes with the end of
- * this process, however it ended, stops the server. A line on the standard input is the name of a signal to send.
- * The server's process id never leaves the shell that is its parent, so a signal can't reach anybody else.
+ * Runs a server and ties its life to this process: its standard input ends with this process, however that ends, and
+ * the end of the standard input stops the server. A line on the standard input is the name of a signal to send. The
+ * server's process id never leaves its parent, the shell, so a signal can't reach another process.
  */
 const WATCH_SCRIPT = `
 exec 3<&0 </dev/null
@@ -79,7 +79,7 @@ exit "$status"
 
 /** A running server, or the process that watches it. */
 export interface Server {
-  /** Settles when the server has ended. */
+  /** Resolves when the server has ended. */
   readonly ended: Promise<void>;
   hasEnded(): boolean;
   signal(name: 'INT' | 'QUIT' | 'KILL'): void;
@@ -141,7 +141,7 @@ export async function chooseLauncher(programs: Programs, folder: string, cluster
 
 async function prepareFolder(folder: string, { owner }: Launcher): Promise<void> {
   const current = await stat(folder);
-  // Only root can and must do it; anybody else runs PostgreSQL as the owner that the folder already has.
+  // Only root can and must do it; any other user runs PostgreSQL as the owner that the folder already has.
   if (process.getuid?.() === 0 && current.uid !== owner.uid) await chown(folder, owner.uid, owner.gid);
 }
 

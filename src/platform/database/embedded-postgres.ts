@@ -37,7 +37,7 @@ export interface EmbeddedPostgres {
   logFile: string;
   /** Where people find the password. */
   passwordFile: string;
-  /** Settles when the server has ended, by itself or by a stop. */
+  /** Resolves when the server has ended, by itself or by a stop. */
   ended: Promise<void>;
   /**
    * Stops the server; safe to repeat.

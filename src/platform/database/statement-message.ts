@@ -15,7 +15,7 @@ interface DriverQuery {
   handleRowDescription(message: unknown): void;
   handleDataRow(message: unknown): void;
   handleCommandComplete(message: unknown, connection: Connection): void;
-  /** Told in place of `handleReadyForQuery`, by the server or by the end of the connection. */
+  /** Called in place of `handleReadyForQuery`, with an error of the server or at the end of the connection. */
   handleError(error: unknown, connection: Connection): void;
   handleReadyForQuery(connection: Connection): void;
 }
@@ -40,12 +40,10 @@ export function nameOf(text: string): string {
 }
 
 /**
- * Sends statements as one message, with a single Sync at its end (the extended query protocol of PostgreSQL): the server does
- * one after the other up to the first that fails, and none of those after it. So BEGIN and COMMIT can be among them,
- * and all of it takes one round trip. By itself the driver sends a Sync with each statement, after which the server goes
- * on with the next whatever became of the last.
- *
- * @returns what becomes of each, once all are done; those after the one that failed fail with the same error
+ * Pipelines statements with a single Sync at the end (PostgreSQL's extended query protocol). The server runs them in
+ * order up to the first that fails and skips the rest, so BEGIN and COMMIT can be among them, in one round trip. The
+ * driver itself sends a Sync after each statement, after which the server continues despite a failure.
+ * @returns the result of each, once all are done; statements after a failed one reject with the same error
  */
 export function pipeline(client: PoolClient, statements: readonly Statement[]): Promise<QueryResult>[] {
   const parts = statements.map((statement) => new PipelinedQuery(statement));

@@ -9,7 +9,7 @@ import { pipeline, type Statement } from './statement-message.js';
 /** `40001`: serialization failure; `40P01`: deadlock. PostgreSQL has rolled back, so all may be run again. */
 const RETRYABLE_SQLSTATES = new Set(['40001', '40P01']);
 
-/** Begins a transaction that nothing more is to be said about. */
+/** Begins a transaction with default options. */
 export const BEGIN: readonly Statement[] = [{ text: 'BEGIN', values: [] }];
 const COMMIT: Statement = { text: 'COMMIT', values: [] };
 
@@ -60,17 +60,15 @@ const DIVISION_BY_ZERO = '22012';
 
 /** A statement of a transaction that is written at once. */
 export interface Write<Refusal extends string> extends Statement {
-  /** What is said where it divides by zero, as it does where somebody else was first. */
+  /** The refusal to report when the statement divides by zero, which it does when a concurrent write was first. */
   refusal?: Refusal;
 }
 
 /**
- * Commits statements, none of which needs what another gave, in one round trip: all of them, or none. Once, also after a
- * deadlock.
- *
+ * Commits independent statements in one round trip: all of them, or none. No retry, not even after a deadlock.
  * @param begin begins the transaction
- * @returns what the first that failed was refused for
- * @throws what it failed with, where that is no refusal
+ * @returns the refusal of the first failed statement
+ * @throws the error of the first failed statement, when it is no refusal
  */
 export async function commitAtOnce<Refusal extends string>(
   dataSource: DataSource,
@@ -87,9 +85,8 @@ export async function commitAtOnce<Refusal extends string>(
 }
 
 /**
- * As `commitAtOnce`, again from its start after a deadlock, for statements whose results are needed. Not a span of its own:
- * the loops of the background would fill the traces.
- *
+ * Like `commitAtOnce`, with the results of the statements, and with a retry after a deadlock. It has no span of its
+ * own: the loops of the background would fill the traces.
  * @returns the result of each statement
  */
 export async function queryAtOnce(
@@ -137,7 +134,7 @@ async function transact<T>(dataSource: DataSource, work: (transaction: Sql) => P
   }
 }
 
-/** What is asked for in one go goes in one message; the first of them begins the transaction. */
+/** Statements of one tick share a message; the first of them begins the transaction. */
 class OpenTransaction implements Sql {
   private begin = [...BEGIN];
   private asked: {
@@ -154,7 +151,7 @@ class OpenTransaction implements Sql {
 
   async commit(): Promise<void> {
     const { command } = await this.ask(COMMIT);
-    // The answer to a COMMIT of which a statement has failed.
+    // The answer to a COMMIT after a failed statement.
     if (command !== 'COMMIT') throw new Error(`the transaction ended with ${command}`);
   }
 
@@ -169,7 +166,7 @@ class OpenTransaction implements Sql {
     const begin = this.begin.splice(0);
     const asked = this.asked.splice(0);
     const results = pipeline(this.client, [...begin, ...asked.map(({ statement }) => statement)]);
-    // Where it can't be begun, the others are told.
+    // When BEGIN fails, the caller gets its error from the other statements.
     for (const result of results.splice(0, begin.length)) result.catch(() => undefined);
     for (const [at, { resolve, reject }] of asked.entries()) results[at]?.then(resolve, reject);
   }

@@ -37,8 +37,8 @@ export interface Bulkhead {
 }
 
 /**
- * Reads at a time for each connection of the pool. They wait in its queue for a few statements of a millisecond or two;
- * later ones would wait for so long that an early refusal is the better response.
+ * Concurrent reads per connection of the pool. They queue for a few statements of a millisecond or two; beyond that
+ * an early refusal is the better response.
  */
 const READS_PER_CONNECTION = 10;
 
@@ -68,7 +68,7 @@ interface Entrance {
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Gives back the permit of the request, while it has one. */
+    /** Releases the permit of the request, while it has one. */
     leaveBulkhead: (() => void) | null;
   }
   interface FastifyContextConfig {

@@ -17,8 +17,8 @@ const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch'] as 
 const KEY = 'Idempotency-Key';
 
 /**
- * What can be wrong with any request before it is routed to an operation, by status. Each status has an entry of its own
- * instead of the range `4XX`, which generators of clients do not understand.
+ * Problems of a request before it is routed to an operation, by status. Each status has its own entry instead of the
+ * range `4XX`, which generators of clients do not understand.
  */
 const MALFORMED = {
   '400': ['invalid-request', 'malformed-request'],
@@ -30,19 +30,19 @@ const MALFORMED = {
   '431': ['headers-too-large'],
 } as const;
 
-/** Operations of which there may be any number in a minute. */
+/** Operations without a rate limit. */
 const UNLIMITED = /^\/health/;
 
 const DESCRIPTION = `Takes orders, reserves their stock, stores them and notifies the customer.
 
-Errors are problem details (RFC 9457): tell them apart by \`type\`, which stays as it is; \`detail\` is for people. Members
-that you do not know are to be ignored, since there may be more of them one day. Send an \`Idempotency-Key\` with every
-order: then any request may be repeated until there is an answer.`;
+Errors are problem details (RFC 9457): distinguish them by \`type\`, which is stable; \`detail\` is for people. Ignore unknown
+members, because later versions may add some. Send an \`Idempotency-Key\` with every order: then any request may be retried
+until there is a response.`;
 
 const TAGS = {
   orders: 'Placing orders, finding them, and what becomes of them.',
-  operations: 'What only a person can settle.',
-  callers: 'Who is asking, and what it may do.',
+  operations: 'Incidents that only a person can resolve.',
+  callers: 'The caller and its scopes.',
   health: 'For supervisors and load balancers.',
 };
 
@@ -152,7 +152,7 @@ function malformedResponses(): Record<string, ResponseObject> {
       return [
         malformedName(status),
         {
-          description: `${STATUS_CODES[status]}: the request is malformed, whatever the operation.`,
+          description: `${STATUS_CODES[status]}: the request is malformed; applies to every operation.`,
           headers: { ...CACHE_HEADERS, ...REQUEST_ID_HEADER },
           content: problemContent(examples),
         },

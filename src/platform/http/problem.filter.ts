@@ -15,8 +15,8 @@ const FRAMEWORK_PROBLEMS = {
 } as const;
 
 /**
- * Turns everything that is thrown into problem details. What nobody foresaw is logged with its place, and told as a
- * plain 500. Of all else the line about the request says enough: an outage would fill the log otherwise.
+ * Converts exceptions to problem details. An unexpected error is logged with its stack and returned as a plain 500.
+ * For other errors the access log line is enough: an outage would fill the log otherwise.
  */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {

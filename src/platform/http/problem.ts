@@ -52,7 +52,7 @@ export class Problem extends Error {
     return new Problem(name, HTTP_PROBLEMS[name], detail, extensions, headers);
   }
 
-  /** A request with wrong fields, of which the response names a bounded number. */
+  /** A request with invalid fields. The response lists a bounded number of them. */
   static invalidRequest(errors: readonly FieldError[]): Problem {
     const named = errors
       .slice(0, MAX_ERRORS)

@@ -21,7 +21,10 @@ const BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20];
 /** What a request to an address that there is not counts as: the address itself could be anything. */
 const UNMATCHED = 'unmatched';
 
-/** Asked for every few seconds by programs: their lines would bury the others, and their spans cost more than they tell. */
+/**
+ * Polled by programs every few seconds: their log lines would bury the others, and their spans cost more than they
+ * show.
+ */
 const BY_MACHINES = /^\/(health|metrics)\b/;
 
 /** What is refused so as to save work, as often as it takes, is no reason for a warning each time. */
@@ -74,7 +77,7 @@ export function logRequests(server: FastifyInstance, logger: PinoLogger, deadlin
     request.observed = begin(request);
     runInContext(request.observed.place, done);
   });
-  // The body arrives by events of the connection, which know of no request; whatever comes after it does again.
+  // The events of the body arrive outside the request context; it is restored for the hooks after this one.
   server.addHook('preValidation', (request, _reply, done) => {
     if (!request.observed) return done();
     const { place } = request.observed;

@@ -4,7 +4,7 @@ import type { FastifyContextConfig } from 'fastify';
 /** What was said of each method of a controller so far. */
 const configs = new WeakMap<object, FastifyContextConfig>();
 
-/** Says something about a route beside what is said of it already, where `@RouteConfig()` would take its place. */
+/** Merges options into the route's config, where `@RouteConfig()` would replace it. */
 export function AddRouteConfig(config: FastifyContextConfig): MethodDecorator {
   return (target, name, descriptor) => {
     const method: unknown = descriptor.value;

@@ -30,8 +30,8 @@ const MAX_CAUSES = 5;
 const DATA_EXCEPTION = /^22[0-9A-Z]{3}$/;
 
 /**
- * An error for the log: what is needed to find its place and nothing else. Other fields of errors hold whatever their
- * makers put there, such as the parameters of a statement or the row that PostgreSQL did not want.
+ * An error for the log: its class, code and stack, and nothing else. Other fields may hold personal data, such as the
+ * parameters of a statement or the row that PostgreSQL rejected.
  */
 export function loggedError(error: unknown, depth = 1): unknown {
   if (!(error instanceof Error)) return typeof error === 'object' ? '(no error)' : error;

@@ -10,7 +10,7 @@ export interface CallTally {
 
 /** A request, a background job or the recovery of an order, and what comes to be known of it while it is done. */
 export interface RequestContext {
-  /** Names the request in the log, in its answer and in the calls made for it; absent where nobody has asked. */
+  /** Identifies the request in the log, in its response and in outgoing calls; absent for background work. */
   readonly requestId?: string;
   orderId?: string;
   /** Who sent the request, or its address where `AUTH=none`; absent for background work. Never logged. */
@@ -64,12 +64,12 @@ export function withDeadline<T>(deadline: Deadline | undefined, action: () => T)
   return places.run({ ...place, deadline }, action);
 }
 
-/** Does something for nobody in particular, whoever's work has led to it. */
+/** Runs an action outside any request context, for work that serves several requests. */
 export function runDetached<T>(action: () => T): T {
   return places.exit(action);
 }
 
-/** The header fields that tell another service for which request it is called, and as part of which trace. */
+/** The header fields that pass the request id and the trace on to another service. */
 export function fieldsToPassOn(): Record<string, string> {
   const place = places.getStore();
   if (!place) return {};
@@ -103,9 +103,8 @@ export function noteUpstreamCall(upstream: string, outcome: string, ms: number):
 }
 
 /**
- * Does a step of the work under way, and watches the attempts at calls to other services that are made meanwhile.
- *
- * @returns what the step returns, how each attempt ended, and how long the step took in milliseconds
+ * Runs a step of the current request and records its attempts at calls to other services.
+ * @returns the result of the step, the outcome of each attempt, and the duration in milliseconds
  */
 export async function watchAttempts<T>(
   step: () => Promise<T>,

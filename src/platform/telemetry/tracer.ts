@@ -10,7 +10,7 @@ export interface SpanStart {
   /** `server`: a request that came in. `client`: one that went out. `consumer`: a job. */
   kind: 'server' | 'client' | 'consumer' | 'internal';
   attributes?: SpanAttributes;
-  /** The place it belongs below; a trace of its own without one. */
+  /** The parent; without one the span starts a trace. */
   parent?: TraceContext | undefined;
   /** A place in another trace that this one follows from. */
   follows?: TraceContext | undefined;
@@ -25,7 +25,7 @@ export interface Span {
   end(): void;
 }
 
-/** Records what takes how long, as part of which trace. */
+/** Records spans. */
 export abstract class Tracer {
   abstract start(span: SpanStart): Span;
   /** Sends what is not sent yet. */
@@ -45,9 +45,8 @@ export function startSpan(span: SpanStart): Span | undefined {
 }
 
 /**
- * Does something as a span of its own, below the place where it is begun unless it says otherwise.
- *
- * @param work is given the span, where traces are recorded
+ * Runs work in a span, below the current one unless `parent` is given.
+ * @param work gets the span when traces are recorded
  */
 export async function traced<T>(
   start: Omit<SpanStart, 'parent'>,
@@ -66,7 +65,7 @@ export async function traced<T>(
   }
 }
 
-/** What kind of error it is, without its message, which may hold what somebody sent. */
+/** The class of an error, without its message, which may hold user input. */
 export function typeOf(error: unknown): string {
   if (!(error instanceof Error)) return typeof error;
   return 'code' in error && typeof error.code === 'string' ? error.code : error.name;

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Settings } from '../../config/settings.js';
 import { type Tracer, useTracer } from './tracer.js';
 
-/** What is still to be sent may take so long at the end of the process; a service that does not answer loses it. */
+/** Time limit of the last export at shutdown; a collector that does not answer loses the rest. */
 const LAST_SENDING_MS = 3_000;
 
 /**

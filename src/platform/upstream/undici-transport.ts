@@ -29,8 +29,8 @@ export const MAX_ANSWER_BYTES = 256 * 1024;
 declare module 'axios' {
   interface AxiosRequestConfig {
     /**
-     * Use a connection of its own. A kept connection may be closed by the other end at the moment it is used again,
-     * which leaves the outcome unknown; a call that can't be repeated must not run that risk.
+     * Use a new connection. The peer may close a kept connection at the moment of its reuse, which leaves the outcome
+     * unknown; a call that is not idempotent must not run that risk.
      */
     ownConnection?: boolean;
   }
@@ -63,10 +63,7 @@ function codeOf(error: unknown): string {
   return typeof code === 'string' ? code : 'no code';
 }
 
-/**
- * Collects one answer. Everything that happens after the promise is settled is of no interest to anybody, as the
- * caller has already been told the outcome.
- */
+/** Collects one response. Events after the promise has resolved are ignored: the caller already has the outcome. */
 class Exchange implements Dispatcher.DispatchHandler {
   private readonly chunks: Buffer[] = [];
   private size = 0;
@@ -178,7 +175,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 @Injectable()
 export class UndiciTransport implements OnApplicationShutdown {
   private readonly keptConnections = UndiciTransport.createAgent(REQUESTS_IN_FLIGHT_PER_CONNECTION);
-  /** No pipelining at all is how undici is told not to keep connections. */
+  /** `pipelining: 0` makes undici close connections after use. */
   private readonly ownConnections = UndiciTransport.createAgent(0);
 
   private static createAgent(pipelining: number): Agent {
@@ -209,7 +206,7 @@ export class UndiciTransport implements OnApplicationShutdown {
     };
   }
 
-  /** Lets calls under way finish; each has its own timeout, so this takes no longer than the longest of them. */
+  /** Waits for calls in progress; each has its own timeout, so this takes at most the longest of them. */
   async onApplicationShutdown(): Promise<void> {
     await Promise.all([this.keptConnections.close(), this.ownConnections.close()]);
   }

@@ -5,7 +5,7 @@ import { type AttemptOrigin, FailureSpread } from './failure-spread.js';
 /** How long a service that fails is left alone before one call tries it again; more would delay its return. */
 export const RESET_MS = 1_000;
 
-/** The attempts of so long ago are forgotten: longer than a few that time out, shorter than a restart. */
+/** Attempts older than this are ignored: longer than a few timeouts, shorter than a restart. */
 const WINDOW_MS = 10_000;
 
 /** Half of the attempts must fail: what fails less is what repetitions are for. */
@@ -36,8 +36,8 @@ export function upstreamStates(): UpstreamState[] {
 }
 
 /**
- * Keeps calls away from a service that does not work, so that nobody waits for it and it can come back. Once most of
- * the latest attempts have failed it lets none through, and after a short while one, which decides.
+ * Stops calls to a failing service, so that callers fail fast and the service can recover. It opens once most of the
+ * recent attempts have failed; after a short pause one attempt decides whether it closes.
  */
 export class UpstreamCircuit {
   private readonly logger = new Logger(UpstreamCircuit.name);
@@ -59,7 +59,7 @@ export class UpstreamCircuit {
       rollingCountTimeout: WINDOW_MS,
       errorThresholdPercentage: FAILING_PERCENT,
       volumeThreshold: MIN_ATTEMPTS,
-      // They are computed from a list of every call's duration, which nobody reads.
+      // Percentiles need a list of every call's duration, and are not used.
       rollingPercentilesEnabled: false,
     });
     this.breaker.on('open', () => this.tellOfFailure());
@@ -98,7 +98,7 @@ export class UpstreamCircuit {
         }
       });
     } catch (error) {
-      // Whatever the library makes of it, the attempt's own outcome is what counts.
+      // The outcome of the attempt counts, not the library's interpretation of it.
       if (outcome === undefined) throw error;
     }
     if (outcome !== undefined && 'failure' in outcome) throw outcome.failure;
@@ -120,7 +120,7 @@ export class UpstreamCircuit {
     return this.spread.isWide();
   }
 
-  /** Told once an outage: a try that fails opens the circuit again, and is no news. */
+  /** Logged once per outage: a failed trial call opens the circuit again without a new line. */
   private tellOfFailure(): void {
     if (this.isDown) return;
     this.isDown = true;

@@ -40,7 +40,7 @@ export interface UpstreamRequest {
   body?: Record<string, unknown>;
   /** Sent as `Idempotency-Key`. */
   idempotencyKey?: string;
-  /** All attempts and the pauses between them end by then. */
+  /** Bounds all attempts and the pauses between them. */
   deadline: Deadline;
   /** How long one attempt may take, in milliseconds, where it is not the client's own limit. */
   timeoutMs?: number;
@@ -52,8 +52,8 @@ export interface UpstreamRequest {
   /** Size limit of the answer; 256 KiB unless set. */
   maxBytes?: number;
   /**
-   * Use a connection of its own: for a call that nobody may ever repeat, as the end of a kept connection at the moment
-   * of its use leaves the outcome unknown.
+   * Use a new connection: for a call that must never be retried. The end of a kept connection at the moment of its
+   * reuse leaves the outcome unknown.
    */
   ownConnection?: boolean;
   /** When each attempt may be made, where that is not the client's own limit of attempts at a time. */

@@ -9,9 +9,9 @@
 export type UpstreamFaultKind = 'not_sent' | 'timeout' | 'connection' | 'status' | 'garbage' | 'invalid';
 
 /**
- * Statuses with which a request is turned away before anything is done for it, because of its credentials (401, 407), method
- * (405), length (411, 413, 414, 431) or type (415); RFC 9110, section 15.5. They do not judge what was asked for, so they
- * are no refusal either. A proxy may give 403 and 429 after the service has acted, and 408 while it acts.
+ * Statuses that reject a request before it is processed, because of its credentials (401, 407), method (405), length
+ * (411, 413, 414, 431) or type (415); RFC 9110, section 15.5. They do not judge the content of the request, so they
+ * are no refusal either. A proxy may send 403 and 429 after the service has acted, and 408 while it acts.
  */
 const TURNED_AWAY = new Set<number | undefined>([401, 405, 407, 411, 413, 414, 415, 431]);
 
@@ -31,7 +31,7 @@ export class UpstreamFault extends Error {
     this.name = 'UpstreamFault';
   }
 
-  /** Whether the call certainly had no effect: it never arrived, or it was turned away. */
+  /** Whether the call certainly had no effect: it never arrived, or was rejected before processing. */
   get hadNoEffect(): boolean {
     return this.kind === 'not_sent' || TURNED_AWAY.has(this.status);
   }

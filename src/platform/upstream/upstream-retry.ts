@@ -6,7 +6,7 @@ export const MAX_ATTEMPTS = 3;
 /** About one round trip between data centres, so that the first repetition does not meet the same moment. */
 const FIRST_BACKOFF_MS = 50;
 
-/** A longer pause would use up the deadline of a request in which somebody is waiting. */
+/** A longer pause would use up the deadline of a waiting request. */
 const MAX_BACKOFF_MS = 1_000;
 
 /** Answers that say "not now" rather than "no" (RFC 9110, RFC 8470, RFC 6585). */
@@ -57,8 +57,8 @@ export function isDone(status: number): boolean {
 }
 
 /**
- * Whether an attempt failed because the service does not work. A redirect, a 4xx and an unreadable answer are answers: one
- * request can provoke them, whatever the state of the service.
+ * Whether the failure points to a failing service. A redirect, a 4xx and an unreadable response do not: a single
+ * request can provoke them on a healthy service.
  */
 export function isFaultOfService(failure: unknown): boolean {
   if (!(failure instanceof AttemptFailure)) return false;

@@ -1,7 +1,7 @@
 import type { Order, OrderStatus } from '../../api/types.ts';
 import { Store, useStore } from '../../ui/store.ts';
 
-/** Orders that are to be acted on together, as they were seen when they were selected, by their ids. */
+/** Selected orders by id, as they were when they were selected. */
 export type Selection = ReadonlyMap<string, Order>;
 
 /** More can't be reviewed by a person. It is also the limit of the API for one request. */

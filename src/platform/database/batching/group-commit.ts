@@ -10,9 +10,9 @@ import { Batcher, earliestDeadline, type Entry } from './batcher.js';
 const LANES = 2;
 
 /**
- * The statements of several requests wait only so long for somebody else's lock. Then each goes on in a transaction of
- * its own, so that only the one that has to wait does. They find their rows by index: a plan that was made while the
- * table was nearly empty would go on reading all of it.
+ * The shared transaction waits only briefly for locks. After a lock timeout each write retries in a transaction of
+ * its own, so that only the blocked one waits. Rows are found by index: a plan cached while the table was nearly
+ * empty would keep using a sequential scan.
  */
 const TOGETHER: readonly Statement[] = [
   ...BEGIN,
@@ -24,9 +24,8 @@ const TOGETHER: readonly Statement[] = [
 const ROLLED_BACK = '40';
 
 /**
- * Writes what concurrent requests have to write in one transaction, whose cost they share, and which takes one round
- * trip. Each learns what became of its own part: once the transaction is committed, or, if its part can't be written,
- * while the others' still is.
+ * Group commit: concurrent writes share one transaction, its cost and its one round trip. Each promise resolves after
+ * the commit, or rejects if its own write is refused while the others commit.
  */
 export class GroupCommit<Item, Refusal extends string> {
   private readonly batches: Batcher<Item, 'written' | Refusal>;

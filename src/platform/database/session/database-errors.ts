@@ -46,7 +46,7 @@ function causeOf(error: unknown): { code?: unknown; message?: unknown } {
   return typeof cause === 'object' && cause !== null ? cause : {};
 }
 
-/** The SQLSTATE or socket error code of a database fault, whatever the layer that reports it. */
+/** The SQLSTATE or socket error code of a database fault, reported by any layer. */
 export function databaseErrorCode(error: unknown): string | undefined {
   const { code } = causeOf(error);
   return typeof code === 'string' ? code : undefined;

@@ -75,7 +75,7 @@ export class ResilientClient extends Client {
 
   override query = this.withLimit(super.query.bind(this));
 
-  /** Sends what is asked for in one go in one go: each write of its own costs as much as a statement. */
+  /** Corks the socket for one tick: each write costs as much as a statement. */
   gather(): void {
     if (this.isGathering) return;
     this.isGathering = true;

@@ -15,7 +15,7 @@ interface Exchange {
   response: ServerResponse;
 }
 
-/** What is wrong, by the code with which the HTTP server tells of it. */
+/** The problem for an error code of the HTTP server. */
 function problemOf(code: string | undefined): Problem {
   switch (code) {
     case 'HPE_HEADER_OVERFLOW':
@@ -84,7 +84,7 @@ export class MalformedRequests {
     const isInBody = exchange !== undefined && !exchange.request.complete;
     const isGone = error.code === 'ECONNRESET' || !socket.writable;
     if (isGone || (isInBody && exchange.response.headersSent)) {
-      // Nobody is there to read an answer, or has got one to this request before it was all there.
+      // The client is gone, or got its response before the request was complete.
       socket.destroy();
     } else if (exchange && !isInBody && !exchange.response.writableEnded) {
       // What can't be read came after a request that can: its answer must not be taken for that of the other.

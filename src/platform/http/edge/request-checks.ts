@@ -15,7 +15,8 @@ export function checkRequests(server: FastifyInstance): void {
   server.addHook('onRequest', (request, _reply, done) => {
     const fault = findFault(request);
     if (fault !== undefined || !hasBody(request)) done(fault);
-    // The HTTP server reads on after this. What is no HTTP behind the head must be told as that before the body is missed.
+    // The HTTP server parses on after this. Bytes behind the head that are no HTTP must be reported as such, before
+    // the body is reported as missing.
     else queueMicrotask(done);
   });
 }

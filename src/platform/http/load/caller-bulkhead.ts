@@ -5,9 +5,9 @@ import type { PermitHolder } from './permit-holder.js';
 export const CUSTOMER_PART = 1 / 4;
 
 /**
- * The part that any other caller may hold, such as the backend of a shop or the address of a proxy with `AUTH=none`, which
- * send nearly all requests there are; and the part that all customers together may hold. The rest is left to others, of
- * which staff always finds some.
+ * The share that any other caller may hold, such as the backend of a shop or the address of a proxy with `AUTH=none`,
+ * which send most requests; and the share of all customers together. The rest is for other callers, so that staff
+ * always gets in.
  */
 export const MOST_PART = 7 / 8;
 

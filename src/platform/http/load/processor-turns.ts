@@ -19,7 +19,7 @@ const REFUSED = 'refused';
 /** All senders of wrong credentials, or of none where some are needed. */
 const STRANGERS: PermitHolder = { name: 'strangers', isCustomer: true };
 
-/** The turn of each request that is in progress, to be found by what is done for it. */
+/** The turn of each request in progress, by its context. */
 const turns = new WeakMap<RequestContext, Turn>();
 
 declare module 'fastify' {

@@ -77,7 +77,7 @@ function send(request: FastifyRequest, reply: FastifyReply, html: () => string, 
   else void reply.type('text/html; charset=utf-8').send(html());
 }
 
-/** Whoever is refused may read why, and so may everybody. */
+/** A refused client has to be able to read the explanation without credentials. */
 const PUBLIC = { config: { access: { group: 'always' } satisfies RouteAccess } };
 
 /** Serves what there is to know about each problem at the address that is its `type`, and a list of all. */

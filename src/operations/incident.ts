@@ -33,7 +33,7 @@ export const INCIDENT_KINDS = {
   },
   stock_release: {
     retry: {
-      does: 'Retry the release of this order's stock; lines that were released stay released.',
+      does: 'Retry the release of the stock of this order; lines that were released stay released.',
       result: 'The release of the stock is being retried.',
     },
     write_off: {

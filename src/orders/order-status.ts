@@ -7,19 +7,19 @@
 export const ORDER_STATUSES = {
   pending: { next: ['confirmed', 'rejected', 'failed'], live: true, settledBy: 'placement' },
   confirmed: { next: ['processing', 'shipped', 'cancelled'], live: true, settledBy: 'admin' },
-  rejected: { next: [], live: false, settledBy: 'nobody' },
-  failed: { next: [], live: false, settledBy: 'nobody' },
+  rejected: { next: [], live: false, settledBy: 'none' },
+  failed: { next: [], live: false, settledBy: 'none' },
   processing: { next: ['shipped', 'cancelled'], live: true, settledBy: 'admin' },
   shipped: { next: ['delivered'], live: true, settledBy: 'admin' },
   delivered: { next: ['returned'], live: true, settledBy: 'admin' },
-  cancelled: { next: [], live: false, settledBy: 'nobody' },
-  returned: { next: [], live: true, settledBy: 'nobody' },
+  cancelled: { next: [], live: false, settledBy: 'none' },
+  returned: { next: [], live: true, settledBy: 'none' },
 } as const satisfies Record<string, StatusRules>;
 
 interface StatusRules {
   next: readonly string[];
   live: boolean;
-  settledBy: 'placement' | 'admin' | 'nobody';
+  settledBy: 'placement' | 'admin' | 'none';
 }
 
 export type OrderStatus = keyof typeof ORDER_STATUSES;

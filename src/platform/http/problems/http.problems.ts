@@ -136,7 +136,7 @@ export const HTTP_PROBLEMS = defineProblemTypes({
   'issuer-unavailable': {
     status: 503,
     title: 'Token verification unavailable',
-    cause: 'The issuer of the tokens does not answer, so the token can't be verified.',
+    cause: 'The issuer of the tokens does not answer, so the token cannot be verified.',
     remedy: REPEAT,
   },
   overloaded: {

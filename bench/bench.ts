@@ -123,7 +123,7 @@ export class Bench {
     }
   }
 
-  /** @param isBackwards begins with who was last otherwise, since who comes after pgbench finds a busy disk */
+  /** @param isBackwards reverses the order, because the first after pgbench finds a busy disk */
   private async measurePlacing(
     subjects: readonly Subject[],
     clients: number,

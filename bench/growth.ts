@@ -37,7 +37,7 @@ const MB = 1_024 ** 2;
 
 const TEXT = { type: 'string' } as const;
 
-/** What may cost more at a larger size, and how much: what was aimed at. */
+/** Target of the cost ratio at a larger size. */
 const MOST_READ = 1.2;
 const MOST_PLACED = 1.1;
 

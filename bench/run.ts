@@ -40,7 +40,7 @@ const TEXT = { type: 'string' } as const;
 const MANY = 64;
 const ONE = 1;
 
-/** What was aimed at, and what came out of it. */
+/** The targets and the results. */
 function targetsOf(results: readonly Result[]): string[] {
   const find = (name: string, clients: number): Result | undefined =>
     results.find((result) => result.name === name && result.clients === clients);

@@ -33,7 +33,7 @@ const MINUTE_SECONDS = 60;
 /** How many times as long the slowest orders of the last third may take as those of the first. */
 const MOST_DRIFT = 1.2;
 
-/** Memory goes up and down with garbage collection; what rises by less than this in an hour is flat. */
+/** Memory varies with garbage collection; growth below this, in MB an hour, counts as flat. */
 const FLAT_MB_AN_HOUR = 20;
 
 const RESERVATIONS = { INVENTORY_API: 'reservations' };

@@ -6,7 +6,7 @@ export const RARE_PRODUCT = 'RARE';
 
 const PRODUCTS = 200;
 
-/** By age: the newest are as they were placed, those before them on their way, all others have arrived. */
+/** By age: the newest are confirmed, older ones shipped, all others delivered. */
 const SHARE_SHIPPED = 0.07;
 
 /** One order in this many was returned, and one was cancelled. */

@@ -40,7 +40,7 @@ export interface Scene {
   countTold(): Promise<number>;
   /** Adds a step that runs before the services and the database server are ended. */
   onClose(cleanup: () => Promise<unknown>): void;
-  /** Ends all of it, and removes what it has stored; safe to repeat. */
+  /** Ends and removes everything; idempotent. */
   close(): Promise<void>;
 }
 

@@ -17,8 +17,8 @@ const PAGE = 'index.html';
 const YEAR_MS = 365 * 24 * 3_600 * 1_000;
 
 /**
- * Nothing but what comes with the page, and nothing inline: text that an order brings along can become neither a script
- * nor a style. Trusted Types stop the page's own script from making markup of text (https://w3c.github.io/trusted-types).
+ * Only resources of the page, and nothing inline: text of an order can become neither a script nor a style. Trusted
+ * Types stop the page's own script from building markup from text (https://w3c.github.io/trusted-types).
  */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
@@ -73,7 +73,7 @@ function serve(server: FastifyInstance, send: (reply: FastifyReply) => FastifyRe
   }
 }
 
-/** Asked for each time, answered with 304 as long as it is the same, so that a new release is seen at once. */
+/** Revalidated each time, with 304 while it is unchanged, so that a new release is visible at once. */
 function sendPage(reply: FastifyReply): FastifyReply {
   return reply.header('cache-control', 'no-cache').sendFile(PAGE, { cacheControl: false });
 }

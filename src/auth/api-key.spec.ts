@@ -7,7 +7,7 @@ import { ApiKeys } from './api-keys.js';
 
 const { key, entry } = makeApiKey('warehouse', ['orders:read:all', 'orders:status'], '2999-01-31T00:00:00Z');
 
-/** What the service says of a list of keys at its start. */
+/** Loads a list of keys like the service at its start. */
 function start(list: unknown): ApiKeys {
   return new ApiKeys(
     loadSettings({

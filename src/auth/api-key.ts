@@ -105,7 +105,7 @@ function parseList(text: string): object[] {
   try {
     list = JSON.parse(text);
   } catch {
-    // What the parser says quotes the text.
+    // The parser's message quotes the text.
     throw new WrongApiKeys('must be JSON');
   }
   if (!Array.isArray(list) || !list.every(isObject)) {

@@ -15,12 +15,12 @@ import { keySetFetcher } from './key-set.js';
 /** An issuer that needs longer for a file of a few kilobytes is as good as away. */
 const FETCH_TIMEOUT_MS = 3_000;
 
-/** A key that the issuer has withdrawn is refused after this time, as long as the issuer can be asked. */
+/** A withdrawn key is rejected after this time, while the issuer is available. */
 const REFRESH_AFTER_MS = 10 * 60_000;
 
 /**
- * For this long an issuer that is away goes unnoticed by callers whose tokens were signed with a key that is known: as
- * long as access tokens usually live, after which there would be no new ones anyway.
+ * During an outage of the issuer, tokens with a known key stay valid for this long: the usual life of an access
+ * token, after which there would be no new ones anyway.
  */
 const USABLE_MS = 60 * 60_000;
 

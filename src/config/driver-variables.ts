@@ -1,4 +1,4 @@
-/** What `DATABASE_URL` may leave out, as with every other PostgreSQL client: who connects, where to, with what password. */
+/** Parts that `DATABASE_URL` may leave out, as with every PostgreSQL client: user, host, database and password. */
 const COMPLETES_THE_URL = new Set(['PGHOST', 'PGPORT', 'PGDATABASE', 'PGUSER', 'PGPASSWORD', 'PGPASSFILE']);
 
 /**

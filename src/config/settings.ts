@@ -16,7 +16,7 @@ export const TRACE_SAMPLERS = [
   'parentbased_traceidratio',
 ] as const;
 
-/** How callers may say who they are. */
+/** Authentication methods. */
 export const AUTH_MODES = ['none', 'jwt', 'api-key', 'jwt,api-key', 'api-key,jwt'] as const;
 
 /** Asymmetric signatures: with `none` or `HS256` every verifier of a token could also issue one. */
@@ -69,7 +69,7 @@ export class Settings {
   @WholeNumber(0, 1_000_000)
   RATE_LIMIT_PER_MINUTE: number = 0;
 
-  /** Whether a status is changed only for who says, in `If-Match`, which version was seen. */
+  /** Whether a status change requires `If-Match` with the version that was read. */
   @Flag()
   REQUIRE_IF_MATCH: boolean = false;
 

@@ -27,7 +27,7 @@ function readPrice(value: unknown): string | null {
   return new Big(String(value)).toFixed();
 }
 
-/** The answer is about another product than was asked for: the inventory mixed up its answers. */
+/** The answer is about another product: the inventory mixed up its answers. */
 export class MixedUpAnswer extends UpstreamFault {
   constructor(upstream: string) {
     super(upstream, 'garbage', 'answered about another product than it was asked for');
@@ -35,10 +35,9 @@ export class MixedUpAnswer extends UpstreamFault {
 }
 
 /**
- * Compares the id in an answer with the one that was asked for.
- *
- * @returns the product; null when the inventory knows it by another spelling (`1` for `01`), because keys and sums of lines
- *   go by the id, so that one product must never go by two
+ * Compares the id in an answer with the requested one. Keys and sums of lines use the id, so one product must never
+ * have two.
+ * @returns the product; null when the inventory spells the id differently (`1` for `01`)
  * @throws {MixedUpAnswer}
  */
 export function requireAskedFor<P extends Product>(upstream: string, askedFor: string, product: P): P | null {

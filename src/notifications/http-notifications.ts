@@ -39,7 +39,7 @@ export class HttpNotifications extends Notifications {
       idempotencyKey,
       deadline,
       repeatable: false,
-      // The status says all. An empty 202 that counted as a fault would send the customer a message with every repetition.
+      // The status decides. If an empty 202 counted as a fault, every retry would send the message again.
       mayBeEmpty: true,
     });
     // Even a refusal is a fault: the customer was not notified, and only a person can find out why.

@@ -23,9 +23,8 @@ export interface Decision {
 class Overtaken extends Error {}
 
 /**
- * Writes down what a person has decided, together with what follows from it, in one transaction. Another service is
- * never called from here: what has to be asked of one is a task of that transaction, so that a crash neither loses it
- * nor lets it happen twice.
+ * Stores a decision and its consequences in one transaction. It makes no remote call: calls are tasks of that
+ * transaction, so that a crash neither loses nor doubles them.
  */
 @Injectable()
 export class IncidentSettlement {
@@ -112,8 +111,8 @@ export class IncidentSettlement {
   }
 
   /**
-   * Returns the stock by the task that does so for every order: it knows what may be asked twice. Behind one that is running
-   * already the new one finds little to do.
+   * Returns the stock by the usual release task, which knows the rules of idempotency. Behind a running task the new
+   * one has little left to do.
    */
   private async releaseByTask(sql: Sql, { id, version }: Order): Promise<void> {
     if ((await this.tasks.retryDead(sql, RELEASE_STOCK, [id])) > 0) return;

@@ -11,7 +11,7 @@ export interface DoubtfulLine extends OrderLine {
   changedAt: Date;
 }
 
-/** What an event says of lines in doubt. */
+/** The lines in doubt of an event. */
 export interface DoubtEvent {
   orderId: string;
   reason: string | null;
@@ -35,7 +35,7 @@ export interface OverdueOrder {
   placedAt: Date;
 }
 
-/** What operations read from the tables of orders, by indexes that hold nothing but what they look for. */
+/** Reads for operations, by partial indexes on exactly these rows. */
 @Injectable()
 export class IncidentRepository {
   constructor(private readonly dataSource: DataSource) {}

@@ -17,8 +17,8 @@ const FRESH_MS = 5_000;
 const PATIENCE_MS = 5_000;
 
 /**
- * What waits for a person, and what waits for its turn, as metrics. Looked up in the database when they are asked for.
- * While that does not answer they are left out rather than repeated, and `database_metrics_available` is 0.
+ * Incidents and backlogs as metrics, read from the database at each scrape. During an outage they are left out
+ * instead of repeated, and `database_metrics_available` is 0.
  */
 @Injectable()
 export class OperationsMetrics {

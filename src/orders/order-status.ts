@@ -48,7 +48,7 @@ export function allowedTransitions(from: OrderStatus, by: StatusSetter = 'admin'
   return rules.settledBy === 'admin' ? [...rules.next] : [];
 }
 
-/** What setting a status comes to: nothing to do, a change, or not allowed. */
+/** The result of setting a status: no change, a change, or a refusal. */
 export type Transition = 'unchanged' | 'changed' | 'refused';
 
 /** @returns whether an order may go from `from` to `to`, or already is there */

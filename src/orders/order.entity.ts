@@ -11,7 +11,7 @@ export interface ExpectedPrices {
   total: string | null;
 }
 
-/** An order. What its columns mean is said in the comments of the migration that creates them. */
+/** An order. The migration that creates the table documents the columns. */
 @Entity('orders')
 @Check('orders_status_known', `status IN (${STATUS_LIST})`)
 @Check('orders_total_not_negative', 'total_amount >= 0')

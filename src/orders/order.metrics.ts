@@ -25,7 +25,7 @@ const recoveries = new Counter({
   labelNames: ['result'] as const,
 });
 
-/** What a request for an order can come to. */
+/** Result of a request for an order. */
 type PlacementOutcome = 'confirmed' | 'accepted' | 'rejected' | 'unsettled' | 'failed';
 
 /** @param reason a problem type without its path; empty where there is nothing to explain */

@@ -1,7 +1,7 @@
 import type { Sql } from '../platform/database/connection.js';
 import type { Deadline } from '../platform/deadline.js';
 
-/** What the inventory says of one product. */
+/** A product as the inventory reports it. */
 export interface Product {
   id: string;
   name: string;
@@ -26,8 +26,8 @@ export interface ReleaseLine extends ReservationLine {
 }
 
 /**
- * What became of one line. `refused`: too few units, or no such product. `untouched`: certainly not reserved, because
- * another line was refused. `unknown`: it may have happened, and is never to be treated as refused.
+ * Outcome of one line. `refused`: too few units, or an unknown product. `untouched`: certainly not reserved, because
+ * another line was refused. `unknown`: possibly reserved; never treated as refused.
  */
 export type ReserveOutcome =
   | { line: number; outcome: 'held' }
@@ -153,9 +153,8 @@ export abstract class ShoppingCarts {
   abstract findActiveCart(customerId: string, deadline: Deadline): Promise<Cart | null>;
 
   /**
-   * Sets the active cart of the customer to `Ordered`. To be repeated only after a look at which cart that is.
-   *
-   * @throws {UpstreamFault} when it is not certain that it was done
+   * Sets the active cart of the customer to `Ordered`. Before a retry, check which cart is active.
+   * @throws {UpstreamFault} when the outcome is unknown
    */
   abstract markOrdered(customerId: string, idempotencyKey: string, deadline: Deadline): Promise<void>;
 }

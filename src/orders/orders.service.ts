@@ -34,7 +34,7 @@ export interface StatusChange {
   actor: string;
 }
 
-/** Another change may come in between, and the one after it; more than that in a row is left to the caller. */
+/** Retries after concurrent changes; after more conflicts in a row the caller gets the error. */
 const CHANGE_ATTEMPTS = 3;
 
 /** Reading orders and changing their status; placing them is in src/orders/placement. */

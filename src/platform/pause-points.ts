@@ -39,7 +39,7 @@ export const PAUSE_POINTS = [
 
 export type PausePoint = (typeof PAUSE_POINTS)[number];
 
-/** What the harness answers when it does not want to be asked about a point any more: most are reached very often. */
+/** The harness returns it for points that it no longer needs: most are reached very often. */
 const GONE = 410;
 
 let harnessUrl: string | undefined;

@@ -76,7 +76,7 @@ const DEFAULT_STATUS = 503;
 const MAX_RULES = 1_000;
 
 const GARBAGE = '<html><body>It works!</body></html>';
-/** What is halved when a truncated answer comes before the effect, so that there is no real one. */
+/** Stands for the response that a truncation before the effect cuts in half. */
 const FILLER = '{"detail":"This answer breaks off"}';
 
 /** Turns `/inventory/*` into an expression: `*` is one segment, `**` is anything. */

@@ -25,7 +25,7 @@ export interface Message extends Numbered {
   readonly delivered: boolean;
 }
 
-/** What the notification stand-in has been asked to send. */
+/** The messages that the notification stand-in received. */
 export class NotificationBook {
   readonly messages = new BoundedLog<Message>(MESSAGE_LIMIT);
   readonly #keys = new BoundedMap<true>(MESSAGE_LIMIT);

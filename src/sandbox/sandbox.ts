@@ -34,13 +34,13 @@ export interface SandboxOptions {
   ports?: Partial<Record<ServiceName, number>>;
   /** Milliseconds, 0 to 500, between effect and answer. Default: 50 for notification, 0 for the others. */
   delaysMs?: Partial<Record<ServiceName, number>>;
-  /** False: repetitions act again, as with a plain service. For all, or for each by itself. Default true. */
+  /** False: retries act again, as with a plain service. For all services, or for each. Default true. */
   honourIdempotencyKeys?: boolean | Partial<Record<ServiceName, boolean>>;
   /** Whether parallel calls to the catalog disturb each other, as in the one of the specification. Default false. */
   catalogSharesCursor?: boolean;
   /** Whether `GET /carts/{customer_id}` answers with the cart's items too. Default false. */
   cartsCarryItems?: boolean;
-  /** What `reset` goes back to. Default: `INITIAL_STOCK`, `INITIAL_CARTS`. */
+  /** The initial state, also after `reset`. Default: `INITIAL_STOCK`, `INITIAL_CARTS`. */
   stock?: readonly StockedProduct[];
   carts?: readonly CartSeed[];
   /** Where the state is kept from one start to the next. Default: nowhere. */
@@ -124,7 +124,7 @@ export class Sandbox implements Controlled {
     this.notifications.reset();
   }
 
-  /** Breaks off calls under way, stops listening and writes the state file. Safe to repeat. */
+  /** Aborts calls in progress, stops listening and writes the state file. Idempotent. */
   async close(): Promise<void> {
     this.#closed ??= Promise.all(SERVICE_NAMES.map((name) => this.services[name].close())).then(() =>
       this.#file?.flush(),

@@ -35,7 +35,7 @@ export interface CallRecord extends Numbered {
   readonly fault: FaultKind | null;
 }
 
-/** What a handler gets to know of a call. `route` and `key` say where a change comes from. */
+/** A call as its handler sees it. `route` and `key` identify the origin of a change. */
 export interface Call extends Origin {
   readonly params: Readonly<Record<string, string>>;
   readonly query: unknown;

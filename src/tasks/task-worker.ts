@@ -107,7 +107,8 @@ export class TaskWorker {
       try {
         await statement();
       } catch (error) {
-        // While the database is away the results are kept. After another error the leases lapse and the tasks are repeated.
+        // During a database outage the results are kept. After another error the leases lapse and the tasks are
+        // retried.
         isKept = isDatabaseUnavailable(error) && !this.isStopping;
         throw error;
       }

@@ -5,7 +5,7 @@ export type MovementState = 'started' | 'applied' | 'refused' | 'in_doubt';
 
 /**
  * The journal of changes to the stock of the Product Catalog Service (system B), whose `PUT` sets the stock without
- * saying for whom. What its columns mean is said in the comments of the migration that creates them.
+ * naming a reason. The migration that creates the table documents the columns.
  */
 @Entity('product_catalog_movements')
 @Check('product_catalog_movements_state_known', `state IN ('started', 'applied', 'refused', 'in_doubt')`)

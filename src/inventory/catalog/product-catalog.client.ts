@@ -52,10 +52,9 @@ export class ProductCatalogClient {
   }
 
   /**
-   * `GET /products/{id}` answers `{product_detail: {id, name, price, quantity}}`, or 404. An answer about another product,
-   * and a 404, which the catalog of system B gives by mistake to parallel calls, are looked at again before they count.
-   *
-   * @returns null when there is no product, or none whose own id is the one asked for
+   * `GET /products/{id}` returns `{product_detail: {id, name, price, quantity}}`, or 404. The catalog of system B
+   * mixes up parallel calls, so an answer about another product, or a 404, is read again before it counts.
+   * @returns null when there is no product with exactly this id
    * @throws {UpstreamFault} when there is no usable answer
    */
   async find(productId: string, deadline: Deadline): Promise<CatalogProduct | null> {
@@ -115,11 +114,9 @@ export class ProductCatalogClient {
   }
 
   /**
-   * `PUT /products/{id}` with `{name, price, quantity}` sets the stock, and answers 200. Sent once unless it certainly
-   * had no effect: of two calls under way, the slower one could take effect after others have changed the stock.
-   * To be called within `takeTurn`.
-   *
-   * @throws {UpstreamFault} when it is not certain that the stock was set; `hadNoEffect` where it certainly was not
+   * `PUT /products/{id}` with `{name, price, quantity}` sets the stock, and returns 200. No retry unless the call
+   * certainly had no effect: the slower of two calls could overwrite a newer stock. Call it within `takeTurn`.
+   * @throws {UpstreamFault} when the outcome is unknown, or with `hadNoEffect` when the stock was certainly not set
    */
   async setStock(
     product: CatalogProduct,

@@ -22,7 +22,7 @@ export interface UnfinishedMovement extends Movement {
   ageMs: number;
 }
 
-/** Keeps the locks of this service apart from those of others who use the database. */
+/** Keeps the locks of this service apart from those of other users of the database. */
 const LOCK_NAME = `hashtextextended('product-catalog/' || $1::text, 0)`;
 
 /** As floating point, which holds every stock that JSON carries, because the driver gives 64-bit integers as text. */

@@ -9,7 +9,7 @@ interface StuckMovement {
   since: Date;
 }
 
-/** What became of a reservation whose outcome a person has found out, so that the next release knows what to do. */
+/** A reservation that a person has resolved, so that the next release knows its outcome. */
 const NOT_RESERVED = 'A person found that the units were not reserved';
 
 /** The two movements of a line, under the keys that the catalog's adapter gives them. */
@@ -88,7 +88,7 @@ export class CatalogJournalRepository extends StockJournal {
   }
 }
 
-/** For inventories that can be asked again, or that can't be asked at all: there is nothing to be noted about either. */
+/** For inventories that need no journal: idempotent ones, and those that can't be asked at all. */
 export class NoStockJournal extends StockJournal {
   override findStuck(): Promise<StuckLine[]> {
     return Promise.resolve([]);

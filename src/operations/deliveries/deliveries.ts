@@ -14,7 +14,7 @@ const MAX_DELIVERIES = 200;
 
 const KINDS = Object.keys(TASK_INCIDENTS) as TaskIncidentKind[];
 
-/** What the service has to report to another one about an order. */
+/** A delivery to another service about an order. */
 export interface DeliveryReport extends Omit<TaskReport, 'kind'> {
   kind: TaskIncidentKind;
   /** Of one that needs a person. */

@@ -24,7 +24,9 @@ export interface DriftRequest {
 
 const NOTHING: Books = { sold: 0, held: 0 };
 
-/** Compares the stock at the inventory with what the books say was taken from it. Changes nothing at the inventory. */
+/**
+ * Compares the stock at the inventory with the units that the orders have taken. Changes nothing at the inventory.
+ */
 @Injectable()
 export class DriftReport {
   constructor(
@@ -33,7 +35,7 @@ export class DriftReport {
     private readonly journal: StockJournal,
   ) {}
 
-  /** @throws {UpstreamFault} when the inventory can't be asked; what was compared before is kept */
+  /** @throws {UpstreamFault} when the inventory is unavailable; earlier batches are stored */
   async run({ productIds, since, rebase }: DriftRequest): Promise<ProductDrift[]> {
     const from = since === undefined ? NIL_ID : smallestIdAt(since);
     const products = productIds ?? (await this.repository.findProducts(from));

@@ -10,7 +10,7 @@ export interface DriftSummary {
   checkedAt: Date | null;
 }
 
-/** What a report found about one product, to be kept. */
+/** The stored result of a report on one product. */
 export interface DriftRow {
   productId: string;
   baseline: Baseline;

@@ -50,7 +50,7 @@ export interface ProductDrift extends Observation {
   drift: number;
 }
 
-/** Compares what the inventory has with what the books say it should have. */
+/** Compares the stock of the inventory with the expected stock of the books. */
 export function compare(observation: Observation): ProductDrift {
   const { quantity, books, baseline, journal } = observation;
   const byJournal = journal === undefined ? 0 : outside(journal, books.sold, books.held);
@@ -72,7 +72,7 @@ function outside(taken: number, least: number, most: number): number {
   return taken > most ? most - taken : 0;
 }
 
-/** What can be said of both readings of the books, made before and after the inventory was asked. */
+/** The bounds of two readings of the books, before and after the inventory was read. */
 export function widest(before: Books, after: Books): Books {
   return { sold: Math.min(before.sold, after.sold), held: Math.max(before.held, after.held) };
 }

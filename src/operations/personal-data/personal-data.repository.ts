@@ -22,7 +22,7 @@ const HAS_PERSONAL_DATA =
 /** Smaller than every id of an order. */
 export const NIL_ID = '00000000-0000-0000-0000-000000000000';
 
-/** What the history says of an erasure. */
+/** The payload of an erasure's event. */
 export interface Erasure {
   actor: string;
   data: Record<string, unknown>;

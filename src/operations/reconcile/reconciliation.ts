@@ -171,8 +171,8 @@ export class Reconciliation {
   }
 
   /**
-   * Chooses what may be released: reservations without an order; where known orders are given only theirs, because
-   * another order service may use the same inventory.
+   * Chooses the reservations to release: those without an order and, with a file of known orders, only those in it,
+   * because another order service may use the same inventory.
    */
   private propose(
     findings: ReservationFinding[],

@@ -54,7 +54,7 @@ export interface BulkResult {
   problem?: Problem;
 }
 
-/** What all of the orders are to get, from whom. */
+/** The new status and its actor, for all orders. */
 export type BulkChange = Omit<StatusChange, 'expectedVersions'>;
 
 /** The response, and whether it is a replay of a stored one. */
@@ -64,8 +64,8 @@ export interface BulkAnswer {
 }
 
 /**
- * Sets one status of many orders, each on its own: one that is refused keeps no other one back, and if the process dies
- * in between, those that were done are done, and say so when the request is repeated.
+ * Sets one status of many orders. Each change is independent: a refused one does not stop the others, and a retry
+ * after a crash reports the earlier changes as `unchanged`.
  */
 @Injectable()
 export class BulkStatus {
@@ -102,7 +102,7 @@ export class BulkStatus {
     if (known) return { body: known, isReplay: true };
     const results = await this.changeAll(targets, change);
     const body = bodyOf(change, results);
-    // What was left open is not kept: the same key tries it again, and finds the others done.
+    // An incomplete response is not stored: a retry with the key continues with the open orders.
     if (results.some(({ problem }) => problem && problem.status >= FIRST_UNCERTAIN_STATUS)) {
       return { body, isReplay: false };
     }
@@ -157,7 +157,9 @@ export class BulkStatus {
     }
   }
 
-  /** Where a repeated request finds its own change: newer than the version it has seen, but what it asks for. */
+  /**
+   * Finds the request's own earlier change: the order is newer than the expected version, but already has the status.
+   */
   private async findDone(
     { orderId }: BulkTarget,
     { owner, to }: BulkChange,

@@ -17,8 +17,8 @@ const PAGE_SIZE = 250;
 export const LINES_OF_SLICE = 100;
 
 /**
- * Each keeps a connection, and a good part of the one processor that an instance has, busy for as long as it lasts: four,
- * so that one customer has one and a place is left for staff. Most have few orders and end at once, so others may wait.
+ * Each export keeps a connection and much of the instance's one processor busy. Four, so that one customer has one
+ * and a permit is left for staff. Most exports are small and end at once, so others may queue.
  */
 export const EXPORTS: Bulkhead = {
   kind: 'exports',

@@ -37,7 +37,7 @@ const COLUMNS = [
 
 type Row = Record<(typeof COLUMNS)[number], string | number | null | undefined>;
 
-/** One row for each line of an order: what belongs to the order is repeated, so that any row can be filtered and sorted. */
+/** One row for each line. The fields of the order repeat, so that every row can be filtered and sorted. */
 function rowsOf(order: Order): Row[] {
   const { items, total_amount, ...about } = OrderResponse.from(order);
   return order.items.map((item, index) => ({

@@ -54,8 +54,8 @@ function compare(left: string, right: string): number {
 }
 
 /**
- * Every statement on the keys of clients and the claims on carts. Whether a key has expired is for the clock of the
- * database to say: an instance whose own clock is wrong by days would forget all keys, and place their orders again.
+ * Every statement on idempotency keys and cart claims. Keys expire by the database's clock: an instance with a wrong
+ * clock would delete valid keys, and retries would place the orders again.
  */
 @Injectable()
 export class IdempotencyRepository {

@@ -47,7 +47,7 @@ export const MAX_LINES = 200;
 /** Units of a line. More of one product is a mistake or an attack, and must not block the stock of all others. */
 export const MAX_QUANTITY = 1_000_000;
 
-/** Looks up what an order is made of, and refuses it where it can't be placed. Stores and reserves nothing. */
+/** Looks up products and carts of an order, and refuses it when it can't be placed. Stores and reserves nothing. */
 @Injectable()
 export class OrderDrafts {
   constructor(
@@ -57,9 +57,8 @@ export class OrderDrafts {
   ) {}
 
   /**
-   * What can be said of an order without the inventory. Of other services only the carts are asked, and only for a cart.
-   *
-   * @throws {Problem} when the order can't be placed as it was asked for
+   * The part of an order that needs no inventory. Calls only the cart service, and only for a cart.
+   * @throws {Problem} when the order can't be placed as requested
    * @throws {UpstreamFault} when a look-up gave no usable answer
    */
   async outline(request: PlacementRequest, deadline: Deadline): Promise<UnpricedOrder> {
@@ -79,8 +78,7 @@ export class OrderDrafts {
   }
 
   /**
-   * Looks up what the inventory knows of the order.
-   *
+   * Prices the order by the inventory.
    * @throws as `outline` does
    */
   async price(outline: UnpricedOrder, deadline: Deadline): Promise<PricedOrder> {
@@ -110,7 +108,7 @@ export class OrderDrafts {
     return this.compare(outline, await this.findProducts(outline, deadline, 'current'));
   }
 
-  /** @returns undefined when the order would be refused: that has to be said of what is true now */
+  /** @returns undefined when the order would be refused: a refusal needs current data */
   private async acceptFromMemory(outline: UnpricedOrder, deadline: Deadline): Promise<Quote | undefined> {
     if (this.settings.PRODUCT_MEMORY_MS === 0) return undefined;
     const products = await this.findProducts(outline, deadline, 'recent');
@@ -124,7 +122,7 @@ export class OrderDrafts {
 
   /** @throws {Problem} the first that speaks against the order */
   private accept(outline: UnpricedOrder, products: Map<string, Product>): Quote {
-    // What there is not is said before anything about prices, however wrong those are.
+    // Shortages take precedence over wrong prices.
     const shortage = findShortages(outline.items, products);
     if (shortage) throw shortage;
     const quote = this.compare(outline, products);
@@ -184,7 +182,7 @@ export class OrderDrafts {
     return { items: cart.items, cartId: cart.id };
   }
 
-  /** The inventory's prices are in one currency; another one makes sense only where all prices come with the order. */
+  /** The inventory's prices have one currency; another one requires that the order names all prices. */
   private checkCurrency(items: readonly RequestedItem[], currency: string): void {
     const { DEFAULT_CURRENCY, PRICE_CHECK } = this.settings;
     const bringsPrices = PRICE_CHECK === 'trust' && items.every((item) => item.price !== undefined);

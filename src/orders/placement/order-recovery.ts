@@ -19,7 +19,7 @@ import { PlacementRepository } from './placement.repository.js';
 import { PlacementRunner } from './placement-runner.js';
 import { databaseNow } from '../../platform/database/database-clock.js';
 
-/** Placements that one sweep looks at; the rest is for the next sweep, or for another instance. */
+/** Placements of one sweep; the rest is left to the next sweep, or to another instance. */
 const SWEEP_SIZE = 100;
 
 /** Placements driven at the same time, so that recovery after a crash leaves room for new orders. */

@@ -61,10 +61,8 @@ export interface PlacementResult {
 }
 
 /**
- * Takes a request for an order and answers it: the same answer for the same key, as often as it is asked.
- *
- * A key stands for an order from the moment the order is stored, and the answer is made from what became of that order.
- * Only a refusal that comes before there is an order is kept with the key itself.
+ * Handles a request for an order, idempotently. A key belongs to an order from the moment the order is stored, and
+ * the response is built from that order. Only a refusal before an order exists is stored with the key.
  */
 @Injectable()
 export class PlaceOrderHandler {

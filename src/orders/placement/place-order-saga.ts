@@ -56,10 +56,9 @@ export class PlaceOrderSaga {
   ) {}
 
   /**
-   * Transaction 1: stores the order as pending, so that it can't be lost any more. The caller drives it from here.
-   *
-   * @returns the order, or undefined when the key belongs to another request that came first
-   * @throws {Problem} when the cart has been ordered already
+   * Transaction 1: stores the order as pending. The caller has its lease from here on.
+   * @returns the order, or undefined when the key belongs to an earlier request
+   * @throws {Problem} when the cart is already ordered
    */
   async accept(draft: PricedOrder, claim: KeyClaim | undefined, actor: string): Promise<Order | undefined> {
     const order = newOrder(draft);
@@ -107,7 +106,8 @@ export class PlaceOrderSaga {
       return this.settle(order, giveUp(order.items, 'it is unknown what was reserved'), actor);
     }
     if (deadline.remaining() === 0 && !mayBeReserved) {
-      // Certain, unlike what a call without time would leave. Recovery asks an inventory again only if calls are repeatable.
+      // A refusal without a call is certain; a call without time left would be unknown. Recovery repeats only
+      // idempotent calls.
       return onUnknown === 'retry' && this.inventory.repeatable
         ? this.postpone(order)
         : this.settle(order, giveUpUntouched(order.items, NOT_ASKED), actor);

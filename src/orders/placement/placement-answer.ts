@@ -49,10 +49,9 @@ export function acceptedAnswer(order: Order): PlacementAnswer {
 }
 
 /**
- * The order was refused after it was stored: since the inventory had too little after all, or, of an order that was
- * priced later, for any reason for which others are refused before.
- *
- * @param rejection the event that says why
+ * The order was refused after it was stored: by the inventory or, for an order that was priced later, for any reason
+ * of a refusal.
+ * @param rejection the event with the reason
  */
 export function rejectedProblem(order: Order, rejection: OrderEvent | undefined): Problem {
   // How the inventory was asked is for the order's history, and no part of the answer.

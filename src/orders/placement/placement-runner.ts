@@ -36,7 +36,7 @@ export class PlacementRunner implements OnModuleDestroy, BeforeApplicationShutdo
     this.background = new CallerBulkhead(settings.MAX_PLACEMENTS, 0);
   }
 
-  /** What comes in from now on is stored, and left to recovery on another instance. */
+  /** New asynchronous orders are stored, and left to recovery on another instance. */
   onModuleDestroy(): void {
     this.isStopped = true;
   }

@@ -26,7 +26,7 @@ export interface Settlement {
   /** Lines that may or may not be held. */
   inDoubt: number[];
   shortages: Shortage[];
-  /** Why an order was refused before anything was reserved for it: a problem type, and what it has to say. */
+  /** Why an order was refused before any reservation: a problem type and its members. */
   refusal?: { failure: string; data: Record<string, unknown> };
   /** The inventory calls that decided the completion. */
   calls?: InventoryCall[];
@@ -35,7 +35,7 @@ export interface Settlement {
 /** Reason of an order that failed before the inventory was asked. The answer for its key is made from this. */
 export const NOT_ASKED = 'no time was left to ask the inventory';
 
-/** What to do about a line whose outcome is unknown: wait for another try, or take the order back now. */
+/** What to do about a line with an unknown outcome: retry later, or compensate now. */
 export type OnUnknownOutcome = 'retry' | 'compensate';
 
 /**

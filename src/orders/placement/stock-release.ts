@@ -42,7 +42,7 @@ export class StockRelease implements OnModuleInit {
     else await this.releaseOnce(order, deadline);
   }
 
-  /** Calls may be repeated, so what is in doubt is asked about until it is known. */
+  /** Calls are idempotent, so a line in doubt is retried until its outcome is known. */
   private async releaseRepeatably(order: Order, deadline: Deadline): Promise<void> {
     const items = order.items.filter((item) => item.reservation !== 'released');
     if (items.length === 0) return;

@@ -32,7 +32,7 @@ export interface QuotedLine {
   missing: number;
 }
 
-/** What an order comes to, and what speaks against it. */
+/** The priced order and its problems. */
 export interface Quote {
   lines: QuotedLine[];
   /** Null when a product is unknown. */
@@ -41,7 +41,7 @@ export interface Quote {
   problems: Problem[];
 }
 
-/** What the customer was shown, and what it is worth. */
+/** The prices that the customer was shown, and how strictly they are compared. */
 export interface QuoteTerms {
   /** Whether prices that come with the order are taken as they are. */
   trustsPrices: boolean;

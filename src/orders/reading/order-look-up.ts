@@ -23,10 +23,7 @@ const FIND_MANY = `SELECT w.position::int, ${ORDER}
 /** Orders that are looked up in one statement: as many as may be asked for at a time with the usual pool. */
 const MAX_ORDERS = 100;
 
-/**
- * Such statements at a time. They leave most of the pool to those who place orders, and one that gets stuck is not in the
- * way of all others.
- */
+/** Concurrent statements. Most of the pool is left to placements, and a slow statement does not block the others. */
 const MAX_STATEMENTS = 4;
 
 /** A request for an order. With an owner it finds only that owner's orders. */

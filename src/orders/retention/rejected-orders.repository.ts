@@ -10,8 +10,7 @@ export class RejectedOrdersRepository {
 
   /**
    * Deletes rejected orders that were placed more than `hours` ago, oldest first, with their lines and events. Orders
-   * whose stock is not certainly released, or that have a task, are kept: a task or a person still works on them.
-   *
+   * with a task, or whose stock is not certainly released, are kept.
    * @returns whether there may be more
    */
   async deleteOlderThan(hours: number, limit: number): Promise<boolean> {

@@ -21,8 +21,8 @@ const ORDER_BATCH_SIZE = 100;
 const HOURS_A_DAY = 24;
 
 /**
- * Deletes what has been kept for long enough: expired idempotency keys and, where a setting says so, rejected orders. Runs on
- * every instance; two that meet delete nothing twice.
+ * Deletes expired idempotency keys and, if configured, rejected orders. Runs on every instance; concurrent runs are
+ * harmless.
  */
 @Injectable()
 export class Retention implements OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown {

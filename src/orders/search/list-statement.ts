@@ -59,7 +59,7 @@ function select(
   return { orders, values };
 }
 
-/** What follows FROM, for the `orders o` whose ids a query finds. */
+/** The FROM clause for the `orders o` whose ids a query finds. */
 function ordersOf(query: string): string {
   return `(${query}) found JOIN orders o ON o.id = found.id ORDER BY o.id DESC`;
 }

@@ -27,7 +27,7 @@ export interface Condition {
   value: string;
 }
 
-/** What must hold of orders, in the order of how few of them that leaves in most shops; and what their id must be. */
+/** Conditions on orders, the most selective in most shops first, and bounds on the id. */
 export interface Conditions {
   conditions: readonly Condition[];
   /** Such as `< $2`. */

@@ -18,7 +18,7 @@ const CLAIM_TIMEOUT_MS = 5_000;
 /** A local connection takes milliseconds; longer means that no server listens there. */
 const CONNECT_TIMEOUT_MS = 2_000;
 
-/** How often a server is asked again that does not answer yet, or not any more. */
+/** Interval between attempts to reach a server that starts or stops. */
 const POLL_INTERVAL_MS = 50;
 
 /** How soon the lock is taken again after its connection was lost, as when the server recovers from a crash. */
@@ -201,7 +201,7 @@ export async function clearTheWay(
     left = found;
     if (!(await isServerOf(left.pid, data))) return giveUpPid(data);
     if (Date.now() > deadline) break;
-    // The number of the starting process may have come round too: it is respected only for as long as a start takes.
+    // The process id of the starter may have been reused: it is respected only for the duration of a start.
     const respectStarter = Date.now() < patience;
     const claim = left.port > 0 ? await Claim.take(urlOfPort(left.port), { respectStarter }) : 'silent';
     if (claim === 'taken') throw new EmbeddedPostgresError(describeUse(folder));

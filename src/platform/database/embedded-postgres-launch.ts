@@ -18,7 +18,7 @@ export function tailOf(output: string): string {
   return output.trim().split('\n').slice(-TAIL_LINES).join('\n');
 }
 
-/** Says first what to do about the faults that people can mend. */
+/** Puts the remedy of common faults before the output. */
 export function explain(output: string): string {
   if (/ENOSPC|No space left on device|Check free disk space/.test(output))
     return `The disk is full.\n${output}`;
@@ -28,7 +28,7 @@ export function explain(output: string): string {
   return output;
 }
 
-/** Tells errors of the system apart; not by their class, which is another one in the tests' module system. */
+/** Whether an error has a system code. Not by class, which differs in the module system of the tests. */
 export function hasCode(error: unknown, code: string): boolean {
   return typeof error === 'object' && error !== null && 'code' in error && error.code === code;
 }
@@ -41,7 +41,7 @@ export interface Programs {
 
 /** How programs run: PostgreSQL refuses to run as root, so root has to run it as another user. */
 export interface Launcher {
-  /** What comes before the program on the command line. */
+  /** Words before the program on the command line. */
   prefix: string[];
   /** The user and group that the process gets; empty means those of this process. */
   identity: { uid?: number; gid?: number };

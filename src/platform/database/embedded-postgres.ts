@@ -23,7 +23,7 @@ export interface EmbeddedPostgresOptions {
   dataDirectory: string;
   /** A database to create when it does not exist; `url` leads to it. */
   database?: string;
-  /** False for tests only: faster, and what was written may be lost when the machine (not the service) goes down. */
+  /** False for tests only: faster, and writes may be lost when the machine (not the service) crashes. */
   durable?: boolean;
   /** A fixed port; by default the system chooses a free one at each start. */
   port?: number;
@@ -88,10 +88,10 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
       const claim = await waitUntilOurs(server, urlOfPort(port), paths);
       if (claim) return await finish(server, claim, urlOfPort(port), options, paths);
       const tail = tailOf(await readFile(paths.log, 'utf8').catch(() => ''));
-      // Another start may have been faster: that is a better reason than what either of them has left in the log.
+      // A concurrent start may have won: that explains more than the log does.
       await clearTheWay(paths.folder, paths.data, urlOfPort);
       const passing = /lock file .* already exists|pre-existing shared memory/.test(tail);
-      // Of a free port another one can be chosen; a fixed port was asked for.
+      // A free port can be replaced by another one; a fixed port can't.
       const portTaken = options.port === undefined && /Address already in use/.test(tail);
       if ((!passing && !portTaken) || attempt === START_ATTEMPTS)
         throw new EmbeddedPostgresError(explain(tail));
@@ -121,7 +121,7 @@ function listSettings(options: EmbeddedPostgresOptions, port: number): string[] 
 }
 
 function openServer(programs: Programs, launcher: Launcher, paths: Paths, settings: string[]): Server {
-  // The log of the start before is kept once; renamed and not emptied, because another start may be writing to it.
+  // The previous log is kept once; renamed and not truncated, because another start may be writing to it.
   if (existsSync(paths.log)) renameSync(paths.log, `${paths.log}.1`);
   const log = openSync(paths.log, 'a', 0o600);
   try {
@@ -132,8 +132,7 @@ function openServer(programs: Programs, launcher: Launcher, paths: Paths, settin
 }
 
 /**
- * Waits until the server answers and knows whom it runs for.
- *
+ * Waits until the server accepts its owner.
  * @returns nothing when the server ended by itself
  */
 async function waitUntilOurs(server: Server, url: string, paths: Paths): Promise<Claim | undefined> {

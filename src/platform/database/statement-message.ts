@@ -6,7 +6,7 @@ export interface Statement {
   values: unknown[];
 }
 
-/** What the driver asks of a query as it sends it and as its answer comes in. Only in part among its types. */
+/** The interface between the driver and a query, which its types declare only in part. */
 interface DriverQuery {
   name: string;
   text: string;
@@ -78,7 +78,7 @@ class PipelinedQuery {
 
 /** One query to the driver, which takes only its own kind where queries follow each other without waiting. */
 class StatementMessage extends Query {
-  /** Of the statement whose answer is awaited: by them the driver remembers what the server has parsed. */
+  /** Name of the statement whose result is next: the driver uses it to remember prepared statements. */
   declare name: string | undefined;
   declare text: string | undefined;
   private answered = 0;

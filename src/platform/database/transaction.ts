@@ -53,8 +53,8 @@ export async function withTransactionRetry<T>(transaction: () => Promise<T>): Pr
 }
 
 /**
- * What a statement fails with that divides by zero. To refuse something, since PostgreSQL puts none of the values into its
- * log then: where a constraint is violated it logs the key, or the whole row, with all that is personal in it.
+ * Error of statements that divide by zero in order to refuse. PostgreSQL logs no values with it, while a violated
+ * constraint logs the key, or the whole row, with personal data.
  */
 const DIVISION_BY_ZERO = '22012';
 

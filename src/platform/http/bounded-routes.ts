@@ -136,7 +136,7 @@ function open(definition: Bulkhead, server: FastifyInstance, settings: Settings)
   };
 }
 
-/** Most of what is too much costs no more than this; a permit is taken only once the body has arrived. */
+/** Most of the overload costs only this check; a permit is taken only once the body has arrived. */
 function refusing({ bulkhead, refuse }: Entrance): onRequestHookHandler {
   return (request, _reply, done) => {
     const refusal = bulkhead.refusalFor(permitHolderOf(request));
@@ -175,7 +175,7 @@ const leaveWithResponse: onSendHookHandler = (request, _reply, payload, done) =>
   done(null, payload);
 };
 
-/** For requests without a response, such as when another hook that looks at the response has failed. */
+/** For requests without a response, such as after a failure in another response hook. */
 const leaveAtTheEnd: onResponseHookHandler = (request, _reply, done) => {
   leave(request);
   done();

@@ -112,7 +112,7 @@ function withoutTryingStreams(): object {
   };
 }
 
-/** Adds what holds for every operation, so that no controller has to say it and none can forget it. */
+/** Adds the parts that every operation has, so that no controller can forget them. */
 function completeOperation(path: string, operation: OperationObject): void {
   const { responses } = operation;
   responses['500'] ??= {

@@ -57,7 +57,7 @@ export function sendProblem(reply: FastifyReply, problem: Problem): void {
   void reply
     .status(problem.status)
     .headers(problem.headers)
-    // What the router refuses never comes to the hooks that set these.
+    // Refusals of the router bypass the hooks that set these.
     .header(REQUEST_ID_HEADER, reply.request.id)
     .header('cache-control', 'no-store')
     .header('content-type', PROBLEM_MEDIA_TYPE)

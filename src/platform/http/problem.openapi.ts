@@ -86,7 +86,7 @@ const DESCRIPTIONS: Record<number, string> = {
   503: 'Something that is needed does not answer; to be tried again.',
 };
 
-/** What the examples of general problems say; the title of those that have nothing particular to say is enough. */
+/** Details of the examples of general problems; for the others the title is enough. */
 const DETAILS: Partial<Record<GeneralProblemName, string>> = {
   'invalid-request': 'The request is not valid: limit must be at most 200',
   'upstream-unavailable': 'The inventory service does not answer',

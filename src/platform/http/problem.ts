@@ -8,7 +8,7 @@ export interface FieldError {
   message: string;
 }
 
-/** What a client should wait before it tries again after a fault that will pass by itself. */
+/** Delay before a retry after a temporary fault. */
 export const RETRY_AFTER = { 'retry-after': '2' };
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
@@ -114,7 +114,7 @@ export function processorShareExceeded(retryAfterS: number): Problem {
   );
 }
 
-/** Another service gave no answer, or one that a repetition does not change; the latter has no `Retry-After`. */
+/** Another service gave no answer, or one that a retry does not change; the latter has no `Retry-After`. */
 export function upstreamProblem({ upstream, reason, isInvalidAnswer }: UpstreamFault): Problem {
   return isInvalidAnswer
     ? Problem.http('upstream-answer-invalid', `The ${upstream} gave an invalid answer: ${reason}`)

@@ -1,7 +1,7 @@
 import { RouteConfig } from '@nestjs/platform-fastify';
 import type { FastifyContextConfig } from 'fastify';
 
-/** What was said of each method of a controller so far. */
+/** The collected options of each method of a controller. */
 const configs = new WeakMap<object, FastifyContextConfig>();
 
 /** Merges options into the route's config, where `@RouteConfig()` would replace it. */

@@ -1,6 +1,6 @@
 import { currentContext } from './request-context.js';
 
-/** What every line says about the work that it was logged for; a line that says it itself has the last word. */
+/** Fields of the request context for every line; a line's own fields take precedence. */
 export function fieldsOfWork(): Record<string, string> {
   const place = currentContext();
   if (!place) return {};
@@ -12,7 +12,7 @@ export function fieldsOfWork(): Record<string, string> {
   };
 }
 
-/** What an error says of itself in the log. */
+/** The logged fields of an error. */
 interface LoggedError {
   type: string;
   message: string;

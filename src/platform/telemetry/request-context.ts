@@ -8,7 +8,7 @@ export interface CallTally {
   ms: number;
 }
 
-/** A request, a background job or the recovery of an order, and what comes to be known of it while it is done. */
+/** A request, a background task or the recovery of an order, with the data collected during it. */
 export interface RequestContext {
   /** Identifies the request in the log, in its response and in outgoing calls; absent for background work. */
   readonly requestId?: string;
@@ -17,7 +17,7 @@ export interface RequestContext {
   caller?: string;
   /** Name of the problem that the request was answered with. */
   problem?: string;
-  /** What brought that about, where it passes by itself; holds nothing that a caller sent. */
+  /** The cause, if it is temporary; holds no user input. */
   fault?: string;
   readonly upstreams: Map<string, CallTally>;
   /** How each attempt at a call to another service ended: the class of the status that came, or why none did. */
@@ -77,13 +77,13 @@ export function fieldsToPassOn(): Record<string, string> {
   return { ...(requestId !== undefined && { 'x-request-id': requestId }), ...traceHeaders(place.trace) };
 }
 
-/** Says which order the work under way is about, for the lines that it logs. */
+/** Adds the order to the log lines of the current context. */
 export function noteOrder(orderId: string): void {
   const work = places.getStore()?.work;
   if (work) work.orderId = orderId;
 }
 
-/** Says what the request under way is answered with. */
+/** Records the problem that the current request returns. */
 export function noteProblem(problem: string, fault?: string): void {
   const work = places.getStore()?.work;
   if (!work) return;

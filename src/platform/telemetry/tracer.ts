@@ -1,7 +1,7 @@
 import type { TraceContext } from './trace-context.js';
 import { currentContext, runInContext, newRequestContext } from './request-context.js';
 
-/** What is noted of a span. Never what a caller sent: no identifier but those of orders, no message of an error. */
+/** Attributes of a span. No user input: no identifiers except those of orders, no messages of errors. */
 export type SpanAttributes = Record<string, string | number>;
 
 export interface SpanStart {

@@ -54,7 +54,7 @@ export class TransportError extends Error {
 /** The request's time ran out while it still waited for a connection. */
 class ExpiredBeforeSending extends Error {}
 
-/** How undici reports an answer that is not what its own head says. */
+/** Errors of undici for a body that contradicts its headers. */
 const UNREADABLE = new Set(['UND_ERR_RES_CONTENT_LENGTH_MISMATCH', 'UND_ERR_HEADERS_OVERFLOW']);
 
 /** Names a failure by its code alone, because the message of a lower layer may hold addresses. */
@@ -188,7 +188,7 @@ export class UndiciTransport implements OnApplicationShutdown {
       // The whole call has one timer of its own, which covers waiting for a connection as well.
       headersTimeout: 0,
       bodyTimeout: 0,
-      // HTTP/2 repeats requests by itself after a GOAWAY; whether to repeat is for the caller to decide.
+      // HTTP/2 retries by itself after a GOAWAY; retries are the caller's decision.
       allowH2: false,
     });
   }

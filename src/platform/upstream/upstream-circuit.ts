@@ -8,7 +8,7 @@ export const RESET_MS = 1_000;
 /** Attempts older than this are ignored: longer than a few timeouts, shorter than a restart. */
 const WINDOW_MS = 10_000;
 
-/** Half of the attempts must fail: what fails less is what repetitions are for. */
+/** Half of the attempts must fail; rarer failures are covered by retries. */
 const FAILING_PERCENT = 50;
 
 /** With fewer attempts than these in the window one bad moment would count as an outage. */
@@ -77,14 +77,13 @@ export class UpstreamCircuit {
   }
 
   /**
-   * Makes an attempt. Its failure counts when it is a fault of the service, and such faults concern more than one subject
-   * and one caller.
-   *
-   * @returns what the attempt gave, or undefined when it was not made
-   * @throws what the attempt threw
+   * Makes an attempt. Its failure counts when it is a fault of the service, and such faults concern more than one
+   * subject and one caller.
+   * @returns the result of the attempt, or undefined when the circuit refused it
+   * @throws the error of the attempt
    */
   async run<T>(origin: AttemptOrigin, attempt: () => Promise<T>): Promise<{ value: T } | undefined> {
-    // Asked here as well, since the library counts what it turns away and would take long to open a second time.
+    // Checked here as well, because the library counts refused calls and would be slow to open a second time.
     if (!this.breaker.closed && !this.breaker.pendingClose) return undefined;
     let outcome: { value: T } | { failure: unknown } | undefined;
     try {

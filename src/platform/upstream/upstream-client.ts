@@ -96,7 +96,7 @@ function subjectOf({ path, idempotencyKey }: UpstreamRequest): string {
   return path[1] ?? idempotencyKey ?? path.join('/');
 }
 
-/** Calls one other service, within a deadline, and sorts what comes back into answers and faults. */
+/** Calls one other service within a deadline, and classifies the results as answers and faults. */
 export class UpstreamClient {
   readonly name: string;
   /** How long one attempt may take at most, in milliseconds. */
@@ -175,7 +175,7 @@ export class UpstreamClient {
     );
     if (made) return made.value;
     observeTurnedAway(this.name, request.method);
-    // Nothing was sent. To try again within this call would be to wait for what the circuit is there to spare.
+    // Nothing was sent. A retry within this call would add the wait that the circuit avoids.
     throw new AttemptFailure(this.fault('not_sent', 'is not asked for now, since it has failed'), false);
   }
 

@@ -1,10 +1,9 @@
 /**
- * Why a call to another service gave no usable answer.
- *
- * `not_sent`: the request certainly never reached the service (connection refused, name not found). `timeout`,
- * `connection`: no answer, or half of one. `status`: a status that another attempt may change, such as 500 or 429.
- * `garbage`: an answer that is not JSON, or about something else. `invalid`: an answer that the same request gets again
- * and that the contract excludes, such as a redirect, a 409 to a GET or a price of 1.005 USD.
+ * Why a call to another service gave no usable answer. `not_sent`: the request certainly never reached the service
+ * (connection refused, name not found). `timeout`, `connection`: no answer, or a partial one. `status`: a status that
+ * a retry may change, such as 500 or 429. `garbage`: an answer that is not JSON, or about another subject. `invalid`:
+ * an answer that a retry does not change and that the contract excludes, such as a redirect, a 409 to a GET or a
+ * price of 1.005 USD.
  */
 export type UpstreamFaultKind = 'not_sent' | 'timeout' | 'connection' | 'status' | 'garbage' | 'invalid';
 

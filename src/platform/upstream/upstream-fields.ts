@@ -54,7 +54,7 @@ export function readName(value: unknown): string | null {
     : `${name.slice(0, MAX_NAME_LENGTH - 1).toWellFormed()}…`;
 }
 
-/** The `detail` of an error answer, or what to say in its place. */
+/** The `detail` of an error answer, or a default. */
 export function readReason(answer: UpstreamAnswer, otherwise: string): string {
   const { detail } = fieldsOf(answer.body);
   if (typeof detail !== 'string' || detail === '') return otherwise;

@@ -18,7 +18,7 @@ const CREDENTIALS = new Set([401, 403, 407]);
 /** Answers with a `Retry-After` that is worth obeying (RFC 9110, section 10.2.3; RFC 6585, section 4). */
 const ANSWERS_THAT_NAME_A_PAUSE = new Set([429, 503]);
 
-/** A failed attempt, with what decides whether there is another one. */
+/** A failed attempt, with the data that decides on a retry. */
 export class AttemptFailure extends Error {
   constructor(
     readonly fault: UpstreamFault,
@@ -79,10 +79,9 @@ export function readRetryAfter(status: number, header: unknown): number {
 }
 
 /**
- * How long to wait before the next attempt: anything up to a limit that doubles (full jitter), so that clients which
- * failed together do not come back together, and never less than the service asked for.
- *
- * @param attempt the number of the attempt that failed, from 1
+ * Backoff before the next attempt: exponential with full jitter, so that clients which failed together do not retry
+ * together, and never less than the service's `Retry-After`.
+ * @param attempt the number of the failed attempt, from 1
  */
 export function pauseAfter(attempt: number, failure: AttemptFailure): number {
   const limit = Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (attempt - 1));

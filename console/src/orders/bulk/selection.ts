@@ -73,8 +73,8 @@ export function toggle(id: string, orders: readonly Order[], withShift: boolean)
 }
 
 /**
- * Takes over what the list shows now of selected orders: what is seen is what is acted on. An order that has got another
- * status than the filter asks for is about to leave the list, and leaves the selection.
+ * Updates selected orders from the list, so that actions use the versions on the screen. An order that no longer
+ * matches the status filter is about to leave the list, and leaves the selection.
  */
 export function seeAgain(orders: readonly Order[], status: OrderStatus | null): void {
   const changed = orders.filter(({ order_id: id, version }) => {

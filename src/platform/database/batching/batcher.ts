@@ -68,7 +68,7 @@ export class Batcher<Item, Result> {
     entry.reject(new StatementTimeOver());
   }
 
-  /** An item that still has time when its batch was cut off, because another one had none, goes into another batch. */
+  /** An item with time left, whose batch was cancelled at another item's deadline, goes into another batch. */
   private withRetry(entry: Entry<Item, Result>): Entry<Item, Result> {
     const { item, deadline, resolve } = entry;
     const reject = (error: unknown): void => {

@@ -20,7 +20,7 @@ const TOGETHER: readonly Statement[] = [
   { text: 'SET LOCAL enable_seqscan = off', values: [] },
 ];
 
-/** The class of what is rolled back for having met others: deadlocks, serialization failures. */
+/** SQLSTATE class of transactions rolled back by concurrency: deadlocks, serialization failures. */
 const ROLLED_BACK = '40';
 
 /**
@@ -57,7 +57,7 @@ export class GroupCommit<Item, Refusal extends string> {
     try {
       const items = entries.map(({ item }) => item);
       const verdict = await withDeadline(earliestDeadline(entries), () => this.attempt(items));
-      // What stood in the way may be a neighbour that is not committed in the end: only alone is a refusal certain.
+      // The conflict may be with a neighbour that is not committed in the end: a refusal is certain only alone.
       if (verdict !== 'written' && entries.length > 1) return await this.commitEach(halvesOf(entries));
       for (const { resolve } of entries) resolve(verdict);
     } catch (error) {
@@ -87,7 +87,7 @@ function halvesOf<Waiting>(entries: readonly Waiting[]): Waiting[][] {
   return [entries.slice(0, middle), entries.slice(middle)];
 }
 
-/** Whether a transaction was undone for what others did at the same time, or because the time of one of them was over. */
+/** Whether a transaction failed because of concurrent transactions, or of the deadline of one item. */
 function isAboutOthers(error: unknown): boolean {
   return isCutOff(error) || (databaseErrorCode(error) ?? '').startsWith(ROLLED_BACK);
 }

@@ -16,8 +16,8 @@ const KEEPALIVE_MS = 10_000;
 export const SILENCE_MARGIN_MS = 2_000;
 
 /**
- * The function of PostgreSQL that warns when a cancelled or timed-out COMMIT has not been confirmed by a synchronous standby.
- * The COMMIT reports success all the same, although the loss of this server would lose it.
+ * The function of PostgreSQL that warns when a cancelled or timed-out COMMIT has not been confirmed by a synchronous
+ * standby. The COMMIT still reports success, although the loss of this server would lose it.
  */
 const UNCONFIRMED_COMMIT = 'SyncRepWaitForLSN';
 
@@ -166,9 +166,8 @@ export class ResilientClient extends Client {
   }
 
   /**
-   * Makes the pool remove the connection, and fails what still waits on it once the error has been delivered.
-   *
-   * @param error what they fail with; by default that the connection has ended
+   * Makes the pool remove the connection, and fails its pending statements once the error has been delivered.
+   * @param error the error of the pending statements; by default that the connection has ended
    */
   private discard(error?: Error): void {
     Reflect.set(this, '_queryable', false);

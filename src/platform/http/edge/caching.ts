@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Settings } from '../../../config/settings.js';
 
-/** The request headers that say who is calling. */
+/** The request headers with credentials. */
 const CREDENTIALS = ['Authorization', 'X-API-Key'];
 
 const FIRST_ERROR = 400;

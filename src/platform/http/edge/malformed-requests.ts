@@ -57,7 +57,7 @@ function answerText(problem: Problem, requestId: string, isHead: boolean): strin
   return `${head.join('\r\n')}\r\n\r\n${isHead ? '' : body}`;
 }
 
-/** Answers what the HTTP server refuses by itself, before any route is looked for, like every other fault. */
+/** Answers errors of the HTTP server, from before routing, like every other fault. */
 export class MalformedRequests {
   private readonly exchanges = new WeakMap<object, Exchange>();
   private readonly refused = new WeakSet<object>();

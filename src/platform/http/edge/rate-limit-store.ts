@@ -1,7 +1,7 @@
 import { Counter } from 'prom-client';
 import { networkOf, ONE_CUSTOMER, type PrefixLength } from './networks.js';
 
-/** What the limiter asks its store for: how many requests there were, and how many milliseconds their window still has. */
+/** The answer of a store: the number of requests, and the milliseconds left of the window. */
 type Answer = (error: Error | null, result: { current: number; ttl: number }) => void;
 
 /** A minute: the window of every limit. */

@@ -1,10 +1,10 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Problem } from '../problem.js';
 
-/** What RFC 9110, section 4.1, asks every server to accept; the longest that this one could be asked for is shorter. */
+/** The minimum of RFC 9110, section 4.1; the longest valid URL of this service is shorter. */
 export const MAX_URL_LENGTH = 8_000;
 
-/** Browsers send some thirty, proxies add a few. The HTTP server silently ignores what comes after the thousandth. */
+/** Browsers send some thirty, proxies add a few. The HTTP server silently drops headers after the thousandth. */
 const MAX_HEADERS = 200;
 
 /** The HTTP server gives names and values in turn. */

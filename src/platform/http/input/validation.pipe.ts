@@ -123,7 +123,7 @@ function withChunk(object: object, lists: readonly [string, unknown[]][], start:
   return Object.assign(Object.create(Object.getPrototypeOf(object) as object) as object, object, chunks);
 }
 
-/** An error of a chunk with the elements numbered as in the list; what is wrong with the list itself is said once. */
+/** An error of a chunk, renumbered to the whole list; errors of the list itself are reported once. */
 function shifted(
   error: ValidationError,
   start: number,

@@ -79,9 +79,9 @@ interface Waiter {
 }
 
 /**
- * Limits how many requests of a kind are in progress, and which part of them one caller may have, so that no caller can
- * take the service from the others. Requests may wait for a permit, with the same shares; the next permit goes to the
- * waiting caller that holds the fewest.
+ * Limits the requests of a kind in progress, and the share of each caller, so that no caller can starve the others.
+ * Requests may queue for a permit, with the same shares; the next permit goes to the waiting caller that holds the
+ * fewest.
  */
 export class CallerBulkhead {
   private readonly permits: Permits;

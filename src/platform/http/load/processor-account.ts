@@ -13,7 +13,7 @@ export const MAX_WAIT_MS = 1_000;
 /** Requests of one caller that wait at a time. Each keeps up to 64 kB of its body in memory. */
 export const MAX_WAITING = 128;
 
-/** What one more request changes in what its caller is expected to need for the next. */
+/** Weight of the latest request in the expected cost of the next one. */
 const LEARNING_RATE = 0.25;
 
 /** The caller has used its share of the processor time, and the request has waited for as long as it may. */
@@ -130,7 +130,7 @@ export class ProcessorAccount {
     this.schedule();
   }
 
-  /** Clients that leave and come back would fill the queue, and the others of the caller be refused without a wait. */
+  /** Abandoned requests would fill the queue, and the caller's other requests would be refused at once. */
   private dropGone(): void {
     const gone = this.waiting.filter(({ isGone }) => isGone());
     this.waiting = this.waiting.filter((waiter) => !gone.includes(waiter));

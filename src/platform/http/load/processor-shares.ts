@@ -22,8 +22,8 @@ export interface Turn {
 }
 
 /**
- * Shares the processor time of the event loop among callers: while others send requests too, a caller that has used more
- * than its share waits. The permits of a bulkhead can not do this, since they count requests and not what they cost.
+ * Shares the processor time of the event loop among callers: during contention, a caller beyond its share waits.
+ * Permits can't do this, since they count requests and not their cost.
  */
 export class ProcessorShares {
   private recent = new Map<string, ProcessorAccount>();

@@ -50,7 +50,7 @@ export function shareProcessor(server: FastifyInstance): ProcessorShares {
     end(shares, request, payload);
     done(null, payload);
   });
-  // For requests without a response, such as when another hook that looks at the response has failed.
+  // For requests without a response, such as after a failure in another response hook.
   server.addHook('onResponse', (request, _reply, done) => {
     end(shares, request, undefined);
     done();

@@ -64,7 +64,7 @@ function toJson(name: string, { status, title, cause, remedy, members = {} }: Pr
   return { type: `${PROBLEM_PATH}${name}`, title, status, cause, remedy, members };
 }
 
-/** Pages are for people; a program says that it wants JSON. */
+/** Pages are for people; programs ask for JSON. */
 function wantsJson(request: FastifyRequest): boolean {
   const accepted = request.headers.accept ?? '';
   return /\bjson\b/.test(accepted) && !accepted.includes('text/html');

@@ -1,7 +1,7 @@
 /** A kind of error that clients distinguish by its `type`, and the content of its page. */
 export interface ProblemType {
   status: number;
-  /** The same for every occurrence, as RFC 9457 asks; what is special about one goes into `detail`. */
+  /** Constant for the type, as RFC 9457 asks; `detail` describes the occurrence. */
   title: string;
   /** What has happened, in one or two sentences. */
   cause: string;

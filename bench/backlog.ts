@@ -131,8 +131,8 @@ function report(alone: Outcome, { waiting, slices }: Drained, clients: number): 
   const [left, seconds] = [last?.left ?? Number.NaN, last?.endedAt ?? Number.NaN];
   const waitedFor = slices.find((slice) => slice.waiting === 0)?.endedAt ?? Number.NaN;
   return [
-    `those who waited: ${waiting} were told within ${number(waitedFor)} s, ${number(waiting / waitedFor)} a second (aimed at: 1000)`,
-    `backlog drained: ${number(told)} a second, those of new orders among them`,
+    `backlog: ${waiting} notifications sent within ${number(waitedFor)} s, ${number(waiting / waitedFor)} a second (target: 1000)`,
+    `in all: ${number(told)} a second, those of new orders among them`,
     `orders placed during the run: ${number(placed)} a second, ${number(alone.acceptedPerSecond)} without a backlog (${number(placed / alone.acceptedPerSecond, 2)})`,
     left < Math.max(placed, clients)
       ? `nothing left after ${number(seconds)} s`

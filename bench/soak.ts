@@ -8,7 +8,7 @@ import { memoryOf } from './support/processes.ts';
 import { describeMachine, finish, number, slopeOf } from './support/report.ts';
 import { leaveNothing, type Scene, type Service, withScene } from './support/scene.ts';
 
-const HELP = `Measures whether the service stays as it is when orders come for a long time.
+const HELP = `Measures whether latency and memory stay constant under a lasting load.
 
 Usage: npm run bench:soak [-- options]
 

@@ -124,8 +124,8 @@ export class HealthController {
     operationId: 'getReadiness',
     summary: 'Whether requests should be sent here',
     description:
-      'Not while the database is away or read-only or background work stands still, and not any more once the service ' +
-      'is being stopped.',
+      'Not while the database is away or read-only, while background work stands still, or after the service ' +
+      'has received the signal to stop.',
   })
   @ApiResponse({
     status: 200,

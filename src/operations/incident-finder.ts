@@ -139,7 +139,7 @@ export class IncidentFinder {
 export const NIL_ID = '00000000-0000-0000-0000-000000000000';
 
 /** Where the process ended in the middle of a call, no event could be written. */
-const CAUSE_UNKNOWN = 'it is not known what became of the call that was to give the units back';
+const CAUSE_UNKNOWN = 'the outcome of the call that releases the units is unknown';
 
 function nameOf({ orderId, number }: Incident): string {
   return `${orderId}/${number}`;

@@ -53,7 +53,7 @@ export const INCIDENT_KINDS = {
   },
   pending_order: {
     retry: {
-      does: 'Drive the order on: reserve its stock and confirm it, if that can be done now.',
+      does: 'Retry the placement: reserve the stock and confirm the order, if that is possible now.',
       result: 'The placement was retried; the status of the order is its result.',
     },
     release: {

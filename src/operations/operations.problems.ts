@@ -23,21 +23,20 @@ export const OPERATIONS_PROBLEMS = defineProblemTypes({
   'delivery-not-found': {
     status: 404,
     title: 'Delivery not found',
-    cause: 'Nothing with this id leaves the service about this order, or not any more.',
+    cause: 'The order has no delivery with this id.',
     remedy: 'Take the id from the list of the deliveries of the order.',
   },
   'delivery-not-waiting': {
     status: 409,
     title: 'Delivery not waiting for a retry',
     cause: 'It was not tried yet, is under way, has arrived, or is out of attempts.',
-    remedy:
-      'Look at the deliveries of the order again. One that is out of attempts is resolved as an incident.',
+    remedy: 'Read the deliveries of the order again. One that is out of attempts is resolved as an incident.',
   },
   'incident-in-progress': {
     status: 409,
     title: 'Incident is being resolved',
     cause: 'The order is being worked on at this moment, so that the incident may vanish.',
-    remedy: 'Look at the incidents of the order again, after the seconds in `Retry-After`.',
+    remedy: 'Read the incidents of the order again, after the seconds in `Retry-After`.',
     members: { allowed_actions: 'none at this moment' },
   },
 });
@@ -61,7 +60,7 @@ export function actionNotAllowed(
 
 /** The action may become possible, or unnecessary, in a moment. */
 export function incidentInProgress(orderId: string): Problem {
-  const detail = `Order ${orderId} is being worked on at this moment; look at its incidents again`;
+  const detail = `Order ${orderId} is in progress; read its incidents again`;
   const kind = OPERATIONS_PROBLEMS['incident-in-progress'];
   return new Problem('incident-in-progress', kind, detail, { allowed_actions: [] }, RETRY_AFTER);
 }

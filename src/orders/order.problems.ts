@@ -40,7 +40,7 @@ export const ORDER_PROBLEMS = defineProblemTypes({
     status: 409,
     title: 'Cart already ordered',
     cause: 'A live order exists for this cart. A cart can be ordered only once, regardless of the key.',
-    remedy: 'Look at the order that there is. Once it is cancelled the cart may be ordered again.',
+    remedy: 'Read the existing order. The cart can be ordered again after it is cancelled.',
     members: { order_id: 'the order of this cart' },
   },
   'unknown-product': {
@@ -100,8 +100,8 @@ export const ORDER_PROBLEMS = defineProblemTypes({
     status: 503,
     title: 'Outcome not yet known',
     cause: 'The order is stored, and the inventory has not yet said whether its stock is reserved.',
-    remedy: `${SAME_KEY}, after the seconds in \`Retry-After\`: it learns what became of the order.`,
-    members: { order_id: 'the order, which can be looked at' },
+    remedy: `${SAME_KEY}, after the seconds in \`Retry-After\`: the response has the outcome of the order.`,
+    members: { order_id: 'the order; poll it for the outcome' },
   },
   'idempotency-key-in-progress': {
     status: 409,

@@ -100,7 +100,7 @@ describe('a fault', () => {
     faults.add({ kind: 'status', status: 503, retryAfterSeconds: 2, when: 'after' });
     const refused = await reserve();
     expect(refused.headers.get('retry-after')).toBe('2');
-    expect(JSON.parse(refused.text ?? '')).toEqual({ detail: 'The sandbox was told to answer 503' });
+    expect(JSON.parse(refused.text ?? '')).toEqual({ detail: 'A fault rule of the sandbox answers 503' });
   });
 
   it('disturbs reads, refusals and paths that do not exist, and never the control calls', async () => {

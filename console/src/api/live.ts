@@ -124,7 +124,7 @@ function endingInSilence(): TransformStream<Uint8Array, Uint8Array> {
   let silence: ReturnType<typeof setTimeout> | undefined;
   const listenOn = (controller: TransformStreamDefaultController<Uint8Array>): void => {
     clearTimeout(silence);
-    silence = setTimeout(() => controller.error(new Error('nothing came any more')), SILENCE_MS);
+    silence = setTimeout(() => controller.error(new Error('the stream went silent')), SILENCE_MS);
   };
   return new TransformStream({
     start: listenOn,

@@ -127,7 +127,7 @@ export class StockMover {
       if (outcome === 'in_doubt') {
         this.logger.error(
           `The outcome of ${movement.key} on product ${this.productId} is in doubt: its stock does ` +
-            'not tell whether it happened. In product_catalog_movements, set its state to applied, or delete it if it did not happen.',
+            'not show whether it happened. In product_catalog_movements, set its state to applied, or delete it if it did not happen.',
         );
       }
     }

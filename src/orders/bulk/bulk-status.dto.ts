@@ -32,7 +32,7 @@ export class BulkOrderDto {
     minimum: 1,
     maximum: MAX_VERSION,
     example: 2,
-    description: 'The version that the caller has seen; the order is left as it is if there is a newer one.',
+    description: 'The version that the caller has read; the change is refused if the order has a newer one.',
   })
   @MayBeAbsent()
   @Max(MAX_VERSION, { message: `must be at most ${MAX_VERSION}` })

@@ -30,7 +30,7 @@ export const BULK_BODY = {
 
 export const BULK_CHANGED = {
   status: 200,
-  description: 'What became of each order.',
+  description: 'The result of each order.',
   type: BulkStatusResponse,
   example: {
     status: 'shipped',

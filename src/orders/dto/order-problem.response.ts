@@ -80,7 +80,7 @@ export class OrderProblemResponse extends ProblemResponse {
     type: 'number',
     nullable: true,
     example: 159.98,
-    description: 'The total as it is; null where a product is not known.',
+    description: 'The current total; null when a product is unknown.',
   })
   current_total?: number | null;
 

@@ -110,7 +110,7 @@ export const STATUS_BODY = {
   type: UpdateStatusDto,
   examples: {
     shipped: { summary: 'It is on its way', value: { status: 'shipped', reason: 'Left with the courier' } },
-    cancelled: { summary: 'It is not wanted any more', value: { status: 'cancelled' } },
+    cancelled: { summary: 'Ordered by mistake', value: { status: 'cancelled' } },
   },
 };
 

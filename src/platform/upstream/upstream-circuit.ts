@@ -123,7 +123,9 @@ export class UpstreamCircuit {
   private tellOfFailure(): void {
     if (this.isDown) return;
     this.isDown = true;
-    this.logger.warn(`The ${this.upstream} does not work; it is asked once in ${RESET_MS} ms until it does`);
+    this.logger.warn(
+      `The ${this.upstream} fails; its circuit is open, with a trial call every ${RESET_MS} ms`,
+    );
   }
 
   private tellOfReturn(): void {

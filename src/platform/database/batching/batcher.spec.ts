@@ -33,8 +33,8 @@ function tell({ item: key, resolve, reject }: Entry<number, string | undefined>)
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-describe('what is asked for', () => {
-  it('at the same time shares a batch, and each caller gets its own result', async () => {
+describe('an item', () => {
+  it('shares a batch with concurrent ones, and gets its own result', async () => {
     const source = new Source();
     const batcher = new Batcher(source.work, 10, 1);
     const found = Promise.all([3, 0, 5, 3].map((key) => batcher.add(key)));

@@ -19,7 +19,7 @@ export const HTTP_PROBLEMS = defineProblemTypes({
     status: 400,
     title: 'Malformed HTTP request',
     cause: 'The bytes that arrived can not be read as an HTTP request, or could be read in two ways.',
-    remedy: 'Look at the program or the proxy that writes the request. The connection has been closed.',
+    remedy: 'Check the program or the proxy that sends the request. The connection was closed.',
   },
   'authentication-required': {
     status: 401,
@@ -77,7 +77,7 @@ export const HTTP_PROBLEMS = defineProblemTypes({
   'uri-too-long': {
     status: 414,
     title: 'URL too long',
-    cause: 'The path or the query is longer than anything that this service could be asked for.',
+    cause: 'The path or the query is longer than any valid URL of this service.',
     remedy: 'Shorten it: ids have at most 128 characters.',
   },
   'unsupported-media-type': {
@@ -148,7 +148,7 @@ export const HTTP_PROBLEMS = defineProblemTypes({
   'not-ready': {
     status: 503,
     title: 'Service not ready',
-    cause: 'The database does not answer, background work stands still, or the service is being stopped.',
+    cause: 'The database does not answer, background work has stopped, or the service is shutting down.',
     remedy: 'Ask another instance, or again in a moment.',
   },
   'database-unavailable': {

@@ -23,7 +23,7 @@ export interface RunningService {
   url: string;
   /** How long stopping may take at most, in milliseconds. */
   stopLimitMs: number;
-  /** Calls itself not ready, waits until nothing is sent here any more, finishes what is under way and disconnects. */
+  /** Reports not ready, waits until traffic has moved away, finishes requests in progress and disconnects. */
   stop(): Promise<void>;
 }
 

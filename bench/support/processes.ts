@@ -59,7 +59,7 @@ export async function end(child: ChildProcess): Promise<void> {
 /**
  * The processor time that a process has used so far, which a busy machine does not change.
  *
- * @returns milliseconds, or undefined where the system does not tell as Linux does, or there is no such process
+ * @returns milliseconds, or undefined on systems without /proc, or without such a process
  */
 export async function cpuOf(pid: number): Promise<number | undefined> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);

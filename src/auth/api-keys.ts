@@ -9,7 +9,7 @@ import { PeriodicTask } from '../platform/periodic-task.js';
 import { type ApiKey, findApiKey, parseApiKeys, WrongApiKeys } from './api-key.js';
 import { RefusedCredentials } from './auth.problems.js';
 
-/** How soon a key that was added or taken out of the file works or does not work any more. */
+/** How soon an added or removed key takes effect. */
 export const RELOAD_INTERVAL_MS = 5_000;
 
 /** The keys of admin tools and services, from the setting or from a file that is read again when it has changed. */

@@ -78,7 +78,7 @@ export class InventoryServiceAdapter extends CachedInventory {
     return mapBounded(lines, CALLS_AT_ONCE, (line) => this.releaseLine(orderId, line, deadline));
   }
 
-  /** Nothing is ever sent twice, so as little as possible is sent once an order can't be completed any more. */
+  /** Calls are never retried, so none is sent once the order can no longer complete. */
   private async reserveOneByOne(
     orderId: string,
     lines: readonly ReservationLine[],

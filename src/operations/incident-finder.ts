@@ -34,7 +34,7 @@ export function isTaskIncident(kind: IncidentKind): kind is TaskIncidentKind {
   return kind in TASK_INCIDENTS;
 }
 
-/** Finds what waits for a person. Nothing is stored about it: it is read from the orders, the tasks and the journal. */
+/** Finds incidents. They are not stored, but derived from the orders, the tasks and the journal. */
 @Injectable()
 export class IncidentFinder {
   constructor(
@@ -94,7 +94,7 @@ export class IncidentFinder {
     }
   }
 
-  /** Picks those lines in doubt that no task will resolve any more. */
+  /** Selects the lines in doubt that no task will resolve. */
   private async judge(lines: readonly DoubtfulLine[]): Promise<Incident[]> {
     if (lines.length === 0) return [];
     const orderIds = [...new Set(lines.map(({ orderId }) => orderId))];

@@ -76,7 +76,7 @@ export const INCIDENT_ACTIONS = ['retry', 'release', 'write_off'] as const;
 
 export type IncidentAction = (typeof INCIDENT_ACTIONS)[number];
 
-/** What an incident is about. */
+/** The subject of an incident. */
 export interface Subject {
   kind: IncidentKind;
   orderId: string;
@@ -86,7 +86,7 @@ export interface Subject {
 
 /** Something that waits for a person. */
 export interface Incident extends Subject {
-  /** In the words of the other service where it said something. Never about the customer. */
+  /** The other service's message, if any. No personal data. */
   reason: string;
   since: Date;
   actions: IncidentAction[];
@@ -114,7 +114,7 @@ export function incidentId({ kind, orderId, number }: Subject, round: number): s
   return `${kind}-${orderId}-${number}-${round}`;
 }
 
-/** @returns what the id is about, or undefined when it is none */
+/** @returns the subject of the id, or undefined for an invalid one */
 export function parseIncidentId(id: string): Subject | undefined {
   const groups = ID.exec(id)?.groups;
   const kind = INCIDENT_KIND_NAMES.find((name) => name === groups?.['kind']);
@@ -123,7 +123,7 @@ export function parseIncidentId(id: string): Subject | undefined {
   return { kind, orderId, number: Number(groups?.['number']) };
 }
 
-/** Incidents are listed in this order: by the age of the order, the oldest first, then by what they are about. */
+/** The order of the list: the oldest order first, then by subject. */
 export function compareSubjects(one: Subject, other: Subject): number {
   const [left, right] = [sortKey(one), sortKey(other)];
   return left < right ? -1 : left > right ? 1 : 0;

@@ -26,7 +26,7 @@ export interface IncidentPage {
 /** The most incidents of one kind that one order can have: one for each of its lines. */
 const MAX_OF_ONE_ORDER = MAX_LINES;
 
-/** Lists what waits for a person, those about the oldest orders first: they have waited longest. */
+/** Lists incidents, those of the oldest orders first. */
 @Injectable()
 export class IncidentsService {
   constructor(
@@ -34,7 +34,7 @@ export class IncidentsService {
     private readonly repository: IncidentRepository,
   ) {}
 
-  /** @param after what the last incident of the page before was about */
+  /** @param after the subject of the last incident of the previous page */
   async list(kind: IncidentKind | undefined, limit: number, after?: Subject): Promise<IncidentPage> {
     const from = after?.orderId ?? NIL_ID;
     // Incidents of the cursor's order are found again, and one more shows whether another page exists.

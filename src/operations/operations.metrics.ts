@@ -10,7 +10,7 @@ import { INCIDENT_KIND_NAMES } from './incident.js';
 import { IncidentFinder, TASK_INCIDENTS } from './incident-finder.js';
 import { databaseNow } from '../platform/database/database-clock.js';
 
-/** Several scrapers, or one in a hurry, get the same numbers: what is measured changes in minutes. */
+/** Cache lifetime for several scrapers: the values change within minutes. */
 const FRESH_MS = 5_000;
 
 /** A scraper waits for ten seconds, and must get the other metrics while the database is away. */

@@ -13,7 +13,7 @@ import { PendingOrders } from './pending-orders.js';
 /** An order that changes three times during one decision is in use elsewhere. */
 const SETTLE_ATTEMPTS = 3;
 
-/** One call redrives this many messages at most, so that its answer comes within seconds. */
+/** Messages redriven by one call, so that its response comes within seconds. */
 const REDRIVE_AT_ONCE = 500;
 
 /** Decisions written at the same time by one call: quick, and most connections stay free for orders. */
@@ -28,7 +28,7 @@ export interface Settlement {
   result: string;
 }
 
-/** What people may do about incidents. */
+/** Decisions of people about incidents. */
 @Injectable()
 export class OperationsService {
   constructor(

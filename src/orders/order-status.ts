@@ -41,7 +41,7 @@ const CUSTOMER_TRANSITIONS: Partial<Record<OrderStatus, OrderStatus[]>> = { conf
 /** Who sets a status. An admin tool may make every transition. */
 export type StatusSetter = 'admin' | 'customer';
 
-/** The statuses that may be set next; none while the placement is still under way. */
+/** The statuses that may be set next; none during the placement. */
 export function allowedTransitions(from: OrderStatus, by: StatusSetter = 'admin'): OrderStatus[] {
   if (by === 'customer') return [...(CUSTOMER_TRANSITIONS[from] ?? [])];
   const rules = ORDER_STATUSES[from];

@@ -63,7 +63,7 @@ export interface ReservationBook {
   release(id: string, deadline: Deadline): Promise<string | undefined>;
 }
 
-/** Where stock is kept. Adapters: src/inventory. */
+/** The stock. Adapters: src/inventory. */
 export abstract class Inventory {
   /** Null for an inventory that only counts units. */
   readonly reservations: ReservationBook | null = null;
@@ -76,8 +76,7 @@ export abstract class Inventory {
 
   /**
    * Looks products up.
-   *
-   * @param freshness `recent`: what was found a short while ago will do, where the service is set to remember it
+   * @param freshness `recent` allows cached products, if the cache is on
    * @returns the products that exist, by id; an unknown product is absent
    * @throws {UpstreamFault} when the inventory gives no usable answer before the deadline
    */
@@ -95,9 +94,9 @@ export abstract class Inventory {
   ): Promise<ReserveOutcome[]>;
 
   /**
-   * Gives units back. After `released` nothing is held for the line, and a `reserve` of it that is still on its way
-   * reserves nothing. Faults are outcomes (`unknown`), never exceptions. Where calls are not repeatable, it is called
-   * at most once a line, and only for lines that are certainly held.
+   * Releases units. After `released` nothing is held for the line, and a late `reserve` of it has no effect. Faults
+   * are outcomes (`unknown`), never exceptions. Without idempotent calls it is called at most once a line, and only
+   * for lines that are certainly held.
    */
   abstract release(
     orderId: string,
@@ -125,13 +124,12 @@ export abstract class StockJournal {
   abstract findStuck(fromOrderId: string, limit: number): Promise<StuckLine[]>;
 
   /**
-   * Notes, as part of a transaction, what a person has found out about a line.
-   *
-   * @returns whether the line was stuck; nothing is noted otherwise
+   * Records, in a transaction, what a person has found out about a line.
+   * @returns whether the line was stuck; otherwise nothing is recorded
    */
   abstract settleStuck(sql: Sql, line: OrderLine, isHeld: boolean): Promise<boolean>;
 
-  /** Units taken from each product by what was noted as done; null where nothing is noted. */
+  /** Units taken from each product by completed movements; null without a journal. */
   abstract sumTaken(productIds: readonly string[]): Promise<Map<string, number> | null>;
 }
 
@@ -170,9 +168,8 @@ export interface Notification {
 /** Sends notifications to the customer. Adapter: src/notifications. */
 export abstract class Notifications {
   /**
-   * Sends one message. Repeated with the same key it is one message for the customer.
-   *
-   * @throws {UpstreamFault} when it is not certain that it was accepted
+   * Sends one message. Idempotent by its key.
+   * @throws {UpstreamFault} when it is unknown whether it was accepted
    */
   abstract send(notification: Notification, idempotencyKey: string, deadline: Deadline): Promise<void>;
 }

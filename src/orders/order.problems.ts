@@ -142,7 +142,7 @@ export const ORDER_PROBLEMS = defineProblemTypes({
 
 export type OrderProblemName = keyof typeof ORDER_PROBLEMS;
 
-/** A line of a request that can not be had, with what there is instead. */
+/** A line that is unavailable, with the available quantity. */
 export interface Shortage {
   product_id: string;
   requested: number;

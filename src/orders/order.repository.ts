@@ -13,7 +13,7 @@ import { OrderLookUp } from './reading/order-look-up.js';
 import { countStatement, FIND_ORDERS, listStatement } from './search/list-statement.js';
 import type { OrderFilter } from './search/order-conditions.js';
 
-/** What a change of an order records about itself. */
+/** A change of an order, as its event stores it. */
 export interface Change {
   type: OrderEventType;
   actor: string;
@@ -53,7 +53,7 @@ export const MAX_LINES_OF_PAGE = 1_000;
 /** The content of a notification. */
 export type News = Pick<Order, 'customerName' | 'customerEmail' | 'status'>;
 
-/** Every statement on the tables of orders. What is part of a transaction takes it as its first argument. */
+/** Every statement on the tables of orders. Statements of a transaction take it as their first argument. */
 @Injectable()
 export class OrderRepository {
   private readonly lookUp: OrderLookUp;

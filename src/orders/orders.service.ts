@@ -28,7 +28,7 @@ export interface StatusChange {
   reason?: string | undefined;
   /** Versions that the caller has seen; one of them must be the current one. Undefined skips the check. */
   expectedVersions?: number[] | undefined;
-  /** Whose orders the caller may touch, in which role, and under which name in the history. */
+  /** The orders that the caller may change, its role, and its name in the history. */
   owner: Owner;
   by: StatusSetter;
   actor: string;

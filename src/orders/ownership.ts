@@ -14,8 +14,7 @@ export function ownerFor(caller: Caller): Owner {
 }
 
 /**
- * The customer that an order is placed for: a customer orders for itself, whether it says so or not.
- *
+ * The customer of a new order: a customer orders for itself, with or without naming itself.
  * @param named the customer that the request names
  * @throws {Problem} customer-not-allowed
  */

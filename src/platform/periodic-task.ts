@@ -4,10 +4,7 @@ import { runDetached } from './telemetry/request-context.js';
 /** Pause after a pass that failed, where the usual pause is longer: an outage must not cost an hourly loop an hour. */
 const RETRY_MS = 5_000;
 
-/**
- * Background work that is repeated, with a pause between the end of one pass and the beginning of the next, until it is
- * stopped.
- */
+/** Background work that repeats, with a pause between two passes, until it is stopped. */
 export class PeriodicTask {
   private timer: NodeJS.Timeout | undefined;
   private underWay: Promise<void> = Promise.resolve();
@@ -32,7 +29,7 @@ export class PeriodicTask {
   start(): void {
     if (this.stopped) return;
     this.loop.start();
-    // A request may start it, whose deadline and log fields are not those of this work.
+    // A request may start it, whose deadline and log fields must not apply.
     runDetached(() => this.schedule(this.pauseMs));
   }
 

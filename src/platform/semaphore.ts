@@ -34,7 +34,7 @@ export class Semaphore {
   }
 
   /**
-   * @returns what the caller has to call, once, when leaving
+   * @returns a function that releases the permit; call it once
    * @throws {BulkheadFullError} when the deadline passes first
    */
   async enter(deadline: Deadline): Promise<() => void> {
@@ -56,7 +56,10 @@ export class Semaphore {
     return () => this.leave();
   }
 
-  /** Enters, makes a call, and leaves. @throws {BulkheadFullError} as `enter`, and what the call throws */
+  /**
+   * Makes a call with a permit.
+   * @throws {BulkheadFullError} as `enter`, and the error of the call
+   */
   readonly run: InTurn = async (deadline, call) => {
     const leave = await this.enter(deadline);
     try {

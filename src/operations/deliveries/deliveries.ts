@@ -21,7 +21,7 @@ export interface DeliveryReport extends Omit<TaskReport, 'kind'> {
   incidentId: string | undefined;
 }
 
-/** What leaves the service about an order, and whether it has arrived. */
+/** Deliveries of an order and their state. */
 @Injectable()
 export class Deliveries {
   constructor(

@@ -69,7 +69,7 @@ function toCells(product: ProductDrift): string[] {
   ];
 }
 
-/** The stock that the books would explain; a range while something is under way. */
+/** The expected stock; a range while orders are in progress. */
 function expected({ books, baseline }: ProductDrift): string {
   if (!baseline) return '-';
   const least = baseline.quantity - (books.held - baseline.sold);

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { Baseline, Books } from './drift.js';
 
-/** What the last reports found, over all products. */
+/** Results of the last reports, over all products. */
 export interface DriftSummary {
   surplus: number;
   missing: number;

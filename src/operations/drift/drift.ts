@@ -6,13 +6,13 @@ export interface Books {
   held: number;
 }
 
-/** What was found when a product was first looked at. */
+/** The baseline of a product. */
 export interface Baseline extends Books {
   quantity: number;
   at: Date;
 }
 
-/** What one product's stock and the books have to be compared by. */
+/** The input of the comparison of one product. */
 export interface Observation {
   productId: string;
   /** Units at the inventory; null when it does not know the product. */

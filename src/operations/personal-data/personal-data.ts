@@ -19,7 +19,7 @@ const NO_MORE_NOTIFICATIONS = {
   notification: 'none from here on, those that were waiting included: the order has no address any more',
 };
 
-/** What one call has erased. */
+/** The result of one call. */
 export interface ErasureResult {
   /** Orders that had a name or an address. */
   count: number;

@@ -30,7 +30,7 @@ export interface ReservationFinding {
   status: OrderStatus | null;
   /** Null when the inventory does not list its units. */
   items: HeldReservation['items'] | null;
-  /** Null where releasing it is not safe, or was not asked for. */
+  /** Null when a release is not safe, or was not requested. */
   release: { outcome: 'proposed' } | { outcome: 'released' } | { outcome: 'unknown'; reason: string } | null;
 }
 

@@ -24,11 +24,11 @@ export interface ReconcileRequest {
   known?: KnownOrders;
   /** Release the reservations of orders that do not exist. */
   apply: boolean;
-  /** Receives the progress, for people who wait. */
+  /** Receives the progress. */
   onProgress: (progress: string) => void;
 }
 
-/** The request can't be carried out. The message is for the person who made it. */
+/** The request is invalid. The message is for its author. */
 export class ReconcileRefused extends Error {}
 
 /** Findings about reservations, and how many orders of the database were among those compared. */

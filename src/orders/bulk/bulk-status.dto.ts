@@ -19,7 +19,7 @@ import { ORDER_ID } from '../orders.service.js';
 /** As many as can be changed well within the time that a client waits, at some milliseconds each. */
 export const MAX_BULK_ORDERS = 1_000;
 
-/** What the column of versions can hold. */
+/** Maximum of the version column. */
 const MAX_VERSION = 2_147_483_647;
 
 export class BulkOrderDto {

@@ -19,8 +19,8 @@ import { BulkStatusResponse } from './bulk-status.response.js';
 const CHANGES_AT_ONCE = 4;
 
 /**
- * Four requests get a part of the above each; with more, none would be done within its time. Most name few orders and end at
- * once, so others may wait.
+ * Four requests share the connections above; with more, none would finish in time. Most name few orders and end at
+ * once, so others may queue.
  */
 export const BULK_CHANGES: Bulkhead = {
   kind: 'bulk_changes',
@@ -32,7 +32,7 @@ export const BULK_CHANGES: Bulkhead = {
 /** Estimated processor time of an order that is looked up and changed. */
 const TARGET_MS = 0.1;
 
-/** Certain, but for what a fault or the end of the time has left open. */
+/** False after a fault or a deadline, when some orders are open. */
 const FIRST_UNCERTAIN_STATUS = 500;
 
 export type BulkOutcome = 'changed' | 'unchanged' | 'refused';
@@ -44,7 +44,7 @@ export interface BulkTarget {
   version: number | undefined;
 }
 
-/** What became of one order. */
+/** The result of one order. */
 export interface BulkResult {
   orderId: string;
   outcome: BulkOutcome;
@@ -106,7 +106,7 @@ export class BulkStatus {
     if (results.some(({ problem }) => problem && problem.status >= FIRST_UNCERTAIN_STATUS)) {
       return { body, isReplay: false };
     }
-    // Like a refusal, it stands for no one order, so that the answer itself has to be kept.
+    // Like a refusal, it belongs to no single order, so the response itself is stored.
     const answer: PlacementAnswer = { status: 200, headers: {}, body };
     if (await this.keys.saveResponse(claim, answer)) return { body, isReplay: false };
     // A concurrent request with this key stored its response first; both return the same one.

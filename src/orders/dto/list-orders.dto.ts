@@ -12,7 +12,7 @@ const DEFAULT_LIMIT = 50;
 /** Answers stay below a few hundred kilobytes, and no caller holds a connection for long. */
 export const MAX_LIMIT = 200;
 
-/** As long as the longest that can be found: an e-mail address. */
+/** The length of the longest searchable value, an e-mail address. */
 const MAX_SEARCH_LENGTH = MAX_EMAIL_LENGTH;
 
 /** Which addresses are found by an address. */

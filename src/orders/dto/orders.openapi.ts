@@ -243,7 +243,7 @@ export const CHANGED = {
   example: { ...ORDER, status: 'shipped', version: 3 },
 };
 
-/** What everything that reads or changes orders can answer. */
+/** Problems of every operation on orders. */
 export const READ_PROBLEMS: DocumentedProblem[] = ['overloaded', 'database-unavailable'];
 
 const SHORTAGES = [{ product_id: '4', requested: 500, available: 25, reason: 'requested 500, available 25' }];

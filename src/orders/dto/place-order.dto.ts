@@ -108,7 +108,7 @@ export class PlaceCustomerOrderDto extends PartialType(OmitType(PlaceOrderDto, [
   skipNullProperties: false,
 }) {}
 
-/** What the domain makes of a checked body. */
+/** Converts a validated body to the domain's type. */
 export function toPlacementRequest(
   body: PlaceOrderDto | PlaceCustomerOrderDto,
   customerId: string | undefined,

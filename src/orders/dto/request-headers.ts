@@ -59,8 +59,8 @@ export function etag(version: number): string {
 }
 
 /**
- * Whether the caller of a GET has this version already (`If-None-Match`, RFC 9110, 13.1.2). Tags are compared weakly,
- * as proxies may have made them weak; what is no tag matches nothing.
+ * Whether the caller of a GET already has this version (`If-None-Match`, RFC 9110, 13.1.2). Tags are compared weakly,
+ * because proxies may weaken them; invalid tags match nothing.
  */
 export function hasSeen(header: string | undefined, version: number): boolean {
   if (header === undefined) return false;

@@ -85,7 +85,7 @@ export class OrderExport implements OnModuleDestroy {
       count += page.orders.length;
       if (page.nextCursor === null) break;
       const next = { ...filter, beforeId: page.nextCursor };
-      // An export lasts for as long as its client reads. Each page has the limit of a statement.
+      // An export lasts as long as its client reads. Each page has the time limit of a statement.
       page = await withDeadline(undefined, () => this.orders.listOrdersOf(owner, next, PAGE_SIZE));
     }
     yield writer.end(count);

@@ -7,10 +7,10 @@ import type { ExportFormat } from './export-orders.dto.js';
 /** How orders are written into a file, some at a time. */
 export interface OrderWriter {
   mediaType: string;
-  /** What stands before the first of them. */
+  /** Written before the first order. */
   begin(): string;
   write(orders: readonly Order[]): string;
-  /** What stands behind the last of them, so that a file that lacks it is known to be incomplete. */
+  /** Written after the last order; a file without it is incomplete. */
   end(count: number): string;
 }
 

@@ -10,7 +10,7 @@ import { databaseNow } from '../../platform/database/database-clock.js';
 
 /** A client's key with the request that it came with. */
 export interface KeyClaim {
-  /** Who the client is: keys of different callers have nothing to do with each other. */
+  /** The caller: keys of different callers are independent. */
   scope: string;
   key: string;
   /** SHA-256 of the request in a canonical form. */
@@ -25,7 +25,7 @@ export type KnownKey = Pick<
   'requestHash' | 'orderId' | 'responseStatus' | 'responseHeaders' | 'responseBody'
 > & { isExpired: boolean };
 
-/** Divides by zero where another request has the key. */
+/** Divides by zero when another request has the key. */
 const CLAIM_FOR_ORDERS = new MultiRowStatement(
   `(?, ?, ?, ?, now(), now() + ? * interval '1 hour')`,
   (rows) =>
@@ -34,7 +34,7 @@ const CLAIM_FOR_ORDERS = new MultiRowStatement(
      WHERE 1 / (idempotency_keys.order_id IS NOT DISTINCT FROM excluded.order_id)::integer = 1`,
 );
 
-/** Divides by zero where another order has the cart. */
+/** Divides by zero when another order has the cart. */
 const CLAIM_CARTS = new MultiRowStatement(
   '(?, ?, ?)',
   (rows) =>
@@ -43,7 +43,7 @@ const CLAIM_CARTS = new MultiRowStatement(
      WHERE 1 / (cart_claims.order_id = excluded.order_id)::integer = 1`,
 );
 
-/** All transactions claim in this order, so that two that want the same keys don't wait for each other. */
+/** All transactions claim in this order, so that concurrent ones can't deadlock on the same keys. */
 function byScopeAndKey(left: KeyClaim, right: KeyClaim): number {
   return compare(left.scope, right.scope) || compare(left.key, right.key);
 }
@@ -75,7 +75,7 @@ export class IdempotencyRepository {
     return rows[0];
   }
 
-  /** Binds keys to orders. Refused where another request has a key already. */
+  /** Binds keys to orders. Refused when another request already has a key. */
   claimForOrders(claims: readonly (KeyClaim & { orderId: string })[]): Write<'key_taken'>[] {
     const rows = claims
       .toSorted(byScopeAndKey)
@@ -154,7 +154,7 @@ export class IdempotencyRepository {
     return rows[0]?.orderId;
   }
 
-  /** Lets a cart be ordered again, because its order is not live any more. */
+  /** Releases a cart for another order, because its order is not live. */
   freeCart(cartId: string, orderId: string): Statement {
     return {
       text: `DELETE FROM cart_claims WHERE cart_id = $1 AND order_id = $2`,

@@ -9,7 +9,7 @@ import { orderProblem } from '../order.problems.js';
 import { fitsCurrency, unitsByProduct } from '../pricing/order-pricing.js';
 import { findShortages, type Quote, quoteOrder, type RequestedItem } from '../pricing/order-quote.js';
 
-/** An order as a client asks for it, after its form has been checked. */
+/** A validated request for an order. */
 export interface PlacementRequest {
   customerId?: string | undefined;
   customerName?: string | undefined;
@@ -193,7 +193,7 @@ export class OrderDrafts {
   }
 }
 
-/** An order as it is stored before it is priced, with what has to be known to price it later. */
+/** An unpriced order, with the data for pricing it later. */
 export function unpricedDraft({ items, expectedTotal, ...order }: UnpricedOrder): PricedOrder {
   return {
     ...order,

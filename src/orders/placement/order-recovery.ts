@@ -85,7 +85,7 @@ export class OrderRecovery implements OnApplicationBootstrap, OnModuleDestroy, B
     await Promise.all(workers);
   }
 
-  /** One order's trouble must not keep the others waiting, so it is logged and left to the next sweep. */
+  /** An error of one order must not delay the others: it is logged, and the next sweep retries. */
   private async recover(orderId: string): Promise<void> {
     const span = { name: 'recover order', kind: 'internal', attributes: { 'order.id': orderId } } as const;
     await runInContext({ work: newRequestContext({ orderId }), trace: undefined }, async () => {

@@ -29,7 +29,7 @@ import type { OnUnknownOutcome } from './settlement.js';
 
 const ACTOR = 'placement';
 
-/** Of an order that was placed. Nearly every one is confirmed at the next, since nothing comes in between. */
+/** Version of a pending order. Nearly every order is confirmed at the next version. */
 const FIRST_VERSION = 1;
 
 /** Estimated processor time of a line: it is looked up, stored and reserved, if not before the response then after it. */
@@ -44,7 +44,7 @@ export interface PlacementTerms {
   isAsync: boolean;
 }
 
-/** What all steps of one placement need to know. */
+/** The context of one placement. */
 interface PlacementContext {
   request: PlacementRequest;
   caller: string;
@@ -102,7 +102,7 @@ export class PlaceOrderHandler {
     try {
       order = await this.accept(context, claim);
     } catch (error) {
-      // A refusal is certain and kept for the key; a fault is not, so that the client may ask again.
+      // A refusal is certain and stored for the key; a fault is not, so that the client may retry.
       if (error instanceof Problem && error.status < 500) return this.refuse(claim, error, context);
       throw error;
     }
@@ -110,7 +110,10 @@ export class PlaceOrderHandler {
     return { answer: await this.run(order, 'retry', context), isReplay: false };
   }
 
-  /** Checks the request and stores the order. @returns undefined when another request came first with this key */
+  /**
+   * Validates the request and stores the order.
+   * @returns undefined when another request has the key
+   */
   private async accept(context: PlacementContext, claim: KeyClaim | undefined): Promise<Order | undefined> {
     const { request, caller, deadline, isAsync } = context;
     await reachPausePoint('placement.before-look-up');

@@ -137,7 +137,7 @@ export class PlaceOrderSaga {
     return this.settle(order, giveBack(order.items, 'not settled within the recovery window'), actor);
   }
 
-  /** Refuses an order that was stored before the inventory was asked about it. */
+  /** Refuses an order that was stored before its look-up at the inventory. */
   async reject(order: Order, problem: Problem, actor: string): Promise<Order> {
     return this.settle(order, refuse(order.items, problem), actor);
   }

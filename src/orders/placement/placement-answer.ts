@@ -54,7 +54,7 @@ export function acceptedAnswer(order: Order): PlacementAnswer {
  * @param rejection the event with the reason
  */
 export function rejectedProblem(order: Order, rejection: OrderEvent | undefined): Problem {
-  // How the inventory was asked is for the order's history, and no part of the answer.
+  // Inventory calls are for the order's history, not for the response.
   const { calls: _calls, ...reasons } = rejection?.data ?? {};
   // Orders that were rejected by an earlier version may have stored longer lists.
   const about = fitLists({ order_id: order.id, ...reasons });
@@ -68,9 +68,8 @@ export function rejectedProblem(order: Order, rejection: OrderEvent | undefined)
 }
 
 /**
- * The order was taken back: it is unknown whether its stock was reserved, or no time was left to reserve it.
- *
- * @param failure the event that says why
+ * The order was compensated: its reservation is unknown, or no time was left for it.
+ * @param failure the event with the reason
  */
 export function failedProblem(order: Order, failure: OrderEvent | undefined): Problem {
   const cause =
@@ -86,8 +85,7 @@ export function failedProblem(order: Order, failure: OrderEvent | undefined): Pr
 }
 
 /**
- * The outcome is unknown so far; the same key asks again.
- *
+ * The outcome is unknown so far; a retry with the key returns it.
  * @param isDatabaseSlow whether the database left too little time for the inventory
  */
 export function unsettledProblem(order: Order, isDatabaseSlow: boolean): Problem {
@@ -116,7 +114,7 @@ export function shortageDetail(shortages: readonly Shortage[]): string {
   return `Insufficient inventory for one or more items: ${lines.join(', ')}`;
 }
 
-/** A refusal in the form in which it is kept for its key. */
+/** A refusal as it is stored for its key. */
 export function answerOf(problem: Problem): PlacementAnswer {
   return {
     status: problem.status,

@@ -46,10 +46,9 @@ export class PlacementRunner implements OnModuleDestroy, BeforeApplicationShutdo
   }
 
   /**
-   * Drives an order that the caller has the lease of.
-   *
+   * Runs a placement whose lease the caller has.
    * @param onUnknown what to do when it is unknown whether the stock was reserved
-   * @returns the order as it is now: still pending when nothing could be decided
+   * @returns the order as it is now: still pending when the outcome is unknown
    */
   async run(order: Order, onUnknown: OnUnknownOutcome, deadline: Deadline, actor: string): Promise<Order> {
     return order.toPrice === null

@@ -37,7 +37,7 @@ export interface Ending {
   tasks: readonly NewTask[];
 }
 
-/** An ending whose tasks have their leases. */
+/** A completion with the leases of its tasks. */
 interface PreparedEnding extends Ending {
   tasks: readonly FirstTask[];
 }

@@ -42,7 +42,7 @@ const INSERT_ITEMS = new MultiRowStatement(
 export class PlacementRepository {
   constructor(private readonly dataSource: DataSource) {}
 
-  /** Stores new orders with their lines; only who called this may drive them until the lease has run out. */
+  /** Stores new orders with their lines. The caller gets their leases. */
   insertOrders(orders: readonly Order[], leaseMs: number): Statement[] {
     const rows = orders.map((order) => [
       order.id,

@@ -6,9 +6,8 @@ import type { Order } from '../order.entity.js';
 @Injectable()
 export class PricingRepository {
   /**
-   * Sets the total of an order that is not priced yet.
-   *
-   * @returns whether it was this call that did it: not when another process has taken the placement over
+   * Sets the total of an unpriced order.
+   * @returns whether this call did it; false when another process has the lease
    */
   async setTotal(sql: Sql, order: Order, total: string | null): Promise<boolean> {
     const [, affected] = await sql.query<[unknown, number]>(

@@ -17,7 +17,7 @@ export const SETTLEMENTS = {
 
 export type SettledStatus = keyof typeof SETTLEMENTS;
 
-/** An end that was decided on, with what is known of each line that is not simply held. */
+/** A decided completion, with the lines that are not simply held. */
 export interface Settlement {
   to: SettledStatus;
   reason: string | undefined;
@@ -32,7 +32,7 @@ export interface Settlement {
   calls?: InventoryCall[];
 }
 
-/** Reason of an order that failed before the inventory was asked. The answer for its key is made from this. */
+/** Reason of an order that failed before the call to the inventory. The response for its key uses it. */
 export const NOT_ASKED = 'no time was left to ask the inventory';
 
 /** What to do about a line with an unknown outcome: retry later, or compensate now. */

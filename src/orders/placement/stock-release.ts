@@ -19,7 +19,7 @@ const ACTOR = 'stock-release';
 /** Concurrent changes of an order that is not live are rare; three in a row point to a bug. */
 const RECORD_ATTEMPTS = 3;
 
-/** Gives the stock of orders back that are not live any more: the compensation of the saga. */
+/** Releases the stock of orders that are no longer live: the compensation of the saga. */
 @Injectable()
 export class StockRelease implements OnModuleInit {
   constructor(
@@ -33,7 +33,7 @@ export class StockRelease implements OnModuleInit {
     this.tasks.register(RELEASE_STOCK, ({ orderId }, deadline) => this.release(orderId, deadline));
   }
 
-  /** @throws {Error} when some of the stock may still be held, so that the task is repeated */
+  /** @throws {Error} when some of the stock may still be held, so that the task retries */
   private async release(orderId: string, deadline: Deadline): Promise<void> {
     const order = await this.orders.findOrder(orderId);
     if (!order || isLive(order.status))
@@ -103,8 +103,8 @@ export class StockRelease implements OnModuleInit {
   }
 
   /**
-   * Adds an event together with what `write` changes. The order is read before the transaction and must not have
-   * changed since; where it has, it is read again.
+   * Adds an event together with the changes of `write`. The order is read before the transaction; after a concurrent
+   * change it is read again.
    */
   private async record(
     orderId: string,

@@ -18,7 +18,7 @@ export interface RequestedItem {
   price?: string | undefined;
 }
 
-/** One line with what it costs now. Amounts are decimal digits, and null where the product is unknown. */
+/** A line with its current price. Amounts are decimal digits, and null for an unknown product. */
 export interface QuotedLine {
   productId: string;
   productName: string | null;
@@ -43,7 +43,7 @@ export interface Quote {
 
 /** The prices that the customer was shown, and how strictly they are compared. */
 export interface QuoteTerms {
-  /** Whether prices that come with the order are taken as they are. */
+  /** Whether prices of the request are used without a comparison. */
   trustsPrices: boolean;
   /** The total that the customer was shown, as decimal digits. */
   expectedTotal: string | undefined;
@@ -161,7 +161,7 @@ function findTotalDifference(
   });
 }
 
-/** One line of what a client gets to see why a total is not the one that it expected. */
+/** A line in the response about a total that differs from the expected one. */
 function breakDown(line: QuotedLine, index: number): Record<string, unknown> {
   return {
     line: index + 1,

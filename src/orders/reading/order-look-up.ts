@@ -20,7 +20,7 @@ const FIND_MANY = `SELECT w.position::int, ${ORDER}
   FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS w (id, owner, position)
   JOIN orders o ON o.id = w.id AND (w.owner IS NULL OR o.customer_id = w.owner)`;
 
-/** Orders that are looked up in one statement: as many as may be asked for at a time with the usual pool. */
+/** Orders in one statement: the concurrent reads that the default pool permits. */
 const MAX_ORDERS = 100;
 
 /** Concurrent statements. Most of the pool is left to placements, and a slow statement does not block the others. */
@@ -32,7 +32,7 @@ interface WantedOrder {
   id: string;
 }
 
-/** Finds single orders: those that are asked for at the same time in one statement, which costs little more than one. */
+/** Finds single orders; concurrent reads share a statement, which costs little more than one read. */
 export class OrderLookUp {
   private readonly lookUp = new Batcher<WantedOrder, Order | undefined>(
     (wanted) => this.findAll(wanted),

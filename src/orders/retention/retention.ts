@@ -46,7 +46,7 @@ export class Retention implements OnApplicationBootstrap, OnModuleDestroy, Befor
     this.purges.start();
   }
 
-  /** Begins no further batch; the one under way is waited for. */
+  /** Starts no further batch, and waits for the current one. */
   onModuleDestroy(): void {
     this.purges.stop();
   }
@@ -57,7 +57,7 @@ export class Retention implements OnApplicationBootstrap, OnModuleDestroy, Befor
 
   private async purge(): Promise<boolean> {
     const { REJECTED_ORDER_DAYS, IDEMPOTENCY_KEY_HOURS } = this.settings;
-    // A key outlives no order: what it returns is made from the order.
+    // A key may not outlive its order, because the response is built from the order.
     const orderHours = Math.max(REJECTED_ORDER_DAYS * HOURS_A_DAY, IDEMPOTENCY_KEY_HOURS + 1);
     try {
       await this.inBatches(() => this.keys.deleteExpiredKeys(BATCH_SIZE));

@@ -39,7 +39,7 @@ export function countStatement(owner: Owner, filter: OrderFilter): Statement {
   return { text: `SELECT count(*)::int AS count FROM (SELECT o.id FROM ${orders}) counted`, values };
 }
 
-/** What follows FROM, for the `orders o` that pass the filter: the newest of them, or all where the limit is null. */
+/** The FROM clause for the `orders o` that pass the filter: the newest, or all when the limit is null. */
 function select(
   owner: Owner,
   filter: OrderFilter,
@@ -64,7 +64,7 @@ function ordersOf(query: string): string {
   return `(${query}) found JOIN orders o ON o.id = found.id ORDER BY o.id DESC`;
 }
 
-/** What follows FROM, for the newest `orders o` that a condition other than a product leads to, or else their age. */
+/** The FROM clause for the newest `orders o` of a condition other than a product, or of all orders. */
 function newest(first: Condition | undefined, { bounds, conditions }: Conditions, most: string): string {
   const others = [...bounds.map((bound) => `o.id ${bound}`), ...conditions.map(textOf)];
   // With "= $1" the planner may walk the primary key from the newest order on, past all orders that fail the
@@ -100,8 +100,8 @@ function foundBy(text: string, besides: Conditions, most: string, add: AddValue)
 function withProduct(product: string, { bounds, conditions }: Conditions, most: string): string {
   const isAlone = conditions.length === 0;
   const all = [
-    // Beside a status the order by the id alone is what helps: both indexes have it, so that they can be read side by side
-    // from their newest ends, neither further than is needed. No other index is of use then.
+    // Beside a status, ordering by the id alone lets the planner merge both indexes from their newest ends. No other
+    // index helps then.
     isAlone ? `f.product_id = ANY (ARRAY[${product}])` : `f.product_id = ${product}`,
     ...bounds.map((bound) => `f.order_id ${bound}`),
     ...conditions.map(textOf),

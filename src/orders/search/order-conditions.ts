@@ -21,7 +21,7 @@ export type AddValue = (value: unknown) => string;
 /** The columns that a search can lead with. Each has an index that ends with the id of the order. */
 export type Key = 'o.customer_id' | typeof EMAIL_KEY | 'o.status' | 'product';
 
-/** What an order must have. The value is SQL. */
+/** A condition on orders. The value is SQL. */
 export interface Condition {
   key: Key;
   value: string;
@@ -34,7 +34,7 @@ export interface Conditions {
   bounds: readonly string[];
 }
 
-/** What the filter demands, but for the search. */
+/** The conditions of the filter, except for the search. */
 export function conditionsOf(owner: Owner, filter: OrderFilter, add: AddValue): Conditions {
   const conditions: Condition[] = [];
   const where = (key: Key, value: string | null | undefined): void => {

@@ -39,7 +39,7 @@ export function preparedOn(client: PoolClient): Sql {
   };
 }
 
-/** Runs statements of whose results nothing is needed. */
+/** Runs statements without results. */
 export async function runAll(sql: Sql, statements: readonly Statement[]): Promise<void> {
   await Promise.all(statements.map(async ({ text, values }) => sql.query(text, values)));
 }

@@ -23,7 +23,7 @@ export class DatabaseOutage {
     return true;
   }
 
-  /** To be called whenever a look at the database has succeeded. */
+  /** Call it after each successful access to the database. */
   isOver(): void {
     if (this.since === undefined) return;
     const seconds = Math.round((performance.now() - this.since) / 1_000);

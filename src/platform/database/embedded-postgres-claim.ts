@@ -28,10 +28,8 @@ const RETAKE_INTERVAL_MS = 500;
 const LEFTOVER_TIMEOUT_MS = 30_000;
 
 /**
- * The proof that this process is the one that a server runs for.
- *
- * It is a lock in the server itself: taken by one of two that want it, and gone in the moment in which its holder is,
- * which no file with a process id in it can promise.
+ * Ownership of a server, as a lock in the server itself: exactly one process gets it, and it ends with its holder,
+ * which a file with a process id can't guarantee.
  */
 export class Claim {
   private closed = false;
@@ -121,7 +119,7 @@ async function takeLock(client: Client): Promise<'got' | 'taken'> {
   return rows[0]?.got ? 'got' : 'taken';
 }
 
-/** Looks without touching: to take the lock for a moment would mislead the one whose it is. */
+/** Reads without locking: taking the lock for a moment would mislead its owner. */
 async function readState(client: Client): Promise<'free' | 'taken' | 'starting'> {
   const sql = `SELECT current_setting($3, true) AS starter, EXISTS (
     SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = $1 AND objid = $2 AND objsubid = 2 AND granted
@@ -138,7 +136,7 @@ async function readState(client: Client): Promise<'free' | 'taken' | 'starting'>
 /** A server creates its file and fills it a moment later; a file without a process id for this long is damaged. */
 const UNREADABLE_MS = 1_000;
 
-/** What PostgreSQL writes about itself beside its data while it runs. */
+/** PostgreSQL's own record beside its data while it runs. */
 interface PidFile {
   pid: number;
   port: number;
@@ -151,7 +149,7 @@ async function readPidFile(data: string): Promise<PidFile | 'unreadable' | undef
     throw error;
   });
   if (content === undefined) return undefined;
-  // The first line is the process, the fourth the port; the port is not there yet while the server comes up.
+  // The first line is the process, the fourth the port, which is missing while the server starts.
   const [pid = '', , , port] = content.split('\n');
   return /^[1-9]\d{0,9}\s*$/.test(pid) ? { pid: Number(pid), port: Number(port) } : 'unreadable';
 }
@@ -165,7 +163,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Numbers of processes come round again, after a restart of the machine for instance, so the command decides. */
+/** Process ids are reused, for example after a reboot, so the command decides. */
 async function isServerOf(pid: number, data: string): Promise<boolean> {
   const fromProc = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => undefined);
   if (fromProc !== undefined) return fromProc.split('\0').includes(data);
@@ -247,7 +245,7 @@ async function listProcesses(): Promise<number[]> {
   return listed.map(Number).filter((pid) => Number.isInteger(pid) && pid > 0);
 }
 
-/** The sentence for the second of two that want the same folder. */
+/** The message of the second start in the same folder. */
 export function describeUse(folder: string): string {
   return `The database in ${folder} is in use by another start of this service. Stop that one first, or give this one a folder or a DATABASE_URL of its own.`;
 }

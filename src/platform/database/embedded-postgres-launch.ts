@@ -3,7 +3,7 @@ import { chown, readFile, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
-/** PostgreSQL could not be started or prepared; the message is written for the person who started it. */
+/** PostgreSQL could not be started or prepared. The message is for the operator. */
 export class EmbeddedPostgresError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
@@ -187,7 +187,7 @@ async function findUnprivilegedAccount(): Promise<Account> {
 /** Without PG* variables, which would redirect it, and without a language, because its messages are read here. */
 function cleanEnvironment(): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) => !/^(PG|LC_|LANG)/.test(name));
-  // PostgreSQL never mistakes the process of this number for another server that uses the data.
+  // PostgreSQL never takes the process with this id for another server on the data.
   return { ...Object.fromEntries(kept), LC_ALL: 'C', PG_GRANDPARENT_PID: String(process.pid) };
 }
 
@@ -201,7 +201,7 @@ function launch(
   return spawn(program, args, { ...launcher.identity, stdio, detached, cwd: '/', env: cleanEnvironment() });
 }
 
-/** Runs a program to its end and collects what it printed. */
+/** Runs a program to its end and collects its output. */
 export async function run(
   launcher: Launcher,
   program: string,

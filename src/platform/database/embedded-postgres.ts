@@ -47,7 +47,7 @@ export interface EmbeddedPostgres {
   stop(how?: 'fast' | 'immediate'): Promise<void>;
 }
 
-/** Recovery after a crash repeats at most the writes of a few minutes. */
+/** Crash recovery replays at most a few minutes of writes. */
 const START_TIMEOUT_MS = 120_000;
 
 /** How long the last checkpoint of a stop may take before the server is ended as in a crash, which loses nothing. */
@@ -56,10 +56,10 @@ const STOP_TIMEOUT_MS = 30_000;
 /** How long an immediate end may take before the system ends the process. */
 const QUIT_TIMEOUT_MS = 5_000;
 
-/** How often the server is asked whether it answers. */
+/** Interval of the connection attempts. */
 const POLL_INTERVAL_MS = 50;
 
-/** A port that was free may be taken a moment later, and another start may be faster: both rarely more than once. */
+/** A free port may be taken a moment later, and a concurrent start may win: both rarely more than once. */
 const START_ATTEMPTS = 5;
 
 /** Enough for the instances and tools of one developer. */
@@ -113,7 +113,7 @@ function listSettings(options: EmbeddedPostgresOptions, port: number): string[] 
     log_timezone: 'UTC',
     fsync: durable ? 'on' : 'off',
     full_page_writes: durable ? 'on' : 'off',
-    // Stays on also where tests need no durability: with it off the order of what is visible would differ.
+    // On even in tests without durability: off, it would change the order of visibility.
     synchronous_commit: 'on',
     [STARTER_SETTING]: process.pid,
   };

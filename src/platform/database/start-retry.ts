@@ -31,7 +31,7 @@ export async function withStartRetry<Result>(step: () => Promise<Result>): Promi
   }
 }
 
-/** A fault of the database as a sentence for the person who starts the service. */
+/** A database fault as a message for the operator. */
 export function describeDatabaseFault(error: unknown): SettingsError {
   return new SettingsError([`DATABASE_URL: the database can not be used: ${messageOf(error)}`]);
 }

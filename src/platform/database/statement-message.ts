@@ -20,7 +20,7 @@ interface DriverQuery {
   handleReadyForQuery(connection: Connection): void;
 }
 
-/** The texts that the server has parsed, and those on their way to it, by the names of their statements. */
+/** Prepared statements of the connection, and those in progress, by name. */
 interface DriverConnection extends Connection {
   parsedStatements: Record<string, string | undefined>;
   submittedNamedStatements: Record<string, string | undefined>;
@@ -51,7 +51,7 @@ export function pipeline(client: PoolClient, statements: readonly Statement[]): 
   return parts.map(({ result }) => result);
 }
 
-/** A statement of a message, which the driver makes, and whose answer it reads. */
+/** A statement of a message. The driver creates it and reads its result. */
 class PipelinedQuery {
   readonly query: DriverQuery;
   readonly result: Promise<QueryResult>;
@@ -91,7 +91,7 @@ class StatementMessage extends Query {
   override submit = (connection: Connection): void => {
     const withoutSync = Object.create(connection, { sync: { value: () => undefined } }) as Connection;
     connection.stream.cork();
-    // What follows a statement that can't be sent must not be done either, COMMIT least of all.
+    // Statements after one that can't be sent must not run either, least of all COMMIT.
     this.parts.every((part) => part.send(withoutSync));
     connection.sync();
     connection.stream.uncork();

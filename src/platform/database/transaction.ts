@@ -13,20 +13,20 @@ const RETRYABLE_SQLSTATES = new Set(['40001', '40P01']);
 export const BEGIN: readonly Statement[] = [{ text: 'BEGIN', values: [] }];
 const COMMIT: Statement = { text: 'COMMIT', values: [] };
 
-/** Three tries: a deadlock that comes back twice is a fault to be seen, not to be hidden. */
+/** Three attempts: a deadlock that repeats is a bug to be found, not hidden. */
 const ATTEMPTS = 3;
 
 /** Upper bound of the random wait before the next try, so that the same two don't meet again. */
 const RETRY_WAIT_MS = 25;
 
-/** Whether the transaction was rolled back for something that has nothing to do with what it did. */
+/** Whether the rollback was caused by concurrency. */
 function isRetryable(error: unknown): boolean {
   return RETRYABLE_SQLSTATES.has(databaseErrorCode(error) ?? '');
 }
 
 /**
- * Runs `work` in a transaction, again from its start after a deadlock or serialization failure. `work` must do nothing
- * but run statements on what it is given: no remote call is ever made while a transaction is open.
+ * Runs `work` in a transaction, with a retry after a deadlock or serialization failure. `work` may only run
+ * statements on its argument: no remote call is made while a transaction is open.
  */
 export async function inTransaction<T>(
   dataSource: DataSource,
@@ -104,7 +104,7 @@ export async function queryAtOnce(
   });
 }
 
-/** @returns what became of each statement; all of them are rolled back where one has failed */
+/** @returns the result of each statement; one failure rolls all of them back */
 async function transactAtOnce(
   dataSource: DataSource,
   begin: readonly Statement[],

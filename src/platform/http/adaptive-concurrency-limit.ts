@@ -74,7 +74,7 @@ export class AdaptiveConcurrencyLimit {
     this.delay.disable();
   }
 
-  /** A burst is over sooner, and is all done; what lasts is more than can be done. */
+  /** A burst ends sooner, and is served completely; a longer overload exceeds the capacity. */
   private get isLasting(): boolean {
     return this.looksWithRefusals >= LASTING_LOOKS;
   }

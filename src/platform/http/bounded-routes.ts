@@ -61,7 +61,7 @@ export const PLACEMENTS: Bulkhead = {
 /** A bulkhead as the routes of one server share it. */
 interface Entrance {
   readonly bulkhead: CallerBulkhead;
-  /** How long a request that comes now may wait for a permit. */
+  /** Current time limit of the wait for a permit. */
   readonly admissionMs: () => number;
   readonly refuse: (reason: RefusalReason) => Problem;
 }
@@ -76,7 +76,7 @@ declare module 'fastify' {
   }
 }
 
-/** Limits how many of these requests are in progress at a time, in all and for each caller. The others are refused. */
+/** Limits these requests in progress, in all and for each caller. Others are refused. */
 export function Bounded(bulkhead: Bulkhead): MethodDecorator {
   return applyDecorators(AddRouteConfig({ bulkhead }), ApiProblems('rate-limit-exceeded', 'overloaded'));
 }
@@ -91,10 +91,7 @@ export function BoundedPlacements(): MethodDecorator {
   return Bounded(PLACEMENTS);
 }
 
-/**
- * Makes the bulkheads hold. What does not get in is refused before its body is read. To be called before the first route
- * is made.
- */
+/** Enforces the bulkheads. A refusal comes before the body is read. Call it before the first route is registered. */
 export function boundRoutes(server: FastifyInstance, settings: Settings, registry: Registry): void {
   const entrances = new Map<Bulkhead, Entrance>();
   const bulkheads = new Map<string, CallerBulkhead>();
@@ -169,7 +166,7 @@ function leaveWhenClosed({ raw }: FastifyReply, giveBack: () => void, minHoldMs:
   else raw.once('close', minHoldMs > 0 ? onClose : giveBack);
 }
 
-/** Once the response is known, the work is done; how long a client takes to read it must not keep others out. */
+/** The permit is released with the response; a slow reader must not keep others out. */
 const leaveWithResponse: onSendHookHandler = (request, _reply, payload, done) => {
   leave(request);
   done(null, payload);

@@ -24,10 +24,10 @@ export const SCOPES = [
 
 export type Scope = (typeof SCOPES)[number];
 
-/** The scopes that count in a token without `orders:read:all`; all others are for staff. */
+/** The scopes that count in a token without `orders:read:all`; the others are for staff. */
 export const CUSTOMER_SCOPES = ['orders:place', 'orders:read'] as const satisfies readonly Scope[];
 
-/** Who sent a request. */
+/** The sender of a request. */
 export interface Caller {
   /**
    * Goes into events, logs and the scope of idempotency keys: `anonymous`, `key:<name>`, `customer:<id>` or

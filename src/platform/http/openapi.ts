@@ -13,7 +13,7 @@ import {
 
 const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch'] as const;
 
-/** The request header of operations whose answers may be replayed. */
+/** The request header of operations with replays. */
 const KEY = 'Idempotency-Key';
 
 /**
@@ -88,7 +88,7 @@ export function serveOpenApiDocument(app: INestApplication): void {
   });
 }
 
-/** What the plugin below reads of the state of Swagger UI, which is an immutable map. */
+/** The state of Swagger UI that the plugin below reads, an immutable map. */
 interface SwaggerUiState {
   getIn(path: readonly string[]): { has(key: string): boolean } | undefined;
 }
@@ -165,7 +165,7 @@ function malformedName(status: string): string {
   return `Malformed${status}`;
 }
 
-/** Unknown fields of a body are refused, which the schemas of bodies therefore say; answers may get more members. */
+/** Bodies with unknown fields are refused, so the schemas of bodies forbid them; responses may get more members. */
 function closeSchemas(document: OpenAPIObject, node: unknown): void {
   if (typeof node !== 'object' || node === null) return;
   for (const [key, value] of Object.entries(node)) {

@@ -7,7 +7,7 @@ import { Problem, PROBLEM_MEDIA_TYPE, RETRY_AFTER, upstreamProblem } from './pro
 import { REQUEST_ID_HEADER } from './edge/request-identity.js';
 import { UpstreamFault } from '../upstream/upstream-fault.js';
 
-/** What the framework and its HTTP server call the faults of a request, by status. */
+/** Request faults of the framework and its HTTP server, by status. */
 const FRAMEWORK_PROBLEMS = {
   404: 'not-found',
   413: 'payload-too-large',
@@ -68,11 +68,11 @@ export function sendProblem(reply: FastifyReply, problem: Problem): void {
 /** A request that the HTTP server refused: its status and reason, without a framework's own words for the place. */
 export function frameworkProblem(status: number, thrown: unknown, request: FastifyRequest): Problem {
   const path = request.url.split('?', 1)[0] ?? '';
-  // 403 is what the server of Swagger UI's files calls a path that leads out of them.
+  // The server of Swagger UI's files returns 403 for a path that leaves its folder.
   if (status === 404 || status === 403) {
     return Problem.http('not-found', `There is nothing at ${request.method} ${path}`);
   }
-  // The framework's own words would repeat all of it.
+  // The framework's own message would repeat all of it.
   if (status === 414) return Problem.http('uri-too-long', 'A part of the address is too long');
   if (status in FRAMEWORK_PROBLEMS) {
     const name = FRAMEWORK_PROBLEMS[status as keyof typeof FRAMEWORK_PROBLEMS];

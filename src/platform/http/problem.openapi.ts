@@ -124,7 +124,7 @@ export function problemDecorator(model: typeof ProblemResponse) {
     };
 }
 
-/** What an operation is known to answer, collected from all of its decorators. */
+/** Documented responses of an operation, from all of its decorators. */
 interface Documented {
   model: typeof ProblemResponse;
   examples: readonly Problem[];
@@ -146,14 +146,14 @@ function addTo(operation: object, { model, examples }: Documented): Documented {
 
 function document({ model, examples }: Documented, before: Documented | undefined): MethodDecorator {
   const byStatus = Map.groupBy(examples, ({ status }) => status);
-  // The status of what is wrong with a request is also that of one which is none.
+  // The status of an invalid request is also that of a malformed one.
   byStatus.get(BAD_REQUEST)?.push(...examplesOf('malformed-request'));
   return applyDecorators(
     ApiExtraModels(model),
     ...[...byStatus].map(([status, of]) =>
       ApiResponse({
         status,
-        // The package puts descriptions of the same status together.
+        // The package merges descriptions of one status.
         description: before?.examples.some((known) => known.status === status)
           ? ''
           : (DESCRIPTIONS[status] ?? 'The request has failed.'),

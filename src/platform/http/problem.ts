@@ -19,7 +19,7 @@ export const MAX_ERRORS = 50;
 /** The detail is one sentence for people; `errors` has the rest. */
 const MAX_ERRORS_IN_DETAIL = 10;
 
-/** Characters of a field's path: more than any real one has. An unknown name may be as long as the body. */
+/** Maximum length of a field's path, longer than any real one. An unknown name may be as long as the body. */
 const MAX_FIELD_LENGTH = 200;
 
 function shorten(field: string): string {
@@ -84,7 +84,7 @@ export class Problem extends Error {
   }
 }
 
-/** More is under way than can be done in time. Nothing was begun for this request. */
+/** The instance is overloaded. The request had no effect. */
 export function overloaded(): Problem {
   return Problem.http(
     'overloaded',
@@ -94,7 +94,7 @@ export function overloaded(): Problem {
   );
 }
 
-/** The caller has its share of what may be in progress. Nothing was begun for this request. */
+/** The caller has used its share of concurrent requests. The request had no effect. */
 export function concurrencyLimitExceeded(): Problem {
   return Problem.http(
     'concurrency-limit-exceeded',

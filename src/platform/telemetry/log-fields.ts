@@ -57,7 +57,7 @@ function withoutQuotes(message: string): string {
   return message.replace(/"[^]*"/, '"…"');
 }
 
-/** The places alone: the lines above them repeat the message. */
+/** Only the frames: the lines above them repeat the message. */
 function framesOf(stack: string): string {
   const lines = stack.split('\n').filter((line) => /^\s+at /.test(line));
   return lines.join('\n');

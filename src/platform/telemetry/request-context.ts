@@ -20,11 +20,11 @@ export interface RequestContext {
   /** The cause, if it is temporary; holds no user input. */
   fault?: string;
   readonly upstreams: Map<string, CallTally>;
-  /** How each attempt at a call to another service ended: the class of the status that came, or why none did. */
+  /** Result of each attempt at a call to another service: the status class, or the reason for its absence. */
   readonly attempts: string[];
 }
 
-/** A piece of work, and the place in its trace at which things are done right now. */
+/** A unit of work and its current position in its trace. */
 export interface ExecutionContext {
   readonly work: RequestContext;
   readonly trace: TraceContext | undefined;
@@ -48,17 +48,17 @@ export function runInContext<T>(place: ExecutionContext, action: () => T): T {
   return places.run(place, action);
 }
 
-/** The deadline of the request or job that is under way. */
+/** The deadline of the current request or task. */
 export function currentDeadline(): Deadline | undefined {
   return places.getStore()?.deadline;
 }
 
-/** The deadline of the request that is under way; a new one where there is no request. */
+/** The deadline of the current request; a new one outside of requests. */
 export function requestDeadline(milliseconds: number): Deadline {
   return currentDeadline() ?? Deadline.in(milliseconds);
 }
 
-/** Runs a part of the work under another deadline. */
+/** Runs an action under another deadline. */
 export function withDeadline<T>(deadline: Deadline | undefined, action: () => T): T {
   const place = places.getStore() ?? { work: newRequestContext(), trace: undefined };
   return places.run({ ...place, deadline }, action);

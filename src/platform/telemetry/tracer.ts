@@ -12,7 +12,7 @@ export interface SpanStart {
   attributes?: SpanAttributes;
   /** The parent; without one the span starts a trace. */
   parent?: TraceContext | undefined;
-  /** A place in another trace that this one follows from. */
+  /** A position in another trace that this one follows from. */
   follows?: TraceContext | undefined;
 }
 
@@ -20,7 +20,7 @@ export interface SpanStart {
 export interface Span {
   readonly context: TraceContext;
   set(attributes: SpanAttributes): void;
-  /** @param type what kind of failure it was: a class or a code, never a message */
+  /** @param type the kind of failure: a class or a code, never a message */
   fail(type: string): void;
   end(): void;
 }
@@ -28,11 +28,11 @@ export interface Span {
 /** Records spans. */
 export abstract class Tracer {
   abstract start(span: SpanStart): Span;
-  /** Sends what is not sent yet. */
+  /** Exports pending spans. */
   abstract stop(): Promise<void>;
 }
 
-/** There is none unless the operator asks for traces: then nothing is measured, and nothing of it even loaded. */
+/** Without tracing by the operator there is no tracer: nothing is measured or loaded. */
 let tracer: Tracer | undefined;
 
 export function useTracer(other: Tracer | undefined): void {

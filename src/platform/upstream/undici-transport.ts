@@ -11,7 +11,7 @@ import type { Dispatcher } from 'undici';
  */
 export const CONNECTIONS_PER_ORIGIN = 128;
 
-/** One request at a time on a connection: behind a slow one, others would share its fate and its uncertainty. */
+/** One request at a time on a connection: others behind a slow one would share its outcome. */
 const REQUESTS_IN_FLIGHT_PER_CONNECTION = 1;
 
 /** Below the 5 s after which Node and uvicorn close an idle connection, so that it is this end which closes it. */
@@ -141,7 +141,7 @@ class Exchange implements Dispatcher.DispatchHandler {
       return new TransportError('not_sent', `could not be reached (${code})`, { cause: error });
     }
     if (error instanceof errors.HTTPParserError || UNREADABLE.has(code)) {
-      // Without its cause, which carries what it could not read.
+      // Without its cause, which holds the unreadable bytes.
       return new TransportError('garbage', `the answer can't be read (${code})`);
     }
     return new TransportError('connection', `the connection broke during the call (${code})`, {

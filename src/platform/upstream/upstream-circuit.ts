@@ -46,7 +46,7 @@ export class UpstreamCircuit {
   private isDown = false;
   private last: LastCall | null = null;
 
-  /** @param isFault whether a failed attempt says that the service does not work */
+  /** @param isFault whether a failed attempt points to a failing service */
   constructor(
     private readonly upstream: string,
     private readonly isFault: (failure: unknown) => boolean,

@@ -27,7 +27,7 @@ export interface UpstreamOptions {
   baseUrl: string;
   /** How long one attempt may take at most. */
   timeoutMs: number;
-  /** Attempts at a time; the others wait in the order in which they came. Unlimited unless set. */
+  /** Concurrent attempts; others wait in order of arrival. Unlimited by default. */
   concurrency?: number;
 }
 
@@ -78,7 +78,7 @@ export const BACKGROUND_TIMEOUT_MS = 10_000;
 /** Segments that a URL can't hold: parsers remove the dots (RFC 3986, section 5.2.4), and nothing names a collection. */
 const UNNAMEABLE_SEGMENTS = new Set(['', '.', '..']);
 
-/** What such a path is answered with, without a call: no service can have a resource of that name. */
+/** The answer for such a path, without a call: no service can have a resource of that name. */
 const NO_SUCH_RESOURCE: UpstreamAnswer = { status: 404, body: { detail: 'No resource can have this name' } };
 
 /** @returns the encoded path, or null when a segment can't be part of a URL */
@@ -91,7 +91,7 @@ function encodePath(segments: readonly string[]): string | null {
   return encoded.join('/');
 }
 
-/** What a call is about: the id in its path (`/inventory/{id}`), or the order or message that its key belongs to. */
+/** The subject of a call: the id in its path (`/inventory/{id}`), or the order or message of its key. */
 function subjectOf({ path, idempotencyKey }: UpstreamRequest): string {
   return path[1] ?? idempotencyKey ?? path.join('/');
 }
@@ -215,7 +215,7 @@ export class UpstreamClient {
       throw new AttemptFailure(unexpectedStatus(this.name, status), mayPass(status), pause, status);
     }
     if (data.length === 0 && status < 300 && (status === 204 || mayBeEmpty)) return { status, body: null };
-    // A refusal without JSON is as unreadable: it may come from a proxy in front of the service.
+    // A refusal without JSON is unreadable too: it may come from a proxy in front of the service.
     const read = readJson(data, response.headers['content-type']);
     if ('body' in read) return { status, body: read.body };
     const fault = this.fault(read.kind, `answered ${status} with ${read.flaw}`);

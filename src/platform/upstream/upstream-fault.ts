@@ -14,16 +14,16 @@ export type UpstreamFaultKind = 'not_sent' | 'timeout' | 'connection' | 'status'
  */
 const TURNED_AWAY = new Set<number | undefined>([401, 405, 407, 411, 413, 414, 415, 431]);
 
-/** No usable answer from another service: the call may or may not have had its effect. */
+/** No usable answer from another service: the outcome of the call is unknown. */
 export class UpstreamFault extends Error {
   constructor(
     /** The service's name for people, as in `inventory service`. */
     readonly upstream: string,
     readonly kind: UpstreamFaultKind,
-    /** What is wrong, without the name of the service. Quotes nothing of the answer, and holds no personal data. */
+    /** The reason, without the name of the service. Quotes nothing of the answer, and holds no personal data. */
     readonly reason: string,
     options?: { cause?: unknown },
-    /** The status that the service answered with, where that is what is wrong. */
+    /** The status of the answer, if it is the reason. */
     private readonly status?: number,
   ) {
     super(`${upstream}: ${reason}`, options);

@@ -62,9 +62,8 @@ export function readReason(answer: UpstreamAnswer, otherwise: string): string {
 }
 
 /**
- * Why the outcome of a call is unknown.
- *
- * @throws what it was given, unless that is a fault of the other service: a mistake of this one must not pass for it
+ * The reason of an unknown outcome.
+ * @throws the error itself, unless it is a fault of the other service: a bug of this one must not pass for it
  */
 export function reasonOfFault(error: unknown): string {
   if (error instanceof UpstreamFault) return error.message;

@@ -1,15 +1,15 @@
 import { UpstreamFault } from './upstream-fault.js';
 
-/** One try and two repetitions: enough for a restart or a lost packet, too few to keep an overloaded service down. */
+/** One attempt and two retries: enough for a restart or a lost packet, too few to keep an overloaded service down. */
 export const MAX_ATTEMPTS = 3;
 
-/** About one round trip between data centres, so that the first repetition does not meet the same moment. */
+/** About one round trip between data centres, so that the first retry does not meet the same moment. */
 const FIRST_BACKOFF_MS = 50;
 
 /** A longer pause would use up the deadline of a waiting request. */
 const MAX_BACKOFF_MS = 1_000;
 
-/** Answers that say "not now" rather than "no" (RFC 9110, RFC 8470, RFC 6585). */
+/** Statuses that mean "not now" rather than "no" (RFC 9110, RFC 8470, RFC 6585). */
 const PASSING_CLIENT_ERRORS = new Set([408, 425, 429]);
 
 /** Statuses about the credentials of this service: an operator corrects them, and no request can. */
@@ -24,7 +24,7 @@ export class AttemptFailure extends Error {
     readonly fault: UpstreamFault,
     /** False when the same call would certainly fail again, as after a redirect. */
     readonly passing: boolean = true,
-    /** The pause that the other service asked for, in milliseconds. */
+    /** `Retry-After` of the other service, in milliseconds. */
     readonly pauseMs: number = 0,
     /** The status of an answer that is no answer to the request. */
     readonly status?: number,
@@ -40,7 +40,7 @@ export function isAnswer(status: number): boolean {
   return status >= 400 && status < 500 && !PASSING_CLIENT_ERRORS.has(status);
 }
 
-/** Whether a status that is no answer may be another one next time. A redirect will not. */
+/** Whether a retry may change a status that is no answer. A redirect will not. */
 export function mayPass(status: number): boolean {
   return status >= 500 || PASSING_CLIENT_ERRORS.has(status);
 }
@@ -51,7 +51,7 @@ export function unexpectedStatus(upstream: string, status: number): UpstreamFaul
   return new UpstreamFault(upstream, kind, `answered ${status}`, undefined, status);
 }
 
-/** Whether a status says that the request was carried out. With 202 it is only accepted (RFC 9110, section 15.3.3). */
+/** Whether a status confirms the effect. 202 only confirms acceptance (RFC 9110, section 15.3.3). */
 export function isDone(status: number): boolean {
   return status === 200 || status === 201 || status === 204;
 }

@@ -37,7 +37,7 @@ const circuitState = new Gauge({
   },
 });
 
-/** Measures one attempt at a call, and makes it a span of the trace that is under way. */
+/** Measures one attempt at a call as a span of the current trace. */
 export async function observeAttempt(
   upstream: string,
   method: string,

@@ -9,9 +9,8 @@ import { StatementTimeOver } from './statement-time.js';
 const USELESS_SESSION_SQLSTATES = ['08', '25006', '25P03', '28', '3D000', '57P', '58', 'F0', 'XX'];
 
 /**
- * SQLSTATEs that say that the database is out of reach or short of something for now: those of a useless session, a
- * transaction that was rolled back on every attempt, insufficient resources (53300: too many connections), a statement
- * that was cut off.
+ * SQLSTATEs of an unavailable or exhausted database: a useless session, a transaction rolled back on every attempt,
+ * insufficient resources (53300: too many connections), a cancelled statement.
  */
 const UNAVAILABLE_SQLSTATES = ['08', '25006', '25P03', '28', '3D000', '40', '53', '55P03', '57', '58'];
 

@@ -39,7 +39,7 @@ type ConnectCallback = (error: Error | null | undefined, client?: Client) => voi
  */
 export class ResilientClient extends Client {
   private isGathering = false;
-  /** When the first of the statements under way must be done, by the monotonic clock. */
+  /** Earliest deadline of the statements in progress, by the monotonic clock. */
   private limitAt = Infinity;
   private limitTimer: NodeJS.Timeout | undefined;
   private isInterrupted = false;
@@ -52,7 +52,7 @@ export class ResilientClient extends Client {
     this.on('error', () => undefined);
     this.connection.on('errorMessage', ({ code }: { code?: string }) => {
       if (isSessionUseless(code)) this.discard();
-      // What else waits on this connection only reads, and was sent behind the statement that was cancelled.
+      // The other statements on this connection are reads, sent behind the cancelled one.
       else if (this.isInterrupted && code === STATEMENT_CANCELLED) this.discard(new StatementTimeOver());
     });
     this.connection.on('notice', ({ routine }: { routine?: string }) => {

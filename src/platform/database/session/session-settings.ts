@@ -19,7 +19,7 @@ const PINNED: Readonly<Record<string, string>> = {
   transaction_timeout: '0',
 };
 
-/** The parts of a connection's configuration that the session repeats. */
+/** The parts of a connection's configuration that the session sets. */
 type Limits = Pick<ClientConfig, 'statement_timeout' | 'idle_in_transaction_session_timeout'>;
 
 /**

@@ -49,7 +49,7 @@ export function setSecurityHeaders(server: FastifyInstance): void {
   });
 }
 
-/** The headers are the same for every answer, so the library that knows them is asked once and not by each request. */
+/** The headers are the same for every response, so they are computed once. */
 function securityHeaders(): OutgoingHttpHeaders {
   const request = new IncomingMessage(new Socket());
   const response = new ServerResponse(request);
@@ -64,7 +64,7 @@ function securityHeaders(): OutgoingHttpHeaders {
   return response.getHeaders();
 }
 
-/** Lets programs of these sites, and of no others, call from a browser (CORS). */
+/** Allows pages of these sites to call from a browser (CORS). */
 export async function letSitesIn(server: FastifyInstance, origins: readonly string[]): Promise<void> {
   await server.register(cors, {
     origin: [...origins],

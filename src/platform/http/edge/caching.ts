@@ -22,7 +22,7 @@ export function controlCaches(server: FastifyInstance, settings: Pick<Settings, 
   });
 }
 
-/** Adds names of request headers that the response depends on to those that are there. */
+/** Adds names of request headers to `Vary`. */
 export function addVary(reply: FastifyReply, ...names: string[]): void {
   const present = [reply.getHeader('vary') ?? []].flat().map(String);
   void reply.header('vary', [...present, ...names].join(', '));

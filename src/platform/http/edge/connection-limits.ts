@@ -2,7 +2,7 @@ import type { Server } from 'node:http';
 import type { FastifyHttpOptions } from 'fastify';
 import type { Settings } from '../../../config/settings.js';
 
-/** How long a client may take over what it does on its connection, in milliseconds. */
+/** Time limits of a client connection, in milliseconds. */
 export interface ConnectionLimits {
   /** For the head of a request. */
   headMs: number;
@@ -40,7 +40,7 @@ export function connectionLimits({
   };
 }
 
-/** The limits as the HTTP server wants them. */
+/** The limits as options of the HTTP server. */
 export function serverOptions({ headMs, requestMs, idleMs, silentMs, checkMs }: ConnectionLimits) {
   return {
     requestTimeout: requestMs,

@@ -29,7 +29,7 @@ function problemOf(code: string | undefined): Problem {
   }
 }
 
-/** What is known of a request that is refused. */
+/** The known data of a refused request. */
 interface Refusal {
   requestId: string;
   /** Whether the answer must have no body. */
@@ -37,12 +37,12 @@ interface Refusal {
   reason: string | undefined;
 }
 
-/** Whether what could not be read began as a request with HEAD: a body would be taken for the next answer. */
+/** Whether the unreadable request began with HEAD: a body would be taken for the next response. */
 function isForHead(error: Error & { rawPacket?: Buffer }): boolean {
   return error.rawPacket?.toString('latin1', 0, 'HEAD '.length) === 'HEAD ';
 }
 
-/** A whole answer, for a connection on which the HTTP server will not write any more. */
+/** A raw response, for a connection that the HTTP server has given up. */
 function answerText(problem: Problem, requestId: string, isHead: boolean): string {
   const body = JSON.stringify(problem.toBody());
   const head = [
@@ -87,7 +87,7 @@ export class MalformedRequests {
       // The client is gone, or got its response before the request was complete.
       socket.destroy();
     } else if (exchange && !isInBody && !exchange.response.writableEnded) {
-      // What can't be read came after a request that can: its answer must not be taken for that of the other.
+      // The unreadable bytes follow a valid request; a response would be taken for that request's.
       exchange.response.shouldKeepAlive = false;
       exchange.response.once('close', () => socket.destroy());
     } else {

@@ -29,7 +29,10 @@ export class OtherMethods {
     });
   }
 
-  /** Answers OPTIONS with what an address has. @param arePreflightsAnswered whether those are left to CORS */
+  /**
+   * Answers OPTIONS with the methods of a path.
+   * @param arePreflightsAnswered whether CORS answers preflight requests
+   */
   answerOptions(arePreflightsAnswered: boolean): void {
     this.server.addHook('onRequest', (request, reply, done) => {
       const isPreflight = request.headers['access-control-request-method'] !== undefined;

@@ -99,7 +99,7 @@ function emptyTables(): { size: PrefixLength; counts: Map<string, number> }[] {
  */
 export class CallerStore extends WindowStore {
   private recent = new Map<string, number>();
-  /** The generation before. Two generations make an LRU cache whose every step takes constant time. */
+  /** The previous generation. Two generations make an LRU cache with constant-time steps. */
   private older = new Map<string, number>();
 
   get size(): number {

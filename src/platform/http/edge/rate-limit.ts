@@ -75,7 +75,7 @@ export class RateLimit {
     return allowance;
   }
 
-  /** Writes how the caller stands into the answer, and counts what no operation has counted. */
+  /** Adds the RateLimit headers, and counts requests that no operation has counted. */
   private async tell(request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<unknown> {
     if (EXEMPT.test(request.url)) return payload;
     const counted = this.allowances.get(request);

@@ -10,7 +10,7 @@ const MAX_HEADERS = 200;
 /** The HTTP server gives names and values in turn. */
 const ENTRIES_PER_HEADER = 2;
 
-/** Refuses, before the body is read, what no operation could do anything with. */
+/** Refuses, before the body is read, requests that no operation could process. */
 export function checkRequests(server: FastifyInstance): void {
   server.addHook('onRequest', (request, _reply, done) => {
     const fault = findFault(request);
@@ -32,7 +32,7 @@ function findFault({ raw, headers }: FastifyRequest): Problem | undefined {
   if (raw.rawHeaders.length > MAX_HEADERS * ENTRIES_PER_HEADER) {
     return Problem.http('headers-too-large', `There may be at most ${MAX_HEADERS} headers`);
   }
-  // RFC 9112, section 3.2. The HTTP server would refuse it by itself, but without a word.
+  // RFC 9112, section 3.2. The HTTP server by itself would refuse it without a response body.
   if (raw.httpVersion === '1.1' && headers.host === undefined) {
     return Problem.http('malformed-request', 'The request has no Host header');
   }

@@ -23,7 +23,7 @@ declare module 'fastify' {
 /** Refuses bytes that are no UTF-8, which would otherwise be stored as something the client never sent. */
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
-/** A request body that is no JSON, or none that this service is willing to look at. */
+/** A request body that is not JSON, or violates a limit. */
 class JsonBodyError extends Error {
   readonly statusCode = 400;
 }

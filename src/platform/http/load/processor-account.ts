@@ -16,9 +16,9 @@ export const MAX_WAITING = 128;
 /** Weight of the latest request in the expected cost of the next one. */
 const LEARNING_RATE = 0.25;
 
-/** The caller has used its share of the processor time, and the request has waited for as long as it may. */
+/** The caller has used its share of the processor time, and the request has waited for the maximum. */
 export class ProcessorShareError extends Error {
-  /** @param retryAfterS seconds after which the share suffices for what was waiting */
+  /** @param retryAfterS seconds until the share suffices for the waiting requests */
   constructor(readonly retryAfterS: number) {
     super('the caller has used its share of the processor time');
     this.name = 'ProcessorShareError';
@@ -57,7 +57,7 @@ export class ProcessorAccount {
     this.balanceMs = BURST_MS * this.part;
   }
 
-  /** What a request of a kind is expected to cost, from those before it. */
+  /** Expected cost of a request of a kind, learned from earlier ones. */
   expectedCostOf(kind: string): number {
     return this.expected.get(kind) ?? 0;
   }
@@ -87,7 +87,7 @@ export class ProcessorAccount {
     return promise;
   }
 
-  /** @param costMs what a request cost more than was taken for it; negative where it cost less */
+  /** @param costMs cost beyond the charge in advance; negative when it was less */
   charge(costMs: number): void {
     this.fill();
     const least = this.hasOthers(this.inProgress) ? -MAX_WAIT_MS * this.part : Math.min(0, this.balanceMs);

@@ -11,7 +11,7 @@ export const MAX_ACCOUNTS = 10_000;
 /** After how long accounts without requests are dropped, at the latest at twice this time, in milliseconds. */
 const IDLE_MS = 60_000;
 
-/** What was taken from the share of a caller for one request. */
+/** The charge of one request. */
 export interface Turn {
   readonly name: string;
   readonly account: ProcessorAccount;
@@ -27,12 +27,12 @@ export interface Turn {
  */
 export class ProcessorShares {
   private recent = new Map<string, ProcessorAccount>();
-  /** The generation before. Two generations make an LRU cache whose every step takes constant time. */
+  /** The previous generation. Two generations make an LRU cache with constant-time steps. */
   private older = new Map<string, ProcessorAccount>();
   private renewedAt = performance.now();
   private inProgress = 0;
   private latest = { name: '', at: -Infinity };
-  /** The latest of another caller than that of the latest. */
+  /** The latest request of another caller than the latest one's. */
   private latestOther = { name: '', at: -Infinity };
 
   constructor(private readonly busyTime = new BusyTime()) {}
@@ -72,7 +72,10 @@ export class ProcessorShares {
     }
   }
 
-  /** Charges the caller for what the request really took. @param estimateMs by its size */
+  /**
+   * Charges the caller for the measured cost of the request.
+   * @param estimateMs by its size
+   */
   end({ name, account, kind, takenMs }: Turn, estimateMs: number): void {
     const costMs = this.busyTime.correct(estimateMs);
     this.busyTime.add(estimateMs);

@@ -6,7 +6,7 @@ import { type PermitHolder, permitHolderOf } from './permit-holder.js';
 import { ProcessorShareError } from './processor-account.js';
 import { ProcessorShares, type Turn } from './processor-shares.js';
 
-/** What the smallest request takes of the event loop, with its authentication and its line in the log, in milliseconds. */
+/** Minimum cost of a request on the event loop, with authentication and access log, in milliseconds. */
 const REQUEST_MS = 0.5;
 
 /** To parse and validate a body, or to read rows and write them as JSON, in milliseconds a kilobyte. */

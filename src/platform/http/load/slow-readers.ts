@@ -14,7 +14,7 @@ export interface ReaderLimits {
 
 export const READER_LIMITS: ReaderLimits = { bytesPerSecond: 16_384, graceMs: 10_000, checkMs: 1_000 };
 
-/** What is known of a connection. */
+/** The state of a connection. */
 interface Reader {
   bytesWritten: number;
   /** How long the client may go on as slowly as this before its connection is reset. */

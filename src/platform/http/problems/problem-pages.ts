@@ -12,7 +12,7 @@ const INDEX_PATH = PROBLEM_PATH.slice(0, -1);
 
 const ESCAPES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 
-/** Text as it is written into HTML; what stands between backticks becomes code. */
+/** Escapes text for HTML; text between backticks becomes code. */
 function toHtml(text: string): string {
   const escaped = text.replace(/[&<>"]/g, (character) => ESCAPES[character] ?? '');
   return escaped.replace(/`([^`]+)`/g, '<code>$1</code>');
@@ -80,7 +80,7 @@ function send(request: FastifyRequest, reply: FastifyReply, html: () => string, 
 /** A refused client has to be able to read the explanation without credentials. */
 const PUBLIC = { config: { access: { group: 'always' } satisfies RouteAccess } };
 
-/** Serves what there is to know about each problem at the address that is its `type`, and a list of all. */
+/** Serves a page for each problem at the URL in its `type`, and a list of all. */
 export function serveProblemPages(server: FastifyInstance): void {
   server.get(INDEX_PATH, PUBLIC, (request, reply) =>
     send(request, reply, indexPage, () => ({

@@ -3,11 +3,11 @@ export interface ProblemType {
   status: number;
   /** Constant for the type, as RFC 9457 asks; `detail` describes the occurrence. */
   title: string;
-  /** What has happened, in one or two sentences. */
+  /** The cause, in one or two sentences. */
   cause: string;
   /** What the client should do now. */
   remedy: string;
-  /** Members beyond those of the RFC, by name, and what each holds. */
+  /** Additional members by name, with their meaning. */
   members?: Record<string, string>;
 }
 

@@ -38,7 +38,7 @@ const SAMPLED_EVERY_MS = 100;
 /** For a service that pays no heed to who reads it, enough to take all orders into memory. */
 const PAUSE_MS = 20_000;
 
-/** Size above which the report mentions the slope. */
+/** The report gives the slope for this many orders. */
 const MANY_ORDERS = 100_000;
 
 interface Point {

@@ -79,7 +79,7 @@ export class TaskRunner {
     return failure;
   }
 
-  /** Reports attempts as over, including their results, or as never started. */
+  /** Frees the slots of attempts that are over, including their results, or were never started. */
   release(attempts: number): void {
     this.running -= attempts;
   }

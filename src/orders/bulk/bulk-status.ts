@@ -32,7 +32,7 @@ export const BULK_CHANGES: Bulkhead = {
 /** Estimated processor time of an order that is looked up and changed. */
 const TARGET_MS = 0.1;
 
-/** False after a fault or a deadline, when some orders are open. */
+/** Results with this status or above are uncertain: a fault or the deadline ended them. */
 const FIRST_UNCERTAIN_STATUS = 500;
 
 export type BulkOutcome = 'changed' | 'unchanged' | 'refused';

@@ -15,7 +15,7 @@ import { identityOf } from './caller.js';
 import { networkOf, ONE_CUSTOMER } from './edge/networks.js';
 import { REQUEST_ID_HEADER } from './edge/request-identity.js';
 
-/** From a query to the deadline of an order, 10 s by default. */
+/** From the duration of a query to the deadline of an order, 10 s by default. */
 const BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20];
 
 /** The route label of unknown paths: the path itself could be anything. */

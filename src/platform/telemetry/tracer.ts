@@ -32,7 +32,7 @@ export abstract class Tracer {
   abstract stop(): Promise<void>;
 }
 
-/** Without tracing by the operator there is no tracer: nothing is measured or loaded. */
+/** Undefined unless the operator configures traces: then nothing is measured, and no package is loaded. */
 let tracer: Tracer | undefined;
 
 export function useTracer(other: Tracer | undefined): void {

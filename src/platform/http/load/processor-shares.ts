@@ -32,7 +32,7 @@ export class ProcessorShares {
   private renewedAt = performance.now();
   private inProgress = 0;
   private latest = { name: '', at: -Infinity };
-  /** The latest request of another caller than the latest one's. */
+  /** The latest request of a caller other than that of `latest`. */
   private latestOther = { name: '', at: -Infinity };
 
   constructor(private readonly busyTime = new BusyTime()) {}

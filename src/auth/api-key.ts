@@ -22,7 +22,7 @@ const KEY_BYTES = 32;
 /** Every key is compared with every request's; more callers than this should get tokens. */
 const MAX_KEYS = 100;
 
-/** Goes into the history of orders, into logs and into commands. */
+/** Appears in the history of orders, in logs and in commands. */
 const KEY_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
 /** A key as an operator keeps it: everything but the key. */
@@ -128,7 +128,7 @@ function contradictions(entries: ApiKeyEntry[]): string[] {
   const digests = entries.map(({ sha256 }) => sha256);
   return entries.flatMap(({ sha256, scopes }, index) => [
     ...(digests.indexOf(sha256) < index ? [`[${index}].sha256 is there twice`] : []),
-    // Only customers have orders of their own; to a key this scope would promise what it can't give.
+    // Only customers have orders of their own; a key with this scope could read none.
     ...(scopes.includes('orders:read') && !scopes.includes('orders:read:all')
       ? [`[${index}].scopes must have orders:read:all to read: a key has no orders of its own`]
       : []),

@@ -9,7 +9,7 @@ import { BearerTokens } from './bearer-tokens.js';
 /** The scheme in any case, then the token (RFC 6750, 2.1). The verifier checks the form of the token. */
 const BEARER = /^bearer +(\S+)$/i;
 
-/** Finds out who sent a request. */
+/** Authenticates requests. */
 @Injectable()
 export class Authenticator {
   private readonly takesTokens: boolean;

@@ -24,7 +24,7 @@ const CLAIM_MESSAGES: Record<string, string> = {
   exp: 'The token does not say when it expires',
 };
 
-/** Access tokens (RFC 9068, and what came before it) of the issuer that the service trusts. */
+/** Access tokens (RFC 9068 and earlier forms) of the trusted issuer. */
 @Injectable()
 export class BearerTokens {
   private readonly options: JWTVerifyOptions;
@@ -115,7 +115,7 @@ function scopesOf(claims: JWTPayload): ReadonlySet<Scope> {
   return toScopes(names);
 }
 
-/** An id from a claim, text or integer. It is stored and shown, so it has to be what an id may be. */
+/** An id from a claim, text or integer. It is stored and shown, so it has to be a valid id. */
 function idIn(claims: JWTPayload, claim: string, maxLength?: number): string {
   const value = claims[claim];
   const id = Number.isSafeInteger(value) ? String(value) : value;

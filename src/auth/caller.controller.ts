@@ -28,7 +28,7 @@ class CallerResponse {
   }
 }
 
-/** For tools that offer only what their user may do. */
+/** For tools that offer only permitted functions. */
 @ApiTags('callers')
 @Controller('caller')
 export class CallerController {

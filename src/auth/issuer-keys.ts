@@ -25,15 +25,15 @@ const REFRESH_AFTER_MS = 10 * 60_000;
 const USABLE_MS = 60 * 60_000;
 
 /**
- * The least time between two fetches for unknown key ids. Tokens with one wait for the next fetch: they may be signed with
- * a new key, and made-up key ids of others must not have them refused.
+ * Minimum interval of fetches for unknown key ids. Tokens with one wait for the next fetch: they may be signed with a
+ * new key, and made-up key ids must not cause their rejection.
  */
 const COOLDOWN_MS = 1_000;
 
 /** After a failure the issuer is not called again for this long; requests fail at once in between. */
 const FAILURE_PAUSE_MS = 1_000;
 
-/** The public keys of the issuer, fetched from where it publishes them and kept. */
+/** The cached public keys of the issuer. */
 @Injectable()
 export class IssuerKeys implements OnApplicationBootstrap {
   private readonly logger = new Logger(IssuerKeys.name);
@@ -96,7 +96,10 @@ export class IssuerKeys implements OnApplicationBootstrap {
     await this.reload();
   }
 
-  /** Fetches the keys, once for all who wait for them. @throws {Problem} issuer-unavailable */
+  /**
+   * Fetches the keys; concurrent callers share the fetch.
+   * @throws {Problem} issuer-unavailable
+   */
   private async reload(): Promise<void> {
     if (performance.now() - this.failedAt < FAILURE_PAUSE_MS) throw issuerUnavailable();
     try {

@@ -31,9 +31,8 @@ export function declareRoutes(server: FastifyInstance): void {
 }
 
 /**
- * Lets each request through to its route only when its caller may call that, before the body is even read.
- *
- * @param shares of the processor, which a flood of requests that are refused must not take from the others
+ * Enforces the access of every route, before the body is read.
+ * @param shares of the processor, which a flood of refused requests must not take from the others
  */
 export function guardRoutes(
   server: FastifyInstance,

@@ -2,7 +2,7 @@
 const COMPLETES_THE_URL = new Set(['PGHOST', 'PGPORT', 'PGDATABASE', 'PGUSER', 'PGPASSWORD', 'PGPASSFILE']);
 
 /**
- * Removes the variables of libpq that the driver reads behind the settings' back. `PGSSLMODE=require`, exported for
+ * Removes the variables of libpq that the driver would read besides the settings. `PGSSLMODE=require`, exported for
  * another database, would make it insist on TLS where `DATABASE_TLS` is off; `PGOPTIONS` would change every session.
  */
 export function ignoreDriverVariables(environment: NodeJS.ProcessEnv = process.env): void {

@@ -72,7 +72,7 @@ function findContradictions(settings: Settings): string[] {
   if (settings.METRICS_PORT === settings.PORT) {
     problems.push('METRICS_PORT: must differ from PORT, or not be set');
   }
-  // One look-up and two attempts at the reservation must fit, or an unknown outcome could never be asked again.
+  // One look-up and two attempts at the reservation must fit, or an unknown outcome could never be retried.
   if (settings.REQUEST_DEADLINE_MS < 3 * settings.UPSTREAM_TIMEOUT_MS) {
     problems.push('REQUEST_DEADLINE_MS: must be at least three times UPSTREAM_TIMEOUT_MS');
   }

@@ -25,7 +25,7 @@ const SIGNATURE = '(RS256|RS384|RS512|PS256|PS384|PS512|ES256|ES384|ES512|EdDSA)
 /** Above the number of connections to one service, notifications would wait in this process. */
 const MAX_NOTIFICATION_CONCURRENCY = 128;
 
-/** As long as a background job may take for all that it does: see docs/timeouts.md. */
+/** The maximum duration of a background task: see docs/timeouts.md. */
 const MAX_UPSTREAM_TIMEOUT_MS = 10_000;
 
 /**
@@ -61,11 +61,11 @@ export class Settings {
   @WholeNumber(1_000, 3_600_000)
   KEEP_ALIVE_TIMEOUT_MS: number = 72_000;
 
-  /** Sites whose programs may call from a browser. */
+  /** Sites whose pages may call from a browser. */
   @Origins()
   CORS_ORIGINS: string[] = [];
 
-  /** Requests of one caller a minute that this instance answers; 0 for as many as come. */
+  /** Requests a minute that this instance answers to one caller; 0 turns the limit off. */
   @WholeNumber(0, 1_000_000)
   RATE_LIMIT_PER_MINUTE: number = 0;
 
@@ -184,11 +184,11 @@ export class Settings {
   @IsIn(CURRENCIES, { message: 'must be an ISO 4217 currency code such as USD' })
   DEFAULT_CURRENCY: string = 'USD';
 
-  /** How long one attempt of one call to another service may take; 10 s for notifications and cart checkouts. */
+  /** Timeout of one attempt of one call to another service; 10 s for notifications and cart checkouts. */
   @WholeNumber(50, MAX_UPSTREAM_TIMEOUT_MS)
   UPSTREAM_TIMEOUT_MS: number = 2_000;
 
-  /** How long a client waits at most for the answer to an order; all calls and their repetitions fit into it. */
+  /** Deadline of an order; all calls and their retries fit into it. */
   @WholeNumber(100, 120_000)
   REQUEST_DEADLINE_MS: number = 10_000;
 
@@ -219,15 +219,15 @@ export class Settings {
   @WholeNumber(0, 300_000)
   SHUTDOWN_DELAY_MS: number = 0;
 
-  /** How long the answer for an `Idempotency-Key` is kept. */
+  /** Lifetime of an `Idempotency-Key`. */
   @WholeNumber(1, 8_760)
   IDEMPOTENCY_KEY_HOURS: number = 24;
 
-  /** How long rejected orders are kept, in days; 0 keeps them for ever. */
+  /** Days for which rejected orders are kept; 0 keeps them for ever. */
   @WholeNumber(0, 36_500)
   REJECTED_ORDER_DAYS: number = 0;
 
-  /** How often each instance deletes expired keys and rejected orders that were kept for long enough. */
+  /** How often each instance deletes expired keys and rejected orders. */
   @WholeNumber(50, 3_600_000)
   PURGE_INTERVAL_MS: number = 60_000;
 
@@ -250,7 +250,7 @@ export class Settings {
   @OptionalHttpUrl()
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT?: string;
 
-  /** The one protocol that is spoken: another one would be sent to an address that does not understand this one. */
+  /** The only supported protocol: another one would go to an endpoint that does not understand it. */
   @IsIn(['http/protobuf'])
   OTEL_EXPORTER_OTLP_PROTOCOL: string = 'http/protobuf';
 
@@ -271,7 +271,7 @@ export class Settings {
   @Max(1)
   OTEL_TRACES_SAMPLER_ARG: number = 1;
 
-  /** Where the fault harness is asked at every step whether to go on. */
+  /** URL of the fault harness, which is called at every pause point. */
   @OptionalHttpUrl()
   PAUSE_POINTS_URL?: string;
 }

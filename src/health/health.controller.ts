@@ -56,7 +56,7 @@ class CheckResponse {
   responseTime!: number;
 }
 
-/** What the package for health checks answers with. */
+/** The result type of the health package. */
 class ReadinessResponse {
   @ApiProperty({ enum: ['ok'] })
   status!: string;

@@ -7,8 +7,8 @@ import { UpstreamFault } from '../platform/upstream/upstream-fault.js';
 export const CALLS_AT_ONCE = 16;
 
 /**
- * Answers to a look-up that say that the id names no product: 404 and 410, and 400 and 422, with which a service refuses
- * an id that none of its products can have, such as text where its ids are integers.
+ * Statuses of a look-up that mean an unknown product: 404 and 410, and 400 and 422, with which a service refuses an
+ * id that none of its products can have, such as text where its ids are integers.
  */
 export const NO_SUCH_PRODUCT = new Set([400, 404, 410, 422]);
 
@@ -17,7 +17,7 @@ function isStock(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 
-/** Below the total that an order can have at most, whose fifteen digits a JSON number keeps exactly. */
+/** Below the maximum total of an order, whose fifteen digits a JSON number keeps exactly. */
 const MAX_PRICE = 99_999_999_999;
 
 /** @returns decimal digits without an exponent, or null unless it is a number from 0 to `MAX_PRICE` */

@@ -19,8 +19,8 @@ import { CachedInventory } from './cached-inventory.js';
 const REFUSALS = new Set([400, 404]);
 
 /**
- * Statuses with which other inventories refuse. They are certain where the line was sent once. Where keys are honoured, an
- * earlier call may have been carried out or be under way, so there they leave the outcome unknown.
+ * Statuses with which other inventories refuse. They are certain for a call that was sent once. With idempotency an
+ * earlier call may have taken effect, so there they leave the outcome unknown.
  */
 const OTHER_REFUSALS = new Set([409, 410, 422]);
 
@@ -49,10 +49,10 @@ export async function findInventoryProduct(
 
 /** The Inventory Service (system A), which reserves or releases one product a call. */
 export class InventoryServiceAdapter extends CachedInventory {
-  /** @param rememberMs how long what was looked up is remembered; see `ProductLookup` */
+  /** @param rememberMs lifetime of cached products; see `ProductLookup` */
   constructor(
     private readonly client: UpstreamClient,
-    /** Whether the service honours `Idempotency-Key`, so that a repeated call acts once. */
+    /** Whether the service honours `Idempotency-Key`, which makes calls idempotent. */
     override readonly repeatable: boolean,
     rememberMs = 0,
   ) {
@@ -116,7 +116,7 @@ export class InventoryServiceAdapter extends CachedInventory {
         reason: readReason(answer, `Product ${productId} can't be reserved`),
       };
     }
-    // All else, such as 202 or 401, says nothing about stock.
+    // Other statuses, such as 202 or 401, say nothing about stock.
     if (!isDone(answer.status)) {
       return this.unanswered(line, unexpectedStatus(this.client.name, answer.status));
     }

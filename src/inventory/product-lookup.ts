@@ -6,7 +6,7 @@ import { CALLS_AT_ONCE } from './inventory-answers.js';
 /** Size of the cache of products. The oldest makes room for the next; products in constant demand stay. */
 const MAX_REMEMBERED = 10_000;
 
-/** Asks the inventory for one product; null when there is none. */
+/** Reads one product from the inventory; null when there is none. */
 export type FindProduct = (productId: string, deadline: Deadline) => Promise<Product | null>;
 
 /** Allowed age of an answer: from the current request, also a shared one, or briefly cached. */

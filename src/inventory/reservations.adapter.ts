@@ -70,7 +70,7 @@ export class ReservationsAdapter extends CachedInventory {
     release: (id, deadline) => this.cancel(id, deadline),
   };
 
-  /** @param rememberMs how long what was looked up is remembered; see `ProductLookup` */
+  /** @param rememberMs lifetime of cached products; see `ProductLookup` */
   constructor(
     private readonly client: UpstreamClient,
     rememberMs = 0,

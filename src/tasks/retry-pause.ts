@@ -1,7 +1,7 @@
 /** Pause after the first failed attempt; it doubles with every further one. */
 const FIRST_PAUSE_MS = 1_000;
 
-/** Tasks that failed together, as in an outage, do not come back together. */
+/** Jitter: tasks that failed together, as in an outage, do not retry together. */
 const JITTER = 0.2;
 
 /**

@@ -124,7 +124,7 @@ export class Tasks implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
     this.worker = new TaskWorker(this.repository, this.runners, this.outage, loop);
   }
 
-  /** Claims no more tasks, while running ones and the requests that insert new ones go on. */
+  /** Stops claiming tasks, while running ones and requests that insert new ones continue. */
   onModuleDestroy(): void {
     this.stopped = this.worker?.stop();
   }

@@ -28,7 +28,7 @@ type Held =
       wasHeld?: boolean;
     };
 
-/** What came of the lines of one product. */
+/** The outcome of the lines of one product. */
 interface GroupOutcome {
   /** Up to the first line that is not held. */
   outcomes: ReserveOutcome[];
@@ -58,7 +58,7 @@ function inOrderOf<Outcome extends { line: number }>(
 export interface CatalogOptions {
   /** Connections that the data source has at most. */
   poolSize: number;
-  /** How long what was looked up is remembered, in milliseconds; see `ProductLookup`. Default 0. */
+  /** Lifetime of cached products, in milliseconds; see `ProductLookup`. Default 0. */
   rememberMs?: number;
   /** Whether one call at a time reaches the catalog; see `CatalogTurn`. Default true. */
   isExclusive?: boolean;
@@ -224,7 +224,10 @@ export class ProductCatalogAdapter extends CachedInventory {
     return { outcome: 'refused', reason };
   }
 
-  /** Returns when nothing is held for the line any more. @throws when that is not certain */
+  /**
+   * Returns when nothing is held for the line.
+   * @throws when that is not certain
+   */
   private async releaseLine(
     session: PoolClient,
     mover: StockMover,
@@ -241,7 +244,7 @@ export class ProductCatalogAdapter extends CachedInventory {
     if (reserved === 'refused') return;
     if (reserved === 'in_doubt') throw new InDoubt(productId);
     if (!reserved && !certainlyHeld) {
-      // It was never reserved. The note makes a reservation that is still on its way reserve nothing.
+      // It was never reserved. The record stops a late reservation.
       const reason = `The reservation of product ${productId} was taken back before it was made`;
       const delta = -quantity;
       await journal.insertRefused(session, {

@@ -18,9 +18,9 @@ const LOOKS = 3;
 /** Upper bound of the random pause after the first look, in milliseconds; it grows with each look. */
 const LOOK_AGAIN_MS = 25;
 
-/** A product of the catalog, with what has to be sent back unchanged when its stock is set. */
+/** A product of the catalog, with the fields to send back unchanged when its stock is set. */
 export interface CatalogProduct extends Product {
-  /** Name and price as they came, because the catalog expects what it sent. */
+  /** Name and price as received, because the catalog expects them unchanged. */
   rawName: unknown;
   rawPrice: unknown;
 }
@@ -31,7 +31,7 @@ export interface CatalogProduct extends Product {
  */
 const REFUSALS = new Set([400, 409, 422]);
 
-/** What the catalog did about a stock that it was to set. */
+/** The catalog's answer to a `PUT`. */
 export type StockSetting = { isSet: true } | { isSet: false; reason: string };
 
 /** The two calls of the Product Catalog Service (system B). */
@@ -46,7 +46,7 @@ export class ProductCatalogClient {
     return this.upstream.name;
   }
 
-  /** How long setting a stock may be under way, in milliseconds. */
+  /** Maximum duration of a `PUT`, in milliseconds. */
   get timeoutMs(): number {
     return this.upstream.timeoutMs;
   }

@@ -14,7 +14,7 @@ export interface Movement {
   reason: string | null;
 }
 
-/** A movement whose outcome is not known yet. */
+/** A movement with an unknown outcome. */
 export interface UnfinishedMovement extends Movement {
   quantityBefore: number;
   quantityAfter: number;
@@ -132,7 +132,7 @@ export async function settle(
   );
 }
 
-/** Forgets a movement whose call certainly never reached the catalog. */
+/** Deletes a movement whose call certainly never reached the catalog. */
 export async function deleteStarted(session: PoolClient, productId: string, key: string): Promise<void> {
   await session.query(
     `DELETE FROM product_catalog_movements WHERE product_id = $1 AND key = $2 AND state = 'started'`,

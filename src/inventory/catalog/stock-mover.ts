@@ -51,10 +51,9 @@ export class StockMover {
   ) {}
 
   /**
-   * Changes the stock of a product that has just been read. After a refusal nothing is noted: the key may be used again.
-   *
-   * @throws {UpstreamFault} or {Unsettled} when the outcome is not known: the same key may be tried again
-   * @throws {InDoubt} when it can't be learned any more
+   * Changes the stock of a product that was just read. A refusal is not recorded: the key may be used again.
+   * @throws {UpstreamFault} or {Unsettled} when the outcome is unknown: a retry with the same key is safe
+   * @throws {InDoubt} when it can no longer be learned
    */
   async move(product: CatalogProduct, { key, delta }: Move): Promise<StockSetting> {
     await reachPausePoint('catalog.before-note', orderOf(key));
@@ -95,7 +94,8 @@ export class StockMover {
    * @throws {UpstreamFault} when it certainly had no effect
    */
   private async set(product: CatalogProduct, { key, delta }: Move): Promise<StockSetting | undefined> {
-    // Begun before the note is written, so that the call is over by the time that others take from the note.
+    // Started before the record is written, so that the call has ended at the time that other processes read from the
+    // record.
     const callDeadline = this.startCall();
     const quantityBefore = product.available;
     const quantityAfter = quantityBefore + delta;
@@ -137,7 +137,7 @@ export class StockMover {
     const product = await this.look();
     if (product.available === movement.quantityAfter) return 'applied';
     if (product.available !== movement.quantityBefore) return 'in_doubt';
-    // Not yet. Until its time is over the call may still be under way.
+    // Not yet: before its time limit the call may still take effect.
     const rest = this.catalog.timeoutMs + LATE_EFFECT_MARGIN_MS - movement.ageMs;
     if (rest <= 0) return this.repeat(product, movement);
     if (rest >= this.deadline.remaining()) throw new Unsettled(this.productId);
@@ -156,8 +156,8 @@ export class StockMover {
   }
 
   /**
-   * Sends the call again. To forget it would do as well if it were certain that it never takes effect; with its key
-   * used up, a catalog that honours keys can't let it take effect later, over the changes of others.
+   * Repeats the call. Deleting the record would do if the call could never take effect; using up its key keeps a
+   * catalog that honours keys from applying it later, over the changes of others.
    */
   private async repeat(
     product: CatalogProduct,

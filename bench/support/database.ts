@@ -105,6 +105,7 @@ async function cpuBySession(databaseUrl: string): Promise<Map<number, number>> {
 /**
  * Starts to count the processor time of a database's sessions. A session that ends in between is not counted: pools
  * end only sessions that were idle for seconds.
+ *
  * @returns a function that returns the milliseconds used since then
  */
 export async function countCpuOfSessions(databaseUrl: string): Promise<() => Promise<number>> {

@@ -63,6 +63,7 @@ export class IssuerKeys implements OnApplicationBootstrap {
 
   /**
    * The key that signed a token, by its header.
+   *
    * @throws {Problem} issuer-unavailable, when the key is unknown and the issuer does not answer
    * @throws {errors.JOSEError} when the issuer has no such key
    */
@@ -98,6 +99,7 @@ export class IssuerKeys implements OnApplicationBootstrap {
 
   /**
    * Fetches the keys; concurrent callers share the fetch.
+   *
    * @throws {Problem} issuer-unavailable
    */
   private async reload(): Promise<void> {

@@ -19,6 +19,7 @@ function accessOfLibraries({ url, method }: RouteOptions): RouteAccess | undefin
 
 /**
  * Requires that every route declares its access. Call it before the first route is registered.
+ *
  * @throws at the start, for a route without a declaration
  */
 export function declareRoutes(server: FastifyInstance): void {
@@ -32,6 +33,7 @@ export function declareRoutes(server: FastifyInstance): void {
 
 /**
  * Enforces the access of every route, before the body is read.
+ *
  * @param shares of the processor, which a flood of refused requests must not take from the others
  */
 export function guardRoutes(

@@ -37,6 +37,7 @@ export class MixedUpAnswer extends UpstreamFault {
 /**
  * Compares the id in an answer with the requested one. Keys and sums of lines use the id, so one product must never
  * have two.
+ *
  * @returns the product; null when the inventory spells the id differently (`1` for `01`)
  * @throws {MixedUpAnswer}
  */

@@ -41,6 +41,7 @@ export class OperationsService {
 
   /**
    * Resolves an incident. Idempotent: the same decision again returns the same result, without a second effect.
+   *
    * @throws {Problem} incident-not-found, action-not-allowed, incident-in-progress
    */
   async settle(id: string, decision: Decision): Promise<Settlement> {

@@ -58,6 +58,7 @@ export interface ReservationBook {
 
   /**
    * Releases all units of a reservation. Idempotent; nothing can be reserved under this id afterwards.
+   *
    * @returns why the outcome is unknown; undefined after success
    */
   release(id: string, deadline: Deadline): Promise<string | undefined>;
@@ -76,6 +77,7 @@ export abstract class Inventory {
 
   /**
    * Looks products up.
+   *
    * @param freshness `recent` allows cached products, if the cache is on
    * @returns the products that exist, by id; an unknown product is absent
    * @throws {UpstreamFault} when the inventory gives no usable answer before the deadline
@@ -125,6 +127,7 @@ export abstract class StockJournal {
 
   /**
    * Records, in a transaction, what a person has found out about a line.
+   *
    * @returns whether the line was stuck; otherwise nothing is recorded
    */
   abstract settleStuck(sql: Sql, line: OrderLine, isHeld: boolean): Promise<boolean>;
@@ -152,6 +155,7 @@ export abstract class ShoppingCarts {
 
   /**
    * Sets the active cart of the customer to `Ordered`. Before a retry, check which cart is active.
+   *
    * @throws {UpstreamFault} when the outcome is unknown
    */
   abstract markOrdered(customerId: string, idempotencyKey: string, deadline: Deadline): Promise<void>;
@@ -169,6 +173,7 @@ export interface Notification {
 export abstract class Notifications {
   /**
    * Sends one message. Idempotent by its key.
+   *
    * @throws {UpstreamFault} when it is unknown whether it was accepted
    */
   abstract send(notification: Notification, idempotencyKey: string, deadline: Deadline): Promise<void>;

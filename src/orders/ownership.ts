@@ -15,6 +15,7 @@ export function ownerFor(caller: Caller): Owner {
 
 /**
  * The customer of a new order: a customer orders for itself, with or without naming itself.
+ *
  * @param named the customer that the request names
  * @throws {Problem} customer-not-allowed
  */

@@ -53,6 +53,7 @@ export function armPausePoints(url: string | undefined): void {
 
 /**
  * Reports the step to the harness and waits for its answer. Returns undefined without a harness.
+ *
  * @param orderId the order of the step, once it has an id
  */
 export function reachPausePoint(point: PausePoint, orderId?: string): Promise<void> | undefined {

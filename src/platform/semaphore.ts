@@ -58,6 +58,7 @@ export class Semaphore {
 
   /**
    * Makes a call with a permit.
+   *
    * @throws {BulkheadFullError} as `enter`, and the error of the call
    */
   readonly run: InTurn = async (deadline, call) => {

@@ -233,6 +233,7 @@ export class Faults {
 
   /**
    * Injects a fault into one call. For the server that received it.
+   *
    * @param body the real response's body, empty when there is none yet
    * @param proceed continues without a fault
    * @param replace sends another response

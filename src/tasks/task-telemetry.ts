@@ -27,6 +27,7 @@ export function observeLimit(kind: string, limit: number): void {
 /**
  * Measures one attempt as part of the trace that inserted the task. Retries, possibly thousands over days, are traces
  * of their own with a link to it.
+ *
  * @param attempt returns why it failed, and undefined when it succeeded
  */
 export async function observeAttempt(

@@ -29,6 +29,7 @@ export interface Listener {
 
 /**
  * Listens to changes of orders. The library reconnects with the id of the last event, so that no event is missed.
+ *
  * @returns a function that stops it
  */
 export function listen(listener: Listener): () => void {

@@ -37,6 +37,7 @@ export function exportPath(filter: OrderFilter, zone: string, format: ExportForm
 /**
  * Saves the orders of a filter to a file. Where the browser can, it streams into a file of the user's choice;
  * otherwise it collects the export in memory first.
+ *
  * @param onProgress receives the number of bytes so far
  * @throws {IncompleteExportError} nothing is saved then
  * @throws {ProblemError} the error of the service, or of the browser when the file can't be written

@@ -26,6 +26,7 @@ function walk(list: RefObject<HTMLElement | null>, by: number): HTMLElement | un
 /**
  * Keyboard navigation of a list. It moves the browser's focus between the links of the rows, so that Enter opens a
  * row and screen readers announce it.
+ *
  * @param more additional keys of the list; they get the focused row, if any
  */
 export function useRowKeys(

@@ -226,6 +226,7 @@ export class ProductCatalogAdapter extends CachedInventory {
 
   /**
    * Returns when nothing is held for the line.
+   *
    * @throws when that is not certain
    */
   private async releaseLine(

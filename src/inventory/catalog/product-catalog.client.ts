@@ -54,6 +54,7 @@ export class ProductCatalogClient {
   /**
    * `GET /products/{id}` returns `{product_detail: {id, name, price, quantity}}`, or 404. The catalog of system B
    * mixes up parallel calls, so an answer about another product, or a 404, is read again before it counts.
+   *
    * @returns null when there is no product with exactly this id
    * @throws {UpstreamFault} when there is no usable answer
    */
@@ -116,6 +117,7 @@ export class ProductCatalogClient {
   /**
    * `PUT /products/{id}` with `{name, price, quantity}` sets the stock, and returns 200. No retry unless the call
    * certainly had no effect: the slower of two calls could overwrite a newer stock. Call it within `takeTurn`.
+   *
    * @throws {UpstreamFault} when the outcome is unknown, or with `hadNoEffect` when the stock was certainly not set
    */
   async setStock(

@@ -52,6 +52,7 @@ export class StockMover {
 
   /**
    * Changes the stock of a product that was just read. A refusal is not recorded: the key may be used again.
+   *
    * @throws {UpstreamFault} or {Unsettled} when the outcome is unknown: a retry with the same key is safe
    * @throws {InDoubt} when it can no longer be learned
    */
@@ -118,6 +119,7 @@ export class StockMover {
   /**
    * Resolves calls that ended without a result, here or on an instance that crashed. This comes before any other
    * change of the stock, which would hide the outcome.
+   *
    * @throws {UpstreamFault} or {Unsettled} when the outcome stays unknown for now
    */
   async settleUnfinished(): Promise<void> {

@@ -47,6 +47,7 @@ export class PersonalDataRepository {
   /**
    * Erases name and address of orders and raises their versions, whichever those are: the rows stay locked until the
    * end of the transaction, and a concurrent writer finds the version changed.
+   *
    * @returns the orders that still had any
    */
   async erase(sql: Sql, orderIds: readonly string[], at: Date): Promise<string[]> {

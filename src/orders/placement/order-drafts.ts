@@ -58,6 +58,7 @@ export class OrderDrafts {
 
   /**
    * The part of an order that needs no inventory. Calls only the cart service, and only for a cart.
+   *
    * @throws {Problem} when the order can't be placed as requested
    * @throws {UpstreamFault} when a look-up gave no usable answer
    */
@@ -79,6 +80,7 @@ export class OrderDrafts {
 
   /**
    * Prices the order by the inventory.
+   *
    * @throws as `outline` does
    */
   async price(outline: UnpricedOrder, deadline: Deadline): Promise<PricedOrder> {
@@ -101,6 +103,7 @@ export class OrderDrafts {
 
   /**
    * Looks up the same as `price`, and returns the problems of the order instead of throwing them.
+   *
    * @throws {Problem} invalid-request when the total is too large to be exact
    * @throws {UpstreamFault} when the look-up gave no usable answer
    */

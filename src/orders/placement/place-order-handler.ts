@@ -112,6 +112,7 @@ export class PlaceOrderHandler {
 
   /**
    * Validates the request and stores the order.
+   *
    * @returns undefined when another request has the key
    */
   private async accept(context: PlacementContext, claim: KeyClaim | undefined): Promise<Order | undefined> {

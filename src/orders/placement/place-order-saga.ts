@@ -57,6 +57,7 @@ export class PlaceOrderSaga {
 
   /**
    * Transaction 1: stores the order as pending. The caller has its lease from here on.
+   *
    * @returns the order, or undefined when the key belongs to an earlier request
    * @throws {Problem} when the cart is already ordered
    */
@@ -79,6 +80,7 @@ export class PlaceOrderSaga {
 
   /**
    * Acquires the lease of an abandoned placement.
+   *
    * @returns the order for `reserveAndComplete`, or undefined when it is completed or leased by another process
    */
   async acquireLease(orderId: string): Promise<Order | undefined> {
@@ -90,6 +92,7 @@ export class PlaceOrderSaga {
   /**
    * Runs a placement whose lease the caller has: reserves the stock, outside any transaction, and completes the
    * placement by the result.
+   *
    * @param onUnknown what to do when it is unknown whether the stock was reserved
    * @param mayBeReserved whether an earlier attempt may have reserved the stock
    * @returns the order as it is now: still pending when the outcome is unknown
@@ -146,6 +149,7 @@ export class PlaceOrderSaga {
    * Completes a placement whose lease this process has. The order may have changed since it was read without being
    * completed, for example when its personal data was erased. As long as `attempt` is the same the lease is still
    * held, so the decision holds for the newer version too.
+   *
    * @returns the order as it is now, or as a concurrent completion has left it
    */
   private async settle(order: Order, settlement: Settlement, actor: string): Promise<Order> {
@@ -162,6 +166,7 @@ export class PlaceOrderSaga {
 
   /**
    * Transaction 2: sets the status by compare-and-set, with its event and its tasks.
+   *
    * @returns the completed order, or undefined when it has changed since it was read
    */
   private async trySettle(order: Order, settlement: Settlement, actor: string): Promise<Order | undefined> {

@@ -15,6 +15,7 @@ export interface PlacementAnswer {
 
 /**
  * A confirmed order. System A: "Order confirmation with order ID and status".
+ *
  * @param version the version at which it was confirmed; later changes don't matter
  */
 export function confirmedAnswer(order: Order, version: number): PlacementAnswer {
@@ -51,6 +52,7 @@ export function acceptedAnswer(order: Order): PlacementAnswer {
 /**
  * The order was refused after it was stored: by the inventory or, for an order that was priced later, for any reason
  * of a refusal.
+ *
  * @param rejection the event with the reason
  */
 export function rejectedProblem(order: Order, rejection: OrderEvent | undefined): Problem {
@@ -69,6 +71,7 @@ export function rejectedProblem(order: Order, rejection: OrderEvent | undefined)
 
 /**
  * The order was compensated: its reservation is unknown, or no time was left for it.
+ *
  * @param failure the event with the reason
  */
 export function failedProblem(order: Order, failure: OrderEvent | undefined): Problem {
@@ -86,6 +89,7 @@ export function failedProblem(order: Order, failure: OrderEvent | undefined): Pr
 
 /**
  * The outcome is unknown so far; a retry with the key returns it.
+ *
  * @param isDatabaseSlow whether the database left too little time for the inventory
  */
 export function unsettledProblem(order: Order, isDatabaseSlow: boolean): Problem {

@@ -47,6 +47,7 @@ export class PlacementRunner implements OnModuleDestroy, BeforeApplicationShutdo
 
   /**
    * Runs a placement whose lease the caller has.
+   *
    * @param onUnknown what to do when it is unknown whether the stock was reserved
    * @returns the order as it is now: still pending when the outcome is unknown
    */

@@ -77,6 +77,7 @@ export class PlacementTransactions {
 
   /**
    * Transaction 2: completes the placement, with its event and tasks.
+   *
    * @returns `changed` if the order has changed since it was read
    */
   async settle(ending: Ending): Promise<'written' | 'changed'> {

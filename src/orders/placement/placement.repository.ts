@@ -93,6 +93,7 @@ export class PlacementRepository {
 
   /**
    * Acquires the lease of an abandoned placement.
+   *
    * @returns whether this call got it
    */
   async takeLease(orderId: string, leaseMs: number): Promise<boolean> {

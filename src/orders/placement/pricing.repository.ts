@@ -7,6 +7,7 @@ import type { Order } from '../order.entity.js';
 export class PricingRepository {
   /**
    * Sets the total of an unpriced order.
+   *
    * @returns whether this call did it; false when another process has the lease
    */
   async setTotal(sql: Sql, order: Order, total: string | null): Promise<boolean> {

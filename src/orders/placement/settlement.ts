@@ -41,6 +41,7 @@ export type OnUnknownOutcome = 'retry' | 'compensate';
 /**
  * Decides how a placement ends. A refused line rejects the order, even when other lines are unknown. Only an order
  * whose lines are all held is confirmed. An unknown outcome is never taken for a refusal.
+ *
  * @returns the completion, or `wait` when nothing may be decided yet
  */
 export function decide(

@@ -51,6 +51,7 @@ export interface QuoteTerms {
 
 /**
  * Compares an order with the inventory's answer about its products.
+ *
  * @throws {Problem} invalid-request when the total is too large to be exact
  */
 export function quoteOrder(

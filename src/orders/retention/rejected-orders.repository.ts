@@ -11,6 +11,7 @@ export class RejectedOrdersRepository {
   /**
    * Deletes rejected orders that were placed more than `hours` ago, oldest first, with their lines and events. Orders
    * with a task, or whose stock is not certainly released, are kept.
+   *
    * @returns whether there may be more
    */
   async deleteOlderThan(hours: number, limit: number): Promise<boolean> {

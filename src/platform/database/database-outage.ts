@@ -12,6 +12,7 @@ export class DatabaseOutage {
 
   /**
    * Call it with every error of background work.
+   *
    * @returns false when the error is not an outage, and the caller has to log it
    */
   noticed(error: unknown): boolean {

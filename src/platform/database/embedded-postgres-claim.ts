@@ -44,6 +44,7 @@ export class Claim {
 
   /**
    * Requests the lock from a server.
+   *
    * @param respectStarter leave the lock to the process that started the server, which may be about to take it
    * @returns `taken` when another process has it, `starting` when it is left to the starter, `silent` when no
    *   server accepts this password there
@@ -176,6 +177,7 @@ async function isServerOf(pid: number, data: string): Promise<boolean> {
 
 /**
  * Makes sure that no server runs on the data: a server without an owner is stopped cleanly.
+ *
  * @param urlOfPort URL of a server on that port, with the password of these data
  * @throws {EmbeddedPostgresError} when the server belongs to a live process
  */

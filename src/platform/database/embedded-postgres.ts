@@ -133,6 +133,7 @@ function openServer(programs: Programs, launcher: Launcher, paths: Paths, settin
 
 /**
  * Waits until the server accepts its owner.
+ *
  * @returns nothing when the server ended by itself
  */
 async function waitUntilOurs(server: Server, url: string, paths: Paths): Promise<Claim | undefined> {

@@ -43,6 +43,7 @@ export function nameOf(text: string): string {
  * Pipelines statements with a single Sync at the end (PostgreSQL's extended query protocol). The server runs them in
  * order up to the first that fails and skips the rest, so BEGIN and COMMIT can be among them, in one round trip. The
  * driver itself sends a Sync after each statement, after which the server continues despite a failure.
+ *
  * @returns the result of each, once all are done; statements after a failed one reject with the same error
  */
 export function pipeline(client: PoolClient, statements: readonly Statement[]): Promise<QueryResult>[] {

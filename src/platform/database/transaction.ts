@@ -66,6 +66,7 @@ export interface Write<Refusal extends string> extends Statement {
 
 /**
  * Commits independent statements in one round trip: all of them, or none. No retry, not even after a deadlock.
+ *
  * @param begin begins the transaction
  * @returns the refusal of the first failed statement
  * @throws the error of the first failed statement, when it is no refusal
@@ -87,6 +88,7 @@ export async function commitAtOnce<Refusal extends string>(
 /**
  * Like `commitAtOnce`, with the results of the statements, and with a retry after a deadlock. It has no span of its
  * own: the loops of the background would fill the traces.
+ *
  * @returns the result of each statement
  */
 export async function queryAtOnce(

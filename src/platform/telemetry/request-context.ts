@@ -104,6 +104,7 @@ export function noteUpstreamCall(upstream: string, outcome: string, ms: number):
 
 /**
  * Runs a step of the current request and records its attempts at calls to other services.
+ *
  * @returns the result of the step, the outcome of each attempt, and the duration in milliseconds
  */
 export async function watchAttempts<T>(

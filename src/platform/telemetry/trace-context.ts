@@ -24,6 +24,7 @@ const MAX_TRACEPARENT_LENGTH = 128;
 
 /**
  * Parses the headers of W3C Trace Context.
+ *
  * @returns undefined for missing or invalid headers, which the specification says to ignore
  */
 export function parseTraceContext(traceparent: unknown, tracestate?: unknown): TraceContext | undefined {

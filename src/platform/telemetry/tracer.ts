@@ -46,6 +46,7 @@ export function startSpan(span: SpanStart): Span | undefined {
 
 /**
  * Runs work in a span, below the current one unless `parent` is given.
+ *
  * @param work gets the span when traces are recorded
  */
 export async function traced<T>(

@@ -8,6 +8,7 @@ const LAST_SENDING_MS = 3_000;
 /**
  * Starts tracing if the variables of OpenTelemetry ask for it. Otherwise its packages are not loaded, which saves a
  * tenth of a second and memory.
+ *
  * @returns a function that exports the rest and ends it
  */
 export async function startTracing(settings: Settings): Promise<() => Promise<void>> {

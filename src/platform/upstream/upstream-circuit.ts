@@ -79,6 +79,7 @@ export class UpstreamCircuit {
   /**
    * Makes an attempt. Its failure counts when it is a fault of the service, and such faults concern more than one
    * subject and one caller.
+   *
    * @returns the result of the attempt, or undefined when the circuit refused it
    * @throws the error of the attempt
    */

@@ -63,6 +63,7 @@ export function readReason(answer: UpstreamAnswer, otherwise: string): string {
 
 /**
  * The reason of an unknown outcome.
+ *
  * @throws the error itself, unless it is a fault of the other service: a bug of this one must not pass for it
  */
 export function reasonOfFault(error: unknown): string {

@@ -1,5 +1,6 @@
 /**
  * Runs one action per input, at most `atOnce` concurrently.
+ *
  * @returns the results in the order of the inputs
  * @throws the error of the first failing action; nothing new is started after it
  */

@@ -81,6 +81,7 @@ export function readRetryAfter(status: number, header: unknown): number {
 /**
  * Backoff before the next attempt: exponential with full jitter, so that clients which failed together do not retry
  * together, and never less than the service's `Retry-After`.
+ *
  * @param attempt the number of the failed attempt, from 1
  */
 export function pauseAfter(attempt: number, failure: AttemptFailure): number {

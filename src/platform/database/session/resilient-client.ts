@@ -167,6 +167,7 @@ export class ResilientClient extends Client {
 
   /**
    * Makes the pool remove the connection, and fails its pending statements once the error has been delivered.
+   *
    * @param error the error of the pending statements; by default that the connection has ended
    */
   private discard(error?: Error): void {

@@ -31,6 +31,7 @@ export class OtherMethods {
 
   /**
    * Answers OPTIONS with the methods of a path.
+   *
    * @param arePreflightsAnswered whether CORS answers preflight requests
    */
   answerOptions(arePreflightsAnswered: boolean): void {

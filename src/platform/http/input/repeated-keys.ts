@@ -33,6 +33,7 @@ function isNameAt(json: string, end: number): boolean {
 /**
  * Finds a duplicate name in a JSON object. JSON leaves open which of the two counts (RFC 8259, section 4): a gateway
  * may have checked one while this service uses the other, so both are refused.
+ *
  * @param json valid JSON
  * @returns the path of the first one, as in `items[0].quantity`; undefined when there is none
  */

@@ -74,6 +74,7 @@ export class ProcessorShares {
 
   /**
    * Charges the caller for the measured cost of the request.
+   *
    * @param estimateMs by its size
    */
   end({ name, account, kind, takenMs }: Turn, estimateMs: number): void {

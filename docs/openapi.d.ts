@@ -12,8 +12,8 @@ export interface paths {
       cookie?: never;
     };
     /**
-     * Who is asking, and what it may do
-     * @description Whoever has a token or a key that is valid learns what the service takes it for.
+     * The caller and its scopes
+     * @description Returns the identity and scopes of a valid token or key.
      */
     get: operations['getCaller'];
     put?: never;
@@ -93,7 +93,7 @@ export interface paths {
     };
     /**
      * Orders as a file, newest first
-     * @description For any filter of the list, and for any number of orders: it is written as fast as it is read. As CSV there is a row for each line of an order, with what belongs to the order in all of them; text is quoted, and has an apostrophe wherever a spreadsheet could read the start of a formula. As NDJSON each line is an order. The last line has the number of orders; a file without it is incomplete. `HEAD` returns this number as `X-Total-Count`.
+     * @description For any filter of the list, and for any number of orders: it is streamed at the speed of the client. As CSV there is a row for each line of an order, with what belongs to the order in all of them; text is quoted, and has an apostrophe wherever a spreadsheet could read the start of a formula. As NDJSON each line is an order. The last line has the number of orders; a file without it is incomplete. `HEAD` returns this number as `X-Total-Count`.
      */
     get: operations['exportOrders'];
     put?: never;
@@ -162,7 +162,7 @@ export interface paths {
     get: operations['getOrder'];
     /**
      * Set the status of an order
-     * @description The status that the order has already is no change. `cancelled` gives the stock back. The customer is told. Without the scope `orders:status` a customer can cancel its own order while it is `confirmed`.
+     * @description The status that the order has already is no change. `cancelled` releases the stock. The customer is notified. Without the scope `orders:status` a customer can cancel its own order while it is `confirmed`.
      */
     put: operations['updateOrderStatus'];
     /**
@@ -204,7 +204,7 @@ export interface paths {
       cookie?: never;
     };
     /**
-     * What only a person can settle
+     * Incidents that only a person can resolve
      * @description Incidents of the oldest orders come first: they have waited longest.
      */
     get: operations['listIncidents'];
@@ -226,7 +226,7 @@ export interface paths {
     get?: never;
     put?: never;
     /**
-     * Settle an incident by one of its actions
+     * Resolve an incident by one of its actions
      * @description The decision is written into the history of the order. The same action again gives the same answer and has no further effect.
      */
     post: operations['settleIncident'];
@@ -285,7 +285,7 @@ export interface paths {
     };
     /**
      * What leaves the service about an order, and whether it has arrived
-     * @description Messages to the customer, stock that is given back, carts that are marked as ordered. What has arrived stays listed as long as the order is kept.
+     * @description Messages to the customer, stock that is released, carts that are checked out. What has arrived stays listed as long as the order is kept.
      */
     get: operations['listDeliveries'];
     put?: never;
@@ -328,7 +328,7 @@ export interface paths {
     post?: never;
     /**
      * Erase who ordered from all orders of a customer
-     * @description Name and e-mail address are erased from the orders, for good; lines, totals and the history stay. The history says that it was done, and by whom. Once more does no harm: then there is nothing left to erase.
+     * @description Name and e-mail address are erased from the orders, for good; lines, totals and the history stay. The history says the erasure and who requested it. The request is idempotent.
      */
     delete: operations['eraseCustomer'];
     options?: never;
@@ -348,7 +348,7 @@ export interface paths {
     post?: never;
     /**
      * Erase who ordered from one order
-     * @description Name and e-mail address are erased from the orders, for good; lines, totals and the history stay. The history says that it was done, and by whom. Once more does no harm: then there is nothing left to erase.
+     * @description Name and e-mail address are erased from the orders, for good; lines, totals and the history stay. The history says the erasure and who requested it. The request is idempotent.
      */
     delete: operations['eraseOrder'];
     options?: never;
@@ -367,7 +367,7 @@ export interface paths {
     put?: never;
     /**
      * Erase who ordered from all orders with an e-mail address
-     * @description For orders without a customer id. Name and e-mail address are erased from the orders, for good; lines, totals and the history stay. The history says that it was done, and by whom. Once more does no harm: then there is nothing left to erase.
+     * @description For orders without a customer id. Name and e-mail address are erased from the orders, for good; lines, totals and the history stay. The history says the erasure and who requested it. The request is idempotent.
      */
     post: operations['erasePersonalData'];
     delete?: never;
@@ -405,7 +405,7 @@ export interface paths {
     };
     /**
      * Whether the process runs
-     * @description Asks nobody else: restart the process if there is no answer.
+     * @description Depends on no other service: restart the process if it does not answer.
      */
     get: operations['getLiveness'];
     put?: never;
@@ -425,7 +425,7 @@ export interface paths {
     };
     /**
      * Whether requests should be sent here
-     * @description Not while the database is away or read-only or background work stands still, and not any more once the service is being stopped.
+     * @description Not while the database is away or read-only, while background work stands still, or after the service has received the signal to stop.
      */
     get: operations['getReadiness'];
     put?: never;
@@ -494,7 +494,7 @@ export interface components {
       /** @description What it may do. */
       scopes: ('orders:place' | 'orders:read' | 'orders:read:all' | 'orders:status' | 'operations')[];
       /**
-       * @description The customer that the caller is, who sees only what is its own; null for everybody else.
+       * @description The customer that the caller is, who reads only its own data; null for other callers.
        * @example null
        */
       customer_id: string | null;
@@ -585,7 +585,7 @@ export interface components {
       required_scope?: string;
       /**
        * Format: uuid
-       * @description The order that came to nothing, or that took the cart.
+       * @description The order that failed, or that holds the cart.
        */
       order_id?: string | null;
       /**
@@ -603,7 +603,7 @@ export interface components {
        */
       expected_total?: number;
       /**
-       * @description The total as it is; null where a product is not known.
+       * @description The current total; null when a product is unknown.
        * @example 159.98
        */
       current_total?: number | null;
@@ -649,7 +649,7 @@ export interface components {
         | 'returned'
       )[];
       /**
-       * @description The version to be read anew.
+       * @description The current version; read the order again.
        * @example 3
        */
       current_version?: number;
@@ -759,7 +759,7 @@ export interface components {
        */
       order_id: string;
       /**
-       * @description The version that the caller has seen; the order is left as it is if there is a newer one.
+       * @description The version that the caller has read; the change is refused if the order has a newer one.
        * @example 2
        */
       version?: number;
@@ -892,7 +892,7 @@ export interface components {
       /** @example Order accepted, and yet to be confirmed */
       message: string;
       /**
-       * @description Null as long as the order is not priced.
+       * @description Null until the order is priced.
        * @example null
        */
       total_amount: number | null;
@@ -901,7 +901,7 @@ export interface components {
       /** @example PROD001 */
       product_id: string;
       /**
-       * @description Null, as the price, as long as the order is pending and not priced.
+       * @description Null, like the price, while the order is pending and not priced.
        * @example Wireless Headphones
        */
       product_name: string | null;
@@ -924,7 +924,7 @@ export interface components {
       customer_email: string | null;
       items: components['schemas']['OrderItemResponse'][];
       /**
-       * @description Null as long as the order is pending and not priced.
+       * @description Null while the order is pending and not priced.
        * @example 159.98
        */
       total_amount: number | null;
@@ -985,7 +985,7 @@ export interface components {
       /** @enum {string} */
       operation: 'reserve' | 'release';
       /**
-       * @description Number of lines by what became of them.
+       * @description Number of lines by outcome.
        * @example {
        *       "held": 2
        *     }
@@ -1058,7 +1058,7 @@ export interface components {
       /** @description What else there is to say, different from event to event. */
       data:
         | ({
-            /** @description How the inventory was asked; what came of it is the event. */
+            /** @description The calls to the inventory. Their result is the event itself. */
             calls?: components['schemas']['InventoryCallResponse'][];
           } & {
             [key: string]: unknown;
@@ -1125,7 +1125,7 @@ export interface components {
     IncidentActionResponse: {
       /** @enum {string} */
       action: 'retry' | 'release' | 'write_off';
-      /** @description What it means, for whoever has to choose. */
+      /** @description The effect of the action. */
       description: string;
     };
     IncidentResponse: {
@@ -1159,7 +1159,7 @@ export interface components {
       reason: string;
       /**
        * Format: date-time
-       * @description Since when only a person can settle it.
+       * @description When it became an incident.
        */
       since: string;
       /** @example 5400 */
@@ -1231,7 +1231,7 @@ export interface components {
       /** @example 12 */
       placed: number;
       /**
-       * @description Whatever has become of them since.
+       * @description Regardless of later changes.
        * @example 11
        */
       confirmed: number;
@@ -1296,9 +1296,9 @@ export interface components {
       to: string;
       /** @example 60 */
       step_seconds: number;
-      /** @description Whether there were so many orders in a step that only its beginning was counted, and the rest estimated. */
+      /** @description Whether a step had more orders than were counted, so that its figures are estimates. */
       is_estimate: boolean;
-      /** @description Orders by when they were placed; the last step goes on. */
+      /** @description Orders by the time they were placed; the last step is not over. */
       points: components['schemas']['FiguresPointResponse'][];
       /**
        * @description Orders placed in this time by the status that they have now.
@@ -1351,7 +1351,7 @@ export interface components {
        * @description When it is repeated.
        */
       next_attempt_at: string | null;
-      /** @description Of one that failed: what has to be settled. */
+      /** @description The incident of a failed delivery. */
       incident_id?: string;
     };
     DeliveriesResponse: {
@@ -1436,7 +1436,7 @@ export interface components {
     };
   };
   responses: {
-    /** @description Bad Request: the request is malformed, whatever the operation. */
+    /** @description Bad Request: the request is malformed; applies to every operation. */
     Malformed400: {
       headers: {
         /**
@@ -1463,7 +1463,7 @@ export interface components {
         };
       };
     };
-    /** @description Request Timeout: the request is malformed, whatever the operation. */
+    /** @description Request Timeout: the request is malformed; applies to every operation. */
     Malformed408: {
       headers: {
         /**
@@ -1490,7 +1490,7 @@ export interface components {
         };
       };
     };
-    /** @description Payload Too Large: the request is malformed, whatever the operation. */
+    /** @description Payload Too Large: the request is malformed; applies to every operation. */
     Malformed413: {
       headers: {
         /**
@@ -1517,7 +1517,7 @@ export interface components {
         };
       };
     };
-    /** @description URI Too Long: the request is malformed, whatever the operation. */
+    /** @description URI Too Long: the request is malformed; applies to every operation. */
     Malformed414: {
       headers: {
         /**
@@ -1544,7 +1544,7 @@ export interface components {
         };
       };
     };
-    /** @description Unsupported Media Type: the request is malformed, whatever the operation. */
+    /** @description Unsupported Media Type: the request is malformed; applies to every operation. */
     Malformed415: {
       headers: {
         /**
@@ -1571,7 +1571,7 @@ export interface components {
         };
       };
     };
-    /** @description Expectation Failed: the request is malformed, whatever the operation. */
+    /** @description Expectation Failed: the request is malformed; applies to every operation. */
     Malformed417: {
       headers: {
         /**
@@ -1598,7 +1598,7 @@ export interface components {
         };
       };
     };
-    /** @description Request Header Fields Too Large: the request is malformed, whatever the operation. */
+    /** @description Request Header Fields Too Large: the request is malformed; applies to every operation. */
     Malformed431: {
       headers: {
         /**
@@ -1688,7 +1688,7 @@ export interface operations {
         };
       };
       400: components['responses']['Malformed400'];
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -2004,7 +2004,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -2439,7 +2439,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -2846,7 +2846,7 @@ export interface operations {
     parameters: {
       query?: never;
       header?: {
-        /** @description Up to 255 printable characters, quoted or bare. The same key gives the same answer, as far as that was certain; orders of which it was not are tried again. Without a key repeating is as harmless: what is done is `unchanged`. */
+        /** @description Up to 255 printable characters, quoted or bare. A retry with the same key returns the stored results and retries orders without a certain result. A retry without a key is safe too: orders already in the status are `unchanged`. */
         'Idempotency-Key'?: string;
       };
       path?: never;
@@ -2858,7 +2858,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description What became of each order. */
+      /** @description The result of each order. */
       200: {
         headers: {
           /** @description `true` where the key was known and this answer belongs to the first request with it. */
@@ -2961,7 +2961,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -3349,7 +3349,7 @@ export interface operations {
         customer_email?: string;
         /** @description Orders with a line of this product. */
         product_id?: string;
-        /** @description What somebody has typed who looks for an order: its id or at least the first eight characters of it, the id of the customer, its e-mail address in any case, or the id of a product. Space around it is ignored. */
+        /** @description Free text that identifies orders: an order id or at least its first eight characters, a customer id, an e-mail address in any case, or a product id. Surrounding space is ignored. */
         q?: string;
         /** @description Placed at this time or later. A time with its zone, as in 2026-01-31T12:00:00Z, or a day, which begins at midnight UTC. */
         placed_from?: string;
@@ -3480,7 +3480,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -3748,7 +3748,7 @@ export interface operations {
         };
       };
       400: components['responses']['Malformed400'];
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -3972,7 +3972,7 @@ export interface operations {
         customer_email?: string;
         /** @description Orders with a line of this product. */
         product_id?: string;
-        /** @description What somebody has typed who looks for an order: its id or at least the first eight characters of it, the id of the customer, its e-mail address in any case, or the id of a product. Space around it is ignored. */
+        /** @description Free text that identifies orders: an order id or at least its first eight characters, a customer id, an e-mail address in any case, or a product id. Surrounding space is ignored. */
         q?: string;
         /** @description Placed at this time or later. A time with its zone, as in 2026-01-31T12:00:00Z, or a day, which begins at midnight UTC. */
         placed_from?: string;
@@ -4088,7 +4088,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -4305,7 +4305,7 @@ export interface operations {
     parameters: {
       query?: never;
       header?: {
-        /** @description `respond-async` (RFC 7240): the order is stored and answered with 202; what becomes of it is to be seen at its address. */
+        /** @description `respond-async` (RFC 7240): the order is stored and answered with 202; poll its URL for the result. */
         Prefer?: string;
         /** @description Up to 255 printable characters, quoted or bare. The same key gives the same order and the same answer, for `IDEMPOTENCY_KEY_HOURS` (24 unless set otherwise) from the first request; then it is forgotten. */
         'Idempotency-Key'?: string;
@@ -4375,7 +4375,7 @@ export interface operations {
           'application/json': components['schemas']['OrderConfirmationResponse'];
         };
       };
-      /** @description The order is stored and will be settled; for clients that prefer `respond-async`. */
+      /** @description The order is stored and its placement will complete; for clients that prefer `respond-async`. */
       202: {
         headers: {
           /**
@@ -4481,7 +4481,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -5046,7 +5046,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -5413,7 +5413,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -5850,7 +5850,7 @@ export interface operations {
     parameters: {
       query?: never;
       header?: {
-        /** @description `respond-async` (RFC 7240): the order is stored and answered with 202; what becomes of it is to be seen at its address. */
+        /** @description `respond-async` (RFC 7240): the order is stored and answered with 202; poll its URL for the result. */
         Prefer?: string;
         /** @description Up to 255 printable characters, quoted or bare. The same key gives the same order and the same answer, for `IDEMPOTENCY_KEY_HOURS` (24 unless set otherwise) from the first request; then it is forgotten. */
         'Idempotency-Key'?: string;
@@ -5923,7 +5923,7 @@ export interface operations {
           'application/json': components['schemas']['OrderConfirmationResponse'];
         };
       };
-      /** @description The order is stored and will be settled; for clients that prefer `respond-async`. */
+      /** @description The order is stored and its placement will complete; for clients that prefer `respond-async`. */
       202: {
         headers: {
           /**
@@ -6030,7 +6030,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -6626,7 +6626,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -6944,7 +6944,7 @@ export interface operations {
            *             },
            *             {
            *               "action": "write_off",
-           *               "description": "The customer is not told of this change; the later messages about the order are sent."
+           *               "description": "The customer is not notified of this change; later messages about the order are sent."
            *             }
            *           ]
            *         }
@@ -6992,7 +6992,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -7221,7 +7221,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description What was decided, and what comes of it. */
+      /** @description The decision and its effect. */
       200: {
         headers: {
           /**
@@ -7304,7 +7304,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -7799,7 +7799,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -8210,7 +8210,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -8488,7 +8488,7 @@ export interface operations {
         };
       };
       400: components['responses']['Malformed400'];
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -8800,7 +8800,7 @@ export interface operations {
         };
       };
       400: components['responses']['Malformed400'];
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -9176,7 +9176,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -9442,7 +9442,7 @@ export interface operations {
         };
       };
       400: components['responses']['Malformed400'];
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -9782,7 +9782,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -10108,7 +10108,7 @@ export interface operations {
         };
       };
       400: components['responses']['Malformed400'];
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -10278,7 +10278,7 @@ export interface operations {
         };
       };
       400: components['responses']['Malformed400'];
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -10461,7 +10461,7 @@ export interface operations {
         };
       };
       400: components['responses']['Malformed400'];
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**

@@ -21,7 +21,7 @@ function post(body: unknown, path = '/orders'): Promise<TestResponse> {
   return sendBytes(`${service.url}${path}`, 'POST', text, JSON_HEADERS);
 }
 
-/** The valid order with one field of the order replaced; `undefined` leaves the field out. */
+/** The valid order with one field replaced; `undefined` omits the field. */
 const withField = (field: string, value: unknown): Record<string, unknown> => ({
   ...orderBody(),
   [field]: value,
@@ -31,7 +31,7 @@ const withField = (field: string, value: unknown): Record<string, unknown> => ({
 const withLine = (field: string, value: unknown): Record<string, unknown> =>
   orderBody([{ ...line('PROD001'), [field]: value }]);
 
-/** The valid order as JSON in which one line is raw text: for what `JSON.stringify` can't write. */
+/** The valid order as JSON with one line as raw text, for values that `JSON.stringify` can't write. */
 const rawLine = (text: string): string =>
   `{"customer_name":"Alice","customer_email":"alice@example.com","items":[${text}]}`;
 
@@ -176,7 +176,7 @@ const WRONG_FIELDS: [name: string, body: unknown, fields: string[]][] = [
   ],
 ];
 
-describe('an order with wrong fields is refused with 400, naming each of them', () => {
+describe('POST /orders returns 400 and names each invalid field', () => {
   afterEach(() => expectNoTrace(service));
 
   it.each(WRONG_FIELDS)('%s', async (_name, body, fields) => {
@@ -184,12 +184,12 @@ describe('an order with wrong fields is refused with 400, naming each of them', 
   });
 
   it.each([[null], ['PROD001'], [1], [true], [[]], [[line('PROD001')]], [[[line('PROD001')]]]])(
-    'a line that is no object: %j',
+    'a line that is not an object: %j',
     async (wrong) => {
       for (const path of ['/orders', '/orders/42']) {
         const answer = await post(withField('items', [line('PROD002'), wrong]), path);
         expectProblem(answer, 400);
-        // Either the list or its line may be named, but nothing else.
+        // Either the list or its line may be named, but no other field.
         for (const { field } of answer.body.errors) expect(field).toMatch(/^items(\[1\])?$/);
       }
     },
@@ -202,7 +202,7 @@ describe('an order with wrong fields is refused with 400, naming each of them', 
   });
 });
 
-describe('an order for a customer is held to the same rules', () => {
+describe('POST /orders/{customer_id} returns 400 for the same invalid fields', () => {
   const required = new Set(['customer_name', 'customer_email', 'items']);
   const isOptionalHere = (fields: string[], body: unknown): boolean =>
     typeof body === 'object' &&
@@ -213,7 +213,7 @@ describe('an order for a customer is held to the same rules', () => {
   );
   afterEach(() => expectNoTrace(service));
 
-  // In this call the customer is part of the path, so that in the body it is an unknown field, wrong or right.
+  // Here the customer is part of the path, so `customer_id` is an unknown field, valid or not.
   it.each(table)('%s', async (_name, body, fields) => {
     expectProblem(await post(body, '/orders/42'), 400, fields);
   });
@@ -223,7 +223,7 @@ function isAbsent(body: object, field: string): boolean {
   return (body as Record<string, unknown>)[field] === undefined;
 }
 
-describe('a change of status with wrong fields is refused with 400', () => {
+describe('PUT /orders/{order_id} returns 400 for invalid fields', () => {
   afterEach(() => expectNoTrace(service));
 
   it.each<[string, unknown, string[]]>([

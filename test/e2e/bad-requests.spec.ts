@@ -18,7 +18,7 @@ beforeEach(() => beginUntraced(service));
 
 afterAll(() => service.stop());
 
-/** A valid order, but for its length in bytes, which is made up by spaces between its tokens. */
+/** A valid order, padded with spaces between its tokens to a length in bytes. */
 function orderOf(bytes: number): string {
   return `${VALID.slice(0, -1)}${' '.repeat(bytes - VALID.length)}}`;
 }
@@ -30,7 +30,7 @@ function bytesOf(...parts: (string | number[])[]): Uint8Array<ArrayBuffer> {
 const nested = (open: string, close: string, depth: number): string =>
   open.repeat(depth) + close.repeat(depth);
 
-/** A valid order whose only line has a field more. */
+/** A valid order whose only line has one more field. */
 const withInLine = (json: string): string => VALID.replace('"quantity":1', `"quantity":1,"extra":${json}`);
 
 const BODIES: [name: string, body: string | Uint8Array<ArrayBuffer>, status: number][] = [
@@ -65,7 +65,7 @@ const BODIES: [name: string, body: string | Uint8Array<ArrayBuffer>, status: num
   ['a prototype behind a constructor', VALID.replace('{', '{"constructor":{"prototype":{"a":1}},'), 400],
 ];
 
-describe.each(['/orders', '/orders/42'])('POST %s refuses a body that is', (path) => {
+describe.each(['/orders', '/orders/42'])('POST %s rejects a body that is', (path) => {
   afterEach(() => expectNoTrace(service));
 
   it.each(BODIES)('%s', async (_name, body, status) => {
@@ -82,7 +82,7 @@ describe('a body of exactly 100 kB', () => {
   });
 });
 
-describe('a body that is not announced as JSON is refused with 415', () => {
+describe('a body with another content type than JSON returns 415', () => {
   afterEach(() => expectNoTrace(service));
 
   it.each<[string, Record<string, string>]>([
@@ -102,7 +102,7 @@ describe('a body that is not announced as JSON is refused with 415', () => {
 
 const TOO_LONG = 'x'.repeat(129);
 
-describe('a path that names nothing is refused', () => {
+describe('an unknown path or method is rejected', () => {
   afterEach(() => expectNoTrace(service));
 
   it.each<[string, string, string, number]>([
@@ -127,7 +127,7 @@ describe('a path that names nothing is refused', () => {
   });
 
   it.each(['/orders/%00', '/orders/%7f', `/orders/${TOO_LONG}`, '/orders/%C2%85'])(
-    'an order for a customer that can not exist: %s',
+    'an order for an impossible customer id: %s',
     async (path) => {
       const answer = await sendBytes(`${service.url}${path}`, 'POST', VALID, JSON_HEADERS);
       expectProblem(answer, 400, ['customer_id']);
@@ -135,7 +135,7 @@ describe('a path that names nothing is refused', () => {
   );
 
   it.each(['/orders/%00', '/orders/abc', `/orders/${TOO_LONG}`])(
-    'a change of an order that can not exist: %s',
+    'a status change with an impossible order id: %s',
     async (path) => {
       const answer = await sendBytes(`${service.url}${path}`, 'PUT', '{"status":"shipped"}', JSON_HEADERS);
       expectProblem(answer, 404);
@@ -143,7 +143,7 @@ describe('a path that names nothing is refused', () => {
   );
 });
 
-describe('a request that is no proper HTTP is refused without a trace', () => {
+describe('invalid HTTP is rejected without an effect', () => {
   afterEach(() => expectNoTrace(service));
 
   const head = 'GET /orders HTTP/1.1\r\nhost: x\r\n';
@@ -171,7 +171,7 @@ describe('a request that is no proper HTTP is refused without a trace', () => {
     ['a space before the colon', `${head}x : a\r\n\r\n`, 400],
     ['a header on two lines', `${head}x: a\r\n b\r\n\r\n`, 400],
     ['no host', 'GET /orders HTTP/1.1\r\nconnection: close\r\n\r\n', 400],
-    ['an expectation that nobody can meet', `${head}expect: the-moon\r\nconnection: close\r\n\r\n`, 417],
+    ['an unknown expectation', `${head}expect: the-moon\r\nconnection: close\r\n\r\n`, 417],
     ['HTTP/3.0', 'GET /orders HTTP/3.0\r\nhost: x\r\n\r\n', 400],
   ])('%s', async (_name, text, status) => {
     const answer = parseAnswer(await sendText(service.url, text));
@@ -186,7 +186,7 @@ describe('a request that is no proper HTTP is refused without a trace', () => {
 });
 
 describe('a bad request', () => {
-  it('leaves the service able to take the next order', async () => {
+  it('does not keep the service from accepting the next order', async () => {
     expect(await placeOrder(service, orderBody([line('PROD003')]))).not.toBe('');
   });
 });

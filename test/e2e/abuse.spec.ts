@@ -257,7 +257,7 @@ describe('request headers', () => {
     expect((await service.request('PUT', path, { status: 'shipped' })).headers.get('set-cookie')).toBeNull();
   });
 
-  it('of which only one is allowed are rejected when sent twice', async () => {
+  it('are rejected when sent twice where only one is allowed', async () => {
     const body = JSON.stringify(orderBody([line(newProduct(service.sandbox))]));
     const post = (fields: string): string =>
       `POST /orders HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: ${body.length}\r\n${fields}\r\n${body}`;

@@ -45,7 +45,7 @@ describe('Cache-Control of responses that depend on the caller', () => {
     ['the orders of a customer', () => get(`/orders/${CUSTOMER}`)],
     ['400', () => get('/orders?limit=0')],
     ['401', () => service.request('GET', '/orders')],
-    ['404', () => get('/orders/nobody')],
+    ['404', () => get('/orders/unknown')],
     [
       '412',
       () =>

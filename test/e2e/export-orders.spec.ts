@@ -101,8 +101,8 @@ describe('GET /orders/export', () => {
   });
 
   it('returns the column names and the end marker when no order matches', async () => {
-    expect((await exported('format=ndjson&customer_id=nobody')).body).toBe('{"count":0}\n');
-    const [, end, ...others] = cellsOf((await exported('customer_id=nobody')).body as string);
+    expect((await exported('format=ndjson&customer_id=unknown')).body).toBe('{"count":0}\n');
+    const [, end, ...others] = cellsOf((await exported('customer_id=unknown')).body as string);
     expect(end?.[0]).toBe('end of export: 0 orders');
     expect(others).toEqual([]);
   });
@@ -140,7 +140,7 @@ describe('GET /orders/export', () => {
     expect(await countOf('q=to-count&status=confirmed')).toBe(`${ids.length}`);
     expect(await countOf(`q=to-count&cursor=${ids[10] ?? ''}`)).toBe('10');
     expect(await countOf('customer_id=export-a&status=confirmed')).toBe('1');
-    expect(await countOf('customer_email=nobody@example.org')).toBe('0');
+    expect(await countOf('customer_email=unknown@example.org')).toBe('0');
     expect(pages).not.toHaveBeenCalled();
   });
 
@@ -196,7 +196,7 @@ describe('export of many orders', () => {
     const open = [await begin(QUERY), await begin(QUERY), await begin(QUERY)];
     expectProblem(await exported(QUERY), 503);
     open[0]?.destroy();
-    await eventually(async () => (await exported('customer_id=nobody')).status === 200);
+    await eventually(async () => (await exported('customer_id=unknown')).status === 200);
     for (const response of open) response.destroy();
   });
 

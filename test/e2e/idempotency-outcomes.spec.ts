@@ -43,7 +43,7 @@ describe('final refusal with an Idempotency-Key', () => {
     const second = await placeWithKey(service, 'short', body);
     expectProblem(second, 400);
     expect([isReplay(second), second.body]).toEqual([true, first.body]);
-    expect((await placeWithKey(service, 'short and asked anew', body)).status).toBe(201);
+    expect((await placeWithKey(service, 'short with another key', body)).status).toBe(201);
   });
 
   it('by the inventory after a successful lookup is replayed', async () => {

@@ -19,7 +19,7 @@ async function scrape(): Promise<Sample[]> {
   return parseMetrics(String(body));
 }
 
-/** Increase of a counter, of which some samples may not exist before. */
+/** Increase of a counter, whose samples may not all exist before. */
 async function growthOf(
   name: string,
   labels: Record<string, string>,
@@ -44,7 +44,7 @@ describe('request metrics', () => {
   it('are labelled with the route pattern and the status', async () => {
     const labels = { method: 'GET', route: '/orders/:id', status: '404' };
     const growth = await growthOf('http_request_duration_seconds_count', labels, async () => {
-      await service.request('GET', '/orders/nobody');
+      await service.request('GET', '/orders/unknown');
       await service.request('GET', '/orders/alice%40example.com');
     });
     expect(growth).toBe(2);

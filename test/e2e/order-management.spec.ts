@@ -127,7 +127,7 @@ describe('POST /orders/{customer_id} without a body', () => {
 
 describe('POST /orders/{customer_id} without a body returns', () => {
   it('404 when the customer has no active cart', async () => {
-    const answer = await order('nobody');
+    const answer = await order('unknown');
     expectProblem(answer, 404);
     expect(answer.body.type).toBe('/problems/cart-not-found');
   });

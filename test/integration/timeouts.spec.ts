@@ -30,7 +30,7 @@ const lease = deadline + LEASE_MARGIN_MS;
 const limits = connectionLimits(new Settings());
 const taskLease = ATTEMPT_TIMEOUT_MS + TASK_LEASE_MARGIN_MS;
 
-/** What waits, and what it waits for, as in docs/timeouts.md. */
+/** Pairs of a waiting part and what it waits for, as in docs/timeouts.md. */
 const RELATIONS: [string, number, string, number][] = [
   ['an attempt of a call', upstream, 'connecting', CONNECT_TIMEOUT_MS],
   ['an attempt of a call', upstream, 'the rest of a failed service', RESET_MS],
@@ -76,7 +76,7 @@ it('a statement ends before the lease of the task that waits for it', () => {
   expect(STATEMENT_TIMEOUT_MS).toBeLessThanOrEqual(taskLease);
 });
 
-it('an idle connection may be kept for longer than the load balancer in front keeps it', () => {
+it('the keep-alive timeout may exceed that of the load balancer in front', () => {
   const environment = { DATABASE_URL: 'postgres://localhost/orders' };
   const longer = connectionLimits(loadSettings({ ...environment, KEEP_ALIVE_TIMEOUT_MS: '620000' }));
   expect(serverOptions(longer).keepAliveTimeout).toBe(620_000);
@@ -85,7 +85,7 @@ it('an idle connection may be kept for longer than the load balancer in front ke
   );
 });
 
-it('no call may be allowed more time than the job that makes it', () => {
+it('a task timeout below the timeout of its upstream call is rejected', () => {
   const environment = { DATABASE_URL: 'postgres://localhost/orders', REQUEST_DEADLINE_MS: '120000' };
   const set = (milliseconds: number) => () =>
     loadSettings({

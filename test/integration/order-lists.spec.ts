@@ -195,20 +195,23 @@ describe('pages of the list of orders', () => {
     return { owner: has(0) ? 'k1' : null, filter };
   });
 
-  it.each(COMBINATIONS)('contain each matching order exactly once: $owner $filter', async ({ owner, filter }) => {
-    const expected: string[] = [];
-    for (let n = FEW; n >= 1; n -= 1) {
-      const isMeant =
-        (owner === null || customerOf(n) === owner) &&
-        (filter.customerId === undefined || customerOf(n) === filter.customerId) &&
-        (filter.customerEmail === undefined || addressOf(n) === filter.customerEmail.toLowerCase()) &&
-        (filter.status === undefined || statusOf(n) === filter.status) &&
-        (filter.productId === undefined || productsOf(n).includes(filter.productId)) &&
-        (filter.fromId === undefined || (n >= 20 && n < 200));
-      if (isMeant) expected.push(idOf(n));
-    }
-    expect(await readPages(owner, filter)).toEqual(expected);
-  });
+  it.each(COMBINATIONS)(
+    'contain each matching order exactly once: $owner $filter',
+    async ({ owner, filter }) => {
+      const expected: string[] = [];
+      for (let n = FEW; n >= 1; n -= 1) {
+        const isMeant =
+          (owner === null || customerOf(n) === owner) &&
+          (filter.customerId === undefined || customerOf(n) === filter.customerId) &&
+          (filter.customerEmail === undefined || addressOf(n) === filter.customerEmail.toLowerCase()) &&
+          (filter.status === undefined || statusOf(n) === filter.status) &&
+          (filter.productId === undefined || productsOf(n).includes(filter.productId)) &&
+          (filter.fromId === undefined || (n >= 20 && n < 200));
+        if (isMeant) expected.push(idOf(n));
+      }
+      expect(await readPages(owner, filter)).toEqual(expected);
+    },
+  );
 
   it('contain no orders of another customer', async () => {
     expect(await readPages('k1', { customerId: 'k2' })).toEqual([]);

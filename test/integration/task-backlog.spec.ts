@@ -12,7 +12,7 @@ import {
 
 const BACKLOG = 100_000;
 
-/** Rows that a claim reads from a few tasks, and the growth that is allowed with very many. */
+/** Size of the small backlog, and how many times its pages a claim may read with the large one. */
 const FEW = 1_000;
 const MORE = 2;
 

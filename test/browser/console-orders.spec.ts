@@ -82,7 +82,7 @@ describe('live list of orders', () => {
     async () => {
       const confirmed = await placeFor('Filter Fred', 'fred@example.com');
       const shipped = await placeFor('Filter Fred', 'fred@example.com');
-      await placeFor('Somebody Else', 'else@example.com');
+      await placeFor('Another Customer', 'else@example.com');
       await setStatus(colleague, shipped, 'shipped');
       const { page, complaints } = await tested.open('/orders', 'admin');
       await rowOf(page, confirmed).waitFor();

@@ -124,9 +124,9 @@ describe('product lookup response', () => {
     ['an empty id', { id: '' }],
     ['an id of more than 128 characters', { id: 'x'.repeat(129) }],
     ['a fraction as id', { id: 1.5 }],
-    ['an integer as id that is too large to be exact', { id: 2 ** 53 }],
+    ['an integer id above the safe integers', { id: 2 ** 53 }],
     ['no name', { name: undefined }],
-    ['a name that is no text', { name: 7 }],
+    ['a name that is not text', { name: 7 }],
     ['a name that can not be stored', { name: 'A\u0000' }],
     ['no price', { price: null }],
     ['a price as text', { price: '79.99' }],
@@ -134,7 +134,7 @@ describe('product lookup response', () => {
     ['a price above every total', { price: 1e11 }],
     ['no quantity', { quantity: undefined }],
     ['a negative quantity', { quantity: -1 }],
-    ['half a unit', { quantity: 0.5 }],
+    ['a fractional quantity', { quantity: 0.5 }],
     ['a quantity as text', { quantity: '10' }],
   ])('is rejected as invalid: %s', async (_, wrong) => {
     for (const [inventory, idField] of both()) {

@@ -50,9 +50,9 @@ describe('list of reservations', () => {
     ['a reservation without an id', { reservations: [held(null)] }],
     ['a reservation without items', { reservations: [held('a', 'none')] }],
     ['an item without a quantity', { reservations: [held('a', [{ product_id: 'A' }])] }],
-    ['ids that do not ascend', { reservations: [held('b'), held('a')] }],
-    ['an id twice', { reservations: [held('a'), held('a')] }],
-    ['a page again', { reservations: [held('A')] }],
+    ['ids that are not ascending', { reservations: [held('b'), held('a')] }],
+    ['a duplicate id', { reservations: [held('a'), held('a')] }],
+    ['a repeated page', { reservations: [held('A')] }],
   ])('is rejected when it has %s', async (_what, body) => {
     await expect(listFrom(200, body, 'B')).rejects.toMatchObject({ kind: 'invalid' });
   });

@@ -176,11 +176,11 @@ describe('cart response', () => {
     ],
     ['no customer', { cart: { ...cart, customer_id: undefined } }],
     ['no status', { cart: { ...cart, status: 3 } }],
-    ['lines that are no list', { cart: { ...cart, items: {} } }],
+    ['lines that are not a list', { cart: { ...cart, items: {} } }],
     ['a line without a product', { cart: { ...cart, items: [{ quantity: 1 }] } }],
     ['a line without a quantity', { cart: { ...cart, items: [{ product_id: 1 }] } }],
-    ['half a unit', { cart: { ...cart, items: [{ product_id: 1, quantity: 0.5 }] } }],
-    ['less than nothing', { cart: { ...cart, items: [{ product_id: 1, quantity: -1 }] } }],
+    ['a fractional quantity', { cart: { ...cart, items: [{ product_id: 1, quantity: 0.5 }] } }],
+    ['a negative quantity', { cart: { ...cart, items: [{ product_id: 1, quantity: -1 }] } }],
   ])('is rejected as invalid: %s', async (_, answer) => {
     answers = { '/carts/1': answer };
     await expect(carts.findActiveCart('1', soon())).rejects.toMatchObject({ kind: 'invalid' });

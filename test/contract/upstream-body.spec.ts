@@ -36,8 +36,8 @@ describe('response body of an upstream service', () => {
   it.each([
     ['bytes that are not UTF-8', undefined, Buffer.from('{"name":"Käse"}', 'latin1')],
     ['a charset that does not exist', 'application/json; charset=x-none', Buffer.from('{}')],
-    ['a name twice', 'application/json', Buffer.from('{"price":1,"quantity":2,"price":3}')],
-    ['a name twice further down', 'application/json', Buffer.from('{"items":[{"id":1,"\\u0069d":2}]}')],
+    ['a duplicate name', 'application/json', Buffer.from('{"price":1,"quantity":2,"price":3}')],
+    ['a nested duplicate name', 'application/json', Buffer.from('{"items":[{"id":1,"\\u0069d":2}]}')],
   ])('is invalid with %s', async (_name, contentType, bytes) => {
     expect(await faultOf(ask(bytes, contentType))).toMatchObject({ kind: 'invalid' });
   });

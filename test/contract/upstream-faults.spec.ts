@@ -30,20 +30,20 @@ describe('upstream fault', () => {
     ['408', 'status', (_request, response) => json(response, 408, {})],
     ['HTML', 'garbage', (_request, response) => response.end('<p>hunter2</p>')],
     ['HTML with 404', 'garbage', (_request, response) => response.writeHead(404).end('<p>not here</p>')],
-    ['half of the JSON', 'garbage', (_request, response) => response.end('{"secret": "hunter2')],
+    ['truncated JSON', 'garbage', (_request, response) => response.end('{"secret": "hunter2')],
     ['a reset', 'connection', (request) => request.socket.resetAndDestroy()],
     ['a closed connection', 'connection', (request) => request.socket.destroy()],
     [
-      'half of the body',
+      'a truncated body',
       'connection',
       (_request, response) => {
         response.writeHead(200, { 'content-length': '100' }).write('{"half":');
         setImmediate(() => response.destroy());
       },
     ],
-    ['something else than HTTP', 'garbage', (request) => request.socket.end('hunter2\r\n\r\n')],
+    ['a response that is not HTTP', 'garbage', (request) => request.socket.end('hunter2\r\n\r\n')],
     ['silence', 'timeout', () => undefined],
-    ['a head and then silence', 'timeout', (_request, response) => response.writeHead(200).write('{')],
+    ['headers and then silence', 'timeout', (_request, response) => response.writeHead(200).write('{')],
   ];
 
   it.each(faults)(

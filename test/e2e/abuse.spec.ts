@@ -40,7 +40,7 @@ describe('duplicate JSON member names are rejected', () => {
     ['in the order', withBefore('"customer_name":"Bob"'), 'customer_name'],
     ['with the same value', withBefore('"customer_name":"Alice"'), 'customer_name'],
     [
-      'the second one escaped',
+      'with an escaped second name',
       withBefore(String.raw`"cu\u0073tomer_email":"b@example.com"`),
       'customer_email',
     ],
@@ -49,7 +49,7 @@ describe('duplicate JSON member names are rejected', () => {
       withBefore('"currency":"USD"').replace('"quantity":1', '"quantity":1,"quantity":2'),
       'items[0].quantity',
     ],
-    ['unknown, and deep', withBefore('"x":[{},{"y":{"z":1,"z":1}}]'), 'x[1].y.z'],
+    ['in a nested unknown field', withBefore('"x":[{},{"y":{"z":1,"z":1}}]'), 'x[1].y.z'],
   ])('%s', async (_name, body, field) => {
     for (const path of ['/orders', '/orders/42']) {
       expectProblem(await sendBytes(`${service.url}${path}`, 'POST', body, JSON_HEADERS), 400, [field]);
@@ -85,9 +85,9 @@ describe('a compressed request body is rejected without being unpacked', () => {
 
 describe('unusual but valid text is stored unchanged', () => {
   it.each<[name: string, text: string, id?: string]>([
-    ['from right to left', 'שלום עולם'],
+    ['in right-to-left script', 'שלום עולם'],
     // Names may contain invisible characters. Ids may not, because two of them would look the same.
-    ['with marks of direction', 'Alice \u202eecilA\u202c', 'ecilA'],
+    ['with direction marks', 'Alice \u202eecilA\u202c', 'ecilA'],
     ['of four-byte characters', '𝔄𝔩𝔦𝔠𝔢 👩🏽‍🚀', '𝔄𝔩𝔦𝔠𝔢 👩🏽🚀'],
     ['of combining characters', 'Zoe\u0308 Z\u0351\u036bo'],
     ['that looks like SQL', "Robert'); DROP TABLE orders;--"],
@@ -234,10 +234,10 @@ const get = (fields: string): string =>
 
 describe('request headers', () => {
   it.each([
-    ['100 of them', 'a: b\r\n'.repeat(100)],
-    ['15 kB in one', `x: ${'a'.repeat(15_000)}\r\n`],
+    ['100 headers', 'a: b\r\n'.repeat(100)],
+    ['a header of 15 kB', `x: ${'a'.repeat(15_000)}\r\n`],
     ['bytes beyond ASCII', 'x: \u00ff\u00fe\r\n'],
-    ['one named __proto__', '__proto__: x\r\n'],
+    ['a header named __proto__', '__proto__: x\r\n'],
     ['an upgrade to an unsupported protocol', 'upgrade: websocket\r\n'],
     ['a method override', 'x-http-method-override: DELETE\r\n'],
     ['a forwarded host', 'x-forwarded-host: evil.example.com\r\n'],

@@ -132,9 +132,9 @@ describe('access tokens', () => {
 
   it.each([
     ['is larger than 1 MB', (text: string) => `${text}${' '.repeat(1_048_577)}`],
-    ['has the same id twice', (text: string) => text.replaceAll(/"key-\d"/g, '"key-2"')],
+    ['has a duplicate id', (text: string) => text.replaceAll(/"key-\d"/g, '"key-2"')],
     ['has a key without an id', (text: string) => text.replace('"kid":"key-1",', '')],
-    ['is no key set', () => '{"keys":{}}'],
+    ['is not a key set', () => '{"keys":{}}'],
   ])('keep the working keys when the new key set %s', async (_what, spoil) => {
     await start();
     const known = await issuer.token(CUSTOMER, CUSTOMER_SCOPES);

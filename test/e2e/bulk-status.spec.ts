@@ -14,7 +14,7 @@ import { listEvents, setStatus } from '../support/client.js';
 import { insertOrders } from '../support/many-orders.js';
 import { eventually, startTestService, type TestResponse, type TestService } from '../support/service.js';
 
-const NOBODY = '01a1ffe2-9b80-748a-ba30-787d85a2b441';
+const UNKNOWN_ORDER = '01a1ffe2-9b80-748a-ba30-787d85a2b441';
 
 /** Orders of one request that are changed at the same time. */
 const AT_ONCE = 4;
@@ -69,7 +69,7 @@ describe('POST /orders/bulk-status', () => {
       orders: [
         { order_id: lost },
         { order_id: fit.toUpperCase(), version: 2 },
-        { order_id: NOBODY },
+        { order_id: UNKNOWN_ORDER },
         { order_id: done },
         { order_id: stale, version: 1 },
       ],
@@ -87,7 +87,11 @@ describe('POST /orders/bulk-status', () => {
         },
       },
       { order_id: fit, outcome: 'changed', status: 'shipped', version: 3 },
-      { order_id: NOBODY, outcome: 'refused', problem: { type: '/problems/order-not-found', status: 404 } },
+      {
+        order_id: UNKNOWN_ORDER,
+        outcome: 'refused',
+        problem: { type: '/problems/order-not-found', status: 404 },
+      },
       { order_id: done, outcome: 'unchanged', status: 'shipped', version: 3 },
       {
         order_id: stale,
@@ -138,7 +142,7 @@ describe('POST /orders/bulk-status', () => {
 describe('POST /orders/bulk-status with an Idempotency-Key', () => {
   it('replays the first response, even when a new one would differ', async () => {
     const ids = [await place(), await place()];
-    const body = { status: 'shipped', orders: named([...ids, NOBODY]) };
+    const body = { status: 'shipped', orders: named([...ids, UNKNOWN_ORDER]) };
     const key = { 'idempotency-key': 'bulk-1' };
     const [first, second] = [await bulk(body, key), await bulk(body, key)];
     expect([isReplay(first), isReplay(second)]).toEqual([false, true]);
@@ -198,7 +202,7 @@ describe('POST /orders/bulk-status rejects a request as a whole', () => {
     ],
     [
       'with the same order twice',
-      (id) => ({ status: 'shipped', orders: named([id, NOBODY, id.toUpperCase()]) }),
+      (id) => ({ status: 'shipped', orders: named([id, UNKNOWN_ORDER, id.toUpperCase()]) }),
       ['orders[2].order_id'],
     ],
     [
@@ -236,7 +240,7 @@ describe('POST /orders/bulk-status rejects a request as a whole', () => {
     // One caller may hold three of the four permits.
     const waiting = Array.from({ length: 3 }, () => bulk(body));
     const fifth = await eventually(async () => {
-      const answer = await bulk({ status: 'shipped', orders: named([NOBODY]) });
+      const answer = await bulk({ status: 'shipped', orders: named([UNKNOWN_ORDER]) });
       return answer.status === 503 ? answer : undefined;
     });
     expectProblem(fifth, 503);

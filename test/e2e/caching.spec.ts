@@ -53,8 +53,8 @@ describe('Cache-Control of responses that depend on the caller', () => {
     ],
     ['a placed order', () => service.request('POST', '/orders', orderBody(), admin)],
     ['an unknown path', () => get('/nowhere')],
-    ['a method that a path does not have', () => service.request('DELETE', '/orders', undefined, admin)],
-    ['a list of methods', () => service.request('OPTIONS', '/orders', undefined, admin)],
+    ['an unsupported method', () => service.request('DELETE', '/orders', undefined, admin)],
+    ['an OPTIONS request', () => service.request('OPTIONS', '/orders', undefined, admin)],
   ])('forbids shared caches: %s', async (_what, ask) => {
     expectPrivate((await ask()).headers);
   });

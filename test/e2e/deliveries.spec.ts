@@ -12,7 +12,7 @@ import {
 import { listIncidents, setStatus } from '../support/client.js';
 import { eventually, startTestService, type TestService } from '../support/service.js';
 
-const NOBODY = '01a1ffe2-9b80-748a-ba30-787d85a2b441';
+const UNKNOWN_ORDER = '01a1ffe2-9b80-748a-ba30-787d85a2b441';
 
 let service: TestService;
 let product = '';
@@ -142,8 +142,8 @@ describe('GET /orders/{order_id}/deliveries', () => {
     await brief.stop();
   });
 
-  it.each([NOBODY, 'x'])('returns 404 for an unknown order: %s', async (id) => {
+  it.each([UNKNOWN_ORDER, 'x'])('returns 404 for an unknown order: %s', async (id) => {
     expectProblem(await service.request('GET', `/orders/${id}/deliveries`), 404);
-    expectProblem(await retry(id, NOBODY), 404);
+    expectProblem(await retry(id, UNKNOWN_ORDER), 404);
   });
 });

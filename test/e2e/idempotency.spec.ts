@@ -171,7 +171,7 @@ describe('invalid Idempotency-Key', () => {
     ['empty between quotes', '""'],
     ['of 256 characters', 'k'.repeat(256)],
     ['with a tab', 'a\tb'],
-    ['with a letter beyond ASCII', 'clé'],
+    ['with a letter outside ASCII', 'clé'],
   ])('returns 400: %s', async (_name, key) => {
     const [rows, calls] = [await countRows(service.database), callsTo(service.sandbox, 'inventory').length];
     expectProblem(await placeWithKey(service, key, orderBody()), 400, ['Idempotency-Key']);

@@ -36,7 +36,7 @@ interface PublicRow {
   isAlways?: boolean;
 }
 
-const NOBODY: Record<KnownCaller, number> = {
+const FORBIDDEN: Record<KnownCaller, number> = {
   customer: 403,
   otherCustomer: 403,
   readingCustomer: 403,
@@ -50,13 +50,13 @@ const NOBODY: Record<KnownCaller, number> = {
 };
 
 const CUSTOMERS_OWN = { customer: 200, otherCustomer: 404, readingCustomer: 200, overScoped: 200 };
-const LISTS = { ...NOBODY, ...CUSTOMERS_OWN, otherCustomer: 200, admin: 200, reader: 200 };
-const EVERYBODY = Object.fromEntries(Object.keys(NOBODY).map((name) => [name, 200])) as typeof NOBODY;
-const PLACES = { ...NOBODY, customer: 201, overScoped: 201, admin: 201, shop: 201 };
-const PREVIEWS = { ...NOBODY, customer: 200, overScoped: 200, admin: 200, shop: 200 };
-const READS = { ...NOBODY, ...CUSTOMERS_OWN, admin: 200, reader: 200 };
-const DELIVERIES = { ...NOBODY, admin: 200, reader: 200, operator: 200 };
-const OPERATES = { ...NOBODY, admin: 200, operator: 200 };
+const LISTS = { ...FORBIDDEN, ...CUSTOMERS_OWN, otherCustomer: 200, admin: 200, reader: 200 };
+const ALLOWED = Object.fromEntries(Object.keys(FORBIDDEN).map((name) => [name, 200])) as typeof FORBIDDEN;
+const PLACES = { ...FORBIDDEN, customer: 201, overScoped: 201, admin: 201, shop: 201 };
+const PREVIEWS = { ...FORBIDDEN, customer: 200, overScoped: 200, admin: 200, shop: 200 };
+const READS = { ...FORBIDDEN, ...CUSTOMERS_OWN, admin: 200, reader: 200 };
+const DELIVERIES = { ...FORBIDDEN, admin: 200, reader: 200, operator: 200 };
+const OPERATES = { ...FORBIDDEN, admin: 200, operator: 200 };
 
 let product = '';
 const order = () => orderBody([line(product)]);
@@ -90,12 +90,12 @@ const GUARDED: Record<string, Row> = {
     path: (id) => `/orders/${id}`,
     body: { status: 'shipped' },
     changes: true,
-    answers: { ...NOBODY, admin: 200, warehouse: 200 },
+    answers: { ...FORBIDDEN, admin: 200, warehouse: 200 },
   },
   'POST /orders/bulk-status': {
     changes: true,
     bodyFor: (id) => ({ status: 'shipped', orders: [{ order_id: id }] }),
-    answers: { ...NOBODY, admin: 200, warehouse: 200 },
+    answers: { ...FORBIDDEN, admin: 200, warehouse: 200 },
   },
   'GET /orders/:order_id/events': { path: (id) => `/orders/${id}/events`, answers: READS },
   'HEAD /orders/:order_id/events': { path: (id) => `/orders/${id}/events`, answers: READS },
@@ -107,12 +107,12 @@ const GUARDED: Record<string, Row> = {
   'HEAD /orders/:order_id/deliveries': { path: (id) => `/orders/${id}/deliveries`, answers: DELIVERIES },
   'POST /orders/:order_id/deliveries/:delivery_id/retry': {
     path: (id) => `/orders/${id}/deliveries/${id}/retry`,
-    answers: { ...NOBODY, admin: 404, operator: 404 },
+    answers: { ...FORBIDDEN, admin: 404, operator: 404 },
   },
   'POST /operations/incidents/:incident_id': {
     path: (id) => `/operations/incidents/reservation-${id}-1-1`,
     body: { action: 'release' },
-    answers: { ...NOBODY, admin: 404, operator: 404 },
+    answers: { ...FORBIDDEN, admin: 404, operator: 404 },
   },
   'POST /operations/notifications/redrive': { body: {}, answers: OPERATES },
   'POST /operations/personal-data/erase': {
@@ -128,8 +128,8 @@ const GUARDED: Record<string, Row> = {
     changes: true,
     answers: OPERATES,
   },
-  'GET /caller': { answers: EVERYBODY },
-  'HEAD /caller': { answers: EVERYBODY },
+  'GET /caller': { answers: ALLOWED },
+  'HEAD /caller': { answers: ALLOWED },
   'GET /metrics': { answers: OPERATES },
   'HEAD /metrics': { answers: OPERATES },
 };

@@ -93,7 +93,7 @@ describe('oversized list', () => {
 const MANY_PARAMETERS = Object.keys(names(500)).join('=1&');
 
 const MANY_ERRORS: [string, string, string, unknown][] = [
-  ['POST', '/orders', '200 wrong lines', { ...CUSTOMER, items: times(200, { quantity: 0, price: -1 }) }],
+  ['POST', '/orders', '200 invalid lines', { ...CUSTOMER, items: times(200, { quantity: 0, price: -1 }) }],
   ['POST', '/orders', '9,000 unknown fields', { ...CUSTOMER, ...names(9_000), items: [LINE] }],
   ['POST', '/orders', '200 lines with 49 unknown fields', { ...CUSTOMER, items: times(200, names(49)) }],
   ['POST', '/orders', 'a list as a line', { ...CUSTOMER, items: times(60, times(100, {})) }],

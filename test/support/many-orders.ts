@@ -3,7 +3,7 @@ import type { TestDatabase } from './database.js';
 
 /** Attributes of inserted orders, where a test needs them. */
 export interface ManyOrders {
-  /** A product of which all of them have one unit. */
+  /** A product with one unit in each of the orders. */
   product?: string;
   customerId?: string;
   status?: string;

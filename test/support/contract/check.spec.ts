@@ -45,7 +45,7 @@ const problem = (body: unknown, change: Partial<SeenAnswer>): SeenAnswer =>
 
 describe('response that matches the document', () => {
   it.each<[string, SeenAnswer]>([
-    ['of an operation', answer(ORDER)],
+    ['a success of an operation', answer(ORDER)],
     [
       'a documented problem',
       problem(
@@ -66,7 +66,7 @@ describe('response that does not match the document', () => {
   it.each<[string, SeenAnswer, string]>([
     ['an undocumented status', answer(ORDER, { status: 200 }), 'placeOrder does not document the status 200'],
     ['a fault of the service', problem(PROBLEM, { status: 500 }), 'the service has failed'],
-    ['a member that is missing', answer({ ...ORDER, currency: undefined }), "required property 'currency'"],
+    ['a missing member', answer({ ...ORDER, currency: undefined }), "required property 'currency'"],
     ['an undocumented member', answer({ ...ORDER, total: 1 }), 'additional properties'],
     [
       'a member of another type',
@@ -75,11 +75,11 @@ describe('response that does not match the document', () => {
     ],
     ['a value outside its enum', answer({ ...ORDER, status: 'shipped' }), '/status must be equal to one of'],
     ['another time format', answer({ ...ORDER, timestamp: 'today' }), 'must match format "date-time"'],
-    ['a body that is no JSON', answer('{'), 'the body is no JSON'],
+    ['a body that is not JSON', answer('{'), 'the body is not JSON'],
     ['another content type', answer(ORDER, {}, { 'content-type': 'text/plain' }), 'the body is text/plain'],
-    ['a header that is wrong', answer(ORDER, {}, { etag: '2' }), 'the header ETag, 2: '],
+    ['an invalid header', answer(ORDER, {}, { etag: '2' }), 'the header ETag, 2: '],
     [
-      'a header that is missing',
+      'a missing header',
       answer(ORDER, { headers: new Headers({ 'content-type': 'application/json' }) }),
       'the header Location is missing',
     ],

@@ -140,7 +140,7 @@ function jsonLies(text: string, pointer: string): string[] {
   try {
     return violationsOf(pointer, JSON.parse(text));
   } catch (error) {
-    if (error instanceof SyntaxError) return ['the body is no JSON'];
+    if (error instanceof SyntaxError) return ['the body is not JSON'];
     throw error;
   }
 }

@@ -189,14 +189,14 @@ describe('POST /orders/bulk-status rejects a request as a whole', () => {
   it.each<[string, (id: string) => unknown, string[]]>([
     ['without orders', () => ({ status: 'shipped' }), ['orders']],
     ['with an empty list', () => ({ status: 'shipped', orders: [] }), ['orders']],
-    ['with no list', (id) => ({ status: 'shipped', orders: { order_id: id } }), ['orders']],
+    ['with another type than a list', (id) => ({ status: 'shipped', orders: { order_id: id } }), ['orders']],
     [
-      'with other things in it',
+      'with invalid entries',
       (id) => ({ status: 'shipped', orders: [id, null] }),
       ['orders', 'orders[0]', 'orders[1]'],
     ],
     [
-      'with too many',
+      'with too many orders',
       (id) => ({ status: 'shipped', orders: named(Array(1_001).fill(id) as string[]) }),
       ['orders'],
     ],

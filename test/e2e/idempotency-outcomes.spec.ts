@@ -81,10 +81,10 @@ describe('retry after an unknown outcome', () => {
   it.each<[string, FaultRule]>([
     ['hangs before its effect', { kind: 'hang', ...RESERVE }],
     ['hangs after its effect', { kind: 'hang', when: 'after', ...RESERVE }],
-    ['answers 500 before its effect', { kind: 'status', status: 500, ...RESERVE }],
-    ['answers 500 after its effect', { kind: 'status', status: 500, when: 'after', ...RESERVE }],
+    ['returns 500 before its effect', { kind: 'status', status: 500, ...RESERVE }],
+    ['returns 500 after its effect', { kind: 'status', status: 500, when: 'after', ...RESERVE }],
     ['breaks the connection after its effect', { kind: 'reset', when: 'after', ...RESERVE }],
-    ['answers garbage after its effect', { kind: 'garbage', ...RESERVE }],
+    ['returns an invalid body after its effect', { kind: 'garbage', ...RESERVE }],
   ])('resumes the same order when the inventory %s', async (name, rule) => {
     const product = newProduct(service.sandbox);
     const body = orderBody([line(product, 2)]);

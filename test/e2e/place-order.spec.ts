@@ -113,7 +113,7 @@ describe('total of an order', () => {
     ['1.005 is not a valid price, so 1.01 × 100', [[1.01, 100]], 101],
     ['a hundred times 79.99', [[79.99, 100]], 7999],
     ['4.35 × 100', [[4.35, 100]], 435],
-    ['nearly the largest', [[999_999_999.99, 99]], 98_999_999_999.01],
+    ['almost the largest total', [[999_999_999.99, 99]], 98_999_999_999.01],
   ])('is exact: %s', async (_name, lines, total) => {
     const items = lines.map(([price, quantity]) => line(productAt(price), quantity));
     const answer = await place(items, { expected_total: total });

@@ -53,9 +53,9 @@ describe('inventory outage', () => {
     ['away', { kind: 'refuse', ...RESERVE }],
     ['hanging before its effect', { kind: 'hang', ...RESERVE }],
     ['hanging after its effect', { kind: 'hang', when: 'after', ...RESERVE }],
-    ['answering 500 before its effect', { kind: 'status', status: 500, ...RESERVE }],
-    ['answering 500 after its effect', { kind: 'status', status: 500, when: 'after', ...RESERVE }],
-    ['answering half of it', { kind: 'truncate', ...RESERVE }],
+    ['returning 500 before its effect', { kind: 'status', status: 500, ...RESERVE }],
+    ['returning 500 after its effect', { kind: 'status', status: 500, when: 'after', ...RESERVE }],
+    ['returning a truncated body', { kind: 'truncate', ...RESERVE }],
   ])('fails the order and holds no stock when the reservation fails: %s', async (_name, rule) => {
     const [first, second] = [newProduct(service.sandbox), newProduct(service.sandbox)];
     service.sandbox.services.inventory.faults.add(rule);

@@ -65,7 +65,7 @@ const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes
   ],
   [
     'P2',
-    'the stock of a shipped order is given back',
+    'the stock of a shipped order is released',
     'calm',
     {
       file: 'orders/order-status.js',
@@ -95,7 +95,7 @@ const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes
   ],
   [
     'P4',
-    'the stock of a cancelled order is not given back',
+    'the stock of a cancelled order is not released',
     'calm',
     {
       file: 'orders/orders.service.js',
@@ -130,7 +130,7 @@ const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes
   ],
   [
     'P5',
-    'stock is given back without an event that says so',
+    'stock is released without an event',
     'calm',
     {
       file: 'orders/placement/stock-release.js',

@@ -86,7 +86,7 @@ export async function forceDeadlock(database: CampaignDatabase, random: Random):
     await sleep(random.integer(20, 300));
     await session.query('SELECT 1 FROM orders ORDER BY id DESC LIMIT 100 FOR UPDATE');
     await session.query('ROLLBACK');
-    return 'lock held against the order of the service';
+    return 'lock taken in the opposite order of the service';
   } catch {
     return 'deadlock';
   } finally {

@@ -256,7 +256,7 @@ describe('search in the console', () => {
 
 describe('export that the service does not answer', () => {
   itInBrowser(
-    'is not retried by the page, and the page does not say so',
+    'is not retried by the page, and the message promises no retry',
     async () => {
       const { page } = await tested.open('/orders', 'admin');
       await page.evaluate(() => Reflect.deleteProperty(globalThis, 'showSaveFilePicker'));

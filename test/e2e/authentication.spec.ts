@@ -75,7 +75,7 @@ describe('access tokens', () => {
     expect(issuer.fetches).toBeLessThanOrEqual(4);
   });
 
-  it('return 503 instead of 401 until the issuer answers', async () => {
+  it('get 503 instead of 401 until the issuer answers', async () => {
     await issuer.close();
     await start();
     const token = await issuer.token(CUSTOMER, CUSTOMER_SCOPES);
@@ -93,7 +93,7 @@ describe('access tokens', () => {
     await eventually(async () => (await list(token)).status === 200);
   });
 
-  it('with a known key are verified while the issuer is away, and return 503 with a new key', async () => {
+  it('with a known key are verified while the issuer is away, and get 503 with a new key', async () => {
     await start();
     const known = await issuer.token(CUSTOMER, CUSTOMER_SCOPES);
     expect((await list(known)).status).toBe(200);

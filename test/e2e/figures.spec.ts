@@ -93,7 +93,7 @@ describe('GET /operations/figures', () => {
     expect(point.placed).toBeLessThan(61_000);
   });
 
-  it('runs one query for concurrent requests', async () => {
+  it('returns the same figures to concurrent requests', async () => {
     const answers = await Promise.all([1, 2, 3].map(() => service.request('GET', '/operations/figures')));
     expect(new Set(answers.map(({ body }) => body.to)).size).toBe(1);
   });

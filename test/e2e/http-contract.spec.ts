@@ -55,7 +55,7 @@ describe('method that a path does not support', () => {
     expect(JSON.stringify(answer.body)).not.toContain('secret');
   });
 
-  it('returns 404 instead for an unknown path', async () => {
+  it('does not apply to an unknown path, which returns 404', async () => {
     for (const method of ['GET', 'DELETE', 'OPTIONS']) {
       expectProblem(await service.request(method, '/order'), 404);
     }

@@ -32,7 +32,7 @@ afterEach(() => restoreUpstreams(service, service.sandbox));
 
 afterAll(() => service.stop());
 
-describe('final refusal with an Idempotency-Key', () => {
+describe('refusal with an Idempotency-Key', () => {
   it('for insufficient stock is replayed after a restock', async () => {
     const product = newProduct(service.sandbox, 0);
     const body = orderBody([line(product)]);

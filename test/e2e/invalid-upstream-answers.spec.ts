@@ -117,7 +117,7 @@ describe('cart with more units than a line may have', () => {
 });
 
 it.each(['redirect', 'fraction', 'broken'])(
-  'does not stop other orders during a series of %s',
+  'a series of responses with %s does not stop other orders',
   async (id) => {
     for (let count = 0; count < 40; count += 1) await place(id);
     const statuses: number[] = [];

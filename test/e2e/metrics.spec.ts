@@ -169,7 +169,7 @@ describe('order metrics', () => {
 });
 
 describe('operational metrics', () => {
-  it('exist for every alert', async () => {
+  it('cover pending orders, jobs, the event loop, memory and the database', async () => {
     await placeOrder(service);
     await eventually(async () => sumOf(await scrape(), 'job_attempt_duration_seconds_count') > 0);
     const samples = await scrape();

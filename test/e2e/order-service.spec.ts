@@ -53,7 +53,7 @@ describe('GET /health', () => {
     expect(health.timestamp).toMatch(ISO_TIME);
   });
 
-  it.each(['/health/live', '/health/ready'] as const)('has %s for orchestrators', async (path) => {
+  it.each(['/health/live', '/health/ready'] as const)('has a variant for orchestrators: %s', async (path) => {
     expect(await succeeded(service.api.GET(path))).toMatchObject({ status: 'ok' });
   });
 });

@@ -132,7 +132,7 @@ describe('status value', () => {
     },
   );
 
-  it('for an unknown order returns 404', async () => {
+  it('of an unknown order returns 404', async () => {
     for (const id of ['01980000-0000-7000-8000-000000000000', '42', 'x']) {
       const answer = await setStatus(id, 'shipped');
       expectProblem(answer, 404);

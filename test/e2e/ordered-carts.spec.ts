@@ -97,7 +97,7 @@ describe('cart that is ordered but not yet checked out at the cart service', () 
     expect((await order(54)).status).toBe(201);
   });
 
-  it('is not checked out for an order that failed while another request had its claim', async () => {
+  it('is not checked out again for an order that has ended', async () => {
     giveCart('57', [[newProduct(sandbox), 2]]);
     sandbox.services.carts.faults.add({ kind: 'status', status: 503, method: 'PUT' });
     const first = await order(57);

@@ -208,7 +208,7 @@ describe('erasure of personal data', () => {
 });
 
 it(
-  'of a customer with very many orders runs in batches, over as many calls as needed',
+  'erases a customer with very many orders in batches, over as many calls as needed',
   async () => {
     const short = { UPSTREAM_TIMEOUT_MS: '50', REQUEST_DEADLINE_MS: '150', RECOVERY_WINDOW_MS: '1000' };
     const own = await startFleet(1, () => short);

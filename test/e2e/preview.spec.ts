@@ -171,7 +171,7 @@ describe('POST /orders/preview', () => {
     ['no items', {}, ['items']],
     ['an empty list', { items: [] }, ['items']],
     ['no quantity', { items: [{ product_id: '1' }] }, ['items[0].quantity']],
-    ['a price that is too large', { items: [line('1', 1, 9.999)] }, ['items[0].price']],
+    ['a price with too many decimals', { items: [line('1', 1, 9.999)] }, ['items[0].price']],
     ['another currency', { items: [line('1')], currency: 'EUR' }, ['currency']],
     ['an unknown field', { items: [line('1')], coupon: 'x' }, ['coupon']],
   ])('rejects invalid input as an order is rejected: %s', async (_what, body, fields) => {
@@ -180,11 +180,11 @@ describe('POST /orders/preview', () => {
     expect(callsTo(sandbox)).toHaveLength(calls);
   });
 
-  it('returns the largest exact total, and rejects a larger one', async () => {
+  it('rejects a total that is too large to be exact', async () => {
     expectProblem(await preview([line(productAt(1_000_000, 1_000_000_000), 100_000)]), 400, ['items']);
   });
 
-  it('may be for a cart that is not ordered yet', async () => {
+  it('previews a cart, and reports one that is already ordered', async () => {
     const product = newProduct(sandbox, 3);
     sandbox.carts.give('77', [{ product_id: product, quantity: 2 }], { route: 'test', key: null });
     const before = await traces();

@@ -64,7 +64,7 @@ async function callsForOrder(headers: Record<string, string>): Promise<Record<st
   });
 }
 
-describe('upstream calls of a request, including those of its tasks,', () => {
+describe('upstream calls of a request and its tasks', () => {
   it('carry its request id and its trace context', async () => {
     const calls = await callsForOrder({
       'x-request-id': 'from-the-shop',

@@ -72,11 +72,14 @@ describe('GET /orders?q= finds orders', () => {
   });
 });
 
-it.each(['q=', 'q=%20', 'q=a%00b', 'q=a&q=b', `q=${'x'.repeat(255)}`])('%s is rejected', async (query) => {
-  expectProblem(await service.request('GET', `/orders?${query}`), 400, ['q']);
-});
+it.each(['q=', 'q=%20', 'q=a%00b', 'q=a&q=b', `q=${'x'.repeat(255)}`])(
+  'GET /orders?%s returns 400',
+  async (query) => {
+    expectProblem(await service.request('GET', `/orders?${query}`), 400, ['q']);
+  },
+);
 
-it('of the asking customer only', async () => {
+it('GET /orders?q= finds only orders of the customer who asks', async () => {
   const issuer = await TestIssuer.start();
   const guarded = await startTestService({
     settings: { ...issuer.settings, AUTH: 'jwt,api-key', API_KEYS },

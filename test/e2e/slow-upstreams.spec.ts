@@ -63,8 +63,7 @@ describe('slow notification service', () => {
     const notification = service.sandbox.services.notification;
     notification.faults.add({ kind: 'hang', times: 1 });
     const id = await placeOrder(service, orderBody([line(newProduct(service.sandbox))]));
-    // The order was answered before the notification was delivered: the stand-in still holds it, or has not received
-    // it.
+    // The response came before the delivery: the stand-in still holds the message, or has not received it.
     expect(statusesTold(service.sandbox, id)).toEqual([]);
     await eventually(() => notification.faults.held === 1);
     notification.faults.release();

@@ -161,7 +161,7 @@ describe('follower of GET /orders/stream', () => {
     await second.end();
   });
 
-  it('receives as a customer the events of its own orders only', async () => {
+  it('receives only events of its own orders as a customer', async () => {
     const issuer = await TestIssuer.start();
     const settings = { ...issuer.settings, AUTH: 'jwt,api-key', API_KEYS };
     const guarded = await startTestService({ settings, beside: service });

@@ -123,7 +123,7 @@ describe('tracing with an OTLP endpoint', () => {
     ]);
   });
 
-  it('exports no personal data and only the documented attributes', () => {
+  it('exports no personal data, and no spans of health checks and metrics', () => {
     expect(receiver.resource).toMatchObject({ 'service.name': 'orders-of-a-test' });
     expect(JSON.stringify(receiver.spans)).not.toMatch(/alice/i);
     expect(receiver.spans.filter(({ name }) => /health|metrics/.test(name))).toEqual([]);

@@ -160,7 +160,7 @@ it.each(HUGE_VALUES)(
   },
 );
 
-it('bulk status change names an invalid order behind many valid ones by its index in the list', async () => {
+it('POST /orders/bulk-status names an invalid order behind many valid ones by its index in the list', async () => {
   const order = { order_id: '01a1ffe2-9b80-748a-ba30-787d85a2b441', version: 1 };
   const orders = [...times(998, order), { ...order, version: 0 }, { ...order, version: 'x' }];
   const { body } = await reject('POST', '/orders/bulk-status', { status: 'shipped', orders });

@@ -30,7 +30,7 @@ const CAMPAIGNS: [inventory: string, points: readonly string[]][] = [
   ['reservations', ['inventory.after-reserve', 'inventory.after-release']],
 ];
 
-describe('service killed at every pause point', () => {
+describe('service killed at its pause points', () => {
   // Most of the time these campaigns wait for leases to expire, so they run concurrently.
   it.concurrent.each(CAMPAIGNS)(
     'keeps its promises with the inventory %s',
@@ -49,7 +49,7 @@ describe('service killed at every pause point', () => {
     TIMEOUT_MS,
   );
 
-  it('is killed at every point that exists', () => {
+  it('is killed at every pause point of the code', () => {
     const killedAt = new Set(CAMPAIGNS.flatMap(([, points]) => points));
     expect([...killedAt].toSorted()).toEqual([...PAUSE_POINTS].toSorted());
   });

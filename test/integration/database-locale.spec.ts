@@ -61,12 +61,12 @@ const LOCALES = [
   ['builtin C.UTF-8', `LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' LOCALE 'C'`],
 ] as const;
 
-describe.each(LOCALES)('in a database with the locale %s', (_name, locale) => {
+describe.each(LOCALES)('database with the locale %s', (_name, locale) => {
   it.each([
     ['INFO@ISTANBUL.example', 'info@istanbul.example'],
     ['JÖRG@MÜLLER.example', 'jörg@xn--mller-kva.example'],
     ['jo\u{308}rg@mu\u{308}ller.example', 'Jörg@MÜLLER.example'],
-  ])('%s and %s are the same address in search, filter, export and erasure', async (one, other) => {
+  ])('treats %s and %s as the same address in search, filter, export and erasure', async (one, other) => {
     database = await createBareDatabase(`ENCODING 'UTF8' ${locale}`);
     await migrateDatabase(database.url);
     const running = await start();

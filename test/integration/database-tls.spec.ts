@@ -74,11 +74,11 @@ async function askOver(
 }
 
 describe('TLS of the database connection', () => {
-  it('is not used when it is off', async () => {
+  it('does not encrypt with DATABASE_TLS=off', async () => {
     await expect(askOver({ DATABASE_TLS: 'off' })).rejects.toThrow('Connection terminated');
   });
 
-  it('is used without a certificate check when it is required only', async () => {
+  it('encrypts without a certificate check with DATABASE_TLS=require', async () => {
     expect(await askOver({ DATABASE_TLS: 'require' }, '127.0.0.1')).toBe(1);
     expect(isEncrypted).toBe(true);
   });

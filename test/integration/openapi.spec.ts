@@ -18,7 +18,7 @@ beforeAll(async () => {
 afterAll(() => service.stop());
 
 describe('OpenAPI document', () => {
-  it('in docs/openapi.json equals the code (else: npm run build && npm run openapi)', async () => {
+  it('equals docs/openapi.json (else: npm run build && npm run openapi)', async () => {
     const kept = await readFile(inProject('docs/openapi.json'), 'utf8');
     expect(kept).toBe(await renderOpenApiDocument());
   });

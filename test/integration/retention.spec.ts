@@ -67,7 +67,7 @@ it('keys that expired at the same time are all deleted', async () => {
   await service.stop();
 });
 
-it('instance that stops completes the current batch of deletions, and starts no other', async () => {
+it('an instance that stops completes the current batch of deletions, and starts no other', async () => {
   await fillKeys();
   const lock = new Client({ connectionString: database.url });
   await lock.connect();

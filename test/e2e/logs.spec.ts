@@ -50,7 +50,7 @@ function urlOf(server: Server): string {
   return `http://orders:${PASSWORD}@127.0.0.1:${address.port}`;
 }
 
-/** Sends a request full of personal data and secrets. */
+/** Credentials of every kind. */
 const SECRET_HEADERS = {
   authorization: `Bearer ${TOKEN}`,
   'x-api-key': API_KEY,

@@ -47,7 +47,7 @@ function expectRefused(answers: readonly TestResponse[]): void {
   }
 }
 
-it('rejects orders beyond the limit while admitted orders complete, without an effect', async () => {
+it('rejects orders beyond the limit without an effect, while admitted orders complete', async () => {
   // Each order is for another product, since orders for the same product share the lookup.
   const products = Array.from({ length: 20 }, () => newProduct(service.sandbox, 100));
   const { faults } = service.sandbox.services.inventory;

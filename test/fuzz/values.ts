@@ -5,7 +5,7 @@ import { apiDocument, type Schema } from '../support/contract/document.ts';
 const MANY_ITEMS = 3;
 const LONG_TEXT = 40;
 
-/** Probability of the example of the document: only consistent values pass the first checks. */
+/** Weight of the example of the document, because only consistent values pass the first checks. */
 const WEIGHT_OF_EXAMPLE = 4;
 
 /** Values that conform to a schema of the document. */

@@ -77,7 +77,7 @@ describe('a body of exactly 100 kB', () => {
   it('is accepted', async () => {
     const answer = await sendBytes(`${service.url}/orders`, 'POST', orderOf(LIMIT_BYTES), JSON_HEADERS);
     expect(answer.status).toBe(201);
-    // Its notification must not come while a later test watches the calls.
+    // Its notification must not arrive while a later test counts calls.
     await eventually(() => statusesTold(service.sandbox, answer.body.order_id).length);
   });
 });

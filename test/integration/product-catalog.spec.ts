@@ -126,7 +126,7 @@ describe('catalog call after a crash', () => {
   });
 
   it.each([0, WINDOW_MS])(
-    'has an unknown outcome for good when others changed the stock (%d ms old)',
+    'has a permanently unknown outcome when others changed the stock (%d ms old)',
     async (ageMs) => {
       const order = newOrder();
       world.sandbox.stock.move('p1', -1, { route: 'test', key: null });

@@ -34,8 +34,8 @@ export interface TestService {
 export interface TestResponse {
   status: number;
   headers: Headers;
-  // Tests look into answers of many forms; what they find is compared, not computed with.
-  // oxlint-disable-next-line typescript/no-explicit-any -- the form of an answer is what the tests check
+  // Tests read responses of many forms and only compare their values.
+  // oxlint-disable-next-line typescript/no-explicit-any -- the tests check the form of the response
   body: any;
 }
 

@@ -26,6 +26,7 @@ afterAll(() => service.stop());
 
 /**
  * Sends a beginning, and then one piece after another as long as the service accepts them.
+ *
  * @returns everything that the service answered until it closed the connection
  */
 async function trickle(beginning: string, nextPiece: () => string): Promise<string> {

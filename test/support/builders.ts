@@ -185,6 +185,7 @@ const INSIDE =
 
 /**
  * Expects an error response: problem details without internal information.
+ *
  * @param fields exactly the fields that it must name; any when omitted
  */
 export function expectProblem(answer: TestResponse, status: number, fields?: readonly string[]): void {
@@ -211,6 +212,7 @@ export interface TestFleet {
 
 /**
  * Starts instances of the service with the same stand-ins and database.
+ *
  * @param settingsFor their settings, which may depend on the ports of the stand-ins
  */
 export async function startFleet(

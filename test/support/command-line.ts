@@ -45,6 +45,7 @@ export function say(line: string): void {
 
 /**
  * Runs a command, and prints its error.
+ *
  * @param cleanUp is called at any end of the command, and awaited after an interruption; it is called again when the
  * process exits, for its synchronous part
  */

@@ -40,6 +40,7 @@ export function urlOf(serverUrl: string, database: string): string {
 
 /**
  * Creates a database without tables for one caller.
+ *
  * @param options of CREATE DATABASE, such as its encoding and locale
  */
 export async function createBareDatabase(options: string): Promise<TestDatabase> {

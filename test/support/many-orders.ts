@@ -13,6 +13,7 @@ export interface ManyOrders {
 
 /**
  * Inserts orders of one line directly into the database, for tests that need very many.
+ *
  * @returns their ids, oldest first
  */
 export async function insertOrders(

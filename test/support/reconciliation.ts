@@ -14,6 +14,7 @@ const onProgress = (): void => undefined;
 
 /**
  * Runs `npm run reconcile` in this process.
+ *
  * @param lines of the file that names the known orders
  */
 export async function reconcileHere(

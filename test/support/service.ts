@@ -102,6 +102,7 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
 
 /**
  * Sends any request and reads the response, as JSON if possible.
+ *
  * @throws {Error} when the response does not match the OpenAPI document
  */
 export async function send(

@@ -96,6 +96,7 @@ export class Client {
 
   /**
    * Places an order and records every response. With a key it retries until the response is final.
+   *
    * @returns the last response
    */
   async place(record: ClientRecord, key: string | null): Promise<Told> {

@@ -67,6 +67,7 @@ export class Instance {
 
   /**
    * Starts the process and waits until it is live.
+   *
    * @param points where it may be paused during this life
    */
   async start(points: readonly string[], withClockJumps: boolean): Promise<void> {

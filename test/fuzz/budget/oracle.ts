@@ -52,6 +52,7 @@ export class BudgetOracle {
   /**
    * Sends the slowest request of each operation again, alone, and measures it. While other requests are served, the
    * cost of one can't be measured.
+   *
    * @returns the costs, and what is over budget
    */
   async measure(sender: Sender, meters: Meters): Promise<{ costs: Cost[]; overBudget: string[] }> {

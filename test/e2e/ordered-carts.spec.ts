@@ -18,7 +18,7 @@ let fleet: TestFleet;
 let service: TestService;
 let sandbox: Sandbox;
 
-/** The catalog of system B mixes up the answers to parallel calls, which the default settings allow for. */
+/** The catalog of system B mixes up the responses to parallel calls, which the default settings allow for. */
 const defaultSettings = ({ urls }: Sandbox) => ({ PRODUCT_CATALOG_SERVICE_URL: urls.catalog });
 
 beforeAll(async () => {
@@ -52,8 +52,8 @@ function checkoutsOf(customer: string): Promise<{ state: string }[]> {
   );
 }
 
-describe('a cart of which the cart service does not know yet that it was ordered', () => {
-  it('is not ordered a second time, but refused with 409', async () => {
+describe('cart that is ordered but not yet checked out at the cart service', () => {
+  it('returns 409 for a second order', async () => {
     const product = newProduct(sandbox);
     giveCart('53', [[product, 2]]);
     sandbox.services.carts.faults.add({ kind: 'status', status: 503, method: 'PUT' });
@@ -71,9 +71,9 @@ describe('a cart of which the cart service does not know yet that it was ordered
     await eventually(() => sandbox.carts.findActive('53') === undefined);
   });
 
-  it('is checked out again when it turns out to be active after its checkout', async () => {
+  it('is checked out again when it is still active after its checkout', async () => {
     giveCart('56', [[newProduct(sandbox), 1]]);
-    // The order finds the cart, and then the checkout is told twice that there is none.
+    // The order finds the cart; then the checkout gets 404 twice.
     const rule = { kind: 'status', status: 404, method: 'GET', path: '/carts/56' } as const;
     sandbox.services.carts.faults.add({ ...rule, skip: 1, times: 2 });
     const first = await order(56);
@@ -97,7 +97,7 @@ describe('a cart of which the cart service does not know yet that it was ordered
     expect((await order(54)).status).toBe(201);
   });
 
-  it('is not checked out for an order that failed while another request met its claim', async () => {
+  it('is not checked out again for an order that has ended', async () => {
     giveCart('57', [[newProduct(sandbox), 2]]);
     sandbox.services.carts.faults.add({ kind: 'status', status: 503, method: 'PUT' });
     const first = await order(57);
@@ -105,12 +105,12 @@ describe('a cart of which the cart service does not know yet that it was ordered
     await restoreUpstreams(service, sandbox);
     await eventually(async () => (await checkoutsOf('57')).every(({ state }) => state === 'done'));
     giveCart('57', [[newProduct(sandbox), 2]]);
-    // What a request does that has met the claim of an order which has ended since.
+    // As in a request that found the claim of an order which has failed since.
     await service.app.get(PlacementTransactions).repeatCartCheckout(first.body.order_id);
     expect(await checkoutsOf('57')).toHaveLength(1);
   });
 
-  it('is not mistaken for a cart that the customer has begun since', async () => {
+  it('is not confused with a new cart of the same customer', async () => {
     giveCart('55', [[newProduct(sandbox), 1]]);
     const rule = sandbox.services.carts.faults.add({ kind: 'status', status: 503, method: 'PUT' });
     expect((await order(55)).status).toBe(201);

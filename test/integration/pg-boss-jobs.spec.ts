@@ -61,7 +61,7 @@ const tasksOf = (orderId: string) =>
     [orderId],
   );
 
-/** What most tasks have in common. */
+/** Fields that most tasks have in common. */
 const PLAIN = {
   state: 'ready',
   attempts: 0,
@@ -73,7 +73,7 @@ const PLAIN = {
   isLater: false,
 };
 
-it('turns unfinished jobs into tasks, in the order of their lanes', async () => {
+it('migration turns unfinished jobs into tasks, in the order of their lanes', async () => {
   const orderId = await addOrder();
   const started = { started_on: new Date(), start_after: new Date() };
   const failed = await addJob(orderId, 'order-notifications', 60, {
@@ -127,7 +127,7 @@ it('turns unfinished jobs into tasks, in the order of their lanes', async () => 
   expect(await query(`SELECT to_regclass('pgboss.job') AS job`)).toEqual([{ job: null }]);
 });
 
-it('turns completed jobs of orders into deliveries and drops all others', async () => {
+it('migration turns completed jobs of orders into deliveries and drops all others', async () => {
   const orderId = await addOrder();
   const completed = { state: 'completed', completed_on: new Date(), started_on: new Date() };
   const id = await addJob(orderId, 'order-notifications', 9, {
@@ -135,8 +135,8 @@ it('turns completed jobs of orders into deliveries and drops all others', async 
     retry_count: 2,
     data: { seq: 2 },
   });
-  await addJob('somebody', 'another-program', 9, completed);
-  await addJob('somebody', 'order-notifications', 9);
+  await addJob('other', 'another-program', 9, completed);
+  await addJob('other', 'order-notifications', 9);
   await migrateDatabase(database.url);
   expect(await query('SELECT order_id, id, queue, event_seq, attempts FROM deliveries')).toEqual([
     { order_id: orderId, id, queue: 'notify', event_seq: 2, attempts: 3 },
@@ -144,7 +144,7 @@ it('turns completed jobs of orders into deliveries and drops all others', async 
   expect(await query('SELECT 1 FROM tasks')).toEqual([]);
 });
 
-it('refuses to begin while an instance of an old release is connected', async () => {
+it('migration fails while an instance of an old release is connected', async () => {
   const orderId = await addOrder();
   await addJob(orderId, 'stock-releases', 1);
   const old = new Client({ connectionString: database.url, application_name: 'order-service jobs' });
@@ -157,7 +157,7 @@ it('refuses to begin while an instance of an old release is connected', async ()
   expect(await tasksOf(orderId)).toHaveLength(1);
 });
 
-it('refuses a start without migrations where an old release has left jobs', async () => {
+it('start without migrations fails while jobs of an old release exist', async () => {
   const settings = Object.assign(new Settings(), { DATABASE_URL: database.url, MIGRATE_ON_START: false });
   await expect(prepareDatabase(settings)).rejects.toThrow('run npm run migrate');
   await migrateDatabase(database.url);

@@ -127,7 +127,8 @@ describe('sandbox state file', () => {
     const sandbox = await start();
     await sandbox.close();
     const blocked = await start();
-    await rm(join(folder, 'state'), { recursive: true });
+    // A write may be under way in it.
+    await rm(join(folder, 'state'), { recursive: true, maxRetries: 10, retryDelay: 20 });
     await writeFile(join(folder, 'state'), 'a file where the folder was');
     blocked.stock.move('PROD001', -3, { route: 'test', key: null });
     await blocked.close();

@@ -46,6 +46,12 @@ const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes
         if (verdict === 'written') await this.tasks.insert(this.orders.dataSource, ending.tasks);
         return verdict;`,
     },
+    {
+      // The same moment has one pause point, so that both kills come before the insert.
+      file: 'orders/placement/order-placement.js',
+      from: "await reachPausePoint('placement.after-settle', order.id);",
+      to: '',
+    },
   ],
   [
     'P2',
@@ -99,7 +105,7 @@ const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes
     'calm',
     {
       file: 'orders/orders.service.js',
-      from: '...(isLive(to) ? [] : [stockReleaseJob(order.id)]),',
+      from: '...(isLive(to) ? [] : [releaseStockTask(order.id, version)]),',
       to: '',
     },
   ],

@@ -35,7 +35,7 @@ const source = readTree('src');
 const everything = [...source, ...readTree('test', 'migrations', 'bench', 'console')];
 
 /** Folders whose comments and texts use standard terms. Migrations are never edited. */
-const WORDED = ['src', 'bench', 'console'];
+const WORDED = ['src', 'bench', 'console', 'test'];
 
 /** The documents, and the other texts for operators in `docs`. */
 function readDocuments(): { path: string; text: string }[] {

@@ -22,7 +22,8 @@ export class HttpNotifications extends Notifications {
   }
 
   /**
-   * `POST /notify` with `{order_id, customer_name, customer_email, status}` answers 200 with JSON; any 2xx without a body is a success as well.
+   * `POST /notify` with `{order_id, customer_name, customer_email, status}` answers 200 with JSON. Any 2xx without a body
+   * is a success too.
    *
    * Sent once, and again only if it certainly did not arrive: whoever calls this repeats it with growing pauses for
    * as long as it takes, and repetitions here as well would multiply the load on a service in trouble.

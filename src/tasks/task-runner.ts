@@ -79,9 +79,9 @@ export class TaskRunner {
     return failure;
   }
 
-  /** So many attempts are over, their results included, or will not begin. */
-  release(attempts: number): void {
-    this.running -= attempts;
+  /** An attempt is over, its result included, or will not begin. */
+  release(): void {
+    this.running -= 1;
   }
 
   private async attempt(task: LeasedTask, claimedAt: number): Promise<string | undefined> {

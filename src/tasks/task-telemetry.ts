@@ -25,8 +25,8 @@ export function observeLimit(kind: string, limit: number): void {
 }
 
 /**
- * Measures one attempt and makes it part of the trace in which the task was inserted. Repetitions, of which there may be
- * thousands over days, are traces of their own that point to it.
+ * Measures one attempt and makes it part of the trace in which the task was inserted. Retries get traces of
+ * their own that link to it: a task may be retried thousands of times over days.
  *
  * @param attempt returns why it failed, and undefined when it succeeded
  */

@@ -2,7 +2,7 @@ import type { DataSource } from 'typeorm';
 import { Gate, type InTurn } from '../../platform/gate.js';
 import { LockSession } from './lock-session.js';
 
-/** Name of the lock among those of products, none of which has a control character. */
+/** Name of the lock. It begins with a control character, which no product id has, so it differs from the locks of products. */
 const TURN = '\u0001catalog';
 
 /**

@@ -78,9 +78,13 @@ export class BearerTokens {
   }
 }
 
-/** @param type compared without case and without the prefix that it may be written with (RFC 7515, 4.1.9) */
-function checkType(type: string | undefined): void {
-  if (type === undefined || TOKEN_TYPES.has(type.toLowerCase().replace(/^application\//, ''))) return;
+/**
+ * @param type any JSON value of the issuer; compared without case and without the prefix that it may have (RFC 7515,
+ *   section 4.1.9)
+ */
+function checkType(type: unknown): void {
+  if (type === undefined) return;
+  if (typeof type === 'string' && TOKEN_TYPES.has(type.toLowerCase().replace(/^application\//, ''))) return;
   throw new RefusedCredentials('invalid_token', 'The token is not an access token');
 }
 

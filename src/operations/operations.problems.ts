@@ -72,5 +72,5 @@ export function deliveryNotFound(id: string): Problem {
 
 export function deliveryNotWaiting(): Problem {
   const kind = OPERATIONS_PROBLEMS['delivery-not-waiting'];
-  return new Problem('delivery-not-waiting', kind, 'Delivery not waiting for a retry');
+  return new Problem('delivery-not-waiting', kind, 'This delivery does not wait for a retry');
 }

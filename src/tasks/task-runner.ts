@@ -79,9 +79,9 @@ export class TaskRunner {
     return failure;
   }
 
-  /** Frees the slots of attempts that are over, including their results, or were never started. */
-  release(attempts: number): void {
-    this.running -= attempts;
+  /** An attempt is over, its result included, or will not begin. */
+  release(): void {
+    this.running -= 1;
   }
 
   private async attempt(task: LeasedTask, claimedAt: number): Promise<string | undefined> {

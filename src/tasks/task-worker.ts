@@ -114,7 +114,7 @@ export class TaskWorker {
       }
     });
     if (isKept) this.results.push(...results);
-    else for (const { task } of results) this.runnerOf(task).release(1);
+    else for (const { task } of results) this.runnerOf(task).release();
     return isWritten;
   }
 
@@ -152,7 +152,7 @@ export class TaskWorker {
     const runner = this.runnerOf(task);
     const isInTime = runner.mayStart(claimedAt);
     if (isInTime) void runDetached(() => this.runTask(task, claimedAt));
-    else runner.release(1);
+    else runner.release();
     return isInTime;
   }
 

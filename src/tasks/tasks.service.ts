@@ -84,7 +84,7 @@ export class Tasks implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
       },
       abandon: () => {
         for (const { kind, leaseMs } of prepared)
-          if (leaseMs !== undefined) this.runners.get(kind.name)?.release(1);
+          if (leaseMs !== undefined) this.runners.get(kind.name)?.release();
       },
     };
   }

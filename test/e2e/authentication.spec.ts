@@ -159,7 +159,7 @@ describe('access tokens', () => {
     for (const typ of ['at+jwt', 'AT+JWT', 'application/at+jwt', 'JWT']) {
       expect((await list(await issuer.token(CUSTOMER, CUSTOMER_SCOPES, { typ }))).status).toBe(200);
     }
-    for (const typ of ['logout+jwt', 'dpop+jwt', 'secevent+jwt', '']) {
+    for (const typ of ['logout+jwt', 'dpop+jwt', 'secevent+jwt', '', 7, null, {}, ['JWT']]) {
       expect((await list(await issuer.token(CUSTOMER, CUSTOMER_SCOPES, { typ }))).status).toBe(401);
     }
   });

@@ -62,6 +62,18 @@ describe('method that a path does not support', () => {
   });
 });
 
+describe('an unknown address', () => {
+  it.each(['{"customer_name":', 'x'.repeat(200_000)])(
+    'returns 404 before it reads the body: %#',
+    async (body) => {
+      const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body };
+      const answer = await fetch(`${service.url}/nowhere`, init);
+      expect(answer.status).toBe(404);
+      expect(await answer.json()).toMatchObject({ type: '/problems/not-found' });
+    },
+  );
+});
+
 describe('OPTIONS and HEAD', () => {
   it('OPTIONS returns the supported methods', async () => {
     for (const instance of [service, strict]) {

@@ -198,7 +198,10 @@ describe('personal data and secrets', () => {
     'are never logged',
     async () => {
       await doEverything();
-      await eventually(() => logLines().some(({ msg }) => msg === 'An attempt at a task failed'), TEST_TIMEOUT_MS / 2);
+      await eventually(
+        () => logLines().some(({ msg }) => msg === 'An attempt at a task failed'),
+        TEST_TIMEOUT_MS / 2,
+      );
       await breakTheDatabase();
       await eventually(() => service.output().includes('"constraint":"rejects_zaphod"'));
       const written = service.output();

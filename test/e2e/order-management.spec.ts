@@ -1,5 +1,4 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import type { Sandbox } from '../../src/sandbox/sandbox.js';
 import {
   callsTo,
   catalogSettings,
@@ -9,38 +8,25 @@ import {
   selectRows,
   startFleet,
   stockOf,
-  type TestFleet,
   restoreUpstreams,
 } from '../support/builders.js';
 import { getOrder } from '../support/client.js';
-import { eventually, type TestResponse, type TestService } from '../support/service.js';
+import { eventually, type TestService } from '../support/service.js';
+import { startSystemB, type SystemB } from '../support/system-b.js';
 
-let fleet: TestFleet;
-let service: TestService;
-let sandbox: Sandbox;
-
-/** The catalog of system B mixes up the responses to parallel calls, which the default settings allow for. */
-const defaultSettings = ({ urls }: Sandbox) => ({ PRODUCT_CATALOG_SERVICE_URL: urls.catalog });
+let fleet: SystemB['fleet'];
+let service: SystemB['service'];
+let sandbox: SystemB['sandbox'];
+let order: SystemB['order'];
+let giveCart: SystemB['giveCart'];
 
 beforeAll(async () => {
-  fleet = await startFleet(1, defaultSettings, { catalogSharesCursor: true });
-  sandbox = fleet.sandbox;
-  [service] = fleet.services as [TestService];
+  ({ fleet, service, sandbox, order, giveCart } = await startSystemB());
 });
 
 afterEach(() => restoreUpstreams(service, sandbox));
 
 afterAll(() => fleet.stop());
-
-function order(customer: string | number, items?: unknown, more?: object): Promise<TestResponse> {
-  const body = items === undefined && more === undefined ? undefined : { items, ...more };
-  return service.request('POST', `/orders/${customer}`, body);
-}
-
-function giveCart(customer: string, lines: [product: string, quantity: number][]): void {
-  const items = lines.map(([product, quantity]) => ({ product_id: product, quantity }));
-  sandbox.carts.give(customer, items, { route: 'test', key: null });
-}
 
 describe('POST /orders/{customer_id} with items', () => {
   it('creates an order of products with integer ids, and reserves them at the catalog', async () => {

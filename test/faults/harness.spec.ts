@@ -48,7 +48,7 @@ const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes
     },
     {
       // The same moment has one pause point, so that both kills come before the insert.
-      file: 'orders/placement/order-placement.js',
+      file: 'orders/placement/place-order-saga.js',
       from: "await reachPausePoint('placement.after-settle', order.id);",
       to: '',
     },

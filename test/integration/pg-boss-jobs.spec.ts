@@ -10,12 +10,16 @@ let database: TestDatabase;
 
 beforeEach(async () => {
   database = await createTestDatabase();
+  await addPgBoss();
+});
+afterEach(() => database.drop());
+
+async function addPgBoss(): Promise<void> {
   const client = new Client(database.url);
   await client.connect();
   await client.query(PG_BOSS_SCHEMA);
   await client.end();
-});
-afterEach(() => database.drop());
+}
 
 const query = <Row>(text: string, values?: unknown[]) => queryDatabase<Row>(database.url, text, values);
 
@@ -135,8 +139,8 @@ it('migration turns completed jobs of orders into deliveries and drops all other
     retry_count: 2,
     data: { seq: 2 },
   });
-  await addJob('other', 'another-program', 9, completed);
-  await addJob('other', 'order-notifications', 9);
+  await addJob('no order', 'another-program', 9, completed);
+  await addJob('no order', 'order-notifications', 9);
   await migrateDatabase(database.url);
   expect(await query('SELECT order_id, id, queue, event_seq, attempts FROM deliveries')).toEqual([
     { order_id: orderId, id, queue: 'notify', event_seq: 2, attempts: 3 },
@@ -144,7 +148,25 @@ it('migration turns completed jobs of orders into deliveries and drops all other
   expect(await query('SELECT 1 FROM tasks')).toEqual([]);
 });
 
-it('migration fails while an instance of an old release is connected', async () => {
+it('takes over the jobs of an old instance that was started after the upgrade, behind existing tasks', async () => {
+  const orderId = await addOrder();
+  const dead = await addJob(orderId, 'stock-releases', 60, { state: 'failed', completed_on: new Date() });
+  const sent = await addJob(orderId, 'order-notifications', 60, { data: { seq: 3 } });
+  await migrateDatabase(database.url);
+  await addPgBoss();
+  const later = await addJob(orderId, 'stock-releases', 9);
+  await addJob(orderId, 'order-notifications', 9, { data: { seq: 3 } });
+  const next = await addJob(orderId, 'order-notifications', 8, { data: { seq: 4 } });
+  await migrateDatabase(database.url);
+  expect(await tasksOf(orderId)).toMatchObject([
+    { lane: 'notification', seq: 3, id: sent, state: 'ready' },
+    { lane: 'notification', seq: 4, id: next, state: 'blocked' },
+    { lane: 'stock', seq: 1, id: dead, state: 'dead' },
+    { lane: 'stock', seq: 2, id: later, state: 'blocked' },
+  ]);
+});
+
+it('refuses to begin while an instance of an old release is connected', async () => {
   const orderId = await addOrder();
   await addJob(orderId, 'stock-releases', 1);
   const old = new Client({ connectionString: database.url, application_name: 'order-service jobs' });

@@ -35,7 +35,7 @@ describe('supervised PostgreSQL', () => {
   afterAll(() => rmSync(root, { recursive: true, force: true }));
 
   it(
-    'restarts a killed server on the same port with all committed data, repeatedly',
+    'restarts a killed server on the same port with all committed data, several times',
     async () => {
       const { database, data, lines, pid } = await start([10, 10, 10]);
       const { url } = database;

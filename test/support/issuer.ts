@@ -34,7 +34,8 @@ export interface TokenOptions {
   /** The key id to use instead of the real one; null for none. */
   kid?: string | null;
   /** The type in the header; none by default. */
-  typ?: string;
+  /** Any JSON value; a proper one is a string. */
+  typ?: unknown;
 }
 
 /** A small token issuer: real keys, published over real HTTP. */
@@ -106,7 +107,11 @@ export class TestIssuer {
     const { privateKey, kid } = this.current;
     const keyId = options.kid === null ? {} : { kid: options.kid ?? kid };
     return new SignJWT(this.claims(subject, scopes, options))
-      .setProtectedHeader({ alg: 'RS256', ...keyId, ...(options.typ !== undefined && { typ: options.typ }) })
+      .setProtectedHeader({
+        alg: 'RS256',
+        ...keyId,
+        ...(options.typ !== undefined && { typ: options.typ as string }),
+      })
       .sign(privateKey);
   }
 

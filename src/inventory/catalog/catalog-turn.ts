@@ -2,7 +2,7 @@ import type { DataSource } from 'typeorm';
 import { Semaphore, type InTurn } from '../../platform/semaphore.js';
 import { LockSession } from './lock-session.js';
 
-/** Name of the lock. No product lock has the same name, because product ids have no control characters. */
+/** Name of the lock. It begins with a control character, which no product id has, so it differs from the locks of products. */
 const TURN = '\u0001catalog';
 
 /**

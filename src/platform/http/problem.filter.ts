@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { describeUnavailability, isDatabaseUnavailable } from '../database/session/database-errors.js';
 import { typeOf } from '../telemetry/tracer.js';
 import { noteProblem } from '../telemetry/request-context.js';
-import { Problem, PROBLEM_MEDIA_TYPE, RETRY_AFTER, upstreamProblem } from './problem.js';
+import { nothingAt, Problem, PROBLEM_MEDIA_TYPE, RETRY_AFTER, upstreamProblem } from './problem.js';
 import { REQUEST_ID_HEADER } from './edge/request-identity.js';
 import { UpstreamFault } from '../upstream/upstream-fault.js';
 
@@ -70,7 +70,7 @@ export function frameworkProblem(status: number, thrown: unknown, request: Fasti
   const path = request.url.split('?', 1)[0] ?? '';
   // The server of Swagger UI's files returns 403 for a path that leaves its folder.
   if (status === 404 || status === 403) {
-    return Problem.http('not-found', `There is nothing at ${request.method} ${path}`);
+    return nothingAt(request.method, path);
   }
   // The framework's own message would repeat all of it.
   if (status === 414) return Problem.http('uri-too-long', 'A part of the address is too long');

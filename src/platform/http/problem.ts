@@ -104,6 +104,11 @@ export function concurrencyLimitExceeded(): Problem {
   );
 }
 
+/** No route has this address. @param path without the query */
+export function nothingAt(method: string, path: string): Problem {
+  return Problem.http('not-found', `There is nothing at ${method} ${path}`);
+}
+
 /** The caller has used its share of the processor time. Nothing was begun for this request. */
 export function processorShareExceeded(retryAfterS: number): Problem {
   return Problem.http(

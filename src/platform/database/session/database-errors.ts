@@ -10,9 +10,23 @@ const USELESS_SESSION_SQLSTATES = ['08', '25006', '25P03', '28', '3D000', '57P',
 
 /**
  * SQLSTATEs of an unavailable or exhausted database: a useless session, a transaction rolled back on every attempt,
- * insufficient resources (53300: too many connections), a cancelled statement.
+ * insufficient resources (53300: too many connections), a cancelled statement. A login is also refused with 55000 (the database accepts no connections) and 42501 (the role lost the
+ * privilege to connect).
  */
-const UNAVAILABLE_SQLSTATES = ['08', '25006', '25P03', '28', '3D000', '40', '53', '55P03', '57', '58'];
+const UNAVAILABLE_SQLSTATES = [
+  '08',
+  '25006',
+  '25P03',
+  '28',
+  '3D000',
+  '40',
+  '42501',
+  '53',
+  '55000',
+  '55P03',
+  '57',
+  '58',
+];
 
 /** A statement was cancelled, by `statement_timeout` or by a cancel request, and its transaction rolled back. */
 export const STATEMENT_CANCELLED = '57014';

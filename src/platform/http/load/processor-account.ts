@@ -35,8 +35,8 @@ interface Waiter {
 }
 
 /**
- * The processor time of one caller: a token bucket. Requests queue in their order while it is empty. Time that no
- * other caller wants is free: it uses up the burst, and leaves no debt.
+ * The processor time of one caller: a token bucket, whose requests wait in their order while it is empty. While no
+ * other caller needs the processor, time is free: it uses up the burst, and leaves no debt.
  */
 export class ProcessorAccount {
   /** Requests that wait or are processed. */

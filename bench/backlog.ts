@@ -6,19 +6,19 @@ import { countOpenTasks, readSettings, untilDrained, withClient } from './suppor
 import { describeMachine, finish, number } from './support/report.ts';
 import { leaveNothing, type Scene, withScene } from './support/scene.ts';
 
-const HELP = `Measures how fast the customers are told who could not be told for a while, beside full load.
+const HELP = `Measures how fast a backlog of notifications drains under full load.
 
 Usage: npm run bench:backlog [-- options]
 
-  --jobs <n>      how many of them wait (default: 100000)
-  --clients <n>   that place orders meanwhile (default: 64)
+  --jobs <n>      size of the backlog (default: 100000)
+  --clients <n>   that place orders during the run (default: 64)
   --minutes <n>   how long it may take at most (default: 10)
   --json <file>   write all figures there
   --help          show this text
 
 Starts PostgreSQL, the stand-ins and the built service, all on this machine, and removes them afterwards. The jobs are
-loaded as an outage of the notification service leaves them: half of them were tried before, the others never. Before
-the outage is over, placing alone is measured, on a database with the same orders and nothing to be told.
+loaded as an outage of the notification service leaves them: half of them were attempted before. A baseline without a
+backlog is measured first, on a database with the same orders.
 `;
 
 const DEFAULT_JOBS = 100_000;
@@ -30,7 +30,7 @@ const DEFAULT_MINUTES = 10;
 const MAX_MINUTES = 120;
 
 const WARM_UP_SECONDS = 3;
-/** How long placing is measured without a backlog, and how often is told how things stand with one. */
+/** Duration of the baseline without a backlog, and the interval of the progress lines with one. */
 const SLICE_SECONDS = 5;
 
 /** As many orders may be under way as there are clients at most, so that none is refused. */
@@ -40,7 +40,7 @@ interface Slice extends Outcome {
   toldPerSecond: number;
   /** When it ended, in seconds since the first order was placed. */
   endedAt: number;
-  /** Jobs left at its end, those of orders placed meanwhile among them. */
+  /** Tasks left at the end, including those of orders placed during the run. */
   left: number;
   /** Those left of the ones that waited. */
   waiting: number;
@@ -109,7 +109,7 @@ async function drain(scene: Scene, { jobs, clients, minutes }: BacklogOptions): 
       const endedAt = (performance.now() - beganAt) / 1_000;
       slices.push({ ...outcome, toldPerSecond, endedAt, left, waiting });
       say(
-        `  ${describe(outcome)}, ${number(toldPerSecond)} customers told a second, ` +
+        `  ${describe(outcome)}, ${number(toldPerSecond)} notifications sent a second, ` +
           `${waiting} still wait, ${left} jobs left in all`,
       );
     }
@@ -131,9 +131,9 @@ function report(alone: Outcome, { waiting, slices }: Drained, clients: number): 
   const [left, seconds] = [last?.left ?? Number.NaN, last?.endedAt ?? Number.NaN];
   const waitedFor = slices.find((slice) => slice.waiting === 0)?.endedAt ?? Number.NaN;
   return [
-    `those who waited: ${waiting} were told within ${number(waitedFor)} s, ${number(waiting / waitedFor)} a second (aimed at: 1000)`,
-    `all customers told: ${number(told)} a second, those of new orders among them`,
-    `orders placed meanwhile: ${number(placed)} a second, ${number(alone.acceptedPerSecond)} without a backlog (${number(placed / alone.acceptedPerSecond, 2)})`,
+    `backlog: ${waiting} notifications sent within ${number(waitedFor)} s, ${number(waiting / waitedFor)} a second (target: 1000)`,
+    `in all: ${number(told)} a second, those of new orders among them`,
+    `orders placed during the run: ${number(placed)} a second, ${number(alone.acceptedPerSecond)} without a backlog (${number(placed / alone.acceptedPerSecond, 2)})`,
     left < Math.max(placed, clients)
       ? `nothing left after ${number(seconds)} s`
       : `NOT drained after ${number(seconds)} s: ${left} jobs are left`,

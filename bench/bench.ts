@@ -11,7 +11,7 @@ import { Works } from './load/works.ts';
 
 export interface BenchOptions {
   rounds: number;
-  /** Numbers of clients, each of which everything is measured with. */
+  /** Client counts; each work is measured once with each. */
   clients: readonly number[];
   /** Of each measurement. */
   seconds: number;
@@ -25,7 +25,7 @@ export interface BenchResults {
   settings: Record<string, string>;
 }
 
-/** More of them would not be let in; see ROOM. */
+/** The service refuses more; see ROOM. */
 export const MAX_CLIENTS = 256;
 
 /** With which yardsticks that need no more than one measurement are measured. */
@@ -123,7 +123,7 @@ export class Bench {
     }
   }
 
-  /** @param isBackwards begins with who was last otherwise, since who comes after pgbench finds a busy disk */
+  /** @param isBackwards reverses the order, because the first after pgbench finds a busy disk */
   private async measurePlacing(
     subjects: readonly Subject[],
     clients: number,
@@ -146,12 +146,12 @@ export class Bench {
     }
   }
 
-  /** Places orders, and makes sure that every customer was told. */
+  /** Places orders, and checks that every notification was sent. */
   private async placeAndTell({ service, works }: Subject, clients: number): Promise<Sample> {
     const [told, placed] = [await this.scene.countTold(), works.placed];
     const sample = await this.measure(clients, service, works.place());
     const missing = works.placed - placed - ((await this.scene.countTold()) - told);
-    if (missing > 0) throw new Error(`${missing} customers were not told of their orders`);
+    if (missing > 0) throw new Error(`${missing} customers got no notification`);
     return sample;
   }
 

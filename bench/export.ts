@@ -16,8 +16,8 @@ Usage: npm run bench:export [-- options]
   --json <file>   write all figures there
   --help          show this text
 
-Starts PostgreSQL and the built service, loads the orders by COPY, exports them as NDJSON and as CSV, and then to somebody
-who does not read on for a while. Removes all of it afterwards.
+Starts PostgreSQL and the built service, loads the orders by COPY, exports them as NDJSON and as CSV, and then to a client
+that stops reading for a while. Removes all of it afterwards.
 `;
 
 const DEFAULT_ORDERS = 1_000_000;
@@ -38,7 +38,7 @@ const SAMPLED_EVERY_MS = 100;
 /** For a service that pays no heed to who reads it, enough to take all orders into memory. */
 const PAUSE_MS = 20_000;
 
-/** For the text only: what one slope is told for. */
+/** The report gives the slope for this many orders. */
 const MANY_ORDERS = 100_000;
 
 interface Point {
@@ -72,7 +72,7 @@ function countLines(chunk: Buffer): number {
   return lines;
 }
 
-/** Notes how much memory the service has, now and until it is told to stop. */
+/** Samples the memory of the service until stopped. */
 function watchMemory(
   service: Service,
   ordersSoFar: () => number,
@@ -163,13 +163,15 @@ async function main(): Promise<void> {
       say(`exporting them as ${format}`);
       results.push(await measureExport(service, format, count));
     }
-    say('exporting them to somebody who does not read on');
+    say('exporting them to a client that stops reading');
     const pause = await measurePause(service);
     say('');
     for (const row of toTable([HEADS, ...results.map(rowOf)])) say(row);
     say('');
     const memories = pause.map(({ memory }) => memory);
-    say(`while nobody reads on: ${number(memories[0])} MB, at most ${number(Math.max(...memories))} MB`);
+    say(
+      `with a client that stopped reading: ${number(memories[0])} MB, at most ${number(Math.max(...memories))} MB`,
+    );
     await finish(describeMachine(await readSettings(databaseUrl)), { count, results, pause }, json);
   });
 }

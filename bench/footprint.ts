@@ -34,7 +34,7 @@ const SLICE_SECONDS = 10;
 
 const SETTINGS = { INVENTORY_API: 'reservations', MAX_PLACEMENTS: '128' };
 
-/** For the text only: what one slope is told for. */
+/** The report gives the slope for this many orders. */
 const MANY_ORDERS = 100_000;
 
 interface Point {

@@ -42,7 +42,7 @@ const CLIENTS = 8;
 
 const RESERVATIONS = { INVENTORY_API: 'reservations' };
 
-/** Progress is told this often. */
+/** Interval of the progress lines, in orders. */
 const TOLD_EVERY = 500_000;
 
 /** A database of one size, and the service on it. */

@@ -9,7 +9,7 @@ const HELP = `Measures what more orders in the database cost.
 Usage: npm run bench:growth [-- options]
 
   --sizes <list>   numbers of orders, the smallest first (default: 10000,1000000,10000000)
-  --rounds <n>     rounds, in each of which everything is measured once at each size (default: 5)
+  --rounds <n>     rounds; each measures everything once at each size (default: 5)
   --seconds <n>    of each measurement (default: 2)
   --buffers <MB>   what PostgreSQL keeps in its memory, its shared_buffers (default: 60 % of this machine's memory)
   --json <file>    write all figures there
@@ -17,8 +17,8 @@ Usage: npm run bench:growth [-- options]
 
 Starts PostgreSQL and stand-ins for the other services, loads orders by COPY into a database for each size, starts a
 service on each, and removes all of it afterwards. Ten million orders need 20 GB of disk, ten minutes to be loaded, and
-13 GB of memory, which is filled with them before anything is measured: with less, the figures tell how fast this
-machine reads what is not in memory.
+13 GB of memory, which is filled with them before anything is measured: with less, the figures show how fast this
+machine reads from its disk.
 A cost is the processor time of the service and of its sessions at the database for one request, with 8 clients.
 `;
 
@@ -37,7 +37,7 @@ const MB = 1_024 ** 2;
 
 const TEXT = { type: 'string' } as const;
 
-/** What may cost more at a larger size, and how much: what was aimed at. */
+/** Target of the cost ratio at a larger size. */
 const MOST_READ = 1.2;
 const MOST_PLACED = 1.1;
 

@@ -5,7 +5,7 @@ import { number, toTable } from './support/report.ts';
 import { leaveNothing, withScene } from './support/scene.ts';
 import { Works } from './load/works.ts';
 
-const HELP = `Measures what the service does when more is asked of it than it can do.
+const HELP = `Measures the service at four times its capacity.
 
 Usage: npm run bench:overload [-- options]
 

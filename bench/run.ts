@@ -15,9 +15,9 @@ const HELP = `Measures the service, each figure beside a yardstick from the same
 
 Usage: npm run bench [-- options]
 
-  --rounds <n>      rounds, in each of which everything is measured once (default: 5)
+  --rounds <n>      rounds; each measures everything once (default: 5)
   --seconds <n>     of each measurement (default: 3)
-  --clients <list>  numbers of clients, with each of which everything is measured (default: 1,8,64,256)
+  --clients <list>  client counts; everything is measured with each (default: 1,8,64,256)
   --previous <ref>  measure an earlier commit as well, in the same rounds
   --json <file>     write all figures there
   --help            show this text
@@ -36,11 +36,11 @@ const DEFAULT_CLIENTS = '1,8,64,256';
 
 const TEXT = { type: 'string' } as const;
 
-/** With so many clients ratios are told, with so many times. */
+/** The client count whose ratios the report shows. */
 const MANY = 64;
 const ONE = 1;
 
-/** What was aimed at, and what came out of it. */
+/** The targets and the results. */
 function targetsOf(results: readonly Result[]): string[] {
   const find = (name: string, clients: number): Result | undefined =>
     results.find((result) => result.name === name && result.clients === clients);

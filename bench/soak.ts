@@ -8,7 +8,7 @@ import { memoryOf } from './support/processes.ts';
 import { describeMachine, finish, number, slopeOf } from './support/report.ts';
 import { leaveNothing, type Scene, type Service, withScene } from './support/scene.ts';
 
-const HELP = `Measures whether the service stays as it is when orders come for a long time.
+const HELP = `Measures whether latency and memory stay constant under a lasting load.
 
 Usage: npm run bench:soak [-- options]
 
@@ -17,7 +17,7 @@ Usage: npm run bench:soak [-- options]
   --help          show this text
 
 Starts the built service, a PostgreSQL and the stand-ins, all on this machine, and removes them afterwards. First the
-capacity is found; then orders come at 70 % of it, whether they are answered or not, and every minute is told.
+capacity is found; then orders come at 70 % of it, whether they are answered or not. It prints a line every minute.
 `;
 
 const DEFAULT_MINUTES = 30;
@@ -33,7 +33,7 @@ const MINUTE_SECONDS = 60;
 /** How many times as long the slowest orders of the last third may take as those of the first. */
 const MOST_DRIFT = 1.2;
 
-/** Memory goes up and down with garbage collection; what rises by less than this in an hour is flat. */
+/** Memory varies with garbage collection; growth below this, in MB an hour, counts as flat. */
 const FLAT_MB_AN_HOUR = 20;
 
 const RESERVATIONS = { INVENTORY_API: 'reservations' };
@@ -88,7 +88,7 @@ function verdict(isGood: boolean, text: string): string {
   return `${isGood ? 'good' : 'BAD '}  ${text}`;
 }
 
-/** What was to be shown, each with its figure. The first third is left out where things settle in it. */
+/** The claims of this benchmark, each with its figure. The first third is left out as warm-up. */
 function verdictsOf({ minutes, drainMs, untold }: Soak): string[] {
   const third = Math.floor(minutes.length / 3);
   const settled = minutes.slice(third).map(({ memory }, at) => [at, memory] as const);
@@ -98,7 +98,10 @@ function verdictsOf({ minutes, drainMs, untold }: Soak): string[] {
   return [
     verdict(anHour < FLAT_MB_AN_HOUR, `memory: ${number(anHour, 1)} MB an hour after the first third`),
     verdict(drift < MOST_DRIFT, `p99: the last third took ${number(drift, 2)} times as long as the first`),
-    verdict(untold <= 0, `backlog: 0 after ${number(drainMs)} ms, ${Math.max(0, untold)} customers not told`),
+    verdict(
+      untold <= 0,
+      `backlog: 0 after ${number(drainMs)} ms, ${Math.max(0, untold)} notifications not sent`,
+    ),
     verdict(faults === 0, `faults: ${faults}`),
   ];
 }

@@ -12,8 +12,8 @@ export interface paths {
       cookie?: never;
     };
     /**
-     * Who is asking, and what it may do
-     * @description Whoever has a token or a key that is valid learns what the service takes it for.
+     * The caller and its scopes
+     * @description Returns the identity and scopes of a valid token or key.
      */
     get: operations['getCaller'];
     put?: never;
@@ -93,7 +93,7 @@ export interface paths {
     };
     /**
      * Orders as a file, newest first
-     * @description For any filter of the list, and for any number of orders: it is written as fast as it is read. As CSV there is a row for each line of an order, with what belongs to the order in all of them; text is quoted, and has an apostrophe wherever a spreadsheet could read the start of a formula. As NDJSON each line is an order. The last line has the number of orders; a file without it is incomplete. `HEAD` returns this number as `X-Total-Count`.
+     * @description For any filter of the list, and for any number of orders: it is streamed at the speed of the client. As CSV there is a row for each line of an order, with what belongs to the order in all of them; text is quoted, and has an apostrophe wherever a spreadsheet could read the start of a formula. As NDJSON each line is an order. The last line has the number of orders; a file without it is incomplete. `HEAD` returns this number as `X-Total-Count`.
      */
     get: operations['exportOrders'];
     put?: never;
@@ -162,7 +162,7 @@ export interface paths {
     get: operations['getOrder'];
     /**
      * Set the status of an order
-     * @description The status that the order has already is no change. `cancelled` gives the stock back. The customer is told. Without the scope `orders:status` a customer can cancel its own order while it is `confirmed`.
+     * @description The status that the order has already is no change. `cancelled` releases the stock. The customer is notified. Without the scope `orders:status` a customer can cancel its own order while it is `confirmed`.
      */
     put: operations['updateOrderStatus'];
     /**
@@ -224,7 +224,7 @@ export interface paths {
       cookie?: never;
     };
     /**
-     * What only a person can settle
+     * Incidents that only a person can resolve
      * @description Incidents of the oldest orders come first: they have waited longest.
      */
     get: operations['listIncidents'];
@@ -246,7 +246,7 @@ export interface paths {
     get?: never;
     put?: never;
     /**
-     * Settle an incident by one of its actions
+     * Resolve an incident by one of its actions
      * @description The decision is written into the history of the order. The same action again gives the same answer and has no further effect.
      */
     post: operations['settleIncident'];
@@ -305,7 +305,7 @@ export interface paths {
     };
     /**
      * What leaves the service about an order, and whether it has arrived
-     * @description Messages to the customer, stock that is given back, carts that are marked as ordered. What has arrived stays listed as long as the order is kept.
+     * @description Messages to the customer, stock that is released, carts that are checked out. What has arrived stays listed as long as the order is kept.
      */
     get: operations['listDeliveries'];
     put?: never;
@@ -348,7 +348,7 @@ export interface paths {
     post?: never;
     /**
      * Erase who ordered from all orders of a customer
-     * @description Name and e-mail address are erased from the orders, for good; lines, totals and the history stay. The history says that it was done, and by whom. Once more does no harm: then there is nothing left to erase.
+     * @description Name and e-mail address are erased from the orders, for good; lines, totals and the history stay. The history says the erasure and who requested it. The request is idempotent.
      */
     delete: operations['eraseCustomer'];
     options?: never;
@@ -368,7 +368,7 @@ export interface paths {
     post?: never;
     /**
      * Erase who ordered from one order
-     * @description Name and e-mail address are erased from the orders, for good; lines, totals and the history stay. The history says that it was done, and by whom. Once more does no harm: then there is nothing left to erase.
+     * @description Name and e-mail address are erased from the orders, for good; lines, totals and the history stay. The history says the erasure and who requested it. The request is idempotent.
      */
     delete: operations['eraseOrder'];
     options?: never;
@@ -387,7 +387,7 @@ export interface paths {
     put?: never;
     /**
      * Erase who ordered from all orders with an e-mail address
-     * @description For orders without a customer id. Name and e-mail address are erased from the orders, for good; lines, totals and the history stay. The history says that it was done, and by whom. Once more does no harm: then there is nothing left to erase.
+     * @description For orders without a customer id. Name and e-mail address are erased from the orders, for good; lines, totals and the history stay. The history says the erasure and who requested it. The request is idempotent.
      */
     post: operations['erasePersonalData'];
     delete?: never;
@@ -425,7 +425,7 @@ export interface paths {
     };
     /**
      * Whether the process runs
-     * @description Asks nobody else: restart the process if there is no answer.
+     * @description Depends on no other service: restart the process if it does not answer.
      */
     get: operations['getLiveness'];
     put?: never;
@@ -445,7 +445,7 @@ export interface paths {
     };
     /**
      * Whether requests should be sent here
-     * @description Not while the database is away or read-only or background work stands still, and not any more once the service is being stopped.
+     * @description Not while the database is away or read-only, while background work stands still, or after the service has received the signal to stop.
      */
     get: operations['getReadiness'];
     put?: never;
@@ -514,7 +514,7 @@ export interface components {
       /** @description What it may do. */
       scopes: ('orders:place' | 'orders:read' | 'orders:read:all' | 'orders:status' | 'operations')[];
       /**
-       * @description The customer that the caller is, who sees only what is its own; null for everybody else.
+       * @description The customer that the caller is, who reads only its own data; null for other callers.
        * @example null
        */
       customer_id: string | null;
@@ -605,7 +605,7 @@ export interface components {
       required_scope?: string;
       /**
        * Format: uuid
-       * @description The order that came to nothing, or that took the cart.
+       * @description The order that failed, or that holds the cart.
        */
       order_id?: string | null;
       /**
@@ -623,7 +623,7 @@ export interface components {
        */
       expected_total?: number;
       /**
-       * @description The total as it is; null where a product is not known.
+       * @description The current total; null when a product is unknown.
        * @example 159.98
        */
       current_total?: number | null;
@@ -669,7 +669,7 @@ export interface components {
         | 'returned'
       )[];
       /**
-       * @description The version to be read anew.
+       * @description The current version; read the order again.
        * @example 3
        */
       current_version?: number;
@@ -779,7 +779,7 @@ export interface components {
        */
       order_id: string;
       /**
-       * @description The version that the caller has seen; the order is left as it is if there is a newer one.
+       * @description The version that the caller has read; the change is refused if the order has a newer one.
        * @example 2
        */
       version?: number;
@@ -912,7 +912,7 @@ export interface components {
       /** @example Order accepted, and yet to be confirmed */
       message: string;
       /**
-       * @description Null as long as the order is not priced.
+       * @description Null until the order is priced.
        * @example null
        */
       total_amount: number | null;
@@ -921,7 +921,7 @@ export interface components {
       /** @example PROD001 */
       product_id: string;
       /**
-       * @description Null, as the price, as long as the order is pending and not priced.
+       * @description Null, like the price, while the order is pending and not priced.
        * @example Wireless Headphones
        */
       product_name: string | null;
@@ -944,7 +944,7 @@ export interface components {
       customer_email: string | null;
       items: components['schemas']['OrderItemResponse'][];
       /**
-       * @description Null as long as the order is pending and not priced.
+       * @description Null while the order is pending and not priced.
        * @example 159.98
        */
       total_amount: number | null;
@@ -1005,7 +1005,7 @@ export interface components {
       /** @enum {string} */
       operation: 'reserve' | 'release';
       /**
-       * @description Number of lines by what became of them.
+       * @description Number of lines by outcome.
        * @example {
        *       "held": 2
        *     }
@@ -1078,7 +1078,7 @@ export interface components {
       /** @description What else there is to say, different from event to event. */
       data:
         | ({
-            /** @description How the inventory was asked; what came of it is the event. */
+            /** @description The calls to the inventory. Their result is the event itself. */
             calls?: components['schemas']['InventoryCallResponse'][];
           } & {
             [key: string]: unknown;
@@ -1247,7 +1247,7 @@ export interface components {
     IncidentActionResponse: {
       /** @enum {string} */
       action: 'retry' | 'release' | 'write_off';
-      /** @description What it means, for whoever has to choose. */
+      /** @description The effect of the action. */
       description: string;
     };
     IncidentResponse: {
@@ -1281,7 +1281,7 @@ export interface components {
       reason: string;
       /**
        * Format: date-time
-       * @description Since when only a person can settle it.
+       * @description When it became an incident.
        */
       since: string;
       /** @example 5400 */
@@ -1353,7 +1353,7 @@ export interface components {
       /** @example 12 */
       placed: number;
       /**
-       * @description Whatever has become of them since.
+       * @description Regardless of later changes.
        * @example 11
        */
       confirmed: number;
@@ -1418,9 +1418,9 @@ export interface components {
       to: string;
       /** @example 60 */
       step_seconds: number;
-      /** @description Whether there were so many orders in a step that only its beginning was counted, and the rest estimated. */
+      /** @description Whether a step had more orders than were counted, so that its figures are estimates. */
       is_estimate: boolean;
-      /** @description Orders by when they were placed; the last step goes on. */
+      /** @description Orders by the time they were placed; the last step is not over. */
       points: components['schemas']['FiguresPointResponse'][];
       /**
        * @description Orders placed in this time by the status that they have now.
@@ -1473,7 +1473,7 @@ export interface components {
        * @description When it is repeated.
        */
       next_attempt_at: string | null;
-      /** @description Of one that failed: what has to be settled. */
+      /** @description The incident of a failed delivery. */
       incident_id?: string;
     };
     DeliveriesResponse: {
@@ -1558,7 +1558,7 @@ export interface components {
     };
   };
   responses: {
-    /** @description Bad Request: the request is malformed, whatever the operation. */
+    /** @description Bad Request: the request is malformed; applies to every operation. */
     Malformed400: {
       headers: {
         /**
@@ -1585,7 +1585,7 @@ export interface components {
         };
       };
     };
-    /** @description Request Timeout: the request is malformed, whatever the operation. */
+    /** @description Request Timeout: the request is malformed; applies to every operation. */
     Malformed408: {
       headers: {
         /**
@@ -1612,7 +1612,7 @@ export interface components {
         };
       };
     };
-    /** @description Payload Too Large: the request is malformed, whatever the operation. */
+    /** @description Payload Too Large: the request is malformed; applies to every operation. */
     Malformed413: {
       headers: {
         /**
@@ -1639,7 +1639,7 @@ export interface components {
         };
       };
     };
-    /** @description URI Too Long: the request is malformed, whatever the operation. */
+    /** @description URI Too Long: the request is malformed; applies to every operation. */
     Malformed414: {
       headers: {
         /**
@@ -1666,7 +1666,7 @@ export interface components {
         };
       };
     };
-    /** @description Unsupported Media Type: the request is malformed, whatever the operation. */
+    /** @description Unsupported Media Type: the request is malformed; applies to every operation. */
     Malformed415: {
       headers: {
         /**
@@ -1693,7 +1693,7 @@ export interface components {
         };
       };
     };
-    /** @description Expectation Failed: the request is malformed, whatever the operation. */
+    /** @description Expectation Failed: the request is malformed; applies to every operation. */
     Malformed417: {
       headers: {
         /**
@@ -1720,7 +1720,7 @@ export interface components {
         };
       };
     };
-    /** @description Request Header Fields Too Large: the request is malformed, whatever the operation. */
+    /** @description Request Header Fields Too Large: the request is malformed; applies to every operation. */
     Malformed431: {
       headers: {
         /**
@@ -1810,7 +1810,7 @@ export interface operations {
         };
       };
       400: components['responses']['Malformed400'];
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -2126,7 +2126,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -2561,7 +2561,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -2968,7 +2968,7 @@ export interface operations {
     parameters: {
       query?: never;
       header?: {
-        /** @description Up to 255 printable characters, quoted or bare. The same key gives the same answer, as far as that was certain; orders of which it was not are tried again. Without a key repeating is as harmless: what is done is `unchanged`. */
+        /** @description Up to 255 printable characters, quoted or bare. A retry with the same key returns the stored results and retries orders without a certain result. A retry without a key is safe too: orders already in the status are `unchanged`. */
         'Idempotency-Key'?: string;
       };
       path?: never;
@@ -2980,7 +2980,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description What became of each order. */
+      /** @description The result of each order. */
       200: {
         headers: {
           /** @description `true` where the key was known and this answer belongs to the first request with it. */
@@ -3083,7 +3083,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -3471,7 +3471,7 @@ export interface operations {
         customer_email?: string;
         /** @description Orders with a line of this product. */
         product_id?: string;
-        /** @description What somebody has typed who looks for an order: its id or at least the first eight characters of it, the id of the customer, its e-mail address in any case, or the id of a product. Space around it is ignored. */
+        /** @description Free text that identifies orders: an order id or at least its first eight characters, a customer id, an e-mail address in any case, or a product id. Surrounding space is ignored. */
         q?: string;
         /** @description Placed at this time or later. A time with its zone, as in 2026-01-31T12:00:00Z, or a day, which begins at midnight UTC. */
         placed_from?: string;
@@ -3602,7 +3602,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -3870,7 +3870,7 @@ export interface operations {
         };
       };
       400: components['responses']['Malformed400'];
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -4094,7 +4094,7 @@ export interface operations {
         customer_email?: string;
         /** @description Orders with a line of this product. */
         product_id?: string;
-        /** @description What somebody has typed who looks for an order: its id or at least the first eight characters of it, the id of the customer, its e-mail address in any case, or the id of a product. Space around it is ignored. */
+        /** @description Free text that identifies orders: an order id or at least its first eight characters, a customer id, an e-mail address in any case, or a product id. Surrounding space is ignored. */
         q?: string;
         /** @description Placed at this time or later. A time with its zone, as in 2026-01-31T12:00:00Z, or a day, which begins at midnight UTC. */
         placed_from?: string;
@@ -4210,7 +4210,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -4427,7 +4427,7 @@ export interface operations {
     parameters: {
       query?: never;
       header?: {
-        /** @description `respond-async` (RFC 7240): the order is stored and answered with 202; what becomes of it is to be seen at its address. */
+        /** @description `respond-async` (RFC 7240): the order is stored and answered with 202; poll its URL for the result. */
         Prefer?: string;
         /** @description Up to 255 printable characters, quoted or bare. The same key gives the same order and the same answer, for `IDEMPOTENCY_KEY_HOURS` (24 unless set otherwise) from the first request; then it is forgotten. */
         'Idempotency-Key'?: string;
@@ -4497,7 +4497,7 @@ export interface operations {
           'application/json': components['schemas']['OrderConfirmationResponse'];
         };
       };
-      /** @description The order is stored and will be settled; for clients that prefer `respond-async`. */
+      /** @description The order is stored and its placement will complete; for clients that prefer `respond-async`. */
       202: {
         headers: {
           /**
@@ -4603,7 +4603,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -5168,7 +5168,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -5535,7 +5535,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -5972,7 +5972,7 @@ export interface operations {
     parameters: {
       query?: never;
       header?: {
-        /** @description `respond-async` (RFC 7240): the order is stored and answered with 202; what becomes of it is to be seen at its address. */
+        /** @description `respond-async` (RFC 7240): the order is stored and answered with 202; poll its URL for the result. */
         Prefer?: string;
         /** @description Up to 255 printable characters, quoted or bare. The same key gives the same order and the same answer, for `IDEMPOTENCY_KEY_HOURS` (24 unless set otherwise) from the first request; then it is forgotten. */
         'Idempotency-Key'?: string;
@@ -6045,7 +6045,7 @@ export interface operations {
           'application/json': components['schemas']['OrderConfirmationResponse'];
         };
       };
-      /** @description The order is stored and will be settled; for clients that prefer `respond-async`. */
+      /** @description The order is stored and its placement will complete; for clients that prefer `respond-async`. */
       202: {
         headers: {
           /**
@@ -6152,7 +6152,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -6748,7 +6748,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -7415,7 +7415,7 @@ export interface operations {
            *             },
            *             {
            *               "action": "write_off",
-           *               "description": "The customer is not told of this change; the later messages about the order are sent."
+           *               "description": "The customer is not notified of this change; later messages about the order are sent."
            *             }
            *           ]
            *         }
@@ -7463,7 +7463,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -7692,7 +7692,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description What was decided, and what comes of it. */
+      /** @description The decision and its effect. */
       200: {
         headers: {
           /**
@@ -7775,7 +7775,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -8270,7 +8270,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -8681,7 +8681,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -8959,7 +8959,7 @@ export interface operations {
         };
       };
       400: components['responses']['Malformed400'];
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -9271,7 +9271,7 @@ export interface operations {
         };
       };
       400: components['responses']['Malformed400'];
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -9647,7 +9647,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -9913,7 +9913,7 @@ export interface operations {
         };
       };
       400: components['responses']['Malformed400'];
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -10253,7 +10253,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -10579,7 +10579,7 @@ export interface operations {
         };
       };
       400: components['responses']['Malformed400'];
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -10749,7 +10749,7 @@ export interface operations {
         };
       };
       400: components['responses']['Malformed400'];
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**
@@ -10932,7 +10932,7 @@ export interface operations {
         };
       };
       400: components['responses']['Malformed400'];
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**

@@ -6,7 +6,7 @@ import { type Scope, SCOPES } from './platform/http/caller.js';
 
 const HELP = `Usage: npm run api-key -- --name <name> --scopes <scope,...> [--expires <time>]
 
-Makes a key for an admin tool or a service. The key is shown once, for whoever will use it; what the service gets is an
+Makes a key for an admin tool or a service. The key is shown once, for its user. The service gets an
 entry with its hash, for the list in the file that API_KEYS_FILE names (or in API_KEYS).
 
   --name <name>        who gets the key, as in warehouse; orders and logs call it key:<name>
@@ -14,7 +14,7 @@ entry with its hash, for the list in the file that API_KEYS_FILE names (or in AP
   --expires <time>     when it ends, as in 2027-01-31T00:00:00Z (default: never)
   --help               show this text
 
-To replace a key, add an entry of the same name, give out the new key, and remove the old entry once nobody uses it.
+To replace a key, add an entry of the same name, give out the new key, and remove the old entry once it is unused.
 `;
 
 const EXIT_WRONG_ARGUMENTS = 2;

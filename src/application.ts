@@ -24,7 +24,7 @@ import type { LogDestination } from './platform/logger-options.js';
 import { Metrics } from './platform/metrics/metrics.js';
 import { requestIdOf } from './platform/http/edge/request-identity.js';
 
-/** An id has at most 128 characters, each of which may be written as up to twelve (four bytes, percent-encoded). */
+/** An id has at most 128 characters of up to twelve each in a URL (four bytes, percent-encoded). */
 const MAX_PATH_PARAMETER_LENGTH = 128 * 12;
 
 /** What tests need to be otherwise. */
@@ -47,7 +47,7 @@ export async function createApplication(
     ...serverOptions(limits),
     genReqId: requestIdOf,
     trustProxy: settings.TRUST_PROXY.length > 0 ? settings.TRUST_PROXY : false,
-    // Whoever still sends requests while the service stops gets them answered.
+    // Requests that arrive during the shutdown are still answered.
     return503OnClosing: false,
     routerOptions: { maxParamLength: MAX_PATH_PARAMETER_LENGTH },
     // What the router can't even read, such as a malformed escape, never reaches a controller or its filter.
@@ -57,7 +57,7 @@ export async function createApplication(
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(settings, logTo), adapter, {
     bodyParser: false,
     abortOnError: false,
-    // Until the application is complete the framework tells of each module and route, which helps nobody.
+    // The framework logs each module and route at the start, which is noise.
     logger: ['error', 'warn'],
   });
   const server = adapter.getInstance();

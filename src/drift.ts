@@ -9,12 +9,12 @@ import { readSince, withReport } from './report-application.js';
 const HELP = `Usage: npm run drift -- [options]
 
 Compares the stock at the inventory with what the orders have taken from it, product by product. Nothing is changed at
-the inventory. The first report on a product records what is there; later ones tell what has changed since then and is
-not explained by orders. With a product catalog the journal of its movements is compared as well.
+the inventory. The first report on a product records its stock; later ones show changes since then that
+orders do not explain. With a product catalog the journal of its movements is compared as well.
 
   --since <day or time>  only products of orders placed since then, as in 2026-01-31 or 2026-01-31T12:00:00Z
   --product <id>         only this product; may be repeated
-  --rebase               take what is there now as correct, for example after stock was received
+  --rebase               record the current stock as correct, for example after stock was received
   --json                 every product, for programs
   --help                 show this text
 

@@ -23,13 +23,13 @@ export interface RunningService {
   url: string;
   /** How long stopping may take at most, in milliseconds. */
   stopLimitMs: number;
-  /** Calls itself not ready, waits until nothing is sent here any more, finishes what is under way and disconnects. */
+  /** Reports not ready, waits until traffic has moved away, finishes requests in progress and disconnects. */
   stop(): Promise<void>;
 }
 
 /**
- * Connections that may wait to be accepted, as many as Linux allows by default. Beyond them a client hears nothing, and tries
- * again after a second: a burst of new ones is better let in, and told at once what there is no room for.
+ * Length of the listen queue, the maximum that Linux allows by default. Beyond it a SYN is dropped and the client
+ * retries after a second; accepting a burst and refusing it at once is better.
  */
 const LISTEN_BACKLOG = 4_096;
 

@@ -14,12 +14,12 @@ const FILE = new URL('../docs/openapi.json', import.meta.url);
 
 const HELP = `Usage: npm run openapi
 
-Writes docs/openapi.json anew from the controllers. Needs no database and no other service.
+Writes docs/openapi.json from the controllers. Needs no database and no other service.
 `;
 
 /** The OpenAPI document, made without starting anything. */
 export async function createOpenApiDocument(): Promise<OpenAPIObject> {
-  const settings = loadSettings({ DATABASE_URL: 'postgres://nobody@localhost/none', LOG_LEVEL: 'silent' });
+  const settings = loadSettings({ DATABASE_URL: 'postgres://none@localhost/none', LOG_LEVEL: 'silent' });
   const app = await NestFactory.create<NestFastifyApplication>(
     AppModule.with(settings),
     new FastifyAdapter(),

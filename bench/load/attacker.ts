@@ -4,7 +4,7 @@ import { ATTACKER, type AttackName } from './attacks.ts';
 import { Connection, requestBytes } from './connection.ts';
 
 /**
- * One attacker in a process of its own, so that its work does not slow down the measurement. It goes on until it is ended.
+ * One attacker in a process of its own, so that its work does not slow down the measurement. Runs until it is ended.
  *
  * Usage: SERVICE_URL=… TOKEN=… node bench/load/attacker.ts <attack>
  */

@@ -1,4 +1,4 @@
-/** What one attacker does, and what the service must be set to for it to matter. */
+/** An attack, and the settings that it needs. */
 export interface Attack {
   name: AttackName;
   does: string;

@@ -13,11 +13,11 @@ export interface Measured {
   refusedPerSecond: number;
 }
 
-/** Who was refused waits for so long before asking again; it counts as time that the request took. */
+/** Backoff of a refused client; it counts towards the latency of the request. */
 const ASK_AGAIN_MS = 100;
 const OVERLOADED = '/problems/overloaded';
 
-/** Refused for so long beyond its time, a client would not get in at all. */
+/** A client that is refused for this long beyond its time stops the measurement. */
 const GIVE_UP_MS = 10_000;
 
 /** One kind of request, and the status that its answer has to have. */
@@ -29,7 +29,7 @@ export interface Work {
 export interface Request {
   /** As `requestBytes` makes them. */
   bytes: string;
-  /** Told of the answer, for work that builds on earlier work. */
+  /** Called with the answer, for work that builds on earlier work. */
   answered?: (answer: Answer) => void;
 }
 

@@ -12,8 +12,8 @@ export interface Answer {
 }
 
 /**
- * One connection that sends one request after another and reads of the answer what it must. A client of a library costs
- * several times as much processor time, which on a shared machine would be taken from what is measured.
+ * A connection that sends one request after another and parses the minimum of each response. A library's client costs
+ * several times as much processor time, which on a shared machine would distort the measurement.
  */
 export class Connection {
   private received: Buffer[] = [];

@@ -15,7 +15,7 @@ const KEPT_MS = 12 * 3_600_000;
 /** The newest order is this old when all is loaded, so that what is placed then is newer. */
 const SINCE_NEWEST_MS = 60_000;
 
-/** So many of the orders of a shop were placed just now. */
+/** Share of a shop's orders that were placed recently. */
 const SHARE_CONFIRMED = 0.03;
 
 const ORDERS_OF_A_CUSTOMER = 10;
@@ -31,11 +31,11 @@ const NO_CHECKS = `SET session_replication_role = 'replica'`;
 
 export interface LoadOptions {
   count: number;
-  /** So many of the newest orders are as they were placed, for those who change them; all others are read only. */
+  /** Number of the newest orders that are still confirmed, for works that change them. All others are read only. */
   confirmed?: number;
-  /** The notifications of so many of the newest orders still wait; those of all others are sent. */
+  /** Number of the newest orders whose notifications still wait. Those of all others are sent. */
   waiting?: number;
-  /** Told of every batch. */
+  /** Called after every batch. */
   progress?: (loaded: number) => void;
 }
 
@@ -123,7 +123,7 @@ export class LoadedOrders {
       const rows = rowsOf(this, n);
       for (const [at, lines] of rows.entries()) {
         const file = files[at];
-        // Waiting for a file also lets the server be talked to meanwhile.
+        // Waiting for the file also lets the event loop serve the connection to the server.
         if (file && lines !== '' && !file.write(lines)) await once(file, 'drain');
       }
     }

@@ -1,15 +1,15 @@
 import type { LoadedOrders } from './loaded-orders.ts';
 
-/** So many orders are of one product, whatever the number of orders: a page of them is full and hard to find. */
+/** Orders of the rare product, at every size: a full page that is expensive to find. */
 const RARE_PRODUCT_ORDERS = 80;
 export const RARE_PRODUCT = 'RARE';
 
 const PRODUCTS = 200;
 
-/** By age: the newest are as they were placed, those before them on their way, all others have arrived. */
+/** By age: the newest are confirmed, older ones shipped, all others delivered. */
 const SHARE_SHIPPED = 0.07;
 
-/** One of so many was returned, and one was cancelled. */
+/** One order in this many was returned, and one was cancelled. */
 const ONE_RETURNED_OF = 100;
 
 /** What led an order to its status, from the placement on. */

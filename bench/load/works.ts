@@ -3,13 +3,13 @@ import type { Work } from './clients.ts';
 import { requestBytes } from './connection.ts';
 import type { LoadedOrders } from './loaded-orders.ts';
 
-/** So many customers order at a time, in turn, ten orders each; then others come. */
+/** Customers that order in turn, ten orders each, before the next group starts. */
 const CUSTOMERS_AT_A_TIME = 1_000;
 const ORDERS_OF_A_CUSTOMER = 10;
 
 const PRODUCTS = 1_000;
 
-/** What an order goes through after it was placed; each step is one change of its status. */
+/** The statuses of an order after its placement, one change each. */
 const STEPS = ['processing', 'shipped', 'delivered'] as const;
 
 /** How far down the far page of a list is, and how long its pages are. */
@@ -37,9 +37,9 @@ function order(n: number): object {
 }
 
 /**
- * What is measured. Each kind of work has orders of its own, so that none is measured on what another has changed: what
- * is read was loaded and never changes, what is repeated is only placed, and statuses are set on every second order that
- * was placed, and on the newest that were loaded.
+ * The kinds of work. Each has orders of its own, so that none is measured on changes of another: reads use loaded
+ * orders that never change, replays use placed orders, and status changes use every second placed order and the
+ * newest loaded ones.
  */
 export class Works {
   private sent = 0;

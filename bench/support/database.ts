@@ -6,7 +6,7 @@ import { cpuOf } from './processes.ts';
 const DRAIN_TIMEOUT_MS = 60_000;
 const DRAIN_CHECK_MS = 20;
 
-/** What says how much a commit of this server is worth, and what it has to work with. */
+/** Settings that decide the durability of a commit and the resources of the server. */
 const TOLD_SETTINGS = [
   'server_version',
   'fsync',
@@ -25,7 +25,8 @@ export async function withClient<Result>(
   work: (client: Client) => Promise<Result>,
 ): Promise<Result> {
   const client = new Client({ connectionString: databaseUrl });
-  // When the server goes away, what is under way fails as well; unheard, this would end the process before it is tidied up.
+  // When the server ends, queries in progress fail as well; without a listener the event would end the process before
+  // the cleanup.
   client.on('error', () => undefined);
   await client.connect();
   try {
@@ -102,10 +103,10 @@ async function cpuBySession(databaseUrl: string): Promise<Map<number, number>> {
 }
 
 /**
- * Begins to count the processor time of a database's sessions. What a session used that ends meanwhile is not counted:
- * pools end only those that did nothing for seconds.
+ * Starts to count the processor time of a database's sessions. A session that ends in between is not counted: pools
+ * end only sessions that were idle for seconds.
  *
- * @returns what tells how much it was since then, in milliseconds
+ * @returns a function that returns the milliseconds used since then
  */
 export async function countCpuOfSessions(databaseUrl: string): Promise<() => Promise<number>> {
   const before = await cpuBySession(databaseUrl);

@@ -9,7 +9,7 @@ const START_TIMEOUT_MS = 60_000;
 /** How often it is asked; start-up is measured with it, to a few milliseconds. */
 const POLL_MS = 5;
 
-/** Linux counts processor time in hundredths of a second, whatever the machine. */
+/** Linux counts processor time in hundredths of a second on every machine. */
 const MS_PER_TICK = 10;
 
 /** Every process that was started and has not ended; nothing else is ever signalled. */
@@ -59,7 +59,7 @@ export async function end(child: ChildProcess): Promise<void> {
 /**
  * The processor time that a process has used so far, which a busy machine does not change.
  *
- * @returns milliseconds, or undefined where the system does not tell as Linux does, or there is no such process
+ * @returns milliseconds, or undefined on systems without /proc, or without such a process
  */
 export async function cpuOf(pid: number): Promise<number | undefined> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);

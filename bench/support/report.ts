@@ -117,7 +117,7 @@ export function describeMachine(settings: Record<string, string>): Record<string
   };
 }
 
-/** Ends a measurement: what it was made on, and all figures in a file where one was asked for. */
+/** Ends a measurement: prints its environment, and writes all figures to a file on request. */
 export async function finish(
   machine: Record<string, string>,
   figures: object,

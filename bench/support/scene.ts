@@ -36,11 +36,11 @@ export interface Scene {
   createTables(name: string): Promise<string>;
   /** Starts a built service. @param settings besides the addresses of what it needs */
   startService(databaseUrl: string, settings?: Record<string, string>, dist?: string): Promise<Service>;
-  /** How many customers were told of something so far. */
+  /** Number of customers that were notified so far. */
   countTold(): Promise<number>;
-  /** Adds to what is done at the end, before the services and the database server are ended. */
+  /** Adds a step that runs before the services and the database server are ended. */
   onClose(cleanup: () => Promise<unknown>): void;
-  /** Ends all of it, and removes what it has stored; safe to repeat. */
+  /** Ends and removes everything; idempotent. */
   close(): Promise<void>;
 }
 
@@ -85,7 +85,7 @@ async function openScene(databaseSettings: Record<string, string>): Promise<Scen
   };
   try {
     const folder = await mkdtemp(join(tmpdir(), 'order-bench-'));
-    // Again when something was written there meanwhile, as by a load that is interrupted.
+    // Retries: a load that is interrupted may still write to the folder.
     cleanups.push(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
     // The database server may run as another user; below are only numbers that were made up, and its own folder.
     await chmod(folder, 0o755);

@@ -1,10 +1,10 @@
 import { createServer, type Socket } from 'node:net';
 
 /**
- * The inventory and the notification service at their cheapest, in a process of its own: every product that is not
- * called UNKNOWN exists and never runs out, every notification is accepted. They answer in the form of the real ones, and only count
- * messages, so that a benchmark measures the service and not what it talks to. For the same reason they read of a
- * request only what they must: its first line and its length.
+ * The cheapest possible inventory and notification service, in a process of its own: every product that is not called
+ * UNKNOWN exists and never runs out, every notification is accepted. They respond in the real format, but only count
+ * messages and read only the first line and the length of a request, so that a benchmark measures the service and not
+ * its upstreams.
  *
  * Usage: node bench/support/stand-ins.ts <port>
  */
@@ -71,7 +71,7 @@ function serve(socket: Socket): void {
       received = received.slice(end);
     }
   });
-  // Whoever is ended does not say goodbye.
+  // A client that is ended resets its connection.
   socket.on('error', () => socket.destroy());
   sockets.add(socket);
   socket.once('close', () => sockets.delete(socket));

@@ -5,9 +5,9 @@ import { Pool as HttpPool } from 'undici';
 import { v7 as uuidv7 } from 'uuid';
 
 /**
- * What an order takes that is placed without any care: `POST /orders` looks for the key, asks for both products, stores the
- * order, reserves, and confirms it, with the same calls and the same rows as the service, and that is all. It checks
- * nothing, repeats nothing, tells nobody and writes no log. In a process of its own.
+ * The least work that places an order: `POST /orders` looks for the key, asks for both products, stores the order,
+ * reserves, and confirms it, with the same calls and rows as the service. It validates nothing, retries nothing,
+ * notifies no customer and writes no log. It runs in a process of its own.
  *
  * Usage: node bench/yardsticks/bare-placement.ts <port>, with DATABASE_URL and STAND_INS_URL in the environment
  */
@@ -42,7 +42,7 @@ async function inTransaction(work: (client: PoolClient) => Promise<unknown>[]): 
     await client.query('COMMIT');
     client.release();
   } catch (error) {
-    // Not used again, and missed by nobody: without its place in the pool, others would wait for ever.
+    // Destroyed rather than leaked: a client that is never released keeps its permit of the pool.
     client.release(true);
     throw error;
   }

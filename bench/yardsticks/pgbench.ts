@@ -9,8 +9,8 @@ import { killWithUs } from '../support/processes.ts';
 const THREADS = 2;
 
 /**
- * A session of PostgreSQL reads the catalog and plans its statements when it first meets them, which 256 sessions on two
- * processors need seconds for. The service keeps its sessions, so pgbench may warm up its own: a second for so many.
+ * A PostgreSQL session loads the catalog and plans its statements on first use, which takes 256 sessions on two
+ * processors seconds. The service keeps its sessions, so pgbench may warm up its own: one second for this many.
  */
 const CLIENTS_WARM_A_SECOND = 32;
 const LEAST_WARM_UP_SECONDS = 2;

@@ -13,12 +13,12 @@ const FILES = fileURLToPath(new URL('../../dist/console/', import.meta.url));
 
 const PAGE = 'index.html';
 
-/** The name of an asset changes with its content, so whoever has it never needs to ask for it again. */
+/** The name of an asset changes with its content, so a cached copy never needs revalidation. */
 const YEAR_MS = 365 * 24 * 3_600 * 1_000;
 
 /**
- * Nothing but what comes with the page, and nothing inline: text that an order brings along can become neither a script
- * nor a style. Trusted Types stop the page's own script from making markup of text (https://w3c.github.io/trusted-types).
+ * Only resources of the page, and nothing inline: text of an order can become neither a script nor a style. Trusted
+ * Types stop the page's own script from building markup from text (https://w3c.github.io/trusted-types).
  */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
@@ -33,7 +33,7 @@ const CONTENT_SECURITY_POLICY = [
   "trusted-types 'none'",
 ].join(';');
 
-/** The files hold no data, and say nothing of who may see it: that is for the API behind them. */
+/** The files hold no data; the API behind them enforces the access. */
 const ROUTE: RouteShorthandOptions = {
   config: { access: { group: 'always' } satisfies RouteAccess },
   onRequest: (_request, reply, done) => {
@@ -73,7 +73,7 @@ function serve(server: FastifyInstance, send: (reply: FastifyReply) => FastifyRe
   }
 }
 
-/** Asked for each time, answered with 304 as long as it is the same, so that a new release is seen at once. */
+/** Revalidated each time, with 304 while it is unchanged, so that a new release is visible at once. */
 function sendPage(reply: FastifyReply): FastifyReply {
   return reply.header('cache-control', 'no-cache').sendFile(PAGE, { cacheControl: false });
 }

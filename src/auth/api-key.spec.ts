@@ -7,11 +7,11 @@ import { ApiKeys } from './api-keys.js';
 
 const { key, entry } = makeApiKey('warehouse', ['orders:read:all', 'orders:status'], '2999-01-31T00:00:00Z');
 
-/** What the service says of a list of keys at its start. */
+/** Loads a list of keys like the service at its start. */
 function start(list: unknown): ApiKeys {
   return new ApiKeys(
     loadSettings({
-      DATABASE_URL: 'postgres://nobody@localhost/none',
+      DATABASE_URL: 'postgres://none@localhost/none',
       AUTH: 'api-key',
       API_KEYS: typeof list === 'string' ? list : JSON.stringify(list),
     }),
@@ -34,7 +34,7 @@ describe('a key', () => {
     }
   });
 
-  it('of everybody may read its own: who sees all orders needs no second scope', () => {
+  it('with orders:read:all needs no second scope to read', () => {
     expect(start([entry]).callerOf(key)).toEqual({
       id: 'key:warehouse',
       scopes: new Set(['orders:read:all', 'orders:status', 'orders:read']),

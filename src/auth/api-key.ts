@@ -13,7 +13,7 @@ import {
 import { type Scope, SCOPES } from '../platform/http/caller.js';
 import { toScopes } from './scopes.js';
 
-/** Says at once what a text is that somebody has found, to people and to programs that search for leaked secrets. */
+/** Identifies a key at sight, for people and for scanners of leaked secrets. */
 const PREFIX = 'osk_';
 
 /** 256 bits: as many as its hash has. */
@@ -22,12 +22,12 @@ const KEY_BYTES = 32;
 /** Every key is compared with every request's; more callers than this should get tokens. */
 const MAX_KEYS = 100;
 
-/** Goes into the history of orders, into logs and into commands. */
+/** Appears in the history of orders, in logs and in commands. */
 const KEY_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
 /** A key as an operator keeps it: everything but the key. */
 export class ApiKeyEntry {
-  /** Who has the key. Old and new key of a rotation have the same name: they are the same caller. */
+  /** The owner of the key. Old and new key of a rotation have the same name: they are the same caller. */
   @Matches(KEY_NAME, { message: 'must have 1 to 63 letters, digits, dots, dashes or underscores' })
   name!: string;
 
@@ -59,7 +59,7 @@ export interface ApiKey {
 /** The list of keys can't be used; the message names each wrong field, and nothing secret. */
 export class WrongApiKeys extends Error {}
 
-/** A new key, to be told to its user once, and the entry to be kept in its place. */
+/** A new key, shown to its user once, and the entry that the service keeps. */
 export function makeApiKey(
   name: string,
   scopes: Scope[],
@@ -105,7 +105,7 @@ function parseList(text: string): object[] {
   try {
     list = JSON.parse(text);
   } catch {
-    // What the parser says quotes the text.
+    // The parser's message quotes the text.
     throw new WrongApiKeys('must be JSON');
   }
   if (!Array.isArray(list) || !list.every(isObject)) {
@@ -128,7 +128,7 @@ function contradictions(entries: ApiKeyEntry[]): string[] {
   const digests = entries.map(({ sha256 }) => sha256);
   return entries.flatMap(({ sha256, scopes }, index) => [
     ...(digests.indexOf(sha256) < index ? [`[${index}].sha256 is there twice`] : []),
-    // Only customers have orders of their own; to a key this scope would promise what it can't give.
+    // Only customers have orders of their own; a key with this scope could read none.
     ...(scopes.includes('orders:read') && !scopes.includes('orders:read:all')
       ? [`[${index}].scopes must have orders:read:all to read: a key has no orders of its own`]
       : []),
@@ -136,8 +136,8 @@ function contradictions(entries: ApiKeyEntry[]): string[] {
 }
 
 /**
- * One round of SHA-256 is enough, and is all that fits into every request: slow hashes protect what people choose, and
- * nobody finds 256 random bits by trying.
+ * One round of SHA-256 is enough, and is all that a request can afford: slow hashes protect passwords that people
+ * choose, and 256 random bits can't be guessed.
  */
 function digestOf(key: string): Buffer {
   return hash('sha256', key, 'buffer');

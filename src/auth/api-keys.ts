@@ -9,7 +9,7 @@ import { PeriodicTask } from '../platform/periodic-task.js';
 import { type ApiKey, findApiKey, parseApiKeys, WrongApiKeys } from './api-key.js';
 import { RefusedCredentials } from './auth.problems.js';
 
-/** How soon a key that was added or taken out of the file works or does not work any more. */
+/** How soon an added or removed key takes effect. */
 export const RELOAD_INTERVAL_MS = 5_000;
 
 /** The keys of admin tools and services, from the setting or from a file that is read again when it has changed. */
@@ -61,11 +61,11 @@ export class ApiKeys implements OnModuleDestroy {
       if (text !== this.text) {
         this.keys = parseApiKeys(text);
         this.text = text;
-        this.logger.log(`The API keys were read anew: ${this.keys.length} of them`);
+        this.logger.log(`The API keys were reloaded: ${this.keys.length} of them`);
       }
       this.complaint = '';
     } catch (error) {
-      // The keys of before stay: nobody should be locked out by a file that is half written.
+      // The previous keys stay valid: a half-written file should not lock out every client.
       const complaint = error instanceof Error ? error.message : String(error);
       if (complaint !== this.complaint) this.logger.error(`The API keys stay as they were: ${complaint}`);
       this.complaint = complaint;

@@ -5,7 +5,7 @@ import { BearerTokens } from './bearer-tokens.js';
 import { CallerController } from './caller.controller.js';
 import { IssuerKeys } from './issuer-keys.js';
 
-/** Who is calling. What they may do is said at each route (src/platform/http/caller.ts) and held to by `guardRoutes`. */
+/** Authentication. Each route declares its access (src/platform/http/caller.ts), and `guardRoutes` enforces it. */
 @Module({
   controllers: [CallerController],
   providers: [ApiKeys, Authenticator, BearerTokens, IssuerKeys],

@@ -5,7 +5,7 @@ import { Problem, RETRY_AFTER } from '../platform/http/problem.js';
 /** Why credentials were refused; the first two are error codes of RFC 6750. */
 export type Refusal = 'invalid_token' | 'invalid_request' | 'invalid_key';
 
-/** Credentials that are certainly not valid. What is wrong with them is for the caller to know, not for the log. */
+/** Invalid credentials. The reason goes to the caller and not into the log. */
 export class RefusedCredentials extends Error {
   constructor(
     readonly refusal: Refusal,
@@ -16,7 +16,7 @@ export class RefusedCredentials extends Error {
   }
 }
 
-/** What this service would take (RFC 9110, 11.6.1): a challenge for each kind of credentials. */
+/** Accepted credentials (RFC 9110, 11.6.1): a challenge for each kind. */
 function challenges(settings: Settings, refusal?: RefusedCredentials): string {
   // RFC 6750 has no double quotes or backslashes in descriptions; the messages of this module have neither.
   const error = refusal && `, error="${refusal.refusal}", error_description="${refusal.message}"`;
@@ -50,7 +50,7 @@ export function invalidCredentials(settings: Settings, refusal: RefusedCredentia
   );
 }
 
-/** Nobody can say at this moment whether a token is valid; that is no reason to call it invalid. */
+/** The token can't be verified at this moment, which does not make it invalid. */
 export function issuerUnavailable(): Problem {
   return Problem.http(
     'issuer-unavailable',

@@ -6,10 +6,10 @@ import { ApiKeys } from './api-keys.js';
 import { authenticationRequired, invalidCredentials, RefusedCredentials } from './auth.problems.js';
 import { BearerTokens } from './bearer-tokens.js';
 
-/** The scheme in any case, then the token (RFC 6750, 2.1); its form is for whoever verifies it. */
+/** The scheme in any case, then the token (RFC 6750, 2.1). The verifier checks the form of the token. */
 const BEARER = /^bearer +(\S+)$/i;
 
-/** Finds out who sent a request. */
+/** Authenticates requests. */
 @Injectable()
 export class Authenticator {
   private readonly takesTokens: boolean;
@@ -30,10 +30,7 @@ export class Authenticator {
     const key = this.takesKeys ? headers['x-api-key'] : undefined;
     try {
       if (token !== undefined && key !== undefined) {
-        throw new RefusedCredentials(
-          'invalid_request',
-          'A token and a key were sent, of which one is enough',
-        );
+        throw new RefusedCredentials('invalid_request', 'A token and a key were sent; send only one');
       }
       if (token !== undefined) return await this.tokens.callerOf(token);
       if (key !== undefined) return this.keys.callerOf(String(key));

@@ -16,7 +16,7 @@ const TOKEN_TYPES = new Set(['at+jwt', 'jwt']);
 /** An access token that lives for longer is a mistake of the issuer, and could not be withdrawn. */
 const MAX_LIFETIME_SECONDS = 366 * 86_400;
 
-/** What a refused claim means; anything else that is wrong with a token is told as the library tells it to nobody. */
+/** The meaning of an invalid claim. Other messages of the library are not exposed. */
 const CLAIM_MESSAGES: Record<string, string> = {
   iss: 'The token is of another issuer',
   aud: 'The token is for another audience',
@@ -24,7 +24,7 @@ const CLAIM_MESSAGES: Record<string, string> = {
   exp: 'The token does not say when it expires',
 };
 
-/** Access tokens (RFC 9068, and what came before it) of the issuer that the service trusts. */
+/** Access tokens (RFC 9068 and earlier forms) of the trusted issuer. */
 @Injectable()
 export class BearerTokens {
   private readonly options: JWTVerifyOptions;
@@ -71,16 +71,20 @@ export class BearerTokens {
       checkTimes(payload, this.settings.JWT_CLOCK_TOLERANCE_SECONDS);
       return payload;
     } catch (error) {
-      // Whatever else is thrown is a fault of the service or of the issuer, and says nothing about the token.
+      // Other exceptions are faults of the service or the issuer, and say nothing about the token.
       if (error instanceof errors.JOSEError) throw new RefusedCredentials('invalid_token', reasonOf(error));
       throw error;
     }
   }
 }
 
-/** @param type compared without case and without the prefix that it may be written with (RFC 7515, 4.1.9) */
-function checkType(type: string | undefined): void {
-  if (type === undefined || TOKEN_TYPES.has(type.toLowerCase().replace(/^application\//, ''))) return;
+/**
+ * @param type any JSON value of the issuer; compared without case and without the prefix that it may have (RFC 7515,
+ *   section 4.1.9)
+ */
+function checkType(type: unknown): void {
+  if (type === undefined) return;
+  if (typeof type === 'string' && TOKEN_TYPES.has(type.toLowerCase().replace(/^application\//, ''))) return;
   throw new RefusedCredentials('invalid_token', 'The token is not an access token');
 }
 
@@ -115,7 +119,7 @@ function scopesOf(claims: JWTPayload): ReadonlySet<Scope> {
   return toScopes(names);
 }
 
-/** An id from a claim, text or integer. It is stored and shown, so it has to be what an id may be. */
+/** An id from a claim, text or integer. It is stored and shown, so it has to be a valid id. */
 function idIn(claims: JWTPayload, claim: string, maxLength?: number): string {
   const value = claims[claim];
   const id = Number.isSafeInteger(value) ? String(value) : value;

@@ -19,7 +19,7 @@ class CallerResponse {
     type: 'string',
     nullable: true,
     example: null,
-    description: 'The customer that the caller is, who sees only what is its own; null for everybody else.',
+    description: 'The customer that the caller is, who reads only its own data; null for other callers.',
   })
   customer_id!: string | null;
 
@@ -28,7 +28,7 @@ class CallerResponse {
   }
 }
 
-/** For tools that offer only what their user may do. */
+/** For tools that offer only permitted functions. */
 @ApiTags('callers')
 @Controller('caller')
 export class CallerController {
@@ -36,8 +36,8 @@ export class CallerController {
   @RequireKnownCaller()
   @ApiOperation({
     operationId: 'getCaller',
-    summary: 'Who is asking, and what it may do',
-    description: 'Whoever has a token or a key that is valid learns what the service takes it for.',
+    summary: 'The caller and its scopes',
+    description: 'Returns the identity and scopes of a valid token or key.',
   })
   @ApiResponse({
     status: 200,

@@ -15,25 +15,25 @@ import { keySetFetcher } from './key-set.js';
 /** An issuer that needs longer for a file of a few kilobytes is as good as away. */
 const FETCH_TIMEOUT_MS = 3_000;
 
-/** A key that the issuer has withdrawn is refused after this time, as long as the issuer can be asked. */
+/** A withdrawn key is rejected after this time, while the issuer is available. */
 const REFRESH_AFTER_MS = 10 * 60_000;
 
 /**
- * For this long an issuer that is away goes unnoticed by callers whose tokens were signed with a key that is known: as
- * long as access tokens usually live, after which there would be no new ones anyway.
+ * During an outage of the issuer, tokens with a known key stay valid for this long: the usual life of an access
+ * token, after which there would be no new ones anyway.
  */
 const USABLE_MS = 60 * 60_000;
 
 /**
- * The least time between two fetches for unknown key ids. Tokens with one wait for the next fetch: they may be signed with
- * a new key, and made-up key ids of others must not have them refused.
+ * Minimum interval of fetches for unknown key ids. Tokens with one wait for the next fetch: they may be signed with a
+ * new key, and made-up key ids must not cause their rejection.
  */
 const COOLDOWN_MS = 1_000;
 
-/** After a failure nobody is asked again for this long; requests meanwhile are told at once. */
+/** After a failure the issuer is not called again for this long; requests fail at once in between. */
 const FAILURE_PAUSE_MS = 1_000;
 
-/** The public keys of the issuer, fetched from where it publishes them and kept. */
+/** The cached public keys of the issuer. */
 @Injectable()
 export class IssuerKeys implements OnApplicationBootstrap {
   private readonly logger = new Logger(IssuerKeys.name);
@@ -49,22 +49,22 @@ export class IssuerKeys implements OnApplicationBootstrap {
     if (!settings.AUTH.includes('jwt') || !settings.JWT_JWKS_URL) return;
     this.keys = createRemoteJWKSet(new URL(settings.JWT_JWKS_URL), {
       timeoutDuration: FETCH_TIMEOUT_MS,
-      // When to fetch anew is decided below: the library would refuse what it can't find out.
+      // The refresh policy is below: the library would reject a token whose key it can't fetch.
       cacheMaxAge: Infinity,
       cooldownDuration: Infinity,
       [customFetch]: keySetFetcher(() => this.keys?.jwks()),
     });
   }
 
-  /** Fetches the keys before the first request needs them, and tells early of an address that is wrong. */
+  /** Fetches the keys before the first request needs them, and logs a wrong URL early. */
   onApplicationBootstrap(): void {
     if (this.keys) this.refresh();
   }
 
   /**
-   * The key that a token says it is signed with.
+   * The key that signed a token, by its header.
    *
-   * @throws {Problem} issuer-unavailable, when only the issuer could tell
+   * @throws {Problem} issuer-unavailable, when the key is unknown and the issuer does not answer
    * @throws {errors.JOSEError} when the issuer has no such key
    */
   async find(header: JWSHeaderParameters, token: FlattenedJWSInput): Promise<CryptoKey> {
@@ -85,10 +85,10 @@ export class IssuerKeys implements OnApplicationBootstrap {
     return performance.now() - this.loadedAt;
   }
 
-  /** Fetches the keys in the background; nobody waits for it. */
+  /** Fetches the keys in the background. */
   private refresh(): void {
     this.reload().catch(() => {
-      // Was told by `reload`, and whoever needs the keys will be told too.
+      // `reload` has logged it, and a request that needs the keys fails by itself.
     });
   }
 
@@ -97,7 +97,11 @@ export class IssuerKeys implements OnApplicationBootstrap {
     await this.reload();
   }
 
-  /** Fetches the keys, once for all who wait for them. @throws {Problem} issuer-unavailable */
+  /**
+   * Fetches the keys; concurrent callers share the fetch.
+   *
+   * @throws {Problem} issuer-unavailable
+   */
   private async reload(): Promise<void> {
     if (performance.now() - this.failedAt < FAILURE_PAUSE_MS) throw issuerUnavailable();
     try {

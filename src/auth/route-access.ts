@@ -6,10 +6,10 @@ import { delayRefusal } from '../platform/http/load/processor-turns.js';
 import { Problem } from '../platform/http/problem.js';
 import type { Authenticator } from './authenticator.js';
 
-/** Swagger UI, its files and the document: made by a library, which can't say who may see them. */
+/** Swagger UI, its files and the document: routes of a library, which can't declare their access. */
 const DOCS = /^\/docs([-/]|$)/;
 
-/** Of the routes that libraries make, which can't say who may call them: who may. */
+/** The access to routes of libraries, which can't declare it themselves. */
 function accessOfLibraries({ url, method }: RouteOptions): RouteAccess | undefined {
   if (DOCS.test(url)) return { group: 'docs' };
   // Where CORS is on: browsers ask with it whether they may ask, and send no credentials (Fetch, 3.3.1).
@@ -18,23 +18,23 @@ function accessOfLibraries({ url, method }: RouteOptions): RouteAccess | undefin
 }
 
 /**
- * Demands of every route that it says who may call it. To be called before the first route is made.
+ * Requires that every route declares its access. Call it before the first route is registered.
  *
- * @throws at the start, when there is one that does not
+ * @throws at the start, for a route without a declaration
  */
 export function declareRoutes(server: FastifyInstance): void {
   server.decorateRequest('caller', null);
   server.addHook('onRoute', (route: RouteOptions) => {
     const access = route.config?.access ?? accessOfLibraries(route);
-    if (!access) throw new Error(`${String(route.method)} ${route.url} does not say who may call it`);
+    if (!access) throw new Error(`${String(route.method)} ${route.url} does not declare its access`);
     route.config = { ...route.config, access };
   });
 }
 
 /**
- * Lets each request through to its route only when its caller may call that, before the body is even read.
+ * Enforces the access of every route, before the body is read.
  *
- * @param shares of the processor, which a flood of requests that are refused must not take from the others
+ * @param shares of the processor, which a flood of refused requests must not take from the others
  */
 export function guardRoutes(
   server: FastifyInstance,
@@ -75,10 +75,10 @@ function isRefusal(error: unknown): boolean {
   return error instanceof Problem && error.status < 500;
 }
 
-/** Undefined only where there is no route: whoever asks for what is not there is told so. */
+/** Undefined only where there is no route; such a request gets its 404 without credentials. */
 function accessOf(request: FastifyRequest): RouteAccess | undefined {
   if (request.is404) return undefined;
   const { access } = request.routeOptions.config;
-  if (!access) throw new Error('a route came to be that does not say who may call it');
+  if (!access) throw new Error('a route was registered without a declaration of its access');
   return access;
 }

@@ -1,6 +1,6 @@
 import { type Scope, SCOPES } from '../platform/http/caller.js';
 
-/** The scopes among these names that this service knows; who may see everybody's orders may see its own. */
+/** The known scopes among these names. `orders:read:all` includes `orders:read`. */
 export function toScopes(names: Iterable<unknown>): ReadonlySet<Scope> {
   const given = new Set(names);
   const known = SCOPES.filter((scope) => given.has(scope));

@@ -17,7 +17,7 @@ function createShoppingCarts(settings: Settings, http: HttpService): ShoppingCar
   );
 }
 
-/** Provides `ShoppingCarts`, and tells the cart service of carts that were ordered. */
+/** Provides `ShoppingCarts`, and checks out ordered carts at the cart service. */
 @Module({
   imports: [UpstreamHttpModule],
   providers: [

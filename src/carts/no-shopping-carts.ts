@@ -1,7 +1,7 @@
 import { ShoppingCarts } from '../orders/order.ports.js';
 import type { Cart } from '../orders/order.ports.js';
 
-/** What takes the place of a cart service where none is configured: no customer has a cart. */
+/** Replaces the cart service when none is configured: no customer has a cart. */
 export class NoShoppingCarts extends ShoppingCarts {
   override readonly enabled = false;
 

@@ -19,8 +19,8 @@ import { unexpectedStatus } from '../platform/upstream/upstream-retry.js';
 const MAX_CART_ITEMS_BYTES = 10 * 1024 * 1024;
 
 /**
- * Answers that say that a customer has no cart: 404 and 410, and 400 and 422, with which a service refuses an id that none
- * of its customers can have.
+ * Statuses that mean that a customer has no cart: 404 and 410, and 400 and 422, with which a service refuses an id
+ * that none of its customers can have.
  */
 const NO_CART = new Set([400, 404, 410, 422]);
 
@@ -28,8 +28,8 @@ const NO_CART = new Set([400, 404, 410, 422]);
 const ACTIVE = 'active';
 
 /**
- * Pause before the second look for a cart that was not found, in milliseconds. The cart service of system B may answer
- * parallel calls with a false 404; a query is over by then.
+ * Pause before the second read of a cart that was not found, in milliseconds. The cart service of system B may answer
+ * parallel calls with a false 404; a query has ended after this time.
  */
 const SECOND_LOOK_MS = 25;
 
@@ -61,7 +61,8 @@ export class ShoppingCartServiceAdapter extends ShoppingCarts {
     }
     if (normaliseId(owner) !== normaliseId(customerId)) throw this.garbage("another customer's cart");
     if (status.toLowerCase() !== ACTIVE) return null;
-    // Orders go by the customer's id, so a cart that is found under another spelling of it (`1` for `01`) is not theirs.
+    // Orders use the customer's id, so a cart under another spelling of it (`1` for `01`) belongs to another
+    // customer.
     if (owner !== customerId) return null;
     const lines =
       items === undefined || items === null ? await this.findLines(id, deadline) : this.listOf(items);
@@ -81,23 +82,23 @@ export class ShoppingCartServiceAdapter extends ShoppingCarts {
       idempotencyKey,
       deadline,
       timeoutMs: BACKGROUND_TIMEOUT_MS,
-      // The call names the customer: sent again after an unknown outcome it could meet a cart that was begun since.
-      // Whoever repeats it looks first which cart is active.
+      // Not idempotent: the call names only the customer, so a retry after an unknown outcome could check out a newer
+      // cart. The caller reads the active cart before it retries.
       repeatable: false,
       mayBeEmpty: true,
     });
-    // Also with 404: the cart was active a moment ago. The caller looks again before it repeats the call.
+    // Also with 404: the cart was active a moment ago. The caller checks again before a retry.
     if (answer.status >= 300) throw this.unexpected(answer);
   }
 
   private async findLines(cartId: string, deadline: Deadline): Promise<unknown[]> {
     const answer = await this.get(['cart_items'], deadline, MAX_CART_ITEMS_BYTES);
     const lines = this.listOf(this.bodyOf(answer)['items']);
-    // The other carts' lines are nobody's business here, not even if they are wrong.
+    // Lines of other carts are ignored, even invalid ones.
     return lines.filter((line) => readId(fieldsOf(line)['cart_id']) === cartId);
   }
 
-  /** An id that an order may have: not one that looks like another because of invisible characters. */
+  /** An id that an order may have, without invisible characters, which would make two ids look alike. */
   private readVisibleId(value: unknown): string | null {
     const id = readId(value);
     return id === null || hasUnusableInId(id) ? null : id;

@@ -1,8 +1,8 @@
-/** What `DATABASE_URL` may leave out, as with every other PostgreSQL client: who connects, where to, with what password. */
+/** Parts that `DATABASE_URL` may leave out, as with every PostgreSQL client: user, host, database and password. */
 const COMPLETES_THE_URL = new Set(['PGHOST', 'PGPORT', 'PGDATABASE', 'PGUSER', 'PGPASSWORD', 'PGPASSFILE']);
 
 /**
- * Removes the variables of libpq that the driver reads behind the settings' back. `PGSSLMODE=require`, exported for
+ * Removes the variables of libpq that the driver would read besides the settings. `PGSSLMODE=require`, exported for
  * another database, would make it insist on TLS where `DATABASE_TLS` is off; `PGOPTIONS` would change every session.
  */
 export function ignoreDriverVariables(environment: NodeJS.ProcessEnv = process.env): void {

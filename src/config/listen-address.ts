@@ -3,7 +3,7 @@ export function defaultHost(environment: string | undefined): string {
   return environment === 'production' ? '0.0.0.0' : '127.0.0.1';
 }
 
-/** Which machines reach a server, for the person who started it. */
+/** The machines that can reach a server, for the operator. */
 export function describeReach(host: string): string {
   if (host === '0.0.0.0' || host === '::') return `on every address of this machine (HOST=${host})`;
   const isLoopback = host === 'localhost' || host === '::1' || host.startsWith('127.');

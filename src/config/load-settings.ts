@@ -13,7 +13,7 @@ export class SettingsError extends Error {
   }
 }
 
-/** What the settings are read for: commands that nobody calls over the network need not know who may call. */
+/** The purpose of the settings: commands without a network interface need no authentication settings. */
 export type Purpose = 'service' | 'command';
 
 function isUnreadable(file: string): boolean {
@@ -25,7 +25,7 @@ function isUnreadable(file: string): boolean {
   }
 }
 
-/** Whether it is decided who may call, and whatever that needs is there. */
+/** Whether authentication is configured completely. */
 function findOpenDoors(settings: Settings): string[] {
   const { AUTH, API_KEYS, API_KEYS_FILE } = settings;
   const problems: string[] = [];
@@ -72,7 +72,7 @@ function findContradictions(settings: Settings): string[] {
   if (settings.METRICS_PORT === settings.PORT) {
     problems.push('METRICS_PORT: must differ from PORT, or not be set');
   }
-  // One look-up and two attempts at the reservation must fit, or an unknown outcome could never be asked again.
+  // One look-up and two attempts at the reservation must fit, or an unknown outcome could never be retried.
   if (settings.REQUEST_DEADLINE_MS < 3 * settings.UPSTREAM_TIMEOUT_MS) {
     problems.push('REQUEST_DEADLINE_MS: must be at least three times UPSTREAM_TIMEOUT_MS');
   }

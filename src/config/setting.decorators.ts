@@ -5,7 +5,7 @@ import { IsBoolean, IsInt, IsOptional, IsUrl, Max, Min, ValidateBy } from 'class
 
 const HTTP_URL = { protocols: ['http', 'https'], require_tld: false, require_protocol: true };
 
-/** What is neither is left for the validator to refuse. */
+/** Other values are left for the validator to refuse. */
 function toBoolean({ value }: { value: unknown }): unknown {
   return value === 'true' ? true : value === 'false' ? false : value;
 }
@@ -25,12 +25,12 @@ export function Flag(): PropertyDecorator {
   return applyDecorators(Transform(toBoolean), IsBoolean({ message: 'must be true or false' }));
 }
 
-/** The address of another service. */
+/** The URL of another service. */
 export function HttpUrl(): PropertyDecorator {
   return IsUrl(HTTP_URL, { message: 'must be an http(s) URL' });
 }
 
-/** The address of another service that may be absent. */
+/** The URL of an optional service. */
 export function OptionalHttpUrl(): PropertyDecorator {
   return applyDecorators(IsOptional(), HttpUrl());
 }
@@ -57,7 +57,7 @@ function isOrigin(text: string): boolean {
   return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
 }
 
-/** Sites whose programs may call, as browsers name them. */
+/** Origins of sites whose pages may call. */
 export function Origins(): PropertyDecorator {
   return ListOf('origins', isOrigin, 'must be origins such as https://shop.example.com, between commas');
 }

@@ -97,7 +97,7 @@ describe('settings', () => {
     expect(problemsOf(environment)).toEqual([expect.stringMatching(`^${name}:`)]);
   });
 
-  it('need no decision about callers for commands that nobody calls', () => {
+  it('need no decision about callers for commands', () => {
     const settings = loadSettings({ DATABASE_URL, NODE_ENV: 'production' }, 'command');
     expect(settings.NODE_ENV).toBe('production');
   });

@@ -16,16 +16,16 @@ export const TRACE_SAMPLERS = [
   'parentbased_traceidratio',
 ] as const;
 
-/** How callers may say who they are. */
+/** Authentication methods. */
 export const AUTH_MODES = ['none', 'jwt', 'api-key', 'jwt,api-key', 'api-key,jwt'] as const;
 
-/** Signatures that the issuer alone can make: with `none` or `HS256` whoever can verify a token could write one. */
+/** Asymmetric signatures: with `none` or `HS256` every verifier of a token could also issue one. */
 const SIGNATURE = '(RS256|RS384|RS512|PS256|PS384|PS512|ES256|ES384|ES512|EdDSA)';
 
 /** Above the number of connections to one service, notifications would wait in this process. */
 const MAX_NOTIFICATION_CONCURRENCY = 128;
 
-/** As long as a background job may take for all that it does: see docs/timeouts.md. */
+/** The maximum duration of a background task: see docs/timeouts.md. */
 const MAX_UPSTREAM_TIMEOUT_MS = 10_000;
 
 /**
@@ -50,7 +50,7 @@ export class Settings {
   @WholeNumber(1, 65_535)
   METRICS_PORT?: number;
 
-  /** Proxies whose `X-Forwarded-For` is believed. None by default: anybody can write that header. */
+  /** Proxies whose `X-Forwarded-For` is trusted. None by default: any client can send that header. */
   @Networks()
   TRUST_PROXY: string[] = [];
 
@@ -61,15 +61,15 @@ export class Settings {
   @WholeNumber(1_000, 3_600_000)
   KEEP_ALIVE_TIMEOUT_MS: number = 72_000;
 
-  /** Sites whose programs may call from a browser. */
+  /** Sites whose pages may call from a browser. */
   @Origins()
   CORS_ORIGINS: string[] = [];
 
-  /** Requests of one caller a minute that this instance answers; 0 for as many as come. */
+  /** Requests a minute that this instance answers to one caller; 0 turns the limit off. */
   @WholeNumber(0, 1_000_000)
   RATE_LIMIT_PER_MINUTE: number = 0;
 
-  /** Whether a status is changed only for who says, in `If-Match`, which version was seen. */
+  /** Whether a status change requires `If-Match` with the version that was read. */
   @Flag()
   REQUIRE_IF_MATCH: boolean = false;
 
@@ -184,11 +184,11 @@ export class Settings {
   @IsIn(CURRENCIES, { message: 'must be an ISO 4217 currency code such as USD' })
   DEFAULT_CURRENCY: string = 'USD';
 
-  /** How long one attempt of one call to another service may take; 10 s for notifications and cart checkouts. */
+  /** Timeout of one attempt of one call to another service; 10 s for notifications and cart checkouts. */
   @WholeNumber(50, MAX_UPSTREAM_TIMEOUT_MS)
   UPSTREAM_TIMEOUT_MS: number = 2_000;
 
-  /** How long a client waits at most for the answer to an order; all calls and their repetitions fit into it. */
+  /** Deadline of an order; all calls and their retries fit into it. */
   @WholeNumber(100, 120_000)
   REQUEST_DEADLINE_MS: number = 10_000;
 
@@ -196,11 +196,14 @@ export class Settings {
   @WholeNumber(200, 86_400_000)
   RECOVERY_WINDOW_MS: number = 60_000;
 
-  /** How often each instance looks for orders that nobody drives any more. */
+  /** How often each instance looks for abandoned placements. */
   @WholeNumber(50, 60_000)
   RECOVERY_INTERVAL_MS: number = 1_000;
 
-  /** `async`: orders are stored and answered with 202 before they are settled, as if every client preferred it. */
+  /**
+   * `async`: orders are stored and answered with 202 before their placement completes, as if every client preferred
+   * it.
+   */
   @IsIn(['sync', 'async'])
   PLACEMENT_MODE: 'sync' | 'async' = 'sync';
 
@@ -212,25 +215,25 @@ export class Settings {
   @WholeNumber(1, 500)
   PLACEMENT_BATCH_SIZE: number = 64;
 
-  /** How long the service goes on as usual, but not ready, after it was told to stop. */
+  /** How long the service keeps serving, but not ready, after the signal to stop. */
   @WholeNumber(0, 300_000)
   SHUTDOWN_DELAY_MS: number = 0;
 
-  /** How long the answer for an `Idempotency-Key` is kept. */
+  /** Lifetime of an `Idempotency-Key`. */
   @WholeNumber(1, 8_760)
   IDEMPOTENCY_KEY_HOURS: number = 24;
 
-  /** How long rejected orders are kept, in days; 0 keeps them for ever. */
+  /** Days for which rejected orders are kept; 0 keeps them for ever. */
   @WholeNumber(0, 36_500)
   REJECTED_ORDER_DAYS: number = 0;
 
-  /** How often each instance deletes expired keys and rejected orders that were kept for long enough. */
+  /** How often each instance deletes expired keys and rejected orders. */
   @WholeNumber(50, 3_600_000)
   PURGE_INTERVAL_MS: number = 60_000;
 
   /**
-   * How often a background job is repeated before it waits for a person. With the longest wait between them the
-   * default lasts for three days: longer than a weekend during which nobody looked.
+   * Retries of a task before it becomes an incident. With the longest backoff the default lasts for three days:
+   * longer than an unattended weekend.
    */
   @WholeNumber(0, 1_000_000)
   JOB_RETRY_LIMIT: number = 9_000;
@@ -247,14 +250,14 @@ export class Settings {
   @OptionalHttpUrl()
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT?: string;
 
-  /** The one protocol that is spoken: another one would be sent to an address that does not understand this one. */
+  /** The only supported protocol: another one would go to an endpoint that does not understand it. */
   @IsIn(['http/protobuf'])
   OTEL_EXPORTER_OTLP_PROTOCOL: string = 'http/protobuf';
 
   @IsIn(['otlp', 'none'])
   OTEL_TRACES_EXPORTER: 'otlp' | 'none' = 'otlp';
 
-  /** Turns traces off, whatever the others say. */
+  /** Turns traces off, regardless of the other settings. */
   @Flag()
   OTEL_SDK_DISABLED: boolean = false;
 
@@ -268,7 +271,7 @@ export class Settings {
   @Max(1)
   OTEL_TRACES_SAMPLER_ARG: number = 1;
 
-  /** Where the fault harness is asked at every step whether to go on. */
+  /** URL of the fault harness, which is called at every pause point. */
   @OptionalHttpUrl()
   PAUSE_POINTS_URL?: string;
 }

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyInstance } from 'fastify';
 
-/** Whether this instance wants requests. Requests that come all the same are answered until the very end. */
+/** Whether this instance accepts traffic. Requests that arrive anyway are answered until the end. */
 @Injectable()
 export class Availability {
   private withdrawn = false;
@@ -10,7 +10,7 @@ export class Availability {
     return this.withdrawn;
   }
 
-  /** Says from now on, to whoever asks whether the service is ready and in each answer, that it is going away. */
+  /** Reports from now on, in the readiness check and in each response, that the instance is going away. */
   withdraw(): void {
     this.withdrawn = true;
   }

@@ -56,7 +56,7 @@ class CheckResponse {
   responseTime!: number;
 }
 
-/** What the package for health checks answers with. */
+/** The result type of the health package. */
 class ReadinessResponse {
   @ApiProperty({ enum: ['ok'] })
   status!: string;
@@ -110,7 +110,7 @@ export class HealthController {
   @ApiOperation({
     operationId: 'getLiveness',
     summary: 'Whether the process runs',
-    description: 'Asks nobody else: restart the process if there is no answer.',
+    description: 'Depends on no other service: restart the process if it does not answer.',
   })
   @ApiResponse({ status: 200, description: 'It runs.', type: LivenessResponse, example: { status: 'ok' } })
   getLiveness(): LivenessResponse {
@@ -124,8 +124,8 @@ export class HealthController {
     operationId: 'getReadiness',
     summary: 'Whether requests should be sent here',
     description:
-      'Not while the database is away or read-only or background work stands still, and not any more once the service ' +
-      'is being stopped.',
+      'Not while the database is away or read-only, while background work stands still, or after the service ' +
+      'has received the signal to stop.',
   })
   @ApiResponse({
     status: 200,

@@ -10,7 +10,7 @@ import { MetricsServer } from './metrics-server.js';
 @Module({})
 export class HealthModule {
   static with({ METRICS_PORT }: Settings): DynamicModule {
-    // In one place or the other: what was given a port of its own is not to be had beside it.
+    // Metrics are served in one place: with a port of their own, they are not on the API's port.
     const isApart = METRICS_PORT !== undefined;
     return {
       module: HealthModule,

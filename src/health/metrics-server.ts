@@ -5,19 +5,19 @@ import { Settings } from '../config/settings.js';
 import { findForeignPage } from '../platform/http/edge/foreign-pages.js';
 import { Metrics } from '../platform/metrics/metrics.js';
 
-/** A scraper sends a line and a few headers; whoever needs longer is stuck or means harm. */
+/** A scraper sends a line and a few headers; a slower client is stuck or malicious. */
 const REQUEST_TIMEOUT_MS = 5_000;
 
 /**
- * Metrics on a port of their own, and nothing else: for networks in which whoever reaches the API must not reach them,
- * and scrapers have no key. Answers until the very end, so that stopping can be watched as well.
+ * Serves only metrics, on a port of their own: for networks in which clients of the API must not reach them, and
+ * scrapers have no key. Answers until the end of the shutdown, so that it can be observed.
  */
 @Injectable()
 export class MetricsServer implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger(MetricsServer.name);
   private readonly server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
     this.answer(request, response).catch((error: unknown) => {
-      this.logger.error({ err: error }, 'the metrics could not be told');
+      this.logger.error({ err: error }, 'the metrics could not be collected');
       response.writeHead(500).end();
     });
   });

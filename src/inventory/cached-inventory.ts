@@ -2,11 +2,11 @@ import { Inventory, type Product } from '../orders/order.ports.js';
 import type { Deadline } from '../platform/deadline.js';
 import { type FindProduct, type Freshness, ProductLookup } from './product-lookup.js';
 
-/** What all inventories have in common: products are looked up one by one. */
+/** Base of all inventories: looks products up one by one. */
 export abstract class CachedInventory extends Inventory {
   private readonly products: ProductLookup;
 
-  /** @param rememberMs how long what was looked up is remembered; see `ProductLookup` */
+  /** @param rememberMs lifetime of cached products; see `ProductLookup` */
   constructor(findProduct: FindProduct, rememberMs: number) {
     super();
     this.products = new ProductLookup(findProduct, rememberMs);

@@ -7,8 +7,8 @@ import { UpstreamFault } from '../platform/upstream/upstream-fault.js';
 export const CALLS_AT_ONCE = 16;
 
 /**
- * Answers to a look-up that say that the id names no product: 404 and 410, and 400 and 422, with which a service refuses
- * an id that none of its products can have, such as text where its ids are integers.
+ * Statuses of a look-up that mean an unknown product: 404 and 410, and 400 and 422, with which a service refuses an
+ * id that none of its products can have, such as text where its ids are integers.
  */
 export const NO_SUCH_PRODUCT = new Set([400, 404, 410, 422]);
 
@@ -17,7 +17,7 @@ function isStock(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 
-/** Below the total that an order can have at most, whose fifteen digits a JSON number keeps exactly. */
+/** Below the maximum total of an order, whose fifteen digits a JSON number keeps exactly. */
 const MAX_PRICE = 99_999_999_999;
 
 /** @returns decimal digits without an exponent, or null unless it is a number from 0 to `MAX_PRICE` */
@@ -27,7 +27,7 @@ function readPrice(value: unknown): string | null {
   return new Big(String(value)).toFixed();
 }
 
-/** The answer is about another product than was asked for: the inventory mixed up its answers. */
+/** The answer is about another product: the inventory mixed up its answers. */
 export class MixedUpAnswer extends UpstreamFault {
   constructor(upstream: string) {
     super(upstream, 'garbage', 'answered about another product than it was asked for');
@@ -35,10 +35,10 @@ export class MixedUpAnswer extends UpstreamFault {
 }
 
 /**
- * Compares the id in an answer with the one that was asked for.
+ * Compares the id in an answer with the requested one. Keys and sums of lines use the id, so one product must never
+ * have two.
  *
- * @returns the product; null when the inventory knows it by another spelling (`1` for `01`), because keys and sums of lines
- *   go by the id, so that one product must never go by two
+ * @returns the product; null when the inventory spells the id differently (`1` for `01`)
  * @throws {MixedUpAnswer}
  */
 export function requireAskedFor<P extends Product>(upstream: string, askedFor: string, product: P): P | null {

@@ -19,8 +19,8 @@ import { CachedInventory } from './cached-inventory.js';
 const REFUSALS = new Set([400, 404]);
 
 /**
- * Statuses with which other inventories refuse. They are certain where the line was sent once. Where keys are honoured, an
- * earlier call may have been carried out or be under way, so there they leave the outcome unknown.
+ * Statuses with which other inventories refuse. They are certain for a call that was sent once. With idempotency an
+ * earlier call may have taken effect, so there they leave the outcome unknown.
  */
 const OTHER_REFUSALS = new Set([409, 410, 422]);
 
@@ -47,12 +47,12 @@ export async function findInventoryProduct(
   return requireAskedFor(client.name, productId, readProduct(client.name, fields['product_id'], fields));
 }
 
-/** The Inventory Service (system A), which reserves and gives back one product a call. */
+/** The Inventory Service (system A), which reserves or releases one product a call. */
 export class InventoryServiceAdapter extends CachedInventory {
-  /** @param rememberMs how long what was looked up is remembered; see `ProductLookup` */
+  /** @param rememberMs lifetime of cached products; see `ProductLookup` */
   constructor(
     private readonly client: UpstreamClient,
-    /** Whether the service honours `Idempotency-Key`, so that a repeated call acts once. */
+    /** Whether the service honours `Idempotency-Key`, which makes calls idempotent. */
     override readonly repeatable: boolean,
     rememberMs = 0,
   ) {
@@ -78,7 +78,7 @@ export class InventoryServiceAdapter extends CachedInventory {
     return mapBounded(lines, CALLS_AT_ONCE, (line) => this.releaseLine(orderId, line, deadline));
   }
 
-  /** Nothing is ever sent twice, so as little as possible is sent once an order can't be completed any more. */
+  /** Calls are never retried, so none is sent once the order can no longer complete. */
   private async reserveOneByOne(
     orderId: string,
     lines: readonly ReservationLine[],
@@ -116,7 +116,7 @@ export class InventoryServiceAdapter extends CachedInventory {
         reason: readReason(answer, `Product ${productId} can't be reserved`),
       };
     }
-    // All else, such as 202 or 401, says nothing about stock.
+    // Other statuses, such as 202 or 401, say nothing about stock.
     if (!isDone(answer.status)) {
       return this.unanswered(line, unexpectedStatus(this.client.name, answer.status));
     }
@@ -144,7 +144,7 @@ export class InventoryServiceAdapter extends CachedInventory {
         const reason = `${this.client.name}: can't be asked whether the units were reserved`;
         return { line: line.line, outcome: 'unknown', reason };
       }
-      // The same key again brings the outcome of the first call, or settles the matter if that never arrived.
+      // A retry with the same key returns the outcome of the first call, or makes the call if it never arrived.
       const reserved = await this.reserveLine(orderId, line, deadline);
       if (reserved.outcome === 'refused') return { line: line.line, outcome: 'released' };
       if (reserved.outcome === 'unknown') return reserved;

@@ -3,24 +3,21 @@ import type { Deadline } from '../platform/deadline.js';
 import { mapBounded } from '../platform/upstream/upstream-parallel.js';
 import { CALLS_AT_ONCE } from './inventory-answers.js';
 
-/** Products remembered at most, whose oldest makes room for the next: what is asked for all the time stays. */
+/** Size of the cache of products. The oldest makes room for the next; products in constant demand stay. */
 const MAX_REMEMBERED = 10_000;
 
-/** Asks the inventory for one product; null when there is none. */
+/** Reads one product from the inventory; null when there is none. */
 export type FindProduct = (productId: string, deadline: Deadline) => Promise<Product | null>;
 
-/** How old an answer may be: asked for in this moment, by whomever, or remembered for a short while. */
+/** Allowed age of an answer: from the current request, also a shared one, or briefly cached. */
 export type Freshness = 'current' | 'recent';
 
-/**
- * Looks products up, each once and several at a time. Who asks for what somebody else is asking for already waits for
- * the same answer.
- */
+/** Looks products up, in batches and without duplicates. Concurrent callers of one product share its request. */
 export class ProductLookup {
   private readonly underWay = new Map<string, Promise<Product | null>>();
   private readonly remembered = new Map<string, { product: Product; until: number }>();
 
-  /** @param rememberMs how long a product that was found may be told of without asking again; 0 for not at all */
+  /** @param rememberMs how long a found product is cached, in milliseconds; 0 turns the cache off */
   constructor(
     private readonly findProduct: FindProduct,
     private readonly rememberMs: number,
@@ -59,7 +56,7 @@ export class ProductLookup {
   private async ask(id: string, deadline: Deadline): Promise<Product | null> {
     const others = this.underWay.get(id);
     if (others) {
-      // The time of whoever asked may have run out, which says nothing about what this one would be told.
+      // The caller that started the shared lookup may have timed out; that says nothing about the upstream.
       return others.catch(() => this.findProduct(id, deadline));
     }
     const asking = this.findProduct(id, deadline).finally(() => this.underWay.delete(id));

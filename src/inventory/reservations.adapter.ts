@@ -59,8 +59,8 @@ function readItem(item: unknown, invalid: (what: string) => UpstreamFault): Held
 }
 
 /**
- * An inventory that reserves all lines of an order in one call, all or nothing, under the order's id. A repeated call
- * acts once, and a reservation that was given back can't be made again, so the outcome can always be learned.
+ * An inventory that reserves all lines of an order in one atomic call under the order's id. The call is idempotent,
+ * and a released reservation can't be made again, so the outcome can always be learned.
  */
 export class ReservationsAdapter extends CachedInventory {
   override readonly repeatable = true;
@@ -70,7 +70,7 @@ export class ReservationsAdapter extends CachedInventory {
     release: (id, deadline) => this.cancel(id, deadline),
   };
 
-  /** @param rememberMs how long what was looked up is remembered; see `ProductLookup` */
+  /** @param rememberMs lifetime of cached products; see `ProductLookup` */
   constructor(
     private readonly client: UpstreamClient,
     rememberMs = 0,
@@ -107,7 +107,7 @@ export class ReservationsAdapter extends CachedInventory {
     }
   }
 
-  /** Gives back the whole reservation, whichever of its lines are named: it is held as a whole or not at all. */
+  /** Releases the whole reservation, whichever of its lines are named: it is held as a whole or not at all. */
   override async release(
     orderId: string,
     lines: readonly ReleaseLine[],
@@ -161,7 +161,7 @@ export class ReservationsAdapter extends CachedInventory {
     }
     const reason = readReason(answer, 'The reservation was refused');
     const short = readShortProducts(answer);
-    // A refusal that names none of the lines, as for a reservation that was given back, is about all of them.
+    // A refusal that names no line, as for a released reservation, applies to all of them.
     const all = !lines.some(({ productId }) => short.has(productId));
     return lines.map(({ line, productId }) =>
       all || short.has(productId) ? { line, outcome: 'refused', reason } : { line, outcome: 'untouched' },

@@ -22,10 +22,9 @@ export class HttpNotifications extends Notifications {
   }
 
   /**
-   * `POST /notify` with `{order_id, customer_name, customer_email, status}` answers 200 with JSON; any 2xx without a body is a success as well.
-   *
-   * Sent once, and again only if it certainly did not arrive: whoever calls this repeats it with growing pauses for
-   * as long as it takes, and repetitions here as well would multiply the load on a service in trouble.
+   * `POST /notify` with `{order_id, customer_name, customer_email, status}`. 200 with JSON is a success; so is any
+   * 2xx without a body. No retry here, except when the call certainly did not arrive: the task retries with backoff,
+   * and a second layer of retries would multiply the load on a failing service.
    */
   override async send(notification: Notification, idempotencyKey: string, deadline: Deadline): Promise<void> {
     const { status } = await this.client.request({
@@ -40,10 +39,10 @@ export class HttpNotifications extends Notifications {
       idempotencyKey,
       deadline,
       repeatable: false,
-      // The status says all. An empty 202 that counted as a fault would send the customer a message with every repetition.
+      // The status decides. If an empty 202 counted as a fault, every retry would send the message again.
       mayBeEmpty: true,
     });
-    // Even a refusal is a fault: the customer has not been told, and only a person can find out why.
+    // Even a refusal is a fault: the customer was not notified, and only a person can find out why.
     if (status >= 300) throw unexpectedStatus(this.client.name, status);
   }
 }

@@ -8,8 +8,8 @@ import { reachPausePoint } from '../platform/pause-points.js';
 import { Tasks } from '../tasks/tasks.service.js';
 
 /**
- * Tells customers what became of their orders: one message for each event, in the order of the events, repeated until
- * the notification service has taken it.
+ * Notifies customers of changes of their orders: one message for each event, in order, retried until the notification
+ * service accepts it.
  */
 @Injectable()
 export class NotificationDeliverer implements OnModuleInit {

@@ -4,7 +4,7 @@ import { UpstreamHttpModule } from '../platform/upstream/upstream-http.module.js
 import { HttpNotifications } from './http-notifications.js';
 import { NotificationDeliverer } from './notification-deliverer.js';
 
-/** Tells customers what became of their orders. */
+/** Notifies customers of changes of their orders. */
 @Module({})
 export class NotificationModule {
   /** @param imports modules that provide `OrderRepository` */

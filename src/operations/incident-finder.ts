@@ -13,12 +13,12 @@ import { databaseNow } from '../platform/database/database-clock.js';
 const BATCH_SIZE = 500;
 
 /**
- * After the recovery window the order is taken back. That may have to wait for the end of the last lease,
- * and for the pause after that try; twice the longest of both is more than any order that somebody looks after needs.
+ * After the recovery window an order is compensated. That may have to wait for the end of the last lease, and for the
+ * pause after that attempt; twice the longer of both is more than any order in progress needs.
  */
 const PATIENCE_MS = 20_000;
 
-/** Movements that a person has to look at, each by itself: far more than anybody ever will. */
+/** Movements that need a person: far more than people can handle. */
 const MAX_STUCK = 10_000;
 
 /** The kinds of tasks that become incidents when they are dead. */
@@ -34,7 +34,7 @@ export function isTaskIncident(kind: IncidentKind): kind is TaskIncidentKind {
   return kind in TASK_INCIDENTS;
 }
 
-/** Finds what waits for a person. Nothing is stored about it: it is read from the orders, the tasks and the journal. */
+/** Finds incidents. They are not stored, but derived from the orders, the tasks and the journal. */
 @Injectable()
 export class IncidentFinder {
   constructor(
@@ -94,7 +94,7 @@ export class IncidentFinder {
     }
   }
 
-  /** Picks those lines in doubt that no task will resolve any more. */
+  /** Selects the lines in doubt that no task will resolve. */
   private async judge(lines: readonly DoubtfulLine[]): Promise<Incident[]> {
     if (lines.length === 0) return [];
     const orderIds = [...new Set(lines.map(({ orderId }) => orderId))];
@@ -104,9 +104,9 @@ export class IncidentFinder {
     const events = await this.repository.findDoubtEvents(orderIds);
     const { repeatable } = this.inventory;
     return lines.flatMap((line) => {
-      // While a task is running, the line may be in doubt for no longer than the call takes.
+      // While a task is running, a line may be in doubt for the duration of the call.
       if (open.has(line.orderId)) return [];
-      // Calls that may be repeated are left to the dead task, which is an incident of its own.
+      // Idempotent calls are left to the dead task, which is an incident of its own.
       if (repeatable && dead.has(line.orderId)) return [];
       return [
         toReservationIncident(line, causeOf(line, events), [repeatable ? 'retry' : 'release', 'write_off']),
@@ -139,7 +139,7 @@ export class IncidentFinder {
 export const NIL_ID = '00000000-0000-0000-0000-000000000000';
 
 /** Where the process ended in the middle of a call, no event could be written. */
-const CAUSE_UNKNOWN = 'it is not known what became of the call that was to give the units back';
+const CAUSE_UNKNOWN = 'the outcome of the call that releases the units is unknown';
 
 function nameOf({ orderId, number }: Incident): string {
   return `${orderId}/${number}`;

@@ -19,13 +19,12 @@ export interface Decision {
   actor: string;
 }
 
-/** Somebody else was first; everything is to be rolled back and looked at again. */
+/** A concurrent change was first: roll back and read again. */
 class Overtaken extends Error {}
 
 /**
- * Writes down what a person has decided, together with what follows from it, in one transaction. Another service is
- * never called from here: what has to be asked of one is a task of that transaction, so that a crash neither loses it
- * nor lets it happen twice.
+ * Stores a decision and its consequences in one transaction. It makes no remote call: calls are tasks of that
+ * transaction, so that a crash neither loses nor doubles them.
  */
 @Injectable()
 export class IncidentSettlement {
@@ -38,7 +37,7 @@ export class IncidentSettlement {
 
   /**
    * @param order as it was read before the incident was found
-   * @returns when it was settled; undefined when the order or the incident has changed since they were read
+   * @returns when the incident was resolved; undefined when it or the order has changed since they were read
    */
   async settle(order: Order, incident: NamedIncident, decision: Decision): Promise<Date | undefined> {
     const at = databaseNow();
@@ -84,7 +83,7 @@ export class IncidentSettlement {
       case 'cart_checkout':
         return this.settleTask(sql, incident.kind, order.id, action);
       case 'pending_order':
-        throw new Error('pending orders are settled by their placement');
+        throw new Error('pending orders are completed by their placement');
     }
   }
 
@@ -112,8 +111,8 @@ export class IncidentSettlement {
   }
 
   /**
-   * Returns the stock by the task that does so for every order: it knows what may be asked twice. Behind one that is running
-   * already the new one finds little to do.
+   * Returns the stock by the usual release task, which knows the rules of idempotency. Behind a running task the new
+   * one has little left to do.
    */
   private async releaseByTask(sql: Sql, { id, version }: Order): Promise<void> {
     if ((await this.tasks.retryDead(sql, RELEASE_STOCK, [id])) > 0) return;

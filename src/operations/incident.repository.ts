@@ -11,7 +11,7 @@ export interface DoubtfulLine extends OrderLine {
   changedAt: Date;
 }
 
-/** What an event says of lines in doubt. */
+/** The lines in doubt of an event. */
 export interface DoubtEvent {
   orderId: string;
   reason: string | null;
@@ -19,7 +19,7 @@ export interface DoubtEvent {
   occurredAt: Date;
 }
 
-/** One incident that a person has settled, as the history of the order tells it. */
+/** An incident that a person has resolved, from the history of the order. */
 export interface Settled {
   orderId: string;
   incident: string;
@@ -35,7 +35,7 @@ export interface OverdueOrder {
   placedAt: Date;
 }
 
-/** What operations read from the tables of orders, by indexes that hold nothing but what they look for. */
+/** Reads for operations, by partial indexes on exactly these rows. */
 @Injectable()
 export class IncidentRepository {
   constructor(private readonly dataSource: DataSource) {}
@@ -53,7 +53,7 @@ export class IncidentRepository {
     );
   }
 
-  /** Which lines of some orders may still be held although the order came to nothing. */
+  /** Lines of orders that are not live and may still hold units. */
   async findUnreleasedLines(orderIds: readonly string[]): Promise<DoubtfulLine[]> {
     return this.dataSource.query<DoubtfulLine[]>(
       `SELECT i.order_id AS "orderId", i.id AS line, i.product_id AS "productId", i.quantity,
@@ -65,7 +65,7 @@ export class IncidentRepository {
     );
   }
 
-  /** The events of orders that tell why lines are in doubt, oldest first. */
+  /** The events that explain why lines are in doubt, oldest first. */
   async findDoubtEvents(orderIds: readonly string[]): Promise<DoubtEvent[]> {
     return this.dataSource.query<DoubtEvent[]>(
       `SELECT order_id AS "orderId", reason, occurred_at AS "occurredAt",
@@ -77,7 +77,7 @@ export class IncidentRepository {
     );
   }
 
-  /** What people have settled about orders, oldest first. */
+  /** Resolved incidents of orders, oldest first. */
   async findSettled(orderIds: readonly string[]): Promise<Settled[]> {
     return this.dataSource.query<Settled[]>(
       `SELECT order_id AS "orderId", data->>'incident' AS incident, data->>'action' AS action, reason, actor,

@@ -1,24 +1,24 @@
 /**
- * What only a person can settle, by kind, with the actions that are safe. `does`: what the action means, for whoever
- * has to choose. `result`: what has come of it, for the answer.
+ * What only a person can resolve, by kind, with the actions that are safe. `does`: the effect of the action, for the
+ * operator. `result`: its result, for the response.
  *
- * `reservation`: a line of an order that came to nothing, of which nobody knows whether units are held.
- * `notification`, `stock_release`, `cart_checkout`: a background job that ran out of attempts.
- * `pending_order`: an order that neither its request nor recovery has settled in time.
+ * `reservation`: a line of an order that is not live, with an unknown reservation. `notification`, `stock_release`,
+ * `cart_checkout`: a task out of attempts. `pending_order`: an order that neither its request nor recovery has
+ * completed in time.
  */
 export const INCIDENT_KINDS = {
   reservation: {
     retry: {
-      does: 'Ask the inventory again, under the same key, and give back what it holds.',
+      does: 'Ask the inventory again, under the same key, and release what it holds.',
       result: 'The inventory is being asked again.',
     },
     release: {
-      does: 'You have made sure that the inventory holds the units for this line: they are given back, with one call.',
-      result: 'The units are being given back.',
+      does: 'You have made sure that the inventory holds the units for this line: they are released, with one call.',
+      result: 'The units are being released.',
     },
     write_off: {
       does: 'You have made sure that nothing is held for this line, or accept the loss: the inventory is not called.',
-      result: 'The line counts as given back; the inventory was not called.',
+      result: 'The line counts as released; the inventory was not called.',
     },
   },
   notification: {
@@ -27,38 +27,38 @@ export const INCIDENT_KINDS = {
       result: 'The message is being sent again.',
     },
     write_off: {
-      does: 'The customer is not told of this change; the later messages about the order are sent.',
+      does: 'The customer is not notified of this change; later messages about the order are sent.',
       result: 'The message is given up; those behind it are being sent.',
     },
   },
   stock_release: {
     retry: {
-      does: 'Give the stock of this order back again; what was given back already stays as it is.',
-      result: 'The stock is being given back again.',
+      does: 'Retry the release of the stock of this order; lines that were released stay released.',
+      result: 'The release of the stock is being retried.',
     },
     write_off: {
       does: 'You have made sure that nothing is held for this order, or accept the loss: the inventory is not called.',
-      result: 'All lines count as given back; the inventory was not called.',
+      result: 'All lines count as released; the inventory was not called.',
     },
   },
   cart_checkout: {
     retry: {
-      does: 'Tell the cart service again that the cart was ordered.',
-      result: 'The cart service is being told again.',
+      does: 'Retry the checkout of the cart.',
+      result: 'The checkout of the cart is being retried.',
     },
     write_off: {
-      does: 'The cart service is not told; the cart may still look as if it had not been ordered.',
-      result: 'The cart service was not told.',
+      does: 'The cart service is not notified; the cart may still appear active.',
+      result: 'The cart service was not notified.',
     },
   },
   pending_order: {
     retry: {
-      does: 'Drive the order on: reserve its stock and confirm it, if that can be done now.',
-      result: 'The order was driven on; its status tells what came of it.',
+      does: 'Retry the placement: reserve the stock and confirm the order, if that is possible now.',
+      result: 'The placement was retried; the status of the order is its result.',
     },
     release: {
-      does: 'Take the order back: it fails, and what is held for it is given back.',
-      result: 'The order was taken back; its stock is being given back.',
+      does: 'Take the order back: it fails, and its stock is released.',
+      result: 'The order was taken back; its stock is being released.',
     },
   },
 } as const satisfies Record<string, Partial<Record<string, ActionText>>>;
@@ -76,7 +76,7 @@ export const INCIDENT_ACTIONS = ['retry', 'release', 'write_off'] as const;
 
 export type IncidentAction = (typeof INCIDENT_ACTIONS)[number];
 
-/** What an incident is about. */
+/** The subject of an incident. */
 export interface Subject {
   kind: IncidentKind;
   orderId: string;
@@ -86,7 +86,7 @@ export interface Subject {
 
 /** Something that waits for a person. */
 export interface Incident extends Subject {
-  /** In the words of the other service where it said something. Never about the customer. */
+  /** The other service's message, if any. No personal data. */
   reason: string;
   since: Date;
   actions: IncidentAction[];
@@ -106,14 +106,15 @@ const ID =
   /^(?<kind>[a-z_]+)-(?<orderId>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})-(?<number>\d{1,9})-(?<round>\d{1,9})$/;
 
 /**
- * The id of an incident. What was settled may come back, as when a message is tried again in vain: it is then another
- * incident, of the next round, so that a request that settles the earlier one does nothing when it is repeated late.
+ * The id of an incident. A resolved incident may come back, for example when a redriven message fails again. It is
+ * then another incident, of the next round, so that a late retry of the request that resolved the earlier one has no
+ * effect.
  */
 export function incidentId({ kind, orderId, number }: Subject, round: number): string {
   return `${kind}-${orderId}-${number}-${round}`;
 }
 
-/** @returns what the id is about, or undefined when it is none */
+/** @returns the subject of the id, or undefined for an invalid one */
 export function parseIncidentId(id: string): Subject | undefined {
   const groups = ID.exec(id)?.groups;
   const kind = INCIDENT_KIND_NAMES.find((name) => name === groups?.['kind']);
@@ -122,7 +123,7 @@ export function parseIncidentId(id: string): Subject | undefined {
   return { kind, orderId, number: Number(groups?.['number']) };
 }
 
-/** Incidents are listed in this order: by the age of the order, the oldest first, then by what they are about. */
+/** The order of the list: the oldest order first, then by subject. */
 export function compareSubjects(one: Subject, other: Subject): number {
   const [left, right] = [sortKey(one), sortKey(other)];
   return left < right ? -1 : left > right ? 1 : 0;

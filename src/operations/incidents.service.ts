@@ -26,7 +26,7 @@ export interface IncidentPage {
 /** The most incidents of one kind that one order can have: one for each of its lines. */
 const MAX_OF_ONE_ORDER = MAX_LINES;
 
-/** Lists what waits for a person, those about the oldest orders first: they have waited longest. */
+/** Lists incidents, those of the oldest orders first. */
 @Injectable()
 export class IncidentsService {
   constructor(
@@ -34,10 +34,10 @@ export class IncidentsService {
     private readonly repository: IncidentRepository,
   ) {}
 
-  /** @param after what the last incident of the page before was about */
+  /** @param after the subject of the last incident of the previous page */
   async list(kind: IncidentKind | undefined, limit: number, after?: Subject): Promise<IncidentPage> {
     const from = after?.orderId ?? NIL_ID;
-    // Those of the same order as the last one are found again, and one more tells whether there is another page.
+    // Incidents of the cursor's order are found again, and one more shows whether another page exists.
     const most = limit + 1 + MAX_OF_ONE_ORDER;
     const kinds = kind ? [kind] : INCIDENT_KIND_NAMES;
     const found = await Promise.all(kinds.map((one) => this.finder.find(one, from, most)));
@@ -55,7 +55,7 @@ export class IncidentsService {
     return { incidents: await this.name(own.toSorted(compareSubjects)), nextCursor: null };
   }
 
-  /** @returns the incident as it is now, whatever round it is in; undefined when nothing waits for a person */
+  /** @returns the current incident, of any round; undefined when none is open */
   async find(subject: Subject): Promise<NamedIncident | undefined> {
     const found = await this.finder.find(subject.kind, subject.orderId, MAX_OF_ONE_ORDER);
     const incident = found.find((one) => compareSubjects(one, subject) === 0);
@@ -72,7 +72,7 @@ export class IncidentsService {
   }
 }
 
-/** What was settled before and has come back is in the round after that. */
+/** A resolved incident that came back is in the next round. */
 function roundOf(subject: Subject, settled: readonly Settled[]): number {
   const ids = new Set(settled.map(({ incident }) => incident));
   let round = 1;

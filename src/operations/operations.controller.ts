@@ -32,7 +32,7 @@ export class OperationsController {
   @BoundedReads()
   @ApiOperation({
     operationId: 'listIncidents',
-    summary: 'What only a person can settle',
+    summary: 'Incidents that only a person can resolve',
     description: 'Incidents of the oldest orders come first: they have waited longest.',
   })
   @ApiResponse(INCIDENTS)
@@ -53,7 +53,7 @@ export class OperationsController {
   @HttpCode(200)
   @ApiOperation({
     operationId: 'settleIncident',
-    summary: 'Settle an incident by one of its actions',
+    summary: 'Resolve an incident by one of its actions',
     description:
       'The decision is written into the history of the order. The same action again gives the same answer and has ' +
       'no further effect.',

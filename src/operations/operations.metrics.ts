@@ -12,15 +12,15 @@ import { INCIDENT_KIND_NAMES } from './incident.js';
 import { IncidentFinder, TASK_INCIDENTS } from './incident-finder.js';
 import { databaseNow } from '../platform/database/database-clock.js';
 
-/** Several scrapers, or one in a hurry, get the same numbers: what is measured changes in minutes. */
+/** Cache lifetime for several scrapers: the values change within minutes. */
 const FRESH_MS = 5_000;
 
-/** A scraper waits for ten seconds, and must be told the rest while the database is away. */
+/** A scraper waits for ten seconds, and must get the other metrics while the database is away. */
 const PATIENCE_MS = 5_000;
 
 /**
- * What waits for a person, and what waits for its turn, as metrics. Looked up in the database when they are asked for.
- * While that does not answer they are left out rather than repeated, and `database_metrics_available` is 0.
+ * Incidents and backlogs as metrics, read from the database at each scrape. During an outage they are left out
+ * instead of repeated, and `database_metrics_available` is 0.
  */
 @Injectable()
 export class OperationsMetrics {
@@ -48,10 +48,13 @@ export class OperationsMetrics {
     'Age of the oldest of them; 0 where there is none.',
     'queue',
   );
-  private readonly pendingOrders = this.gauge('orders_pending', 'Orders whose placement is not settled yet.');
+  private readonly pendingOrders = this.gauge(
+    'orders_pending',
+    'Orders whose placement is not complete yet.',
+  );
   private readonly oldestPending = this.gauge(
     'orders_pending_oldest_age_seconds',
-    'How long ago the oldest order was placed that is not settled yet; 0 where there is none.',
+    'Age of the oldest order whose placement is not complete; 0 when there is none.',
   );
   private readonly toRecover = this.gauge(
     'orders_to_recover',
@@ -113,7 +116,7 @@ export class OperationsMetrics {
     if (performance.now() - this.measured.at > FRESH_MS) {
       const done = this.measureIfPossible();
       this.measured = { at: performance.now(), done };
-      // A scrape that failed is an answer to whoever asked, and must not be kept for the next.
+      // A failed scrape goes to the callers that wait for it, and must not be cached.
       done.catch(() => (this.measured.at = Number.NEGATIVE_INFINITY));
     }
     return this.measured.done;

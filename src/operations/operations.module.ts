@@ -22,7 +22,7 @@ import { PersonalDataRepository } from './personal-data/personal-data.repository
 
 type Imports = NonNullable<ModuleMetadata['imports']>;
 
-/** What people need who look after the service: incidents, metrics about them, the erasure of personal data, and the drift report. */
+/** Tools of the operators: incidents and their metrics, the erasure of personal data, and the drift report. */
 @Module({})
 export class OperationsModule {
   /** @param imports modules that provide `OrderRepository`, `PlaceOrderSaga`, `EventFeedRepository`, `Inventory` and `StockJournal` */

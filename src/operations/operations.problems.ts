@@ -2,7 +2,7 @@ import { Problem, RETRY_AFTER } from '../platform/http/problem.js';
 import { defineProblemTypes } from '../platform/http/problems/problem-types.js';
 import type { IncidentAction } from './incident.js';
 
-/** The errors of settling incidents. */
+/** The errors of resolving incidents. */
 export const OPERATIONS_PROBLEMS = defineProblemTypes({
   'incident-not-found': {
     status: 404,
@@ -13,31 +13,30 @@ export const OPERATIONS_PROBLEMS = defineProblemTypes({
   'action-not-allowed': {
     status: 409,
     title: 'Action not available for this incident',
-    cause: 'The incident does not have this action, or was settled already by another one.',
-    remedy: 'Choose one of `allowed_actions`; there are none when the incident is settled.',
+    cause: 'The incident does not have this action, or was already resolved by another one.',
+    remedy: 'Choose one of `allowed_actions`; there are none when the incident is resolved.',
     members: {
       allowed_actions: 'the actions that the incident has',
-      settled_by: 'the action that has settled it, where one has',
+      settled_by: 'the action that resolved it, if any',
     },
   },
   'delivery-not-found': {
     status: 404,
     title: 'Delivery not found',
-    cause: 'Nothing with this id leaves the service about this order, or not any more.',
+    cause: 'The order has no delivery with this id.',
     remedy: 'Take the id from the list of the deliveries of the order.',
   },
   'delivery-not-waiting': {
     status: 409,
     title: 'Delivery not waiting for a retry',
     cause: 'It was not tried yet, is under way, has arrived, or is out of attempts.',
-    remedy:
-      'Look at the deliveries of the order again. One that is out of attempts is settled as an incident.',
+    remedy: 'Read the deliveries of the order again. One that is out of attempts is resolved as an incident.',
   },
   'incident-in-progress': {
     status: 409,
     title: 'Incident is being resolved',
     cause: 'The order is being worked on at this moment, so that the incident may vanish.',
-    remedy: 'Look at the incidents of the order again, after the seconds in `Retry-After`.',
+    remedy: 'Read the incidents of the order again, after the seconds in `Retry-After`.',
     members: { allowed_actions: 'none at this moment' },
   },
 });
@@ -53,15 +52,15 @@ export function actionNotAllowed(
   settledBy?: IncidentAction,
 ): Problem {
   const detail = settledBy
-    ? `The incident was settled already, by ${settledBy}`
-    : `This incident can not be settled by ${action}, only by ${allowed.join(' or ')}`;
+    ? `The incident was already resolved, by ${settledBy}`
+    : `This incident can't be resolved by ${action}, only by ${allowed.join(' or ')}`;
   const extensions = { allowed_actions: allowed, ...(settledBy && { settled_by: settledBy }) };
   return new Problem('action-not-allowed', OPERATIONS_PROBLEMS['action-not-allowed'], detail, extensions);
 }
 
-/** What is asked for may become possible, or unnecessary, in a moment. */
+/** The action may become possible, or unnecessary, in a moment. */
 export function incidentInProgress(orderId: string): Problem {
-  const detail = `Order ${orderId} is being worked on at this moment; look at its incidents again`;
+  const detail = `Order ${orderId} is in progress; read its incidents again`;
   const kind = OPERATIONS_PROBLEMS['incident-in-progress'];
   return new Problem('incident-in-progress', kind, detail, { allowed_actions: [] }, RETRY_AFTER);
 }
@@ -73,5 +72,5 @@ export function deliveryNotFound(id: string): Problem {
 
 export function deliveryNotWaiting(): Problem {
   const kind = OPERATIONS_PROBLEMS['delivery-not-waiting'];
-  return new Problem('delivery-not-waiting', kind, 'Delivery not waiting for a retry');
+  return new Problem('delivery-not-waiting', kind, 'This delivery does not wait for a retry');
 }

@@ -10,16 +10,16 @@ import { IncidentsService } from './incidents.service.js';
 import { actionNotAllowed, incidentInProgress, incidentNotFound } from './operations.problems.js';
 import { PendingOrders } from './pending-orders.js';
 
-/** An order that changes three times while one decision is written down is being worked on by somebody else. */
+/** An order that changes three times during one decision is in use elsewhere. */
 const SETTLE_ATTEMPTS = 3;
 
-/** One call redrives this many messages at most, so that its answer comes within seconds. */
+/** Messages redriven by one call, so that its response comes within seconds. */
 const REDRIVE_AT_ONCE = 500;
 
 /** Decisions written at the same time by one call: quick, and most connections stay free for orders. */
 const REDRIVE_CONCURRENCY = 4;
 
-/** What became of a decision: the same for whoever asks again. */
+/** The result of a decision: the same for every retry. */
 export interface Settlement {
   incident: string;
   subject: Subject;
@@ -28,7 +28,7 @@ export interface Settlement {
   result: string;
 }
 
-/** What people may do about incidents. */
+/** Decisions of people about incidents. */
 @Injectable()
 export class OperationsService {
   constructor(
@@ -40,7 +40,7 @@ export class OperationsService {
   ) {}
 
   /**
-   * Settles an incident. Asked for the same again it answers the same, and nothing happens a second time.
+   * Resolves an incident. Idempotent: the same decision again returns the same result, without a second effect.
    *
    * @throws {Problem} incident-not-found, action-not-allowed, incident-in-progress
    */
@@ -48,7 +48,7 @@ export class OperationsService {
     const subject = parseIncidentId(id);
     if (!subject) throw incidentNotFound(id);
     for (let attempt = 1; attempt <= SETTLE_ATTEMPTS; attempt += 1) {
-      // Read first: whatever is settled after this raises the order's version, and the decision is not written.
+      // Read first: a later change raises the order's version, and the decision is then not written.
       const order = await this.orders.findOrder(subject.orderId);
       if (!order) throw incidentNotFound(id);
       const incident = await this.incidents.find(subject);
@@ -79,7 +79,7 @@ export class OperationsService {
     return { count: settled.filter((at) => at !== undefined).length, more: nextCursor !== null };
   }
 
-  /** Answers for an incident that is not there: it was settled before, is settling itself, or never was. */
+  /** The result for an incident that is not open: it was resolved before, is in progress, or never existed. */
   private async repeat(id: string, subject: Subject, order: Order, decision: Decision): Promise<Settlement> {
     const settled = (await this.repository.findSettled([order.id])).find(({ incident }) => incident === id);
     if (!settled) throw isUnderWay(order, subject) ? incidentInProgress(order.id) : incidentNotFound(id);
@@ -88,7 +88,7 @@ export class OperationsService {
   }
 }
 
-/** Whether what the id is about is being settled by a job, or by the placement, at this moment. */
+/** Whether a task or the placement works on the subject of the id at this moment. */
 function isUnderWay(order: Order, { kind, number }: Subject): boolean {
   if (kind === 'pending_order') return order.status === 'pending';
   return (

@@ -10,7 +10,7 @@ import { type Decision, IncidentSettlement } from './incident-settlement.js';
 import type { NamedIncident } from './incidents.service.js';
 import { databaseNow } from '../platform/database/database-clock.js';
 
-/** Pending orders, which are settled by driving their placement on. */
+/** Pending orders, which are resolved by resuming their placement. */
 @Injectable()
 export class PendingOrders {
   constructor(
@@ -21,7 +21,7 @@ export class PendingOrders {
     private readonly settings: Settings,
   ) {}
 
-  /** @returns when it was decided; undefined when somebody else drives the order at this moment */
+  /** @returns when it was decided; undefined when another process has the lease of the order */
   async settle(order: Order, incident: NamedIncident, decision: Decision): Promise<Date | undefined> {
     const taken = await this.placement.acquireLease(order.id);
     if (taken?.order.version !== order.version) return undefined;

@@ -46,7 +46,7 @@ export class OrderEvent {
   @Column('timestamptz', { name: 'occurred_at' })
   occurredAt!: Date;
 
-  /** What wrote it; null of events from before there was the column. */
+  /** The transaction of the event; null for events older than the column. */
   @Column('bigint', {
     name: 'transaction_id',
     nullable: true,

@@ -26,7 +26,7 @@ export class OrderItem {
   @Column('text', { name: 'product_id' })
   productId!: string;
 
-  /** Null, as the price, as long as the order is not priced. */
+  /** Null, like the price, until the order is priced. */
   @Column('text', { name: 'product_name', nullable: true })
   productName!: string | null;
 

@@ -9,7 +9,7 @@ import {
   transition,
 } from './order-status.js';
 
-/** Every pair of statuses of which the second may follow the first, as the design lists them. */
+/** Every allowed transition, as the design lists them. */
 const DESIGNED = [
   'pending > confirmed',
   'pending > rejected',
@@ -43,13 +43,13 @@ describe('the state machine', () => {
     expect([...reached].toSorted()).toEqual(ORDER_STATUS_NAMES.toSorted());
   });
 
-  it('has no way back: whoever leaves a status never comes to it again', () => {
+  it('has no cycles: an order never returns to a status', () => {
     const after = (status: OrderStatus): OrderStatus[] =>
       ORDER_STATUSES[status].next.flatMap((next) => [next, ...after(next)]);
     for (const status of ORDER_STATUS_NAMES) expect(after(status)).not.toContain(status);
   });
 
-  it('lets nobody but the placement settle a pending order', () => {
+  it('leaves pending orders to their placement', () => {
     expect(allowedTransitions('pending')).toEqual([]);
     expect(transition('pending', 'confirmed')).toBe('refused');
   });
@@ -58,7 +58,7 @@ describe('the state machine', () => {
     expect(transition(status, status)).toBe('unchanged');
   });
 
-  it('holds stock for all but the orders that came to nothing', () => {
+  it('holds stock for every order but failed ones', () => {
     expect(ORDER_STATUS_NAMES.filter((status) => !isLive(status))).toEqual([
       'rejected',
       'failed',

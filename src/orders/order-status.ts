@@ -1,25 +1,25 @@
 /**
- * The life of an order: each status, the statuses that may follow it, and what being in it means.
+ * The life of an order: each status, the statuses that may follow it, and what it means.
  *
- * `live`: the order is to be delivered or was, so that its stock is rightly held. `settledBy`: who moves an order on
- * from here: the placement by itself, or an admin tool.
+ * `live`: the order is delivered or will be, so it rightly holds stock. `settledBy`: who sets the next status, the
+ * placement or an admin tool.
  */
 export const ORDER_STATUSES = {
   pending: { next: ['confirmed', 'rejected', 'failed'], live: true, settledBy: 'placement' },
   confirmed: { next: ['processing', 'shipped', 'cancelled'], live: true, settledBy: 'admin' },
-  rejected: { next: [], live: false, settledBy: 'nobody' },
-  failed: { next: [], live: false, settledBy: 'nobody' },
+  rejected: { next: [], live: false, settledBy: 'none' },
+  failed: { next: [], live: false, settledBy: 'none' },
   processing: { next: ['shipped', 'cancelled'], live: true, settledBy: 'admin' },
   shipped: { next: ['delivered'], live: true, settledBy: 'admin' },
   delivered: { next: ['returned'], live: true, settledBy: 'admin' },
-  cancelled: { next: [], live: false, settledBy: 'nobody' },
-  returned: { next: [], live: true, settledBy: 'nobody' },
+  cancelled: { next: [], live: false, settledBy: 'none' },
+  returned: { next: [], live: true, settledBy: 'none' },
 } as const satisfies Record<string, StatusRules>;
 
 interface StatusRules {
   next: readonly string[];
   live: boolean;
-  settledBy: 'placement' | 'admin' | 'nobody';
+  settledBy: 'placement' | 'admin' | 'none';
 }
 
 export type OrderStatus = keyof typeof ORDER_STATUSES;
@@ -35,23 +35,23 @@ export function parseStatus(text: string): OrderStatus | undefined {
   return ALIASES.get(name) ?? ORDER_STATUS_NAMES.find((status) => status === name);
 }
 
-/** What a customer may do with an order of its own: take it back as long as nobody has begun to work on it. */
+/** A customer may cancel its own order until work on it has begun. */
 const CUSTOMER_TRANSITIONS: Partial<Record<OrderStatus, OrderStatus[]>> = { confirmed: ['cancelled'] };
 
-/** Who wants to set a status; an admin tool is whoever may set any. */
+/** Who sets a status. An admin tool may make every transition. */
 export type StatusSetter = 'admin' | 'customer';
 
-/** The statuses that may be set next; none while the placement is still under way. */
+/** The statuses that may be set next; none during the placement. */
 export function allowedTransitions(from: OrderStatus, by: StatusSetter = 'admin'): OrderStatus[] {
   if (by === 'customer') return [...(CUSTOMER_TRANSITIONS[from] ?? [])];
   const rules = ORDER_STATUSES[from];
   return rules.settledBy === 'admin' ? [...rules.next] : [];
 }
 
-/** What setting a status comes to: nothing to do, a change, or not allowed. */
+/** The result of setting a status: no change, a change, or a refusal. */
 export type Transition = 'unchanged' | 'changed' | 'refused';
 
-/** @returns what it means when somebody asks for `to` on an order that is `from` */
+/** @returns whether an order may go from `from` to `to`, or already is there */
 export function transition(from: OrderStatus, to: OrderStatus, by: StatusSetter = 'admin'): Transition {
   if (from === to) return 'unchanged';
   return allowedTransitions(from, by).includes(to) ? 'changed' : 'refused';

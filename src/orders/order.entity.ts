@@ -4,14 +4,14 @@ import { ORDER_STATUS_NAMES, type OrderStatus } from './order-status.js';
 
 const STATUS_LIST = ORDER_STATUS_NAMES.map((status) => `'${status}'`).join(', ');
 
-/** What the client took the prices for, as decimal digits: checked when the order is priced. */
+/** The prices that the client expects, as decimal digits; checked when the order is priced. */
 export interface ExpectedPrices {
   /** Of each line, in their order; null where the client named none. */
   prices: (string | null)[];
   total: string | null;
 }
 
-/** An order. What its columns mean is said in the comments of the migration that creates them. */
+/** An order. The migration that creates the table documents the columns. */
 @Entity('orders')
 @Check('orders_status_known', `status IN (${STATUS_LIST})`)
 @Check('orders_total_not_negative', 'total_amount >= 0')
@@ -43,7 +43,7 @@ export class Order {
   @Column('char', { length: 3 })
   currency!: string;
 
-  /** Null as long as the order is not priced. */
+  /** Null until the order is priced. */
   @Column('numeric', { name: 'total_amount', precision: 19, scale: 4, nullable: true })
   totalAmount!: string | null;
 

@@ -21,11 +21,11 @@ const statusChanges = new Counter({
 
 const recoveries = new Counter({
   name: 'order_recoveries_total',
-  help: 'Orders that recovery took up, by what came of it: their status then, taken_back after the recovery window, or fault.',
+  help: 'Placements that recovery resumed, by result: the status of the order, taken_back after the recovery window, or fault.',
   labelNames: ['result'] as const,
 });
 
-/** What a request for an order can come to. */
+/** Result of a request for an order. */
 type PlacementOutcome = 'confirmed' | 'accepted' | 'rejected' | 'unsettled' | 'failed';
 
 /** @param reason a problem type without its path; empty where there is nothing to explain */
@@ -42,7 +42,7 @@ export function countRecovery(result: OrderStatus | 'taken_back' | 'fault'): voi
   recoveries.inc({ result });
 }
 
-/** Counts what a request for an order comes to. A repetition, which is told what the first one came to, is not counted. */
+/** Counts the results of placements. A replay of a stored response is not counted. */
 export async function measurePlacement<T extends PlacementResult>(place: () => Promise<T>): Promise<T> {
   try {
     const result = await place();

@@ -1,7 +1,7 @@
 import type { Sql } from '../platform/database/connection.js';
 import type { Deadline } from '../platform/deadline.js';
 
-/** What the inventory says of one product. */
+/** A product as the inventory reports it. */
 export interface Product {
   id: string;
   name: string;
@@ -19,15 +19,15 @@ export interface ReservationLine {
   quantity: number;
 }
 
-/** A line whose units are to be given back. */
+/** A line whose units to release. */
 export interface ReleaseLine extends ReservationLine {
-  /** False when nobody knows whether the units were ever reserved. */
+  /** False when it is unknown whether the units were ever reserved. */
   certainlyHeld: boolean;
 }
 
 /**
- * What became of one line. `refused`: too few units, or no such product. `untouched`: certainly not reserved, because
- * another line was refused. `unknown`: it may have happened, and is never to be treated as refused.
+ * Outcome of one line. `refused`: too few units, or an unknown product. `untouched`: certainly not reserved, because
+ * another line was refused. `unknown`: possibly reserved; never treated as refused.
  */
 export type ReserveOutcome =
   | { line: number; outcome: 'held' }
@@ -57,15 +57,14 @@ export interface ReservationBook {
   list(after: string, limit: number, deadline: Deadline): Promise<HeldReservation[] | null>;
 
   /**
-   * Gives back all that a reservation holds. Acts once however often it is called, and nothing can be reserved under
-   * this id afterwards.
+   * Releases all units of a reservation. Idempotent; nothing can be reserved under this id afterwards.
    *
-   * @returns why it is unknown whether that was done; undefined after success
+   * @returns why the outcome is unknown; undefined after success
    */
   release(id: string, deadline: Deadline): Promise<string | undefined>;
 }
 
-/** Where stock is kept. Adapters: src/inventory. */
+/** The stock. Adapters: src/inventory. */
 export abstract class Inventory {
   /** Null for an inventory that only counts units. */
   readonly reservations: ReservationBook | null = null;
@@ -79,7 +78,7 @@ export abstract class Inventory {
   /**
    * Looks products up.
    *
-   * @param freshness `recent`: what was found a short while ago will do, where the service is set to remember it
+   * @param freshness `recent` allows cached products, if the cache is on
    * @returns the products that exist, by id; an unknown product is absent
    * @throws {UpstreamFault} when the inventory gives no usable answer before the deadline
    */
@@ -97,9 +96,9 @@ export abstract class Inventory {
   ): Promise<ReserveOutcome[]>;
 
   /**
-   * Gives units back. After `released` nothing is held for the line, and a `reserve` of it that is still on its way
-   * reserves nothing. Faults are outcomes (`unknown`), never exceptions. Where calls are not repeatable, it is called
-   * at most once a line, and only for lines that are certainly held.
+   * Releases units. After `released` nothing is held for the line, and a late `reserve` of it has no effect. Faults
+   * are outcomes (`unknown`), never exceptions. Without idempotent calls it is called at most once a line, and only
+   * for lines that are certainly held.
    */
   abstract release(
     orderId: string,
@@ -115,25 +114,25 @@ export interface OrderLine {
   productId: string;
 }
 
-/** A line of which asking the inventory again does not tell what became of a call, why, and since when. */
+/** A line whose inventory call has an unknown outcome that asking again can't resolve: why, and since when. */
 export interface StuckLine extends OrderLine {
   reason: string;
   since: Date;
 }
 
-/** What this service itself has noted about its calls to an inventory that can't tell. Adapters: src/inventory. */
+/** This service's own record of its calls to an inventory without idempotency. Adapters: src/inventory. */
 export abstract class StockJournal {
-  /** Lines of which only a person can say whether units are held for them, from an order on, by order. */
+  /** Lines that only a person can resolve, by order, from `fromOrderId` on. */
   abstract findStuck(fromOrderId: string, limit: number): Promise<StuckLine[]>;
 
   /**
-   * Notes, as part of a transaction, what a person has found out about a line.
+   * Records, in a transaction, what a person has found out about a line.
    *
-   * @returns whether the line was stuck; nothing is noted otherwise
+   * @returns whether the line was stuck; otherwise nothing is recorded
    */
   abstract settleStuck(sql: Sql, line: OrderLine, isHeld: boolean): Promise<boolean>;
 
-  /** Units taken from each product by what was noted as done; null where nothing is noted. */
+  /** Units taken from each product by completed movements; null without a journal. */
   abstract sumTaken(productIds: readonly string[]): Promise<Map<string, number> | null>;
 }
 
@@ -155,9 +154,9 @@ export abstract class ShoppingCarts {
   abstract findActiveCart(customerId: string, deadline: Deadline): Promise<Cart | null>;
 
   /**
-   * Sets the active cart of the customer to `Ordered`. To be repeated only after a look at which cart that is.
+   * Sets the active cart of the customer to `Ordered`. Before a retry, check which cart is active.
    *
-   * @throws {UpstreamFault} when it is not certain that it was done
+   * @throws {UpstreamFault} when the outcome is unknown
    */
   abstract markOrdered(customerId: string, idempotencyKey: string, deadline: Deadline): Promise<void>;
 }
@@ -170,12 +169,12 @@ export interface Notification {
   status: string;
 }
 
-/** Who tells the customer. Adapter: src/notifications. */
+/** Sends notifications to the customer. Adapter: src/notifications. */
 export abstract class Notifications {
   /**
-   * Sends one message. Repeated with the same key it is one message for the customer.
+   * Sends one message. Idempotent by its key.
    *
-   * @throws {UpstreamFault} when it is not certain that it was accepted
+   * @throws {UpstreamFault} when it is unknown whether it was accepted
    */
   abstract send(notification: Notification, idempotencyKey: string, deadline: Deadline): Promise<void>;
 }

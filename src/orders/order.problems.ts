@@ -39,8 +39,8 @@ export const ORDER_PROBLEMS = defineProblemTypes({
   'cart-already-ordered': {
     status: 409,
     title: 'Cart already ordered',
-    cause: 'There is a live order for this cart; one cart is ordered once, whatever keys are used.',
-    remedy: 'Look at the order that there is. Once it is cancelled the cart may be ordered again.',
+    cause: 'A live order exists for this cart. A cart can be ordered only once, regardless of the key.',
+    remedy: 'Read the existing order. The cart can be ordered again after it is cancelled.',
     members: { order_id: 'the order of this cart' },
   },
   'unknown-product': {
@@ -100,8 +100,8 @@ export const ORDER_PROBLEMS = defineProblemTypes({
     status: 503,
     title: 'Outcome not yet known',
     cause: 'The order is stored, and the inventory has not yet said whether its stock is reserved.',
-    remedy: `${SAME_KEY}, after the seconds in \`Retry-After\`: it learns what became of the order.`,
-    members: { order_id: 'the order, which can be looked at' },
+    remedy: `${SAME_KEY}, after the seconds in \`Retry-After\`: the response has the outcome of the order.`,
+    members: { order_id: 'the order; poll it for the outcome' },
   },
   'idempotency-key-in-progress': {
     status: 409,
@@ -129,7 +129,7 @@ export const ORDER_PROBLEMS = defineProblemTypes({
     status: 412,
     title: 'Order has changed',
     cause: 'The order is not at the version that `If-Match` names, or was changed at the same moment.',
-    remedy: 'Read the order again, and decide anew with its new `ETag`.',
+    remedy: 'Read the order again, and retry with its new `ETag`.',
     members: { current_version: 'the version that the order is at' },
   },
   'if-match-required': {
@@ -142,7 +142,7 @@ export const ORDER_PROBLEMS = defineProblemTypes({
 
 export type OrderProblemName = keyof typeof ORDER_PROBLEMS;
 
-/** A line of a request that can not be had, with what there is instead. */
+/** A line that is unavailable, with the available quantity. */
 export interface Shortage {
   product_id: string;
   requested: number;
@@ -202,7 +202,7 @@ export function orderNotFound(id: string): Problem {
   return orderProblem('order-not-found', `Order ${id} not found`);
 }
 
-/** @param orderId the live order of the cart; undefined when it has come to nothing in this moment */
+/** @param orderId the live order of the cart; undefined when that order failed a moment ago */
 export function cartAlreadyOrdered(orderId: string | undefined): Problem {
   return orderProblem('cart-already-ordered', 'This cart has been ordered already', { order_id: orderId });
 }

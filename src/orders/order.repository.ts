@@ -13,7 +13,7 @@ import { OrderLookUp } from './reading/order-look-up.js';
 import { countStatement, FIND_ORDERS, listStatement } from './search/list-statement.js';
 import type { OrderFilter } from './search/order-conditions.js';
 
-/** What a change of an order records about itself. */
+/** A change of an order, as its event stores it. */
 export interface Change {
   type: OrderEventType;
   actor: string;
@@ -50,10 +50,10 @@ export interface OrderPage {
  */
 export const MAX_LINES_OF_PAGE = 1_000;
 
-/** What a customer is told of. */
+/** The content of a notification. */
 export type News = Pick<Order, 'customerName' | 'customerEmail' | 'status'>;
 
-/** Every statement on the tables of orders. What is part of a transaction takes it as its first argument. */
+/** Every statement on the tables of orders. Statements of a transaction take it as their first argument. */
 @Injectable()
 export class OrderRepository {
   private readonly lookUp: OrderLookUp;
@@ -71,7 +71,7 @@ export class OrderRepository {
     this.announceEvents = announce;
   }
 
-  /** An order, whoever it belongs to: for the service's own work. */
+  /** An order of any owner, for internal use. */
   async findOrder(id: string): Promise<Order | undefined> {
     return this.findOrderOf(null, id);
   }
@@ -85,7 +85,7 @@ export class OrderRepository {
    * sizes are read first, so that neither the database nor this process builds more than a page.
    */
   async listOrdersOf(owner: Owner, filter: OrderFilter, limit: number): Promise<OrderPage> {
-    // One more than asked for tells whether there is another page.
+    // The extra row shows whether another page exists.
     const { text, values } = listStatement(owner, filter, limit + 1);
     const sizes = await this.dataSource.query<{ id: string; lines: number }[]>(text, values);
     const ids = firstOf(sizes, limit);
@@ -107,7 +107,7 @@ export class OrderRepository {
     return row?.count ?? 0;
   }
 
-  /** The history of an order, oldest first, whoever it belongs to: for the service's own work. */
+  /** The history of an order of any owner, oldest first, for internal use. */
   async listEvents(orderId: string): Promise<OrderEvent[]> {
     return this.listEventsOf(null, orderId);
   }
@@ -122,7 +122,7 @@ export class OrderRepository {
     );
   }
 
-  /** What there is to tell about one event of an order, and whom. Names are null where there is nobody to tell. */
+  /** The notification for one event of an order. Names are null when there is no recipient. */
   async findNotification(orderId: string, seq: number): Promise<News | undefined> {
     const rows = await this.reads.query<News[]>(
       `SELECT o.customer_name AS "customerName", o.customer_email AS "customerEmail",

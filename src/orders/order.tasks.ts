@@ -7,10 +7,10 @@ export const PLACE_ORDER: TaskKind = { name: 'place-order', lane: 'placement' };
 /** One message to the customer about one event of an order: `seq`. Name and address are looked up when it is sent. */
 export const NOTIFY: TaskKind = { name: 'notify', lane: 'notification' };
 
-/** Return whatever is still held, or may be held, for an order that is not live any more. */
+/** Releases stock that is held, or may be held, for an order that is not live. */
 export const RELEASE_STOCK: TaskKind = { name: 'release-stock', lane: 'stock' };
 
-/** Tell the cart service that a cart has been ordered. */
+/** Checks out the cart at the cart service. */
 export const CHECK_OUT_CART: TaskKind<{ customerId: string; cartId: string }> = {
   name: 'check-out-cart',
   lane: 'cart',

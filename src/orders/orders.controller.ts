@@ -45,7 +45,7 @@ import { customerFor, ownerFor, statusSetterFor } from './ownership.js';
 import type { PlacementRequest } from './placement/order-drafts.js';
 import { PlaceOrderHandler } from './placement/place-order-handler.js';
 
-/** The headers that say how an order is to be placed. */
+/** The headers that control a placement. */
 interface PlacementHeaders {
   'idempotency-key'?: string;
   prefer?: string;
@@ -173,7 +173,7 @@ export class OrdersController {
     operationId: 'updateOrderStatus',
     summary: 'Set the status of an order',
     description:
-      'The status that the order has already is no change. `cancelled` gives the stock back. The customer is told. ' +
+      'The status that the order has already is no change. `cancelled` releases the stock. The customer is notified. ' +
       'Without the scope `orders:status` a customer can cancel its own order while it is `confirmed`.',
   })
   @ApiParam({ name: 'id', description: 'Id of the order.', format: 'uuid' })

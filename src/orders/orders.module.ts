@@ -26,7 +26,7 @@ import { OrderChangesRepository } from './stream/order-changes.repository.js';
 import { OrderStreamController } from './stream/order-stream.controller.js';
 import { OrderStream } from './stream/order-stream.js';
 
-/** Orders. Which adapters stand behind its ports is for the composition root to say. */
+/** Orders. The composition root chooses the adapters of its ports. */
 @Module({})
 export class OrdersModule {
   /** @param imports modules that provide `Inventory` and `ShoppingCarts` */

@@ -26,15 +26,15 @@ import { databaseNow } from '../platform/database/database-clock.js';
 export interface StatusChange {
   to: OrderStatus;
   reason?: string | undefined;
-  /** Versions that the caller has seen, one of which must be the current one; undefined when it does not care. */
+  /** Versions that the caller has seen; one of them must be the current one. Undefined skips the check. */
   expectedVersions?: number[] | undefined;
-  /** Whose orders the caller may touch, in which role, and under which name in the history. */
+  /** The orders that the caller may change, its role, and its name in the history. */
   owner: Owner;
   by: StatusSetter;
   actor: string;
 }
 
-/** Another change may come in between, and the one after it; more than that in a row is left to the caller. */
+/** Retries after concurrent changes; after more conflicts in a row the caller gets the error. */
 const CHANGE_ATTEMPTS = 3;
 
 /** Reading orders and changing their status; placing them is in src/orders/placement. */
@@ -94,7 +94,7 @@ export class OrdersService {
     }
   }
 
-  /** @returns the changed order, or undefined when somebody else changed it first */
+  /** @returns the changed order, or undefined when a concurrent change was first */
   private async write(order: Order, { to, reason, actor }: StatusChange): Promise<Order | undefined> {
     const at = databaseNow();
     const version = order.version + 1;
@@ -129,7 +129,7 @@ export function isOrderId(text: string): boolean {
   return ORDER_ID.test(text);
 }
 
-/** The smaller of two bounds, either of which may be absent. */
+/** The smaller of two optional bounds. */
 export function smallerId(left: string | undefined, right: string | undefined): string | undefined {
   if (left === undefined || right === undefined) return left ?? right;
   return left < right ? left : right;

@@ -4,8 +4,8 @@ import { orderProblem } from './order.problems.js';
 import type { OrderStatus, StatusSetter } from './order-status.js';
 
 /**
- * Whose orders a caller may see and touch: the customer whose id it is, or everybody's where it is null. A condition of
- * every query that is made for a caller, so that the orders of others are not found, as if there were none.
+ * The customer whose orders a caller may read and change; null means all orders. Every query for a caller has it as a
+ * condition, so that orders of others are not found.
  */
 export type Owner = string | null;
 
@@ -14,7 +14,7 @@ export function ownerFor(caller: Caller): Owner {
 }
 
 /**
- * The customer that an order is placed for: a customer orders for itself, whether it says so or not.
+ * The customer of a new order: a customer orders for itself, with or without naming itself.
  *
  * @param named the customer that the request names
  * @throws {Problem} customer-not-allowed

@@ -5,7 +5,7 @@ import { Metrics } from './metrics/metrics.js';
 /** Beyond its pause, a loop without progress for this long stands still. Longer than any statement may take. */
 export const STANDSTILL_MS = 30_000;
 
-/** A step that waits for another service may be followed by a statement that waits for the database. */
+/** A step with a remote call may be followed by a statement. */
 const STATEMENT_MS = 15_000;
 
 /** How long a loop may be without progress. */

@@ -1,4 +1,4 @@
-/** What is still open after the last step (an idle connection, a timer) may keep the process alive for this long. */
+/** Grace period of handles that are still open after the last step (an idle connection, a timer). */
 const FORCE_AFTER_MS = 1_000;
 
 /**

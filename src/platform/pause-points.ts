@@ -1,6 +1,6 @@
 /**
- * Every step at which the fault harness (test/faults) may hold, freeze or kill the process. Each is a moment between
- * two effects of which the first has happened and the second has not, or in which a transaction is open.
+ * Every step at which the fault harness (test/faults) may hold, freeze or kill the process. Each lies between two
+ * effects, or inside an open transaction.
  */
 export const PAUSE_POINTS = [
   'placement.before-look-up',
@@ -39,7 +39,7 @@ export const PAUSE_POINTS = [
 
 export type PausePoint = (typeof PAUSE_POINTS)[number];
 
-/** What the harness answers when it does not want to be asked about a point any more: most are reached very often. */
+/** The harness returns it for points that it no longer needs: most are reached very often. */
 const GONE = 410;
 
 let harnessUrl: string | undefined;
@@ -52,9 +52,9 @@ export function armPausePoints(url: string | undefined): void {
 }
 
 /**
- * Says that a step is reached, and goes on when the harness answers. Without a harness there is nothing to wait for.
+ * Reports the step to the harness and waits for its answer. Returns undefined without a harness.
  *
- * @param orderId the order that the step is about, where it has an id already
+ * @param orderId the order of the step, once it has an id
  */
 export function reachPausePoint(point: PausePoint, orderId?: string): Promise<void> | undefined {
   return harnessUrl === undefined || unwanted.has(point) ? undefined : ask(harnessUrl, point, orderId);

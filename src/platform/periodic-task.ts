@@ -4,10 +4,7 @@ import { runDetached } from './telemetry/request-context.js';
 /** Pause after a pass that failed, where the usual pause is longer: an outage must not cost an hourly loop an hour. */
 const RETRY_MS = 5_000;
 
-/**
- * Background work that is repeated, with a pause between the end of one pass and the beginning of the next, until it is
- * stopped.
- */
+/** Background work that repeats, with a pause between two passes, until it is stopped. */
 export class PeriodicTask {
   private timer: NodeJS.Timeout | undefined;
   private underWay: Promise<void> = Promise.resolve();
@@ -32,18 +29,18 @@ export class PeriodicTask {
   start(): void {
     if (this.stopped) return;
     this.loop.start();
-    // A request may start it, whose deadline and log fields are not those of this work.
+    // A request may start it, whose deadline and log fields must not apply.
     runDetached(() => this.schedule(this.pauseMs));
   }
 
-  /** Begins no more passes; the one under way goes on. */
+  /** Starts no more passes; the current one continues. */
   stop(): void {
     this.stopped = true;
     this.loop.stop();
     clearTimeout(this.timer);
   }
 
-  /** Settles when no pass is under way any more. */
+  /** Resolves when no pass runs any more. */
   async ended(): Promise<void> {
     await this.underWay;
   }

@@ -16,8 +16,8 @@ export class BulkheadFullError extends Error {
 export type InTurn = <Result>(deadline: Deadline, call: () => Promise<Result>) => Promise<Result>;
 
 /**
- * Lets only so many callers in at a time; the others wait in the order in which they came. For calls within the service;
- * requests from outside have shares for each caller: see http/load/caller-bulkhead.ts.
+ * Limits concurrency; waiters are served first come, first served. For calls within the service; requests from
+ * outside have shares for each caller: see http/load/caller-bulkhead.ts.
  */
 export class Semaphore {
   private readonly waiting = new Set<() => void>();
@@ -28,13 +28,13 @@ export class Semaphore {
     this.free = places;
   }
 
-  /** True when nobody is inside or waiting. */
+  /** True when no permit is taken and no caller waits. */
   get isIdle(): boolean {
     return this.free === this.places && this.waiting.size === 0;
   }
 
   /**
-   * @returns what the caller has to call, once, when leaving
+   * @returns a function that releases the permit; call it once
    * @throws {BulkheadFullError} when the deadline passes first
    */
   async enter(deadline: Deadline): Promise<() => void> {
@@ -56,7 +56,11 @@ export class Semaphore {
     return () => this.leave();
   }
 
-  /** Enters, makes a call, and leaves. @throws {BulkheadFullError} as `enter`, and what the call throws */
+  /**
+   * Makes a call with a permit.
+   *
+   * @throws {BulkheadFullError} as `enter`, and the error of the call
+   */
   readonly run: InTurn = async (deadline, call) => {
     const leave = await this.enter(deadline);
     try {
@@ -66,7 +70,7 @@ export class Semaphore {
     }
   };
 
-  /** Hands the place to whoever has waited longest. */
+  /** Passes the permit to the longest waiter. */
   private leave(): void {
     this.free += 1;
     this.admitNext();

@@ -4,7 +4,7 @@ export class WakeUp {
   private timer: NodeJS.Timeout | undefined;
   private resolve: (() => void) | undefined;
 
-  /** Wakes the loop in so many milliseconds, unless it wakes earlier. */
+  /** Wakes the loop after this many milliseconds, unless it wakes earlier. */
   in(milliseconds: number): void {
     const at = performance.now() + milliseconds;
     if (at >= this.at) return;

@@ -37,7 +37,7 @@ export interface CartChange extends Numbered {
   readonly to: CartStatus;
   readonly key: string | null;
   readonly route: string;
-  /** True when the call was a repetition that had no effect of its own. */
+  /** True for a retry without an effect of its own. */
   readonly replay: boolean;
 }
 
@@ -46,7 +46,7 @@ export interface CartSeed {
   items: readonly ReservedLine[];
 }
 
-/** Three customers of system B, who between them want each of the products `1` to `5`. */
+/** Three customers of system B, whose carts cover the products `1` to `5`. */
 export const INITIAL_CARTS: readonly CartSeed[] = [
   {
     customer_id: '1',

@@ -21,7 +21,7 @@ export interface Controlled {
   readonly stock: Stock;
   readonly notifications: NotificationBook;
   readonly carts: CartBook;
-  /** Starts all over again. What is left out is as it was at the start. */
+  /** Resets everything. Omitted parts get their state from the start. */
   reset(initial: { stock?: readonly StockedProduct[]; carts?: readonly CartSeed[] }): void;
 }
 

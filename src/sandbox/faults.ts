@@ -6,20 +6,20 @@ import { BadInput } from './input.js';
 export type FaultKind = 'delay' | 'hang' | 'refuse' | 'reset' | 'status' | 'garbage' | 'truncate' | 'away';
 
 /**
- * Which calls are disturbed, and how.
+ * A rule that disturbs calls.
  *
- * - `delay`: goes on after `ms`
- * - `hang`: goes on when released, or after `ms`
+ * - `delay`: continues after `ms`
+ * - `hang`: continues when released, or after `ms`
  * - `refuse`: closes the connection as soon as the call's head has arrived
  * - `reset`: resets the connection
  * - `status`: answers `status` with a `detail`
  * - `garbage`: answers 200 with something that isn't JSON
  * - `truncate`: answers with half of the body and closes the connection
- * - `away`: like `refuse` for every call, whatever `method` and `path` say, until `forMs` have passed or the rule is
- *   removed
+ * - `away`: like `refuse` for every call, regardless of `method` and `path`, until `forMs` have passed or the rule
+ *   is removed
  *
- * `before` the effect means that the call then does nothing, except after a delay or a hang: those do it late, even
- * if the caller has gone. `after` means that the effect has happened and only its answer is lost, late or wrong.
+ * `before` the effect: the call has no effect, except after a delay or a hang, when the effect is late, even if the
+ * caller has gone. `after`: the effect has happened and only its response is lost, late or wrong.
  */
 export interface FaultRule {
   kind: FaultKind;
@@ -59,7 +59,7 @@ export interface FaultRuleState {
   active: boolean;
 }
 
-/** What is to be done to one call. */
+/** The fault to inject into one call. */
 export interface Fault {
   readonly kind: FaultKind;
   readonly when: 'before' | 'after';
@@ -76,7 +76,7 @@ const DEFAULT_STATUS = 503;
 const MAX_RULES = 1_000;
 
 const GARBAGE = '<html><body>It works!</body></html>';
-/** What is halved when a truncated answer comes before the effect, so that there is no real one. */
+/** Stands for the response that a truncation before the effect cuts in half. */
 const FILLER = '{"detail":"This answer breaks off"}';
 
 /** Turns `/inventory/*` into an expression: `*` is one segment, `**` is anything. */
@@ -232,11 +232,11 @@ export class Faults {
   }
 
   /**
-   * Does to one call what the fault says. For the server that received it.
+   * Injects a fault into one call. For the server that received it.
    *
-   * @param body the real answer's body, empty when there is none yet
-   * @param proceed goes on as if nothing had happened
-   * @param replace gives another answer
+   * @param body the real response's body, empty when there is none yet
+   * @param proceed continues without a fault
+   * @param replace sends another response
    */
   inject(
     fault: Fault,
@@ -267,7 +267,7 @@ export class Faults {
         return truncate(reply, body === '' ? FILLER : body);
       case 'status':
         if (fault.retryAfterSeconds !== undefined) reply.header('retry-after', fault.retryAfterSeconds);
-        return replace(refusal(fault.status, `The sandbox was told to answer ${fault.status}`));
+        return replace(refusal(fault.status, `A fault rule of the sandbox answers ${fault.status}`));
     }
   }
 

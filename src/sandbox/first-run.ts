@@ -14,7 +14,7 @@ import { PortTaken, type Sandbox, startSandbox } from './sandbox.js';
 /** npm passes a Ctrl-C on to a process that has it from the terminal already: these two are one. */
 const SAME_SIGNAL_MS = 500;
 
-/** What the first Ctrl-C asks for; a second one does not wait for it. */
+/** The first Ctrl-C stops gracefully; a second one does not wait. */
 class Interruption {
   readonly happened: Promise<void>;
   #since: number | undefined;
@@ -23,7 +23,7 @@ class Interruption {
     this.happened = new Promise((settle) => {
       const interrupt = (): void => {
         this.#since ??= performance.now();
-        // What the service was still answering is lost then; the database ends by itself with this process.
+        // Requests in progress are lost then; the database ends with this process.
         if (performance.now() - this.#since > SAME_SIGNAL_MS) endAtOnce();
         settle();
       };
@@ -42,7 +42,7 @@ function endAtOnce(): void {
   process.kill(process.pid, 'SIGINT');
 }
 
-/** Everything that runs, to be stopped in the reverse order: the service finishes first what needs the others. */
+/** Running processes, stopped in reverse order: the service finishes before its dependencies end. */
 class Running {
   database?: SupervisedPostgres;
   sandbox?: Sandbox;
@@ -57,7 +57,7 @@ class Running {
       try {
         await stop();
       } catch (error) {
-        // Whatever one of them has to say, the others have to be stopped too.
+        // One failure must not keep the other processes running.
         process.stderr.write(`${messageOf(error)}\n`);
       }
     }
@@ -77,12 +77,12 @@ async function startDatabase(folder: string, environment: Environment): Promise<
 async function startStandIns(todo: Plan, environment: Environment): Promise<Sandbox> {
   const { options, settings, standIns: services } = todo;
   const stateFile = join(options.data, 'sandbox.json');
-  // As the service is told to expect it.
+  // Must match the assumption of the service.
   const honourIdempotencyKeys =
     settings.INVENTORY_HONOURS_IDEMPOTENCY_KEYS || settings.INVENTORY_API === 'reservations';
   const sandbox = await startSandbox({ services, ports: options.ports, stateFile, honourIdempotencyKeys });
   for (const name of services) {
-    // Naming the catalog would make the service use it in place of the inventory: only who wants that names it.
+    // With a catalog the service would ignore the inventory, so it is used only on request.
     if (name !== 'catalog') environment[VARIABLES[name]] = sandbox.urls[name];
   }
   return sandbox;
@@ -132,7 +132,7 @@ async function run(args: string[], environment: Environment): Promise<void> {
   const interruption = new Interruption();
   const running = new Running();
   try {
-    // In production nothing may stand in for what was forgotten: the service itself says what is missing.
+    // In production no stand-in replaces a missing setting: the service reports it.
     const todo = environment['NODE_ENV'] === 'production' ? undefined : makePlan(options, environment);
     if (todo) await checkPorts(todo);
     if (todo?.database) running.database = await startDatabase(options.data, environment);

@@ -8,8 +8,8 @@ export interface Answer {
 }
 
 /**
- * Answers kept per service. A caller repeats within a minute or so, and even thousands of calls a second fill this
- * only in several minutes; at some 500 bytes an answer it stays below half a gigabyte.
+ * Stored answers per service. Callers retry within a minute, and even thousands of calls a second take several
+ * minutes to fill this; at some 500 bytes an answer it stays below half a gigabyte.
  */
 const MAX_ANSWERS = 500_000;
 
@@ -52,7 +52,7 @@ export class StoredAnswers {
     const stored = this.#answers.get(call);
     if (!stored) return undefined;
     if (stored.request === request) return { answer: stored, replay: true };
-    // Replaying would tell the caller that something happened which never did.
+    // A replay would report an effect that never happened.
     return {
       answer: refusal(422, 'The Idempotency-Key was used before with another body'),
       replay: false,

@@ -73,7 +73,7 @@ export function idToJson(id: string): string | number {
   return id.length <= MAX_EXACT_DIGITS && /^(0|[1-9]\d*)$/.test(id) ? Number(id) : id;
 }
 
-/** What to tell about something that was thrown. */
+/** The message of a thrown value. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
@@ -85,7 +85,7 @@ export function hasCode(error: unknown, code: string): boolean {
 
 const CAUSE_HEADERS = ['x-request-id', 'traceparent', 'tracestate'];
 
-/** The headers of a call that say for which request of somebody's it was made, where there are any. */
+/** The headers of a call that identify the request behind it, if any. */
 export function causeOf(headers: IncomingHttpHeaders): { causedBy?: Record<string, string> } {
   const given = CAUSE_HEADERS.flatMap((name) => {
     const value = headers[name];

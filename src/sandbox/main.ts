@@ -30,7 +30,7 @@ Usage: node dist/sandbox/main.js [options]
   --help                        show this text
 
 Each server has control calls: GET /sandbox/stock, /ledger, /notifications, /carts, /calls, /faults and others.
-They let anybody who reaches the port change everything.
+They have no authentication and can change everything.
 `;
 
 const EXIT_FAILED = 1;

@@ -25,7 +25,7 @@ export interface Message extends Numbered {
   readonly delivered: boolean;
 }
 
-/** What the notification stand-in has been asked to send. */
+/** The messages that the notification stand-in received. */
 export class NotificationBook {
   readonly messages = new BoundedLog<Message>(MESSAGE_LIMIT);
   readonly #keys = new BoundedMap<true>(MESSAGE_LIMIT);
@@ -70,7 +70,7 @@ export class NotificationBook {
       const fields = readFields(entry, 'notification');
       const key = fields['key'] === null ? null : readId(fields['key'], 'key');
       this.messages.append({
-        // Numbered anew: the first ones of the old numbering may be gone.
+        // Renumbered: the first messages of the old numbering may be gone.
         sequence: this.messages.nextSequence,
         at: readInteger(fields['at'], 'at', 0, Number.MAX_SAFE_INTEGER),
         key,
@@ -93,7 +93,7 @@ export function addNotification(server: ServiceServer, book: NotificationBook): 
       const message = book.accept(call, true);
       return answer(200, {
         notification_id: randomUUID(),
-        message: `${message.customer_name} was told that order ${message.order_id} is ${message.status}`,
+        message: `${message.customer_name} was notified that order ${message.order_id} is ${message.status}`,
         type: 'email',
         timestamp: new Date(message.at).toISOString(),
       });

@@ -28,26 +28,26 @@ const STATE_VERSION = 1;
 export interface SandboxOptions {
   /** Which servers listen. Default: all four. */
   services?: readonly ServiceName[];
-  /** Default `127.0.0.1`: the control calls let anybody change everything. */
+  /** Default `127.0.0.1`: the control calls have no authentication. */
   host?: string;
   /** 0 is any free port. Defaults: 8081, 8082, 8083, 8084. */
   ports?: Partial<Record<ServiceName, number>>;
   /** Milliseconds, 0 to 500, between effect and answer. Default: 50 for notification, 0 for the others. */
   delaysMs?: Partial<Record<ServiceName, number>>;
-  /** False: repetitions act again, as with a plain service. For all, or for each by itself. Default true. */
+  /** False: retries act again, as with a plain service. For all services, or for each. Default true. */
   honourIdempotencyKeys?: boolean | Partial<Record<ServiceName, boolean>>;
   /** Whether parallel calls to the catalog disturb each other, as in the one of the specification. Default false. */
   catalogSharesCursor?: boolean;
   /** Whether `GET /carts/{customer_id}` answers with the cart's items too. Default false. */
   cartsCarryItems?: boolean;
-  /** What `reset` goes back to. Default: `INITIAL_STOCK`, `INITIAL_CARTS`. */
+  /** The initial state, also after `reset`. Default: `INITIAL_STOCK`, `INITIAL_CARTS`. */
   stock?: readonly StockedProduct[];
   carts?: readonly CartSeed[];
   /** Where the state is kept from one start to the next. Default: nowhere. */
   stateFile?: string;
   /** Entries that the stock's ledger keeps. Default: enough for a million orders. */
   ledgerLimit?: number;
-  /** Told about trouble with the state file. Default: standard error. */
+  /** Called when the state file fails. Default: standard error. */
   log?: (message: string) => void;
 }
 
@@ -115,7 +115,7 @@ export class Sandbox implements Controlled {
     };
   }
 
-  /** Starts all over again: state, logs, stored answers and faults. What is left out is as it was at the start. */
+  /** Resets state, logs, stored answers and faults. Omitted parts get their state from the start. */
   reset(initial: { stock?: readonly StockedProduct[]; carts?: readonly CartSeed[] } = {}): void {
     // First the faults: a call that is still held must not act on the new state.
     for (const name of SERVICE_NAMES) this.services[name].reset();
@@ -124,7 +124,7 @@ export class Sandbox implements Controlled {
     this.notifications.reset();
   }
 
-  /** Breaks off calls under way, stops listening and writes the state file. Safe to repeat. */
+  /** Aborts calls in progress, stops listening and writes the state file. Idempotent. */
   async close(): Promise<void> {
     this.#closed ??= Promise.all(SERVICE_NAMES.map((name) => this.services[name].close())).then(() =>
       this.#file?.flush(),

@@ -15,7 +15,7 @@ export const CONTROL_PREFIX = '/sandbox/';
 /** Received calls that are remembered: enough for what a test looks back on. */
 const CALL_LOG_LIMIT = 10_000;
 
-/** The services' own figure for the slowest answer; what is to be slower is a fault rule. */
+/** The services' documented maximum latency; a fault rule can exceed it. */
 export const MAX_ANSWER_DELAY_MS = 500;
 
 /** Identifiers in paths may be 300 characters long; fastify's own limit is 100. */
@@ -28,14 +28,14 @@ export interface CallRecord extends Numbered {
   readonly method: string;
   readonly path: string;
   readonly key: string | null;
-  /** The headers that say for which request of somebody's it was made; absent where there were none. */
+  /** The headers that identify the request behind the call; absent where there were none. */
   readonly causedBy?: Readonly<Record<string, string>>;
   /** Null as long as there is no answer, and for ever when a fault swallows it. */
   status: number | null;
   readonly fault: FaultKind | null;
 }
 
-/** What a handler gets to know of a call. `route` and `key` say where a change comes from. */
+/** A call as its handler sees it. `route` and `key` identify the origin of a change. */
 export interface Call extends Origin {
   readonly params: Readonly<Record<string, string>>;
   readonly query: unknown;

@@ -24,7 +24,7 @@ export class StateFile {
 
   /**
    * @param collect the state, as an object that can be written as JSON
-   * @param log told about writes that failed; the sandbox goes on without
+   * @param log called when a write fails; the sandbox continues without the file
    */
   constructor(
     private readonly path: string,

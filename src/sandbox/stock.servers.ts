@@ -17,7 +17,7 @@ function idOf({ params }: Call): string {
   return params['id'] ?? '';
 }
 
-/** What was noted about the product that a repeated call names. */
+/** The ledger entry for the product of a replayed call. */
 function notesReplay(stock: Stock): (call: Call) => void {
   return (call) => stock.recordReplay(idOf(call), call);
 }
@@ -109,7 +109,7 @@ function presentDetail({ id, name, price, quantity }: StockedProduct): Answer {
   return answer(200, { product_detail: { id: idToJson(id), name, price, quantity } });
 }
 
-/** How long a row takes to come from the database: long enough for another thread to use the cursor. */
+/** Latency of a row from the database: long enough for another thread to use the cursor. */
 const FETCH_MS = 2;
 
 /** With this many statements at once the database driver gives up. */
@@ -128,7 +128,7 @@ class SharedCursor {
     this.#row = undefined;
   }
 
-  /** @returns the answer to a look-up: the row, or whatever another thread has left of it */
+  /** @returns the response to a look-up: the row, or the part that another thread has left of it */
   async look(id: string, row: StockedProduct | undefined): Promise<Answer> {
     this.#row = row;
     this.#statements += 1;

@@ -26,7 +26,7 @@ export interface LedgerEntry extends Numbered {
   readonly route: string;
   /** The reservation that the units belong to, for calls to `/reservations`. */
   readonly reservation: string | null;
-  /** True when the call was a repetition that had no effect of its own. */
+  /** True for a retry without an effect of its own. */
   readonly replay: boolean;
 }
 
@@ -54,8 +54,8 @@ export type HoldOutcome =
   | { readonly outcome: 'cancelled' | 'other-items' | 'full' };
 
 /**
- * Entries that the ledger keeps: a million orders of two lines, half of them given back, with room for repetitions.
- * An entry takes about 200 bytes, and the memory is taken only as entries come.
+ * Entries in the ledger: a million orders of two lines, half of them released, with room for retries. An entry takes
+ * about 200 bytes, allocated only as entries come.
  */
 export const LEDGER_LIMIT = 4_000_000;
 
@@ -199,7 +199,7 @@ export class Stock {
     return { outcome: 'held' };
   }
 
-  /** Gives back what the reservation holds, and makes sure that it can't be made later. */
+  /** Releases the reservation, and makes sure that it can't be made later. */
   cancel(reservation: string, origin: Origin): void {
     const lines = this.#reservations.get(reservation) ?? [];
     this.#reservations.delete(reservation);
@@ -223,7 +223,7 @@ export class Stock {
     });
   }
 
-  /** What the state file keeps. The ledger is not part of it: it begins anew with each process. */
+  /** The content of the state file. The ledger is not part of it: it starts empty with each process. */
   snapshot(): unknown {
     return {
       products: [...this.#products.values()],

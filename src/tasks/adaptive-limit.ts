@@ -19,9 +19,9 @@ const FAILURE_FACTOR = 0.7;
 const BASELINE_FACTOR = 0.5;
 
 /**
- * After so many windows that reached the limit, the limit is halved and the service measured again, because the fastest
- * window may belong to a service that no longer exists in that form. Windows below the limit do not count: halving it
- * would leave a quiet kind with a limit of 1 when a burst comes.
+ * After this many windows that reached the limit, the limit is halved and the service measured again, because the
+ * fastest window may belong to a service that no longer exists in that form. Windows below the limit do not count:
+ * halving it would leave a quiet kind with a limit of 1 when a burst comes.
  */
 const WINDOWS_PER_BASELINE = 100;
 

@@ -1,6 +1,6 @@
 import type { TaskPolicy } from './task-kind.js';
 
-/** Tasks that failed together, as in an outage, do not come back together. */
+/** Jitter: tasks that failed together, as in an outage, do not retry together. */
 const JITTER = 0.2;
 
 /**

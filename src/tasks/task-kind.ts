@@ -20,11 +20,11 @@ export interface NewTask {
   /** The version of the order that makes it necessary. */
   seq: number;
   payload: object;
-  /** Headers of the request under way, for the calls that the task makes. */
+  /** Headers of the current request, for the calls of the task. */
   context: Record<string, string>;
 }
 
-/** A task on behalf of the request under way, if there is one. */
+/** A task on behalf of the current request, if there is one. */
 export function newTask<Payload extends object>(
   kind: TaskKind<Payload>,
   orderId: string,
@@ -49,16 +49,16 @@ export type LeasedTask = Pick<
   | 'maxAttempts'
 >;
 
-/** What a handler gets: its lease, with the payload of its kind. */
+/** The argument of a handler: its lease, with the payload of its kind. */
 export type TaskInput<Payload extends object> = Omit<LeasedTask, 'payload'> & { payload: Payload };
 
-/** Runs one attempt. An error makes the engine repeat the task, unless the handler has ended the lease itself. */
+/** Runs one attempt. An error makes the engine retry the task, unless the handler has ended the lease itself. */
 export type TaskHandler<Payload extends object> = (
   task: TaskInput<Payload>,
   deadline: Deadline,
 ) => Promise<void>;
 
-/** How the tasks of a kind are run; every kind is repeated after failures. */
+/** Options of a kind; every kind is retried after failures. */
 export interface TaskPolicy {
   /** The adaptive limit of attempts at a time never exceeds it. */
   maxConcurrency: number;

@@ -34,13 +34,13 @@ export interface TaskBacklog {
   oldest: Date;
 }
 
-/** How many things there are, and since when the oldest has been there. */
+/** A count, and the time of the oldest. */
 export interface Tally {
   count: number;
   oldest: Date | null;
 }
 
-/** What people and metrics read of tasks. */
+/** Reads of tasks for operators and metrics. */
 @Injectable()
 export class TaskReportsRepository {
   constructor(private readonly dataSource: DataSource) {}

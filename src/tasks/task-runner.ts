@@ -15,7 +15,7 @@ const MAX_ERROR_LENGTH = 500;
 export class TaskRunner {
   private readonly logger = new Logger('Tasks');
   private readonly limit: AdaptiveLimit;
-  /** Attempts that are reserved or running, or whose results are not written yet. */
+  /** Attempts that are reserved, running, or whose results are not stored yet. */
   private running = 0;
   /** Whether the last claim found as many tasks as it could take, so that more of them may wait. */
   private hasBacklog = false;
@@ -53,7 +53,7 @@ export class TaskRunner {
     return this.running === 0;
   }
 
-  /** Records what a claim found. */
+  /** Records the result of a claim. */
   noteClaim(limit: number, claimed: number): void {
     this.hasBacklog = claimed >= limit;
     this.running += claimed;
@@ -86,9 +86,9 @@ export class TaskRunner {
     return failure;
   }
 
-  /** So many attempts are over, their results included, or will not begin. */
-  release(attempts: number): void {
-    this.running -= attempts;
+  /** An attempt is over, its result included, or will not begin. */
+  release(): void {
+    this.running -= 1;
   }
 
   private async attempt(task: LeasedTask, claimedAt: number): Promise<string | undefined> {

@@ -25,8 +25,8 @@ export function observeLimit(kind: string, limit: number): void {
 }
 
 /**
- * Measures one attempt and makes it part of the trace in which the task was inserted. Repetitions, of which there may be
- * thousands over days, are traces of their own that point to it.
+ * Measures one attempt as part of the trace that inserted the task. Retries, possibly thousands over days, are traces
+ * of their own with a link to it.
  *
  * @param attempt returns why it failed, and undefined when it succeeded
  */

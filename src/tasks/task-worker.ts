@@ -14,8 +14,8 @@ import { WakeUp } from '../platform/wake-up.js';
 export const POLL_MS = 500;
 
 /**
- * New tasks of this instance are claimed so long after their insert: by then the transaction has usually committed, and
- * others have come that the same claim takes. Results are gathered likewise.
+ * Delay between an insert on this instance and the claim: by then the transaction has usually committed, and other
+ * tasks have come that the same claim takes. Results are batched likewise.
  */
 const GATHER_MS = 50;
 
@@ -62,7 +62,7 @@ export class TaskWorker {
     this.loop.start();
     while (!this.isFinished()) {
       const isWell = (await this.writeResults()) && (await this.attend(() => this.claim()));
-      // A database in trouble is left alone for a while, whatever wakes the loop.
+      // After a database error the loop backs off, even when a notification wakes it.
       if (isWell) this.loop.reportProgress();
       else await sleep(POLL_MS);
       this.wakeUp.in(POLL_MS);
@@ -107,13 +107,14 @@ export class TaskWorker {
       try {
         await statement();
       } catch (error) {
-        // While the database is away the results are kept. After another error the leases lapse and the tasks are repeated.
+        // During a database outage the results are kept. After another error the leases lapse and the tasks are
+        // retried.
         isKept = isDatabaseUnavailable(error) && !this.isStopping;
         throw error;
       }
     });
     if (isKept) this.results.push(...results);
-    else for (const { task } of results) this.runnerOf(task).release(1);
+    else for (const { task } of results) this.runnerOf(task).release();
     return isWritten;
   }
 
@@ -151,7 +152,7 @@ export class TaskWorker {
     const runner = this.runnerOf(task);
     const isInTime = runner.mayStart(claimedAt);
     if (isInTime) void runDetached(() => this.runTask(task, claimedAt));
-    else runner.release(1);
+    else runner.release();
     return isInTime;
   }
 

@@ -3,7 +3,7 @@ import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
 /** `ready`: first of its lane. `blocked`: behind another task of its lane. `dead`: out of attempts. */
 export type TaskState = 'ready' | 'blocked' | 'dead';
 
-/** What has to happen after a commit. The row exists until the task has succeeded. */
+/** Work after a commit. The row exists until the task has succeeded. */
 @Entity('tasks')
 @Check('tasks_state', `state IN ('ready', 'blocked', 'dead')`)
 @Index('tasks_due', ['kind', 'runAt'], { where: `state = 'ready'` })

@@ -6,10 +6,10 @@ import type { Statement } from '../platform/database/statement-message.js';
 import { BEGIN_BY_INDEX, queryAtOnce } from '../platform/database/transaction.js';
 import type { LeasedTask, NewTask, TaskKind } from './task-kind.js';
 
-/** A lease that this process holds: what an attempt writes compares its version. */
+/** A lease of this process: writes of an attempt compare its version. */
 export type Lease = Pick<LeasedTask, 'orderId' | 'lane' | 'seq' | 'leaseVersion'>;
 
-/** What a claim may take of one kind. */
+/** The limits of a claim for one kind. */
 export interface ClaimRequest {
   kind: string;
   limit: number;
@@ -95,7 +95,7 @@ RETURNING ${LEASED}`,
 /** Joins the rows of a task with leases, in a statement on `tasks t`. */
 const HAS_LEASE = `t.order_id = l.order_id AND t.lane = l.lane AND t.seq = l.seq AND t.lease_version = l.lease_version`;
 
-/** What succeeded becomes the delivery history of its order. */
+/** Successful tasks become the delivery history of their order. */
 const FINISH = new MultiRowStatement(
   '(?::uuid, ?::text, ?::integer, ?::integer)',
   (rows) => `
@@ -107,7 +107,7 @@ INSERT INTO deliveries (order_id, id, queue, event_seq, attempts, created_at, co
 SELECT order_id, id, kind, seq, attempts, created_at, clock_timestamp() FROM finished`,
 );
 
-/** Frees the first task of each lane. A lane whose first task is not blocked stays as it is. */
+/** Promotes the first task of each lane. A lane whose first task is not blocked stays unchanged. */
 const PROMOTE = new MultiRowStatement(
   '(?::uuid, ?::text)',
   (rows) => `
@@ -244,7 +244,7 @@ export class TaskRepository {
     orderIds: readonly string[],
     moreAttempts: number,
   ): Promise<number> {
-    // The attempts are counted on, so that the count still says how often the task was tried in all.
+    // Attempts continue to count, so that the number includes those before the redrive.
     const [, affected] = await sql.query<[unknown, number]>(
       `UPDATE tasks SET state = 'ready', run_at = now(), dead_at = NULL, max_attempts = attempts + $3
        WHERE kind = $1 AND state = 'dead' AND order_id = ANY ($2)`,

@@ -26,7 +26,10 @@ export interface PreparedTasks {
   tasks: readonly FirstTask[];
   /** To be called once the transaction is committed. */
   start(): void;
-  /** To be called when it is not, or when that is unknown: tasks that it inserted all the same are claimed when their leases end. */
+  /**
+   * Call it after a rollback or an unknown commit. Tasks that were inserted after all are claimed when their leases
+   * end.
+   */
   abandon(): void;
 }
 
@@ -86,7 +89,7 @@ export class Tasks implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
       },
       abandon: () => {
         for (const { kind, leaseMs } of prepared)
-          if (leaseMs !== undefined) this.runners.get(kind.name)?.release(1);
+          if (leaseMs !== undefined) this.runners.get(kind.name)?.release();
       },
     };
   }
@@ -152,7 +155,7 @@ export class Tasks implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
     this.worker = new TaskWorker(this.repository, this.runners, this.outage, loop);
   }
 
-  /** Claims no more tasks, while running ones and the requests that insert new ones go on. */
+  /** Stops claiming tasks, while running ones and requests that insert new ones continue. */
   onModuleDestroy(): void {
     this.stopped = this.worker?.stop();
   }

@@ -9,7 +9,7 @@ import { CREDENTIAL, TEST_MS, TestConsole } from './console.js';
 
 const BUILT = fileURLToPath(new URL('../../dist/console/', import.meta.url));
 
-/** What the whole console may weigh on its way to the browser. */
+/** Upper bound for the compressed size of the whole console. */
 const MAX_COMPRESSED_BYTES = 300_000;
 
 let tested: TestConsole;
@@ -29,9 +29,9 @@ async function headersOf(path: string): Promise<Record<string, string>> {
   return Object.fromEntries(headers);
 }
 
-describe('what is served at /admin', () => {
+describe('GET /admin', () => {
   it.each(['/admin', '/admin/', '/admin/orders/01a1ffe2-9b80-748a-ba30-787d85a2b441?window=day'])(
-    '%s is the page, which is asked for each time and may load nothing from elsewhere, nor anything inline',
+    'returns the page for %s, with no-cache and a policy that blocks inline code and other origins',
     async (path) => {
       const headers = await headersOf(path);
       expect(headers).toMatchObject({
@@ -47,12 +47,12 @@ describe('what is served at /admin', () => {
     },
   );
 
-  it('has no script or style of its own, and names no other host', async () => {
+  it('has no inline script or style and names no other host', async () => {
     const { body } = await tested.service.request('GET', '/admin');
     expect(body).not.toMatch(/<script(?![^>]*\bsrc=)|<style|\bstyle=|\bon\w+=|https?:/);
   });
 
-  it('has assets that are kept for a year', async () => {
+  it('serves assets with an immutable cache lifetime of a year', async () => {
     const names = assets();
     expect(names.length).toBeGreaterThan(1);
     for (const name of names) {
@@ -64,14 +64,14 @@ describe('what is served at /admin', () => {
   });
 
   it.each(['/admin/assets/nothing.js', '/admin/nothing.js', '/admin/assets/%2e%2e/%2e%2e/package.json'])(
-    '%s is nothing, and says so',
+    'returns 404 as problem details for %s',
     async (path) => {
       const { status, body } = await tested.service.request('GET', path);
       expect([status, body.type]).toEqual([404, '/problems/not-found']);
     },
   );
 
-  it(`weighs less than ${MAX_COMPRESSED_BYTES / 1_000} kB`, () => {
+  it(`serves less than ${MAX_COMPRESSED_BYTES / 1_000} kB compressed`, () => {
     const bytes = assets().reduce(
       (sum, name) => sum + readFileSync(`${BUILT}assets/${name}.gz`).byteLength,
       0,
@@ -80,7 +80,7 @@ describe('what is served at /admin', () => {
     expect(bytes).toBeLessThan(MAX_COMPRESSED_BYTES);
   });
 
-  it('is not there where the setting says so', async () => {
+  it('returns 404 when the setting disables the console', async () => {
     const without = await startTestService({ settings: { ADMIN_CONSOLE: 'false' }, beside: tested.service });
     const { status } = await without.request('GET', '/admin');
     await without.stop();
@@ -88,9 +88,9 @@ describe('what is served at /admin', () => {
   });
 });
 
-describe('whoever opens the console', () => {
+describe('console sign-in', () => {
   itInBrowser(
-    'has to say who they are, and is told when it is not known',
+    'requires a credential and rejects an unknown key',
     async () => {
       const { page } = await tested.open('/orders');
       await page.getByLabel('API key or access token').fill('osk_wrong');
@@ -106,7 +106,7 @@ describe('whoever opens the console', () => {
   );
 
   itInBrowser(
-    'leaves nothing secret behind: not in the address, not in what outlives the tab',
+    'keeps the credential in session storage only, not in the address, cookies or local storage',
     async () => {
       const { page } = await tested.open('/orders');
       const key = tested.keyOf('admin');
@@ -126,7 +126,7 @@ describe('whoever opens the console', () => {
   );
 
   itInBrowser(
-    'is offered only what they may do',
+    "offers only the actions that the caller's scopes allow",
     async () => {
       const reader = await tested.open('/orders', 'reader');
       await reader.page.getByText('Alice Johnson').waitFor();
@@ -149,7 +149,7 @@ describe('whoever opens the console', () => {
   );
 
   itInBrowser(
-    'may paste a token of the company’s sign-in, which lets them in for as long as it holds',
+    'accepts a pasted access token until it expires',
     async () => {
       const issuer = await TestIssuer.start();
       const guarded = await startTestService({ settings: issuer.settings, beside: tested.service });
@@ -167,7 +167,7 @@ describe('whoever opens the console', () => {
         const { 'x-api-key': key, authorization } = request.headers();
         if (/\/(orders|caller)\b/.test(new URL(request.url()).pathname)) sent.add(key ?? authorization);
       });
-      // As it is copied from a tool that shows the whole header.
+      // The way a tool copies it that shows the whole header.
       await field.fill(`Bearer ${token}`);
       await page.getByRole('button', { name: 'Sign in' }).click();
       await page.getByText('Alice Johnson').waitFor();
@@ -183,7 +183,7 @@ describe('whoever opens the console', () => {
   );
 
   itInBrowser(
-    'needs nothing where nobody has to say who they are',
+    'asks for no credential when authentication is off',
     async () => {
       const open = await startTestService({ beside: tested.service });
       const { page, complaints } = await tested.open('/', undefined, { baseURL: open.url });

@@ -20,7 +20,7 @@ beforeAll(async () => {
 }, TEST_MS);
 afterAll(() => tested.stop());
 
-/** @returns their ids, the newest first, as the list has them */
+/** Places orders. @returns their ids, newest first, in the order of the list */
 async function placeMany(count: number, name: string): Promise<string[]> {
   const ids: string[] = [];
   const body = orderBody([line(product)], { customer_name: name, customer_id: name });
@@ -28,7 +28,7 @@ async function placeMany(count: number, name: string): Promise<string[]> {
   return ids.toReversed();
 }
 
-/** Places an order that is taken, and then refused for want of stock. @returns its id */
+/** Places an order that is accepted with 202 and then rejected for insufficient stock. @returns its id */
 async function placeRejected(name: string): Promise<string> {
   const scarce = newProduct(tested.service.sandbox, 1);
   const body = orderBody([line(scarce, 5)], { customer_name: name, customer_id: name });
@@ -41,9 +41,9 @@ async function placeRejected(name: string): Promise<string> {
 
 const selectAll = (page: Page) => page.getByLabel('Select all orders of this page').check();
 
-describe('many orders at once', () => {
+describe('bulk actions on orders', () => {
   itInBrowser(
-    'get another status, with what became of each: 200 of them, of which somebody else was quicker with one',
+    'changes the status of 200 orders, and reports the one that another person changed first',
     async () => {
       const ids = await placeMany(200, 'Bulk Bea');
       const { page, complaints } = await tested.open('/orders?q=Bulk+Bea&rows=200', 'admin');
@@ -54,7 +54,7 @@ describe('many orders at once', () => {
       const dialog = page.getByRole('dialog');
       await dialog.getByRole('radio', { name: 'shipped' }).check();
       const [quick = ''] = ids;
-      // From there it could be shipped as well: only that it is not as it was seen speaks against it.
+      // The transition to shipped is allowed from here too; only the outdated ETag prevents it.
       await setStatus(colleague, quick, 'processing');
       await dialog.getByLabel('Reason').fill('Left with the truck of noon');
       await dialog.getByRole('button', { name: 'Mark 200 as shipped' }).click();
@@ -62,7 +62,7 @@ describe('many orders at once', () => {
       await dialog.getByText('199 changed, 0 already had it, 1 refused').waitFor();
       const rows = dialog.getByRole('row');
       expect(await rows.count()).toBe(201);
-      // What needs a look comes first, and says why.
+      // Refused orders are listed first, with the reason.
       expect(await rows.nth(1).textContent()).toContain(`${quick}Refused: `);
       expect(await countByStatus(tested.service.database)).toEqual({ shipped: 199, processing: 1 });
       await dialog.getByRole('button', { name: 'Close', exact: true }).last().click();
@@ -75,11 +75,11 @@ describe('many orders at once', () => {
   );
 
   itInBrowser(
-    'are exported to a file: all that the filter lets through',
+    'exports every order that matches the filter to a file',
     async () => {
       const ids = await placeMany(3, 'Export Eve');
       const { page, complaints } = await tested.open('/orders?q=Export+Eve', 'admin');
-      // The browser would ask for a place to write to, which nobody here can answer.
+      // Without this the browser opens a save dialog, which the test can't answer.
       await page.evaluate(() => Reflect.deleteProperty(globalThis, 'showSaveFilePicker'));
       await page.getByText('Export', { exact: true }).click();
       const [download] = await Promise.all([
@@ -99,13 +99,13 @@ describe('many orders at once', () => {
   );
 
   itInBrowser.each(['CSV, for spreadsheets', 'NDJSON, for programs'])(
-    'are not saved when the end of the export is missing: %s',
+    'does not save an export without its end marker: %s',
     async (format) => {
       await placeMany(1, 'Export Eve');
       const { page } = await tested.open('/orders?q=Export+Eve', 'admin');
       let downloads = 0;
       page.on('download', () => (downloads += 1));
-      // As a proxy passes on an export that broke off: with a length that fits.
+      // As a proxy delivers an export that broke off: with a length that matches the part.
       await page.route('**/orders/export?*', async (route) => {
         const response = await route.fetch();
         const body = await response.text();
@@ -125,13 +125,13 @@ describe('many orders at once', () => {
   );
 
   itInBrowser(
-    "somebody new finds yesterday's failed orders, sees why each failed, and ships ten orders at once",
+    "lets a new user find yesterday's failed orders, read each reason and ship ten orders at once",
     async () => {
       const failed = await placeRejected('Done When');
       const ids = await placeMany(12, 'Done When');
       const { page, complaints } = await tested.open('/orders', 'admin');
       await page.getByText('Done When').first().waitFor();
-      // For the browser it is tomorrow, so that what was just placed was placed yesterday.
+      // The browser's clock is a day ahead, so that the orders just placed are from yesterday.
       await page.clock.setFixedTime(Date.now() + DAY_MS);
       await page.getByRole('combobox', { name: 'Placed' }).selectOption('Yesterday');
       await page.getByRole('combobox', { name: 'Status' }).selectOption('rejected');

@@ -6,7 +6,7 @@ import { listIncidents, type WithApi } from '../support/client.js';
 import { eventually } from '../support/service.js';
 import { TEST_MS, TestConsole } from './console.js';
 
-/** Jobs are fetched, fail and are given up within a second or two; a busy machine needs longer. */
+/** Tasks are claimed, fail and become dead within two seconds; a busy machine needs longer. */
 const INCIDENTS_MS = 30_000;
 
 let tested: TestConsole;
@@ -24,16 +24,16 @@ afterAll(async () => {
 const place = (): Promise<string> =>
   placeOrder(colleague, orderBody([line(newProduct(tested.service.sandbox))], { customer_id: 'focus' }));
 
-/** The tag of the element that has the focus; `BODY` is where it falls when its element is gone. */
+/** Tag of the focused element; `BODY` when the focused element was removed. */
 const focused = (page: Page): Promise<string> =>
   page.evaluate(() => {
     const { document } = globalThis as unknown as { document: { activeElement: { tagName: string } | null } };
     return document.activeElement?.tagName ?? 'BODY';
   });
 
-describe('the focus stays in the page', () => {
+describe('keyboard focus', () => {
   itInBrowser(
-    'after a bulk change of status',
+    'stays in the page after a bulk status change',
     async () => {
       const id = await place();
       const { page } = await tested.open('/orders?q=focus', 'admin');
@@ -54,7 +54,7 @@ describe('the focus stays in the page', () => {
   );
 
   itInBrowser(
-    'after a bulk change whose page was left while it ran',
+    'stays in the page after a bulk status change during which the user left the page',
     async () => {
       const id = await place();
       const { page } = await tested.open('/health', 'admin');
@@ -73,7 +73,7 @@ describe('the focus stays in the page', () => {
       await page.getByRole('heading', { name: 'Health' }).waitFor();
       resolve();
       await page.getByText('Done: 1 of 1').waitFor();
-      // "Close" has the focus by itself, wherever it was while the change ran.
+      // "Close" receives the focus by default, wherever it was during the change.
       await page.keyboard.press('Enter');
       await page.getByRole('dialog').waitFor({ state: 'detached' });
       expect(await focused(page)).not.toBe('BODY');
@@ -83,7 +83,7 @@ describe('the focus stays in the page', () => {
   );
 
   itInBrowser(
-    'after a cancellation, whose button is gone then',
+    'stays in the page after a cancellation, which removes its button',
     async () => {
       const id = await place();
       const { page } = await tested.open(`/orders/${id}`, 'admin');
@@ -98,7 +98,7 @@ describe('the focus stays in the page', () => {
   );
 
   itInBrowser(
-    'after an incident is resolved, on the next one',
+    'moves to the next incident after an incident is resolved',
     async () => {
       tested.service.sandbox.services.notification.faults.add({ kind: 'status', status: 500 });
       const ids = [await place(), await place()];

@@ -26,7 +26,7 @@ beforeAll(async () => {
 }, TEST_MS);
 afterAll(() => tested.stop());
 
-/** Elements whose text is wider than they are, or that reach beyond the window. */
+/** Elements whose text overflows them, or that extend beyond the window. */
 function cutOff(page: Page, selector: string): Promise<string[]> {
   return page.locator(selector).evaluateAll((elements) =>
     (
@@ -47,9 +47,9 @@ function cutOff(page: Page, selector: string): Promise<string[]> {
   );
 }
 
-describe('the list of orders', () => {
+describe('layout of the list of orders', () => {
   itInBrowser.each([320, 375, 761, 800, 981, 1_000, 1_100, 1_243, 1_280, 1_920])(
-    'shows the total and the status whole at a width of %d px',
+    'shows the whole total and status at a width of %d px',
     async (width) => {
       const { page } = await tested.open('/orders', 'admin', { viewport: { width, height: 800 } });
       await page.locator(`[data-row="${id}"]`).waitFor();
@@ -63,9 +63,9 @@ describe('the list of orders', () => {
   );
 });
 
-describe('an order on paper', () => {
+describe('printed order', () => {
   itInBrowser(
-    `has all of its ${LINES} lines, the total and the whole id`,
+    `contains all ${LINES} lines, the total and the whole id`,
     async () => {
       const { page } = await tested.open(`/orders/${id}`, 'admin');
       await page.getByRole('region', { name: 'History' }).getByText('pending → confirmed').waitFor();
@@ -83,9 +83,9 @@ describe('an order on paper', () => {
   );
 });
 
-describe('an order of many lines', () => {
+describe('layout of an order with many lines', () => {
   itInBrowser(
-    'shows its total without scrolling the lines, which the keyboard can scroll',
+    'shows the total without scrolling the lines, and scrolls the lines by keyboard',
     async () => {
       // 1,280 px at a zoom of 200 %.
       const { page } = await tested.open(`/orders/${id}`, 'admin', { viewport: { width: 640, height: 400 } });
@@ -102,7 +102,7 @@ describe('an order of many lines', () => {
         return { total: bottomOf('tfoot td:last-child'), box: bottomOf('.scroll') };
       });
       expect(total).toBeLessThanOrEqual(box + 1);
-      // Otherwise a row that ends at the total looks like the last one.
+      // Without a cue at the edge, a row that ends at the total looks like the last one.
       await lines.getByText(`Total of ${LINES} lines`).waitFor();
       await page.context().close();
     },
@@ -110,7 +110,7 @@ describe('an order of many lines', () => {
   );
 
   itInBrowser(
-    'has the date of every time on paper, also of those of today',
+    'prints every time with its date, including times of today',
     async () => {
       const { page } = await tested.open(`/orders/${id}`, 'admin');
       await page.getByRole('region', { name: 'History' }).getByText('pending → confirmed').waitFor();
@@ -130,7 +130,7 @@ function nameProduct(product: string, name: string, price = 10): void {
   );
 }
 
-/** Where each of the pieces of text in an element begins. Runs in the page, whose types are not those of the tests. */
+/** Start position of each text node of an element. Runs in the page, whose types differ from those of the tests. */
 function positionsOfTexts(element: unknown): number[] {
   interface Piece {
     nodeType: number;
@@ -150,12 +150,12 @@ function positionsOfTexts(element: unknown): number[] {
   });
 }
 
-describe('names of customers and products', () => {
+describe('layout of customer and product names', () => {
   const LONG = 'Wolfeschlegelsteinhausenbergerdorff '.repeat(5).trim();
   const RIGHT_TO_LEFT = 'سماعات لاسلكية';
 
   itInBrowser.each([981, 1_100, 1_280, 1_600])(
-    'that are very long leave the total and its currency whole at a width of %d px',
+    'keeps the total and its currency whole beside very long names at a width of %d px',
     async (width) => {
       const product = newProduct(tested.service.sandbox, 1_000);
       nameProduct(product, LONG, 12_345_678.99);
@@ -178,7 +178,7 @@ describe('names of customers and products', () => {
   );
 
   itInBrowser(
-    'that are read from right to left leave the numbers around them in their places',
+    'keeps the numbers around right-to-left names in place',
     async () => {
       const product = newProduct(tested.service.sandbox, 1_000);
       nameProduct(product, RIGHT_TO_LEFT);
@@ -190,7 +190,7 @@ describe('names of customers and products', () => {
       const cell = rowOf(page, id3).locator('.cell-lines');
       await cell.waitFor();
       expect(await cell.textContent()).toBe(`2 × ${RIGHT_TO_LEFT} + 3`);
-      // The name stands between the two numbers, and not after both.
+      // The name stands between the two numbers, not after both.
       const [first = 0, name = 0, last = 0] = await cell.evaluate(positionsOfTexts);
       expect(first).toBeLessThan(name);
       expect(name).toBeLessThan(last);

@@ -10,7 +10,7 @@ beforeAll(async () => {
 }, TEST_MS);
 afterAll(() => tested.stop());
 
-/** Opens streams as the admin until the service refuses one. */
+/** Opens streams as the admin until the service rejects one. */
 async function takeAllStreams(): Promise<Follower[]> {
   const open: Follower[] = [];
   for (;;) {
@@ -22,9 +22,9 @@ async function takeAllStreams(): Promise<Follower[]> {
   }
 }
 
-describe('a page for which the service has no stream', () => {
+describe('console without a free stream', () => {
   itInBrowser(
-    'shows that it is not live, polls, retries ever less often, and is live once there is room',
+    'shows that it is not live, polls, retries with growing delays, and reconnects when a stream is free',
     async () => {
       const taken = await takeAllStreams();
       const { page } = await tested.open('/orders', 'admin');

@@ -17,7 +17,7 @@ let tested: TestConsole;
 let colleague: WithApi;
 
 beforeAll(async () => {
-  // Jobs run out of attempts at once.
+  // Tasks exhaust their attempts at once.
   tested = await TestConsole.start({ JOB_RETRY_LIMIT: '0', JOB_RETRY_MAX_SECONDS: '1' });
   colleague = { api: tested.colleague };
 }, TEST_MS);
@@ -26,7 +26,7 @@ afterAll(async () => {
   await tested.stop();
 });
 
-/** An order that is taken, and then refused for want of stock: its row says so. */
+/** An order that is accepted with 202 and then rejected for insufficient stock. */
 async function placeRejected(): Promise<void> {
   const body = orderBody([line(newProduct(tested.service.sandbox, 1), 5)]);
   const { data } = await tested.colleague.POST('/orders', {
@@ -38,7 +38,7 @@ async function placeRejected(): Promise<void> {
 
 const place = () => placeOrder(colleague, orderBody([line(newProduct(tested.service.sandbox))]));
 
-/** An order of which the customer was told nothing, since the notification service was away for too long. */
+/** An order whose notification ran out of attempts during an outage of the notification service. */
 async function placeUntold(): Promise<string> {
   tested.service.sandbox.services.notification.faults.add({ kind: 'status', status: 500 });
   const id = await place();
@@ -49,9 +49,9 @@ async function placeUntold(): Promise<string> {
   return id;
 }
 
-describe('what needs a person', () => {
+describe('incidents in the console', () => {
   itInBrowser(
-    'is counted in the menu, listed with its reason, and tried again when somebody says so',
+    'are counted in the menu, listed with their reason, and retried on request',
     async () => {
       const id = await placeUntold();
       const { page, complaints } = await tested.open('/', 'operator');
@@ -80,7 +80,7 @@ describe('what needs a person', () => {
   );
 
   itInBrowser(
-    'is also tried again from its order',
+    'are also retried from the page of the order',
     async () => {
       const id = await placeUntold();
       const { page, complaints } = await tested.open(`/orders/${id}`, 'admin');
@@ -96,7 +96,7 @@ describe('what needs a person', () => {
   );
 
   itInBrowser(
-    'shows in the figures',
+    'appear in the figures',
     async () => {
       await place();
       const { page, complaints } = await tested.open('/health', 'operator');
@@ -116,9 +116,9 @@ describe('what needs a person', () => {
   );
 });
 
-describe('the history of an order', () => {
+describe('order history in the console', () => {
   itInBrowser(
-    'shows how the inventory was asked, and whether the customer was told',
+    'shows the calls to the inventory and the notification of the customer',
     async () => {
       const { inventory } = tested.service.sandbox.services;
       inventory.faults.add({ kind: 'status', status: 500, method: 'PUT', times: 1 });
@@ -147,9 +147,9 @@ const LOOKS = [
   ['light', 375],
 ] as const;
 
-describe('nobody is kept out', () => {
+describe('accessibility', () => {
   itInBrowser.each(LOOKS)(
-    'by any page: %s, %d px wide',
+    'has no violation and no horizontal overflow on any page: %s, %d px wide',
     async (colorScheme, width) => {
       const id = await placeUntold();
       await placeRejected();

@@ -28,9 +28,9 @@ const focusedRow = (page: Page): Promise<string | null> =>
     return document.activeElement?.closest('[data-row]')?.getAttribute('data-row') ?? null;
   });
 
-describe('the list of orders', () => {
+describe('live list of orders', () => {
   itInBrowser(
-    'shows new orders and changes by themselves, also those that came while the connection was lost',
+    'shows new orders and changes live, including those made while the connection was lost',
     async () => {
       const { page, complaints } = await tested.open('/orders', 'admin');
       await page.getByText('Live', { exact: true }).waitFor();
@@ -51,7 +51,7 @@ describe('the list of orders', () => {
       await page.context().setOffline(false);
       await rowOf(page, missed).getByText('Missed Mia').waitFor();
       await rowOf(page, id).getByText('delivered').waitFor();
-      // It said how far it had come, so that nothing had to be read anew to be known.
+      // It resumed from the last event id, so the list was not reloaded.
       await eventually(() => resumed.length > 0);
       expect(resumed[0]).toMatch(/./);
       await page.context().close();
@@ -60,7 +60,7 @@ describe('the list of orders', () => {
   );
 
   itInBrowser(
-    'reads the orders again when the database has lost what the stream has sent',
+    'reloads the list when the database has lost events that the stream has already sent',
     async () => {
       const { page, complaints } = await tested.open('/orders', 'admin');
       await page.getByText('Live', { exact: true }).waitFor();
@@ -78,11 +78,11 @@ describe('the list of orders', () => {
   );
 
   itInBrowser(
-    'is narrowed down by filters that stand in the address, and so survive it being sent to somebody',
+    'keeps its filters in the address, so that a copied link shows the same list',
     async () => {
       const confirmed = await placeFor('Filter Fred', 'fred@example.com');
       const shipped = await placeFor('Filter Fred', 'fred@example.com');
-      await placeFor('Somebody Else', 'else@example.com');
+      await placeFor('Another Customer', 'else@example.com');
       await setStatus(colleague, shipped, 'shipped');
       const { page, complaints } = await tested.open('/orders', 'admin');
       await rowOf(page, confirmed).waitFor();
@@ -118,7 +118,7 @@ describe('the list of orders', () => {
   );
 
   itInBrowser(
-    'keeps the columns and the time zone that somebody likes',
+    'remembers the columns and the time zone that the user chose',
     async () => {
       const id = await placeFor('Column Cora');
       const { timestamp } = await getOrder(colleague, id);
@@ -142,7 +142,7 @@ describe('the list of orders', () => {
   );
 
   itInBrowser(
-    'is worked with by the keyboard alone',
+    'can be operated by keyboard alone',
     async () => {
       const second = await placeFor('Keyboard Kim');
       const first = await placeFor('Keyboard Kay');
@@ -182,7 +182,7 @@ describe('the list of orders', () => {
   );
 
   itInBrowser(
-    'says what happened and what to do when the service does not answer',
+    'shows what happened and what to do when the service does not respond',
     async () => {
       const { page } = await tested.open('/orders', 'admin');
       await page.locator('[data-row]').first().waitFor();
@@ -198,9 +198,9 @@ describe('the list of orders', () => {
   );
 });
 
-describe('an order', () => {
+describe('page of an order', () => {
   itInBrowser(
-    'is opened, and shipped, and its history tells who did it and why',
+    'opens, ships the order, and shows who did it and why in the history',
     async () => {
       const id = await placeFor('Open Olga');
       const { page, complaints } = await tested.open('/orders', 'admin');
@@ -231,7 +231,7 @@ describe('an order', () => {
   );
 
   itInBrowser(
-    'is not cancelled without a reason',
+    'requires a reason for a cancellation',
     async () => {
       const id = await placeFor('Cancel Carl');
       const { page } = await tested.open(`/orders/${id}`, 'admin');
@@ -247,7 +247,7 @@ describe('an order', () => {
   );
 
   itInBrowser(
-    'that somebody else has changed meanwhile is not changed, and what they did is shown',
+    'does not overwrite a concurrent change, and shows it',
     async () => {
       const id = await placeFor('Conflict Cleo');
       const { page } = await tested.open(`/orders/${id}`, 'admin');
@@ -272,7 +272,7 @@ describe('an order', () => {
   );
 
   itInBrowser(
-    'that does not exist is said not to',
+    'shows "not found" for an unknown order',
     async () => {
       const { page } = await tested.open('/orders/01a1ffe2-9b80-748a-ba30-787d85a2b441', 'admin');
       await page.getByText('Order not found').waitFor();

@@ -21,7 +21,7 @@ afterAll(() => tested.stop());
 const place = (customer: string): Promise<string> =>
   placeOrder(colleague, orderBody([line(product)], { customer_id: customer }));
 
-/** Holds back answers to bulk changes until `release` is called. */
+/** Delays responses to bulk changes until `release` is called. */
 async function holdBulk(page: Page): Promise<{ release: () => void }> {
   const { promise, resolve } = Promise.withResolvers<void>();
   await page.route('**/orders/bulk-status', async (route) => {
@@ -31,9 +31,9 @@ async function holdBulk(page: Page): Promise<{ release: () => void }> {
   return { release: resolve };
 }
 
-describe('what is selected is what is acted upon', () => {
+describe('selection of orders', () => {
   itInBrowser(
-    'so an order that leaves the filter leaves the selection',
+    'drops an order that leaves the filter',
     async () => {
       const id = await place('leaver');
       const { page } = await tested.open('/orders?status=confirmed&q=leaver', 'admin');
@@ -50,7 +50,7 @@ describe('what is selected is what is acted upon', () => {
   );
 
   itInBrowser(
-    'so the dialog closes when the filter behind it changes',
+    'closes the dialog when the filter behind it changes',
     async () => {
       const id = await place('backer');
       const { page } = await tested.open('/orders?q=backer&status=delivered', 'admin');
@@ -68,7 +68,7 @@ describe('what is selected is what is acted upon', () => {
   );
 
   itInBrowser(
-    'and a change that has begun stays in sight on every page, with its result',
+    'keeps a running bulk change and its result visible on every page',
     async () => {
       const id = await place('walker');
       const { page } = await tested.open('/health', 'admin');
@@ -89,7 +89,7 @@ describe('what is selected is what is acted upon', () => {
   );
 
   itInBrowser(
-    'and orders that are selected on another page are counted as such',
+    'counts the selected orders of other pages',
     async () => {
       await insertOrders(tested.service.database, 60, { customerId: 'pager', status: 'confirmed' });
       const { page } = await tested.open('/orders?q=pager&rows=50', 'admin');
@@ -102,9 +102,9 @@ describe('what is selected is what is acted upon', () => {
   );
 });
 
-describe('a page of the list', () => {
+describe('page of the list of orders', () => {
   itInBrowser(
-    'that was opened by its address offers the newest orders, and no way to newer ones that it does not know',
+    'links to the newest orders and to no previous page when it was opened by its address',
     async () => {
       await insertOrders(tested.service.database, 120, { customerId: 'linked', status: 'confirmed' });
       const { page } = await tested.open('/orders?q=linked&rows=50', 'admin');
@@ -129,9 +129,9 @@ describe('a page of the list', () => {
   );
 });
 
-describe('a bulk change without a network', () => {
+describe('bulk change while offline', () => {
   itInBrowser(
-    'says that nothing was sent, and is not made when the network returns',
+    'reports that no request was sent, and does not send it after the network returns',
     async () => {
       const id = await place('tunnel');
       const { page } = await tested.open('/orders?q=tunnel', 'admin');
@@ -150,9 +150,9 @@ describe('a bulk change without a network', () => {
   );
 });
 
-describe('the indicator', () => {
+describe('live indicator', () => {
   itInBrowser(
-    'stops saying "Live" soon after the service is gone',
+    'stops showing "Live" soon after the service is gone',
     async () => {
       const { page } = await tested.open('/orders', 'admin');
       await page.getByText('Live', { exact: true }).waitFor();
@@ -167,9 +167,9 @@ describe('the indicator', () => {
   );
 });
 
-describe('a bulk change that is interrupted', () => {
+describe('interrupted bulk change', () => {
   itInBrowser(
-    'says which orders were changed, and does not claim that nothing was',
+    'reports which orders were changed and which outcomes are unknown',
     async () => {
       await insertOrders(tested.service.database, 120, { customerId: 'interrupted', status: 'confirmed' });
       const { page } = await tested.open('/orders?q=interrupted&rows=200', 'admin');
@@ -194,7 +194,7 @@ describe('a bulk change that is interrupted', () => {
   );
 
   itInBrowser(
-    'asks before the tab is closed',
+    'asks for confirmation before the tab is closed',
     async () => {
       const id = await place('closer');
       const { page } = await tested.open('/orders?q=closer', 'admin');
@@ -216,9 +216,9 @@ describe('a bulk change that is interrupted', () => {
   );
 });
 
-describe('what one person has selected', () => {
+describe('selection of a signed-in person', () => {
   itInBrowser(
-    'is gone after signing out',
+    'is cleared by signing out',
     async () => {
       const id = await place('leaving');
       const { page } = await tested.open('/orders?q=leaving', 'admin');
@@ -236,7 +236,7 @@ describe('what one person has selected', () => {
   );
 
   itInBrowser(
-    'and its open dialog are gone when another person signs in after the session has expired',
+    'is cleared with its dialog when another person signs in after the session has expired',
     async () => {
       const id = await place('handover');
       const { page } = await tested.open('/orders?q=handover', 'admin');

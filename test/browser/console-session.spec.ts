@@ -30,7 +30,7 @@ afterAll(async () => {
 
 const place = (): Promise<string> => placeOrder(colleague, orderBody([line(product)]));
 
-/** Opens a page as somebody whose token stops being accepted as soon as `expire` is called. */
+/** Opens a page with a token that is rejected as soon as `expire` is called. */
 async function openWithToken(
   path: string,
   subject: string,
@@ -61,9 +61,9 @@ async function signIn(page: Page, subject: string): Promise<void> {
   await page.getByRole('button', { name: 'Sign in' }).click();
 }
 
-describe('a session that expires', () => {
+describe('expired session', () => {
   itInBrowser(
-    'keeps the open dialog and the typed reason until the person has signed in again',
+    'keeps the open dialog and the typed reason until the same person has signed in again',
     async () => {
       const id = await place();
       const { page, expire } = await openWithToken(`/orders/${id}`, 'carol');
@@ -74,7 +74,7 @@ describe('a session that expires', () => {
       const again = page.getByRole('dialog', { name: 'Sign in again' });
       await again.waitFor();
       expect(await findBarriers(page)).toEqual([]);
-      // What is wrong is said, and the page behind it stays.
+      // The dialog shows the error, and the page behind it stays.
       await page.getByLabel('API key or access token').fill('nonsense');
       await page.getByRole('button', { name: 'Sign in' }).click();
       await again.getByRole('alert').waitFor();
@@ -91,7 +91,7 @@ describe('a session that expires', () => {
   );
 
   itInBrowser(
-    'does not call a key refused that the service was not asked about',
+    'does not report a key as rejected when the service could not be reached',
     async () => {
       const id = await place();
       const { page, expire } = await openWithToken(`/orders/${id}`, 'carol');
@@ -113,7 +113,7 @@ describe('a session that expires', () => {
   );
 
   itInBrowser(
-    'shows nothing of it to another person who signs in',
+    'hides the dialog and the typed text from another person who signs in',
     async () => {
       const id = await place();
       const { page, expire } = await openWithToken(`/orders/${id}`, 'carol');

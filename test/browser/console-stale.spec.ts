@@ -30,7 +30,7 @@ const placeFor = (name: string): Promise<string> =>
 const chooseStatus = (page: Page, status: string) =>
   page.getByRole('combobox', { name: 'Status' }).selectOption(status);
 
-/** Holds back answers to lists of delivered orders until `release` is called. */
+/** Delays responses to lists of delivered orders until `release` is called. */
 async function holdDelivered(page: Page): Promise<{ release: () => void }> {
   const { promise, resolve } = Promise.withResolvers<void>();
   await page.route(/\/orders\?.*status=delivered/, async (route) => {
@@ -40,7 +40,7 @@ async function holdDelivered(page: Page): Promise<{ release: () => void }> {
   return { release: resolve };
 }
 
-describe('rows of the filter before, while the new one loads', () => {
+describe('rows of the previous filter while the new one loads', () => {
   itInBrowser(
     'can not be selected or opened, by mouse or by keyboard',
     async () => {
@@ -69,7 +69,7 @@ describe('rows of the filter before, while the new one loads', () => {
   );
 
   itInBrowser(
-    'do not say where the next page of the new one begins',
+    'do not set the cursor of the next page of the new filter',
     async () => {
       await insertOrders(tested.service.database, 60, {
         from: new Date(Date.now() - 3_600_000),
@@ -105,9 +105,9 @@ describe('rows of the filter before, while the new one loads', () => {
   );
 });
 
-describe('without a network', () => {
+describe('console while offline', () => {
   itInBrowser(
-    'the list shows no old rows under a new filter, and says that it is offline',
+    'shows no old rows under a new filter, and says that it is offline',
     async () => {
       const { page } = await tested.open('/orders?status=confirmed', 'admin');
       await rowOf(page, confirmed).waitFor();
@@ -127,7 +127,7 @@ describe('without a network', () => {
   );
 
   itInBrowser(
-    'a change of status fails at once, and is not made when the network returns',
+    'fails a status change at once, and does not send it after the network returns',
     async () => {
       const id = await placeFor('Offline Olga');
       const { page } = await tested.open(`/orders/${id}`, 'admin');
@@ -137,7 +137,7 @@ describe('without a network', () => {
       await page.getByText('Nothing was sent or changed').waitFor();
       await page.getByRole('button', { name: 'Close' }).click();
       await page.context().setOffline(false);
-      // The page reads the order again, which it would do after the change as well.
+      // The page reads the order again, as it would also do after the change.
       await page.getByText('Live', { exact: true }).waitFor();
       await page.waitForTimeout(1_000);
       expect((await getOrder(colleague, id)).status).toBe('confirmed');
@@ -147,9 +147,9 @@ describe('without a network', () => {
   );
 });
 
-describe('an error', () => {
+describe('error message of the console', () => {
   itInBrowser(
-    'goes away by itself once the service answers again',
+    'disappears when the service responds again',
     async () => {
       const { page } = await tested.open('/health', 'admin');
       let isDown = true;
@@ -167,7 +167,7 @@ describe('an error', () => {
   );
 
   itInBrowser(
-    'of a request without an answer is shown after half a minute, and the repeated change counts once',
+    'appears after 30 s without a response, and a retry of the status change is applied once',
     async () => {
       const id = await placeFor('Slow Sven');
       const { page } = await tested.open(`/orders/${id}`, 'admin');
@@ -175,7 +175,7 @@ describe('an error', () => {
       let isLost = true;
       await page.route(`**/orders/${id}`, async (route) => {
         if (route.request().method() !== 'PUT' || !isLost) return route.continue();
-        // It arrives, and its answer does not.
+        // The request arrives; its response does not.
         isLost = false;
         await route.fetch();
         return undefined;
@@ -193,9 +193,9 @@ describe('an error', () => {
   );
 });
 
-describe('a list that is left open', () => {
+describe('list that is left open', () => {
   itInBrowser(
-    'drops orders that its time no longer covers, and dates those of yesterday',
+    "drops orders that leave its time window, and shows the date of yesterday's orders",
     async () => {
       const [id = ''] = await insertOrders(tested.service.database, 1, { customerId: 'left-open' });
       const { page } = await tested.open('/health', 'admin');

@@ -5,30 +5,30 @@ import { formatDuration, formatTime, instantOf, startOfDay, wallTime } from '../
 const BERLIN = 'Europe/Berlin';
 const NEW_YORK = 'America/New_York';
 
-describe('times of the console', () => {
+describe('time zones of the console', () => {
   it.each([
     ['2026-01-31T23:30:00.000Z', BERLIN, '2026-02-01', '00:30:00'],
     ['2026-07-31T23:30:00.000Z', BERLIN, '2026-08-01', '01:30:00'],
     ['2026-07-31T03:59:59.999Z', NEW_YORK, '2026-07-30', '23:59:59'],
     ['2026-07-31T12:00:00.000Z', 'Asia/Kolkata', '2026-07-31', '17:30:00'],
     ['2026-07-31T00:00:00.000Z', 'UTC', '2026-07-31', '00:00:00'],
-  ])('are those of the zone: %s in %s', (instant, zone, date, time) => {
+  ])('converts %s to the wall time of %s', (instant, zone, date, time) => {
     expect(wallTime(instant, zone)).toEqual({ date, time });
   });
 
   it.each([
     ['2026-01-31T12:00', BERLIN, '2026-01-31T11:00:00.000Z'],
     ['2026-07-31T12:00', BERLIN, '2026-07-31T10:00:00.000Z'],
-    // The night in which clocks are turned back, and the one in which they are put forward.
+    // The nights in which clocks are turned back and forward.
     ['2026-10-25T12:00', BERLIN, '2026-10-25T11:00:00.000Z'],
     ['2026-10-25T00:30', BERLIN, '2026-10-24T22:30:00.000Z'],
     ['2026-03-29T03:30', BERLIN, '2026-03-29T01:30:00.000Z'],
     ['2026-01-31T23:00', NEW_YORK, '2026-02-01T04:00:00.000Z'],
-  ])('that somebody writes are understood in it: %s in %s', (text, zone, instant) => {
+  ])('converts the wall time %s in %s to an instant', (text, zone, instant) => {
     expect(instantOf(text, zone).toISOString()).toBe(instant);
   });
 
-  it('have days that begin at midnight in the zone, however long the day was', () => {
+  it('starts each day at midnight of the zone, also days of 23 or 25 hours', () => {
     const afterChange = new Date('2026-10-26T10:00:00Z');
     expect(startOfDay(0, BERLIN, afterChange).toISOString()).toBe('2026-10-25T23:00:00.000Z');
     expect(startOfDay(1, BERLIN, afterChange).toISOString()).toBe('2026-10-24T22:00:00.000Z');
@@ -45,7 +45,7 @@ describe('times of the console', () => {
     // Midnight exists twice: the day begins with the first.
     ['America/Havana', '2026-11-01T16:00:00Z', '2026-11-01T04:00:00.000Z'],
     ['Australia/Lord_Howe', '2026-10-04T16:00:00Z', '2026-10-04T13:00:00.000Z'],
-  ])('begin a day with its first instant in %s', (zone, now, start) => {
+  ])('starts a day with its first instant in %s', (zone, now, start) => {
     const begin = startOfDay(0, zone, new Date(now));
     expect(begin.toISOString()).toBe(start);
     const day = wallTime(new Date(now), zone).date;
@@ -53,7 +53,7 @@ describe('times of the console', () => {
     expect(wallTime(new Date(begin.getTime() - 1), zone).date).not.toBe(day);
   });
 
-  it('are short where they are of today', () => {
+  it('omits the date of times of today', () => {
     const now = new Date('2026-07-31T22:30:00Z');
     expect(formatTime('2026-07-31T22:15:00Z', BERLIN, now)).toBe('00:15:00');
     expect(formatTime('2026-07-31T21:15:00Z', BERLIN, now)).toBe('2026-07-31 23:15:00');
@@ -61,7 +61,7 @@ describe('times of the console', () => {
   });
 });
 
-describe('the filter in the address', () => {
+describe('filter in the address', () => {
   const now = new Date('2026-07-31T22:30:00Z');
   const query = (address: string) => toQuery(readFilter(new URLSearchParams(address), BERLIN), BERLIN, now);
 
@@ -79,7 +79,7 @@ describe('the filter in the address', () => {
     ['window=custom&from=2026-07-01', { placed_from: '2026-06-30T22:00:00.000Z' }],
     ['window=custom&from=2026-07-01T08:00:00.000Z', { placed_from: '2026-07-01T08:00:00.000Z' }],
     ['window=custom&from=2026-07-01T08:00%2B09:00', { placed_from: '2026-06-30T23:00:00.000Z' }],
-  ])('%s is asked for as it is meant', (address, expected) => {
+  ])('sends the query that %s means', (address, expected) => {
     expect(query(address)).toEqual(expected);
   });
 
@@ -91,12 +91,12 @@ describe('the filter in the address', () => {
     ['window=custom&from=2026-13-01&to=2026-07-01T25:00', ['from=2026-13-01', 'to=2026-07-01T25:00']],
     ['window=custom&from=2026-02-31T10:00', ['from=2026-02-31T10:00']],
     ['cursor=1', []],
-  ])('%s narrows nothing down, and names what can not be read', (address, unreadable) => {
+  ])('ignores and names what %s contains that is not valid', (address, unreadable) => {
     expect(query(address)).toEqual({});
     expect(readFilter(new URLSearchParams(address), BERLIN).unreadable).toEqual(unreadable);
   });
 
-  it('means the same instants in every time zone', () => {
+  it('selects the same instants in every time zone', () => {
     const filter = readFilter(
       new URLSearchParams('window=custom&from=2026-07-01T08:00&to=2026-07-02'),
       BERLIN,

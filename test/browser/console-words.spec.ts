@@ -8,14 +8,14 @@ import { TEST_MS, TestConsole } from './console.js';
 
 const HOUR_MS = 3_600_000;
 
-/** Figures are read again after this long at most: the page asks every 15 s, and the service keeps them for 10 s. */
+/** Upper bound for the age of figures: the page polls every 15 s, and the service caches them for 10 s. */
 const FIGURES_MS = 30_000;
 
 let tested: TestConsole;
 let colleague: WithApi;
 
 beforeAll(async () => {
-  // The inventory can not be asked twice, so that a lost answer leaves stock in doubt.
+  // The inventory is not idempotent, so a lost response leaves the stock in doubt.
   tested = await TestConsole.start({ INVENTORY_HONOURS_IDEMPOTENCY_KEYS: 'false' });
   colleague = { api: tested.colleague };
 }, TEST_MS);
@@ -24,9 +24,9 @@ afterAll(async () => {
   await tested.stop();
 });
 
-describe('the incidents page', () => {
+describe('incidents page', () => {
   itInBrowser(
-    'counts the messages that are still being retried instead of saying that all is well',
+    'counts the notifications that are being retried instead of saying that all is well',
     async () => {
       const { notification } = tested.service.sandbox.services;
       notification.faults.add({ kind: 'status', status: 503 });
@@ -43,16 +43,16 @@ describe('the incidents page', () => {
   );
 });
 
-describe('the incidents page of a service that stops', () => {
+describe('incidents page of a service that stops', () => {
   itInBrowser(
-    'does not go on to say that there are no incidents',
+    'stops saying that there are no incidents',
     async () => {
       const { page } = await tested.open('/orders', 'admin');
       await page.getByRole('link', { name: 'Incidents' }).click();
       await page.getByRole('heading', { name: 'Incidents' }).waitFor();
       await page.route('**/operations/**', (route) => route.abort('connectionrefused'));
       await page.getByRole('link', { name: 'Orders' }).click();
-      // Longer than what was read counts as fresh.
+      // Longer than the page counts what it read as fresh.
       await page.waitForTimeout(6_000);
       await page.getByRole('link', { name: 'Incidents' }).click();
       await page.getByText('The service could not be reached').waitFor();
@@ -63,9 +63,9 @@ describe('the incidents page of a service that stops', () => {
   );
 });
 
-describe('an order', () => {
+describe('texts of the page of an order', () => {
   itInBrowser(
-    'whose stock is in doubt says so beside the ended job, with the decision that is needed',
+    'show stock in doubt beside the finished task, with the decision that is needed',
     async () => {
       const { inventory } = tested.service.sandbox.services;
       const product = newProduct(tested.service.sandbox);
@@ -88,7 +88,7 @@ describe('an order', () => {
   );
 
   itInBrowser(
-    'without recorded deliveries does not say that no message was sent',
+    'do not claim that no message was sent when no delivery is recorded',
     async () => {
       const [id = ''] = await insertOrders(tested.service.database, 1, {
         from: new Date(Date.now() - 48 * HOUR_MS),
@@ -102,7 +102,7 @@ describe('an order', () => {
   );
 
   itInBrowser(
-    'opened by the id of a customer leads to the orders of that customer',
+    'link from a customer id in the address to the orders of that customer',
     async () => {
       const body = orderBody([line(newProduct(tested.service.sandbox))], { customer_id: 'customer/77' });
       const id = await placeOrder(colleague, body);
@@ -117,7 +117,7 @@ describe('an order', () => {
   );
 
   itInBrowser.each(['stream', 'export', 'bulk-status'])(
-    'opened by the word %s of the API says at once that it is no id of an order',
+    'say that the word %s of the API is not an order id',
     async (word) => {
       const { page } = await tested.open(`/orders/${word}`, 'admin');
       await page
@@ -131,7 +131,7 @@ describe('an order', () => {
   );
 
   itInBrowser(
-    'that another tab of the same person has changed is not called changed by this one',
+    'do not report a change from another tab of the same person as a conflict',
     async () => {
       const id = await placeOrder(colleague, orderBody([line(newProduct(tested.service.sandbox))]));
       const { page } = await tested.open(`/orders/${id}`, 'admin');
@@ -146,7 +146,7 @@ describe('an order', () => {
   );
 
   itInBrowser(
-    'has a short id that differs from that of every other order of the same moment, and copies whole',
+    'shorten ids so that orders of the same moment differ, and copy the whole id',
     async () => {
       const moment = new Date(Date.now() - HOUR_MS);
       const ids = await insertOrders(tested.service.database, 3, { from: moment, customerId: 'same-moment' });
@@ -163,7 +163,7 @@ describe('an order', () => {
       const tails = new Set(ids.map((id) => id.slice(-8)));
       expect(tails.size).toBe(3);
       const { width } = (await links.first().boundingBox()) ?? { width: 0 };
-      // Both ends and the dots: about half of the 36 characters.
+      // Both ends and the ellipsis: about half of the 36 characters.
       expect(width).toBeLessThan(180);
       await page.context().close();
     },
@@ -171,9 +171,9 @@ describe('an order', () => {
   );
 });
 
-describe('the figures', () => {
+describe('figures in the console', () => {
   itInBrowser(
-    'link to the orders that they count, not to those of any time',
+    'link to the orders that they count, with the time window',
     async () => {
       const old = new Date(Date.now() - 5 * HOUR_MS);
       await insertOrders(tested.service.database, 4, { status: 'failed', from: old });
@@ -193,9 +193,9 @@ describe('the figures', () => {
   );
 });
 
-describe('the chart of many orders', () => {
+describe('chart of many orders', () => {
   itInBrowser(
-    'shows the numbers of its axis whole, and marks estimated figures as such',
+    'shows whole axis numbers, and marks estimated figures',
     async () => {
       const { page } = await tested.open('/health');
       await page.route('**/operations/figures*', async (route) => {
@@ -219,9 +219,9 @@ describe('the chart of many orders', () => {
   );
 });
 
-describe('the state of another service', () => {
+describe('state of an upstream service in the console', () => {
   itInBrowser(
-    'is not "answers" while it answers 503 to everything',
+    'is not "responds" when it returns 503 to every request',
     async () => {
       const { notification } = tested.service.sandbox.services;
       notification.faults.add({ kind: 'status', status: 503 });
@@ -240,9 +240,9 @@ describe('the state of another service', () => {
   );
 });
 
-describe('a search', () => {
+describe('search in the console', () => {
   itInBrowser(
-    'for a part of an e-mail address says that only whole values match',
+    'says that only whole values match when it looks like a part of an e-mail address',
     async () => {
       const { page } = await tested.open('/orders?q=alice%40exam', 'admin');
       await page.getByText('No orders match these filters').waitFor();
@@ -254,9 +254,9 @@ describe('a search', () => {
   );
 });
 
-describe('an export that the service does not answer', () => {
+describe('export that the service does not answer', () => {
   itInBrowser(
-    'is not repeated by the page, and does not claim to be',
+    'is not retried by the page, and the message promises no retry',
     async () => {
       const { page } = await tested.open('/orders', 'admin');
       await page.evaluate(() => Reflect.deleteProperty(globalThis, 'showSaveFilePicker'));

@@ -10,7 +10,7 @@ let tested: TestConsole;
 
 beforeAll(async () => {
   tested = await TestConsole.start();
-  // In Berlin it is 00:30 on the first of July then, in New York still the thirtieth of June.
+  // In Berlin it is 00:30 on 1 July, in New York still 30 June.
   await insertOrders(tested.service.database, 1, {
     customerId: 'summer',
     from: new Date('2026-06-30T22:30:00Z'),
@@ -18,7 +18,7 @@ beforeAll(async () => {
 }, TEST_MS);
 afterAll(() => tested.stop());
 
-/** The bounds of the next list that the page asks for. */
+/** The time bounds of the next list request of the page. */
 async function nextBounds(page: Page, act: () => Promise<unknown>): Promise<Record<string, string>> {
   const [request] = await Promise.all([
     page.waitForRequest((sent) => /\/orders\?.*placed_(from|to)=/.test(sent.url())),
@@ -28,9 +28,9 @@ async function nextBounds(page: Page, act: () => Promise<unknown>): Promise<Reco
   return Object.fromEntries([...params].filter(([name]) => name.startsWith('placed_')));
 }
 
-describe('a day without a time', () => {
+describe('date without a time', () => {
   itInBrowser(
-    'bounds the list and the export from midnight on, and the time is shown',
+    'bounds the list and the export from midnight, and the time is shown',
     async () => {
       const { page, complaints } = await tested.open('/orders?window=custom&q=summer', 'admin', {
         timezoneId: BERLIN,
@@ -53,7 +53,7 @@ describe('a day without a time', () => {
   );
 
   itInBrowser(
-    'can be typed key by key, and counts once it is complete',
+    'can be typed key by key, and takes effect when it is complete',
     async () => {
       const { page, complaints } = await tested.open('/orders?window=custom&q=summer', 'admin', {
         timezoneId: BERLIN,
@@ -73,7 +73,7 @@ describe('a day without a time', () => {
   );
 
   itInBrowser(
-    'in an address that can not be read is named instead of being ignored',
+    'is named instead of ignored when the address holds one that is not valid',
     async () => {
       const { page } = await tested.open('/orders?window=custom&from=01.07.2026', 'admin');
       await page.getByText('not valid and are ignored: from=01.07.2026').waitFor();
@@ -83,9 +83,9 @@ describe('a day without a time', () => {
   );
 });
 
-describe('an address with times', () => {
+describe('address with times', () => {
   itInBrowser(
-    'means the same orders for a colleague in another time zone',
+    'shows the same orders to a colleague in another time zone',
     async () => {
       const sender = await tested.open('/orders?window=custom&q=summer', 'admin', { timezoneId: BERLIN });
       await sender.page.getByLabel('From: day').fill('2026-07-01');
@@ -106,9 +106,9 @@ describe('an address with times', () => {
   );
 });
 
-describe('"Today"', () => {
+describe('filter "Today"', () => {
   itInBrowser(
-    'begins with the first instant of the day where daylight saving skips midnight',
+    'starts with the first instant of the day where daylight saving skips midnight',
     async () => {
       const { page } = await tested.open('/orders', 'admin', { timezoneId: 'America/Santiago' });
       await page.clock.setFixedTime('2026-09-06T16:00:00Z');

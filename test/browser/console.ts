@@ -8,13 +8,13 @@ import { collectComplaints, startBrowser } from '../support/browser.js';
 import { type Api, createApi } from '../support/client.js';
 import { startTestService, type TestService } from '../support/service.js';
 
-/** Where the console keeps who is signed in, as long as the tab is open. */
+/** Session storage key of the credential. */
 export const CREDENTIAL = 'order-console-credential';
 
-/** Long enough for a machine that does other things as well; what takes seconds is a fault, and shows as one. */
+/** Timeout of a page action: long enough for a loaded machine; an action that takes seconds is a fault. */
 export const PATIENCE_MS = 15_000;
 
-/** The time that a test in a browser may take. */
+/** Timeout of one test in a browser. */
 export const TEST_MS = 60_000;
 
 const KEYS = {
@@ -25,7 +25,7 @@ const KEYS = {
 
 export type Person = keyof typeof KEYS;
 
-/** A page of the console, and what the browser objected to in it. */
+/** A page of the console, with the errors that the browser reported for it. */
 export interface ConsolePage {
   page: Page;
   complaints: string[];
@@ -36,12 +36,12 @@ export function rowOf(page: Page, orderId: string): Locator {
   return page.locator(`[data-row="${orderId}"]`);
 }
 
-/** The console of a service that wants to know who is calling, in a real browser. */
+/** The console of a service with authentication, in a real browser. */
 export class TestConsole {
   private constructor(
     readonly service: TestService,
     private readonly browser: Browser | undefined,
-    /** Asks the service as the admin, past the console: as a colleague would. */
+    /** Calls the API as the admin, outside the console: as a colleague would. */
     readonly colleague: Api,
   ) {}
 
@@ -64,7 +64,7 @@ export class TestConsole {
     return KEYS[person].key;
   }
 
-  /** Opens a page below /admin, in a browser that nobody has used before. @param person who is signed in already */
+  /** Opens a page below /admin in a fresh browser context. @param person who is signed in already */
   async open(path: string, person?: Person, options: BrowserContextOptions = {}): Promise<ConsolePage> {
     if (!this.browser) throw new Error('there is no browser');
     const viewport = { width: 1280, height: 800 };
@@ -86,11 +86,11 @@ export class TestConsole {
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 /**
- * @param isAboutColours whether only they are looked at, where everything else was
- * @returns what of a page stands in the way of somebody who does not see, hear or point like most (WCAG 2.2 AA)
+ * @param isAboutColours whether only colour contrast is checked, as everything else was before
+ * @returns the WCAG 2.2 AA violations of the page
  */
 export async function findBarriers(page: Page, isAboutColours = false): Promise<string[]> {
-  // Evaluated by the debugger, which the page's policy for scripts does not hold back.
+  // Evaluated by the debugger, which the page's script policy does not restrict.
   await page.evaluate(AXE);
   const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
   const { violations } = await page.evaluate(

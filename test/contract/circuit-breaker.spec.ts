@@ -11,10 +11,10 @@ import { cleanUp, clientFor, faultOf, json, startUpstream } from './upstream-stu
 
 const TIMEOUT_MS = 200;
 
-/** Attempts that are made besides those that open the circuit: the tries whether the service is back. */
+/** Upper bound for trial calls after the circuit has opened. */
 const TRIES = 10;
 
-/** How a service fails, and what its client makes of it. */
+/** How a service fails. */
 const FAILURES: [string, (response: ServerResponse) => void][] = [
   ['answers 500', (response) => json(response, 500, { detail: 'broken' })],
   ['answers 503', (response) => json(response, 503, { detail: 'broken' })],
@@ -37,13 +37,13 @@ afterEach(async () => {
 
 let things = 0;
 
-/** Names another thing each time, since the failures of one thing are no evidence against the service. */
+/** Names a different resource each time, because failures of one resource alone do not open the circuit. */
 function get(changes: Partial<UpstreamRequest> = {}): UpstreamRequest {
   const path = ['things', String((things += 1))];
   return { method: 'GET', path, deadline: Deadline.in(5_000), repeatable: true, ...changes };
 }
 
-/** Not repeatable, so that each call is one attempt. */
+/** Not idempotent, so that each call is one attempt. */
 function once(): UpstreamRequest {
   return get({ method: 'PUT', body: {}, repeatable: false });
 }
@@ -52,8 +52,8 @@ function state(): string | undefined {
   return upstreamStates().find(({ upstream }) => upstream === 'test service')?.state;
 }
 
-describe.each(FAILURES)('when the service %s', (_name, fail) => {
-  it('a hundred requests cost it few calls, and all later ones fail as not sent', async () => {
+describe.each(FAILURES)('circuit breaker when the service %s', (_name, fail) => {
+  it('makes few of a hundred calls, and fails the others as not sent', async () => {
     const upstream = await startUpstream((_request, response) => fail(response));
     const client = clientFor(upstream.origin, TIMEOUT_MS);
     const kinds: string[] = [];
@@ -65,8 +65,8 @@ describe.each(FAILURES)('when the service %s', (_name, fail) => {
   });
 });
 
-describe('the circuit', () => {
-  it('opens when no connection can be had', async () => {
+describe('circuit breaker', () => {
+  it('opens when connections are refused', async () => {
     const upstream = await startUpstream(() => undefined);
     await upstream.close();
     const client = clientFor(upstream.origin, TIMEOUT_MS);
@@ -75,27 +75,24 @@ describe('the circuit', () => {
     expect((await faultOf(client.request(get()))).message).toContain('is not asked for now');
   });
 
-  it.each([301, 307, 400, 404, 409, 422, 429])(
-    'stays closed whatever is answered with %i',
-    async (status) => {
-      const upstream = await startUpstream((_request, response) => json(response, status, { detail: 'no' }));
-      const client = clientFor(upstream.origin, TIMEOUT_MS);
-      for (let count = 0; count < 3 * MIN_ATTEMPTS; count += 1) {
-        await client.request(once()).catch(() => undefined);
-      }
-      expect(upstream.calls).toHaveLength(3 * MIN_ATTEMPTS);
-      expect(state()).toBe('closed');
-    },
-  );
+  it.each([301, 307, 400, 404, 409, 422, 429])('stays closed when the service returns %i', async (status) => {
+    const upstream = await startUpstream((_request, response) => json(response, status, { detail: 'no' }));
+    const client = clientFor(upstream.origin, TIMEOUT_MS);
+    for (let count = 0; count < 3 * MIN_ATTEMPTS; count += 1) {
+      await client.request(once()).catch(() => undefined);
+    }
+    expect(upstream.calls).toHaveLength(3 * MIN_ATTEMPTS);
+    expect(state()).toBe('closed');
+  });
 
-  it('stays closed for answers that can not be read', async () => {
+  it('stays closed for responses that are not valid', async () => {
     const upstream = await startUpstream((_request, response) => response.end('<html>'));
     const client = clientFor(upstream.origin, TIMEOUT_MS);
     for (let count = 0; count < 3 * MIN_ATTEMPTS; count += 1) await faultOf(client.request(once()));
     expect(state()).toBe('closed');
   });
 
-  it('stays closed for a 500 that only one thing causes, so that calls about other things pass', async () => {
+  it('stays closed when only one resource fails with 500, so that calls about others pass', async () => {
     const upstream = await startUpstream((request, response) =>
       json(response, request.url === '/things/broken' ? 500 : 200, {}),
     );
@@ -106,7 +103,7 @@ describe('the circuit', () => {
     expect((await client.request(once())).status).toBe(200);
   });
 
-  it('stays closed for failures that only one caller causes while others are served', async () => {
+  it('stays closed for failures of one caller while the calls of others succeed', async () => {
     const upstream = await startUpstream((request, response) =>
       json(response, request.url?.endsWith('/bad') ? 500 : 200, {}),
     );
@@ -122,14 +119,14 @@ describe('the circuit', () => {
     }
     expect(state()).toBe('closed');
     expect((await call('key:shop', once())).status).toBe(200);
-    // The same failures of a second caller are an outage.
+    // The same failures for a second caller are an outage.
     for (let count = 0; count < 5 * MIN_ATTEMPTS; count += 1) {
       await faultOf(call('key:shop', { ...once(), path: ['things', String(count), 'bad'] }));
     }
     expect(state()).toBe('open');
   });
 
-  it('stays closed while most calls are answered', async () => {
+  it('stays closed while most calls succeed', async () => {
     const upstream = await startUpstream((_request, response, call) =>
       json(response, call % 3 === 0 ? 500 : 200, {}),
     );
@@ -139,12 +136,12 @@ describe('the circuit', () => {
     expect(state()).toBe('closed');
   });
 
-  it('closes when the service is back, after one call that tries, and tells of each change once', async () => {
+  it('closes after one successful trial call, and logs each change once', async () => {
     let isBroken = true;
     const upstream = await startUpstream((_request, response) => json(response, isBroken ? 500 : 200, {}));
     const client = clientFor(upstream.origin, TIMEOUT_MS);
     for (let count = 0; count < 2 * MIN_ATTEMPTS; count += 1) await faultOf(client.request(once()));
-    // A try that fails is not told of again.
+    // A failed trial call is not logged again.
     const calls = upstream.calls.length;
     await eventually(async () => {
       await faultOf(client.request(once()));
@@ -163,20 +160,20 @@ describe('the circuit', () => {
     expect(news).toHaveBeenCalledTimes(1);
   });
 
-  it('never lets a call pass for not sent of which an earlier attempt may have arrived', async () => {
+  it('never reports a call as not sent when an earlier attempt may have arrived', async () => {
     const upstream = await startUpstream((_request, response, call) =>
       call < MIN_ATTEMPTS ? json(response, 500, {}) : undefined,
     );
     const client = clientFor(upstream.origin, TIMEOUT_MS);
     for (let count = 1; count < MIN_ATTEMPTS; count += 1) await faultOf(client.request(once()));
-    // Its first attempt gets no answer and opens the circuit, which refuses the second.
+    // Its first attempt times out and opens the circuit, which rejects the second attempt.
     const fault = await faultOf(client.request(get({ method: 'PUT', body: {}, repeatable: true })));
     expect(state()).toBe('open');
     expect(upstream.calls).toHaveLength(MIN_ATTEMPTS);
     expect(fault.kind).toBe('timeout');
   });
 
-  it('does not repeat a call that it has refused', async () => {
+  it('does not retry a call that it has rejected', async () => {
     const upstream = await startUpstream((_request, response) => json(response, 500, {}));
     const client = clientFor(upstream.origin, TIMEOUT_MS);
     for (let count = 0; count < MIN_ATTEMPTS; count += 1) await faultOf(client.request(get()));

@@ -40,7 +40,7 @@ function soon(): Deadline {
 
 const UNKNOWN = [{ line: 1, outcome: 'unknown', reason: expect.any(String) }];
 
-/** An inventory whose calls may never be repeated. */
+/** An inventory that is not idempotent. */
 function plainInventory(): Inventory {
   return new InventoryServiceAdapter(clientFor(sandbox.urls.inventory, TIMEOUT_MS), false);
 }
@@ -50,8 +50,8 @@ function putPaths(): string[] {
   return calls.filter(({ method }) => method === 'PUT').map(({ path }) => path);
 }
 
-describe('the Inventory Service without idempotency keys', () => {
-  it('has certainly reserved nothing when it could not even be reached', async () => {
+describe('Inventory Service adapter without idempotency keys', () => {
+  it('reports a refused connection as not reserved', async () => {
     const closed = await startSandbox({ ports: { inventory: 0 }, services: ['inventory'], stock: STOCK });
     const inventory = new InventoryServiceAdapter(clientFor(closed.urls.inventory, TIMEOUT_MS), false);
     await closed.close();
@@ -61,7 +61,7 @@ describe('the Inventory Service without idempotency keys', () => {
     ]);
   });
 
-  it('takes the lines one after another and ends with the first that is refused', async () => {
+  it('reserves lines one after another and stops at the first refusal', async () => {
     const lines = [line(1, 'A-1', 1), line(2, 'B-2', 4), line(3, '7', 1)];
     expect(await plainInventory().reserve('order', lines, soon())).toMatchObject([
       { line: 1, outcome: 'held' },
@@ -76,7 +76,7 @@ describe('the Inventory Service without idempotency keys', () => {
     { kind: 'status', status: 503 },
     { kind: 'hang' },
     { kind: 'garbage' },
-  ])('asks once, even after %j', async (rule) => {
+  ])('does not retry after %j', async (rule) => {
     sandbox.services.inventory.faults.add({ ...rule, method: 'PUT' });
     const lines = [line(1, 'A-1', 1), line(2, 'B-2', 1)];
     expect(await plainInventory().reserve('order', lines, soon())).toEqual([
@@ -87,7 +87,7 @@ describe('the Inventory Service without idempotency keys', () => {
     expect(putPaths()).toEqual(['/inventory/A-1/reserve', '/inventory/7/replenish']);
   });
 
-  it('is not asked about a line that may not be held', async () => {
+  it('does not release a line that may not be held', async () => {
     expect(await plainInventory().release('order', certain([line(1, 'A-1', 1)], false), soon())).toEqual(
       UNKNOWN,
     );
@@ -95,10 +95,10 @@ describe('the Inventory Service without idempotency keys', () => {
   });
 });
 
-/** Looking products up needs no database. */
+/** Product lookups need no database. */
 const lookUpOnly = new DataSource({ type: 'postgres' });
 
-describe('an answer about a product', () => {
+describe('product lookup response', () => {
   let body: unknown;
   let url: string;
 
@@ -124,9 +124,9 @@ describe('an answer about a product', () => {
     ['an empty id', { id: '' }],
     ['an id of more than 128 characters', { id: 'x'.repeat(129) }],
     ['a fraction as id', { id: 1.5 }],
-    ['an integer as id that is too large to be exact', { id: 2 ** 53 }],
+    ['an integer id above the safe integers', { id: 2 ** 53 }],
     ['no name', { name: undefined }],
-    ['a name that is no text', { name: 7 }],
+    ['a name that is not text', { name: 7 }],
     ['a name that can not be stored', { name: 'A\u0000' }],
     ['no price', { price: null }],
     ['a price as text', { price: '79.99' }],
@@ -134,9 +134,9 @@ describe('an answer about a product', () => {
     ['a price above every total', { price: 1e11 }],
     ['no quantity', { quantity: undefined }],
     ['a negative quantity', { quantity: -1 }],
-    ['half a unit', { quantity: 0.5 }],
+    ['a fractional quantity', { quantity: 0.5 }],
     ['a quantity as text', { quantity: '10' }],
-  ])('with %s is a fault', async (_, wrong) => {
+  ])('is rejected as invalid: %s', async (_, wrong) => {
     for (const [inventory, idField] of both()) {
       const { id, ...fields } = { id: 'A-1', ...good, ...wrong };
       const product = { [idField]: id, ...fields };
@@ -145,14 +145,14 @@ describe('an answer about a product', () => {
     }
   });
 
-  it.each([null, [], 'text', 7, {}])('that is %j is a fault', async (answer) => {
+  it.each([null, [], 'text', 7, {}])('is rejected as invalid: %j', async (answer) => {
     body = answer;
     for (const [inventory] of both()) {
       await expect(inventory.findProducts(['A-1'], soon())).rejects.toMatchObject({ kind: 'invalid' });
     }
   });
 
-  it('has its name cut to 300 characters', async () => {
+  it('has its name truncated to 300 characters', async () => {
     for (const [inventory, idField] of both()) {
       const product = { [idField]: 'A-1', ...good, name: 'x'.repeat(200_000) };
       body = idField === 'id' ? { product_detail: product } : product;
@@ -161,7 +161,7 @@ describe('an answer about a product', () => {
     }
   });
 
-  it('may have an integer as id, and is about no product when that is not the id that was asked for', async () => {
+  it('may have an integer id, and is ignored when the id is not the requested one', async () => {
     for (const [inventory, idField] of both()) {
       const product = { [idField]: 7, ...good };
       body = idField === 'id' ? { product_detail: product } : product;
@@ -170,14 +170,14 @@ describe('an answer about a product', () => {
     }
   });
 
-  it('that does not confirm the quantity leaves the outcome unknown', async () => {
+  it('leaves the reservation unknown when it does not confirm the quantity', async () => {
     body = { product_id: 'A-1', reserved_quantity: 1 };
     const inventory = new InventoryServiceAdapter(clientFor(url, TIMEOUT_MS), true);
     expect(await inventory.reserve('order', [line(1, 'A-1', 2)], soon())).toEqual(UNKNOWN);
   });
 });
 
-describe('an unexpected status', () => {
+describe('unexpected status of an inventory', () => {
   let status: number;
   let body: unknown;
   let url: string;
@@ -200,15 +200,12 @@ describe('an unexpected status', () => {
     });
   const all = { keyless, keyed, withReservations, catalog };
 
-  it.each([400, 404, 410, 422])(
-    'of %i to a look-up means that there is no such product',
-    async (answered) => {
-      [status, body] = [answered, { detail: [{ msg: 'value is not a valid integer' }] }];
-      for (const open of Object.values(all)) {
-        expect((await open().findProducts(['PROD001'], soon())).size).toBe(0);
-      }
-    },
-  );
+  it.each([400, 404, 410, 422])('%i of a lookup means that the product does not exist', async (answered) => {
+    [status, body] = [answered, { detail: [{ msg: 'value is not a valid integer' }] }];
+    for (const open of Object.values(all)) {
+      expect((await open().findProducts(['PROD001'], soon())).size).toBe(0);
+    }
+  });
 
   it.each([
     [204, 'invalid'],
@@ -216,7 +213,7 @@ describe('an unexpected status', () => {
     [409, 'invalid'],
     [403, 'status'],
     [429, 'status'],
-  ])('of %i to a look-up is a fault of kind %s', async (answered, kind) => {
+  ])('%i of a lookup is a fault of kind %s', async (answered, kind) => {
     [status, body] = [answered, {}];
     for (const open of Object.values(all)) {
       await expect(open().findProducts(['A-1'], soon())).rejects.toMatchObject({ kind });
@@ -250,7 +247,7 @@ describe('an unexpected status', () => {
     ['withReservations', 404, 'unknown'],
     ['withReservations', 429, 'unknown'],
     ['withReservations', 422, 'unknown'],
-  ])('to a reservation, %s: %i leaves the line %s', async (kind, answered, outcome) => {
+  ])('of a reservation, with %s: %i leaves the line %s', async (kind, answered, outcome) => {
     [status, body] = [answered, { reserved_quantity: 2, detail: 'No' }];
     expect(await all[kind]().reserve('order', [line(1, 'A-1', 2)], soon())).toMatchObject([{ outcome }]);
   });

@@ -57,7 +57,7 @@ interface Kind {
   name: string;
   service: 'inventory' | 'catalog';
   open: (url?: string) => Inventory;
-  /** The calls that take units, and those that give them back. */
+  /** Calls that reserve units, and calls that release them. */
   reserve: FaultRuleTarget;
   release: FaultRuleTarget;
 }
@@ -112,10 +112,10 @@ const HELD = [{ line: 1, outcome: 'held' }];
 const RELEASED = [{ line: 1, outcome: 'released' }];
 const UNKNOWN = [{ line: 1, outcome: 'unknown', reason: expect.any(String) }];
 
-describe.each(KINDS)('$name', ({ service, open, reserve, release }) => {
+describe.each(KINDS)('$name adapter', ({ service, open, reserve, release }) => {
   const disturb = (rule: FaultRule): number => sandbox.services[service].faults.add(rule);
 
-  it('finds products, each with one call, and leaves out those that do not exist, looked at again at the catalog', async () => {
+  it('finds products with one call each, omits unknown products, and confirms a 404 of the catalog with a second call', async () => {
     const products = await open().findProducts(['A-1', '7', 'A-1', 'no/such', '..', 'B-2'], soon());
     expect([...products.values()]).toEqual([
       { id: 'A-1', name: 'Anvil', price: '79.99', available: 10 },
@@ -138,7 +138,7 @@ describe.each(KINDS)('$name', ({ service, open, reserve, release }) => {
     await expect(looking).rejects.toMatchObject({ kind });
   });
 
-  it('reserves, and gives back once', async () => {
+  it('reserves, and releases once', async () => {
     const inventory = open();
     const order = newOrder();
     const lines = [line(1, 'B-2', 2), line(2, 'A-1', 3), line(3, 'A-1', 1)];
@@ -152,7 +152,7 @@ describe.each(KINDS)('$name', ({ service, open, reserve, release }) => {
     expect([left('A-1'), left('B-2')]).toEqual([10, 3]);
   });
 
-  it('refuses what is short, every time it is asked, and holds nothing of it', async () => {
+  it('returns "refused" for insufficient stock each time, and holds nothing', async () => {
     const inventory = open();
     const order = newOrder();
     const refused = [{ line: 1, outcome: 'refused', reason: expect.stringMatching(/B-2/) }];
@@ -162,12 +162,12 @@ describe.each(KINDS)('$name', ({ service, open, reserve, release }) => {
     expect(left('B-2')).toBe(8);
   });
 
-  it('refuses a product that does not exist, which at the catalog is unknown, as its 404 may be a mistake', async () => {
+  it('refuses an unknown product; at the catalog the outcome is unknown, as its 404 is not reliable', async () => {
     const [missing] = await open().reserve(newOrder(), [line(1, '?', 1)], soon());
     expect(missing?.outcome).toBe(service === 'catalog' ? 'unknown' : 'refused');
   });
 
-  it('leaves no units behind when one line of several is refused', async () => {
+  it('holds no units when one of several lines is refused', async () => {
     const inventory = open();
     const order = newOrder();
     const lines = [line(1, 'A-1', 1), line(2, 'B-2', 4), line(3, '7', 1)];
@@ -180,7 +180,7 @@ describe.each(KINDS)('$name', ({ service, open, reserve, release }) => {
     expect([left('A-1'), left('B-2'), left('7')]).toEqual([10, 3, 5]);
   });
 
-  it('reserves once for the same order and line, one after another and at the same time', async () => {
+  it('reserves once per order and line, sequentially and concurrently', async () => {
     const inventory = open();
     const order = newOrder();
     const attempts = Array.from({ length: 5 }, () => inventory.reserve(order, [line(1, 'A-1', 2)], soon()));
@@ -200,7 +200,7 @@ describe.each(KINDS)('$name', ({ service, open, reserve, release }) => {
     expect(left('B-2')).toBe(0);
   });
 
-  it('releases an uncertain line that was never reserved, and a late reservation reserves nothing', async () => {
+  it('releases an uncertain line that was never reserved, and then blocks a late reservation', async () => {
     const inventory = open();
     const order = newOrder();
     const lines = [line(1, 'A-1', 4)];
@@ -210,7 +210,7 @@ describe.each(KINDS)('$name', ({ service, open, reserve, release }) => {
     expect(left('A-1')).toBe(10);
   });
 
-  it('releases an uncertain line that was reserved, or refused', async () => {
+  it('releases an uncertain line that was reserved or refused', async () => {
     const inventory = open();
     const [first, second] = [newOrder(), newOrder()];
     await inventory.reserve(first, [line(1, 'A-1', 4)], soon());
@@ -230,7 +230,7 @@ describe.each(KINDS)('$name', ({ service, open, reserve, release }) => {
     { kind: 'truncate', times: 1 },
     { kind: 'hang', when: 'after', times: 1 },
     { kind: 'hang', when: 'before', times: 1, ms: 600 },
-  ])('learns the outcome after %j, and acts once', async (rule) => {
+  ])('learns the outcome after %j, and applies the call once', async (rule) => {
     const inventory = open();
     const order = newOrder();
     const lines = [line(1, 'A-1', 2)];
@@ -253,11 +253,11 @@ describe.each(KINDS)('$name', ({ service, open, reserve, release }) => {
     { kind: 'hang', when: 'before' },
     { kind: 'hang', when: 'after' },
     { kind: 'away' },
-  ])('says within the deadline that nothing is known as long as %j, and learns it later', async (rule) => {
+  ])('reports an unknown outcome within the deadline while %j, and learns it later', async (rule) => {
     const inventory = open();
     const order = newOrder();
     const lines = [line(1, 'A-1', 2)];
-    // The catalog is read before and after: only where that fails as well does the outcome stay unknown.
+    // The catalog is read before and after the call: the outcome stays unknown only when that fails too.
     const everything =
       service === 'catalog' && rule.when === 'after' ? { method: 'GET', path: '/**', skip: 1 } : null;
     disturb({ ...rule, ...reserve });
@@ -278,7 +278,7 @@ describe.each(KINDS)('$name', ({ service, open, reserve, release }) => {
     expect(left('A-1')).toBe(10);
   });
 
-  it('says that nothing is known when nobody listens', async () => {
+  it('reports an unknown outcome when the connection is refused', async () => {
     const closed = await startSandbox({ ports: { [service]: 0 }, services: [service] });
     const inventory = open(closed.urls[service]);
     await closed.close();
@@ -286,7 +286,7 @@ describe.each(KINDS)('$name', ({ service, open, reserve, release }) => {
     await expect(inventory.findProducts(['A-1'], soon())).rejects.toMatchObject({ kind: 'not_sent' });
   });
 
-  it('sends a key with every call that changes something', async () => {
+  it('sends an idempotency key with every call that changes state', async () => {
     const inventory = open();
     const order = newOrder();
     const lines = [line(1, 'A-1', 1), line(2, 'A-1', 1)];

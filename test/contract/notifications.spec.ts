@@ -56,8 +56,8 @@ async function send(key = 'key'): Promise<UpstreamFault | null> {
 
 const calls = (): number => sandbox.services.notification.calls.total;
 
-describe('the Notification Service', () => {
-  it('is sent the message with its key', async () => {
+describe('Notification Service adapter', () => {
+  it('sends the message with its idempotency key', async () => {
     expect(await send()).toBeNull();
     expect(sandbox.notifications.messages.all()).toMatchObject([
       {
@@ -71,7 +71,7 @@ describe('the Notification Service', () => {
     ]);
   });
 
-  it('delivers one message for one key', async () => {
+  it('delivers one message per key', async () => {
     await send('one');
     await send('one');
     await send('two');
@@ -89,7 +89,7 @@ describe('the Notification Service', () => {
     [{ kind: 'reset', when: 'after' }, 'connection'],
     [{ kind: 'hang', when: 'before' }, 'timeout'],
     [{ kind: 'hang', when: 'after' }, 'timeout'],
-  ])('is called once when %j, and that is a fault of kind %s without personal data', async (rule, kind) => {
+  ])('calls once when %j, and reports a fault of kind %s without personal data', async (rule, kind) => {
     sandbox.services.notification.faults.add(rule);
     const fault = await send();
     expect(fault).toMatchObject({ kind, upstream: 'notification service' });
@@ -97,13 +97,13 @@ describe('the Notification Service', () => {
     expect(fault?.message).not.toMatch(/alice/i);
   });
 
-  it.each([200, 201, 202, 204])('has taken the message when it answers %i without a body', async (status) => {
+  it.each([200, 201, 202, 204])('treats %i without a body as success', async (status) => {
     const upstream = await startUpstream((_request, response) => response.writeHead(status).end());
     await notificationsAt(upstream.origin).send(MESSAGE, 'key', Deadline.in(2_000));
     expect(upstream.calls).toHaveLength(1);
   });
 
-  it('that can not be reached has certainly not been called', async () => {
+  it('reports a refused connection as not sent', async () => {
     const closed = await startSandbox({ ports: { notification: 0 }, services: ['notification'] });
     const url = closed.urls.notification;
     await closed.close();
@@ -112,7 +112,7 @@ describe('the Notification Service', () => {
     });
   });
 
-  it('is not called after the deadline', async () => {
+  it('does not call after the deadline', async () => {
     await expect(notifications.send(MESSAGE, 'key', Deadline.in(0))).rejects.toMatchObject({
       kind: 'not_sent',
     });

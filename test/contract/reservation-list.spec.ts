@@ -17,7 +17,7 @@ afterAll(() => sandbox.close());
 const list = (url: string, after = '', limit = 1_000) =>
   new ReservationsAdapter(clientFor(url, TIMEOUT_MS)).reservations.list(after, limit, Deadline.in(5_000));
 
-/** Lists the reservations of an inventory that gives this answer. */
+/** Lists the reservations of an inventory that returns this response. */
 async function listFrom(status: number, body: unknown, after?: string) {
   const { origin } = await startUpstream((_request, response) => json(response, status, body));
   return list(origin, after);
@@ -28,8 +28,8 @@ const held = (id: unknown, items: unknown = [{ product_id: 'A', quantity: 2 }]) 
   items,
 });
 
-describe('the list of reservations', () => {
-  it('has all that are held after an id, in pages', async () => {
+describe('list of reservations', () => {
+  it('returns all reservations after an id, in pages', async () => {
     const items = [{ product_id: 'PROD001', quantity: 2 }];
     for (const id of ['c', 'a', 'd', 'b']) sandbox.stock.hold(id, items, { route: 'test', key: null });
     sandbox.stock.cancel('b', { route: 'test', key: null });
@@ -41,7 +41,7 @@ describe('the list of reservations', () => {
     expect(await list(inventory, 'd')).toEqual([]);
   });
 
-  it.each([404, 405])('is absent from an inventory that answers %i', async (status) => {
+  it.each([404, 405])('is not supported by an inventory that returns %i', async (status) => {
     expect(await listFrom(status, { detail: 'Not Found' })).toBeNull();
   });
 
@@ -50,10 +50,10 @@ describe('the list of reservations', () => {
     ['a reservation without an id', { reservations: [held(null)] }],
     ['a reservation without items', { reservations: [held('a', 'none')] }],
     ['an item without a quantity', { reservations: [held('a', [{ product_id: 'A' }])] }],
-    ['ids that do not ascend', { reservations: [held('b'), held('a')] }],
-    ['an id twice', { reservations: [held('a'), held('a')] }],
-    ['a page again', { reservations: [held('A')] }],
-  ])('is refused when it has %s', async (_what, body) => {
+    ['ids that are not ascending', { reservations: [held('b'), held('a')] }],
+    ['a duplicate id', { reservations: [held('a'), held('a')] }],
+    ['a repeated page', { reservations: [held('A')] }],
+  ])('is rejected when it has %s', async (_what, body) => {
     await expect(listFrom(200, body, 'B')).rejects.toMatchObject({ kind: 'invalid' });
   });
 });

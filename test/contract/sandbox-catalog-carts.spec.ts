@@ -41,8 +41,8 @@ const catalog = (method: string, path: string, body?: unknown, key?: string): Pr
 const carts = (method: string, path: string, body?: unknown, key?: string): Promise<Answer> =>
   call(method, sandbox.urls.carts + path, body, key);
 
-describe('catalog', () => {
-  it('shows integers as integers and text as text', async () => {
+describe('sandbox product catalog', () => {
+  it('returns integer ids as integers and text ids as text', async () => {
     const detail = { name: 'Wireless Headphones', price: 79.99, quantity: 50 };
     expect(await catalog('GET', '/products/1')).toEqual({
       status: 200,
@@ -57,7 +57,7 @@ describe('catalog', () => {
     });
   });
 
-  it('sets the stock that the inventory shows too', async () => {
+  it('sets the stock that the inventory returns too', async () => {
     const product = { name: 'Headphones', price: 75.5, quantity: 44 };
     expect(await catalog('PUT', '/products/1', product)).toEqual({
       status: 200,
@@ -73,8 +73,8 @@ describe('catalog', () => {
   });
 });
 
-describe('carts', () => {
-  it('shows the active cart and all items', async () => {
+describe('sandbox carts', () => {
+  it('returns the active cart and all items', async () => {
     expect(await carts('GET', '/carts/1')).toEqual({
       status: 200,
       body: { cart: { id: 1, customer_id: 1, status: 'Active' } },
@@ -85,7 +85,7 @@ describe('carts', () => {
     expect(body).toHaveProperty('items.0', { id: 1, product_id: 1, quantity: 2, cart_id: 1 });
   });
 
-  it('orders a cart once', async () => {
+  it('changes a cart to Ordered once', async () => {
     const ordered = { status: 200, body: { cart: { id: 1, customer_id: 1, status: 'Ordered' } } };
     expect(await carts('PUT', '/carts/1', { status: 'Ordered' }, 'K1')).toEqual(ordered);
     expect(await carts('PUT', '/carts/1', { status: 'Ordered' }, 'K1')).toEqual(ordered);
@@ -100,7 +100,7 @@ describe('carts', () => {
     ]);
   });
 
-  it('gets new carts through the control calls', async () => {
+  it('adds carts through the control calls', async () => {
     await carts('PUT', '/carts/1', { status: 'Ordered' });
     const items = [{ product_id: 4, quantity: 3 }];
     expect((await carts('PUT', '/sandbox/carts/1', { items })).status).toBe(200);
@@ -111,7 +111,7 @@ describe('carts', () => {
     expect(body).toHaveProperty('items.7', { id: 8, product_id: 4, quantity: 3, cart_id: 4 });
   });
 
-  it('carries its items on request', async () => {
+  it('includes the items of a cart when configured', async () => {
     const other = await startSandbox({ ports: ANY_PORT, services: ['carts'], cartsCarryItems: true });
     const { body } = await call('GET', `${other.urls.carts}/carts/2`);
     await other.close();

@@ -53,8 +53,8 @@ const MESSAGE = {
 const reserve = (key?: string, quantity = 1, id = 'PROD001'): Promise<Answer> =>
   inventory('PUT', `/inventory/${id}/reserve`, { quantity }, key);
 
-describe('idempotency keys', () => {
-  it('replay the first answer, concurrently too', async () => {
+describe('sandbox idempotency keys', () => {
+  it('replay the first response, also to concurrent requests', async () => {
     const answers = await Promise.all(Array.from({ length: 20 }, () => reserve('K1')));
     for (const answer of answers) expect(answer).toEqual(answers[0]);
     expect(sandbox.stock.find('PROD001')?.quantity).toBe(49);
@@ -70,13 +70,13 @@ describe('idempotency keys', () => {
     });
   });
 
-  it('replay a refusal too', async () => {
+  it('replay a refusal', async () => {
     const refused = await reserve('K1', 51);
     await inventory('PUT', '/inventory/PROD001/replenish', { quantity: 10 });
     expect(await reserve('K1', 51)).toEqual(refused);
   });
 
-  it('are good for one route, and for one body', async () => {
+  it('are bound to one route and one body', async () => {
     await reserve('K1');
     await reserve('K1', 1, 'PROD002');
     await inventory('PUT', '/inventory/PROD001/replenish', { quantity: 1 }, 'K1');
@@ -86,14 +86,14 @@ describe('idempotency keys', () => {
     expect(sandbox.stock.ledger.total).toBe(3);
   });
 
-  it('are ignored on request', async () => {
+  it('are ignored when configured', async () => {
     sandbox.services.inventory.honourIdempotencyKeys = false;
     await reserve('K1');
     await reserve('K1');
     expect(sandbox.stock.find('PROD001')?.quantity).toBe(48);
   });
 
-  it('keep reservations and catalog to one effect', async () => {
+  it('limit reservations and catalog updates to one effect', async () => {
     const reservation = { reservation_id: 'R1', items: [{ product_id: 'PROD001', quantity: 5 }] };
     const product = { name: 'Stand', price: 1, quantity: 3 };
     for (const _ of [1, 2]) {
@@ -117,8 +117,8 @@ describe('idempotency keys', () => {
   });
 });
 
-describe('control calls', () => {
-  it('show a ledger that explains the stock', async () => {
+describe('sandbox control calls', () => {
+  it('return a ledger that accounts for the stock', async () => {
     await inventory('PUT', '/inventory/PROD001/reserve', { quantity: 3 }, 'O1/1/reserve');
     await inventory('PUT', '/sandbox/stock/PROD001', { quantity: 10 });
     await inventory('PUT', '/sandbox/stock/NEW', { quantity: 7, name: 'New', price: 0.1 });
@@ -143,7 +143,7 @@ describe('control calls', () => {
     expect((await inventory('GET', '/sandbox/ledger?limit=x')).status).toBe(422);
   });
 
-  it('show every call that a server received', async () => {
+  it('return every call that a server received', async () => {
     await inventory('PUT', '/inventory/PROD001/reserve?x=1', { quantity: 3 }, 'K1');
     await inventory('GET', '/nowhere');
     expect((await inventory('GET', '/sandbox/calls')).body).toMatchObject({
@@ -155,7 +155,7 @@ describe('control calls', () => {
     expect((await catalog('GET', '/sandbox/calls')).body).toMatchObject({ total: 0 });
   });
 
-  it('start all over again', async () => {
+  it('reset all state', async () => {
     await inventory('PUT', '/inventory/PROD001/reserve', { quantity: 3 }, 'K1');
     await notify(MESSAGE);
     await carts('PUT', '/carts/1', { status: 'Ordered' });

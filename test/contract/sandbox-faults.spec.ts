@@ -18,9 +18,9 @@ afterAll(() => sandbox.close());
 const stockNow = (): number | undefined => sandbox.stock.find('PROD001')?.quantity;
 
 interface Outcome {
-  /** Null when the connection broke before there was an answer. */
+  /** Null when the connection broke before a response. */
   status: number | null;
-  /** Null when the answer broke off. */
+  /** Null when the response broke off. */
   text: string | null;
   headers: Headers;
   ms: number;
@@ -35,7 +35,7 @@ async function send(method: string, path: string, init: RequestInit = {}): Promi
     outcome.headers = response.headers;
     outcome.text = await response.text();
   } catch {
-    // What is missing in the outcome tells how far it came.
+    // The missing fields of the outcome show how far the response came.
   }
   return { ...outcome, ms: performance.now() - startedAt };
 }
@@ -57,7 +57,7 @@ async function waitUntil(condition: () => boolean): Promise<void> {
   expect(condition()).toBe(true);
 }
 
-describe('a fault', () => {
+describe('sandbox fault', () => {
   const broken = { status: null, text: null };
   const cases: [FaultRule, Partial<Outcome>, number][] = [
     [{ kind: 'refuse' }, broken, 50],
@@ -78,32 +78,35 @@ describe('a fault', () => {
     [{ kind: 'hang', ms: LATE_MS, when: 'after' }, { status: 200 }, 49],
   ];
 
-  it.each(cases)('%j', async (rule, expected, quantity) => {
-    const id = faults.add({ ...rule, times: 1 });
-    const disturbed = await reserve('K1');
-    expect(disturbed).toMatchObject(expected);
-    expect(stockNow()).toBe(quantity);
-    if (rule.ms !== undefined) expect(disturbed.ms).toBeGreaterThan(LATE_MS - 5);
-    expect(faults.counts).toEqual({ [rule.kind]: 1 });
-    expect(faults.list()).toMatchObject([{ id, seen: 1, injected: 1, active: false }]);
-    expect(sandbox.services.inventory.calls.all()).toMatchObject([{ fault: rule.kind }]);
-    // The same key then brings the true answer, and there has been one effect.
-    const repeated = await reserve('K1');
-    expect(repeated.status).toBe(200);
-    expect(JSON.parse(repeated.text ?? '')).toMatchObject({ remaining_quantity: 49 });
-    expect(stockNow()).toBe(49);
-  });
+  it.each(cases)(
+    'disturbs one call and lets its retry take effect once: %j',
+    async (rule, expected, quantity) => {
+      const id = faults.add({ ...rule, times: 1 });
+      const disturbed = await reserve('K1');
+      expect(disturbed).toMatchObject(expected);
+      expect(stockNow()).toBe(quantity);
+      if (rule.ms !== undefined) expect(disturbed.ms).toBeGreaterThan(LATE_MS - 5);
+      expect(faults.counts).toEqual({ [rule.kind]: 1 });
+      expect(faults.list()).toMatchObject([{ id, seen: 1, injected: 1, active: false }]);
+      expect(sandbox.services.inventory.calls.all()).toMatchObject([{ fault: rule.kind }]);
+      // A retry with the same key gets the true response, and there has been one effect.
+      const repeated = await reserve('K1');
+      expect(repeated.status).toBe(200);
+      expect(JSON.parse(repeated.text ?? '')).toMatchObject({ remaining_quantity: 49 });
+      expect(stockNow()).toBe(49);
+    },
+  );
 
-  it('of kind garbage is no JSON, and of kind status says why', async () => {
+  it('of kind garbage returns invalid JSON, and of kind status names the reason', async () => {
     faults.add({ kind: 'garbage', times: 1 });
     expect((await reserve()).text).toMatch(/^<html>/);
     faults.add({ kind: 'status', status: 503, retryAfterSeconds: 2, when: 'after' });
     const refused = await reserve();
     expect(refused.headers.get('retry-after')).toBe('2');
-    expect(JSON.parse(refused.text ?? '')).toEqual({ detail: 'The sandbox was told to answer 503' });
+    expect(JSON.parse(refused.text ?? '')).toEqual({ detail: 'A fault rule of the sandbox answers 503' });
   });
 
-  it('disturbs reads, refusals and paths that do not exist, and never the control calls', async () => {
+  it('applies to reads, refusals and unknown paths, and never to the control calls', async () => {
     faults.add({ kind: 'reset', when: 'after' });
     expect((await send('GET', '/inventory/PROD001')).status).toBeNull();
     expect((await send('GET', '/inventory/NOPE')).status).toBeNull();
@@ -111,14 +114,14 @@ describe('a fault', () => {
     expect((await send('GET', '/sandbox/stock')).status).toBe(200);
   });
 
-  it('that delays lets the effect happen although the caller has gone', async () => {
+  it('of kind delay takes effect although the caller has disconnected', async () => {
     faults.add({ kind: 'delay', ms: LATE_MS, times: 1 });
     expect((await reserve('K1', AbortSignal.timeout(LATE_MS / 2))).status).toBeNull();
     expect(stockNow()).toBe(50);
     await waitUntil(() => stockNow() === 49);
   });
 
-  it('that delays a call lets its repetition overtake it, with one effect', async () => {
+  it('of kind delay lets a retry overtake the call, with one effect', async () => {
     faults.add({ kind: 'delay', ms: LATE_MS, times: 1 });
     const first = reserve('K1');
     await waitUntil(() => faults.held === 1);
@@ -128,7 +131,7 @@ describe('a fault', () => {
     expect(stockNow()).toBe(49);
   });
 
-  it('that hangs ends when released', async () => {
+  it('of kind hang ends when it is released', async () => {
     faults.add({ kind: 'hang' });
     const hanging = [reserve(), reserve()];
     await waitUntil(() => faults.held === 2);
@@ -138,7 +141,7 @@ describe('a fault', () => {
     expect(stockNow()).toBe(48);
   });
 
-  it('that hangs is broken off by a reset, without an effect', async () => {
+  it('of kind hang is ended by a reset, without an effect', async () => {
     faults.add({ kind: 'hang' });
     const hanging = reserve();
     await waitUntil(() => faults.held === 1);
@@ -154,13 +157,13 @@ const statuses = async (calls: number): Promise<(number | null)[]> => {
   return seen;
 };
 
-describe('a rule', () => {
-  it('skips calls, and is used up', async () => {
+describe('sandbox fault rule', () => {
+  it('skips calls, and ends after its number of calls', async () => {
     faults.add({ kind: 'status', skip: 2, times: 2 });
     expect(await statuses(6)).toEqual([200, 200, 503, 503, 200, 200]);
   });
 
-  it('is repeatable where it is left to chance', async () => {
+  it('draws the same calls again for the same seed', async () => {
     const drawn: (number | null)[][] = [];
     for (const seed of [7, 7, 8]) {
       faults.clear();
@@ -182,12 +185,12 @@ describe('a rule', () => {
     [{ kind: 'status', path: '/inventory.PROD001.reserve' }, false],
     [{ kind: 'status', method: 'put' }, true],
     [{ kind: 'status', method: 'GET' }, false],
-  ])('%j applies to a reservation: %s', async (rule, applies) => {
+  ])('%j matches a reservation: %s', async (rule, applies) => {
     faults.add(rule);
     expect((await reserve()).status).toBe(applies ? 503 : 200);
   });
 
-  it('that comes first applies', async () => {
+  it('that was added first takes precedence', async () => {
     faults.add({ kind: 'status', status: 500, times: 1 });
     faults.add({ kind: 'status', status: 502 });
     expect(await statuses(2)).toEqual([500, 502]);
@@ -221,7 +224,7 @@ describe('a rule', () => {
     expect((await reserve()).status).toBe(200);
   });
 
-  it('can release hanging calls over HTTP', async () => {
+  it('releases hanging calls over HTTP', async () => {
     await control('POST', 'faults', { kind: 'hang', times: 1 });
     const hanging = reserve();
     await waitUntil(() => faults.held === 1);
@@ -238,7 +241,7 @@ describe('a rule', () => {
     [{ kind: 'reset', probability: 2 }],
     [{ kind: 'reset', times: 0 }],
     [{ kind: 'reset', forMs: 5 }],
-  ])('is refused when it reads %j', async (rule) => {
+  ])('is rejected when it reads %j', async (rule) => {
     expect((await control('POST', 'faults', rule)).status).toBe(422);
     expect(faults.list()).toEqual([]);
   });

@@ -60,8 +60,8 @@ async function call(
   return { status: response.status, text: await response.text() };
 }
 
-describe('the state file', () => {
-  it('carries everything over to the next start', async () => {
+describe('sandbox state file', () => {
+  it('restores all state at the next start', async () => {
     const first = await start();
     const reserve = ['PUT', '/inventory/PROD001/reserve', { quantity: 3 }, 'K1'] as const;
     const lines = { reservation_id: 'R1', items: [{ product_id: 'PROD002', quantity: 10 }] };
@@ -99,7 +99,7 @@ describe('the state file', () => {
     expect(second.carts.findActive('1')).toMatchObject({ id: 4, items: [{ id: 8 }] });
   });
 
-  it('is written soon after a change, without waiting for the end', async () => {
+  it('is written soon after a change, without waiting for the stop', async () => {
     const sandbox = await start();
     sandbox.stock.move('PROD001', -3, { route: 'test', key: null });
     for (let attempt = 0; attempt < 100; attempt += 1) {
@@ -111,7 +111,7 @@ describe('the state file', () => {
   });
 
   it.each(['{"version":1,"stock":', '{"version":2}', '[]', '{"version":1,"stock":{"products":[{"id":1}]}}'])(
-    'is set aside when it reads %s',
+    'is renamed when it is damaged: %s',
     async (broken) => {
       await (await start()).close();
       await writeFile(stateFile, broken);
@@ -123,7 +123,7 @@ describe('the state file', () => {
     },
   );
 
-  it('that cannot be written is told about, and the sandbox goes on', async () => {
+  it('that cannot be written is logged, and the sandbox continues', async () => {
     const sandbox = await start();
     await sandbox.close();
     const blocked = await start();
@@ -136,14 +136,14 @@ describe('the state file', () => {
     expect(blocked.stock.find('PROD001')?.quantity).toBe(47);
   });
 
-  it('that can neither be read nor set aside stops the start', async () => {
-    await writeFile(join(folder, 'state'), 'a file where a folder was to be');
+  it('that can neither be read nor renamed stops the start', async () => {
+    await writeFile(join(folder, 'state'), 'a file instead of a folder');
     await expect(start()).rejects.toThrow(`The state file ${stateFile} can't be used`);
   });
 });
 
-describe('a taken port', () => {
-  it('is named together with the setting, and nothing is left running', async () => {
+describe('sandbox port in use', () => {
+  it('is reported with its setting, and every server is stopped', async () => {
     const blocker = createServer();
     const port = await new Promise<number>((resolve) => {
       blocker.listen(0, '127.0.0.1', () => {
@@ -160,7 +160,7 @@ describe('a taken port', () => {
   });
 });
 
-describe('the program', () => {
+describe('sandbox command', () => {
   const program = join(import.meta.dirname, '../../dist/sandbox/main.js');
   const run = promisify(execFile);
   const runFailing = (...args: string[]): Promise<unknown> =>
@@ -169,7 +169,7 @@ describe('the program', () => {
       (error: unknown) => error,
     );
 
-  it('explains itself', async () => {
+  it('prints its help', async () => {
     const { stdout } = await run(process.execPath, [program, '--help']);
     for (const option of ['--service', '--inventory-port', '--state-file', '--ignore-idempotency-keys']) {
       expect(stdout).toContain(option);
@@ -182,11 +182,11 @@ describe('the program', () => {
     [['--notification-delay-ms', '501'], '--notification-delay-ms must be an integer from 0 to 500'],
     [['--what'], "Unknown option '--what'"],
     [['stray'], 'stray'],
-  ])('refuses %j', async (args, message) => {
+  ])('rejects %j', async (args, message) => {
     expect(await runFailing(...args)).toMatchObject({ code: 2, stderr: expect.stringContaining(message) });
   });
 
-  it('listens, keeps its state when told to stop, and ends', async () => {
+  it('listens, saves its state on SIGTERM, and exits', async () => {
     const args = Object.keys(ANY_PORT).map((name) => `--${name}-port=0`);
     const child = spawn(process.execPath, [program, ...args, '--state-file', stateFile], { stdio: 'pipe' });
     let output = '';

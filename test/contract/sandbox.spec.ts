@@ -47,7 +47,7 @@ const MESSAGE = {
   status: 'confirmed',
 };
 
-describe('inventory', () => {
+describe('sandbox inventory', () => {
   it.each([
     ['PROD001', 'Wireless Headphones', 50, 79.99],
     ['PROD002', 'USB-C Charger', 100, 29.99],
@@ -56,12 +56,12 @@ describe('inventory', () => {
     ['PROD005', 'Webcam 1080p', 40, 89.99],
     ['1', 'Wireless Headphones', 50, 79.99],
     ['5', 'Webcam 1080p', 40, 89.99],
-  ])('shows %s', async (id, name, quantity, price) => {
+  ])('returns %s', async (id, name, quantity, price) => {
     const body = { product_id: id, name, quantity, price };
     expect(await inventory('GET', `/inventory/${id}`)).toEqual({ status: 200, body });
   });
 
-  it('reserves and gives back', async () => {
+  it('reserves and releases units', async () => {
     expect(await inventory('PUT', '/inventory/PROD001/reserve', { quantity: 2 })).toEqual({
       status: 200,
       body: {
@@ -77,7 +77,7 @@ describe('inventory', () => {
     expect(back).toMatchObject({ status: 200, body: { previous_quantity: 48, current_quantity: 50 } });
   });
 
-  it('refuses what it does not have, and keeps its stock', async () => {
+  it('refuses insufficient stock, and keeps its stock', async () => {
     expect(await inventory('PUT', '/inventory/PROD004/reserve', { quantity: 26 })).toEqual({
       status: 400,
       body: { detail: 'Insufficient stock for PROD004: requested 26, available 25' },
@@ -91,7 +91,7 @@ describe('inventory', () => {
   });
 
   it.each([[{}], [{ quantity: 0 }], [{ quantity: -1 }], [{ quantity: 1.5 }], [{ quantity: '1' }], [[]]])(
-    'refuses the body %j',
+    'rejects the body %j',
     async (body) => {
       const refused = { status: 422, body: { detail: expect.any(String) } };
       expect(await inventory('PUT', '/inventory/PROD001/reserve', body)).toEqual(refused);
@@ -99,7 +99,7 @@ describe('inventory', () => {
     },
   );
 
-  it('refuses a body that is not JSON, and paths that do not exist', async () => {
+  it('rejects a body that is not JSON, and unknown paths', async () => {
     const response = await fetch(`${sandbox.urls.inventory}/inventory/PROD001/reserve`, {
       method: 'PUT',
       headers: { 'content-type': 'application/json' },
@@ -110,12 +110,15 @@ describe('inventory', () => {
     expect(await inventory('GET', '/stock')).toEqual({ status: 404, body: { detail: 'Not Found' } });
   });
 
-  it.each(['inventory', 'notification', 'catalog', 'carts'] as const)('%s is healthy', async (name) => {
-    const healthy = { status: 200, body: { status: 'healthy', service: `${name} (sandbox)` } };
-    expect(await call('GET', `${sandbox.urls[name]}/health`)).toEqual(healthy);
-  });
+  it.each(['inventory', 'notification', 'catalog', 'carts'] as const)(
+    'GET /health of %s returns 200',
+    async (name) => {
+      const healthy = { status: 200, body: { status: 'healthy', service: `${name} (sandbox)` } };
+      expect(await call('GET', `${sandbox.urls[name]}/health`)).toEqual(healthy);
+    },
+  );
 
-  it('never sells more than it has to concurrent callers', async () => {
+  it('never sells more units than it has to concurrent callers', async () => {
     const calls = Array.from({ length: 60 }, () =>
       inventory('PUT', '/inventory/PROD004/reserve', { quantity: 1 }),
     );
@@ -132,7 +135,7 @@ const postReservation = (id: string, lines: unknown, key?: string): Promise<Answ
 const quantities = (): (number | undefined)[] =>
   ['PROD001', 'PROD004'].map((id) => sandbox.stock.find(id)?.quantity);
 
-describe('reservations', () => {
+describe('sandbox reservations', () => {
   const items = [
     { product_id: 'PROD001', quantity: 2 },
     { product_id: 'PROD004', quantity: 20 },
@@ -153,13 +156,13 @@ describe('reservations', () => {
     expect(quantities()).toEqual([48, 5]);
   });
 
-  it('sum the lines of one product', async () => {
+  it('add up the lines of one product', async () => {
     const lines = [1, 2].map(() => ({ product_id: 'PROD004', quantity: 13 }));
     const shortages = [{ product_id: 'PROD004', requested: 26, available: 25 }];
     expect(await postReservation('R1', lines)).toMatchObject({ status: 409, body: { shortages } });
   });
 
-  it('are given back once, and never come back to life', async () => {
+  it('are released once, and are never held again', async () => {
     await postReservation('R1', items);
     expect(await inventory('DELETE', '/reservations/R1')).toEqual({ status: 204, body: undefined });
     expect(await inventory('DELETE', '/reservations/R1')).toEqual({ status: 204, body: undefined });
@@ -174,7 +177,7 @@ describe('reservations', () => {
     expect(quantities()).toEqual([50, 25]);
   });
 
-  it('are made once however often they are asked for', async () => {
+  it('are made once when the request is repeated', async () => {
     expect((await postReservation('R1', items)).status).toBe(201);
     expect((await postReservation('R1', items)).status).toBe(201);
     expect((await postReservation('R1', [items[0]])).status).toBe(409);
@@ -182,7 +185,7 @@ describe('reservations', () => {
   });
 });
 
-describe('notification', () => {
+describe('sandbox notification service', () => {
   it('accepts a message', async () => {
     expect(await notify(MESSAGE, 'K1')).toEqual({
       status: 200,
@@ -199,7 +202,7 @@ describe('notification', () => {
   });
 
   it.each(['order_id', 'customer_name', 'customer_email', 'status'])(
-    'needs %s as a string',
+    'requires %s to be a string',
     async (field) => {
       for (const value of [undefined, null, 7]) {
         expect(await notify({ ...MESSAGE, [field]: value })).toEqual({
@@ -211,7 +214,7 @@ describe('notification', () => {
     },
   );
 
-  it('marks repetitions, and says whether the customer got them', async () => {
+  it('marks repeated messages, and says whether the customer received them', async () => {
     const first = await notify(MESSAGE, 'K1');
     expect(await notify(MESSAGE, 'K1')).toEqual(first);
     sandbox.services.notification.honourIdempotencyKeys = false;
@@ -226,7 +229,7 @@ describe('notification', () => {
     ]);
   });
 
-  it('takes as long as it is told', async () => {
+  it('delays its response as configured', async () => {
     sandbox.services.notification.delayMs = 80;
     const startedAt = performance.now();
     await notify(MESSAGE);

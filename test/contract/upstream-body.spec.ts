@@ -6,7 +6,7 @@ const TIMEOUT_MS = 300;
 
 afterAll(cleanUp);
 
-/** Asks a service that answers these bytes under this `Content-Type`. */
+/** Calls a service that returns these bytes with this `Content-Type`. */
 async function ask(bytes: Buffer, contentType?: string, status = 200) {
   const upstream = await startUpstream((_request, response) => {
     response.writeHead(status, contentType === undefined ? {} : { 'content-type': contentType }).end(bytes);
@@ -20,7 +20,7 @@ async function ask(bytes: Buffer, contentType?: string, status = 200) {
   return clientFor(upstream.origin, TIMEOUT_MS).request(request);
 }
 
-describe('the body of an answer', () => {
+describe('response body of an upstream service', () => {
   it.each([
     ['application/json', Buffer.from('{"name":"Käse"}')],
     [undefined, Buffer.from('{"name":"Käse"}')],
@@ -36,13 +36,13 @@ describe('the body of an answer', () => {
   it.each([
     ['bytes that are not UTF-8', undefined, Buffer.from('{"name":"Käse"}', 'latin1')],
     ['a charset that does not exist', 'application/json; charset=x-none', Buffer.from('{}')],
-    ['a name twice', 'application/json', Buffer.from('{"price":1,"quantity":2,"price":3}')],
-    ['a name twice further down', 'application/json', Buffer.from('{"items":[{"id":1,"\\u0069d":2}]}')],
+    ['a duplicate name', 'application/json', Buffer.from('{"price":1,"quantity":2,"price":3}')],
+    ['a nested duplicate name', 'application/json', Buffer.from('{"items":[{"id":1,"\\u0069d":2}]}')],
   ])('is invalid with %s', async (_name, contentType, bytes) => {
     expect(await faultOf(ask(bytes, contentType))).toMatchObject({ kind: 'invalid' });
   });
 
-  it('does not hide a status of 500 when it can not be decoded', async () => {
+  it('keeps the status 500 when it can not be decoded', async () => {
     expect(await faultOf(ask(Buffer.from('Ä', 'latin1'), 'text/html', 500))).toMatchObject({
       kind: 'status',
     });

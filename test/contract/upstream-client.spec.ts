@@ -21,8 +21,8 @@ function put(changes: Partial<UpstreamRequest> = {}): UpstreamRequest {
   };
 }
 
-describe('a request', () => {
-  it('carries method, path, JSON, key and length', async () => {
+describe('upstream request', () => {
+  it('carries method, path, JSON, idempotency key and length', async () => {
     const upstream = await startUpstream((_request, response) => json(response, 201, { done: true }));
     const answer = await clientFor(upstream.origin, TIMEOUT_MS).request(put());
     expect(answer).toEqual({ status: 201, body: { done: true } });
@@ -47,7 +47,7 @@ describe('a request', () => {
     ['a b?c#d', 'a%20b%3Fc%23d'],
     ['…', '%E2%80%A6'],
     ['...', '...'],
-  ])('encodes the segment %j as %s, under the path of the base address', async (segment, encoded) => {
+  ])('encodes the segment %j as %s, under the path of the base URL', async (segment, encoded) => {
     const upstream = await startUpstream((_request, response) => json(response, 200, {}));
     await clientFor(`${upstream.origin}/api/v1/`, TIMEOUT_MS).request(
       put({ path: ['things', segment, 'reserve'] }),
@@ -55,7 +55,7 @@ describe('a request', () => {
     expect(upstream.calls.map((call) => call.url)).toEqual([`/api/v1/things/${encoded}/reserve`]);
   });
 
-  it.each(['', '.', '..', '\ud800'])('answers 404 for the segment %j without a call', async (segment) => {
+  it.each(['', '.', '..', '\ud800'])('returns 404 for the segment %j without a call', async (segment) => {
     const upstream = await startUpstream((_request, response) => json(response, 200, {}));
     const answer = await clientFor(upstream.origin, TIMEOUT_MS).request(
       put({ path: ['things', segment, 'reserve'] }),
@@ -64,17 +64,17 @@ describe('a request', () => {
     expect(upstream.calls).toEqual([]);
   });
 
-  it('sends the user and password of the base address', async () => {
+  it('sends the user and password of the base URL', async () => {
     const upstream = await startUpstream((_request, response) => json(response, 200, {}));
     await clientFor(upstream.origin.replace('//', '//user:p%40ss@'), TIMEOUT_MS).request(put());
     expect(upstream.calls[0]?.headers.authorization).toBe(`Basic ${btoa('user:p@ss')}`);
   });
 
-  it('keeps its connection for the next one, unless it asks for its own', async () => {
+  it('reuses its connection, unless the request asks for its own', async () => {
     const upstream = await startUpstream((_request, response) => json(response, 200, {}));
     const client = clientFor(upstream.origin, TIMEOUT_MS);
     for (let count = 0; count < 5; count += 1) await client.request(put());
-    // A second one is opened when a request comes before the first has settled after its answer.
+    // A second connection is opened when a request starts before the first connection is idle again.
     const kept = upstream.connections.length;
     expect(kept).toBeLessThanOrEqual(2);
     for (let count = 0; count < 2; count += 1) await client.request(put({ ownConnection: true }));
@@ -82,15 +82,15 @@ describe('a request', () => {
   });
 });
 
-describe('an answer', () => {
-  it.each([200, 201, 400, 401, 404, 409, 422])('is given for %d', async (status) => {
+describe('upstream response', () => {
+  it.each([200, 201, 400, 401, 404, 409, 422])('is returned for %d', async (status) => {
     const upstream = await startUpstream((_request, response) => json(response, status, { detail: 'said' }));
     const answer = await clientFor(upstream.origin, TIMEOUT_MS).request(put({ repeatable: true }));
     expect(answer).toEqual({ status, body: { detail: 'said' } });
     expect(upstream.calls).toHaveLength(1);
   });
 
-  it('may be empty with 204, and otherwise only where the contract says so', async () => {
+  it('may be empty with 204, and with other statuses only where the contract allows it', async () => {
     const upstream = await startUpstream((_request, response, call) =>
       response.writeHead(call === 1 ? 204 : 200).end(),
     );
@@ -100,7 +100,7 @@ describe('an answer', () => {
     expect(await faultOf(client.request(put()))).toMatchObject({ kind: 'garbage' });
   });
 
-  it('larger than the limit is a fault, with or without a length in its head', async () => {
+  it('larger than the limit is a fault, with or without a Content-Length', async () => {
     const upstream = await startUpstream((_request, response, call) => {
       const body = JSON.stringify('x'.repeat(2_000));
       if (call === 1) response.setHeader('content-length', body.length);
@@ -114,8 +114,8 @@ describe('an answer', () => {
   });
 });
 
-describe('a request that was not sent', () => {
-  it('is known as such when the connection is refused, and tried again even where nothing may be repeated', async () => {
+describe('upstream request that was not sent', () => {
+  it('is reported as such after a refused connection, and retried even when it is not idempotent', async () => {
     const upstream = await startUpstream((_request, response) => json(response, 200, { late: true }));
     const { port } = new URL(upstream.origin);
     await upstream.close();
@@ -124,18 +124,18 @@ describe('a request that was not sent', () => {
     expect(await faultOf(client.request(put({ deadline: Deadline.in(0) })))).toMatchObject({
       kind: 'not_sent',
     });
-    // The attempts lie within 150 ms, so the service comes back for the first of the next call at the latest.
+    // The attempts lie within 150 ms, so the service is back for the first attempt of the next call at the latest.
     const again = client.request(put());
     await new Promise<void>((resolve) => upstream.server.listen(Number(port), '127.0.0.1', resolve));
     expect((await again).body).toEqual({ late: true });
   });
 
-  it('is known as such when the name is not known', async () => {
+  it('is reported as such when the host name can not be resolved', async () => {
     const client = clientFor('http://no-such-host.invalid:8080', TIMEOUT_MS);
     expect(await faultOf(client.request(put()))).toMatchObject({ kind: 'not_sent' });
   });
 
-  it('is known as such when it waited for a connection in vain, and leaves the connections alone', async () => {
+  it('is reported as such after the wait for a free connection timed out, and closes no connection', async () => {
     const held: ServerResponse[] = [];
     const upstream = await startUpstream((request, response) => {
       if (request.url === '/slow') held.push(response);
@@ -156,7 +156,7 @@ describe('a request that was not sent', () => {
     expect(upstream.connections.filter((socket) => socket.destroyed)).toEqual([]);
   });
 
-  it('does not hide that an earlier attempt may have arrived', async () => {
+  it('is reported with an unknown outcome when an earlier attempt may have arrived', async () => {
     const upstream = await startUpstream((request) => {
       upstream.server.close();
       request.socket.destroy();
@@ -167,8 +167,8 @@ describe('a request that was not sent', () => {
   });
 });
 
-describe('Retry-After', () => {
-  it.each([429, 503])('of a %d is waited for', async (status) => {
+describe('Retry-After of an upstream response', () => {
+  it.each([429, 503])('of a %d delays the retry', async (status) => {
     const upstream = await startUpstream((_request, response, call) =>
       call === 1 ? json(response, status, {}, { 'retry-after': '1' }) : json(response, 200, {}),
     );

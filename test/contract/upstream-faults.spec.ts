@@ -22,7 +22,7 @@ function put(changes: Partial<UpstreamRequest> = {}): UpstreamRequest {
   };
 }
 
-describe('a fault', () => {
+describe('upstream fault', () => {
   const faults: [string, UpstreamFault['kind'], Handler][] = [
     ['500', 'status', (_request, response) => json(response, 500, { detail: 'hunter2' })],
     ['503', 'status', (_request, response) => json(response, 503, {})],
@@ -30,24 +30,24 @@ describe('a fault', () => {
     ['408', 'status', (_request, response) => json(response, 408, {})],
     ['HTML', 'garbage', (_request, response) => response.end('<p>hunter2</p>')],
     ['HTML with 404', 'garbage', (_request, response) => response.writeHead(404).end('<p>not here</p>')],
-    ['half of the JSON', 'garbage', (_request, response) => response.end('{"secret": "hunter2')],
+    ['truncated JSON', 'garbage', (_request, response) => response.end('{"secret": "hunter2')],
     ['a reset', 'connection', (request) => request.socket.resetAndDestroy()],
     ['a closed connection', 'connection', (request) => request.socket.destroy()],
     [
-      'half of the body',
+      'a truncated body',
       'connection',
       (_request, response) => {
         response.writeHead(200, { 'content-length': '100' }).write('{"half":');
         setImmediate(() => response.destroy());
       },
     ],
-    ['something else than HTTP', 'garbage', (request) => request.socket.end('hunter2\r\n\r\n')],
+    ['a response that is not HTTP', 'garbage', (request) => request.socket.end('hunter2\r\n\r\n')],
     ['silence', 'timeout', () => undefined],
-    ['a head and then silence', 'timeout', (_request, response) => response.writeHead(200).write('{')],
+    ['headers and then silence', 'timeout', (_request, response) => response.writeHead(200).write('{')],
   ];
 
   it.each(faults)(
-    'is reported after %s as %s: once, without what was sent or received',
+    'is reported after %s as %s: one attempt, without data that was sent or received',
     async (_, kind, handler) => {
       const upstream = await startUpstream(handler);
       const fault = await faultOf(
@@ -60,7 +60,7 @@ describe('a fault', () => {
   );
 
   it.each(faults)(
-    'after %s leads to repetitions with the same key where that is safe',
+    'after %s is retried with the same key when the call is idempotent',
     async (_, _kind, handler) => {
       const upstream = await startUpstream((request, response, call) => {
         if (call < MAX_ATTEMPTS) handler(request, response, call);
@@ -74,7 +74,7 @@ describe('a fault', () => {
     },
   );
 
-  it('ends the repetitions after the third', async () => {
+  it('is retried at most twice', async () => {
     const upstream = await startUpstream((_request, response) => json(response, 500, {}));
     expect(
       await faultOf(clientFor(upstream.origin, TIMEOUT_MS).request(put({ repeatable: true }))),
@@ -84,7 +84,7 @@ describe('a fault', () => {
     expect(upstream.calls).toHaveLength(MAX_ATTEMPTS);
   });
 
-  it('is a redirect, which is neither followed nor repeated', async () => {
+  it('is reported for a redirect, which is neither followed nor retried', async () => {
     const upstream = await startUpstream((_request, response) =>
       json(response, 307, {}, { location: '/elsewhere' }),
     );
@@ -96,7 +96,7 @@ describe('a fault', () => {
     expect(upstream.calls.map((call) => call.url)).toEqual(['/things/1']);
   });
 
-  it('of an attempt takes no longer than the attempt may, and of the call no longer than its deadline', async () => {
+  it('of a slow attempt is reported within the timeout of the attempt and the deadline of the call', async () => {
     const upstream = await startUpstream(() => undefined);
     const client = clientFor(upstream.origin, TIMEOUT_MS);
     const begun = performance.now();
@@ -108,8 +108,8 @@ describe('a fault', () => {
     expect(performance.now() - begun - one).toBeLessThan(600);
   });
 
-  it('that a closed kept connection caused is of an unknown outcome', async () => {
-    // The second request on a connection is read and then met by its end, as when both ends act at the same time.
+  it('of a kept-alive connection that was closed has an unknown outcome', async () => {
+    // The second request on a connection is read and then the connection is closed, as when both ends act at once.
     const upstream = await startUpstream((request, response) => {
       const earlier = upstream.calls.length > 1;
       if (earlier) request.socket.destroy();
@@ -121,7 +121,7 @@ describe('a fault', () => {
     expect(upstream.calls).toHaveLength(2);
   });
 
-  it('does not come from a connection that was closed while it was idle', async () => {
+  it('does not occur for a connection that was closed while it was idle', async () => {
     const upstream = await startUpstream((_request, response) => json(response, 200, {}));
     const client = clientFor(upstream.origin, TIMEOUT_MS);
     for (let count = 0; count < 20; count += 1) {

@@ -12,7 +12,7 @@ import { eventually } from '../support/service.js';
 /** @param call the number of the request, from 1 */
 export type Handler = (request: IncomingMessage, response: ServerResponse, call: number) => void;
 
-/** A server that answers whatever a test wants, right or wrong. */
+/** A server that returns any response that a test needs, valid or not. */
 export interface Upstream {
   server: Server;
   origin: string;
@@ -49,7 +49,7 @@ export async function startUpstream(handler: Handler): Promise<Upstream> {
   return { server, origin: `http://127.0.0.1:${port}`, calls, connections, close };
 }
 
-/** A client with connections of its own. */
+/** A client with its own connections. */
 export function clientFor(baseUrl: string, timeoutMs: number): UpstreamClient {
   const transport = new UndiciTransport();
   cleanups.push(() => transport.onApplicationShutdown());
@@ -67,7 +67,7 @@ export function json(
   response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
 }
 
-/** Asks until it is known; a service that has failed too often is not even asked for a moment. */
+/** Retries until the outcome is known; while the circuit is open no call is made. */
 export async function learn(ask: () => Promise<{ outcome: string }[]>, expected: unknown): Promise<void> {
   const answer = await eventually(async () => {
     const outcomes = await ask();

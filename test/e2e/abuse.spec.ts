@@ -29,18 +29,18 @@ beforeEach(() => beginUntraced(service));
 
 afterAll(() => service.stop());
 
-/** An order with something put before its fields. */
+/** A valid order with JSON text inserted before its fields. */
 const withBefore = (text: string): string =>
   `{${text},"customer_name":"Alice","customer_email":"a@example.com","items":[${ITEM}]}`;
 
-describe('a name that is there twice, of which others may have seen the other value, is refused', () => {
+describe('duplicate JSON member names are rejected', () => {
   afterEach(() => expectNoTrace(service));
 
   it.each([
     ['in the order', withBefore('"customer_name":"Bob"'), 'customer_name'],
     ['with the same value', withBefore('"customer_name":"Alice"'), 'customer_name'],
     [
-      'the second one escaped',
+      'with an escaped second name',
       withBefore(String.raw`"cu\u0073tomer_email":"b@example.com"`),
       'customer_email',
     ],
@@ -49,21 +49,21 @@ describe('a name that is there twice, of which others may have seen the other va
       withBefore('"currency":"USD"').replace('"quantity":1', '"quantity":1,"quantity":2'),
       'items[0].quantity',
     ],
-    ['unknown, and deep', withBefore('"x":[{},{"y":{"z":1,"z":1}}]'), 'x[1].y.z'],
+    ['in a nested unknown field', withBefore('"x":[{},{"y":{"z":1,"z":1}}]'), 'x[1].y.z'],
   ])('%s', async (_name, body, field) => {
     for (const path of ['/orders', '/orders/42']) {
       expectProblem(await sendBytes(`${service.url}${path}`, 'POST', body, JSON_HEADERS), 400, [field]);
     }
   });
 
-  it('in a change of status', async () => {
+  it('in a status change', async () => {
     const body = '{"status":"shipped","status":"cancelled"}';
     const path = '/orders/01980000-0000-7000-8000-000000000000';
     expectProblem(await sendBytes(service.url + path, 'PUT', body, JSON_HEADERS), 400, ['status']);
   });
 });
 
-describe('a compressed body is refused without being unpacked', () => {
+describe('a compressed request body is rejected without being unpacked', () => {
   afterEach(() => expectNoTrace(service));
   const bomb = Buffer.alloc(50 * 1024 * 1024, ' ');
   const order = JSON.stringify(orderBody());
@@ -71,10 +71,10 @@ describe('a compressed body is refused without being unpacked', () => {
   it.each<[string, Uint8Array<ArrayBuffer>, string]>([
     ['50 MB in 50 kB', Uint8Array.from(gzipSync(bomb)), 'gzip'],
     ['50 MB in a few bytes', Uint8Array.from(brotliCompressSync(bomb)), 'br'],
-    ['a right order', Uint8Array.from(gzipSync(order)), 'gzip'],
+    ['a valid order', Uint8Array.from(gzipSync(order)), 'gzip'],
     ['twice', Uint8Array.from(gzipSync(gzipSync(order))), 'gzip, gzip'],
-    ['what only says so', Uint8Array.from(Buffer.from(order)), 'deflate'],
-    ['what nobody has heard of', Uint8Array.from(Buffer.from(order)), 'x-unheard-of'],
+    ['only the header', Uint8Array.from(Buffer.from(order)), 'deflate'],
+    ['an unknown encoding', Uint8Array.from(Buffer.from(order)), 'x-unheard-of'],
   ])('%s', async (_name, body, encoding) => {
     const headers = { ...JSON_HEADERS, 'content-encoding': encoding };
     const answer = await sendBytes(`${service.url}/orders`, 'POST', body, headers);
@@ -83,11 +83,11 @@ describe('a compressed body is refused without being unpacked', () => {
   });
 });
 
-describe('text that is unusual but right is kept as it is', () => {
+describe('unusual but valid text is stored unchanged', () => {
   it.each<[name: string, text: string, id?: string]>([
-    ['from right to left', 'שלום עולם'],
-    // Names may have invisible characters; ids may not, because nobody could tell two of them apart.
-    ['with marks of direction', 'Alice \u202eecilA\u202c', 'ecilA'],
+    ['in right-to-left script', 'שלום עולם'],
+    // Names may contain invisible characters. Ids may not, because two of them would look the same.
+    ['with direction marks', 'Alice \u202eecilA\u202c', 'ecilA'],
     ['of four-byte characters', '𝔄𝔩𝔦𝔠𝔢 👩🏽‍🚀', '𝔄𝔩𝔦𝔠𝔢 👩🏽🚀'],
     ['of combining characters', 'Zoe\u0308 Z\u0351\u036bo'],
     ['that looks like SQL', "Robert'); DROP TABLE orders;--"],
@@ -112,7 +112,7 @@ describe('text that is unusual but right is kept as it is', () => {
     expect(message?.customer_name).toBe(name);
   });
 
-  it('as the id of a product, too', async () => {
+  it('in a product id', async () => {
     for (const product of ["x' OR '1'='1", '../../admin', 'a/b?c=d#e', '%2e%2e%2f', '𝔭-🚀', 'ש']) {
       setStock(service.sandbox, product, 5);
       const id = await placeOrder(service, orderBody([line(product)]));
@@ -124,7 +124,7 @@ describe('text that is unusual but right is kept as it is', () => {
   });
 });
 
-describe('halves of characters and NUL are refused wherever they stand', () => {
+describe('unpaired surrogates and NUL are rejected in every query parameter and field', () => {
   afterEach(() => expectNoTrace(service));
 
   it.each([
@@ -137,7 +137,7 @@ describe('halves of characters and NUL are refused wherever they stand', () => {
     expectProblem(await service.request('GET', path), 400);
   });
 
-  it('escaped ones in JSON', async () => {
+  it('escaped in JSON', async () => {
     for (const half of ['\\ud800', '\\udc00', '\\udc00\\ud800', '\\u0000']) {
       const body = withBefore(`"customer_id":"a${half}b"`);
       expectProblem(await sendBytes(`${service.url}/orders`, 'POST', body, JSON_HEADERS), 400, [
@@ -147,7 +147,7 @@ describe('halves of characters and NUL are refused wherever they stand', () => {
   });
 });
 
-describe('nothing reaches the prototype of every object', () => {
+describe('prototype pollution', () => {
   afterEach(() => expectNoTrace(service));
 
   it.each([
@@ -157,14 +157,14 @@ describe('nothing reaches the prototype of every object', () => {
     '/orders?constructor=1',
     '/orders?toString=1',
     '/operations/incidents?__proto__=1',
-  ])('from a query: %s', async (path) => {
+  ])('is not possible through a query: %s', async (path) => {
     const answer = await service.request('GET', path);
     expect([200, 400]).toContain(answer.status);
     expect({}).not.toHaveProperty('polluted');
   });
 
   it.each(['{"__proto__":{"polluted":1}}', '{"constructor":{"prototype":{"polluted":1}}}'])(
-    'from a body: %s',
+    'is not possible through a body: %s',
     async (body) => {
       for (const [method, path] of [
         ['POST', '/orders'],
@@ -179,7 +179,7 @@ describe('nothing reaches the prototype of every object', () => {
     },
   );
 
-  it('from names in a path', async () => {
+  it('is not possible through names in a path', async () => {
     for (const name of ['__proto__', 'constructor', 'hasOwnProperty']) {
       expectProblem(await service.request('GET', `/orders/${name}`), 404);
       expectProblem(await service.request('GET', `/problems/${name}`), 404);
@@ -187,14 +187,14 @@ describe('nothing reaches the prototype of every object', () => {
   });
 });
 
-/** Sends a path as it is, which client libraries tidy up. */
+/** Sends a path unchanged; client libraries would normalize it. */
 async function getRaw(path: string): Promise<ReturnType<typeof parseAnswer>> {
   return parseAnswer(
     await sendText(service.url, `GET ${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`),
   );
 }
 
-describe('a path leads where it says, or nowhere', () => {
+describe('path traversal and unusual paths do not reach another route', () => {
   it.each([
     ['/orders/', 404],
     ['//orders', 404],
@@ -232,22 +232,22 @@ describe('a path leads where it says, or nowhere', () => {
 const get = (fields: string): string =>
   `GET /orders?limit=1 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n${fields}\r\n`;
 
-describe('headers', () => {
+describe('request headers', () => {
   it.each([
-    ['100 of them', 'a: b\r\n'.repeat(100)],
-    ['15 kB in one', `x: ${'a'.repeat(15_000)}\r\n`],
+    ['100 headers', 'a: b\r\n'.repeat(100)],
+    ['a header of 15 kB', `x: ${'a'.repeat(15_000)}\r\n`],
     ['bytes beyond ASCII', 'x: \u00ff\u00fe\r\n'],
-    ['one named __proto__', '__proto__: x\r\n'],
-    ['an upgrade to what there is not', 'upgrade: websocket\r\n'],
-    ['a method that another header names', 'x-http-method-override: DELETE\r\n'],
-    ['a host that is none', 'x-forwarded-host: evil.example.com\r\n'],
+    ['a header named __proto__', '__proto__: x\r\n'],
+    ['an upgrade to an unsupported protocol', 'upgrade: websocket\r\n'],
+    ['a method override', 'x-http-method-override: DELETE\r\n'],
+    ['a forwarded host', 'x-forwarded-host: evil.example.com\r\n'],
     ['a range', 'range: bytes=0-1\r\n'],
-  ])('that mean nothing here change nothing: %s', async (_name, fields) => {
+  ])('without a meaning for the service are ignored: %s', async (_name, fields) => {
     const answer = parseAnswer(await sendText(service.url, get(fields)));
     expect(answer).toMatchObject({ status: 200, body: { orders: expect.anything() } });
   });
 
-  it('that break a line end up in none', async () => {
+  it('with a line break do not split the response headers', async () => {
     for (const id of ['a%0d%0aset-cookie: x', 'a\u0085b']) {
       const answer = parseAnswer(await sendText(service.url, get(`x-request-id: ${id}\r\n`)));
       expect(answer.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
@@ -257,7 +257,7 @@ describe('headers', () => {
     expect((await service.request('PUT', path, { status: 'shipped' })).headers.get('set-cookie')).toBeNull();
   });
 
-  it('that are there twice, where one is meant, are refused or count for nothing', async () => {
+  it('are rejected when sent twice where only one is allowed', async () => {
     const body = JSON.stringify(orderBody([line(newProduct(service.sandbox))]));
     const post = (fields: string): string =>
       `POST /orders HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: ${body.length}\r\n${fields}\r\n${body}`;
@@ -272,12 +272,12 @@ describe('headers', () => {
   });
 });
 
-describe('one key in two spellings', () => {
+describe('quoted and bare Idempotency-Key', () => {
   it.each([
     ['twice-spelled', '"twice-spelled"'],
     [String.raw`back\slash`, String.raw`"back\\slash"`],
     ['with, comma', undefined],
-  ])('%s is the same', async (bare, quoted = JSON.stringify(bare)) => {
+  ])('%s is the same key in both forms', async (bare, quoted = JSON.stringify(bare)) => {
     const body = orderBody([line(newProduct(service.sandbox))]);
     const first = await placeWithKey(service, quoted, body);
     expect(first.status).toBe(201);

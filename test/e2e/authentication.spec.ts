@@ -8,12 +8,12 @@ import { apiKey, bearer, CUSTOMER, CUSTOMER_SCOPES } from '../support/callers.js
 import { TestIssuer, type TokenOptions } from '../support/issuer.js';
 import { eventually, startTestService, type TestService } from '../support/service.js';
 
-/** Longer than the service waits at least between two fetches of the keys. */
+/** Longer than the minimum interval between two fetches of the key set. */
 const PAST_COOLDOWN_MS = 10_000;
 
 const issuedIn = (seconds: number) => ({ claims: { iat: Math.floor(Date.now() / 1_000) + seconds } });
 
-describe('tokens', () => {
+describe('access tokens', () => {
   let issuer: TestIssuer;
   let service: TestService;
 
@@ -32,7 +32,7 @@ describe('tokens', () => {
   const statusOf = async (options: TokenOptions) =>
     (await list(await issuer.token(CUSTOMER, CUSTOMER_SCOPES, options))).status;
 
-  it('are verified with keys that are fetched once', async () => {
+  it('are verified with a key set that is fetched once', async () => {
     await start();
     const token = await issuer.token(CUSTOMER, CUSTOMER_SCOPES);
     const answers = await Promise.all(Array.from({ length: 20 }, () => list(token)));
@@ -40,7 +40,7 @@ describe('tokens', () => {
     expect(issuer.fetches).toBe(1);
   });
 
-  it('are taken when the issuer has a new key, and refused when it has withdrawn theirs', async () => {
+  it('are accepted after a key rotation, and rejected when their key was withdrawn', async () => {
     await start();
     const old = await issuer.token(CUSTOMER, CUSTOMER_SCOPES);
     expect((await list(old)).status).toBe(200);
@@ -50,7 +50,7 @@ describe('tokens', () => {
     expect((await list(old)).body).toMatchObject({ type: '/problems/invalid-credentials' });
   });
 
-  it('with made-up key ids do not make the service ask the issuer each time', async () => {
+  it('with unknown key ids do not cause a fetch of the key set each', async () => {
     await start();
     const answers = await Promise.all(
       Array.from({ length: 20 }, async (_, n) =>
@@ -58,11 +58,11 @@ describe('tokens', () => {
       ),
     );
     expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 401));
-    // At the start, and once for all of them.
+    // At the start, and once for all of the tokens.
     expect(issuer.fetches).toBe(2);
   });
 
-  it('with a new key are taken at once, however many have made-up key ids', async () => {
+  it('with a new key are accepted at once, also beside many unknown key ids', async () => {
     await start();
     const forge = async (n: number) =>
       list(await issuer.token(CUSTOMER, CUSTOMER_SCOPES, { kid: `no-such-key-${n}` }));
@@ -75,7 +75,7 @@ describe('tokens', () => {
     expect(issuer.fetches).toBeLessThanOrEqual(4);
   });
 
-  it('that nobody can verify are not refused: 503 until the issuer answers', async () => {
+  it('get 503 instead of 401 until the issuer answers', async () => {
     await issuer.close();
     await start();
     const token = await issuer.token(CUSTOMER, CUSTOMER_SCOPES);
@@ -84,7 +84,7 @@ describe('tokens', () => {
     expect(away.headers.get('retry-after')).toBe('2');
     expect(away.headers.get('content-type')).toBe(PROBLEM_JSON);
     expect(away.body).toMatchObject({ type: '/problems/issuer-unavailable', status: 503 });
-    // For longer than the service lets the issuer be, so that it has asked in vain for one of these requests.
+    // Longer than the retry interval of the key set, so that at least one of these requests tries a fetch that fails.
     for (let asked = 0; asked < 15; asked += 1) {
       expect((await list(token)).status).toBe(503);
       await new Promise((resolve) => setTimeout(resolve, 100));
@@ -93,7 +93,7 @@ describe('tokens', () => {
     await eventually(async () => (await list(token)).status === 200);
   });
 
-  it('of known keys are verified while the issuer is away; of a new key nobody knows', async () => {
+  it('with a known key are verified while the issuer is away, and get 503 with a new key', async () => {
     await start();
     const known = await issuer.token(CUSTOMER, CUSTOMER_SCOPES);
     expect((await list(known)).status).toBe(200);
@@ -104,7 +104,7 @@ describe('tokens', () => {
     expect((await list(known)).status).toBe(200);
   });
 
-  it('that are refused are told why, as RFC 6750 says', async () => {
+  it('that are rejected get the reason in WWW-Authenticate (RFC 6750)', async () => {
     await start();
     const expired = await list(await issuer.token(CUSTOMER, CUSTOMER_SCOPES, { expiresIn: -1 }));
     expect(expired.body).toEqual({
@@ -132,10 +132,10 @@ describe('tokens', () => {
 
   it.each([
     ['is larger than 1 MB', (text: string) => `${text}${' '.repeat(1_048_577)}`],
-    ['has the same id twice', (text: string) => text.replaceAll(/"key-\d"/g, '"key-2"')],
+    ['has a duplicate id', (text: string) => text.replaceAll(/"key-\d"/g, '"key-2"')],
     ['has a key without an id', (text: string) => text.replace('"kid":"key-1",', '')],
-    ['is no key set', () => '{"keys":{}}'],
-  ])('keep the keys that work where the new set %s', async (_what, spoil) => {
+    ['is not a key set', () => '{"keys":{}}'],
+  ])('keep the working keys when the new key set %s', async (_what, spoil) => {
     await start();
     const known = await issuer.token(CUSTOMER, CUSTOMER_SCOPES);
     expect((await list(known)).status).toBe(200);
@@ -148,23 +148,23 @@ describe('tokens', () => {
     await eventually(async () => (await list(unknown)).status === 200, PAST_COOLDOWN_MS);
   });
 
-  it('are verified with the one key of an issuer that names none', async () => {
+  it('without a key id are verified with the only key of the issuer', async () => {
     issuer.spoil = (text) => text.replace('"kid":"key-1",', '');
     await start();
     expect((await list(await issuer.token(CUSTOMER, CUSTOMER_SCOPES, { kid: null }))).status).toBe(200);
   });
 
-  it('have the type of an access token, or none', async () => {
+  it('must have the type of an access token, or none', async () => {
     await start();
     for (const typ of ['at+jwt', 'AT+JWT', 'application/at+jwt', 'JWT']) {
       expect((await list(await issuer.token(CUSTOMER, CUSTOMER_SCOPES, { typ }))).status).toBe(200);
     }
-    for (const typ of ['logout+jwt', 'dpop+jwt', 'secevent+jwt', '']) {
+    for (const typ of ['logout+jwt', 'dpop+jwt', 'secevent+jwt', '', 7, null, {}, ['JWT']]) {
       expect((await list(await issuer.token(CUSTOMER, CUSTOMER_SCOPES, { typ }))).status).toBe(401);
     }
   });
 
-  it('expire within a year and were not issued in the future', async () => {
+  it('must expire within a year, and must not be issued in the future', async () => {
     await start();
     const day = 86_400;
     expect(await statusOf({ expiresIn: 365 * day })).toBe(200);
@@ -173,13 +173,13 @@ describe('tokens', () => {
     expect(await statusOf(issuedIn(60))).toBe(401);
   });
 
-  it('are refused before the body is looked at', async () => {
+  it('are verified before the body is validated', async () => {
     await start();
     const answer = await service.request('POST', '/orders', '{"items": [', {});
     expect(answer.status).toBe(401);
   });
 
-  it('may be a little too old where the clocks differ', async () => {
+  it('may have expired recently, to allow for clock skew', async () => {
     await start({ JWT_CLOCK_TOLERANCE_SECONDS: '60' });
     expect((await list(await issuer.token(CUSTOMER, CUSTOMER_SCOPES, { expiresIn: -30 }))).status).toBe(200);
     expect((await list(await issuer.token(CUSTOMER, CUSTOMER_SCOPES, { expiresIn: -90 }))).status).toBe(401);
@@ -202,7 +202,7 @@ describe('tokens', () => {
     ['not storable', 'a\u0000b'],
     ['too long', 'x'.repeat(129)],
     ['absent', undefined],
-  ])('have to name a customer, whose id must not be %s', async (_what, customer) => {
+  ])('must name a customer, whose id must not be %s', async (_what, customer) => {
     await start({ JWT_CUSTOMER_CLAIM: 'https://shop.example.com/customer' });
     const claims = { 'https://shop.example.com/customer': customer };
     const answer = await list(await issuer.token(CUSTOMER, CUSTOMER_SCOPES, { claims }));
@@ -211,7 +211,7 @@ describe('tokens', () => {
   });
 });
 
-describe('keys', () => {
+describe('API keys in a file', () => {
   let folder: string;
   let file: string;
 
@@ -221,7 +221,7 @@ describe('keys', () => {
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));
 
-  it('come and go with the file, without a restart, and a broken file changes nothing', async () => {
+  it('are reloaded without a restart, and kept when the file is not valid', async () => {
     const old = makeApiKey('warehouse', ['orders:read:all']);
     const young = makeApiKey('warehouse', ['orders:read:all']);
     await writeFile(file, JSON.stringify([old.entry]));

@@ -21,7 +21,7 @@ function post(body: unknown, path = '/orders'): Promise<TestResponse> {
   return sendBytes(`${service.url}${path}`, 'POST', text, JSON_HEADERS);
 }
 
-/** The valid order with one field of the order replaced; `undefined` leaves the field out. */
+/** The valid order with one field replaced; `undefined` omits the field. */
 const withField = (field: string, value: unknown): Record<string, unknown> => ({
   ...orderBody(),
   [field]: value,
@@ -31,7 +31,7 @@ const withField = (field: string, value: unknown): Record<string, unknown> => ({
 const withLine = (field: string, value: unknown): Record<string, unknown> =>
   orderBody([{ ...line('PROD001'), [field]: value }]);
 
-/** The valid order as JSON in which one line is raw text: for what `JSON.stringify` can't write. */
+/** The valid order as JSON with one line as raw text, for values that `JSON.stringify` can't write. */
 const rawLine = (text: string): string =>
   `{"customer_name":"Alice","customer_email":"alice@example.com","items":[${text}]}`;
 
@@ -63,7 +63,7 @@ const WRONG_FIELDS: [name: string, body: unknown, fields: string[]][] = [
   ['a name with a control character', withField('customer_name', 'Al\u0007ice'), ['customer_name']],
   ['a name with a line break', withField('customer_name', 'Alice\nBcc: all'), ['customer_name']],
   ['a name with NUL', withField('customer_name', 'Al\u0000ice'), ['customer_name']],
-  ['a name with half of a character', withField('customer_name', 'Al\ud83dice'), ['customer_name']],
+  ['a name with an unpaired surrogate', withField('customer_name', 'Al\ud83dice'), ['customer_name']],
   ['no e-mail', withField('customer_email', undefined), ['customer_email']],
   ['an e-mail that is null', withField('customer_email', null), ['customer_email']],
   ['an e-mail that is a number', withField('customer_email', 1), ['customer_email']],
@@ -78,7 +78,7 @@ const WRONG_FIELDS: [name: string, body: unknown, fields: string[]][] = [
     ['customer_email'],
   ],
   [
-    'an e-mail with half of a character',
+    'an e-mail with an unpaired surrogate',
     withField('customer_email', 'a@ex\ud800ample.com'),
     ['customer_email'],
   ],
@@ -104,13 +104,13 @@ const WRONG_FIELDS: [name: string, body: unknown, fields: string[]][] = [
   ['an empty product', withLine('product_id', ''), ['items[0].product_id']],
   ['a product of 129 characters', withLine('product_id', 'x'.repeat(129)), ['items[0].product_id']],
   ['a product with a control character', withLine('product_id', 'PROD\u0085'), ['items[0].product_id']],
-  ['a product of the blank of braille', withLine('product_id', '\u2800'), ['items[0].product_id']],
+  ['a product that is a braille blank', withLine('product_id', '\u2800'), ['items[0].product_id']],
   ['a product with NUL', withLine('product_id', 'PROD\u0000'), ['items[0].product_id']],
-  ['a product with half of a character', withLine('product_id', '\udc00'), ['items[0].product_id']],
+  ['a product with an unpaired surrogate', withLine('product_id', '\udc00'), ['items[0].product_id']],
   ['a product that is a fraction', withLine('product_id', 1.5), ['items[0].product_id']],
   ['a product that is an object', withLine('product_id', { id: 1 }), ['items[0].product_id']],
   ['a product that is true', withLine('product_id', true), ['items[0].product_id']],
-  ['a product beyond exact integers', withLine('product_id', 2 ** 53), ['items[0].product_id']],
+  ['a product above the safe integers', withLine('product_id', 2 ** 53), ['items[0].product_id']],
   ['no quantity', withLine('quantity', undefined), ['items[0].quantity']],
   ['a quantity that is null', withLine('quantity', null), ['items[0].quantity']],
   ['a quantity of 0', withLine('quantity', 0), ['items[0].quantity']],
@@ -126,7 +126,7 @@ const WRONG_FIELDS: [name: string, body: unknown, fields: string[]][] = [
   ['a price that is text', withLine('price', '79.99'), ['items[0].price']],
   ['a price that is "NaN"', withLine('price', 'NaN'), ['items[0].price']],
   ['an infinite price', rawLine('{"product_id":"P","quantity":1,"price":1e999}'), ['items[0].price']],
-  ['a price that no total could hold', withLine('price', 1e11), ['items[0].price']],
+  ['a price above the largest total', withLine('price', 1e11), ['items[0].price']],
   ['a price with five decimals', withLine('price', 1.00001), ['items[0].price']],
   ['a tiny price', withLine('price', 1e-9), ['items[0].price']],
   ['a price with more decimals than USD has', withLine('price', 79.999), ['items[0].price']],
@@ -142,8 +142,8 @@ const WRONG_FIELDS: [name: string, body: unknown, fields: string[]][] = [
   ['a customer of no-break spaces', withField('customer_id', '\u00a0\u00a0'), ['customer_id']],
   ['a customer with a zero-width space', withField('customer_id', 'c1\u200b'), ['customer_id']],
   ['a customer that is a fraction', withField('customer_id', 0.5), ['customer_id']],
-  ['a customer beyond exact integers', rawField('"customer_id":9007199254740993'), ['customer_id']],
-  ['a currency that is none', withField('currency', 'XYZ1'), ['currency']],
+  ['a customer above the safe integers', rawField('"customer_id":9007199254740993'), ['customer_id']],
+  ['an unknown currency', withField('currency', 'XYZ1'), ['currency']],
   ['a currency in lower case', withField('currency', 'usd'), ['currency']],
   ['a currency that is null', withField('currency', null), ['currency']],
   ['a currency that is a list', withField('currency', ['USD']), ['currency']],
@@ -151,7 +151,7 @@ const WRONG_FIELDS: [name: string, body: unknown, fields: string[]][] = [
   ['an expected total that is text', withField('expected_total', '79.99'), ['expected_total']],
   ['an expected total that is null', withField('expected_total', null), ['expected_total']],
   [
-    'many things at once',
+    'many invalid fields',
     {
       customer_name: '',
       customer_email: 'x',
@@ -176,7 +176,7 @@ const WRONG_FIELDS: [name: string, body: unknown, fields: string[]][] = [
   ],
 ];
 
-describe('an order with wrong fields is refused with 400, naming each of them', () => {
+describe('POST /orders returns 400 and names each invalid field', () => {
   afterEach(() => expectNoTrace(service));
 
   it.each(WRONG_FIELDS)('%s', async (_name, body, fields) => {
@@ -184,12 +184,12 @@ describe('an order with wrong fields is refused with 400, naming each of them', 
   });
 
   it.each([[null], ['PROD001'], [1], [true], [[]], [[line('PROD001')]], [[[line('PROD001')]]]])(
-    'a line that is no object: %j',
+    'a line that is not an object: %j',
     async (wrong) => {
       for (const path of ['/orders', '/orders/42']) {
         const answer = await post(withField('items', [line('PROD002'), wrong]), path);
         expectProblem(answer, 400);
-        // Either the list or its line may be named, but nothing else.
+        // Either the list or its line may be named, but no other field.
         for (const { field } of answer.body.errors) expect(field).toMatch(/^items(\[1\])?$/);
       }
     },
@@ -202,7 +202,7 @@ describe('an order with wrong fields is refused with 400, naming each of them', 
   });
 });
 
-describe('an order for a customer is held to the same rules', () => {
+describe('POST /orders/{customer_id} returns 400 for the same invalid fields', () => {
   const required = new Set(['customer_name', 'customer_email', 'items']);
   const isOptionalHere = (fields: string[], body: unknown): boolean =>
     typeof body === 'object' &&
@@ -213,7 +213,7 @@ describe('an order for a customer is held to the same rules', () => {
   );
   afterEach(() => expectNoTrace(service));
 
-  // In this call the customer is part of the path, so that in the body it is an unknown field, wrong or right.
+  // Here the customer is part of the path, so `customer_id` is an unknown field, valid or not.
   it.each(table)('%s', async (_name, body, fields) => {
     expectProblem(await post(body, '/orders/42'), 400, fields);
   });
@@ -223,7 +223,7 @@ function isAbsent(body: object, field: string): boolean {
   return (body as Record<string, unknown>)[field] === undefined;
 }
 
-describe('a change of status with wrong fields is refused with 400', () => {
+describe('PUT /orders/{order_id} returns 400 for invalid fields', () => {
   afterEach(() => expectNoTrace(service));
 
   it.each<[string, unknown, string[]]>([
@@ -233,14 +233,14 @@ describe('a change of status with wrong fields is refused with 400', () => {
     ['an empty status', { status: '' }, ['status']],
     ['a status that is null', { status: null }, ['status']],
     ['a status that is a list', { status: ['shipped'] }, ['status']],
-    ['a status that is a name of every object', { status: 'constructor' }, ['status']],
-    ['a status that is the prototype of every object', { status: '__proto__' }, ['status']],
+    ['a status named like an inherited property', { status: 'constructor' }, ['status']],
+    ['a status named __proto__', { status: '__proto__' }, ['status']],
     ['a reason that is a number', { status: 'shipped', reason: 1 }, ['reason']],
     ['a reason that is null', { status: 'shipped', reason: null }, ['reason']],
     ['a reason of 501 characters', { status: 'shipped', reason: 'r'.repeat(501) }, ['reason']],
     ['a reason with NUL', { status: 'shipped', reason: 'a\u0000' }, ['reason']],
     ['an unknown field', { status: 'shipped', by: 'me' }, ['by']],
-    ['all of it wrong', { status: 'x', reason: [], by: 1 }, ['status', 'reason', 'by']],
+    ['only invalid fields', { status: 'x', reason: [], by: 1 }, ['status', 'reason', 'by']],
   ])('%s', async (_name, body, fields) => {
     const text = typeof body === 'string' ? body : JSON.stringify(body);
     expectProblem(await sendBytes(service.url + EXISTING_FORM, 'PUT', text, JSON_HEADERS), 400, fields);

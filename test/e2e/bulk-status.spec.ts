@@ -14,9 +14,9 @@ import { listEvents, setStatus } from '../support/client.js';
 import { insertOrders } from '../support/many-orders.js';
 import { eventually, startTestService, type TestResponse, type TestService } from '../support/service.js';
 
-const NOBODY = '01a1ffe2-9b80-748a-ba30-787d85a2b441';
+const UNKNOWN_ORDER = '01a1ffe2-9b80-748a-ba30-787d85a2b441';
 
-/** As many as one request changes at the same time. */
+/** Orders of one request that are changed at the same time. */
 const AT_ONCE = 4;
 
 let service: TestService;
@@ -49,7 +49,7 @@ async function shipments(ids: readonly string[]): Promise<number[]> {
   return rows.map(({ count }) => count);
 }
 
-/** Keeps others from changing orders until it is told to let go. */
+/** Locks orders until the returned function is called. */
 async function hold(ids: readonly string[]): Promise<() => Promise<void>> {
   const client = new Client({ connectionString: service.database.url });
   await client.connect();
@@ -58,8 +58,8 @@ async function hold(ids: readonly string[]): Promise<() => Promise<void>> {
   return () => client.end();
 }
 
-describe('one status for many orders', () => {
-  it('is given to each on its own, and each has its own result', async () => {
+describe('POST /orders/bulk-status', () => {
+  it('changes each order on its own and returns a result for each', async () => {
     const [fit, done, lost, stale] = [await place(), await place(), await place(), await place()];
     await setStatus(service, done, 'shipped');
     await setStatus(service, lost, 'cancelled');
@@ -69,7 +69,7 @@ describe('one status for many orders', () => {
       orders: [
         { order_id: lost },
         { order_id: fit.toUpperCase(), version: 2 },
-        { order_id: NOBODY },
+        { order_id: UNKNOWN_ORDER },
         { order_id: done },
         { order_id: stale, version: 1 },
       ],
@@ -87,7 +87,11 @@ describe('one status for many orders', () => {
         },
       },
       { order_id: fit, outcome: 'changed', status: 'shipped', version: 3 },
-      { order_id: NOBODY, outcome: 'refused', problem: { type: '/problems/order-not-found', status: 404 } },
+      {
+        order_id: UNKNOWN_ORDER,
+        outcome: 'refused',
+        problem: { type: '/problems/order-not-found', status: 404 },
+      },
       { order_id: done, outcome: 'unchanged', status: 'shipped', version: 3 },
       {
         order_id: stale,
@@ -101,7 +105,7 @@ describe('one status for many orders', () => {
     await eventually(() => statusesTold(service.sandbox, fit).includes('shipped'));
   });
 
-  it('may be asked for again: what is done stays as it is', async () => {
+  it('can be repeated: completed changes are kept', async () => {
     const ids = [await place(), await place()];
     const orders = ids.map((order_id) => ({ order_id, version: 2 }));
     expect(outcomesOf(await bulk({ status: 'shipped', orders }))).toEqual(['changed', 'changed']);
@@ -111,7 +115,7 @@ describe('one status for many orders', () => {
     expect(await shipments(ids)).toEqual([1, 1]);
   });
 
-  it('is asked for twice at the same time, and given once', async () => {
+  it('changes each order once when two requests run at the same time', async () => {
     const ids = await Promise.all(Array.from({ length: 20 }, place));
     const body = { status: 'shipped', orders: named(ids) };
     const answers = await Promise.all([bulk(body), bulk(body)]);
@@ -121,7 +125,7 @@ describe('one status for many orders', () => {
     expect((changed[0] ?? 0) + (changed[1] ?? 0)).toBe(20);
   });
 
-  it('is given to a thousand orders by one request', async () => {
+  it('changes a thousand orders in one request', async () => {
     const ids = await insertOrders(service.database, 1_000);
     const orders = ids.map((order_id) => ({ order_id, version: 1 }));
     const { status, body } = await bulk({ status: 'shipped', orders });
@@ -135,10 +139,10 @@ describe('one status for many orders', () => {
   });
 });
 
-describe('with an Idempotency-Key', () => {
-  it('the answer is the same again, even when there would be another one', async () => {
+describe('POST /orders/bulk-status with an Idempotency-Key', () => {
+  it('replays the first response, even when a new one would differ', async () => {
     const ids = [await place(), await place()];
-    const body = { status: 'shipped', orders: named([...ids, NOBODY]) };
+    const body = { status: 'shipped', orders: named([...ids, UNKNOWN_ORDER]) };
     const key = { 'idempotency-key': 'bulk-1' };
     const [first, second] = [await bulk(body, key), await bulk(body, key)];
     expect([isReplay(first), isReplay(second)]).toEqual([false, true]);
@@ -148,7 +152,7 @@ describe('with an Idempotency-Key', () => {
     expectProblem(await bulk({ ...body, orders: named(ids) }, key), 422);
   });
 
-  it('a key that an order was placed with is no key for this, and the other way round', async () => {
+  it('returns 422 for a key that was used for an order, and the reverse', async () => {
     const key = { 'idempotency-key': 'bulk-2' };
     const id = await placeOrder(service, orderBody([line(product)]), { 'Idempotency-Key': 'bulk-2' });
     expectProblem(await bulk({ status: 'shipped', orders: named([id]) }, key), 422);
@@ -157,7 +161,7 @@ describe('with an Idempotency-Key', () => {
     expectProblem(await service.request('POST', '/orders', orderBody([line(product)]), other), 422);
   });
 
-  it('what there was no time for is done by the same request again', async () => {
+  it('completes with the same key what the deadline cut off', async () => {
     const hurried = await startTestService({
       settings: { REQUEST_DEADLINE_MS: '300', UPSTREAM_TIMEOUT_MS: '100', RECOVERY_WINDOW_MS: '600' },
       beside: service,
@@ -169,7 +173,7 @@ describe('with an Idempotency-Key', () => {
     const cut = bulk(body, key, hurried);
     const { results } = (await cut).body;
     await letGo();
-    // Those that waited for the lock, and those whose turn never came.
+    // The first group waited for the lock; the others were never started.
     const locked = { type: '/problems/database-unavailable', status: 503 };
     const late = { type: '/problems/overloaded', status: 503 };
     expect(results).toMatchObject(ids.map((_, at) => ({ problem: at < AT_ONCE ? locked : late })));
@@ -181,28 +185,28 @@ describe('with an Idempotency-Key', () => {
   });
 });
 
-describe('a request is refused as a whole', () => {
+describe('POST /orders/bulk-status rejects a request as a whole', () => {
   it.each<[string, (id: string) => unknown, string[]]>([
     ['without orders', () => ({ status: 'shipped' }), ['orders']],
     ['with an empty list', () => ({ status: 'shipped', orders: [] }), ['orders']],
-    ['with no list', (id) => ({ status: 'shipped', orders: { order_id: id } }), ['orders']],
+    ['with another type than a list', (id) => ({ status: 'shipped', orders: { order_id: id } }), ['orders']],
     [
-      'with other things in it',
+      'with invalid entries',
       (id) => ({ status: 'shipped', orders: [id, null] }),
       ['orders', 'orders[0]', 'orders[1]'],
     ],
     [
-      'with too many',
+      'with too many orders',
       (id) => ({ status: 'shipped', orders: named(Array(1_001).fill(id) as string[]) }),
       ['orders'],
     ],
     [
       'with the same order twice',
-      (id) => ({ status: 'shipped', orders: named([id, NOBODY, id.toUpperCase()]) }),
+      (id) => ({ status: 'shipped', orders: named([id, UNKNOWN_ORDER, id.toUpperCase()]) }),
       ['orders[2].order_id'],
     ],
     [
-      'with what is no id, no version, no field',
+      'with an invalid id, an invalid version and an unknown field',
       (id) => ({
         status: 'shipped',
         orders: [{ order_id: 'x' }, { order_id: id, version: 0 }, { order_id: id, v: 1 }],
@@ -210,19 +214,15 @@ describe('a request is refused as a whole', () => {
       ['orders[0].order_id', 'orders[1].version', 'orders[2].v'],
     ],
     ['without a status', (id) => ({ orders: named([id]) }), ['status']],
-    ['with a status that there is not', (id) => ({ status: 'lost', orders: named([id]) }), ['status']],
-    [
-      'with a reason that is none',
-      (id) => ({ status: 'shipped', reason: 7, orders: named([id]) }),
-      ['reason'],
-    ],
+    ['with an unknown status', (id) => ({ status: 'lost', orders: named([id]) }), ['status']],
+    ['with an invalid reason', (id) => ({ status: 'shipped', reason: 7, orders: named([id]) }), ['reason']],
   ])('%s', async (_name, body, fields) => {
     const id = await place();
     expectProblem(await bulk(body(id)), 400, fields);
     expect(await shipments([id])).toEqual([0]);
   });
 
-  it('when it names no versions where they are demanded', async () => {
+  it('when versions are required and missing', async () => {
     const strict = await startTestService({ settings: { REQUIRE_IF_MATCH: 'true' }, beside: service });
     const [one, other] = [await place(), await place()];
     const orders = [{ order_id: one, version: 2 }, { order_id: other }];
@@ -233,14 +233,14 @@ describe('a request is refused as a whole', () => {
     await strict.stop();
   });
 
-  it('when there are too many such requests at once', async () => {
+  it('when too many bulk requests run at the same time', async () => {
     const ids = await Promise.all(Array.from({ length: AT_ONCE }, place));
     const letGo = await hold(ids);
     const body = { status: 'shipped', orders: named(ids) };
-    // One caller may have three of the four.
+    // One caller may hold three of the four permits.
     const waiting = Array.from({ length: 3 }, () => bulk(body));
     const fifth = await eventually(async () => {
-      const answer = await bulk({ status: 'shipped', orders: named([NOBODY]) });
+      const answer = await bulk({ status: 'shipped', orders: named([UNKNOWN_ORDER]) });
       return answer.status === 503 ? answer : undefined;
     });
     expectProblem(fifth, 503);

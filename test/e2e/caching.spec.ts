@@ -38,14 +38,14 @@ afterAll(async () => {
   await issuer.close();
 });
 
-describe('responses that depend on the caller', () => {
+describe('Cache-Control of responses that depend on the caller', () => {
   it.each<[string, () => Promise<TestResponse>]>([
     ['an order', () => get(`/orders/${orderId}`)],
     ['304', () => get(`/orders/${orderId}`, { 'if-none-match': '"2"' })],
     ['the orders of a customer', () => get(`/orders/${CUSTOMER}`)],
     ['400', () => get('/orders?limit=0')],
     ['401', () => service.request('GET', '/orders')],
-    ['404', () => get('/orders/nobody')],
+    ['404', () => get('/orders/unknown')],
     [
       '412',
       () =>
@@ -53,22 +53,22 @@ describe('responses that depend on the caller', () => {
     ],
     ['a placed order', () => service.request('POST', '/orders', orderBody(), admin)],
     ['an unknown path', () => get('/nowhere')],
-    ['a method that a path does not have', () => service.request('DELETE', '/orders', undefined, admin)],
-    ['a list of methods', () => service.request('OPTIONS', '/orders', undefined, admin)],
-  ])('are kept out of shared caches: %s', async (_what, ask) => {
+    ['an unsupported method', () => service.request('DELETE', '/orders', undefined, admin)],
+    ['an OPTIONS request', () => service.request('OPTIONS', '/orders', undefined, admin)],
+  ])('forbids shared caches: %s', async (_what, ask) => {
     expectPrivate((await ask()).headers);
   });
 
-  it('are kept out of caches where the request is no HTTP', async () => {
+  it('forbids caches for a response to invalid HTTP', async () => {
     const { headers } = parseAnswer(await sendText(service.url, 'NONSENSE\r\n\r\n'));
     expect(headers.get('cache-control')).toBe('no-store');
   });
 
-  it('are kept out of caches where the router can not read the path', async () => {
+  it('forbids caches for a path that the router can not decode', async () => {
     expect((await get('/orders/%zz')).headers.get('cache-control')).toBe('no-store');
   });
 
-  it('are kept out of caches on the port of the metrics', async () => {
+  it('forbids caches on the metrics port', async () => {
     for (const path of ['/metrics', '/nowhere']) {
       const { headers } = await fetch(`http://127.0.0.1:${metricsPort}${path}`);
       expect(headers.get('cache-control')).toBe('no-store');
@@ -76,26 +76,26 @@ describe('responses that depend on the caller', () => {
   });
 });
 
-describe('Vary', () => {
-  it('names Origin where sites of other origins may call', async () => {
+describe('Vary header', () => {
+  it('names Origin when CORS_ORIGINS is set', async () => {
     expect(varyOf((await get('/orders')).headers)).toContain('origin');
     expect(varyOf((await get('/orders', { origin: ORIGIN })).headers)).toContain('origin');
   });
 
-  it('names Accept-Encoding where a response may be compressed, for HEAD too', async () => {
+  it('names Accept-Encoding when a response may be compressed, also for HEAD', async () => {
     expect(varyOf((await get('/docs-json')).headers)).toContain('accept-encoding');
     const head = await service.request('HEAD', '/docs-json', undefined, admin);
     expect(varyOf(head.headers)).toContain('accept-encoding');
     expectShared(head);
   });
 
-  it('names Accept where a page may be JSON', async () => {
+  it('names Accept when a page may be JSON', async () => {
     const page = await get('/problems', { accept: 'application/json' });
     expect(varyOf(page.headers)).toContain('accept');
     expectShared(page);
   });
 
-  it('names Prefer where an order may be placed asynchronously', async () => {
+  it('names Prefer when an order may be placed asynchronously', async () => {
     const { headers } = await service.request('POST', '/orders', orderBody(), {
       ...admin,
       prefer: 'respond-async',

@@ -22,7 +22,7 @@ const whoIs = async (headers: Headers) =>
   (await service.request('GET', '/caller', undefined, headers)).body as unknown;
 
 describe('GET /caller', () => {
-  it('tells a customer that it is one', async () => {
+  it('returns the id and scopes of a customer', async () => {
     expect(await whoIs(known.customer)).toEqual({
       id: `customer:${CUSTOMER}`,
       scopes: ['orders:place', 'orders:read'],
@@ -30,11 +30,11 @@ describe('GET /caller', () => {
     });
   });
 
-  it('tells somebody who works here what a token allows', async () => {
+  it('returns the scopes of a staff token', async () => {
     expect(await whoIs(known.admin)).toEqual({ id: 'user:admin-1', scopes: [...SCOPES], customer_id: null });
   });
 
-  it('tells a tool what its key allows, and what that includes', async () => {
+  it('returns the scopes of an API key, with those that they include', async () => {
     expect(await whoIs(known.reader)).toEqual({
       id: 'key:reader',
       scopes: ['orders:read', 'orders:read:all'],
@@ -42,11 +42,11 @@ describe('GET /caller', () => {
     });
   });
 
-  it('tells whoever may do nothing just that', async () => {
+  it('returns an empty list for a caller without scopes', async () => {
     expect(await whoIs(known.customerWithoutScopes)).toMatchObject({ scopes: [], customer_id: CUSTOMER });
   });
 
-  it('takes everybody for the same where nobody is asked', async () => {
+  it('returns the anonymous caller with all scopes when authentication is off', async () => {
     const open = await startTestService({ beside: service });
     const { body } = await open.request('GET', '/caller');
     expect(body).toEqual({ id: 'anonymous', scopes: [...SCOPES], customer_id: null });

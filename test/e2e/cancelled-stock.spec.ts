@@ -21,7 +21,7 @@ const INVENTORIES: [name: string, settings: (sandbox: Sandbox) => Record<string,
   ['the product catalog', catalogSettings],
 ];
 
-describe.each(INVENTORIES)('an order that is cancelled, with %s', (_name, settings) => {
+describe.each(INVENTORIES)('cancelled order, with %s', (_name, settings) => {
   let fleet: TestFleet;
   let service: TestService;
 
@@ -34,12 +34,12 @@ describe.each(INVENTORIES)('an order that is cancelled, with %s', (_name, settin
 
   const cancel = (id: string) => service.request('PUT', `/orders/${id}`, { status: 'cancelled' });
 
-  it('gives the stock of each of its lines back, once', async () => {
+  it('releases the stock of each of its lines once', async () => {
     const [first, second] = [newProduct(fleet.sandbox), newProduct(fleet.sandbox)];
     const id = await placeOrder(service, orderBody([line(first, 3), line(second, 2), line(first, 1)]));
     expect([stockOf(fleet.sandbox, first), stockOf(fleet.sandbox, second)]).toEqual([6, 8]);
 
-    // Asked for twice, as impatient people do.
+    // Repeated, as by an impatient user.
     const answers = await Promise.all([cancel(id), cancel(id)]);
     expect(answers.map(({ status }) => status)).toEqual([200, 200]);
     await eventually(() => stockOf(fleet.sandbox, first) === 10 && stockOf(fleet.sandbox, second) === 10);
@@ -50,7 +50,7 @@ describe.each(INVENTORIES)('an order that is cancelled, with %s', (_name, settin
     expect(takenFrom(fleet.sandbox, first).reduce((sum, delta) => sum + delta, 0)).toBe(0);
   });
 
-  it('says in its history how the inventory was asked, both times', async () => {
+  it('records both calls to the inventory in its history', async () => {
     const [first, second] = [newProduct(fleet.sandbox), newProduct(fleet.sandbox)];
     const id = await placeOrder(service, orderBody([line(first, 3), line(second, 2)]));
     await cancel(id);
@@ -63,7 +63,7 @@ describe.each(INVENTORIES)('an order that is cancelled, with %s', (_name, settin
     for (const { attempts } of calls) expect(Object.keys(attempts)).toEqual(['2xx']);
   });
 
-  it('gives it back even when the inventory is away at first, or does not say that it has it', async () => {
+  it('retries the release when the inventory is away at first or its response is lost', async () => {
     const product = newProduct(fleet.sandbox);
     const id = await placeOrder(service, orderBody([line(product, 4)]));
     for (const server of [fleet.sandbox.services.inventory, fleet.sandbox.services.catalog]) {

@@ -9,7 +9,7 @@ import { COMMANDS } from '../support/house-rules.js';
 
 const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
 
-/** A refusal takes the time to load the program; a busy machine needs several times that. A hang takes for ever. */
+/** Loading the program takes most of the time; a busy machine needs several times that. The limit only ends a hang. */
 const END_MS = 20_000;
 
 const root = mkdtempSync(join(tmpdir(), 'order-commands-'));
@@ -41,7 +41,7 @@ async function run(
 const built = (source: string): string =>
   join(PROJECT, source.replace('src/', 'dist/').replace('.ts', '.js'));
 
-describe('a command', () => {
+describe('command line', () => {
   afterAll(() => rmSync(root, { recursive: true, force: true }));
 
   it.each<[string, string[], number, string, Record<string, string>?]>([
@@ -57,12 +57,15 @@ describe('a command', () => {
     ['sandbox/main', ['--service', 'none'], 2, '--service must be one of'],
     ['sandbox/first-run', ['--no-such-thing'], 2, '--no-such-thing'],
     ['sandbox/first-run', [], 1, 'DATABASE_URL: is needed', { NODE_ENV: 'production' }],
-  ])('%s %j ends when it refuses to start', async (name, args, code, reason, environment = {}) => {
-    const ended = await run(process.execPath, [built(`src/${name}.ts`), ...args], environment);
-    expect(ended).toEqual({ code, output: expect.stringContaining(reason) });
-  });
+  ])(
+    '%s %j exits with its reason when it can not start',
+    async (name, args, code, reason, environment = {}) => {
+      const ended = await run(process.execPath, [built(`src/${name}.ts`), ...args], environment);
+      expect(ended).toEqual({ code, output: expect.stringContaining(reason) });
+    },
+  );
 
-  it.each([...COMMANDS])('%s names the Node.js that it needs on an older one', async (source) => {
+  it.each([...COMMANDS])('%s names the required Node.js version when run on an older one', async (source) => {
     const older =
       "Object.defineProperty(process.versions, 'node', { value: '20.19.0' }); delete Map.groupBy;";
     const ended = await run(process.execPath, ['--import', `data:text/javascript,${older}`, built(source)]);
@@ -72,7 +75,7 @@ describe('a command', () => {
   });
 });
 
-/** What an installation holds that lacks everything but these packages. */
+/** Options that install no dependency but these packages. */
 function install(name: string, packages: string[]): string {
   const folder = join(root, name);
   for (const file of ['package.json', 'scripts']) {
@@ -82,7 +85,7 @@ function install(name: string, packages: string[]): string {
   return folder;
 }
 
-describe('an npm script', () => {
+describe('npm script', () => {
   it.each([
     ['start', 'without dependencies', [], 'The dependencies are not installed. Run `npm ci`.'],
     ['start', 'after npm ci with NODE_ENV=production', ['@nestjs/core'], 'Run `npm ci --include=dev`'],

@@ -14,7 +14,7 @@ import {
 } from '../support/builders.js';
 import { eventually, type TestResponse } from '../support/service.js';
 
-/** Digits, so that both systems know the product: system B has integers for ids. */
+/** Digits, because ids of system B are integers. */
 const PRODUCT = '7';
 
 let fleet: TestFleet | undefined;
@@ -24,7 +24,7 @@ afterEach(async () => {
   fleet = undefined;
 });
 
-/** Sends orders all at once, to the instances in turn. */
+/** Sends all orders at once, alternating between the instances. */
 function placeAtOnce(to: TestFleet, bodies: Record<string, unknown>[]): Promise<TestResponse[]> {
   return Promise.all(
     bodies.map(async (body, index) => {
@@ -55,7 +55,7 @@ async function waitUntilSettled(of: TestFleet): Promise<void> {
   });
 }
 
-/** Units that live orders hold, as the database has them. */
+/** Units held by live orders, read from the database. */
 async function unitsHeld(of: TestFleet, product: string): Promise<number> {
   const [row] = await selectRows<{ units: number }>(
     of.database,
@@ -77,8 +77,8 @@ const INVENTORIES: [
   ['the product catalog and two instances', 2, catalogSettings],
 ];
 
-describe.each(INVENTORIES)('with %s', (_name, instances, settings) => {
-  it('100 units are sold to exactly 100 of 300 orders that come at once', async () => {
+describe.each(INVENTORIES)('concurrent orders with %s', (_name, instances, settings) => {
+  it('sell 100 units to exactly 100 of 300 orders', async () => {
     fleet = await startFleet(instances, settings);
     setStock(fleet.sandbox, PRODUCT, 100);
 
@@ -98,11 +98,11 @@ describe.each(INVENTORIES)('with %s', (_name, instances, settings) => {
     expect(taken.reduce((sum, entry) => sum + entry.delta, 0)).toBe(-100);
   });
 
-  it('orders of several products at once never hold more than there is, and none is half-done', async () => {
+  it('never hold more units than there are, and leave no order half-done', async () => {
     fleet = await startFleet(instances, settings);
     for (const id of ['7', '8', '9']) setStock(fleet.sandbox, id, 20);
 
-    // In different orders of lines, which is how two orders could wait for each other for ever.
+    // With lines in different orders, which could deadlock.
     const wishes = [
       [line('7', 2), line('8', 1)],
       [line('8', 2), line('9', 1)],
@@ -161,12 +161,12 @@ describe('two instances that order the last units of one product at the catalog'
     });
     await waitUntilSettled(fleet);
     expect(stockOf(fleet.sandbox, PRODUCT)).toBe(0);
-    // Every write to the catalog took one unit: no two of them started from the same quantity.
+    // Every PUT took one unit, so no two of them started from the same quantity.
     const writes = movementsOf(fleet.sandbox, PRODUCT).filter((entry) => entry.route === 'PUT /products/:id');
     expect(writes.map((entry) => entry.quantity)).toEqual([4, 3, 2, 1, 0]);
   });
 
-  it('sell them once even while the catalog is slow', async () => {
+  it('sell them once even when the catalog is slow', async () => {
     fleet = await startFleet(2, catalogSettings, { delaysMs: { catalog: 50 } });
     setStock(fleet.sandbox, PRODUCT, 5);
 

@@ -25,7 +25,7 @@ async function statusFor(url: string, head: string, fields: string): Promise<num
   return Number(/^HTTP\/1\.1 (\d{3})/.exec(await sendText(url, text))?.[1]);
 }
 
-/** Changes state without a body, so that browsers send it without a preflight. */
+/** Changes state without a body, so browsers send it without a preflight request. */
 const REDRIVE = 'POST /operations/notifications/redrive';
 
 const FOREIGN: [string, string][] = [
@@ -56,17 +56,17 @@ const OWN: [string, string][] = [
   ['the host of a site of CORS_ORIGINS', 'host: shop.example.com\r\n'],
 ];
 
-describe('without authentication', () => {
-  it.each(FOREIGN)('the service refuses %s', async (_name, fields) => {
+describe('service without authentication', () => {
+  it.each(FOREIGN)('rejects %s', async (_name, fields) => {
     expect(await statusFor(service.url, 'GET /orders', fields)).toBe(403);
     expect(await statusFor(service.url, REDRIVE, `${fields}content-length: 0\r\n`)).toBe(403);
   });
 
-  it.each(OWN)('the service answers %s', async (_name, fields) => {
+  it.each(OWN)('accepts %s', async (_name, fields) => {
     expect(await statusFor(service.url, 'GET /orders', fields)).toBe(200);
   });
 
-  it('a refusal names the reason and changes nothing', async () => {
+  it('rejects a cross-site request with the reason and without an effect', async () => {
     const order = orderBody([line(newProduct(service.sandbox))]);
     const answer = await service.request('POST', '/orders', order, { origin: 'https://evil.example.com' });
     expectProblem(answer, 403);
@@ -74,36 +74,36 @@ describe('without authentication', () => {
     expect((await service.request('GET', '/orders')).body.orders).toEqual([]);
   });
 
-  it('links of other sites to pages work', async () => {
+  it('allows links of other sites to its pages', async () => {
     const link = 'host: localhost\r\nsec-fetch-site: cross-site\r\nsec-fetch-mode: navigate\r\n';
     expect(await statusFor(service.url, 'GET /admin', link)).toBe(200);
     expect(await statusFor(service.url, 'GET /problems/not-found', link)).toBe(200);
   });
 
-  it('a cart is ordered by a program that sends no body and no browser headers', async () => {
+  it('orders a cart for a program that sends no body and no browser headers', async () => {
     const fields = 'host: localhost:8080\r\nuser-agent: curl/8.5.0\r\naccept: */*\r\n';
     expect(await statusFor(service.url, 'POST /orders/1', fields)).toBe(201);
   });
 
-  it.each(FOREIGN)('the stand-ins refuse %s', async (_name, fields) => {
+  it.each(FOREIGN)('has stand-ins that reject %s', async (_name, fields) => {
     const { inventory } = service.sandbox.urls;
     expect(await statusFor(inventory, 'POST /sandbox/reset', fields)).toBe(403);
     expect(await statusFor(inventory, 'GET /sandbox/stock', fields)).toBe(403);
   });
 
-  it('the stand-ins answer programs', async () => {
+  it('has stand-ins that accept programs', async () => {
     const { inventory } = service.sandbox.urls;
     expect(await statusFor(inventory, 'GET /sandbox/stock', 'host: inventory-service:8081\r\n')).toBe(200);
   });
 });
 
-describe('with authentication', () => {
-  it.each([...FOREIGN, ...OWN])('credentials alone decide about %s', async (_name, fields) => {
+describe('service with authentication', () => {
+  it.each([...FOREIGN, ...OWN])('checks only the credentials of %s', async (_name, fields) => {
     expect(await statusFor(guarded.url, 'GET /orders', fields)).toBe(401);
   });
 });
 
-describe('the default address', () => {
+describe('default listen address', () => {
   it.each([
     ['development', '127.0.0.1'],
     ['test', '127.0.0.1'],

@@ -12,7 +12,7 @@ import {
 } from '../support/builders.js';
 import { eventually, startTestService, type TestService } from '../support/service.js';
 
-/** The tries whether it is back, of which there is one a second, and what was under way when it was given up. */
+/** Upper bound for calls after the circuit opens: one trial call a second, and those already in progress. */
 const MORE_CALLS = 20;
 
 let service: TestService;
@@ -23,8 +23,8 @@ beforeAll(async () => {
 afterAll(() => service.stop());
 afterEach(() => endFaults(service.sandbox));
 
-it('a hundred orders cost a dead inventory few calls, and it is used again once it is back', async () => {
-  // Failures of one product alone are no evidence against the inventory.
+it('opens the circuit after few of a hundred orders, and closes it when the inventory is back', async () => {
+  // Failures of one product alone do not open the circuit.
   const orders = Array.from({ length: 10 }, () => orderBody([line(newProduct(service.sandbox))]));
   const rows = await countRows(service.database);
   service.sandbox.services.inventory.faults.add({ kind: 'away' });

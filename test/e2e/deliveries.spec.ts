@@ -12,7 +12,7 @@ import {
 import { listIncidents, setStatus } from '../support/client.js';
 import { eventually, startTestService, type TestService } from '../support/service.js';
 
-const NOBODY = '01a1ffe2-9b80-748a-ba30-787d85a2b441';
+const UNKNOWN_ORDER = '01a1ffe2-9b80-748a-ba30-787d85a2b441';
 
 let service: TestService;
 let product = '';
@@ -47,8 +47,8 @@ const onlyOne = (id: string, status: string, on = service): Promise<Delivery> =>
     return delivery?.status === status ? delivery : undefined;
   });
 
-describe('the deliveries of an order', () => {
-  it('say what has arrived', async () => {
+describe('GET /orders/{order_id}/deliveries', () => {
+  it('lists completed deliveries', async () => {
     const id = await place();
     await setStatus(service, id, 'cancelled');
     const all = await eventually(async () => {
@@ -66,12 +66,12 @@ describe('the deliveries of an order', () => {
     expect(all).toContainEqual(expect.objectContaining({ kind: 'notification', event_seq: 3 }));
   });
 
-  it('say what waits to be repeated and why, and are tried at once where somebody wants it', async () => {
+  it('lists a delivery that waits for a retry with its reason, and retries it at once on request', async () => {
     service.sandbox.services.notification.faults.add({ kind: 'status', status: 500 });
     const id = await place();
     await eventually(async () => (await deliveriesOf(id))[0]?.attempts === 1);
     const { id: delivery } = await onlyOne(id, 'waiting');
-    // As after a long outage: nobody would try it for an hour.
+    // As after a long outage: the next attempt is due in an hour.
     await eventually(async () => {
       const rows = await selectRows(
         service.database,
@@ -96,7 +96,7 @@ describe('the deliveries of an order', () => {
     expectProblem(await retry(id, delivery), 409);
   });
 
-  it('name the incident of what is out of attempts', async () => {
+  it('names the incident of a dead delivery', async () => {
     const impatient = await startTestService({ settings: { JOB_RETRY_LIMIT: '0' } });
     product = newProduct(impatient.sandbox, 10);
     impatient.sandbox.services.notification.faults.add({ kind: 'status', status: 500 });
@@ -108,7 +108,7 @@ describe('the deliveries of an order', () => {
     await impatient.stop();
   });
 
-  it('stay listed after their tasks are finished', async () => {
+  it('keeps deliveries after their tasks are finished', async () => {
     const brief = await startTestService();
     product = newProduct(brief.sandbox, 10);
     brief.sandbox.services.notification.faults.add({ kind: 'status', status: 500, times: 1 });
@@ -128,7 +128,7 @@ describe('the deliveries of an order', () => {
     await brief.stop();
   });
 
-  it('are listed oldest first, also when a later one was finished before', async () => {
+  it('lists the oldest delivery first, also when a later one was completed earlier', async () => {
     const brief = await startTestService();
     product = newProduct(brief.sandbox, 10);
     brief.sandbox.services.notification.faults.add({ kind: 'status', status: 500 });
@@ -142,8 +142,8 @@ describe('the deliveries of an order', () => {
     await brief.stop();
   });
 
-  it.each([NOBODY, 'x'])('are not found where there is no order: %s', async (id) => {
+  it.each([UNKNOWN_ORDER, 'x'])('returns 404 for an unknown order: %s', async (id) => {
     expectProblem(await service.request('GET', `/orders/${id}/deliveries`), 404);
-    expectProblem(await retry(id, NOBODY), 404);
+    expectProblem(await retry(id, UNKNOWN_ORDER), 404);
   });
 });

@@ -11,13 +11,13 @@ import { insertOrders } from '../support/many-orders.js';
 import { eventually, startTestService, type TestService } from '../support/service.js';
 import { openConnection } from './raw-http.js';
 
-/** Far more than connections hold on their way: 25 MB as NDJSON. */
+/** Far more than socket buffers hold: 25 MB as NDJSON. */
 const MANY = 60_000;
 
-/** As the service reads them. */
+/** Page size of the service. */
 const PAGE_SIZE = 250;
 
-/** Long enough for the service to read on, if it did. */
+/** Long enough for the service to read another page, if it did not wait for the client. */
 const A_WHILE_MS = 300;
 
 let service: TestService;
@@ -32,7 +32,7 @@ afterEach(() => {
 
 const exported = (query: string, method = 'GET') => service.request(method, `/orders/export?${query}`);
 
-/** Cells of a CSV that has no comma or quote within a cell, row by row, with the column names first and the end last. */
+/** Cells of a CSV without quoted cells, row by row: the column names first and the end marker last. */
 const cellsOf = (text: string): string[][] =>
   text
     .replace('\u{FEFF}', '')
@@ -40,7 +40,7 @@ const cellsOf = (text: string): string[][] =>
     .split('\r\n')
     .map((row) => row.split(',').map((cell) => cell.replace(/^"(.*)"$/, '$1')));
 
-/** The orders of a complete export as NDJSON. */
+/** The orders of a complete NDJSON export. */
 function ordersIn(ndjson: string): { order_id: string }[] {
   const lines = ndjson.split('\n').map((text) => (text === '' ? null : (JSON.parse(text) as object)));
   const orders = lines.slice(0, -2);
@@ -50,7 +50,7 @@ function ordersIn(ndjson: string): { order_id: string }[] {
 
 const idsIn = (ndjson: string): string[] => ordersIn(ndjson).map((order) => order.order_id);
 
-/** Begins an export and reads nothing of it yet. */
+/** Starts an export without reading its body. */
 async function begin(query: string, on = service): Promise<IncomingMessage> {
   const request = get(`${on.url}/orders/export?${query}`);
   const [response] = (await once(request, 'response')) as [IncomingMessage];
@@ -62,7 +62,7 @@ async function begin(query: string, on = service): Promise<IncomingMessage> {
 /** Counts the pages that the service reads. */
 const countPages = (on = service) => jest.spyOn(on.app.get(OrderRepository), 'listOrdersOf');
 
-/** Waits until no more pages are read. @returns how many were */
+/** Waits until no more pages are read. @returns the number of pages */
 async function settled(pages: ReturnType<typeof countPages>): Promise<number> {
   return eventually(async () => {
     const before = pages.mock.calls.length;
@@ -71,8 +71,8 @@ async function settled(pages: ReturnType<typeof countPages>): Promise<number> {
   });
 }
 
-describe('an export', () => {
-  it('has the orders of a filter, a row for each line', async () => {
+describe('GET /orders/export', () => {
+  it('returns the orders of a filter as CSV, one row per line', async () => {
     const products = [newProduct(service.sandbox), newProduct(service.sandbox)];
     const items = [line(products[0] ?? '', 2), line(products[1] ?? '', 1)];
     const id = await placeOrder(
@@ -93,21 +93,21 @@ describe('an export', () => {
     ]);
   });
 
-  it('as NDJSON has the orders as the list has them', async () => {
+  it('returns NDJSON with the same orders as the list', async () => {
     const { headers, body } = await exported('format=ndjson&customer_id=export-a');
     expect(headers.get('content-disposition')).toMatch(/\.ndjson"$/);
     const { orders } = await listOrders(service, { customer_id: 'export-a' });
     expect(ordersIn(body as string)).toEqual(orders);
   });
 
-  it('of no orders has only the column names and the end', async () => {
-    expect((await exported('format=ndjson&customer_id=nobody')).body).toBe('{"count":0}\n');
-    const [, end, ...others] = cellsOf((await exported('customer_id=nobody')).body as string);
+  it('returns the column names and the end marker when no order matches', async () => {
+    expect((await exported('format=ndjson&customer_id=unknown')).body).toBe('{"count":0}\n');
+    const [, end, ...others] = cellsOf((await exported('customer_id=unknown')).body as string);
     expect(end?.[0]).toBe('end of export: 0 orders');
     expect(others).toEqual([]);
   });
 
-  it('goes on behind an order', async () => {
+  it('continues after an order, given its cursor', async () => {
     const ids = await insertOrders(service.database, 2 * PAGE_SIZE + 1, { product: 'to-go-on' });
     const newestFirst = ids.toReversed();
     const all = await exported('format=ndjson&q=to-go-on');
@@ -122,11 +122,11 @@ describe('an export', () => {
     ['format=', ['format']],
     ['limit=5', ['limit']],
     ['cursor=x&status=lost', ['cursor', 'status']],
-  ])('with a wrong query is refused: %s', async (query, fields) => {
+  ])('rejects an invalid query: %s', async (query, fields) => {
     expectProblem(await exported(query), 400, fields);
   });
 
-  it('is only counted for HEAD, with every filter of the list', async () => {
+  it('only counts for HEAD, with every filter of the list', async () => {
     const ids = await insertOrders(service.database, 2 * PAGE_SIZE + 1, { product: 'to-count' });
     const pages = countPages();
     const countOf = async (query: string): Promise<string | null> => {
@@ -140,11 +140,11 @@ describe('an export', () => {
     expect(await countOf('q=to-count&status=confirmed')).toBe(`${ids.length}`);
     expect(await countOf(`q=to-count&cursor=${ids[10] ?? ''}`)).toBe('10');
     expect(await countOf('customer_id=export-a&status=confirmed')).toBe('1');
-    expect(await countOf('customer_email=nobody@example.org')).toBe('0');
+    expect(await countOf('customer_email=unknown@example.org')).toBe('0');
     expect(pages).not.toHaveBeenCalled();
   });
 
-  it("of a customer has the customer's orders only", async () => {
+  it('returns only the orders of the customer who asks', async () => {
     const issuer = await TestIssuer.start();
     const settings = { ...issuer.settings, AUTH: 'jwt,api-key', API_KEYS };
     const guarded = await startTestService({ settings, beside: service });
@@ -165,7 +165,7 @@ describe('an export', () => {
   });
 });
 
-describe('an export of many orders', () => {
+describe('export of many orders', () => {
   const QUERY = 'format=ndjson&product_id=many';
   let newestFirst: string[];
 
@@ -175,7 +175,7 @@ describe('an export of many orders', () => {
     await selectRows(service.database, 'ANALYZE orders, order_items');
   });
 
-  it('is read from the database as fast as the client takes it, and has all of them', async () => {
+  it('reads pages only as fast as the client reads, and is complete', async () => {
     const pages = countPages();
     const response = await begin(QUERY);
     expect(await settled(pages)).toBeLessThan(MANY / PAGE_SIZE / 2);
@@ -184,7 +184,7 @@ describe('an export of many orders', () => {
     expect(idsIn(Buffer.concat(chunks).toString())).toEqual(newestFirst);
   });
 
-  it('ends when the client goes away', async () => {
+  it('stops reading when the client disconnects', async () => {
     const pages = countPages();
     const response = await begin(QUERY);
     await once(response, 'readable');
@@ -192,15 +192,15 @@ describe('an export of many orders', () => {
     expect(await settled(pages)).toBeLessThan(MANY / PAGE_SIZE / 2);
   });
 
-  it('is refused while there are as many as one address may have, and no longer', async () => {
+  it('is rejected while the address has its limit of exports, and accepted after that', async () => {
     const open = [await begin(QUERY), await begin(QUERY), await begin(QUERY)];
     expectProblem(await exported(QUERY), 503);
     open[0]?.destroy();
-    await eventually(async () => (await exported('customer_id=nobody')).status === 200);
+    await eventually(async () => (await exported('customer_id=unknown')).status === 200);
     for (const response of open) response.destroy();
   });
 
-  it('is reset when it fails, so that an HTTP/1.0 client does not take it for complete', async () => {
+  it('is reset when it fails, so that an HTTP/1.0 client does not take it as complete', async () => {
     const socket = await openConnection(service.url);
     const ending = new Promise<string>((resolve) => {
       socket.once('end', () => resolve('end'));
@@ -208,7 +208,7 @@ describe('an export of many orders', () => {
     });
     let text = '';
     socket.setEncoding('utf8').on('data', (data: string) => {
-      // The first page has come: the next one fails.
+      // The first page was sent; the next one fails.
       if (text === '') {
         jest
           .spyOn(service.app.get(OrderRepository), 'listOrdersOf')
@@ -222,7 +222,7 @@ describe('an export of many orders', () => {
     expect(text).not.toContain('{"count":');
   });
 
-  it('breaks off, and does not hold up the end, when the service is stopped', async () => {
+  it('is cut off when the service stops, without delaying the stop', async () => {
     const other = await startTestService({ beside: service });
     const response = await begin(QUERY, other);
     await once(response, 'readable');

@@ -20,10 +20,10 @@ import { insertOrders } from '../support/many-orders.js';
 import { parseMetrics, sumOf } from '../support/metrics.js';
 import { eventually, startTestService, type TestService } from '../support/service.js';
 
-/** More bytes than the connections of one caller hold on their way: 25 MB as NDJSON. */
+/** More bytes than the socket buffers of one caller hold: 25 MB as NDJSON. */
 const MANY = 60_000;
 
-/** Faster to decide than in production, at the same minimum rate. */
+/** Shorter than in production, at the same minimum rate. */
 const PATIENCE = { graceMs: 1_000, checkMs: 100 };
 
 const POOL_SIZE = 4;
@@ -60,7 +60,7 @@ async function follow(credentials: Record<string, string>, lastEventId?: string)
   return follower;
 }
 
-/** Begins an export and reads nothing of it yet. */
+/** Starts an export without reading its body. */
 async function beginExport(credentials: Record<string, string>): Promise<IncomingMessage> {
   const request = get(`${service.url}/orders/export?format=ndjson`, { headers: credentials, agent: false });
   request.on('error', () => undefined);
@@ -81,8 +81,8 @@ const refusals = async (kind: string): Promise<number> => {
   return sumOf(parseMetrics(text), 'bulkhead_refusals_total', { kind });
 };
 
-describe('streams', () => {
-  it('of one customer leave places for other customers and for staff', async () => {
+describe('order streams', () => {
+  it('of one customer leave permits for other customers and for staff', async () => {
     const opened = await Promise.allSettled(Array.from({ length: 100 }, () => follow(callers.customer)));
     const open = opened.filter(({ status }) => status === 'fulfilled');
     expect(open.length).toBeGreaterThan(1);
@@ -98,7 +98,7 @@ describe('streams', () => {
     expect(await refusals('streams')).toBeGreaterThan(0);
   });
 
-  it('whose clients reconnect all the time are replayed from memory, and honest followers miss nothing', async () => {
+  it('replay from memory for clients that reconnect all the time, and followers miss no event', async () => {
     const honest = await follow(callers.admin);
     const ids = await insertOrders(service.database, 1_500, { customerId: CUSTOMER });
     await eventually(() => honest.changes().length >= ids.length);
@@ -135,14 +135,14 @@ describe('streams', () => {
       ),
     );
     const rows = results.reduce((sum, list) => sum + list.length, 0);
-    // The events that are kept for replays are read once, and not by each client: 200 times 1,500 events otherwise.
+    // The events kept for replays are read once, not once per client; otherwise 200 times 1,500 events would be read.
     expect(rows).toBeLessThan(2 * ids.length);
-    // What comes back gets everything that it missed.
+    // Clients that reconnect get every event that they missed.
     const back = await eventually(() => follow(callers.admin, start).catch(() => undefined));
     await eventually(() => back.changes().length >= ids.length + 2);
   }, 90_000);
 
-  it('can be begun by one caller only as often a second as it may have some', async () => {
+  it('of one caller can be opened per second only as often as the caller may have streams', async () => {
     const startedAt = performance.now();
     const elapsedS = (): number => (performance.now() - startedAt) / 1_000;
     let begun = 0;
@@ -158,13 +158,13 @@ describe('streams', () => {
     await eventually(() => follow(callers.customer).catch(() => undefined));
   }, 30_000);
 
-  it('whose clients do not read are cut off, and those without events stay open', async () => {
+  it('are closed when their clients do not read, and stay open without events', async () => {
     const idle = await follow(callers.otherCustomer);
     const deaf = await follow(callers.reader);
     const closed = new Promise((resolve) => deaf.response.once('close', resolve));
     deaf.response.socket.pause();
     const ids = await insertOrders(service.database, 400, { customerId: CUSTOMER });
-    // 8 MB of events, a few at a time: more than a connection holds on its way.
+    // 8 MB of events in small batches: more than socket buffers hold.
     for (let seq = 2; seq < 12; seq += 1) {
       await selectRows(
         service.database,
@@ -186,19 +186,19 @@ describe('streams', () => {
   }, 30_000);
 });
 
-describe('exports', () => {
+describe('exports under fair shares', () => {
   beforeAll(async () => {
     await insertOrders(service.database, MANY, { customerId: CUSTOMER });
     await selectRows(service.database, 'ANALYZE orders, order_items');
   }, 60_000);
 
-  it('of one customer that reads slowly leave places for others, and are cut off', async () => {
+  it('of one slow customer leave permits for others, and are cut off', async () => {
     const slow = await beginExport(callers.customer);
     const second = await beginExport(callers.customer);
     const ending = Promise.race([once(slow, 'aborted'), once(slow, 'end'), sleep(40_000, 'still open')]);
     readSlowly(slow);
     readSlowly(second);
-    // A third one is refused, whether or not the second one was.
+    // A third one is rejected, whether or not the second one was.
     expectProblem(await service.request('GET', '/orders/export', undefined, callers.customer), 429);
     const other = await service.request('GET', '/orders/export', undefined, callers.otherCustomer);
     expect(other.status).toBe(200);
@@ -213,7 +213,7 @@ describe('exports', () => {
     );
   }, 70_000);
 
-  it('of one member of staff leave a place for others', async () => {
+  it('of one member of staff leave a permit for others', async () => {
     const open = await Promise.all(Array.from({ length: 4 }, () => beginExport(callers.reader)));
     expect(open.filter(({ statusCode }) => statusCode === 200)).toHaveLength(3);
     expect((await service.request('GET', '/orders/export', undefined, callers.otherCustomer)).status).toBe(
@@ -222,8 +222,8 @@ describe('exports', () => {
   });
 });
 
-describe('requests that wait for the database or for another service', () => {
-  it('of one customer leave room for the reads of others', async () => {
+describe('requests that wait for the database or an upstream service', () => {
+  it('of one customer leave permits for the reads of others', async () => {
     const lock = new Client({ connectionString: service.database.url });
     await lock.connect();
     try {
@@ -247,7 +247,7 @@ describe('requests that wait for the database or for another service', () => {
     }
   });
 
-  it('of one customer leave room for the orders of others', async () => {
+  it('of one customer leave permits for the orders of others', async () => {
     const { faults } = service.sandbox.services.inventory;
     const body = () => orderBody([line(newProduct(service.sandbox, 100))]);
     const order = (credentials: Record<string, string>) =>
@@ -266,7 +266,7 @@ describe('requests that wait for the database or for another service', () => {
     expect(new Set(answered)).toEqual(new Set([201, 429]));
   });
 
-  it('of one customer leave room for the orders that others prefer to place asynchronously', async () => {
+  it('of one customer leave permits for asynchronous orders of others', async () => {
     const { faults } = service.sandbox.services.inventory;
     const place = async (credentials: Record<string, string>): Promise<string> => {
       const product = newProduct(service.sandbox, 100);
@@ -277,7 +277,7 @@ describe('requests that wait for the database or for another service', () => {
     };
     faults.add({ kind: 'hang', method: 'GET' });
     for (let count = 0; count < 40; count += 1) await place(callers.customer);
-    // Recovery has taken up as many of the others as it may.
+    // Recovery has resumed as many of the others as it may run at once.
     let held = -1;
     await eventually(async () => {
       const before = held;

@@ -6,7 +6,7 @@ import { startTestService, type TestService } from '../support/service.js';
 
 const MINUTE_MS = 60_000;
 
-/** More than are counted of a step. */
+/** More than the service counts in one interval. */
 const MANY = 3_000;
 
 let service: TestService;
@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.stop());
 
-/** Asks an instance that was not asked before, as answers may be some seconds old. */
+/** Asks an instance without cached figures. */
 async function figuresOf(window?: string) {
   const fresh = await startTestService({ beside: service });
   const { body } = await fresh.request('GET', `/operations/figures${window ? `?window=${window}` : ''}`);
@@ -27,8 +27,8 @@ async function figuresOf(window?: string) {
 const total = (points: Record<string, number>[], name: string): number =>
   points.reduce((sum, point) => sum + (point[name] ?? 0), 0);
 
-describe('the figures', () => {
-  it('of nothing are all nought', async () => {
+describe('GET /operations/figures', () => {
+  it('reports zero for every figure of an empty database', async () => {
     const body = await figuresOf();
     expect(body).toMatchObject({
       step_seconds: 60,
@@ -40,7 +40,7 @@ describe('the figures', () => {
     expect(body.time_to_confirm_ms).toEqual({ p50: null, p95: null });
   });
 
-  it('count what was placed, by what has become of it', async () => {
+  it('counts placed orders by outcome', async () => {
     const product = newProduct(service.sandbox, 100);
     const ids = [];
     for (let at = 0; at < 3; at += 1) ids.push(await placeOrder(service, orderBody([line(product)])));
@@ -69,7 +69,7 @@ describe('the figures', () => {
     }
   });
 
-  it('tell orders by the minute in which they were placed, and leave out what is older', async () => {
+  it('counts orders by the minute in which they were placed, and omits older ones', async () => {
     const before = await figuresOf();
     const start = Date.parse(before.points[30].time);
     await insertOrders(service.database, 7, { from: new Date(start + 1_000) });
@@ -81,10 +81,10 @@ describe('the figures', () => {
     expect(total((await figuresOf('day')).points, 'placed') - total(after.points, 'placed')).toBe(5);
   });
 
-  it('estimate what is too much to count', async () => {
+  it('estimates intervals with too many orders to count', async () => {
     const before = await figuresOf();
     const start = Date.parse(before.points[20].time);
-    // One each millisecond of the first three seconds of a minute: so are they taken to be until its end.
+    // One order in each millisecond of the first three seconds of a minute; the estimate extends that rate to the end.
     await insertOrders(service.database, MANY, { from: new Date(start) });
     const { is_estimate, points } = await figuresOf();
     const point = points.find(({ time }: { time: string }) => Date.parse(time) === start);
@@ -93,12 +93,12 @@ describe('the figures', () => {
     expect(point.placed).toBeLessThan(61_000);
   });
 
-  it('are asked for once by all who ask at the same time', async () => {
+  it('returns the same figures to concurrent requests', async () => {
     const answers = await Promise.all([1, 2, 3].map(() => service.request('GET', '/operations/figures')));
     expect(new Set(answers.map(({ body }) => body.to)).size).toBe(1);
   });
 
-  it.each(['window=week', 'window=', 'step=1'])('are refused with a wrong query: %s', async (query) => {
+  it.each(['window=week', 'window=', 'step=1'])('rejects an invalid query: %s', async (query) => {
     expectProblem(await service.request('GET', `/operations/figures?${query}`), 400, [
       query.split('=')[0] ?? '',
     ]);

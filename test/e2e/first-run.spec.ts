@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 
 const FIRST_RUN = fileURLToPath(new URL('../../dist/sandbox/first-run.js', import.meta.url));
 
-/** The first start prepares a database, which takes a busy machine a while; a test has at most two of them. */
+/** The first start initializes a database, which takes time on a busy machine; a test has at most two first starts. */
 const SLOW_MS = 180_000;
 
 const STAND_INS = ['inventory', 'notification', 'catalog', 'carts'] as const;
@@ -27,9 +27,9 @@ const children: ChildProcess[] = [];
 
 function spawnFirstRun(args: string[], environment: Record<string, string> = {}): ChildProcess {
   const child = spawn(process.execPath, [FIRST_RUN, ...args], {
-    // Neither the settings of whoever runs the tests nor those of the test run itself.
+    // Excludes the settings of the user and of the test run.
     env: { PATH: process.env['PATH'], PORT: '0', ...environment },
-    // Not the project: what it keeps must not depend on where it is started.
+    // Not the project folder: the data folder must not depend on the working directory.
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -96,7 +96,7 @@ describe('npm start', () => {
   afterAll(() => rmSync(root, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }));
 
   it(
-    'starts everything, and an order survives a stop and a kill',
+    'starts every part, and keeps an order across a stop and a kill',
     async () => {
       const data = join(root, 'kept');
       const first = await start(data);
@@ -122,7 +122,7 @@ describe('npm start', () => {
   );
 
   it(
-    'shows commands that work, and no password',
+    'prints commands that work, and no password',
     async () => {
       const run = await start(join(root, 'commands'));
       const [, body = ''] = /-d '(\{.*\})'/.exec(run.output()) ?? [];
@@ -143,7 +143,7 @@ describe('npm start', () => {
   );
 
   it(
-    'refuses a second start on the same data, and leaves the first one alone',
+    'rejects a second start on the same data without disturbing the first',
     async () => {
       const data = join(root, 'contended');
       const first = await start(data);
@@ -158,7 +158,7 @@ describe('npm start', () => {
   );
 
   it(
-    'ends cleanly also when it is interrupted during the start',
+    'exits cleanly when it is interrupted during the start',
     async () => {
       const data = join(root, 'interrupted');
       const child = spawnFirstRun(onFreePorts(data));
@@ -171,7 +171,7 @@ describe('npm start', () => {
     SLOW_MS,
   );
 
-  it('names a taken port, what it was for and how to choose another, before anything is started', async () => {
+  it('reports a port in use with its purpose and its setting, before it starts anything', async () => {
     const taken = createServer().listen(0, '127.0.0.1');
     await once(taken, 'listening');
     const address = taken.address();
@@ -195,7 +195,7 @@ describe('npm start', () => {
     }
   });
 
-  it('starts nothing in place of what is missing in production, and nothing at all on wrong settings', async () => {
+  it('starts no stand-ins in production, and nothing with invalid settings', async () => {
     const production = await refusalOf(spawnFirstRun([], { NODE_ENV: 'production' }));
     expect(production.code).toBe(1);
     expect(production.output).toMatch(/^The settings are wrong:\n {2}- DATABASE_URL: is needed/);
@@ -207,7 +207,7 @@ describe('npm start', () => {
     expect(wrong.output).not.toContain('PostgreSQL');
   });
 
-  it('explains itself', async () => {
+  it('prints its help', async () => {
     const help = await refusalOf(spawnFirstRun(['--help']));
     expect(help.code).toBe(0);
     expect(help.output).toContain('Usage: npm start');

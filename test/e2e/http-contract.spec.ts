@@ -25,13 +25,13 @@ afterAll(async () => {
   await service.stop();
 });
 
-/** A request of a shop's program in a browser. */
+/** A cross-origin request of a shop's page in a browser. */
 const fromBrowser = (origin: string, more: Record<string, string> = {}) => ({ origin, ...more });
 
 const corsHeaders = ({ headers }: TestResponse): string[] =>
   [...headers.keys()].filter((name) => name.startsWith('access-control-'));
 
-describe('a method that an address does not have', () => {
+describe('method that a path does not support', () => {
   it.each([
     ['DELETE', '/orders', 'GET, HEAD, OPTIONS, POST'],
     ['PATCH', '/orders/42', 'GET, HEAD, OPTIONS, POST, PUT'],
@@ -40,14 +40,14 @@ describe('a method that an address does not have', () => {
     ['PUT', '/operations/incidents', 'GET, HEAD, OPTIONS'],
     ['POST', '/health/live', 'GET, HEAD, OPTIONS'],
     ['POST', '/problems/not-found', 'GET, HEAD, OPTIONS'],
-  ])('%s %s: 405 with those that it has', async (method, path, allow) => {
+  ])('%s %s returns 405 with the supported methods in Allow', async (method, path, allow) => {
     const answer = await service.request(method, path);
     expectProblem(answer, 405);
     expect(answer.headers.get('allow')).toBe(allow);
     expect(answer.body.allowed_methods).toEqual(allow.split(', '));
   });
 
-  it.each(['TRACE', 'PROPFIND', 'LOCK'])('is refused even if hardly anybody knows it: %s', async (method) => {
+  it.each(['TRACE', 'PROPFIND', 'LOCK'])('returns 405 for the rare method %s', async (method) => {
     const text = `${method} /orders HTTP/1.1\r\nhost: x\r\ncookie: secret\r\nconnection: close\r\n\r\n`;
     const answer = parseAnswer(await sendText(service.url, text));
     expect(answer).toMatchObject({ status: 405, body: { type: '/problems/method-not-allowed' } });
@@ -55,15 +55,27 @@ describe('a method that an address does not have', () => {
     expect(JSON.stringify(answer.body)).not.toContain('secret');
   });
 
-  it('does not make an address out of one that there is not', async () => {
+  it('does not apply to an unknown path, which returns 404', async () => {
     for (const method of ['GET', 'DELETE', 'OPTIONS']) {
       expectProblem(await service.request(method, '/order'), 404);
     }
   });
 });
 
+describe('an unknown address', () => {
+  it.each(['{"customer_name":', 'x'.repeat(200_000)])(
+    'returns 404 before it reads the body: %#',
+    async (body) => {
+      const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body };
+      const answer = await fetch(`${service.url}/nowhere`, init);
+      expect(answer.status).toBe(404);
+      expect(await answer.json()).toMatchObject({ type: '/problems/not-found' });
+    },
+  );
+});
+
 describe('OPTIONS and HEAD', () => {
-  it('OPTIONS says what an address has', async () => {
+  it('OPTIONS returns the supported methods', async () => {
     for (const instance of [service, strict]) {
       const answer = await instance.request('OPTIONS', '/orders/42');
       expect(answer.status).toBe(204);
@@ -71,7 +83,7 @@ describe('OPTIONS and HEAD', () => {
     }
   });
 
-  it('HEAD is GET without the body', async () => {
+  it('HEAD returns the headers of GET without the body', async () => {
     const id = await placeOrder(service);
     const answer = await service.request('HEAD', `/orders/${id}`);
     expect(answer).toMatchObject({ status: 200, body: '' });
@@ -80,9 +92,9 @@ describe('OPTIONS and HEAD', () => {
   });
 });
 
-describe('whatever a client accepts', () => {
+describe('content negotiation', () => {
   it.each(['text/html', 'application/xml', 'image/*;q=0', 'nonsense'])(
-    'it gets JSON, since nothing else could be said: %s',
+    'returns JSON for any Accept header: %s',
     async (accept) => {
       const answer = await service.request('GET', '/orders', undefined, { accept });
       expect(answer.status).toBe(200);
@@ -99,7 +111,7 @@ describe('If-None-Match', () => {
   });
 
   it.each(['"2"', 'W/"2"', '*', '"1", "2"', '"x",W/"2" '])(
-    '304 without a body for who has this version: %s',
+    'returns 304 without a body when the version matches: %s',
     async (tags) => {
       const answer = await service.request('GET', path, undefined, { 'if-none-match': tags });
       expect(answer).toMatchObject({ status: 304, body: '' });
@@ -108,20 +120,20 @@ describe('If-None-Match', () => {
   );
 
   it.each(['"1"', '2', 'w/"2"', '"22"', '""', 'nonsense', '"2'])(
-    'the order for who has another: %s',
+    'returns the order when the version differs: %s',
     async (tags) => {
       const answer = await service.request('GET', path, undefined, { 'if-none-match': tags });
       expect(answer).toMatchObject({ status: 200, body: { version: 2 } });
     },
   );
 
-  it('is no matter where there is no order', async () => {
+  it('returns 404 for an unknown order', async () => {
     expectProblem(await service.request('GET', UNKNOWN_ORDER, undefined, { 'if-none-match': '*' }), 404);
   });
 });
 
-describe('where If-Match is required', () => {
-  it('a change without it is 428 and is not made, and one with it is made', async () => {
+describe('required If-Match', () => {
+  it('returns 428 without the header and 412 for an old version, and changes the order with the current one', async () => {
     const path = `/orders/${await placeOrder(strict)}`;
     const refused = await strict.request('PUT', path, { status: 'shipped' });
     expectProblem(refused, 428);
@@ -134,7 +146,7 @@ describe('where If-Match is required', () => {
   });
 });
 
-describe('browsers', () => {
+describe('headers for browsers', () => {
   const security = [
     'content-security-policy',
     'x-content-type-options',
@@ -143,7 +155,7 @@ describe('browsers', () => {
   ];
 
   it.each(['/orders', '/nowhere', '/docs', '/problems', '/health'])(
-    'are told what not to do: %s',
+    'restrict what a page may load: %s',
     async (path) => {
       const { headers } = await service.request('GET', path);
       for (const name of security) expect(headers.get(name)).not.toBeNull();
@@ -153,13 +165,13 @@ describe('browsers', () => {
     },
   );
 
-  it('let nobody else in unless they are told to', async () => {
+  it('allow no other origin by default', async () => {
     expect(corsHeaders(await service.request('GET', '/orders', undefined, fromBrowser(SHOP)))).toEqual([]);
     const preflight = fromBrowser(SHOP, { 'access-control-request-method': 'POST' });
     expect(corsHeaders(await service.request('OPTIONS', '/orders', undefined, preflight))).toEqual([]);
   });
 
-  it('let the sites in that are named, and no others', async () => {
+  it('allow the origins of CORS_ORIGINS and no others', async () => {
     const allowed = await strict.request('GET', '/orders', undefined, fromBrowser(SHOP));
     expect(allowed.headers.get('access-control-allow-origin')).toBe(SHOP);
     expect(allowed.headers.get('vary')).toMatch(/origin/i);
@@ -185,7 +197,7 @@ describe('browsers', () => {
     }
   });
 
-  it('may ask first whether they may', async () => {
+  it('answer CORS preflight requests', async () => {
     const preflight = fromBrowser(SHOP, {
       'access-control-request-method': 'PUT',
       'access-control-request-headers': 'if-match,content-type',
@@ -198,7 +210,7 @@ describe('browsers', () => {
     expect(answer.headers.get('x-request-id')).toMatch(UUID);
   });
 
-  it('can read errors too', async () => {
+  it('let an allowed origin read errors too', async () => {
     const answer = await strict.request('GET', UNKNOWN_ORDER, undefined, fromBrowser(SHOP));
     expectProblem(answer, 404);
     expect(answer.headers.get('access-control-allow-origin')).toBe(SHOP);

@@ -15,7 +15,7 @@ import {
 } from '../support/builders.js';
 import { eventually, startTestService, type TestService } from '../support/service.js';
 
-/** Short, so that giving up on the inventory is quick; recovery is kept away, so that only the client drives. */
+/** Short, so that a call times out early. The long sweep interval keeps recovery from resuming the order first. */
 const IMPATIENT = {
   UPSTREAM_TIMEOUT_MS: '400',
   REQUEST_DEADLINE_MS: '1200',
@@ -32,8 +32,8 @@ afterEach(() => restoreUpstreams(service, service.sandbox));
 
 afterAll(() => service.stop());
 
-describe('a refusal that is certain', () => {
-  it('of too little stock stays what it was, even after the stock is filled again', async () => {
+describe('refusal with an Idempotency-Key', () => {
+  it('for insufficient stock is replayed after a restock', async () => {
     const product = newProduct(service.sandbox, 0);
     const body = orderBody([line(product)]);
     const first = await placeWithKey(service, 'short', body);
@@ -43,10 +43,10 @@ describe('a refusal that is certain', () => {
     const second = await placeWithKey(service, 'short', body);
     expectProblem(second, 400);
     expect([isReplay(second), second.body]).toEqual([true, first.body]);
-    expect((await placeWithKey(service, 'short and asked anew', body)).status).toBe(201);
+    expect((await placeWithKey(service, 'short with another key', body)).status).toBe(201);
   });
 
-  it('by the inventory, after the look-up said enough, stays what it was too', async () => {
+  it('by the inventory after a successful lookup is replayed', async () => {
     const product = newProduct(service.sandbox);
     const path = `/inventory/${product}/reserve`;
     service.sandbox.services.inventory.faults.add({ kind: 'status', status: 400, method: 'PUT', path });
@@ -59,7 +59,7 @@ describe('a refusal that is certain', () => {
     expect(await statusesOfOrdersOf(service.database, product)).toEqual(['rejected']);
   });
 
-  it('of a changed price stays what it was', async () => {
+  it('for a changed price is replayed', async () => {
     const product = newProduct(service.sandbox);
     const body = orderBody([line(product, 1, 9)]);
     const first = await placeWithKey(service, 'price', body);
@@ -68,7 +68,7 @@ describe('a refusal that is certain', () => {
     expect(await placeWithKey(service, 'price', body)).toMatchObject({ status: 409, body: first.body });
   });
 
-  it('of a request that is not valid leaves the key free for the right one', async () => {
+  it('of an invalid request leaves the key free for the valid request', async () => {
     const product = newProduct(service.sandbox);
     expectProblem(await placeWithKey(service, 'typo', orderBody([line(product, 0)])), 400);
     expect((await placeWithKey(service, 'typo', orderBody([line(product, 1)]))).status).toBe(201);
@@ -77,15 +77,15 @@ describe('a refusal that is certain', () => {
 
 const RESERVE = { method: 'PUT', path: '/inventory/*/reserve' } as const;
 
-describe('a retry after an uncertain failure', () => {
+describe('retry after an unknown outcome', () => {
   it.each<[string, FaultRule]>([
     ['hangs before its effect', { kind: 'hang', ...RESERVE }],
     ['hangs after its effect', { kind: 'hang', when: 'after', ...RESERVE }],
-    ['answers 500 before its effect', { kind: 'status', status: 500, ...RESERVE }],
-    ['answers 500 after its effect', { kind: 'status', status: 500, when: 'after', ...RESERVE }],
+    ['returns 500 before its effect', { kind: 'status', status: 500, ...RESERVE }],
+    ['returns 500 after its effect', { kind: 'status', status: 500, when: 'after', ...RESERVE }],
     ['breaks the connection after its effect', { kind: 'reset', when: 'after', ...RESERVE }],
-    ['answers garbage after its effect', { kind: 'garbage', ...RESERVE }],
-  ])('drives the same order on when the inventory %s', async (name, rule) => {
+    ['returns an invalid body after its effect', { kind: 'garbage', ...RESERVE }],
+  ])('resumes the same order when the inventory %s', async (name, rule) => {
     const product = newProduct(service.sandbox);
     const body = orderBody([line(product, 2)]);
     service.sandbox.services.inventory.faults.add(rule);
@@ -105,7 +105,7 @@ describe('a retry after an uncertain failure', () => {
     expect(takenFrom(service.sandbox, product)).toEqual([-2]);
   });
 
-  it('begins anew when not even the look-up was answered', async () => {
+  it('starts over when the lookup itself failed', async () => {
     const product = newProduct(service.sandbox);
     const body = orderBody([line(product)]);
     service.sandbox.services.inventory.faults.add({ kind: 'away' });
@@ -124,8 +124,8 @@ function giveCart(customer: string, product: string): void {
   service.sandbox.carts.give(customer, lines, { route: 'test', key: null });
 }
 
-describe('a cart with a key', () => {
-  it('is ordered once, and the answer is the same after the cart is gone', async () => {
+describe('cart with an Idempotency-Key', () => {
+  it('is ordered once, and the response is replayed after the cart is gone', async () => {
     const product = newProduct(service.sandbox);
     giveCart('71', product);
     const first = await placeWithKey(service, 'cart', undefined, '/orders/71');
@@ -136,7 +136,7 @@ describe('a cart with a key', () => {
     expect(takenFrom(service.sandbox, product)).toEqual([-2]);
   });
 
-  it('is ordered once whatever keys are used at the same time', async () => {
+  it('is ordered once by concurrent requests with different keys', async () => {
     const product = newProduct(service.sandbox);
     giveCart('72', product);
     const keys = Array.from({ length: 10 }, (_, index) => `cart-${index % 5}`);
@@ -148,14 +148,14 @@ describe('a cart with a key', () => {
     expect(await countByStatus(service.database)).not.toHaveProperty('pending');
   });
 
-  it('is not the cart of another customer', async () => {
+  it('is rejected with 422 when the key was used for the cart of another customer', async () => {
     giveCart('73', newProduct(service.sandbox));
     giveCart('74', newProduct(service.sandbox));
     expect((await placeWithKey(service, 'whose', undefined, '/orders/73')).status).toBe(201);
     expectProblem(await placeWithKey(service, 'whose', undefined, '/orders/74'), 422);
   });
 
-  it('may be ordered with another key after it was refused, once there is enough', async () => {
+  it('can be ordered with another key after a refusal, once there is stock', async () => {
     const product = newProduct(service.sandbox, 0);
     giveCart('75', product);
     expectProblem(await placeWithKey(service, 'too early', undefined, '/orders/75'), 400);

@@ -27,8 +27,8 @@ afterEach(() => clearFaults(service.sandbox));
 
 afterAll(() => service.stop());
 
-describe('the same key twice', () => {
-  it('gives one order, one reservation and the same answer', async () => {
+describe('repeated Idempotency-Key', () => {
+  it('places one order, makes one reservation and replays the response', async () => {
     const product = newProduct(service.sandbox);
     const body = orderBody([line(product, 2)]);
     const first = await placeWithKey(service, 'twice', body);
@@ -49,7 +49,7 @@ describe('the same key twice', () => {
     expect(told).toEqual(['confirmed']);
   });
 
-  it('gives the same answer even when the order has moved on since', async () => {
+  it('replays the first response even when the order has changed since', async () => {
     const body = orderBody([line(newProduct(service.sandbox))]);
     const first = await placeWithKey(service, 'moved-on', body);
     await setStatus(service, first.body.order_id, 'cancelled');
@@ -57,14 +57,14 @@ describe('the same key twice', () => {
     expect([second.status, second.body]).toEqual([201, first.body]);
   });
 
-  it('is the same key whether it is quoted or bare', async () => {
+  it('is the same key quoted or bare', async () => {
     const body = orderBody([line(newProduct(service.sandbox))]);
     const first = await placeWithKey(service, '"quoted"', body);
     const second = await placeWithKey(service, 'quoted', body);
     expect([second.status, isReplay(second), second.body]).toEqual([201, true, first.body]);
   });
 
-  it('is the same request whatever the form of its JSON', async () => {
+  it('matches the same request in another form of JSON', async () => {
     const product = newProduct(service.sandbox);
     const first = await placeWithKey(
       service,
@@ -78,8 +78,8 @@ describe('the same key twice', () => {
   });
 });
 
-describe('the same request again', () => {
-  it('gives two orders when the keys differ, or when there is none', async () => {
+describe('identical requests', () => {
+  it('place two orders with different keys or without a key', async () => {
     const product = newProduct(service.sandbox);
     const body = orderBody([line(product)]);
     for (const key of ['one', 'One', 'one ']) await placeWithKey(service, `${key}x`, body);
@@ -88,7 +88,7 @@ describe('the same request again', () => {
     expect(takenFrom(service.sandbox, product)).toHaveLength(5);
   });
 
-  it('gives a new order once the key has expired', async () => {
+  it('place a new order once the key has expired', async () => {
     const product = newProduct(service.sandbox);
     const body = orderBody([line(product)]);
     const first = await placeWithKey(service, 'expired', body);
@@ -102,7 +102,7 @@ describe('the same request again', () => {
   });
 });
 
-describe('a key that was used for another request', () => {
+describe('Idempotency-Key that was used for another request', () => {
   it.each<[string, (product: string) => [body: unknown, path?: string]]>([
     ['another quantity', (product) => [orderBody([line(product, 2)])]],
     ['another line', (product) => [orderBody([line(product), line(product)])]],
@@ -113,7 +113,7 @@ describe('a key that was used for another request', () => {
     ['a currency', (product) => [orderBody([line(product)], { currency: 'USD' })]],
     ['an expected total', (product) => [orderBody([line(product)], { expected_total: 10 })]],
     ['another call', (product) => [orderBody([line(product)]), '/orders/1']],
-  ])('is refused with 422: %s', async (name, change) => {
+  ])('returns 422: %s', async (name, change) => {
     const product = newProduct(service.sandbox);
     expect((await placeWithKey(service, `reused ${name}`, orderBody([line(product)]))).status).toBe(201);
     const [body, path] = change(product);
@@ -125,7 +125,7 @@ describe('a key that was used for another request', () => {
 });
 
 describe('concurrent requests with the same key', () => {
-  it('give one order when 20 of them come at once', async () => {
+  it('place one order when 20 of them are sent at once', async () => {
     const product = newProduct(service.sandbox);
     const body = orderBody([line(product, 3)]);
     const answers = await Promise.all(
@@ -145,7 +145,7 @@ describe('concurrent requests with the same key', () => {
     expect(takenFrom(service.sandbox, product)).toEqual([-3]);
   });
 
-  it('are told that the first is still in progress', async () => {
+  it('return 409 while the first request is in progress', async () => {
     const product = newProduct(service.sandbox);
     const body = orderBody([line(product)]);
     const inventory = service.sandbox.services.inventory;
@@ -165,14 +165,14 @@ describe('concurrent requests with the same key', () => {
   });
 });
 
-describe('a key that is none', () => {
+describe('invalid Idempotency-Key', () => {
   it.each<[string, string]>([
     ['empty', ''],
     ['empty between quotes', '""'],
     ['of 256 characters', 'k'.repeat(256)],
     ['with a tab', 'a\tb'],
-    ['with a letter beyond ASCII', 'clé'],
-  ])('is refused with 400: %s', async (_name, key) => {
+    ['with a letter outside ASCII', 'clé'],
+  ])('returns 400: %s', async (_name, key) => {
     const [rows, calls] = [await countRows(service.database), callsTo(service.sandbox, 'inventory').length];
     expectProblem(await placeWithKey(service, key, orderBody()), 400, ['Idempotency-Key']);
     expectProblem(await placeWithKey(service, key, orderBody(), '/orders/1'), 400, ['Idempotency-Key']);
@@ -180,7 +180,7 @@ describe('a key that is none', () => {
     expect(callsTo(service.sandbox, 'inventory')).toHaveLength(calls);
   });
 
-  it('is one as long as it has at most 255 characters', async () => {
+  it('is valid up to 255 characters', async () => {
     expect(
       (await placeWithKey(service, 'k'.repeat(255), orderBody([line(newProduct(service.sandbox))]))).status,
     ).toBe(201);

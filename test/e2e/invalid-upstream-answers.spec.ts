@@ -5,7 +5,7 @@ import { expectProblem, line, orderBody, statusesOfOrdersOf } from '../support/b
 import { getOrder, listEvents } from '../support/client.js';
 import { eventually, startTestService, type TestService } from '../support/service.js';
 
-/** How the inventory answers a look-up of each product, and reservations of it. */
+/** Responses of the inventory to a lookup of each product, and to reservations of it. */
 const ANSWERS: Record<string, { look?: [number, string]; reserve?: [number, string] }> = {
   good: {},
   fraction: { look: [200, product('fraction', '1.005')] },
@@ -56,8 +56,8 @@ function place(id: string, headers: Record<string, string> = {}) {
   return service.request('POST', '/orders', orderBody([line(id, 1)]), headers);
 }
 
-describe('an invalid answer of the inventory', () => {
-  it.each(['fraction', 'rounding', 'twice', 'conflict', 'redirect'])('is 502 for %s', async (id) => {
+describe('invalid lookup response of the inventory', () => {
+  it.each(['fraction', 'rounding', 'twice', 'conflict', 'redirect'])('returns 502 for %s', async (id) => {
     const answer = await place(id);
     expectProblem(answer, 502);
     expect(answer.body.type).toBe('/problems/upstream-answer-invalid');
@@ -66,7 +66,7 @@ describe('an invalid answer of the inventory', () => {
     expect(await statusesOfOrdersOf(service.database, id)).toEqual([]);
   });
 
-  it('rejects an order that was accepted before, with the reason', async () => {
+  it('rejects an order that was accepted with 202, with the reason', async () => {
     const { body } = await place('fraction', { prefer: 'respond-async' });
     const order = await eventually(async () => {
       const found = await getOrder(service, body.order_id);
@@ -79,15 +79,15 @@ describe('an invalid answer of the inventory', () => {
     });
   });
 
-  it('is 400 where the product can not exist', async () => {
+  it('returns 400 when the product can not exist', async () => {
     const answer = await place('notInteger');
     expectProblem(answer, 400);
     expect(answer.body.type).toBe('/problems/unknown-product');
   });
 });
 
-describe('a reservation', () => {
-  it('answered with 409 is refused, with the reason of the inventory', async () => {
+describe('reservation response of the inventory', () => {
+  it('409 rejects the order with the reason of the inventory', async () => {
     const answer = await place('refused');
     expectProblem(answer, 400);
     expect(answer.body).toMatchObject({
@@ -96,14 +96,14 @@ describe('a reservation', () => {
     });
   });
 
-  it.each(['created', 'empty'])('is held when the answer is %s', async (id) => {
+  it.each(['created', 'empty'])('%s holds the units', async (id) => {
     expect((await place(id)).status).toBe(201);
   });
 });
 
-describe('a cart with more units than a line may have', () => {
+describe('cart with more units than a line may have', () => {
   it.each([1_000_001, 2 ** 31, 2 ** 40])(
-    'is 400 for %d units, answered at once or later',
+    'returns 400 for %d units, synchronously and asynchronously',
     async (quantity) => {
       const items = [{ product_id: 'good', quantity }];
       service.sandbox.carts.give('hoarder', items, { route: 'test', key: null });
@@ -117,7 +117,7 @@ describe('a cart with more units than a line may have', () => {
 });
 
 it.each(['redirect', 'fraction', 'broken'])(
-  'orders of others are placed during a series of %s',
+  'a series of responses with %s does not stop other orders',
   async (id) => {
     for (let count = 0; count < 40; count += 1) await place(id);
     const statuses: number[] = [];

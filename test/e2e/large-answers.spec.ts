@@ -15,7 +15,7 @@ const ORDERS = 30;
 const LINES = 100;
 const MAX_LINES_OF_PAGE = 1_000;
 
-/** About what a page of 1,000 lines comes to, at 120 bytes a line. */
+/** Approximate size of a page of 1,000 lines, at 120 bytes a line. */
 const MAX_ANSWER_BYTES = 200_000;
 
 let service: TestService;
@@ -34,8 +34,8 @@ beforeAll(async () => {
 });
 afterAll(() => service.stop());
 
-describe('a list of orders with many lines', () => {
-  it('ends its pages before they have more than 1,000 lines, and leaves no order out', async () => {
+describe('list of orders with many lines', () => {
+  it('ends a page before 1,000 lines, and omits no order', async () => {
     const seen: string[] = [];
     let cursor: string | null = null;
     do {
@@ -53,14 +53,14 @@ describe('a list of orders with many lines', () => {
     expect(seen).toEqual(ids.toReversed());
   });
 
-  it('ends by the path of a customer in the same way', async () => {
+  it("ends pages of a customer's orders in the same way", async () => {
     const { body } = await service.request('GET', '/orders/large?limit=200');
     expect(body['count']).toBe(MAX_LINES_OF_PAGE / LINES);
     expect(body['next_cursor']).toBe(ids.at(-MAX_LINES_OF_PAGE / LINES));
   });
 });
 
-it('an export is written in slices between which other work is done', async () => {
+it('writes an export in slices, so that other requests are served in between', async () => {
   const slices: number[] = [];
   const write = (orders: readonly Order[]): string => {
     slices.push(orders.reduce((sum, { items }) => sum + items.length, 0));
@@ -77,13 +77,13 @@ it('an export is written in slices between which other work is done', async () =
   const stream = await service.app.get(OrderExport).begin(null, { customerId: 'large' }, writer);
   const rows = (await text(stream)).trimEnd().split('\r\n');
   isOver = true;
-  // Beside the lines of the orders, a header and the end marker.
+  // In addition to the lines of the orders: a header and the end marker.
   expect(rows).toHaveLength(2 + ORDERS * LINES);
   expect(slices).toEqual(Array.from({ length: ORDERS }, () => LINES));
   expect(turns).toBeGreaterThanOrEqual(ORDERS);
 });
 
-/** Without a library that asks for compression of its own accord. */
+/** With plain node:http, because fetch asks for compression by default. */
 async function fetchRaw(
   path: string,
   encoding?: string,
@@ -93,7 +93,7 @@ async function fetchRaw(
   return { response, bytes: await buffer(response) };
 }
 
-describe('compression', () => {
+describe('response compression', () => {
   const PATH = '/orders?customer_id=large&limit=5';
 
   it.each(['gzip', 'deflate, gzip;q=0.5', 'br;q=1, *;q=0.1', 'GZIP'])('is used for %s', async (encoding) => {
@@ -126,7 +126,7 @@ describe('compression', () => {
     expect(response.headers['content-encoding']).toBeUndefined();
   });
 
-  it('is not done for more than two responses at a time', async () => {
+  it('runs for at most two responses at a time', async () => {
     const answers = await Promise.all(Array.from({ length: 12 }, () => fetchRaw('/orders?limit=30', 'gzip')));
     for (const { response, bytes } of answers) {
       const json = response.headers['content-encoding'] === 'gzip' ? gunzipSync(bytes) : bytes;

@@ -28,7 +28,7 @@ function idsOf({ orders }: OrderList): string[] {
   return orders.map((order) => order.order_id);
 }
 
-/** Follows the cursors to the end, doing something between the pages. @returns the ids of all orders seen */
+/** Follows the cursors to the end and runs a function between the pages. @returns the ids of all orders */
 async function walk(
   page: (cursor: { cursor?: string }) => Promise<OrderList>,
   between: () => Promise<unknown> = async () => undefined,
@@ -42,7 +42,7 @@ async function walk(
     ids.push(...idsOf(seen));
     pages += 1;
     cursor = seen.next_cursor;
-    // No list here has as many: a cursor that stands still must not keep the test walking.
+    // No list here has as many pages: stops the test when a cursor does not advance.
     expect(pages).toBeLessThan(50);
     await between();
   } while (cursor !== null);
@@ -58,8 +58,8 @@ async function placeMany(count: number, body: PlaceOrderBody): Promise<string[]>
   return ids;
 }
 
-describe('a list of orders', () => {
-  it('is paged without a gap or a repetition, newest first, while new orders come in', async () => {
+describe('pages of the list of orders', () => {
+  it('have no gap and no duplicate, newest first, while new orders are placed', async () => {
     const product = newProduct(service.sandbox, 1000);
     const body = orderBody([line(product)]);
     const ids = await placeMany(17, body);
@@ -72,7 +72,7 @@ describe('a list of orders', () => {
     expect((await walkThrough({ limit: 200, product_id: product })).ids).toHaveLength(17 + 2 * 4);
   });
 
-  it('of a customer is paged in the same way', async () => {
+  it('of a customer have no gap and no duplicate', async () => {
     const product = newProduct(service.sandbox, 1000);
     const body = orderBody([line(product)], { customer_id: 'pages' });
     const ids = await placeMany(7, body);
@@ -84,14 +84,14 @@ describe('a list of orders', () => {
     expect(seen).toEqual({ ids, pages: 3 });
   });
 
-  it('has no next page when the last one is exactly full', async () => {
+  it('end without a next cursor when the last page is exactly full', async () => {
     const product = newProduct(service.sandbox);
     const ids = await placeMany(4, orderBody([line(product)]));
     expect(await walkThrough({ limit: 2, product_id: product })).toEqual({ ids, pages: 2 });
     expect((await list({ limit: 4, product_id: product })).next_cursor).toBeNull();
   });
 
-  it('holds 50 orders unless more are asked for, and at most 200', async () => {
+  it('have 50 orders by default and 200 at most', async () => {
     const product = newProduct(service.sandbox, 1000);
     const body = orderBody([line(product)]);
     for (let batch = 0; batch < 21; batch += 1) {
@@ -106,18 +106,18 @@ describe('a list of orders', () => {
   });
 });
 
-describe('a filter', () => {
+describe('filter of the list of orders', () => {
   const [alice, bob] = ['alice.filter@example.com', 'bob.filter@example.com'];
   let products: [string, string];
   let times: string[];
-  /** Of Alice, of Bob and of Alice again, the last one shipped. */
+  /** Orders of Alice, of Bob and of Alice again; the last one is shipped. */
   let ids: [string, string, string];
 
   beforeAll(async () => {
     products = [newProduct(service.sandbox, 100), newProduct(service.sandbox, 100)];
     times = [];
     const place = async (customer: string, email: string, product: string): Promise<string> => {
-      // Times have milliseconds: nothing else is to be placed within the one that bounds a filter.
+      // Times have milliseconds: no other order may be placed in the millisecond that bounds a filter.
       await sleep(5);
       times.push(new Date().toISOString());
       await sleep(5);
@@ -141,23 +141,23 @@ describe('a filter', () => {
     ['of an e-mail in another case', () => ({ customer_email: alice.toUpperCase() }), [2, 0]],
     ['of a product', () => ({ product_id: products[1] }), [2, 1]],
     ['of all orders since a time', () => ({ placed_from: times[1] ?? '' }), [2, 1]],
-    ['of a span of time', () => ({ placed_from: times[1] ?? '', placed_to: times[2] ?? '' }), [1]],
+    ['of a time range', () => ({ placed_from: times[1] ?? '', placed_to: times[2] ?? '' }), [1]],
     ['of two conditions', () => ({ product_id: products[1], customer_id: 'filter-a' }), [2]],
-    ['of conditions that no order meets', () => ({ customer_id: 'filter-b', status: 'shipped' }), []],
-    ['of a customer that there is not', () => ({ customer_id: 'nobody' }), []],
-    ['of a time to come', () => ({ placed_from: '2999-01-01T00:00:00Z' }), []],
+    ['of conditions that no order matches', () => ({ customer_id: 'filter-b', status: 'shipped' }), []],
+    ['of an unknown customer', () => ({ customer_id: 'unknown' }), []],
+    ['of a time in the future', () => ({ placed_from: '2999-01-01T00:00:00Z' }), []],
     ['of a time before all others', () => ({ placed_to: '1969-12-31T23:59:59Z' }), []],
-  ])('%s finds those orders and no others', async (_name, query, expected) => {
+  ])('%s returns the matching orders only', async (_name, query, expected) => {
     expect(idsOf(await list(query()))).toEqual(expected.map((index) => ids[index]));
   });
 
-  it('leaves out what was placed at the end of a span, or later', async () => {
+  it('excludes orders placed at the end of a time range, or later', async () => {
     const { timestamp } = await getOrder(service, ids[1]);
     expect(idsOf(await list({ placed_to: timestamp, customer_id: 'filter-b' }))).toEqual([]);
     expect(idsOf(await list({ placed_from: timestamp, customer_id: 'filter-b' }))).toEqual([ids[1]]);
   });
 
-  it('holds on all pages', async () => {
+  it('applies to every page', async () => {
     expect(await walkThrough({ customer_id: 'filter-a', limit: 1 })).toEqual({
       ids: [ids[2], ids[0]],
       pages: 2,
@@ -167,7 +167,7 @@ describe('a filter', () => {
   });
 });
 
-describe('a list with a wrong query is refused with 400, naming the field', () => {
+describe('invalid query of a list returns 400 and names the field', () => {
   it.each<[query: string, fields: string[]]>([
     ['limit=0', ['limit']],
     ['limit=201', ['limit']],
@@ -188,7 +188,7 @@ describe('a list with a wrong query is refused with 400, naming the field', () =
     ['customer_id=a%00b', ['customer_id']],
     ['customer_id=a&customer_id=b', ['customer_id']],
     [`customer_id=${'x'.repeat(129)}`, ['customer_id']],
-    ['customer_email=nobody', ['customer_email']],
+    ['customer_email=unknown', ['customer_email']],
     ['product_id=%0a', ['product_id']],
     ['placed_from=yesterday', ['placed_from']],
     ['placed_from=2026-02-30', ['placed_from']],
@@ -216,15 +216,15 @@ describe('a list with a wrong query is refused with 400, naming the field', () =
     ['cursor=x', ['cursor']],
     ['status=shipped', ['status']],
     ['x=', ['x']],
-  ])('also of a customer: %s', async (query, fields) => {
+  ])('also for the list of a customer: %s', async (query, fields) => {
     expectProblem(await service.request('GET', `/orders/filter-a?${query}`), 400, fields);
   });
 });
 
-describe('reading', () => {
-  it('writes nothing', async () => {
+describe('GET requests', () => {
+  it('write nothing', async () => {
     const before = await countRows(service.database);
-    for (const path of ['/orders', '/orders/filter-a', '/orders/nobody']) await service.request('GET', path);
+    for (const path of ['/orders', '/orders/filter-a', '/orders/unknown']) await service.request('GET', path);
     expect(await countRows(service.database)).toEqual(before);
   });
 });

@@ -9,7 +9,7 @@ import { eventually, startTestService, type TestResponse, type TestService } fro
 
 const DEADLINE_MS = 1_500;
 
-/** For statements that begin close to the deadline, and for the cancellation. */
+/** For statements that start shortly before the deadline, and for their cancellation. */
 const MARGIN_MS = FINISH_MS + 500;
 
 const INCIDENTS = '/operations/incidents';
@@ -53,7 +53,7 @@ async function lock(table: string): Promise<void> {
   await locker.query(`BEGIN; LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE`);
 }
 
-/** Statements that wait for a lock to store an order. */
+/** Number of statements that wait for a lock to store an order. */
 async function waitingStatements(): Promise<number> {
   const [row] = await queryDatabase<{ count: number }>(
     service.database.url,
@@ -104,7 +104,7 @@ const REQUESTS: [string, string, () => Promise<TestResponse>][] = [
   ['erasing personal data', 'orders', () => service.request('DELETE', `/orders/${placed}/personal-data`)],
 ];
 
-describe('a locked table', () => {
+describe('locked table', () => {
   it.each(REQUESTS)('returns 503 within the deadline: %s, %s locked', async (_what, table, request) => {
     await lock(table);
     const { response, ms } = await timed(request);
@@ -118,7 +118,7 @@ describe('a locked table', () => {
     });
   });
 
-  it('refuses the orders of a bulk change within the deadline', async () => {
+  it('rejects the orders of a bulk change within the deadline', async () => {
     await lock('orders');
     const orders = [{ order_id: placed }, { order_id: placed.replace(/^./, 'f') }];
     const { response, ms } = await timed(() =>
@@ -131,7 +131,7 @@ describe('a locked table', () => {
     }
   });
 
-  it('answers every one of many concurrent requests within the deadline', async () => {
+  it('answers all of many concurrent requests within the deadline', async () => {
     await lock('orders');
     const answers = await Promise.all(
       Array.from({ length: 40 }, (_unused, at) =>
@@ -142,7 +142,7 @@ describe('a locked table', () => {
     expect(Math.max(...answers.map(({ ms }) => ms))).toBeLessThan(DEADLINE_MS + MARGIN_MS + CANCEL_MS);
   });
 
-  it('leaves no statement behind that waits, and stores nothing of a refused order', async () => {
+  it('leaves no waiting statement behind, and stores nothing of a rejected order', async () => {
     const before = await countOrders();
     await lock('orders');
     expect((await place()).status).toBe(503);
@@ -152,7 +152,7 @@ describe('a locked table', () => {
     expect((await place()).status).toBe(201);
   });
 
-  it('blames the database when the lock leaves too little time for the inventory', async () => {
+  it('is reported as a database problem when the lock leaves too little time for the inventory', async () => {
     service.sandbox.services.inventory.faults.add({ kind: 'hang', method: 'PUT' });
     await lock('orders');
     const placing = timed(() => place({ 'idempotency-key': 'late' }));

@@ -10,7 +10,7 @@ import { eventually, send, type TestResponse, testSettings } from '../support/se
 
 const TEST_TIMEOUT_MS = 60_000;
 
-/** What must never be in a log, in no spelling and no part. */
+/** Secrets that must never appear in a log, in any encoding or part. */
 const PERSON = {
   customer_name: 'Zaphod Quillfeather',
   customer_email: 'zaphod.quillfeather@private.example',
@@ -28,7 +28,7 @@ let sandbox: Sandbox;
 let echo: Server;
 let service: ServiceProcess;
 
-/** Answers every call with an error that repeats all that it was sent. */
+/** Answers every call with an error that echoes what was sent. */
 async function startEcho(): Promise<Server> {
   const server = createServer((request, response) => {
     let body = '';
@@ -50,7 +50,7 @@ function urlOf(server: Server): string {
   return `http://orders:${PASSWORD}@127.0.0.1:${address.port}`;
 }
 
-/** Sends a request as somebody would who has everything to hide. */
+/** Credentials of every kind. */
 const SECRET_HEADERS = {
   authorization: `Bearer ${TOKEN}`,
   'x-api-key': API_KEY,
@@ -69,7 +69,7 @@ function logLines(): LogLine[] {
   return lines.map((text) => JSON.parse(text) as LogLine);
 }
 
-/** The line about the request that this was the answer to, which is written after the answer has gone. */
+/** The log line of the request with this response. It is written after the response was sent. */
 function lineOf(answer: TestResponse): Promise<LogLine> {
   const id = answer.headers.get('x-request-id');
   return eventually(() => logLines().find(({ requestId, msg }) => requestId === id && msg === 'request'));
@@ -94,8 +94,8 @@ afterAll(async () => {
   await database?.drop();
 }, TEST_TIMEOUT_MS);
 
-describe('the line about a request', () => {
-  it('says which order, what was asked of other services, and in which trace', async () => {
+describe('request log line', () => {
+  it('contains the order id, the upstream calls and the trace id', async () => {
     const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
     const answer = await ask('POST', '/orders', orderBody([line('PROD001'), line('PROD002')], PERSON), {
       traceparent: `00-${traceId}-00f067aa0ba902b7-01`,
@@ -113,7 +113,7 @@ describe('the line about a request', () => {
     expect((await lineOf(answer))['orderId']).toBe(answer.body.order_id);
   });
 
-  it('names the route, never the address', async () => {
+  it('contains the route pattern, not the URL', async () => {
     const answer = await ask('GET', `/orders?customer_email=${encodeURIComponent(PERSON.customer_email)}`);
     expect(answer.status).toBe(200);
     expect(await lineOf(answer)).toMatchObject({ route: '/orders', status: 200 });
@@ -121,7 +121,7 @@ describe('the line about a request', () => {
     expect(await lineOf(nowhere)).toMatchObject({ route: 'unmatched', status: 404, problem: 'not-found' });
   });
 
-  it('is a warning, and the only line, where another service or the database is away', async () => {
+  it('is a warning, and the only line, when an upstream service or the database is away', async () => {
     sandbox.services.inventory.faults.add({ kind: 'status', status: 500 });
     const answer = await ask('POST', '/orders', orderBody([line('PROD001')], PERSON));
     clearFaults(sandbox);
@@ -137,7 +137,7 @@ describe('the line about a request', () => {
   });
 });
 
-/** Everything that orders, refusals and faults can bring to light. */
+/** Every kind of order, refusal and fault that could log personal data. */
 async function doEverything(): Promise<void> {
   const body = orderBody([line('PROD001')], PERSON);
   const placed = await ask('POST', '/orders', body, { 'idempotency-key': PERSON.customer_email });
@@ -166,7 +166,7 @@ async function doEverything(): Promise<void> {
   await ask('POST', '/operations/notifications/redrive');
 }
 
-/** Places an order past the comparison with the document, by which the service must not fail as it is made to here. */
+/** Places an order without the OpenAPI check, because the service is made to fail here. */
 async function statusOf(body: PlaceOrderBody): Promise<number> {
   const headers = { 'content-type': 'application/json', ...SECRET_HEADERS };
   const answer = await fetch(`${service.url}/orders`, {
@@ -177,25 +177,25 @@ async function statusOf(body: PlaceOrderBody): Promise<number> {
   return answer.status;
 }
 
-/** What PostgreSQL says of a row that it refuses holds the row, and what the mapper says holds the parameters. */
+/** An error of PostgreSQL about a rejected row contains the row, and the error of the ORM contains the parameters. */
 async function breakTheDatabase(): Promise<void> {
   const body = orderBody([line('PROD001')], PERSON);
   await selectRows(
     database,
-    `ALTER TABLE orders ADD CONSTRAINT nobody CHECK (customer_name NOT LIKE 'Zaphod%') NOT VALID`,
+    `ALTER TABLE orders ADD CONSTRAINT rejects_zaphod CHECK (customer_name NOT LIKE 'Zaphod%') NOT VALID`,
   );
-  // Only once the inventory is trusted again, after all its failures, does an order get as far as the database.
+  // An order reaches the database only after the circuit of the inventory has closed again.
   await eventually(async () => (await statusOf(body)) === 500);
-  await selectRows(database, `ALTER TABLE orders DROP CONSTRAINT nobody`);
+  await selectRows(database, `ALTER TABLE orders DROP CONSTRAINT rejects_zaphod`);
   await selectRows(database, `ALTER TABLE orders RENAME COLUMN customer_email TO "zaphod.quillfeather"`);
-  // Only once the inventory is trusted again, after all its failures, does an order get as far as the database.
+  // An order reaches the database only after the circuit of the inventory has closed again.
   await eventually(async () => (await statusOf(body)) === 500);
   await selectRows(database, `ALTER TABLE orders RENAME COLUMN "zaphod.quillfeather" TO customer_email`);
 }
 
 describe('personal data and secrets', () => {
   it(
-    'are not in the log, whatever happens',
+    'are never logged',
     async () => {
       await doEverything();
       await eventually(
@@ -203,16 +203,16 @@ describe('personal data and secrets', () => {
         TEST_TIMEOUT_MS / 2,
       );
       await breakTheDatabase();
-      await eventually(() => service.output().includes('"constraint":"nobody"'));
+      await eventually(() => service.output().includes('"constraint":"rejects_zaphod"'));
       const written = service.output();
-      // The search has something to search: the failures that echo what they were sent are there.
+      // Proof that the search covers something: the failures that echo what was sent are in the log.
       expect(logLines().filter(({ msg }) => msg === 'request').length).toBeGreaterThan(20);
       expect(written.split('\n').filter((text) => SECRETS.test(text))).toEqual([]);
     },
     TEST_TIMEOUT_MS,
   );
 
-  it('are not in the metrics either', async () => {
+  it('are not in the metrics', async () => {
     const { body } = await ask('GET', '/metrics');
     expect(body).toContain('order_placements_total');
     expect(

@@ -20,7 +20,7 @@ async function scrape(): Promise<Sample[]> {
   return parseMetrics(String(body));
 }
 
-/** By how much a counter has grown, of which some samples may not exist before. */
+/** Increase of a counter, whose samples may not all exist before. */
 async function growthOf(
   name: string,
   labels: Record<string, string>,
@@ -41,17 +41,17 @@ afterAll(async () => {
 
 beforeEach(() => clearFaults(service.sandbox));
 
-describe('requests', () => {
-  it('are counted by the pattern of their route, and by status', async () => {
+describe('request metrics', () => {
+  it('are labelled with the route pattern and the status', async () => {
     const labels = { method: 'GET', route: '/orders/:id', status: '404' };
     const growth = await growthOf('http_request_duration_seconds_count', labels, async () => {
-      await service.request('GET', '/orders/nobody');
+      await service.request('GET', '/orders/unknown');
       await service.request('GET', '/orders/alice%40example.com');
     });
     expect(growth).toBe(2);
   });
 
-  it('to addresses that there are not are one series, however many there are', async () => {
+  it('have one series for all unknown paths', async () => {
     for (let n = 0; n < 20; n += 1) await service.request(n % 2 ? 'GET' : 'PUT', `/nowhere/${n}`);
     const samples = await scrape();
     const routes = new Set(
@@ -63,8 +63,8 @@ describe('requests', () => {
   });
 });
 
-describe('calls to other services', () => {
-  it('are counted by what came of them', async () => {
+describe('upstream metrics', () => {
+  it('count calls by outcome', async () => {
     const ok = { upstream: 'inventory service', method: 'PUT', outcome: '2xx' };
     expect(
       await growthOf('upstream_request_duration_seconds_count', ok, () =>
@@ -78,12 +78,12 @@ describe('calls to other services', () => {
     );
   });
 
-  it('that are not made any more show in the state of the circuit', async () => {
+  it('show an open circuit and the calls that it rejects', async () => {
     service.sandbox.services.inventory.faults.add({ kind: 'reset' });
     const labels = { upstream: 'inventory service' };
     let count = 0;
     await eventually(async () => {
-      // Failures of one product alone are no evidence against the inventory.
+      // Failures of one product alone do not open the circuit.
       await service.request('POST', '/orders', orderBody([line(`product-${(count += 1)}`)]));
       return sumOf(await scrape(), 'upstream_requests_turned_away_total', labels) > 0;
     });
@@ -95,14 +95,14 @@ describe('calls to other services', () => {
   });
 });
 
-describe('orders', () => {
+describe('order metrics', () => {
   it.each<[outcome: string, reason: string, body: unknown, headers?: Record<string, string>]>([
     ['confirmed', '', orderBody()],
     ['accepted', '', orderBody(), { prefer: 'respond-async' }],
     ['rejected', 'unknown-product', orderBody([line('no-such-product')])],
     ['rejected', 'insufficient-stock', orderBody([line('PROD001', 100_000)])],
     ['rejected', 'price-changed', orderBody([line('PROD001', 1, 1)])],
-  ])('are counted as %s (%s)', async (outcome, reason, body, headers = {}) => {
+  ])('count an order as %s (%s)', async (outcome, reason, body, headers = {}) => {
     const name = 'order_placements_total';
     const growth = await growthOf(name, { outcome, reason }, () =>
       service.request('POST', '/orders', body, headers),
@@ -110,7 +110,7 @@ describe('orders', () => {
     expect(growth).toBe(1);
   });
 
-  it('are counted as failed where the inventory is away, and as unsettled where it may have acted', async () => {
+  it('count "failed" when the inventory is away, and "unsettled" when the outcome is unknown', async () => {
     const { faults } = service.sandbox.services.inventory;
     const place = (headers?: Record<string, string>) =>
       service.request('POST', '/orders', orderBody(), headers);
@@ -125,12 +125,12 @@ describe('orders', () => {
       expect(await growthOf('order_placements_total', unsettled, () => place(key))).toBe(1);
       await eventually(async () => (await place(key)).status === 201);
     });
-    // Whoever comes first takes the order on: the repeated request or recovery.
+    // Either the repeated request or recovery resumes the order, whichever is first.
     expect(recovered).toBeLessThanOrEqual(1);
     await restoreUpstreams(service, service.sandbox);
   });
 
-  it('are counted once, however often their key is repeated', async () => {
+  it('count one order for repeated requests with the same key', async () => {
     const key = { 'idempotency-key': 'once-for-the-metrics' };
     const growth = await growthOf('order_placements_total', {}, async () => {
       for (let n = 0; n < 3; n += 1) await service.request('POST', '/orders', orderBody(), key);
@@ -138,7 +138,7 @@ describe('orders', () => {
     expect(growth).toBe(1);
   });
 
-  it('are counted at each change of status', async () => {
+  it('count each change of status', async () => {
     let id = '';
     expect(
       await growthOf('order_status_changes_total', { from: 'pending', to: 'confirmed' }, async () => {
@@ -151,11 +151,11 @@ describe('orders', () => {
     expect(await growthOf('order_status_changes_total', labels, cancel)).toBe(0);
   });
 
-  it('that recovery took up are counted by what came of it', async () => {
+  it('count a recovered order by its outcome', async () => {
     const id = await placeOrder(service);
     const labels = { result: 'taken_back' };
     const growth = await growthOf('order_recoveries_total', labels, async () => {
-      // As a process leaves it that died after it had stored the order, and longer ago than the recovery window.
+      // As left by a process that died after it had stored the order, longer ago than the recovery window.
       await selectRows(
         service.database,
         `UPDATE orders SET status = 'pending', version = 1, placed_at = now() - interval '1 day' WHERE id = $1`,
@@ -169,8 +169,8 @@ describe('orders', () => {
   });
 });
 
-describe('everything else', () => {
-  it('that wakes somebody up is measured', async () => {
+describe('operational metrics', () => {
+  it('cover pending orders, jobs, the event loop, memory and the database', async () => {
     await placeOrder(service);
     await eventually(async () => sumOf(await scrape(), 'job_attempt_duration_seconds_count') > 0);
     const samples = await scrape();
@@ -191,8 +191,8 @@ describe('everything else', () => {
   });
 });
 
-describe('a port of their own', () => {
-  it('serves metrics and nothing else, and the port of the API does not', async () => {
+describe('METRICS_PORT', () => {
+  it('serves metrics only, and the API port serves none', async () => {
     const port = await freePort();
     const settings = { METRICS_PORT: String(port) };
     const apart = await startTestService({ settings, beside: service });
@@ -202,7 +202,7 @@ describe('a port of their own', () => {
       expect(answer.status).toBe(200);
       expect(answer.headers.get('content-type')).toContain('text/plain');
       expect(sumOf(parseMetrics(String(answer.body)), 'order_service_build_info')).toBe(1);
-      // Of this port the document says nothing.
+      // The OpenAPI document does not describe this port.
       expect((await fetch(`${own}/orders`)).status).toBe(404);
       expect((await send(`${own}/metrics`, 'POST')).status).toBe(405);
       expect((await apart.request('GET', '/metrics')).status).toBe(404);

@@ -23,7 +23,7 @@ import {
 } from '../support/client.js';
 import { eventually, startTestService, type TestService } from '../support/service.js';
 
-/** Jobs run out of attempts at once. */
+/** Tasks exhaust their attempts at once. */
 const IMPATIENT = { JOB_RETRY_LIMIT: '0', JOB_RETRY_MAX_SECONDS: '1' };
 
 let service: TestService;
@@ -51,7 +51,7 @@ async function settledEvents(orderId: string): Promise<OrderEvent[]> {
 
 const place = () => placeOrder(service, orderBody([line(newProduct(service.sandbox))]));
 
-/** An order of which the customer was told nothing, since the notification service was away for too long. */
+/** An order whose notification ran out of attempts during an outage of the notification service. */
 async function placeUntold(): Promise<string> {
   service.sandbox.services.notification.faults.add({ kind: 'status', status: 500 });
   const id = await place();
@@ -60,12 +60,12 @@ async function placeUntold(): Promise<string> {
   return id;
 }
 
-describe('the list of incidents', () => {
-  it('is empty where nothing waits for a person', async () => {
+describe('GET /operations/incidents', () => {
+  it('returns an empty list without incidents', async () => {
     expect(await listIncidents(service)).toEqual({ count: 0, incidents: [], next_cursor: null });
   });
 
-  it('returns those of one order with order_id, and refuses an id that is none', async () => {
+  it('returns the incidents of one order with order_id, and 400 for an invalid id', async () => {
     const [id] = [await placeUntold(), await placeUntold()];
     const own = await listIncidents(service, { order_id: id, limit: 1 });
     expect(own).toMatchObject({ incidents: [{ order_id: id }], next_cursor: null });
@@ -74,7 +74,7 @@ describe('the list of incidents', () => {
       await settle(one.incident_id, 'write_off', 'Done');
   });
 
-  it('says what it is about, why, since when, and what can be done', async () => {
+  it('returns the subject, reason, time and actions of an incident', async () => {
     const id = await placeUntold();
     expect(await incidentOf(id)).toEqual({
       incident_id: `notification-${id}-2-1`,
@@ -92,7 +92,7 @@ describe('the list of incidents', () => {
     expect(JSON.stringify(await incidentsOf(id))).not.toMatch(/Alice|example\.com/);
   });
 
-  it('comes in pages, the oldest orders first, and by kind', async () => {
+  it('returns pages with the oldest orders first, and filters by kind', async () => {
     const ids = [await placeUntold(), await placeUntold(), await placeUntold()];
     const all = await listIncidents(service, { kind: 'notification' });
     const listed = all.incidents.map((incident) => incident.order_id);
@@ -112,15 +112,15 @@ describe('the list of incidents', () => {
     expect(await listIncidents(service, { kind: 'reservation' })).toMatchObject({ count: 0 });
   });
 
-  it('refuses what it does not know', async () => {
+  it('returns 400 for an invalid query', async () => {
     expectProblem(await service.request('GET', '/operations/incidents?kind=fire'), 400, ['kind']);
     expectProblem(await service.request('GET', '/operations/incidents?cursor=1'), 400, ['cursor']);
     expectProblem(await service.request('GET', '/operations/incidents?limit=0'), 400, ['limit']);
   });
 });
 
-describe('a notification that ran out of attempts', () => {
-  it('is sent again when a person says so, before those behind it, and only once', async () => {
+describe('notification that ran out of attempts', () => {
+  it('is sent once after a retry, before later notifications of the order', async () => {
     const id = await placeUntold();
     await endOutage(service);
     const { incident_id } = await incidentOf(id);
@@ -149,10 +149,10 @@ describe('a notification that ran out of attempts', () => {
     expect(await incidentsOf(id)).toEqual([]);
   });
 
-  it('keeps those about the same order waiting, and lets them go when it is written off', async () => {
+  it('blocks later notifications of the order until it is written off', async () => {
     const id = await placeUntold();
     await endOutage(service);
-    // A message of another order that is sent now shows that the queue has had its turn.
+    // A notification of another order that is sent now shows that the queue was polled.
     const other = await place();
     await eventually(() => statusesTold(service.sandbox, other).length === 1);
     expect(statusesTold(service.sandbox, id)).toEqual([]);
@@ -166,7 +166,7 @@ describe('a notification that ran out of attempts', () => {
     expect(otherAction.body).toMatchObject({ allowed_actions: [], settled_by: 'write_off' });
   });
 
-  it('that is retried in vain is another incident, which a late repetition does not touch', async () => {
+  it('opens a new incident when the retry fails; resolving the first one again has no effect', async () => {
     const id = await placeUntold();
     const first = await incidentOf(id);
     await settle(first.incident_id, 'retry');
@@ -179,7 +179,7 @@ describe('a notification that ran out of attempts', () => {
     expect(await incidentsOf(id)).toHaveLength(1);
   });
 
-  it('can be redriven together with all others', async () => {
+  it('is retried by a redrive of all', async () => {
     const ids = [await placeUntold(), await placeUntold()];
     await endOutage(service);
     const before = await listIncidents(service, { limit: 200 });
@@ -195,7 +195,7 @@ describe('a notification that ran out of attempts', () => {
   });
 });
 
-/** An order whose stock was to be given back while the inventory was away for too long. */
+/** An order whose stock release ran out of attempts during an outage of the inventory. */
 async function cancelInVain(product: string): Promise<Incident> {
   const id = await placeOrder(service, orderBody([line(product, 4)]));
   service.sandbox.services.inventory.faults.add({ kind: 'away' });
@@ -203,8 +203,8 @@ async function cancelInVain(product: string): Promise<Incident> {
   return eventually(async () => (await incidentsOf(id)).find(({ kind }) => kind === 'stock_release'));
 }
 
-describe('stock that could not be given back', () => {
-  it('is given back when a person says so', async () => {
+describe('stock release that ran out of attempts', () => {
+  it('is retried on request', async () => {
     const product = newProduct(service.sandbox);
     const { incident_id, reason } = await cancelInVain(product);
     expect(reason).toContain('inventory service');
@@ -213,7 +213,7 @@ describe('stock that could not be given back', () => {
     await eventually(() => stockOf(service.sandbox, product) === 10);
   });
 
-  it('can be written off, without a call', async () => {
+  it('can be written off without a call', async () => {
     const product = newProduct(service.sandbox);
     const { incident_id, order_id } = await cancelInVain(product);
     await endOutage(service);
@@ -229,18 +229,18 @@ describe('stock that could not be given back', () => {
   });
 });
 
-describe('an incident', () => {
+describe('incident', () => {
   it.each([
     'notification-00000000-0000-7000-8000-000000000000-2-1',
     'fire-00000000-0000-7000-8000-000000000000-2-1',
     'nonsense',
-  ])('that never was can not be settled: %s', async (id) => {
+  ])('that never existed returns 404: %s', async (id) => {
     const answer = await settle(id, 'retry');
     expectProblem(answer, 404);
     expect(answer.body.type).toBe('/problems/incident-not-found');
   });
 
-  it('that never was, of an order that is, can not be settled either', async () => {
+  it('that never existed returns 404 for an existing order too', async () => {
     const id = await place();
     await eventually(() => statusesTold(service.sandbox, id).length === 1);
     for (const wrong of [`notification-${id}-2-1`, `reservation-${id}-1-1`, `pending_order-${id}-0-1`]) {
@@ -248,7 +248,7 @@ describe('an incident', () => {
     }
   });
 
-  it('is not settled by what is not one of its actions', async () => {
+  it('rejects an action that it does not offer', async () => {
     const id = await placeUntold();
     const { incident_id } = await incidentOf(id);
     const answer = await settle(incident_id, 'release');
@@ -263,8 +263,8 @@ describe('an incident', () => {
   });
 });
 
-describe('the metrics', () => {
-  it('count incidents by kind and what waits by queue', async () => {
+describe('incident metrics', () => {
+  it('count incidents by kind and waiting tasks by queue', async () => {
     await placeUntold();
     const text = await eventually(async () => {
       const { body } = await service.request('GET', '/metrics');

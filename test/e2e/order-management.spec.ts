@@ -1,5 +1,4 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import type { Sandbox } from '../../src/sandbox/sandbox.js';
 import {
   callsTo,
   catalogSettings,
@@ -9,41 +8,28 @@ import {
   selectRows,
   startFleet,
   stockOf,
-  type TestFleet,
   restoreUpstreams,
 } from '../support/builders.js';
 import { getOrder } from '../support/client.js';
-import { eventually, type TestResponse, type TestService } from '../support/service.js';
+import { eventually, type TestService } from '../support/service.js';
+import { startSystemB, type SystemB } from '../support/system-b.js';
 
-let fleet: TestFleet;
-let service: TestService;
-let sandbox: Sandbox;
-
-/** The catalog of system B mixes up the answers to parallel calls, which the default settings allow for. */
-const defaultSettings = ({ urls }: Sandbox) => ({ PRODUCT_CATALOG_SERVICE_URL: urls.catalog });
+let fleet: SystemB['fleet'];
+let service: SystemB['service'];
+let sandbox: SystemB['sandbox'];
+let order: SystemB['order'];
+let giveCart: SystemB['giveCart'];
 
 beforeAll(async () => {
-  fleet = await startFleet(1, defaultSettings, { catalogSharesCursor: true });
-  sandbox = fleet.sandbox;
-  [service] = fleet.services as [TestService];
+  ({ fleet, service, sandbox, order, giveCart } = await startSystemB());
 });
 
 afterEach(() => restoreUpstreams(service, sandbox));
 
 afterAll(() => fleet.stop());
 
-function order(customer: string | number, items?: unknown, more?: object): Promise<TestResponse> {
-  const body = items === undefined && more === undefined ? undefined : { items, ...more };
-  return service.request('POST', `/orders/${customer}`, body);
-}
-
-function giveCart(customer: string, lines: [product: string, quantity: number][]): void {
-  const items = lines.map(([product, quantity]) => ({ product_id: product, quantity }));
-  sandbox.carts.give(customer, items, { route: 'test', key: null });
-}
-
 describe('POST /orders/{customer_id} with items', () => {
-  it('creates an order of products whose ids are integers, and takes them from the catalog', async () => {
+  it('creates an order of products with integer ids, and reserves them at the catalog', async () => {
     const [headphones, charger] = [stockOf(sandbox, '1') ?? 0, stockOf(sandbox, '2') ?? 0];
     const answer = await order(42, [
       { product_id: 1, quantity: 2 },
@@ -53,12 +39,12 @@ describe('POST /orders/{customer_id} with items', () => {
     expect(answer.body).toMatchObject({ status: 'confirmed', total_amount: 249.95, currency: 'USD' });
     expect(answer.body.order_id).toMatch(ORDER_ID);
     expect([stockOf(sandbox, '1'), stockOf(sandbox, '2')]).toEqual([headphones - 2, charger - 3]);
-    // The catalog keeps names and prices as they were: its call sets all of a product at once.
+    // The catalog keeps names and prices as they were: its call sets all fields of a product at once.
     expect(sandbox.stock.find('1')).toMatchObject({ name: 'Wireless Headphones', price: 79.99 });
     expect(callsTo(sandbox, 'inventory')).toEqual([]);
   });
 
-  it('makes GET and PUT requests to the catalog, each PUT under a key', async () => {
+  it('sends GET and PUT requests to the catalog, each PUT with a key', async () => {
     const product = newProduct(sandbox);
     const { body } = await order(43, [{ product_id: Number(product), quantity: 1 }]);
     const calls = callsTo(sandbox, 'catalog').filter(({ path }) => path === `/products/${product}`);
@@ -66,7 +52,7 @@ describe('POST /orders/{customer_id} with items', () => {
     expect(calls.at(-1)).toMatchObject({ method: 'PUT', key: `${body.order_id}/1/reserve`, status: 200 });
   });
 
-  it('answers 400 when there is too little of one or more items, and takes nothing', async () => {
+  it('returns 400 for insufficient stock of one or more items, and reserves nothing', async () => {
     const [enough, few] = [newProduct(sandbox, 5), newProduct(sandbox, 1)];
     const answer = await order(44, [
       { product_id: Number(enough), quantity: 1 },
@@ -79,14 +65,14 @@ describe('POST /orders/{customer_id} with items', () => {
     expectProblem(await order(44, [{ product_id: 999_999, quantity: 1 }]), 400);
   });
 
-  it('takes ids that are text, for the customer and for products', async () => {
+  it('accepts text ids for the customer and for products', async () => {
     const answer = await order('customer%20%C3%A9', [{ product_id: 'PROD001', quantity: 1 }]);
     expect(answer.status).toBe(201);
     const { body } = await service.request('GET', '/orders/customer%20%C3%A9');
     expect(body.orders).toMatchObject([{ customer_id: 'customer é', items: [{ product_id: 'PROD001' }] }]);
   });
 
-  it('notes the name and e-mail where they are given', async () => {
+  it('stores the name and e-mail when they are given', async () => {
     const product = newProduct(sandbox);
     const customer = { customer_name: 'Bob', customer_email: 'bob@example.com' };
     const { body } = await order(45, [{ product_id: product, quantity: 1 }], customer);
@@ -94,7 +80,7 @@ describe('POST /orders/{customer_id} with items', () => {
     await eventually(() => sandbox.notifications.messages.all().find((m) => m.order_id === body.order_id));
   });
 
-  it('leaves the cart alone', async () => {
+  it('leaves the cart unchanged', async () => {
     giveCart('46', [[newProduct(sandbox), 1]]);
     expect((await order(46, [{ product_id: newProduct(sandbox), quantity: 1 }])).status).toBe(201);
     expect(sandbox.carts.findActive('46')).toBeDefined();
@@ -119,27 +105,27 @@ describe('POST /orders/{customer_id} without a body', () => {
     expectProblem(await order(customer), 404);
   });
 
-  it('means the same with an empty object', async () => {
+  it('is the same as with an empty object', async () => {
     giveCart('50', [[newProduct(sandbox), 1]]);
     expect((await order(50, undefined, {})).status).toBe(201);
   });
 });
 
-describe('POST /orders/{customer_id} without a body is refused', () => {
-  it('with 404 where the customer has no active cart', async () => {
-    const answer = await order('nobody');
+describe('POST /orders/{customer_id} without a body returns', () => {
+  it('404 when the customer has no active cart', async () => {
+    const answer = await order('unknown');
     expectProblem(answer, 404);
     expect(answer.body.type).toBe('/problems/cart-not-found');
   });
 
-  it('with 400 where the cart is empty', async () => {
+  it('400 when the cart is empty', async () => {
     giveCart('51', []);
     const answer = await order(51);
     expectProblem(answer, 400);
     expect(answer.body.type).toBe('/problems/cart-empty');
   });
 
-  it('with 400 where there is too little of what is in the cart, which stays active', async () => {
+  it('400 for insufficient stock, and keeps the cart active', async () => {
     const product = newProduct(sandbox, 1);
     giveCart('52', [[product, 2]]);
     const answer = await order(52);
@@ -148,7 +134,7 @@ describe('POST /orders/{customer_id} without a body is refused', () => {
     expect(sandbox.carts.findActive('52')).toBeDefined();
   });
 
-  it('with 503 where the cart service does not answer', async () => {
+  it('503 when the cart service does not answer', async () => {
     sandbox.services.carts.faults.add({ kind: 'away' });
     const answer = await order(2);
     expectProblem(answer, 503);
@@ -156,7 +142,7 @@ describe('POST /orders/{customer_id} without a body is refused', () => {
   });
 });
 
-describe('a cart service whose carts carry their own items', () => {
+describe('cart service whose carts include their items', () => {
   it('is not asked for the items of all carts', async () => {
     const other = await startFleet(1, catalogSettings, { cartsCarryItems: true });
     const [instance] = other.services as [TestService];
@@ -168,7 +154,7 @@ describe('a cart service whose carts carry their own items', () => {
 });
 
 describe('GET /orders', () => {
-  it('gets all orders', async () => {
+  it('returns all orders', async () => {
     const { status, body } = await service.request('GET', '/orders?limit=200');
     const [row] = await selectRows<{ count: number }>(
       fleet.database,
@@ -179,7 +165,7 @@ describe('GET /orders', () => {
 });
 
 describe('GET /orders/{customer_id}', () => {
-  it('answers 200 with the orders of the customer, and with no others', async () => {
+  it('returns the orders of the customer only', async () => {
     const product = newProduct(sandbox);
     const ids: string[] = [];
     for (let index = 0; index < 3; index += 1) {
@@ -191,13 +177,13 @@ describe('GET /orders/{customer_id}', () => {
     expect(body.orders.map((found: { order_id: string }) => found.order_id)).toEqual(ids);
   });
 
-  it('with 404 where the customer has none', async () => {
+  it('returns 404 when the customer has no orders', async () => {
     expectProblem(await service.request('GET', '/orders/61'), 404);
   });
 });
 
 describe('GET and PUT /orders/{order_id}', () => {
-  it('answer 200 with the order, and 404 where there is none', async () => {
+  it('return 200 with the order, and 404 for an unknown order', async () => {
     const { body } = await order(62, [{ product_id: newProduct(sandbox), quantity: 1 }]);
     const path = `/orders/${body.order_id}`;
     expect(await service.request('GET', path)).toMatchObject({ status: 200, body: { customer_id: '62' } });
@@ -209,14 +195,11 @@ describe('GET and PUT /orders/{order_id}', () => {
     expectProblem(await service.request('PUT', nowhere, { status: 'shipped' }), 404);
   });
 
-  it.each(['Ordered', 'ORDERED', 'ordered'])(
-    '%s is the status of an order that was just placed',
-    async (status) => {
-      const { body } = await order(63, [{ product_id: newProduct(sandbox), quantity: 1 }]);
-      const answer = await service.request('PUT', `/orders/${body.order_id}`, { status });
-      expect([answer.status, answer.body.status, answer.body.version]).toEqual([200, 'confirmed', 2]);
-      const listed = await service.request('GET', `/orders?status=${status}&limit=1`);
-      expect(listed.body.orders).toMatchObject([{ order_id: body.order_id }]);
-    },
-  );
+  it.each(['Ordered', 'ORDERED', 'ordered'])('accept the status %s for a new order', async (status) => {
+    const { body } = await order(63, [{ product_id: newProduct(sandbox), quantity: 1 }]);
+    const answer = await service.request('PUT', `/orders/${body.order_id}`, { status });
+    expect([answer.status, answer.body.status, answer.body.version]).toEqual([200, 'confirmed', 2]);
+    const listed = await service.request('GET', `/orders?status=${status}&limit=1`);
+    expect(listed.body.orders).toMatchObject([{ order_id: body.order_id }]);
+  });
 });

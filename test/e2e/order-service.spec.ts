@@ -37,7 +37,7 @@ const CURL_BODY = `{
 let service: TestService;
 
 beforeAll(async () => {
-  // The specification's own inventory ignores idempotency keys, which is what the default settings expect.
+  // The inventory of the specification ignores idempotency keys, as the default settings expect.
   service = await startTestService({
     settings: { INVENTORY_HONOURS_IDEMPOTENCY_KEYS: '' },
     sandbox: { honourIdempotencyKeys: false },
@@ -47,27 +47,27 @@ beforeAll(async () => {
 afterAll(() => service.stop());
 
 describe('GET /health', () => {
-  it('verifies that the service is running correctly', async () => {
+  it('reports that the service is running', async () => {
     const health = await succeeded(service.api.GET('/health'));
     expect(health).toMatchObject({ status: 'healthy', service: 'Order Service' });
     expect(health.timestamp).toMatch(ISO_TIME);
   });
 
-  it.each(['/health/live', '/health/ready'] as const)('has %s for orchestrators', async (path) => {
+  it.each(['/health/live', '/health/ready'] as const)('has a variant for orchestrators: %s', async (path) => {
     expect(await succeeded(service.api.GET(path))).toMatchObject({ status: 'ok' });
   });
 });
 
 describe('before the first order', () => {
-  it('GET /orders lists nothing, with 200', async () => {
+  it('GET /orders returns an empty list with 200', async () => {
     expect(await listOrders(service)).toEqual({ count: 0, orders: [], next_cursor: null });
   });
 });
 
-describe('the curl walk of the document', () => {
+describe('curl examples of the document', () => {
   let orderId: string;
 
-  it('creates a new order', async () => {
+  it('create a new order', async () => {
     const answer = await service.request('POST', '/orders', CURL_BODY);
     expect(answer.status).toBe(201);
     expect(answer.body).toEqual({
@@ -82,7 +82,7 @@ describe('the curl walk of the document', () => {
     expect(answer.headers.get('location')).toBe(`/orders/${orderId}`);
   });
 
-  it('gets its details', async () => {
+  it('get its details', async () => {
     expect(await getOrder(service, orderId)).toEqual({
       order_id: orderId,
       customer_id: null,
@@ -101,14 +101,14 @@ describe('the curl walk of the document', () => {
     });
   });
 
-  it('lists all orders, with their count', async () => {
+  it('list all orders with their count', async () => {
     const list = await listOrders(service);
     expect(list).toMatchObject({ count: 1, orders: [{ order_id: orderId }], next_cursor: null });
     expect(list.orders[0]).toEqual(await getOrder(service, orderId));
   });
 });
 
-describe('the flow of an order', () => {
+describe('order flow', () => {
   let orderId: string;
 
   beforeAll(async () => {
@@ -125,7 +125,7 @@ describe('the flow of an order', () => {
     expect(orderId).toMatch(ORDER_ID);
   });
 
-  it('checks the stock with the inventory service, and then reserves it under a key', () => {
+  it('checks the stock with the inventory service, and then reserves it with a key', () => {
     const calls = callsTo(service.sandbox, 'inventory').slice(0, 2);
     expect(calls).toMatchObject([
       { method: 'GET', path: '/inventory/PROD001', status: 200 },
@@ -153,7 +153,7 @@ describe('the flow of an order', () => {
     });
   });
 
-  it('sends a key with every call that changes something, and never the same one twice', async () => {
+  it('sends a different key with every call that changes state', async () => {
     await eventually(() => service.sandbox.notifications.messages.all().length >= 4);
     const changing = callsTo(service.sandbox).filter(({ method }) => method !== 'GET');
     const keys = changing.map((call) => call.key);
@@ -161,7 +161,7 @@ describe('the flow of an order', () => {
     expect(new Set(keys).size).toBe(keys.length);
   });
 
-  it('refuses what there is too little of, and leaves the stock as it was', async () => {
+  it('rejects insufficient stock, and leaves the stock unchanged', async () => {
     const before = stockOf(service.sandbox, 'PROD005');
     const body = orderBody([line('PROD005', 41)]);
     const problem = await refused(service.api.POST('/orders', { body }), 400);
@@ -171,7 +171,7 @@ describe('the flow of an order', () => {
 });
 
 describe('GET /orders', () => {
-  it('lists the newest first and counts what it lists', async () => {
+  it('lists the newest first and returns their count', async () => {
     const id = await placeOrder(service, orderBody([line('PROD004')]));
     const body = await listOrders(service);
     expect(body.orders[0]?.order_id).toBe(id);
@@ -180,7 +180,7 @@ describe('GET /orders', () => {
 });
 
 describe('GET /orders/{order_id}', () => {
-  it('of an order that there is not answers 404', async () => {
+  it('returns 404 for an unknown order', async () => {
     const path = { id: '01980000-0000-7000-8000-000000000000' };
     const problem = await refused(service.api.GET('/orders/{id}', { params: { path } }), 404);
     expect(problem.type).toBe('/problems/order-not-found');

@@ -14,7 +14,7 @@ import {
 import { getOrder, listEvents, refused, succeeded } from '../support/client.js';
 import { eventually, startTestService, type TestResponse, type TestService } from '../support/service.js';
 
-/** What an admin tool may do, as the design says it; written out here so that a mistake in the service can't hide. */
+/** The transitions that the design allows, repeated here so that a mistake in the service is found. */
 const ALLOWED: Record<string, string[]> = {
   pending: [],
   confirmed: ['processing', 'shipped', 'cancelled'],
@@ -28,7 +28,7 @@ const ALLOWED: Record<string, string[]> = {
 };
 const STATUSES = Object.keys(ALLOWED);
 
-/** How an order that was just placed gets to each status. */
+/** Transitions that lead a new order to each status. */
 const WAY_TO: Record<string, string[]> = {
   confirmed: [],
   processing: ['processing'],
@@ -57,7 +57,7 @@ function setStatus(
 
 const eventsOf = (id: string) => listEvents(service, id);
 
-/** An order in a status. The three that only a placement can lead to are written into the database. */
+/** An order in a status. The three that only a placement reaches are written into the database. */
 async function orderIn(status: string): Promise<string> {
   const id = await placeOrder(service, orderBody([line(newProduct(service.sandbox))]));
   const way = WAY_TO[status];
@@ -71,8 +71,8 @@ async function orderIn(status: string): Promise<string> {
 const PAIRS = STATUSES.flatMap((from) => STATUSES.map((to) => [from, to] as const));
 const isAllowed = ([from, to]: readonly [string, string]): boolean => ALLOWED[from]?.includes(to) ?? false;
 
-describe('an order', () => {
-  it.each(PAIRS.filter((pair) => isAllowed(pair)))('that is %s can become %s', async (from, to) => {
+describe('status transition', () => {
+  it.each(PAIRS.filter((pair) => isAllowed(pair)))('from %s to %s is allowed', async (from, to) => {
     const id = await orderIn(from);
     const before = await eventsOf(id);
     const answer = await setStatus(id, to);
@@ -83,7 +83,7 @@ describe('an order', () => {
   });
 
   it.each(PAIRS.filter((pair) => !isAllowed(pair) && pair[0] !== pair[1]))(
-    'that is %s can not become %s',
+    'from %s to %s is rejected',
     async (from, to) => {
       const id = await orderIn(from);
       const before = await eventsOf(id);
@@ -99,7 +99,7 @@ describe('an order', () => {
     },
   );
 
-  it.each(STATUSES)('that is %s stays so, without an event, when it is set to that', async (status) => {
+  it.each(STATUSES)('from %s to itself changes nothing and adds no event', async (status) => {
     const id = await orderIn(status);
     if (status === 'cancelled') await eventually(async () => (await eventsOf(id)).length === 4);
     const before = await eventsOf(id);
@@ -109,8 +109,8 @@ describe('an order', () => {
   });
 });
 
-describe('a status', () => {
-  it.each(['SHIPPED', 'Shipped', 'sHiPpEd'])('is read in any case: %s', async (status) => {
+describe('status value', () => {
+  it.each(['SHIPPED', 'Shipped', 'sHiPpEd'])('is case-insensitive: %s', async (status) => {
     expect((await setStatus(await orderIn('confirmed'), status)).body.status).toBe('shipped');
   });
 
@@ -121,13 +121,13 @@ describe('a status', () => {
   });
 
   it.each(['', 'lost', 'shipped ', 'constructor', '__proto__', 'toString'])(
-    'that there is not is refused with 400: "%s"',
+    'that is unknown returns 400: "%s"',
     async (status) => {
       expectProblem(await setStatus(await orderIn('confirmed'), status), 400, ['status']);
     },
   );
 
-  it('of an order that there is not is refused with 404', async () => {
+  it('of an unknown order returns 404', async () => {
     for (const id of ['01980000-0000-7000-8000-000000000000', '42', 'x']) {
       const answer = await setStatus(id, 'shipped');
       expectProblem(answer, 404);
@@ -136,8 +136,8 @@ describe('a status', () => {
   });
 });
 
-describe('the ETag of an order', () => {
-  it('is its version, on every answer that shows it', async () => {
+describe('ETag and If-Match of an order', () => {
+  it('the ETag is the version, on every response with the order', async () => {
     const placed = await placeWithKey(service, 'etag', orderBody([line(newProduct(service.sandbox))]));
     const id: string = placed.body.order_id;
     expect([placed.headers.get('etag'), isReplay(placed)]).toEqual(['"2"', false]);
@@ -151,13 +151,13 @@ describe('the ETag of an order', () => {
     expect(await etag()).toBe('"3"');
   });
 
-  it.each(['"2"', '*', '"1", "2"', ' "2" ', '"other", "2"'])('lets a change through with %s', async (tag) => {
+  it.each(['"2"', '*', '"1", "2"', ' "2" ', '"other", "2"'])('If-Match accepts %s', async (tag) => {
     const answer = await setStatus(await orderIn('confirmed'), 'shipped', {}, { 'if-match': tag });
     expect([answer.status, answer.headers.get('etag')]).toEqual([200, '"3"']);
   });
 
   it.each(['"1"', '"3"', 'W/"2"', '2', '"two"', '""', '"1", W/"2"', '"02x"'])(
-    'refuses a change with %s',
+    'If-Match rejects %s',
     async (tag) => {
       const id = await orderIn('confirmed');
       const answer = await setStatus(id, 'shipped', {}, { 'if-match': tag });
@@ -167,14 +167,14 @@ describe('the ETag of an order', () => {
     },
   );
 
-  it('of an order that there is not does not matter', async () => {
+  it('If-Match does not change the 404 of an unknown order', async () => {
     const id = '01980000-0000-7000-8000-000000000000';
     expectProblem(await setStatus(id, 'shipped', {}, { 'if-match': '"1"' }), 404);
   });
 });
 
 describe('concurrent changes', () => {
-  it('of one order leave a history without gaps that is in accord with the status', async () => {
+  it('of one order leave a history without gaps that agrees with the status', async () => {
     const id = await orderIn('confirmed');
     const answers = await Promise.all(
       ['processing', 'shipped', 'cancelled', 'shipped', 'processing', 'cancelled'].map((to) =>
@@ -205,8 +205,8 @@ describe('concurrent changes', () => {
   });
 });
 
-describe('the history of an order', () => {
-  it('tells who did what and why, and is without gaps', async () => {
+describe('GET /orders/{order_id}/events', () => {
+  it('returns who did what and why, without gaps', async () => {
     const product = newProduct(service.sandbox);
     const id = await placeOrder(service, orderBody([line(product, 3)]));
     await setStatus(id, 'processing', { reason: 'Picked by Carol' });
@@ -238,7 +238,7 @@ describe('the history of an order', () => {
     expect(await getOrder(service, id)).toMatchObject({ version: 5 });
   });
 
-  it('of an order that there is not is refused with 404', async () => {
+  it('returns 404 for an unknown order', async () => {
     const path = { order_id: '01980000-0000-7000-8000-000000000000' };
     const problem = await refused(service.api.GET('/orders/{order_id}/events', { params: { path } }), 404);
     expect(problem.type).toBe('/problems/order-not-found');

@@ -1,45 +1,30 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { PlacementTransactions } from '../../src/orders/placement/placement-transactions.js';
-import type { Sandbox } from '../../src/sandbox/sandbox.js';
 import {
   callsTo,
   expectProblem,
   newProduct,
   selectRows,
-  startFleet,
   takenFrom,
-  type TestFleet,
   restoreUpstreams,
 } from '../support/builders.js';
 import { setStatus } from '../support/client.js';
-import { eventually, type TestResponse, type TestService } from '../support/service.js';
+import { eventually } from '../support/service.js';
+import { startSystemB, type SystemB } from '../support/system-b.js';
 
-let fleet: TestFleet;
-let service: TestService;
-let sandbox: Sandbox;
-
-/** The catalog of system B mixes up the answers to parallel calls, which the default settings allow for. */
-const defaultSettings = ({ urls }: Sandbox) => ({ PRODUCT_CATALOG_SERVICE_URL: urls.catalog });
+let fleet: SystemB['fleet'];
+let service: SystemB['service'];
+let sandbox: SystemB['sandbox'];
+let order: SystemB['order'];
+let giveCart: SystemB['giveCart'];
 
 beforeAll(async () => {
-  fleet = await startFleet(1, defaultSettings, { catalogSharesCursor: true });
-  sandbox = fleet.sandbox;
-  [service] = fleet.services as [TestService];
+  ({ fleet, service, sandbox, order, giveCart } = await startSystemB());
 });
 
 afterEach(() => restoreUpstreams(service, sandbox));
 
 afterAll(() => fleet.stop());
-
-function order(customer: string | number, items?: unknown, more?: object): Promise<TestResponse> {
-  const body = items === undefined && more === undefined ? undefined : { items, ...more };
-  return service.request('POST', `/orders/${customer}`, body);
-}
-
-function giveCart(customer: string, lines: [product: string, quantity: number][]): void {
-  const items = lines.map(([product, quantity]) => ({ product_id: product, quantity }));
-  sandbox.carts.give(customer, items, { route: 'test', key: null });
-}
 
 function checkoutsOf(customer: string): Promise<{ state: string }[]> {
   return selectRows(
@@ -52,7 +37,7 @@ function checkoutsOf(customer: string): Promise<{ state: string }[]> {
   );
 }
 
-describe('a cart of which the cart service does not know yet that it was ordered', () => {
+describe('an ordered cart that the cart service still reports as active', () => {
   it('is not ordered a second time, but refused with 409', async () => {
     const product = newProduct(sandbox);
     giveCart('53', [[product, 2]]);
@@ -71,9 +56,9 @@ describe('a cart of which the cart service does not know yet that it was ordered
     await eventually(() => sandbox.carts.findActive('53') === undefined);
   });
 
-  it('is checked out again when it turns out to be active after its checkout', async () => {
+  it('is checked out again when it is still active after its checkout', async () => {
     giveCart('56', [[newProduct(sandbox), 1]]);
-    // The order finds the cart, and then the checkout is told twice that there is none.
+    // The order finds the cart; then two look-ups of the checkout get a 404.
     const rule = { kind: 'status', status: 404, method: 'GET', path: '/carts/56' } as const;
     sandbox.services.carts.faults.add({ ...rule, skip: 1, times: 2 });
     const first = await order(56);
@@ -97,7 +82,7 @@ describe('a cart of which the cart service does not know yet that it was ordered
     expect((await order(54)).status).toBe(201);
   });
 
-  it('is not checked out for an order that failed while another request met its claim', async () => {
+  it('is not checked out again for an order that has ended', async () => {
     giveCart('57', [[newProduct(sandbox), 2]]);
     sandbox.services.carts.faults.add({ kind: 'status', status: 503, method: 'PUT' });
     const first = await order(57);
@@ -105,12 +90,12 @@ describe('a cart of which the cart service does not know yet that it was ordered
     await restoreUpstreams(service, sandbox);
     await eventually(async () => (await checkoutsOf('57')).every(({ state }) => state === 'done'));
     giveCart('57', [[newProduct(sandbox), 2]]);
-    // What a request does that has met the claim of an order which has ended since.
+    // As in a request that found the claim of an order which has failed since.
     await service.app.get(PlacementTransactions).repeatCartCheckout(first.body.order_id);
     expect(await checkoutsOf('57')).toHaveLength(1);
   });
 
-  it('is not mistaken for a cart that the customer has begun since', async () => {
+  it('is not confused with a new cart of the same customer', async () => {
     giveCart('55', [[newProduct(sandbox), 1]]);
     const rule = sandbox.services.carts.faults.add({ kind: 'status', status: 503, method: 'PUT' });
     expect((await order(55)).status).toBe(201);

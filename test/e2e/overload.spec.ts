@@ -14,7 +14,7 @@ import { eventually, startTestService, type TestResponse, type TestService } fro
 
 const POOL_SIZE = 2;
 
-/** All requests come from one address, which may have seven eighths: see docs/reference/limits.md. */
+/** All requests come from one address, which may have seven eighths of the permits: see docs/reference/limits.md. */
 const MAX_PLACEMENTS = 3;
 const MAX_READS = Math.floor((POOL_SIZE * 10 * 7) / 8);
 
@@ -27,7 +27,7 @@ beforeAll(async () => {
 afterAll(() => service.stop());
 afterEach(() => endFaults(service.sandbox));
 
-/** Sends many requests at the same time, and notes the answers in the order in which they come. */
+/** Sends many requests at the same time and records the responses in order of arrival. */
 function sendAtOnce(
   count: number,
   request: () => Promise<TestResponse>,
@@ -47,8 +47,8 @@ function expectRefused(answers: readonly TestResponse[]): void {
   }
 }
 
-it('orders beyond the bound are refused while the others go on, and leave nothing behind', async () => {
-  // Each order asks for another product, since those that ask for the same one share the call.
+it('rejects orders beyond the limit without an effect, while admitted orders complete', async () => {
+  // Each order is for another product, since orders for the same product share the lookup.
   const products = Array.from({ length: 20 }, () => newProduct(service.sandbox, 100));
   const { faults } = service.sandbox.services.inventory;
   const before = await countRows(service.database);
@@ -58,15 +58,15 @@ it('orders beyond the bound are refused while the others go on, and leave nothin
   const { answers, all } = sendAtOnce(20, () =>
     service.request('POST', '/orders', orderBody([line(toOrder.next().value ?? '')])),
   );
-  // All others are answered while those that were let in can't go on.
+  // All others are answered while the admitted orders are blocked.
   await eventually(() => answers.length + faults.held === 20);
   const letIn = faults.held;
-  // On a machine that is busy with something else fewer than the bound are let in, but always some.
+  // On a busy machine fewer orders than the limit are admitted, but always some.
   expect(letIn).toBeGreaterThan(0);
   expect(letIn).toBeLessThanOrEqual(MAX_PLACEMENTS);
   expectRefused(answers);
   expect(callsTo(service.sandbox).length - calls).toBe(letIn);
-  // What needs no other service is not in the way of it.
+  // Requests that need no upstream service are not affected.
   expect((await service.request('GET', '/orders?limit=1')).status).toBe(200);
   expect((await service.request('GET', '/health/ready')).status).toBe(200);
   faults.clear();
@@ -79,7 +79,7 @@ it('orders beyond the bound are refused while the others go on, and leave nothin
   expect((after['orders'] ?? 0) - (before['orders'] ?? 0)).toBe(letIn);
 });
 
-it('there is room again, however the orders before have ended', async () => {
+it('returns all permits, however the orders have ended', async () => {
   const { faults } = service.sandbox.services.inventory;
   const order = orderBody([line(newProduct(service.sandbox))]);
   for (let time = 0; time < MAX_PLACEMENTS; time += 1) {
@@ -88,7 +88,7 @@ it('there is room again, however the orders before have ended', async () => {
     expectProblem(await service.request('POST', '/orders', {}), 400);
     await endFaults(service.sandbox);
   }
-  // All places at the same time, each asking for another product; a busy moment in which there are fewer passes.
+  // Takes all permits at once, with another product each; a busy moment with fewer permits passes.
   const products = Array.from({ length: MAX_PLACEMENTS }, () => newProduct(service.sandbox, 100));
   await eventually(async () => {
     faults.add({ kind: 'hang', method: 'GET' });
@@ -105,7 +105,7 @@ it('there is room again, however the orders before have ended', async () => {
   });
 });
 
-it('reads beyond the bound are refused while the database lets the others wait', async () => {
+it('rejects reads beyond the limit while the database blocks the others', async () => {
   const lock = new Client({ connectionString: service.database.url });
   await lock.connect();
   try {

@@ -12,7 +12,7 @@ let product = '';
 beforeAll(async () => {
   issuer = await TestIssuer.start();
   service = await startTestService({
-    // An inventory that is asked only once leaves something for a person to settle.
+    // A non-idempotent inventory leaves an incident for a person to resolve.
     settings: {
       ...issuer.settings,
       AUTH: 'jwt,api-key',
@@ -38,8 +38,8 @@ async function actorsOf(id: string): Promise<string[]> {
   return history.events.map((event: { actor: string }) => event.actor);
 }
 
-describe('a customer', () => {
-  it('orders for itself, whether it says so or not', async () => {
+describe('customer', () => {
+  it('orders for itself, with or without its customer id', async () => {
     const id = await placeOrder(service, body(), callers.customer);
     const { body: order } = await get(`/orders/${id}`, callers.admin);
     expect(order.customer_id).toBe(CUSTOMER);
@@ -51,13 +51,13 @@ describe('a customer', () => {
   it.each([
     ['/orders', { customer_id: OTHER_CUSTOMER }],
     [`/orders/${OTHER_CUSTOMER}`, {}],
-  ])('can not order for another one: POST %s', async (path, more) => {
+  ])('gets 403 for an order of another customer: POST %s', async (path, more) => {
     const answer = await service.request('POST', path, body(more), callers.customer);
     expect(answer.status).toBe(403);
     expect(answer.body).toMatchObject({ type: '/problems/customer-not-allowed', customer_id: CUSTOMER });
   });
 
-  it("does not learn that another one's order exists", async () => {
+  it('gets 404 for an order of another customer, as for an unknown order', async () => {
     const id = await placeOrder(service, body(), callers.customer);
     const nothing = '01a1ffe2-9b80-748a-ba30-787d85a2b441';
     for (const path of ['', '/events']) {
@@ -75,7 +75,7 @@ describe('a customer', () => {
     expect((await get(`/orders/${id}`, callers.customer)).body.status).toBe('confirmed');
   });
 
-  it('finds only its own orders in lists, whatever it filters by', async () => {
+  it('finds only its own orders in lists, with any filter', async () => {
     const mine = await placeOrder(service, body(), callers.otherCustomer);
     await placeOrder(service, body(), callers.customer);
     await placeOrder(service, body(), callers.shop);
@@ -89,7 +89,7 @@ describe('a customer', () => {
     expect((await get(`/orders/${CUSTOMER}`, callers.otherCustomer)).status).toBe(404);
   });
 
-  it("does not see another one's answers with the same Idempotency-Key", async () => {
+  it('does not replay a response of another customer with the same Idempotency-Key', async () => {
     const key = { 'Idempotency-Key': 'a-key-that-both-use' };
     const first = await placeOrder(service, body(), { ...callers.customer, ...key });
     const second = await placeOrder(service, body(), { ...callers.otherCustomer, ...key });
@@ -97,7 +97,7 @@ describe('a customer', () => {
     expect(await placeOrder(service, body(), { ...callers.customer, ...key })).toBe(first);
   });
 
-  it('may take its own order back while nobody works on it, and nothing else', async () => {
+  it('may cancel its own order before it is processed, and change nothing else', async () => {
     const id = await placeOrder(service, body(), callers.customer);
     expect((await setStatus(id, 'shipped', callers.customer)).body).toMatchObject({
       type: '/problems/insufficient-scope',
@@ -116,21 +116,21 @@ describe('a customer', () => {
   });
 });
 
-describe('the history of an order', () => {
-  it('names who did what', async () => {
+describe('order history', () => {
+  it('names who changed the status', async () => {
     const id = await placeOrder(service, body({ customer_id: CUSTOMER }), callers.shop);
     await setStatus(id, 'processing', callers.warehouse);
     await setStatus(id, 'shipped', callers.admin);
     expect(await actorsOf(id)).toEqual(['key:shop', 'placement', 'key:warehouse', 'user:admin-1']);
   });
 
-  it('names who settled an incident', async () => {
+  it('names who resolved an incident', async () => {
     const path = `/inventory/${product}/reserve`;
     service.sandbox.services.inventory.faults.add({ kind: 'status', status: 500, when: 'after', path });
     const failed = await service.request('POST', '/orders', body(), callers.customer);
     const id = String(failed.body.order_id);
     const incident = `/operations/incidents/reservation-${id}-1-1`;
-    // Until the job that gives stock back has looked at the order, it is not yet for a person to settle.
+    // Until the release task has run, the line is not yet an incident.
     const settled = await eventually(async () => {
       const answer = await service.request('POST', incident, { action: 'write_off' }, callers.operator);
       return answer.status === 200 ? answer : undefined;

@@ -26,7 +26,7 @@ const SETTINGS = {
 
 let fleet: TestFleet;
 let service: TestService;
-/** An instance for an inventory that is never asked twice. */
+/** An instance whose inventory is not idempotent. */
 let onceOnly: TestService;
 
 beforeAll(async () => {
@@ -40,11 +40,11 @@ beforeAll(async () => {
 afterAll(() => fleet.stop());
 afterEach(() => endFaults(fleet.sandbox));
 
-describe('an order that is being placed while its customer is erased', () => {
+describe('order that is being placed while its customer is erased', () => {
   it.each<[kind: string, place: () => TestService]>([
-    ['repeatable calls', () => service],
+    ['idempotent calls', () => service],
     ['calls that are made once', () => onceOnly],
-  ])('is confirmed all the same, and nobody is told: %s', async (_kind, at) => {
+  ])('is confirmed without a notification: %s', async (_kind, at) => {
     const person = newPerson();
     const body = orderOf(fleet.sandbox, person);
     const { faults } = fleet.sandbox.services.inventory;
@@ -69,7 +69,7 @@ describe('an order that is being placed while its customer is erased', () => {
     expect(statusesTold(fleet.sandbox, id)).toEqual([]);
   });
 
-  it('is placed when the inventory is back, where nobody waits for it', async () => {
+  it('is placed asynchronously when the inventory is back', async () => {
     const person = newPerson();
     fleet.sandbox.services.inventory.faults.add({ kind: 'away' });
     const answer = await service.request('POST', '/orders', orderOf(fleet.sandbox, person), {
@@ -88,7 +88,7 @@ describe('an order that is being placed while its customer is erased', () => {
   });
 });
 
-it('a message whose last attempt is under way, and in vain, ends as well', async () => {
+it('erasure ends a notification whose last attempt is running and fails', async () => {
   const own = await startFleet(1, () => SETTINGS);
   try {
     const [instance] = own.services;
@@ -112,7 +112,7 @@ it('a message whose last attempt is under way, and in vain, ends as well', async
   }
 });
 
-it('erasing while orders are placed, changed and erased by others leaves no gap and no half of anything', async () => {
+it('erasure concurrent with placements, status changes and other erasures leaves no gap and no partial state', async () => {
   const person = newPerson();
   const steps = ['processing', 'shipped', 'delivered'];
   const live = async (): Promise<string> => {

@@ -39,7 +39,7 @@ beforeAll(async () => {
 afterAll(() => fleet.stop());
 afterEach(() => endFaults(fleet.sandbox));
 
-/** Everything about a customer's orders that is to outlive the customer's name. */
+/** The part of a customer's orders that must remain after the erasure. */
 async function booksOf({ customer }: Person): Promise<unknown> {
   return selectRows(
     fleet.database,
@@ -52,7 +52,7 @@ async function booksOf({ customer }: Person): Promise<unknown> {
   );
 }
 
-/** Which states tasks are in; leased ones are `running`, and deliveries are `done`. */
+/** Distinct states of the tasks; leased ones count as `running`, and deliveries as `done`. */
 const taskStates = () =>
   selectRows<{ state: string }>(
     fleet.database,
@@ -60,7 +60,7 @@ const taskStates = () =>
      UNION SELECT 'done' FROM deliveries`,
   ).then((rows) => rows.map((row) => row.state));
 
-/** Orders in all conditions in which the name could be anywhere. */
+/** Orders in every state in which the name could be stored. */
 async function leaveTraces(person: Person): Promise<{ dead: string; shipped: string }> {
   const { notification, inventory } = fleet.sandbox.services;
   const told = await placeOrder(service, orderOf(fleet.sandbox, person), { 'Idempotency-Key': 'told' });
@@ -74,7 +74,7 @@ async function leaveTraces(person: Person): Promise<{ dead: string; shipped: str
   const [given] = cancelled.items;
   await eventually(() => takenFrom(fleet.sandbox, String(given?.product_id)).length === 2);
   await eventually(async () => (await countOpenTasks(fleet.database.url)) === 0);
-  // A message that ran out of attempts, with another behind it, and one that is on its way at this moment.
+  // A notification that ran out of attempts, another behind it, and one that is being sent.
   notification.faults.add({ kind: 'status', status: 500, times: 1 });
   const dead = await placeOrder(service, orderOf(fleet.sandbox, person));
   await eventually(async () => (await findIncidents(service, dead)).length === 1);
@@ -91,8 +91,8 @@ async function leaveTraces(person: Person): Promise<{ dead: string; shipped: str
   return { dead, shipped };
 }
 
-describe('after the erasure of a customer', () => {
-  it('name and address are nowhere in the database, and the books are as they were', async () => {
+describe('erasure of a customer', () => {
+  it('removes name and address from the whole database, and keeps the rest of the orders', async () => {
     const person = newPerson();
     const { dead, shipped } = await leaveTraces(person);
     expect(await tablesWith(fleet.database, person.name)).toEqual(['public.orders']);
@@ -125,7 +125,7 @@ describe('after the erasure of a customer', () => {
       timestamp: expect.any(String),
     });
 
-    // What was still to be sent ends without a message, and what waited for a person waits no more.
+    // Waiting notifications end without being sent, and open incidents about them are closed.
     clearFaults(fleet.sandbox);
     await eventually(async () => (await countOpenTasks(fleet.database.url)) === 0, 30_000);
     expect(await findIncidents(service, dead)).toEqual([]);
@@ -135,7 +135,7 @@ describe('after the erasure of a customer', () => {
     for (const text of [person.name, person.address])
       expect(await tablesWith(fleet.database, text)).toEqual([]);
 
-    // Keys answer as before, and erasing once more finds nothing and leaves no second event.
+    // Keys replay as before, and a second erasure finds nothing and adds no event.
     const again = await placeWithKey(service, 'shipped', {
       ...orderOf(fleet.sandbox, person),
       items: [line('1')],
@@ -152,8 +152,8 @@ async function customerOf(orderId: string): Promise<unknown[]> {
   return [body.customer_name, body.customer_email];
 }
 
-describe('personal data is erased', () => {
-  it('of one order, for those without a customer id', async () => {
+describe('erasure of personal data', () => {
+  it('covers one order, for orders without a customer id', async () => {
     const person = newPerson();
     const body = orderOf(fleet.sandbox, person, { customer_id: undefined });
     const [one, other] = [await placeOrder(service, body), await placeOrder(service, body)];
@@ -168,7 +168,7 @@ describe('personal data is erased', () => {
     }
   });
 
-  it('of all orders with an address, in any case, whoever they are of', async () => {
+  it('covers all orders with an address in any case, of all customers', async () => {
     const email = 'Carla.Columna@Example.org';
     const person = newPerson();
     const ids = [
@@ -188,8 +188,8 @@ describe('personal data is erased', () => {
     expect(await tablesWith(fleet.database, 'columna')).toEqual([]);
   });
 
-  it('of nobody where there is nobody, and not by what is no id or address', async () => {
-    expect(await eraseCustomer(service, 'nobody')).toEqual({ count: 0, more: false });
+  it('covers no order when none matches, and rejects an invalid id or address', async () => {
+    expect(await eraseCustomer(service, 'unknown')).toEqual({ count: 0, more: false });
     expectProblem(await service.request('DELETE', '/customers/%00/personal-data'), 400, ['customer_id']);
     const wrong = await service.request('POST', '/operations/personal-data/erase', { customer_email: '%' });
     expectProblem(wrong, 400, ['customer_email']);
@@ -198,7 +198,7 @@ describe('personal data is erased', () => {
     ]);
   });
 
-  it('of those orders only that were there: a customer may come again', async () => {
+  it('covers existing orders only: the customer may order again', async () => {
     const person = newPerson();
     await placeOrder(service, orderOf(fleet.sandbox, person));
     await eraseCustomer(service, person.customer);
@@ -208,7 +208,7 @@ describe('personal data is erased', () => {
 });
 
 it(
-  'of a customer with very many orders is erased batch by batch, in as many calls as it takes',
+  'erases a customer with very many orders in batches, over as many calls as needed',
   async () => {
     const short = { UPSTREAM_TIMEOUT_MS: '50', REQUEST_DEADLINE_MS: '150', RECOVERY_WINDOW_MS: '1000' };
     const own = await startFleet(1, () => short);
@@ -220,7 +220,7 @@ it(
         own.database,
         `INSERT INTO orders (id, customer_id, customer_name, status, currency, total_amount, version, placed_at,
          updated_at, attempt)
-       SELECT gen_random_uuid(), 'many', 'somebody', 'confirmed', 'USD', 1, 1, now(), now(), 1
+       SELECT gen_random_uuid(), 'many', 'Name', 'confirmed', 'USD', 1, 1, now(), now(), 1
        FROM generate_series(1, $1)`,
         [orders],
       );
@@ -230,7 +230,7 @@ it(
         counts.push(answer.count);
         ({ more } = answer);
       }
-      // A hundred transactions take longer than the time of one request.
+      // A hundred transactions take longer than the deadline of one request.
       expect(counts.length).toBeGreaterThan(1);
       expect(counts.reduce((sum, count) => sum + count, 0)).toBe(orders);
       const [row] = await selectRows<{ events: number; raised: number; named: number }>(

@@ -34,15 +34,15 @@ function place(items: OrderLine[], more?: Partial<PlaceOrderBody>, at = service)
   return answerOf(at.api.POST('/orders', { body: orderBody(items, more) }));
 }
 
-/** Makes a product with a price. @returns its id */
+/** Creates a product with a price. @returns its id */
 function productAt(price: number, quantity = 1000): string {
   const id = newProduct(service.sandbox);
   setStock(service.sandbox, id, quantity, price);
   return id;
 }
 
-describe('the prices of an order', () => {
-  it('are those of the inventory where the request names none', async () => {
+describe('prices of an order', () => {
+  it('default to those of the inventory', async () => {
     const answer = await place([line('PROD001', 2), line('PROD002')]);
     expect(answer.body).toMatchObject({ total_amount: 189.97, currency: 'USD' });
     const body = await getOrder(service, answer.body.order_id);
@@ -52,13 +52,13 @@ describe('the prices of an order', () => {
     ]);
   });
 
-  it('may be written in any way that gives the same number', async () => {
+  it('match in any notation of the same number', async () => {
     const product = productAt(80);
     const json = JSON.stringify(orderBody([line(product, 1, 80)])).replace('"price":80', '"price":8.00e1');
     expect((await service.request('POST', '/orders', json)).status).toBe(201);
   });
 
-  it('are refused with each difference where they are not the current ones', async () => {
+  it('are rejected with each difference when they are not the current ones', async () => {
     const [right, cheap, dear] = [productAt(10), productAt(20), productAt(30)];
     const answer = await place([line(right, 1, 10), line(cheap, 1, 19.99), line(dear, 2, 31), line(dear)]);
     expectProblem(answer, 409);
@@ -78,7 +78,7 @@ describe('the prices of an order', () => {
     for (const product of [right, cheap, dear]) expect(takenFrom(service.sandbox, product)).toEqual([]);
   });
 
-  it('are those of the request where it is trusted', async () => {
+  it('are those of the request when prices are trusted', async () => {
     const product = productAt(30);
     const answer = await place([line(product, 2, 12.5), line(product)], {}, trusting);
     expect([answer.status, answer.body.total_amount]).toEqual([201, 55]);
@@ -91,7 +91,7 @@ describe('the prices of an order', () => {
   });
 });
 
-describe('the total of an order', () => {
+describe('total of an order', () => {
   it.each<[string, [price: number, quantity: number][], number]>([
     ['3 × 0.1', [[0.1, 3]], 0.3],
     [
@@ -110,10 +110,10 @@ describe('the total of an order', () => {
       ],
       5.5,
     ],
-    ['1.005 is no price, so 1.01 × 100', [[1.01, 100]], 101],
+    ['1.005 is not a valid price, so 1.01 × 100', [[1.01, 100]], 101],
     ['a hundred times 79.99', [[79.99, 100]], 7999],
     ['4.35 × 100', [[4.35, 100]], 435],
-    ['nearly the largest', [[999_999_999.99, 99]], 98_999_999_999.01],
+    ['almost the largest total', [[999_999_999.99, 99]], 98_999_999_999.01],
   ])('is exact: %s', async (_name, lines, total) => {
     const items = lines.map(([price, quantity]) => line(productAt(price), quantity));
     const answer = await place(items, { expected_total: total });
@@ -122,7 +122,7 @@ describe('the total of an order', () => {
     expect(body.total_amount).toBe(total);
   });
 
-  it('is refused where the customer was shown another one', async () => {
+  it('is rejected when it differs from the expected total', async () => {
     const [product, other] = [productAt(0.1), productAt(5)];
     const answer = await place([line(product, 3), line(other, 2, 5)], { expected_total: 10.31 });
     expectProblem(answer, 409);
@@ -141,7 +141,7 @@ describe('the total of an order', () => {
     for (const id of [product, other]) expect(takenFrom(service.sandbox, id)).toEqual([]);
   });
 
-  it('is told along with the prices where those have changed too', async () => {
+  it('is reported with the price differences when both have changed', async () => {
     const product = productAt(20);
     const answer = await place([line(product, 2, 19)], { expected_total: 38 });
     expect(answer.body).toMatchObject({
@@ -152,7 +152,7 @@ describe('the total of an order', () => {
     });
   });
 
-  it('counts with the prices of the request where those are trusted', async () => {
+  it('is calculated from the prices of the request when those are trusted', async () => {
     const product = productAt(30);
     const answer = await place([line(product, 2, 12.5)], { expected_total: 60 }, trusting);
     expect(answer.body).toMatchObject({
@@ -162,7 +162,7 @@ describe('the total of an order', () => {
     });
   });
 
-  it('is refused where it is too large to be told exactly', async () => {
+  it('is rejected when it is too large to be exact', async () => {
     const product = productAt(1_000_000, 1_000_000_000);
     expectProblem(await place([line(product, 100_000)]), 400, ['items']);
     expect(takenFrom(service.sandbox, product)).toEqual([]);
@@ -170,20 +170,20 @@ describe('the total of an order', () => {
   });
 });
 
-describe('the currency of an order', () => {
-  it('is that of the products unless it is named', async () => {
+describe('currency of an order', () => {
+  it('defaults to that of the products', async () => {
     expect((await place([line('PROD003')], { currency: 'USD' })).body.currency).toBe('USD');
     expect((await place([line('PROD003')])).body.currency).toBe('USD');
   });
 
-  it('can not be another one while prices are those of the inventory', async () => {
+  it('must be that of the products when prices are verified', async () => {
     const before = callsTo(service.sandbox, 'inventory').length;
     expectProblem(await place([line('PROD003')], { currency: 'EUR' }), 400, ['currency']);
     expectProblem(await place([line('PROD003', 1, 149.99)], { currency: 'EUR' }), 400, ['currency']);
     expect(callsTo(service.sandbox, 'inventory')).toHaveLength(before);
   });
 
-  it('may be any where all prices come with the order and are trusted', async () => {
+  it('may be any when all prices come with the order and are trusted', async () => {
     const answer = await place([line('PROD003', 1, 139.5)], { currency: 'EUR' }, trusting);
     expect(answer.body).toMatchObject({ total_amount: 139.5, currency: 'EUR' });
     const partly = await place([line('PROD003', 1, 139.5), line('PROD004')], { currency: 'EUR' }, trusting);
@@ -194,15 +194,15 @@ describe('the currency of an order', () => {
     ['JPY', 1500, 15.5],
     ['USD', 15.25, 15.255],
     ['KWD', 1.255, 1.2555],
-  ])('decides how many decimals a price may have: %s', async (currency, right, wrong) => {
+  ])('limits the decimals of a price: %s', async (currency, right, wrong) => {
     const answer = await place([line('PROD003', 1, right)], { currency }, trusting);
     expect(answer.body).toMatchObject({ total_amount: right, currency });
     expectProblem(await place([line('PROD003', 1, wrong)], { currency }, trusting), 400, ['items[0].price']);
   });
 });
 
-describe('what can not be had', () => {
-  it('is refused naming every product that there is not', async () => {
+describe('products that are not available', () => {
+  it('are rejected with a list of all unknown products', async () => {
     const product = newProduct(service.sandbox);
     const answer = await place([line('NOPE1'), line(product, 2), line('NOPE2', 3), line('NOPE1', 2)]);
     expectProblem(answer, 400);
@@ -215,7 +215,7 @@ describe('what can not be had', () => {
     expect(takenFrom(service.sandbox, product)).toEqual([]);
   });
 
-  it('is refused naming every product that is short, with what there is', async () => {
+  it('are rejected with a list of all short products and what is available', async () => {
     const rows = await countRows(service.database);
     const [enough, few, none] = [5, 2, 0].map((quantity) => newProduct(service.sandbox, quantity));
     const items = [enough, few, none].map((product) => line(product ?? '', 3));
@@ -231,8 +231,8 @@ describe('what can not be had', () => {
   });
 });
 
-describe('the lines of an order', () => {
-  it('count together where they are of one product', async () => {
+describe('lines of an order', () => {
+  it('of the same product are checked against the stock as a sum', async () => {
     const product = newProduct(service.sandbox, 5);
     const answer = await place([line(product, 3), line(product, 3)]);
     expectProblem(answer, 400);
@@ -242,7 +242,7 @@ describe('the lines of an order', () => {
     expect(stockOf(service.sandbox, product)).toBe(0);
   });
 
-  it('cause one look-up for each product, however many there are', async () => {
+  it('cause one lookup per product', async () => {
     const product = newProduct(service.sandbox, 300);
     await placeOrder(service, orderBody(Array.from({ length: 200 }, () => line(product))));
     const lookups = callsTo(service.sandbox, 'inventory').filter(
@@ -253,7 +253,7 @@ describe('the lines of an order', () => {
   });
 
   it.each(['..', '.', 'a/b', 'a?b', 'a#b', '%41', 'ü ß', '🎧'])(
-    'may be of a product of any name, which is looked up under that name: %s',
+    'may have a product id with any characters, which is looked up unchanged: %s',
     async (product) => {
       const answer = await place([line(product)]);
       expectProblem(answer, 400);

@@ -38,8 +38,8 @@ async function eventsOf(orderId: string): Promise<unknown[]> {
 
 const RESERVE = { method: 'PUT', path: '/inventory/*/reserve' } as const;
 
-describe('while the inventory is down', () => {
-  it('an order is refused with 503 and leaves nothing behind', async () => {
+describe('inventory outage', () => {
+  it('returns 503 and stores no order when the lookup fails', async () => {
     const product = newProduct(service.sandbox);
     service.sandbox.services.inventory.faults.add({ kind: 'away' });
     const answer = await place(product);
@@ -53,10 +53,10 @@ describe('while the inventory is down', () => {
     ['away', { kind: 'refuse', ...RESERVE }],
     ['hanging before its effect', { kind: 'hang', ...RESERVE }],
     ['hanging after its effect', { kind: 'hang', when: 'after', ...RESERVE }],
-    ['answering 500 before its effect', { kind: 'status', status: 500, ...RESERVE }],
-    ['answering 500 after its effect', { kind: 'status', status: 500, when: 'after', ...RESERVE }],
-    ['answering half of it', { kind: 'truncate', ...RESERVE }],
-  ])('when it is to reserve, the order fails and no stock stays held: %s', async (_name, rule) => {
+    ['returning 500 before its effect', { kind: 'status', status: 500, ...RESERVE }],
+    ['returning 500 after its effect', { kind: 'status', status: 500, when: 'after', ...RESERVE }],
+    ['returning a truncated body', { kind: 'truncate', ...RESERVE }],
+  ])('fails the order and holds no stock when the reservation fails: %s', async (_name, rule) => {
     const [first, second] = [newProduct(service.sandbox), newProduct(service.sandbox)];
     service.sandbox.services.inventory.faults.add(rule);
     const answer = await place(first, second);
@@ -66,8 +66,8 @@ describe('while the inventory is down', () => {
 
     const order = await getOrder(service, answer.body.order_id);
     expect(order).toMatchObject({ status: 'failed', failure: '/problems/placement-failed' });
-    // The service asks again, under the key of the reservation, until it knows; then it gives back what it has, which
-    // may take it two goes if it has given up on the inventory for the moment.
+    // The service retries with the key of the reservation until the outcome is known, then releases what is held. With
+    // an open circuit that can take two attempts.
     await eventually(async () => {
       const events = (await eventsOf(order.order_id)) as { type: string; data: { lines: number[] } }[];
       const released = events.filter((event) => event.type === 'stock_released');
@@ -81,8 +81,8 @@ describe('while the inventory is down', () => {
   });
 });
 
-describe('the history of an order for which the inventory had to be asked again', () => {
-  it('says how each attempt ended, of which its answer says nothing', async () => {
+describe('history of an order whose reservation was retried', () => {
+  it('lists the outcome of each attempt, which the response does not', async () => {
     const product = newProduct(service.sandbox);
     service.sandbox.services.inventory.faults.add({ kind: 'status', status: 500, times: 1, ...RESERVE });
     const answer = await place(product);
@@ -93,7 +93,7 @@ describe('the history of an order for which the inventory had to be asked again'
     });
   });
 
-  it('says so too where it was in vain', async () => {
+  it('lists them for a failed order too', async () => {
     service.sandbox.services.inventory.faults.add({ kind: 'refuse', ...RESERVE });
     const answer = await place(newProduct(service.sandbox));
     expectProblem(answer, 503);
@@ -104,8 +104,8 @@ describe('the history of an order for which the inventory had to be asked again'
   });
 });
 
-describe('an order that failed because the inventory did not answer', () => {
-  it('tells its client when to try again', async () => {
+describe('order that failed because the inventory did not answer', () => {
+  it('returns Retry-After', async () => {
     service.sandbox.services.inventory.faults.add({ kind: 'refuse', ...RESERVE });
     const answer = await place(newProduct(service.sandbox));
     expectProblem(answer, 503);
@@ -117,8 +117,8 @@ async function setStatus(orderId: string, status: string): Promise<void> {
   expect((await service.request('PUT', `/orders/${orderId}`, { status })).status).toBe(200);
 }
 
-describe('while the notification service is down', () => {
-  it('orders are confirmed all the same, and every notification arrives later, in order', async () => {
+describe('outage of the notification service', () => {
+  it('does not stop orders; every notification arrives later, in order', async () => {
     service.sandbox.services.notification.faults.add({ kind: 'away' });
     const id = await placeOrder(service, orderBody([line(newProduct(service.sandbox))]));
     for (const status of ['processing', 'shipped', 'delivered']) await setStatus(id, status);
@@ -130,7 +130,7 @@ describe('while the notification service is down', () => {
     expect(statusesTold(service.sandbox, id)).toEqual(['confirmed', 'processing', 'shipped', 'delivered']);
   });
 
-  it('one order that is told again and again is told once as far as the customer sees', async () => {
+  it('lets a notification that is sent many times reach the customer once', async () => {
     const notification = service.sandbox.services.notification;
     notification.faults.add({ kind: 'status', status: 500, when: 'after', times: 1 });
     const id = await placeOrder(service, orderBody([line(newProduct(service.sandbox))]));
@@ -143,12 +143,12 @@ describe('while the notification service is down', () => {
   });
 });
 
-describe('an order without a name or an e-mail', () => {
+describe('order without a name or an e-mail', () => {
   it.each<[string, Record<string, unknown>]>([
     ['neither', {}],
     ['a name only', { customer_name: 'Bob' }],
     ['an e-mail only', { customer_email: 'bob@example.com' }],
-  ])('notifies nobody and says so in its events: %s', async (_name, customer) => {
+  ])('sends no notification, and its events say so: %s', async (_name, customer) => {
     const product = newProduct(service.sandbox);
     const answer = await service.request('POST', '/orders/9', { items: [line(product)], ...customer });
     expect(answer.status).toBe(201);
@@ -158,7 +158,7 @@ describe('an order without a name or an e-mail', () => {
     const notification = 'none: the order has no name or no e-mail address';
     expect(body.events.slice(1)).toMatchObject([{ data: { notification } }, { data: { notification } }]);
 
-    // A later order's message comes after any that this one might have caused.
+    // The notification of a later order would arrive after any of this order.
     const other = await placeOrder(service, orderBody([line(product)]));
     await eventually(() => statusesTold(service.sandbox, other).length === 1);
     expect(statusesTold(service.sandbox, id)).toEqual([]);

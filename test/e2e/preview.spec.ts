@@ -32,7 +32,7 @@ let fleet: TestFleet;
 let sandbox: Sandbox;
 let service: TestService;
 
-/** What the database holds, and which calls were made that change something elsewhere. */
+/** Stored rows, and the number of upstream calls that change state. */
 async function traces(): Promise<unknown> {
   const changes = callsTo(sandbox).filter(({ method }) => method !== 'GET');
   return { rows: await countRows(fleet.database), changes: changes.length };
@@ -42,7 +42,7 @@ function preview(items: OrderLine[], more?: Record<string, unknown>): Promise<Te
   return service.request('POST', '/orders/preview', { items, ...more });
 }
 
-/** What is answered when the same is ordered. */
+/** Places the order that is previewed. */
 function place(items: OrderLine[], more?: Record<string, unknown>): Promise<TestResponse> {
   return service.request('POST', '/orders', orderBody(items, more));
 }
@@ -53,7 +53,7 @@ function productAt(price: number, quantity: number): string {
   return id;
 }
 
-describe.each(KINDS)('with an inventory of the kind: %s', (_kind, settingsFor) => {
+describe.each(KINDS)('POST /orders/preview with an inventory of the kind: %s', (_kind, settingsFor) => {
   beforeAll(async () => {
     fleet = await startFleet(1, (stands) => ({ ...TIMEOUTS, ...settingsFor(stands) }));
     sandbox = fleet.sandbox;
@@ -62,7 +62,7 @@ describe.each(KINDS)('with an inventory of the kind: %s', (_kind, settingsFor) =
   afterAll(() => fleet.stop());
   afterEach(() => restoreUpstreams(service, sandbox));
 
-  it('a preview says what an order costs, and leaves no trace', async () => {
+  it('returns the cost of the order without a side effect', async () => {
     const [one, other] = [productAt(79.99, 10), productAt(0.1, 3)];
     const before = await traces();
     const answer = await preview([line(one, 2, 79.99), line(other, 3)], { expected_total: 160.28 });
@@ -94,16 +94,16 @@ describe.each(KINDS)('with an inventory of the kind: %s', (_kind, settingsFor) =
       problems: [],
     });
     expect(await traces()).toEqual(before);
-    // And so it is when it is ordered.
+    // Placing the order has the same result.
     const order = await place([line(one, 2, 79.99), line(other, 3)]);
     expect([order.status, order.body.total_amount]).toEqual([201, 160.28]);
     const after = await preview([line(other, 1)]);
     expect(after.body).toMatchObject({ can_be_placed: false, lines: [{ missing: 1 }] });
-    // The customer is told of the order in the background; later tests count calls.
+    // The customer is notified in the background; later tests count calls.
     await eventually(() => statusesTold(sandbox, order.body.order_id).length === 1);
   });
 
-  it('each reason against the order is the problem that placing it is answered with', async () => {
+  it('lists the problems that placing the order would return', async () => {
     const [short, changed] = [productAt(10, 3), productAt(20, 5)];
     const unknown = '999999';
     const cases: [items: OrderLine[], more: Record<string, unknown>, names: string[]][] = [
@@ -140,7 +140,7 @@ describe.each(KINDS)('with an inventory of the kind: %s', (_kind, settingsFor) =
     expect(takenFrom(sandbox, short)).toEqual([]);
   });
 
-  it('a preview that can not be made is 503, to be tried again', async () => {
+  it('returns 503 with Retry-After during an outage', async () => {
     const product = newProduct(sandbox);
     const before = await traces();
     for (const name of ['inventory', 'catalog'] as const) sandbox.services[name].faults.add({ kind: 'away' });
@@ -151,7 +151,7 @@ describe.each(KINDS)('with an inventory of the kind: %s', (_kind, settingsFor) =
   });
 });
 
-describe('a preview', () => {
+describe('POST /orders/preview', () => {
   beforeAll(async () => {
     fleet = await startFleet(1, () => ({ ...TIMEOUTS, MAX_PLACEMENTS: '3', PLACEMENT_MODE: 'async' }));
     sandbox = fleet.sandbox;
@@ -160,38 +160,38 @@ describe('a preview', () => {
   afterAll(() => fleet.stop());
   afterEach(() => endFaults(sandbox));
 
-  it('needs nobody to tell of the order, and checks who is named all the same', async () => {
+  it('needs no customer data, and validates it when given', async () => {
     const product = newProduct(sandbox);
     const person = { customer_name: 'Alice Johnson', customer_email: 'alice@example.com', customer_id: 42 };
     expect((await preview([line(product)], person)).body.can_be_placed).toBe(true);
-    expectProblem(await preview([line(product)], { customer_email: 'nobody' }), 400, ['customer_email']);
+    expectProblem(await preview([line(product)], { customer_email: 'unknown' }), 400, ['customer_email']);
   });
 
   it.each<[what: string, body: unknown, fields: string[]]>([
     ['no items', {}, ['items']],
     ['an empty list', { items: [] }, ['items']],
     ['no quantity', { items: [{ product_id: '1' }] }, ['items[0].quantity']],
-    ['a price that nobody can pay', { items: [line('1', 1, 9.999)] }, ['items[0].price']],
+    ['a price with too many decimals', { items: [line('1', 1, 9.999)] }, ['items[0].price']],
     ['another currency', { items: [line('1')], currency: 'EUR' }, ['currency']],
     ['an unknown field', { items: [line('1')], coupon: 'x' }, ['coupon']],
-  ])('is refused as an order is: %s', async (_what, body, fields) => {
+  ])('rejects invalid input as an order is rejected: %s', async (_what, body, fields) => {
     const calls = callsTo(sandbox).length;
     expectProblem(await service.request('POST', '/orders/preview', body), 400, fields);
     expect(callsTo(sandbox)).toHaveLength(calls);
   });
 
-  it('is of the total that can be told exactly, or refused', async () => {
+  it('rejects a total that is too large to be exact', async () => {
     expectProblem(await preview([line(productAt(1_000_000, 1_000_000_000), 100_000)]), 400, ['items']);
   });
 
-  it('may be of a cart, as long as it has not been ordered', async () => {
+  it('previews a cart, and reports one that is already ordered', async () => {
     const product = newProduct(sandbox, 3);
     sandbox.carts.give('77', [{ product_id: product, quantity: 2 }], { route: 'test', key: null });
     const before = await traces();
     const first = await service.request('POST', '/orders/77/preview');
     expect(first.body).toMatchObject({ can_be_placed: true, total_amount: 20, lines: [{ quantity: 2 }] });
     expect(await traces()).toEqual(before);
-    // The cart stays as it is at its service, so that only the order knows.
+    // The cart stays as it is at its service, so only the order knows that it was ordered.
     sandbox.services.carts.faults.add({ kind: 'status', method: 'PUT', status: 500 });
     const order = await service.request('POST', '/orders/77');
     expect(order.status).toBe(202);
@@ -203,15 +203,15 @@ describe('a preview', () => {
     });
   });
 
-  it('is 404 without a cart, and of items where they are named', async () => {
-    expectProblem(await service.request('POST', '/orders/nobody/preview'), 404);
+  it('returns 404 without a cart, unless items are given', async () => {
+    expectProblem(await service.request('POST', '/orders/unknown/preview'), 404);
     const items = [line(newProduct(sandbox), 11)];
-    const { body } = await service.request('POST', '/orders/nobody/preview', { items });
+    const { body } = await service.request('POST', '/orders/unknown/preview', { items });
     expect(body).toMatchObject({ can_be_placed: false, lines: [{ availability: 'short', missing: 1 }] });
     expectProblem(await service.request('POST', '/orders/%00/preview'), 400, ['customer_id']);
   });
 
-  it('counts among the orders that are placed at the same time', async () => {
+  it('shares the limit of concurrent placements', async () => {
     const product = newProduct(sandbox);
     const { faults } = sandbox.services.inventory;
     faults.add({ kind: 'hang', method: 'GET', times: 2 });

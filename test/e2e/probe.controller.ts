@@ -1,6 +1,6 @@
 import { Controller, Get } from '@nestjs/common';
 
-/** An operation that does nothing, for tests of what happens before any operation. */
+/** An operation without effect, for tests of what runs before any operation. */
 @Controller('probe')
 export class ProbeController {
   @Get()

@@ -21,8 +21,8 @@ beforeAll(async () => {
 
 afterAll(() => service.stop());
 
-describe('every kind of problem', () => {
-  it.each(TYPES)('%s says what happened and what to do', (name, type) => {
+describe('problem type', () => {
+  it.each(TYPES)('%s has a cause and a remedy', (name, type) => {
     expect(name).toMatch(/^[a-z]+(-[a-z]+)*$/);
     expect(STATUS_CODES[type.status]).toBeDefined();
     expect(type.title).toMatch(/^[A-Z][^.]{7,40}$/);
@@ -30,7 +30,7 @@ describe('every kind of problem', () => {
     expect(type.cause).not.toBe(type.title);
   });
 
-  it.each(TYPES)('%s has its page for people at the address that is its type', async (name, type) => {
+  it.each(TYPES)('%s has a page for people at its type URL', async (name, type) => {
     const answer = await service.request('GET', `/problems/${name}`, undefined, HTML);
     expect(answer.status).toBe(200);
     expect(answer.headers.get('content-type')).toBe('text/html; charset=utf-8');
@@ -40,30 +40,30 @@ describe('every kind of problem', () => {
     for (const member of Object.keys(type.members ?? {})) expect(answer.body).toContain(member);
   });
 
-  it.each(TYPES)('%s has the same for programs', async (name, { members = {}, ...type }) => {
+  it.each(TYPES)('%s is described in JSON at its type URL', async (name, { members = {}, ...type }) => {
     const answer = await service.request('GET', `/problems/${name}`, undefined, JSON_ONLY);
     expect(answer.body).toEqual({ type: `/problems/${name}`, ...type, members });
   });
 
-  it.each(TYPES)('%s is in the table of errors', (name, { status }) => {
+  it.each(TYPES)('%s is documented in the table of errors', (name, { status }) => {
     expect(ERRORS).toMatch(new RegExp(`^\\| \`${name}\` +\\| ${status} +\\|`, 'm'));
   });
 
-  it.each(TYPES)('%s is answered somewhere', (name) => {
-    // Where it is defined it is followed by a colon; everywhere else it is used.
+  it.each(TYPES)('%s is used by the code', (name) => {
+    // Its definition is followed by a colon; any other occurrence is a use.
     const used = new RegExp(`'${name}'(?!:)`);
     expect(SOURCES.filter(({ text }) => used.test(text)).map(({ path }) => path)).not.toEqual([]);
   });
 });
 
-describe('the table', () => {
-  it('is all that the document names', () => {
+describe('problem types', () => {
+  it('match the table of errors exactly', () => {
     const rows = ERRORS.split('\n').filter((row) => /^\| `[a-z-]+` +\| \d{3} +\|/.test(row));
     const named = rows.map((row) => /`([a-z-]+)`/.exec(row)?.[1] ?? '');
     expect(named.toSorted()).toEqual(TYPES.map(([name]) => name).toSorted());
   });
 
-  it('is listed at /problems, for people and for programs', async () => {
+  it('are listed at /problems as a page and as JSON', async () => {
     const page = await service.request('GET', '/problems', undefined, HTML);
     const list = await service.request('GET', '/problems', undefined, JSON_ONLY);
     for (const [name] of TYPES) expect(page.body).toContain(`href="/problems/${name}"`);
@@ -71,14 +71,14 @@ describe('the table', () => {
     expect(listed).toEqual(TYPES.map(([name]) => `/problems/${name}`));
   });
 
-  it('has nothing that is not in it', async () => {
+  it('return 404 for an unknown name', async () => {
     for (const name of ['nothing', '__proto__', 'constructor', '%3Cscript%3E']) {
       const answer = await service.request('GET', `/problems/${name}`, undefined, HTML);
       expectProblem(answer, 404);
     }
   });
 
-  it('keeps a problem from being made that it does not have', () => {
+  it('can not be created under an undefined name', () => {
     const kind = { status: 400, title: 'Unheard of', cause: 'No cause', remedy: 'No remedy' };
     expect(() => new Problem('unheard-of', kind, 'detail')).toThrow('is not in the table');
     expect(() => new Problem('not-found', kind, 'detail')).toThrow('is not in the table');

@@ -18,14 +18,14 @@ afterAll(async () => {
   await issuer.close();
 });
 
-/** How many requests waited for the processor time of their caller. */
+/** Number of requests that waited for the processor-time share of their caller. */
 const waits = async (kind: string): Promise<number> => {
   const text = String((await service.request('GET', '/metrics', undefined, callers.operator)).body);
   return sumOf(parseMetrics(text), 'processor_share_wait_seconds_count', { kind });
 };
 
-describe('processor time', () => {
-  it('of one customer that sends expensive requests leaves some for others', async () => {
+describe('processor-time share', () => {
+  it('of one customer with expensive requests leaves time for other callers', async () => {
     const items = Array.from({ length: 30_001 }, () => ({}));
     let open = 24;
     const flood = Array.from({ length: open }, async () => {
@@ -34,13 +34,13 @@ describe('processor time', () => {
       return status;
     });
     await eventually(async () => (await waits('placements')) > 0);
-    // Those of another caller are answered in between.
+    // Requests of another caller are served in between.
     expect(open).toBeGreaterThan(0);
     const answers = await Promise.all(flood);
     expect(answers.filter((status) => ![400, 429].includes(status))).toEqual([]);
   });
 
-  it('of requests with wrong credentials is bounded for all of them together', async () => {
+  it('of requests with invalid credentials is limited for all of them together', async () => {
     const honest = setInterval(
       () => void service.request('GET', '/caller', undefined, callers.operator).catch(() => undefined),
       20,

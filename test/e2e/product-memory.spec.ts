@@ -14,7 +14,7 @@ const PRICE = 10;
 
 let fleet: TestFleet;
 
-/** How often a product was looked up. */
+/** Number of lookups of a product. */
 function lookUps(productId: string): number {
   const path = `/inventory/${productId}`;
   return callsTo(fleet.sandbox).filter((call) => call.method === 'GET' && call.path === path).length;
@@ -30,7 +30,7 @@ function place(service: TestService, productId: string, price?: number): Promise
   return service.request('POST', '/orders', orderBody([{ ...line(productId, 1), price }]));
 }
 
-describe('a product that is looked up', () => {
+describe('product lookup', () => {
   let service: TestService;
   beforeAll(async () => {
     fleet = await startFleet(1);
@@ -38,7 +38,7 @@ describe('a product that is looked up', () => {
   });
   afterAll(() => fleet?.stop());
 
-  it('for many orders at the same time is asked for less often than there are orders', async () => {
+  it('is shared by concurrent orders', async () => {
     const id = product(100);
     fleet.sandbox.services.inventory.faults.add({ kind: 'delay', ms: 100, times: 1 });
     const answers = await Promise.all(Array.from({ length: 20 }, () => place(service, id)));
@@ -46,7 +46,7 @@ describe('a product that is looked up', () => {
     expect(lookUps(id)).toBeLessThan(20);
   });
 
-  it('is asked for anew for each order that comes later', async () => {
+  it('is repeated for each later order', async () => {
     const id = product(100);
     for (const at of [1, 2, 3]) {
       expect((await place(service, id)).status).toBe(201);
@@ -54,16 +54,16 @@ describe('a product that is looked up', () => {
     }
   });
 
-  it('by an order that can wait longer than the one that has asked is asked for again', async () => {
+  it('is repeated for an order with a later deadline than the one that made it', async () => {
     const id = product(100);
-    // The first gives up after all its attempts; whoever has waited for it asks once more.
+    // The first order gives up after all its attempts; the order that waited for it makes its own call.
     fleet.sandbox.services.inventory.faults.add({ kind: 'status', status: 500, times: 3 });
     const [first, second] = await Promise.all([place(service, id), place(service, id)]);
     expect(new Set([first.status, second.status])).toEqual(new Set([201, 503]));
   });
 });
 
-describe('with PRODUCT_MEMORY_MS a product that was looked up', () => {
+describe('product lookup with PRODUCT_MEMORY_MS', () => {
   let service: TestService;
   beforeAll(async () => {
     fleet = await startFleet(1, () => ({ PRODUCT_MEMORY_MS: '60000' }));
@@ -71,17 +71,17 @@ describe('with PRODUCT_MEMORY_MS a product that was looked up', () => {
   });
   afterAll(() => fleet?.stop());
 
-  it('is not asked for again by orders that can be placed', async () => {
+  it('is reused by orders that can be placed', async () => {
     const id = product(100);
     for (const _ of [1, 2, 3]) expect((await place(service, id)).status).toBe(201);
     expect(lookUps(id)).toBe(1);
   });
 
-  it('is never the reason to refuse an order: what has changed is looked up anew', async () => {
+  it('is repeated before an order is rejected, because the cached product may be stale', async () => {
     const id = product(0);
     setStock(fleet.sandbox, id, 1, PRICE);
     expect((await place(service, id)).status).toBe(201);
-    // Remembered as available, and gone by now: the inventory has the last word.
+    // Cached as available, and sold out by now: the inventory decides.
     expect((await place(service, id)).body).toMatchObject({ title: expect.any(String), status: 400 });
     setStock(fleet.sandbox, id, 5, PRICE + 2);
     const repriced = await place(service, id, PRICE + 2);
@@ -89,7 +89,7 @@ describe('with PRODUCT_MEMORY_MS a product that was looked up', () => {
     expect(repriced.body).toMatchObject({ total_amount: PRICE + 2 });
   });
 
-  it('is looked up for a preview, which shows what is true now', async () => {
+  it('is repeated for a preview, which shows current data', async () => {
     const id = product(3);
     expect((await place(service, id)).status).toBe(201);
     setStock(fleet.sandbox, id, 7, PRICE + 5);

@@ -30,19 +30,19 @@ const NETWORKS = 50_900;
 
 const CONNECTIONS = 8;
 const PIPELINED = 100;
-/** Of 401, and of 429 where the flood is counted as one. */
+/** Responses with 401, and with 429 when the flood shares a counter. */
 const STATUS_LINE = 'HTTP/1.1 4';
 
 let issuer: TestIssuer;
 let server: FastifyInstance;
 let url: string;
 
-/** The n-th network of 64 bits in 2001:db8::/32. */
+/** The n-th /64 network in 2001:db8::/32. */
 function addressOf(n: number): string {
   return `2001:db8:${(n >> 8).toString(16)}:${(n & 0xff).toString(16)}::1`;
 }
 
-/** Sends requests without credentials on one connection, a batch after the other. */
+/** Sends requests without credentials on one connection, one batch after another. */
 async function sendFrom(socket: Socket, addresses: readonly string[]): Promise<void> {
   let answered = 0;
   let tail = '';
@@ -73,7 +73,7 @@ async function flood(): Promise<void> {
   );
 }
 
-/** The hooks of the service that authenticate and limit requests, without the rest: a flood has to fit into a minute. */
+/** Only the hooks that authenticate and limit requests, so that the flood fits into a minute. */
 async function startServer(settings: Settings): Promise<FastifyInstance> {
   const made = fastify({ trustProxy: settings.TRUST_PROXY });
   made.setErrorHandler((error, _request, reply) => {
@@ -127,7 +127,7 @@ afterAll(async () => {
 describe('after a flood of requests without credentials from 50,900 networks', () => {
   beforeAll(flood, WINDOW_MS);
 
-  it('callers with valid keys and tokens send all that they may', async () => {
+  it('authenticated callers keep their whole limit', async () => {
     const { reader, warehouse, customer, admin } = await knownCallers(issuer);
     for (const caller of [reader, warehouse, customer, admin]) {
       const headers = { ...caller, 'x-forwarded-for': addressOf(NETWORKS - 1) };
@@ -136,7 +136,7 @@ describe('after a flood of requests without credentials from 50,900 networks', (
     }
   });
 
-  it('new addresses are counted by their network of 48 bits', async () => {
+  it('new addresses are counted by their /48 network', async () => {
     expect(await statusFrom(addressOf(NETWORKS))).toBe(429);
     expect(await statusFrom('2001:db8:ffff:1::1')).toBe(200);
     expect(await statusFrom('198.51.100.1')).toBe(200);

@@ -21,10 +21,10 @@ afterEach(async () => {
   await running.pop()?.stop();
 });
 
-/** Stands for one that checks credentials: it believes whoever is named, but for one. */
+/** Replaces the credential check: accepts any caller name but `wrong`. */
 async function believe(request: FastifyRequest): Promise<void> {
   const id = String(request.headers['x-test-caller']);
-  if (id === 'wrong') throw Problem.http('invalid-request', 'stands for credentials that are wrong');
+  if (id === 'wrong') throw Problem.http('invalid-request', 'replaces a check that failed');
   request.caller = { ...ANONYMOUS, id };
 }
 
@@ -36,7 +36,7 @@ async function start(settings: Record<string, string> = {}): Promise<void> {
   running.push(service);
 }
 
-/** Sends requests one after another, until the allowance of their caller is used up. */
+/** Sends requests one after another until the limit of their caller is used up. */
 async function useUp(path = '/orders', headers: Record<string, string> = {}): Promise<TestResponse[]> {
   const answers: TestResponse[] = [];
   for (let count = 0; count < LIMIT; count += 1) {
@@ -45,8 +45,8 @@ async function useUp(path = '/orders', headers: Record<string, string> = {}): Pr
   return answers;
 }
 
-describe('a caller that sends more than it may', () => {
-  it('is told how it stands, and then when to come back', async () => {
+describe('rate limit', () => {
+  it('returns RateLimit fields, and 429 with Retry-After beyond the limit', async () => {
     await start();
     const answers = await useUp();
     expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: LIMIT }, () => 200));
@@ -64,7 +64,7 @@ describe('a caller that sends more than it may', () => {
     expect(refused.headers.get('x-request-id')).not.toBeNull();
   });
 
-  it('has no more of its orders looked at', async () => {
+  it('rejects an order beyond the limit before it is stored', async () => {
     await start();
     await useUp();
     const rows = await countRows(service.database);
@@ -73,10 +73,10 @@ describe('a caller that sends more than it may', () => {
   });
 
   it.each([
-    ['an address that there is not', 'GET', '/nowhere', 404],
-    ['a method that there is not', 'DELETE', '/orders', 405],
-    ['a body that can not be read', 'POST', '/orders', 400],
-  ])('is stopped whatever it asks for: %s', async (_name, method, path, status) => {
+    ['an unknown path', 'GET', '/nowhere', 404],
+    ['an unsupported method', 'DELETE', '/orders', 405],
+    ['a malformed body', 'POST', '/orders', 400],
+  ])('counts failed requests too: %s', async (_name, method, path, status) => {
     await start();
     const body = method === 'POST' ? '{' : undefined;
     for (let count = 0; count < LIMIT; count += 1) {
@@ -86,7 +86,7 @@ describe('a caller that sends more than it may', () => {
     expectProblem(await service.request('GET', '/orders'), 429);
   });
 
-  it('does not get in by sending all at once', async () => {
+  it('is exact for concurrent requests', async () => {
     await start();
     const answers = await Promise.all(
       Array.from({ length: 4 * LIMIT }, () => service.request('GET', '/orders')),
@@ -95,7 +95,7 @@ describe('a caller that sends more than it may', () => {
     expect(answers.filter(({ status }) => status === 429)).toHaveLength(3 * LIMIT);
   });
 
-  it('still finds out whether the service is well, and how it is used', async () => {
+  it('does not apply to health checks and the OpenAPI document', async () => {
     await start();
     await useUp();
     for (const path of ['/health', '/health/live', '/health/ready', '/docs-json']) {
@@ -107,25 +107,25 @@ describe('a caller that sends more than it may', () => {
   });
 });
 
-describe('callers are told apart', () => {
-  it('by what a trusted proxy says', async () => {
+describe('rate limit by address', () => {
+  it('uses the address that a trusted proxy reports', async () => {
     await start({ TRUST_PROXY: '127.0.0.0/8, 10.1.2.3' });
     await useUp('/orders', FIRST);
     expectProblem(await service.request('GET', '/orders', undefined, FIRST), 429);
     expect((await service.request('GET', '/orders', undefined, SECOND)).status).toBe(200);
-    // What the client itself wrote stands before what the proxy has added.
+    // What the client wrote itself precedes what the proxy has appended.
     const forged = { 'x-forwarded-for': `198.51.100.7, ${FIRST['x-forwarded-for']}` };
     expectProblem(await service.request('GET', '/orders', undefined, forged), 429);
   });
 
-  it('of an IPv6 address, by the network of 64 bits', async () => {
+  it('groups IPv6 addresses by their /64 network', async () => {
     await start({ TRUST_PROXY: '127.0.0.1' });
     await useUp('/orders', { 'x-forwarded-for': '2001:db8:1:2::1' });
     expectProblem(await getFrom('2001:db8:1:2:ffff::2'), 429);
     expect((await getFrom('2001:db8:1:3::1')).status).toBe(200);
   });
 
-  it('by nothing that they say of themselves', async () => {
+  it('ignores headers of clients without a trusted proxy', async () => {
     await start();
     await useUp('/orders', FIRST);
     expectProblem(await service.request('GET', '/orders', undefined, SECOND), 429);
@@ -134,8 +134,8 @@ describe('callers are told apart', () => {
   });
 });
 
-describe('callers that have proved who they are', () => {
-  it('are counted as that, and wrong credentials against their address only', async () => {
+describe('rate limit of authenticated callers', () => {
+  it('counts by caller, and invalid credentials by address only', async () => {
     const adapter = new FastifyAdapter();
     const app = await NestFactory.create<NestFastifyApplication>(ProbeModule, adapter, { logger: false });
     adapter.getInstance().addHook('onRequest', believe);
@@ -158,8 +158,8 @@ describe('callers that have proved who they are', () => {
   });
 });
 
-describe('without a limit', () => {
-  it('nothing is counted and nothing is said', async () => {
+describe('rate limit settings', () => {
+  it('send no RateLimit fields without a limit', async () => {
     await start({ RATE_LIMIT_PER_MINUTE: '0' });
     for (const answer of [...(await useUp()), ...(await useUp())]) {
       expect(answer.status).toBe(200);
@@ -168,7 +168,7 @@ describe('without a limit', () => {
   });
 
   it.each(['true', '1', '10.0.0.0/33', 'proxy.example.com', '10.0.0.1;10.0.0.2', '::/129', '10.0.0.0/8/8'])(
-    'TRUST_PROXY takes nothing but addresses and networks: %s',
+    'TRUST_PROXY accepts addresses and networks only: %s',
     (TRUST_PROXY) => {
       const load = () => loadSettings({ DATABASE_URL: 'postgres://localhost/orders', TRUST_PROXY });
       expect(load).toThrow(SettingsError);

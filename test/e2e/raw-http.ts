@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 
-/** A plain connection to the service, for requests that no client library would write. */
+/** A plain TCP connection to the service, for requests that no client library would write. */
 export function openConnection(url: string): Promise<Socket> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve, reject) => {
@@ -9,7 +9,7 @@ export function openConnection(url: string): Promise<Socket> {
   });
 }
 
-/** All that comes over a connection until it ends. That it ends with a reset says nothing of what came before. */
+/** Reads a connection until it ends. A reset at the end does not discard what came before. */
 export function readAll(socket: Socket): Promise<string> {
   return new Promise((resolve) => {
     let text = '';
@@ -28,14 +28,14 @@ export async function sendText(url: string, text: string): Promise<string> {
   return answer;
 }
 
-/** One answer of a connection, taken apart. */
+/** One parsed response of a connection. */
 export interface RawAnswer {
   status: number;
   headers: Headers;
   body: Record<string, unknown>;
 }
 
-/** Takes the first answer in a text apart; its body has to be JSON. */
+/** Parses the first response in a text; its body must be JSON. */
 export function parseAnswer(text: string): RawAnswer {
   const [head = '', body = ''] = text.split('\r\n\r\n', 2);
   const [statusLine = '', ...fields] = head.split('\r\n');

@@ -12,19 +12,19 @@ beforeAll(async () => {
 
 afterAll(() => service.stop());
 
-describe('the id of a request', () => {
+describe('X-Request-Id', () => {
   it.each([
     'abc',
     '8e03978e-40d5-43dd-bc93-6894a57f9324',
     '1-67891233-abcdef012345678912345678',
     'a'.repeat(128),
-  ])('is kept when it can be: %s', async (id) => {
+  ])('is kept when it is valid: %s', async (id) => {
     const answer = await service.request('GET', '/health/live', undefined, { 'x-request-id': id });
     expect(answer.headers.get('x-request-id')).toBe(id);
   });
 
   it.each(['', 'a'.repeat(129), 'a b', 'a,b', '<script>', '"quoted"', 'clé', '{"a":1}'])(
-    'is replaced when it can not: %s',
+    'is replaced when it is not valid: %s',
     async (id) => {
       const answer = await service.request('GET', '/health/live', undefined, { 'x-request-id': id });
       expect(answer.headers.get('x-request-id')).toMatch(UUID);
@@ -40,7 +40,7 @@ describe('the id of a request', () => {
     ['GET', '/problems/not-found', 200],
     ['GET', '/docs', 200],
     ['OPTIONS', '/orders', 204],
-  ])('is in every answer: %s %s', async (method, path, status) => {
+  ])('is in every response: %s %s', async (method, path, status) => {
     const headers = { 'x-request-id': 'from-the-gateway' };
     const answer = await service.request(method, path, method === 'POST' ? '{' : undefined, headers);
     expect(answer.status).toBe(status);
@@ -51,7 +51,7 @@ describe('the id of a request', () => {
 const TRACEPARENT = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 const TRACESTATE = 'congo=t61rcWkgMzE, rojo=00f067aa0ba902b7';
 
-/** Places an order of a customer with a cart, so that all of the other services are called, and what they received. */
+/** Places an order that calls the upstream services. @returns the headers that they received */
 async function callsForOrder(headers: Record<string, string>): Promise<Record<string, unknown>[]> {
   for (const upstream of Object.values(service.sandbox.services)) upstream.calls.clear();
   const body = orderBody([line(newProduct(service.sandbox))]);
@@ -64,8 +64,8 @@ async function callsForOrder(headers: Record<string, string>): Promise<Record<st
   });
 }
 
-describe('what is called for a request, jobs included,', () => {
-  it('is told its id and its trace', async () => {
+describe('upstream calls of a request and its tasks', () => {
+  it('carry its request id and its trace context', async () => {
     const calls = await callsForOrder({
       'x-request-id': 'from-the-shop',
       traceparent: TRACEPARENT,
@@ -81,14 +81,14 @@ describe('what is called for a request, jobs included,', () => {
     }
   });
 
-  it('is told the id that was made where none came, and no trace', async () => {
+  it('carry a generated request id when it has none, and no trace context', async () => {
     const calls = await callsForOrder({});
     const ids = new Set(calls.map((headers) => headers['x-request-id']));
     expect([...ids]).toEqual([expect.stringMatching(UUID)]);
     for (const headers of calls) expect(headers).not.toHaveProperty('traceparent');
   });
 
-  it('is told of no trace that is none', async () => {
+  it('carry no trace context when the received one is not valid', async () => {
     const wrong = { traceparent: TRACEPARENT.replace('4bf9', 'XXXX'), tracestate: TRACESTATE };
     for (const headers of await callsForOrder(wrong)) {
       expect(headers).not.toHaveProperty('traceparent');
@@ -96,7 +96,7 @@ describe('what is called for a request, jobs included,', () => {
     }
   });
 
-  it('is told of another request for each of two at the same time', async () => {
+  it('carry the id of their own request when requests are concurrent', async () => {
     for (const upstream of Object.values(service.sandbox.services)) upstream.calls.clear();
     const orders = Array.from({ length: 20 }, (_, index) => ({
       id: `request-${index}`,

@@ -45,7 +45,7 @@ const actionsOf = (incident: { actions: { action: string }[] }) =>
 
 afterEach(() => clearFaults(fleet.sandbox));
 
-/** An order that failed, of which the service can't know whether its one line was reserved. */
+/** A failed order whose only line has an unknown reservation outcome. */
 async function failInDoubt(product: string, when: 'before' | 'after') {
   const path = `/inventory/${product}/reserve`;
   fleet.sandbox.services.inventory.faults.add({ kind: 'status', status: 500, when, path, times: 1 });
@@ -55,7 +55,7 @@ async function failInDoubt(product: string, when: 'before' | 'after') {
   return incident;
 }
 
-describe('a line in doubt, with an inventory that may be asked only once', () => {
+describe('line in doubt with an inventory that is not idempotent', () => {
   beforeAll(async () => {
     const settings = { INVENTORY_HONOURS_IDEMPOTENCY_KEYS: 'false', ...SHORT };
     fleet = await startFleet(2, () => settings, { honourIdempotencyKeys: { inventory: false } });
@@ -67,7 +67,7 @@ describe('a line in doubt, with an inventory that may be asked only once', () =>
     await fleet.stop();
   });
 
-  it('tells what happened, and offers nothing that would ask twice', async () => {
+  it('names its reason, and offers no action that would repeat the call', async () => {
     const product = newProduct(fleet.sandbox);
     const incident = await failInDoubt(product, 'after');
     expect(incident).toMatchObject({
@@ -84,7 +84,7 @@ describe('a line in doubt, with an inventory that may be asked only once', () =>
     expect(stockOf(fleet.sandbox, product)).toBe(7);
   });
 
-  it('is given back once, however many ask for it on however many instances', async () => {
+  it('is released once by concurrent requests on two instances', async () => {
     const product = newProduct(fleet.sandbox);
     const { incident_id, order_id } = await failInDoubt(product, 'after');
     const asked = Array.from({ length: 8 }, (_, index) =>
@@ -100,7 +100,7 @@ describe('a line in doubt, with an inventory that may be asked only once', () =>
     expect(await incidentsOf(order_id)).toEqual([]);
   });
 
-  it('is not given back a second time by a late repetition when the first attempt stayed unknown', async () => {
+  it('is not released twice by a repeated request when the first attempt stayed unknown', async () => {
     const product = newProduct(fleet.sandbox);
     const { incident_id, order_id } = await failInDoubt(product, 'after');
     const path = `/inventory/${product}/replenish`;
@@ -112,7 +112,7 @@ describe('a line in doubt, with an inventory that may be asked only once', () =>
 
     clearFaults(fleet.sandbox);
     expect((await settle(incident_id, 'release')).status).toBe(200);
-    // Time enough for a job to be fetched and done.
+    // Long enough for a task to be claimed and finished.
     await new Promise((resolve) => setTimeout(resolve, 1_200));
     expect(takenFrom(fleet.sandbox, product)).toEqual([-3, 3]);
     expect(await linesOf(order_id)).toEqual(['in_doubt']);
@@ -167,7 +167,7 @@ async function leavePending(product: string): Promise<string> {
   return id;
 }
 
-describe('with an inventory that can be asked again', () => {
+describe('recovery with an idempotent inventory', () => {
   beforeAll(async () => {
     fleet = await startFleet(1, () => ({ ...SHORT, ...SLOW_RECOVERY }));
     [service] = fleet.services as [TestService];
@@ -175,7 +175,7 @@ describe('with an inventory that can be asked again', () => {
 
   afterAll(() => fleet.stop());
 
-  it('a line in doubt is no incident while a job is asking', async () => {
+  it('opens no incident for a line in doubt while a task retries', async () => {
     const product = newProduct(fleet.sandbox);
     fleet.sandbox.services.inventory.faults.add({ kind: 'status', status: 500, method: 'PUT' });
     const answer = await service.request('POST', '/orders', orderBody([line(product, 3)]));
@@ -193,7 +193,7 @@ describe('with an inventory that can be asked again', () => {
   it.each([
     ['retry', 'confirmed', 7],
     ['release', 'failed', 10],
-  ])('an order that was left pending is driven on: %s', async (action, status, stock) => {
+  ])('resumes an order that was left pending: %s', async (action, status, stock) => {
     const product = newProduct(fleet.sandbox);
     const id = await leavePending(product);
     const incident = await eventually(async () => (await incidentsOf(id))[0]);
@@ -209,7 +209,7 @@ describe('with an inventory that can be asked again', () => {
   });
 });
 
-/** A cancelled order whose stock can't be given back, since the journal is in doubt about one of its movements. */
+/** A cancelled order whose stock can not be released, because a movement in the journal is in doubt. */
 async function cancelInDoubt(product: string, direction: 'reserve' | 'release') {
   const id = await placeOrder(service, orderBody([line(product, 3)]));
   const key = `${id}/1/${direction}`;
@@ -232,7 +232,7 @@ async function cancelInDoubt(product: string, direction: 'reserve' | 'release') 
   return incident;
 }
 
-describe('with a catalog whose stock does not tell what became of a call', () => {
+describe('line in doubt with a catalog whose stock does not show the outcome of a call', () => {
   beforeAll(async () => {
     fleet = await startFleet(1, catalogSettings);
     [service] = fleet.services as [TestService];
@@ -240,7 +240,7 @@ describe('with a catalog whose stock does not tell what became of a call', () =>
 
   afterAll(() => fleet.stop());
 
-  it.each(['reserve', 'release'] as const)('a person says that the units are held: %s', async (direction) => {
+  it.each(['reserve', 'release'] as const)('is resolved as held by a person: %s', async (direction) => {
     const product = newProduct(fleet.sandbox);
     const incident = await cancelInDoubt(product, direction);
     expect(actionsOf(incident)).toEqual(['release', 'write_off']);
@@ -251,7 +251,7 @@ describe('with a catalog whose stock does not tell what became of a call', () =>
     expect(await incidentsOf(incident.order_id)).toEqual([]);
   });
 
-  it.each(['reserve', 'release'] as const)('a person says that nothing is held: %s', async (direction) => {
+  it.each(['reserve', 'release'] as const)('is resolved as not held by a person: %s', async (direction) => {
     const product = newProduct(fleet.sandbox);
     const incident = await cancelInDoubt(product, direction);
     expect((await settle(incident.incident_id, 'write_off')).status).toBe(200);

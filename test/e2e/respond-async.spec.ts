@@ -35,12 +35,12 @@ const SETTINGS = {
   RECOVERY_INTERVAL_MS: '100',
 };
 
-/** Which way the service is asked to answer before the order is settled. */
+/** Asks for a response before the order is complete. */
 const ASYNC = { Prefer: 'respond-async' };
 
 let fleet: TestFleet;
 let service: TestService;
-/** An instance that answers so whatever its clients prefer. */
+/** An instance that always responds asynchronously. */
 let asyncService: TestService;
 
 beforeAll(async () => {
@@ -66,7 +66,7 @@ function look(location: string | null): Promise<Order> {
   return getOrder(service, location?.replace(/^\/orders\//, '') ?? '');
 }
 
-/** Polls, as a client does, until the order is not pending any more. */
+/** Polls like a client until the order is not pending any more. */
 function untilSettled(location: string | null): Promise<Order> {
   return eventually(async () => {
     const order = await look(location);
@@ -82,8 +82,8 @@ async function untilTakenUp({ database }: TestFleet, id: unknown, times: number)
 
 const takeInventoryAway = () => fleet.sandbox.services.inventory.faults.add({ kind: 'away' });
 
-describe('an order whose client prefers respond-async', () => {
-  it('is answered with 202 and its address, and confirmed soon after', async () => {
+describe('order with Prefer: respond-async', () => {
+  it('returns 202 with its location, and is confirmed soon after', async () => {
     const product = newProduct(fleet.sandbox);
     const answer = await place(orderBody([line(product, 2, 10)], { expected_total: 20 }));
     expect(answer.status).toBe(202);
@@ -108,14 +108,14 @@ describe('an order whose client prefers respond-async', () => {
   });
 
   it.each(['respond-async', 'wait=5, Respond-Async', 'respond-async; foo="bar"'])(
-    'says so in any of the ways of RFC 7240: %s',
+    'is recognized in any form of RFC 7240: %s',
     async (prefer) => {
       const answer = await place(orderBody([line(newProduct(fleet.sandbox))]), { Prefer: prefer });
       expect(answer.status).toBe(202);
     },
   );
 
-  it.each(['wait=5', 'respond-asynchronously', 'return=minimal'])('does not by: %s', async (prefer) => {
+  it.each(['wait=5', 'respond-asynchronously', 'return=minimal'])('is not implied by: %s', async (prefer) => {
     const answer = await place(orderBody([line(newProduct(fleet.sandbox))]), { Prefer: prefer });
     expect(answer.status).toBe(201);
     expect(answer.headers.get('preference-applied')).toBeNull();
@@ -129,22 +129,22 @@ describe('an order whose client prefers respond-async', () => {
     expect([404, 409]).toContain(again.status);
   });
 
-  it('is refused at once where no other service has to be asked', async () => {
+  it('is rejected at once when that needs no upstream call', async () => {
     expectProblem(await service.request('POST', '/orders', { items: [] }, { prefer: 'respond-async' }), 400);
     expectProblem(await place(orderBody([line('1', 1, 9.999)])), 400, ['items[0].price']);
-    const cart = await placeCart('nobody');
+    const cart = await placeCart('unknown');
     expectProblem(cart, 404);
   });
 });
 
-describe('while the inventory is down', () => {
-  it('the order is accepted as pending, and confirmed when it is back', async () => {
+describe('asynchronous order during an inventory outage', () => {
+  it('is accepted as pending, and confirmed after the outage', async () => {
     const product = newProduct(fleet.sandbox);
     takeInventoryAway();
     const answer = await place(orderBody([line(product, 3, 10)]));
     expect(answer.status).toBe(202);
     const location = answer.headers.get('location');
-    // The request's own try has been in vain by then, and recovery has taken the order over.
+    // The attempt of the request has failed by then, and recovery has resumed the order.
     await untilTakenUp(fleet, answer.body.order_id, 2);
     const pending = await look(location);
     expect(pending).toMatchObject({ status: 'pending', total_amount: null, version: 1 });
@@ -154,7 +154,7 @@ describe('while the inventory is down', () => {
     expect(takenFrom(fleet.sandbox, product)).toEqual([-3]);
   });
 
-  it('it fails once the recovery window is over, and no stock is asked for or held', async () => {
+  it('fails after the recovery window, without a reservation', async () => {
     const product = newProduct(fleet.sandbox);
     takeInventoryAway();
     const answer = await place(orderBody([line(product)]), { 'Idempotency-Key': 'too-late' });
@@ -166,7 +166,7 @@ describe('while the inventory is down', () => {
     expectProblem(again, 503);
     expect(again.body).toMatchObject({ type: '/problems/placement-failed', order_id: answer.body.order_id });
     expect(takenFrom(fleet.sandbox, product)).toEqual([]);
-    // Not in doubt, as it would be if anybody had asked for it.
+    // Not in doubt, as it would be after a reservation call.
     const lines = await selectRows(
       fleet.database,
       'SELECT DISTINCT reservation FROM order_items WHERE order_id = $1',
@@ -176,7 +176,7 @@ describe('while the inventory is down', () => {
   });
 });
 
-describe('an order that turns out to be impossible when it is priced', () => {
+describe('asynchronous order that can not be placed', () => {
   const cases: [string, number, (product: string) => PlaceOrderBody, Record<string, unknown>][] = [
     ['price-changed', 409, (id) => orderBody([line(id, 1, 11)]), { differences: [expect.anything()] }],
     ['total-changed', 409, (id) => orderBody([line(id)], { expected_total: 11 }), { current_total: 10 }],
@@ -196,14 +196,14 @@ describe('an order that turns out to be impossible when it is priced', () => {
       reason: expect.any(String),
       data: more,
     });
-    // The key gives the answer that a client gets who waits for it, from now on and for any preference.
+    // From now on the key replays the synchronous response, for any preference.
     for (const headers of [key, { ...key, Prefer: 'wait=1' }]) {
       const later = await place(bodyOf(product), headers);
       expectProblem(later, status);
       expect(isReplay(later)).toBe(true);
       expect(later.body).toMatchObject({ type: `/problems/${name}`, order_id: order.order_id, ...more });
     }
-    // Word for word what a client is told at once who waits for it.
+    // Exactly the synchronous response.
     const { order_id: _, ...told } = (await place(bodyOf(product), key)).body;
     const waited = await service.request('POST', '/orders', bodyOf(product));
     expectProblem(waited, status);
@@ -212,8 +212,8 @@ describe('an order that turns out to be impossible when it is priced', () => {
   });
 });
 
-describe('the same key', () => {
-  it('gives 202 again as long as the order is pending, and then what became of it', async () => {
+describe('asynchronous order with an Idempotency-Key', () => {
+  it('replays 202 while it is pending, and its outcome after that', async () => {
     const product = newProduct(fleet.sandbox);
     const key = { 'Idempotency-Key': 'again-and-again' };
     takeInventoryAway();
@@ -236,7 +236,7 @@ describe('the same key', () => {
     expect(takenFrom(fleet.sandbox, product)).toEqual([-1]);
   });
 
-  it('sent many times at once is one order', async () => {
+  it('is placed once by many concurrent requests', async () => {
     const product = newProduct(fleet.sandbox);
     const key = { 'Idempotency-Key': 'at-once' };
     const answers = await Promise.all(
@@ -248,8 +248,8 @@ describe('the same key', () => {
   });
 });
 
-describe('an instance with PLACEMENT_MODE=async', () => {
-  it('answers so without being asked', async () => {
+describe('instance with PLACEMENT_MODE=async', () => {
+  it('returns 202 by default', async () => {
     const body = orderBody([line(newProduct(fleet.sandbox))]);
     const answer = await answerOf(asyncService.api.POST('/orders', { body }));
     expect(answer.status).toBe(202);
@@ -257,7 +257,7 @@ describe('an instance with PLACEMENT_MODE=async', () => {
     expect(await untilSettled(answer.headers.get('location'))).toMatchObject({ status: 'confirmed' });
   });
 
-  it('confirms more orders at once than it drives at a time', async () => {
+  it('confirms more concurrent orders than it runs at once', async () => {
     const product = newProduct(fleet.sandbox);
     setStock(fleet.sandbox, product, 1_000);
     fleet.sandbox.services.inventory.faults.add({ kind: 'delay', ms: 50 });
@@ -274,8 +274,8 @@ describe('an instance with PLACEMENT_MODE=async', () => {
   });
 });
 
-describe('with an inventory that ignores keys', () => {
-  it('an order that had to wait for its prices is reserved once, and not in doubt', async () => {
+describe('with a non-idempotent inventory', () => {
+  it('reserves an order once that had to wait for its prices, and leaves no line in doubt', async () => {
     const plain = await startFleet(1, () => ({ ...SETTINGS, INVENTORY_HONOURS_IDEMPOTENCY_KEYS: 'false' }), {
       honourIdempotencyKeys: false,
     });
@@ -287,7 +287,7 @@ describe('with an inventory that ignores keys', () => {
       const { order_id: id } = await succeeded(
         instance.api.POST('/orders', { body: orderBody([line(product)]), params }),
       );
-      // Taken up again at least twice before the inventory is back.
+      // Resumed at least twice before the inventory is back.
       await untilTakenUp(plain, id, 3);
       clearFaults(plain.sandbox);
       await eventually(async () => (await getOrder(instance, id)).status !== 'pending');

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-// Before anything that makes a server.
+// Must precede every import that creates a server.
 import { routesOf } from '../support/routes.js';
 import { newProduct, line, orderBody, placeOrder } from '../support/builders.js';
 import { expectPrivate, expectShared } from '../support/caching.js';
@@ -14,29 +14,29 @@ import {
 import { TestIssuer } from '../support/issuer.js';
 import { startTestService, type TestService } from '../support/service.js';
 
-/** What each caller gets of a route, and how to ask for it. */
+/** Expected statuses of a route by caller, and the request to send. */
 interface Row {
-  /** Where the route has parameters: its path, for an order that belongs to the customer. */
+  /** The path when the route has parameters: for an order of the customer. */
   path?: (orderId: string) => string;
-  /** Whether each of those who may do it needs an order that nobody has changed before. */
+  /** Whether each permitted caller needs a new order. */
   changes?: boolean;
   body?: unknown;
-  /** Where the body names the order. */
+  /** The body when it names the order. */
   bodyFor?: (orderId: string) => unknown;
-  /** Whether a success never ends, so that nobody can wait for all of it. */
+  /** Whether a successful response never ends, so that it can not be read completely. */
   isEndless?: boolean;
   answers: Record<KnownCaller, number>;
 }
 
-/** Routes that need no caller; everybody who is known gets this one answer, also where they are made to need one. */
+/** Routes without authentication; known callers get the same answer when a setting requires authentication. */
 interface PublicRow {
   path?: string;
   answer: number;
-  /** Whether no setting makes it need one. */
+  /** Whether no setting requires authentication. */
   isAlways?: boolean;
 }
 
-const NOBODY: Record<KnownCaller, number> = {
+const FORBIDDEN: Record<KnownCaller, number> = {
   customer: 403,
   otherCustomer: 403,
   readingCustomer: 403,
@@ -50,18 +50,18 @@ const NOBODY: Record<KnownCaller, number> = {
 };
 
 const CUSTOMERS_OWN = { customer: 200, otherCustomer: 404, readingCustomer: 200, overScoped: 200 };
-const LISTS = { ...NOBODY, ...CUSTOMERS_OWN, otherCustomer: 200, admin: 200, reader: 200 };
-const EVERYBODY = Object.fromEntries(Object.keys(NOBODY).map((name) => [name, 200])) as typeof NOBODY;
-const PLACES = { ...NOBODY, customer: 201, overScoped: 201, admin: 201, shop: 201 };
-const PREVIEWS = { ...NOBODY, customer: 200, overScoped: 200, admin: 200, shop: 200 };
-const READS = { ...NOBODY, ...CUSTOMERS_OWN, admin: 200, reader: 200 };
-const DELIVERIES = { ...NOBODY, admin: 200, reader: 200, operator: 200 };
-const OPERATES = { ...NOBODY, admin: 200, operator: 200 };
+const LISTS = { ...FORBIDDEN, ...CUSTOMERS_OWN, otherCustomer: 200, admin: 200, reader: 200 };
+const ALLOWED = Object.fromEntries(Object.keys(FORBIDDEN).map((name) => [name, 200])) as typeof FORBIDDEN;
+const PLACES = { ...FORBIDDEN, customer: 201, overScoped: 201, admin: 201, shop: 201 };
+const PREVIEWS = { ...FORBIDDEN, customer: 200, overScoped: 200, admin: 200, shop: 200 };
+const READS = { ...FORBIDDEN, ...CUSTOMERS_OWN, admin: 200, reader: 200 };
+const DELIVERIES = { ...FORBIDDEN, admin: 200, reader: 200, operator: 200 };
+const OPERATES = { ...FORBIDDEN, admin: 200, operator: 200 };
 
 let product = '';
 const order = () => orderBody([line(product)]);
 
-/** An order of the customer for all that change nothing. */
+/** An order of the customer for all requests that change nothing. */
 let unchanged = '';
 const orderOfCustomer = () => placeOrder(service, { ...order(), customer_id: CUSTOMER }, known.admin);
 
@@ -92,12 +92,12 @@ const GUARDED: Record<string, Row> = {
     path: (id) => `/orders/${id}`,
     body: { status: 'shipped' },
     changes: true,
-    answers: { ...NOBODY, admin: 200, warehouse: 200 },
+    answers: { ...FORBIDDEN, admin: 200, warehouse: 200 },
   },
   'POST /orders/bulk-status': {
     changes: true,
     bodyFor: (id) => ({ status: 'shipped', orders: [{ order_id: id }] }),
-    answers: { ...NOBODY, admin: 200, warehouse: 200 },
+    answers: { ...FORBIDDEN, admin: 200, warehouse: 200 },
   },
   'GET /orders/:order_id/events': { path: (id) => `/orders/${id}/events`, answers: READS },
   'HEAD /orders/:order_id/events': { path: (id) => `/orders/${id}/events`, answers: READS },
@@ -109,20 +109,20 @@ const GUARDED: Record<string, Row> = {
   'HEAD /orders/:order_id/deliveries': { path: (id) => `/orders/${id}/deliveries`, answers: DELIVERIES },
   'POST /orders/:order_id/deliveries/:delivery_id/retry': {
     path: (id) => `/orders/${id}/deliveries/${id}/retry`,
-    answers: { ...NOBODY, admin: 404, operator: 404 },
+    answers: { ...FORBIDDEN, admin: 404, operator: 404 },
   },
   'POST /operations/incidents/:incident_id': {
     path: (id) => `/operations/incidents/reservation-${id}-1-1`,
     body: { action: 'release' },
-    answers: { ...NOBODY, admin: 404, operator: 404 },
+    answers: { ...FORBIDDEN, admin: 404, operator: 404 },
   },
   'POST /operations/notifications/redrive': { body: {}, answers: OPERATES },
   'POST /operations/personal-data/erase': {
-    body: { customer_email: 'nobody@example.com' },
+    body: { customer_email: 'unknown@example.com' },
     answers: OPERATES,
   },
   'DELETE /customers/:customer_id/personal-data': {
-    path: () => '/customers/nobody/personal-data',
+    path: () => '/customers/unknown/personal-data',
     answers: OPERATES,
   },
   'DELETE /orders/:order_id/personal-data': {
@@ -130,8 +130,8 @@ const GUARDED: Record<string, Row> = {
     changes: true,
     answers: OPERATES,
   },
-  'GET /caller': { answers: EVERYBODY },
-  'HEAD /caller': { answers: EVERYBODY },
+  'GET /caller': { answers: ALLOWED },
+  'HEAD /caller': { answers: ALLOWED },
   'GET /metrics': { answers: OPERATES },
   'HEAD /metrics': { answers: OPERATES },
 };
@@ -222,7 +222,7 @@ async function answerTo(on: TestService, route: string, row: Row, headers: Heade
   return answer.status;
 }
 
-/** The status of an answer, of which nothing else is read. */
+/** The status of a response whose body is not read. */
 async function statusOf(url: string, headers: Headers): Promise<number> {
   const response = await fetch(url, { headers });
   await response.body?.cancel();
@@ -245,7 +245,7 @@ async function answersTo(route: string, row: Row, callers: Record<string, Header
   return answers;
 }
 
-/** The same answer for each of them. */
+/** The same status for each caller. */
 function all(callers: Record<string, Headers>, status: number): Record<string, number> {
   return Object.fromEntries(Object.keys(callers).map((name) => [name, status]));
 }
@@ -268,33 +268,33 @@ async function publicAnswers(
   return answers;
 }
 
-describe('the table of routes', () => {
-  it('has a line for every route, and a route for every line', () => {
+describe('route access table', () => {
+  it('has a row for every route, and a route for every row', () => {
     const routes = routesOf(service.app.getHttpAdapter().getInstance());
     expect(routes.toSorted()).toEqual([...Object.keys(GUARDED), ...Object.keys(PUBLIC)].toSorted());
   });
 
-  it.each(Object.entries(GUARDED))('%s: nobody gets in without being known', async (route, row) => {
+  it.each(Object.entries(GUARDED))('%s: returns 401 without valid credentials', async (route, row) => {
     expect(await answersTo(route, row, unknown)).toEqual(all(unknown, 401));
   });
 
-  it.each(Object.entries(GUARDED))('%s: everybody gets what they may', async (route, row) => {
+  it.each(Object.entries(GUARDED))('%s: returns its expected status to known callers', async (route, row) => {
     expect(await answersTo(route, row, known)).toEqual(row.answers);
   });
 
-  it.each(Object.entries(PUBLIC))('%s: is for everybody', async (route, row) => {
+  it.each(Object.entries(PUBLIC))('%s: is public', async (route, row) => {
     const callers = { ...unknown, ...known };
     expect(await publicAnswers(service, route, row, callers)).toEqual(all(callers, row.answer));
   });
 
-  it.each(Object.entries(PUBLIC))('%s: is for known callers where it is made so', async (route, row) => {
+  it.each(Object.entries(PUBLIC))('%s: needs a caller if so configured', async (route, row) => {
     expect(await publicAnswers(closed, route, row, unknown)).toEqual(
       all(unknown, row.isAlways ? row.answer : 401),
     );
     expect(await publicAnswers(closed, route, row, known)).toEqual(all(known, row.answer));
   });
 
-  it.each(Object.entries(GUARDED))('%s: with AUTH=none everybody may do everything', async (route, row) => {
+  it.each(Object.entries(GUARDED))('%s: accepts every caller with AUTH=none', async (route, row) => {
     expect(await answerTo(open, route, row, {})).toBe(row.answers.admin);
   });
 });

@@ -27,7 +27,7 @@ beforeAll(async () => {
   ids = [
     await place('search-a', ADDRESS, one),
     await place('search-b', 'bob.search@example.com', two),
-    // Twice on one order, which must not be listed twice for it.
+    // Twice in one order, which must be listed once.
     await place('search-a', ADDRESS, one, two, one),
   ];
   await setStatus(service, ids[2], 'shipped');
@@ -38,24 +38,24 @@ async function find(query: OrderQuery): Promise<string[]> {
   return (await listOrders(service, query)).orders.map((order) => order.order_id);
 }
 
-describe('a search finds orders', () => {
+describe('GET /orders?q= finds orders', () => {
   it.each<[string, () => OrderQuery, number[]]>([
     ['by their id', () => ({ q: ids[1] }), [1]],
     ['by their id in capitals', () => ({ q: ids[1].toUpperCase() }), [1]],
-    ['by how their id begins', () => ({ q: ids[1].slice(0, 30) }), [1]],
-    ['by their minute', () => ({ q: ids[1].slice(0, 8), customer_id: 'search-b' }), [1]],
+    ['by a prefix of their id', () => ({ q: ids[1].slice(0, 30) }), [1]],
+    ['by the prefix for their minute', () => ({ q: ids[1].slice(0, 8), customer_id: 'search-b' }), [1]],
     ['by their customer', () => ({ q: 'search-a' }), [2, 0]],
     ['by an address in another case', () => ({ q: ADDRESS.toUpperCase() }), [2, 0]],
-    ['by a product, each once', () => ({ q: products[0] }), [2, 0]],
-    ['whatever space is around', () => ({ q: ` search-b\t` }), [1]],
+    ['by a product, without duplicates', () => ({ q: products[0] }), [2, 0]],
+    ['with surrounding space', () => ({ q: ` search-b\t` }), [1]],
     ['of a status', () => ({ q: 'search-a', status: 'shipped' }), [2]],
     ['of a customer and a product', () => ({ q: products[1], customer_id: 'search-b' }), [1]],
     ['of two products', () => ({ q: products[1], product_id: products[0] }), [2]],
     ['of a time', () => ({ q: 'search-a', placed_from: '2999-01-01' }), []],
-    ['but none that only resemble it', () => ({ q: 'search' }), []],
+    ['but none that are only similar', () => ({ q: 'search' }), []],
     ['but none by half an address', () => ({ q: 'alice.search@' }), []],
-    ['but none by a beginning of an id that is too short', () => ({ q: ids[1].slice(0, 7) }), []],
-    ['but none by what SQL would take for all of them', () => ({ q: `' OR true --%` }), []],
+    ['but none by a prefix of an id that is too short', () => ({ q: ids[1].slice(0, 7) }), []],
+    ['but none by text that is SQL', () => ({ q: `' OR true --%` }), []],
   ])('%s', async (_name, query, expected) => {
     expect(await find(query())).toEqual(expected.map((index) => ids[index]));
   });
@@ -72,11 +72,14 @@ describe('a search finds orders', () => {
   });
 });
 
-it.each(['q=', 'q=%20', 'q=a%00b', 'q=a&q=b', `q=${'x'.repeat(255)}`])('%s is refused', async (query) => {
-  expectProblem(await service.request('GET', `/orders?${query}`), 400, ['q']);
-});
+it.each(['q=', 'q=%20', 'q=a%00b', 'q=a&q=b', `q=${'x'.repeat(255)}`])(
+  'GET /orders?%s returns 400',
+  async (query) => {
+    expectProblem(await service.request('GET', `/orders?${query}`), 400, ['q']);
+  },
+);
 
-it("never finds another customer's orders", async () => {
+it('GET /orders?q= finds only orders of the customer who asks', async () => {
   const issuer = await TestIssuer.start();
   const guarded = await startTestService({
     settings: { ...issuer.settings, AUTH: 'jwt,api-key', API_KEYS },

@@ -6,10 +6,10 @@ import { beginUntraced, expectNoTrace } from '../support/no-trace.js';
 import { eventually, startTestService, type TestService } from '../support/service.js';
 import { openConnection, parseAnswer, readAll } from './raw-http.js';
 
-/** As in production, but for the time. */
+/** As in production, with shorter times. */
 const LIMITS: ConnectionLimits = { headMs: 300, requestMs: 600, idleMs: 500, silentMs: 3_000, checkMs: 50 };
 
-/** Faster than any limit, so that no pause by itself ends the connection. */
+/** Shorter than any limit, so that no single pause ends the connection. */
 const TRICKLE_MS = 40;
 
 const HEAD = 'POST /orders HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n';
@@ -25,9 +25,9 @@ beforeEach(() => beginUntraced(service));
 afterAll(() => service.stop());
 
 /**
- * Sends a beginning, and then one piece after another for as long as the service takes them.
+ * Sends a beginning, and then one piece after another as long as the service accepts them.
  *
- * @returns all that the service has answered until it closed the connection
+ * @returns everything that the service answered until it closed the connection
  */
 async function trickle(beginning: string, nextPiece: () => string): Promise<string> {
   const socket = await openConnection(service.url);
@@ -41,18 +41,18 @@ async function trickle(beginning: string, nextPiece: () => string): Promise<stri
   }
 }
 
-describe('a request that never ends is cut off, with a word', () => {
-  it('headers that come one by one', async () => {
+describe('slow request is cut off with an error response:', () => {
+  it('408 for headers that arrive one by one', async () => {
     const answer = parseAnswer(await trickle('GET /orders HTTP/1.1\r\nhost: x\r\n', () => 'x: y\r\n'));
     expectProblem(answer, 408);
     expect(answer.body['type']).toBe('/problems/request-timeout');
   });
 
-  it('a connection over which nothing comes', async () => {
+  it('408 for an idle connection', async () => {
     expectProblem(parseAnswer(await trickle('', () => '')), 408);
   });
 
-  it('a body that comes byte by byte', async () => {
+  it('408 for a body that arrives byte by byte', async () => {
     const answer = parseAnswer(
       await trickle(`${HEAD}x-request-id: slow-one\r\ncontent-length: 1000\r\n\r\n{`, () => ' '),
     );
@@ -61,20 +61,20 @@ describe('a request that never ends is cut off, with a word', () => {
     await expectNoTrace(service);
   });
 
-  it('a body of chunks that come one by one', async () => {
+  it('408 for a chunked body that arrives chunk by chunk', async () => {
     const answer = await trickle(`${HEAD}transfer-encoding: chunked\r\n\r\n`, () => '1\r\n \r\n');
     expectProblem(parseAnswer(answer), 408);
     await expectNoTrace(service);
   });
 
-  it('a body without end', async () => {
+  it('413 for an endless body', async () => {
     const chunk = `2000\r\n${' '.repeat(0x2000)}\r\n`;
     const answer = parseAnswer(await trickle(`${HEAD}transfer-encoding: chunked\r\n\r\n`, () => chunk));
     expectProblem(answer, 413);
     await expectNoTrace(service);
   });
 
-  it('a body that nobody wants, after the answer', async () => {
+  it('415 and a close for a body that continues after the response', async () => {
     const answer = await trickle(
       `${HEAD}content-encoding: gzip\r\ncontent-length: 1000000\r\n\r\n`,
       () => 'x',
@@ -84,8 +84,8 @@ describe('a request that never ends is cut off, with a word', () => {
   });
 });
 
-describe('a client that does not read', () => {
-  it('is left, and holds nothing', async () => {
+describe('client that does not read', () => {
+  it('is disconnected, and holds no resources', async () => {
     setStock(service.sandbox, 'PROD001', 100_000);
     const items = Array.from({ length: 40 }, () => line('PROD001'));
     for (let count = 0; count < 20; count += 1) await placeOrder(service, orderBody(items));
@@ -107,8 +107,8 @@ describe('a client that does not read', () => {
   });
 });
 
-describe('connections that are used as they should be', () => {
-  it('are kept between requests, and closed when they are idle for too long', async () => {
+describe('keep-alive connection', () => {
+  it('is kept between requests, and closed after the idle timeout', async () => {
     const socket = await openConnection(service.url);
     const answer = readAll(socket);
     const request = 'GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n';
@@ -118,7 +118,7 @@ describe('connections that are used as they should be', () => {
     expect((await answer).match(/HTTP\/1\.1 200 OK/g)).toHaveLength(2);
   });
 
-  it('get the answer to what could be read, and none to what follows and could not', async () => {
+  it('gets the response to a valid request, and none to the malformed one behind it', async () => {
     const socket = await openConnection(service.url);
     const answer = readAll(socket);
     const body = JSON.stringify(orderBody([line('PROD002')]));

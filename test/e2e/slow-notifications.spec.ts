@@ -4,16 +4,16 @@ import type { AddressInfo } from 'node:net';
 import { line, newProduct, orderBody, placeOrder } from '../support/builders.js';
 import { eventually, startTestService, type TestService } from '../support/service.js';
 
-/** The notification service of system A: a fixed number of threads, each busy for up to half a second with a call. */
+/** The notification service of system A: a fixed number of threads, each busy for up to half a second per call. */
 const THREADS = 40;
 const SHORTEST_MS = 250;
 const LONGEST_MS = 500;
 
-/** Enough that a fixed number of calls at a time would queue for longer than the timeout of a call that a client waits for. */
+/** Enough calls that with a fixed concurrency they would queue for longer than the timeout of a foreground call. */
 const ORDERS = 600;
 const CLIENTS = 32;
 
-/** A service with a bounded number of threads: a call waits for one, and is carried out even if its client has gone. */
+/** A service with a bounded number of threads: a call waits for one, and runs even if its client has disconnected. */
 class ThreadedService {
   readonly told: string[] = [];
   private readonly waiting: (() => void)[] = [];

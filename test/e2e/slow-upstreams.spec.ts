@@ -17,7 +17,7 @@ import { eventually, startTestService, type TestService } from '../support/servi
 let service: TestService;
 
 beforeAll(async () => {
-  // So patient that no call is given up before the test has seen that it is held.
+  // Timeouts so long that no call ends before the test has seen that it is held.
   const settings = { UPSTREAM_TIMEOUT_MS: '10000', REQUEST_DEADLINE_MS: '30000' };
   service = await startTestService({ settings });
 });
@@ -26,15 +26,15 @@ afterEach(() => restoreUpstreams(service, service.sandbox));
 
 afterAll(() => service.stop());
 
-describe('an order that is refused at its reservation, although the look-up said enough', () => {
-  it('is rejected, and what was reserved for its other lines is given back', async () => {
+describe('order whose reservation is refused after a successful lookup', () => {
+  it('is rejected, and the units of its other lines are released', async () => {
     const [enough, gone] = [newProduct(service.sandbox), newProduct(service.sandbox)];
     const inventory = service.sandbox.services.inventory;
     inventory.faults.add({ kind: 'hang', method: 'PUT', path: `/inventory/${gone}/reserve`, times: 1 });
     const body = orderBody([enough, gone].map((product) => line(product, 2)));
     const placing = answerOf(service.api.POST('/orders', { body }));
     await eventually(() => inventory.faults.held === 1);
-    // Somebody else is quicker.
+    // Another order takes the units first.
     setStock(service.sandbox, gone, 1);
     inventory.faults.release();
 
@@ -58,12 +58,12 @@ describe('an order that is refused at its reservation, although the look-up said
   });
 });
 
-describe('while the notification service is slow', () => {
-  it('the client does not wait for it', async () => {
+describe('slow notification service', () => {
+  it('does not delay the response to the client', async () => {
     const notification = service.sandbox.services.notification;
     notification.faults.add({ kind: 'hang', times: 1 });
     const id = await placeOrder(service, orderBody([line(newProduct(service.sandbox))]));
-    // Answered, although the message can not be through: the stand-in still holds it, or has not even got it.
+    // The response came before the delivery: the stand-in still holds the message, or has not received it.
     expect(statusesTold(service.sandbox, id)).toEqual([]);
     await eventually(() => notification.faults.held === 1);
     notification.faults.release();

@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
-/** A way to the database on which the n-th connection is cut when its first statement passes. */
+/** A proxy to the database that cuts the n-th connection when its first statement passes. */
 async function cuttingProxy(cutConnection: number) {
   const target = new URL(database.url);
   let connections = 0;
@@ -44,8 +44,8 @@ function changed(change: (url: URL) => void): string {
   return url.href;
 }
 
-describe('the start', () => {
-  it.each([1, 2, 4])('goes on after connection %i to the database was cut', async (connection) => {
+describe('startup', () => {
+  it.each([1, 2, 3])('continues after connection %i to the database was cut', async (connection) => {
     const proxy = await cuttingProxy(connection);
     const service = await startServiceProcess({ DATABASE_URL: proxy.url });
     expect(service.output().match(/^Waiting for the database: .+$/gm)).toHaveLength(1);
@@ -63,7 +63,7 @@ describe('the start', () => {
       'database "nowhere" does not exist',
     ],
   ])(
-    'is refused at once for %s, by every command',
+    'fails at once for %s, in every command',
     async (_, change, reason) => {
       for (const [command, code] of [
         ['main', 1],

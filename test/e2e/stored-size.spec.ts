@@ -10,12 +10,12 @@ import {
 } from '../support/builders.js';
 import { eventually, startTestService, type TestResponse, type TestService } from '../support/service.js';
 
-/** Bytes of JSON in a stored problem or event, whatever was ordered. */
+/** Upper bound in bytes of JSON for a stored problem or event, for any order. */
 const MAX_STORED_BYTES = 4_096;
 
 const LINES = 100;
 
-/** As many distinct products as an order may have lines, with ids as long as they may be, three bytes a character. */
+/** As many distinct products as an order may have lines, with ids of the maximum length, three bytes a character. */
 const LONG_IDS = Array.from({ length: LINES }, (_, index) => `${'品'.repeat(124)}${1000 + index}`);
 
 let service: TestService;
@@ -26,7 +26,7 @@ afterAll(() => service.stop());
 
 const bytesOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(value));
 
-/** Entries of a list of the problem, those left out included. */
+/** Entries of a list of the problem, including omitted ones. */
 function countOf({ body }: TestResponse, list: string): number {
   const omitted = (body['omitted'] ?? {}) as Record<string, number>;
   return (body[list] as unknown[]).length + (omitted[list] ?? 0);
@@ -48,8 +48,8 @@ async function expectStoredAndReplayed(key: string, body: unknown, list: string)
   return first;
 }
 
-describe('a stored refusal', () => {
-  it('of unknown products stays below 4 kB and counts what it omits', async () => {
+describe('stored problem response', () => {
+  it('for unknown products stays below 4 kB and counts what it omits', async () => {
     const { status, body } = await expectStoredAndReplayed(
       'stored-unknown',
       orderBody(LONG_IDS.map((id) => line(id))),
@@ -59,7 +59,7 @@ describe('a stored refusal', () => {
     expect((body['shortages'] as unknown[]).length).toBeGreaterThan(3);
   });
 
-  it('of changed prices stays below 4 kB', async () => {
+  it('for changed prices stays below 4 kB', async () => {
     for (const id of LONG_IDS) setStock(service.sandbox, id, 5);
     const items = LONG_IDS.map((id) => line(id, 1, 9));
     const answer = await expectStoredAndReplayed('stored-prices', orderBody(items), 'differences');
@@ -75,7 +75,7 @@ describe('a stored refusal', () => {
   });
 });
 
-it('the history of an order that is rejected later stays below 4 kB an event', async () => {
+it('events of an order that is rejected asynchronously stay below 4 kB each', async () => {
   const ids = LONG_IDS.map((id) => `x${id.slice(1)}`);
   const headers = { prefer: 'respond-async', 'idempotency-key': 'stored-later' };
   const order = orderBody(ids.map((id) => line(id)));

@@ -13,21 +13,21 @@ beforeAll(async () => {
 });
 afterAll(() => service.stop());
 
-/** Lets the streams that begin from now on be otherwise than usual. */
+/** Overrides the times of streams that are opened from now on. */
 function setTimes(times: Partial<StreamTimes>): void {
   service.app.get(OrderStream).times = { ...usual, ...times };
 }
 
-/** What a follower was told of an order: its versions. */
+/** The versions of an order that a follower received. */
 const toldOf = (follower: Follower, id: string): number[] =>
   follower.changes().flatMap(({ order_id, version }) => (order_id === id ? [version] : []));
 
-describe('a stream', () => {
-  it('through which nothing comes gives signs of life, often enough for what stands in between', () => {
+describe('order stream', () => {
+  it('sends heartbeats often enough for proxies in between', () => {
     expect(usual).toEqual({ beatMs: 15_000, lifeMs: 300_000 });
   });
 
-  it('says with each sign of life where its client has come to', async () => {
+  it('sends its current position with each heartbeat', async () => {
     setTimes({ beatMs: 20 });
     const follower = await follow(service);
     await eventually(() => follower.blocks.length > 3);
@@ -49,7 +49,7 @@ describe('a stream', () => {
     back.leave();
   });
 
-  it('ends after a while, so that who may follow is looked at anew, and its client misses nothing', async () => {
+  it('ends after its maximum age, so that access is checked again, and the client resumes without a gap', async () => {
     setTimes({ lifeMs: 20 });
     let follower = await follow(service);
     await eventually(() => follower.isEnded());

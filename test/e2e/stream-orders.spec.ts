@@ -9,10 +9,10 @@ import { TestIssuer } from '../support/issuer.js';
 import { insertOrders } from '../support/many-orders.js';
 import { eventually, startTestService, type TestService } from '../support/service.js';
 
-/** As many events as are sent to who comes back, and more. */
+/** More events than are replayed to a client that resumes. */
 const TOO_MANY = 2_001;
 
-/** Longer than the service waits between two looks at what is new. */
+/** Longer than two polls for new events. */
 const TWO_POLLS_MS = 1_200;
 
 let service: TestService;
@@ -44,11 +44,11 @@ const place = (more = {}, as = {}) => placeOrder(service, orderBody([line(produc
 const namesOf = (changes: { order_id: string; version: number }[]): string[] =>
   changes.map(({ order_id, version }) => `${order_id}/${version}`);
 
-/** What a follower was told of some orders. */
+/** The events of some orders that a follower received. */
 const toldOf = (follower: Follower, ids: readonly string[]): string[] =>
   namesOf(follower.changes()).filter((name) => ids.includes(name.split('/')[0] ?? ''));
 
-/** Another client of the database, with a transaction that has written something. */
+/** Another database client, with a transaction that has written something. */
 async function beginTransaction(): Promise<Client> {
   const client = new Client({ connectionString: service.database.url });
   await client.connect();
@@ -63,8 +63,8 @@ const addEvent = (client: Client, orderId: string, seq: number) =>
     [orderId, seq],
   );
 
-describe('whoever follows orders', () => {
-  it('is told of everything that happens from now on, in order', async () => {
+describe('follower of GET /orders/stream', () => {
+  it('receives every event from now on, in order', async () => {
     const before = await place();
     const follower = await follow(service);
     expect(follower.response.headers).toMatchObject({
@@ -91,21 +91,21 @@ describe('whoever follows orders', () => {
     expect(toldOf(follower, [before])).toEqual([]);
   });
 
-  it('is told by every instance of what any of them has done', async () => {
+  it('receives events of every instance from any instance', async () => {
     const [here, there] = [await follow(service), await follow(other)];
     const id = await place();
     await eventually(() => toldOf(here, [id]).length === 2 && toldOf(there, [id]).length === 2);
     expect(toldOf(there, [id])).toEqual(toldOf(here, [id]));
   });
 
-  it('comes back, to any instance, and misses nothing and hears nothing twice', async () => {
+  it('resumes at any instance without a gap or a duplicate', async () => {
     const told: string[] = [];
-    // It was there before the first of them was placed: who is new is told of nothing that was before.
+    // Opened before the first order: a new follower receives no past events.
     const first = await follow(service);
     let lastId = first.lastId();
     first.leave();
     const ids: string[] = [];
-    // Orders go on being placed while the client comes and goes.
+    // Orders are placed while the client disconnects and resumes.
     const placing = (async () => {
       while (ids.length < 60) ids.push(await place());
     })();
@@ -125,7 +125,7 @@ describe('whoever follows orders', () => {
     expect(toldOfThese().toSorted()).toEqual(expected.toSorted());
   });
 
-  it('does not miss what was begun earlier and came to light later', async () => {
+  it('receives events of a transaction that began earlier and committed later', async () => {
     const [early, late] = await insertOrders(service.database, 2);
     const follower = await follow(service);
     const first = await beginTransaction();
@@ -134,7 +134,7 @@ describe('whoever follows orders', () => {
     await addEvent(second, late ?? '', 2);
     await second.query('COMMIT');
     await sleep(TWO_POLLS_MS);
-    // It is there, but what comes before it is not yet.
+    // The event is visible, but an earlier one is not committed yet.
     expect(toldOf(follower, [early ?? '', late ?? ''])).toEqual([]);
     const between = await follow(other, follower.lastId());
     await first.query('COMMIT');
@@ -146,7 +146,7 @@ describe('whoever follows orders', () => {
     await second.end();
   });
 
-  it('is not kept from anything by what was rolled back', async () => {
+  it('is not blocked by a transaction that was rolled back', async () => {
     const [gone, kept] = await insertOrders(service.database, 2);
     const follower = await follow(service);
     const first = await beginTransaction();
@@ -161,7 +161,7 @@ describe('whoever follows orders', () => {
     await second.end();
   });
 
-  it('as a customer is told of its own orders only', async () => {
+  it('receives only events of its own orders as a customer', async () => {
     const issuer = await TestIssuer.start();
     const settings = { ...issuer.settings, AUTH: 'jwt,api-key', API_KEYS };
     const guarded = await startTestService({ settings, beside: service });
@@ -184,9 +184,9 @@ describe('whoever follows orders', () => {
   });
 });
 
-describe('whoever can not go on from where it was', () => {
+describe('follower that can not resume', () => {
   it.each(['', 'yesterday', '1 OR true', '999999999999999', '9'.repeat(30)])(
-    'has to begin anew: %j',
+    'receives a reset for an invalid position: %j',
     async (lastEventId) => {
       const follower = await follow(service, lastEventId);
       await eventually(() => follower.blocks.some(({ event }) => event === 'reset'));
@@ -195,7 +195,7 @@ describe('whoever can not go on from where it was', () => {
     },
   );
 
-  it('as it was away for too long, too', async () => {
+  it('receives a reset when too many events have passed', async () => {
     const follower = await follow(service);
     follower.leave();
     const watcher = await follow(service);
@@ -211,13 +211,13 @@ describe('whoever can not go on from where it was', () => {
   });
 });
 
-describe('a stream', () => {
-  it('of which nobody reads anything is cut, and the others go on', async () => {
+describe('stream of events', () => {
+  it('is closed when its client does not read, without effect on others', async () => {
     const idle = await follow(service);
     idle.response.pause();
     const reader = await follow(service);
     const ids = await insertOrders(service.database, 400);
-    // 16 MB, more than connections hold on their way, in parts that are less than a client may be behind with.
+    // 16 MB, more than connections buffer, in batches below the limit of a client's backlog.
     for (let seq = 2; seq < 22; seq += 1) {
       await selectRows(
         service.database,
@@ -234,14 +234,14 @@ describe('a stream', () => {
     await eventually(() => toldOf(reader, [id]).length === 2);
   });
 
-  it('beyond as many as one address may have is refused, until one is free', async () => {
+  it('is rejected beyond the limit of the address, until one is closed', async () => {
     const open = await Promise.all(Array.from({ length: 87 }, () => follow(other)));
     await expect(follow(other)).rejects.toThrow('503');
     open[0]?.leave();
     await eventually(() => follow(other).catch(() => undefined));
   });
 
-  it('ends when the service is stopped, which it does not hold up', async () => {
+  it('ends when the service stops, without delaying the stop', async () => {
     const third = await startTestService({ beside: service });
     const follower = await follow(third);
     const id = await place();
@@ -250,7 +250,7 @@ describe('a stream', () => {
     await eventually(() => follower.isEnded());
   });
 
-  it('costs nothing when nobody follows', async () => {
+  it('causes no queries without followers', async () => {
     const readers = () =>
       selectRows<{ pid: number }>(
         service.database,

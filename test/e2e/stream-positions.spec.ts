@@ -41,11 +41,11 @@ async function placeAndLeave(): Promise<{ id: string; position: string }> {
   return { id, position: follower.lastId() ?? '' };
 }
 
-/** Events that a failover lost are as absent as deleted ones; the numbers of later transactions are larger here too. */
+/** Events lost by a failover are as absent as deleted ones; here too, later transactions have larger numbers. */
 const lose = (id: string) => query(`DELETE FROM order_events WHERE order_id = $1`, [id]);
 
-describe('a position whose event the database does not have', () => {
-  it('is answered with a reset, although later transactions have larger numbers', async () => {
+describe('stream position whose event the database does not have', () => {
+  it('causes a reset, although later transactions have larger numbers', async () => {
     const { id, position } = await placeAndLeave();
     await lose(id);
     await place();
@@ -55,7 +55,7 @@ describe('a position whose event the database does not have', () => {
     await eventually(() => versionsOf(back, next).length === 2);
   });
 
-  it('is answered with a reset when another event has its numbers', async () => {
+  it('causes a reset when another event has its numbers', async () => {
     const { id, position } = await placeAndLeave();
     await query(`UPDATE order_events SET occurred_at = occurred_at + interval '1 ms' WHERE order_id = $1`, [
       id,
@@ -64,7 +64,7 @@ describe('a position whose event the database does not have', () => {
     await eventually(() => isReset(back));
   });
 
-  it('resets connected followers and those that follow later', async () => {
+  it('causes a reset for connected followers and for later ones', async () => {
     const follower = await follow(service);
     const id = await place();
     await eventually(() => versionsOf(follower, id).length === 2);
@@ -79,8 +79,8 @@ describe('a position whose event the database does not have', () => {
   });
 });
 
-describe('a position that the database has', () => {
-  it('is resumed after any number of transactions without events', async () => {
+describe('stream position that the database has', () => {
+  it('can be resumed after any number of transactions without events', async () => {
     const { position } = await placeAndLeave();
     for (let count = 0; count < 5; count += 1) await query('SELECT pg_current_xact_id()');
     const back = await follow(service, position);
@@ -90,7 +90,7 @@ describe('a position that the database has', () => {
     expect(isReset(back)).toBe(false);
   });
 
-  it('may be one of the first version: a transaction, or a transaction with an order and a number', async () => {
+  it('may have the first format: a transaction, or a transaction with an order and a number', async () => {
     const { id } = await placeAndLeave();
     const [event] = await query<{ tx: string }>(
       `SELECT transaction_id::text AS tx FROM order_events WHERE order_id = $1 AND seq = 1`,

@@ -41,7 +41,7 @@ async function tryItOut(page: Page, change: (example: object) => object): Promis
   return [status?.trim().slice(0, 3) ?? '', (await response.textContent()) ?? ''];
 }
 
-/** Opens an operation and sends it as the page has filled it in. @returns the status and the text that the page shows */
+/** Opens an operation and sends it with the prefilled values. @returns the status and the text that the page shows */
 async function executeAsOffered(page: Page, operationId: string): Promise<[string, string]> {
   const operation = page.locator(`#operations-orders-${operationId}`);
   await operation.locator('.opblock-summary-control').click();
@@ -59,7 +59,7 @@ describe('Swagger UI', () => {
     // The page offers a file instead of showing it.
     ['exportOrders', 'Download file'],
   ])(
-    '%s, sent as it is filled in, returns the orders of the service',
+    'sends %s with the prefilled values and shows the orders of the service',
     async (operationId, shown) => {
       const items = [{ product_id: 'PROD001', quantity: 1 }];
       const order = { customer_name: 'Carol', customer_email: 'carol@example.com', items };
@@ -74,7 +74,7 @@ describe('Swagger UI', () => {
   );
 
   itInBrowser(
-    'fills in no id of an order, which would be one that does not exist',
+    'prefills no order id, which would not exist',
     async () => {
       const page = await openDocs();
       const operation = page.locator('#operations-orders-getOrder');
@@ -87,7 +87,7 @@ describe('Swagger UI', () => {
   );
 
   itInBrowser(
-    'does not offer to try out the stream, whose answer never ends',
+    'does not offer to try out the stream, whose response never ends',
     async () => {
       const page = await openDocs();
       const operation = page.locator('#operations-orders-streamOrders');
@@ -118,11 +118,11 @@ describe('Swagger UI', () => {
   );
 
   itInBrowser(
-    'places the order that it offers as an example, as it stands',
+    'places the example order unchanged',
     async () => {
       const page = await openDocs();
       const [status, text] = await tryItOut(page, (example) => example);
-      // The text is compared along with the status, so that a failure shows what was answered.
+      // The text is compared along with the status, so that a failure shows the response.
       expect([status, text]).toEqual(['201', text]);
       await page.close();
     },

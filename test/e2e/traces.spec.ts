@@ -8,7 +8,7 @@ import { eventually, send, testSettings } from '../support/service.js';
 
 const TEST_TIMEOUT_MS = 60_000;
 
-/** The traces that clients were in, and the span of theirs in which they called. */
+/** Trace ids of the clients, and the client span that is the parent. */
 const PLACED = '4bf92f3577b34da6a3ce929d0e0e4736';
 const FAILED = '0af7651916cd43dd8448eb211c80319c';
 const UNRECORDED = '80e1afed08e019fc1110464cfa66635c';
@@ -27,7 +27,7 @@ function inTrace(traceId: string): Record<string, string> {
   return { traceparent: `00-${traceId}-${CALLER_SPAN}-01`, tracestate: STATE };
 }
 
-/** Places an order with two lines, and waits until its customer was told. @returns its id */
+/** Places an order with two lines, and waits until its customer was notified. @returns its id */
 async function placeOrder(url: string, headers: Record<string, string> = {}): Promise<string> {
   const body = orderBody([line('PROD001'), line('PROD002')]);
   const answer = await send(`${url}/orders`, 'POST', body, headers);
@@ -37,7 +37,7 @@ async function placeOrder(url: string, headers: Record<string, string> = {}): Pr
   return id;
 }
 
-/** What other services were told of the trace that they are called in. */
+/** The trace context that the upstream services received. */
 function traceparentsSent(traceId: string): string[] {
   const sent = callsTo(sandbox).map(({ causedBy }) => causedBy?.['traceparent'] ?? '');
   return sent.filter((traceparent) => traceparent.includes(traceId)).toSorted();
@@ -59,12 +59,12 @@ afterAll(async () => {
   await database?.drop();
 }, TEST_TIMEOUT_MS);
 
-describe('with an endpoint for traces', () => {
+describe('tracing with an OTLP endpoint', () => {
   let orderId: string;
   let orderWithoutTrace: string;
   let log: string;
 
-  /** What is sent in the end, too, is what the process has when it is told to stop. */
+  /** Includes the spans that are sent at shutdown. */
   beforeAll(async () => {
     const service = await start({
       OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
@@ -78,7 +78,7 @@ describe('with an endpoint for traces', () => {
     log = service.output();
   }, TEST_TIMEOUT_MS);
 
-  it('a placed order is one trace, from the request to the message to the customer', () => {
+  it('exports one trace for an order, from the request to the notification', () => {
     const [request, ...others] = spansOf(PLACED, 'POST /orders');
     expect(others).toEqual([]);
     expect(request).toMatchObject({ parentSpanId: CALLER_SPAN, kind: 2 });
@@ -94,7 +94,7 @@ describe('with an endpoint for traces', () => {
     expect(spansOf(PLACED, 'POST notification service')).toMatchObject([{ parentSpanId: job?.spanId }]);
   });
 
-  it('the other services become part of it', () => {
+  it('passes the trace context to the upstream services', () => {
     const calls = receiver.spans.filter(
       ({ traceId, name }) => traceId === PLACED && name.endsWith(' service'),
     );
@@ -106,7 +106,7 @@ describe('with an endpoint for traces', () => {
     expect(new Set(sent.map(({ causedBy }) => causedBy?.['tracestate']))).toEqual(new Set([STATE]));
   });
 
-  it('one begins where the client has none, and is found from the log', () => {
+  it('starts a trace when the client sends none, with its id in the log', () => {
     const lines = log.split('\n').filter((text) => text.includes('"msg":"request"'));
     const about = lines.map((text) => JSON.parse(text) as Record<string, string>);
     const traceId = about.find((fields) => fields['orderId'] === orderWithoutTrace)?.['traceId'] ?? '';
@@ -115,7 +115,7 @@ describe('with an endpoint for traces', () => {
     expect(spansOf(traceId, 'POST notification service')).toHaveLength(1);
   });
 
-  it('it shows where a request failed', () => {
+  it('marks failed spans with their error', () => {
     const failed = { status: 2, attributes: { 'http.response.status_code': 500 } };
     expect(spansOf(FAILED, 'GET inventory service')).toMatchObject([failed, failed, failed]);
     expect(spansOf(FAILED, 'POST /orders')).toMatchObject([
@@ -123,7 +123,7 @@ describe('with an endpoint for traces', () => {
     ]);
   });
 
-  it('nothing is in it that a customer sent, and nothing that nobody asked for', () => {
+  it('exports no personal data, and no spans of health checks and metrics', () => {
     expect(receiver.resource).toMatchObject({ 'service.name': 'orders-of-a-test' });
     expect(JSON.stringify(receiver.spans)).not.toMatch(/alice/i);
     expect(receiver.spans.filter(({ name }) => /health|metrics/.test(name))).toEqual([]);
@@ -131,9 +131,9 @@ describe('with an endpoint for traces', () => {
   });
 });
 
-describe('without one', () => {
+describe('tracing without an OTLP endpoint', () => {
   it(
-    'the trace of the client goes on to the other services as it came',
+    'passes the trace context of the client through unchanged',
     async () => {
       const before = receiver.spans.length;
       const service = await start({});
@@ -148,9 +148,9 @@ describe('without one', () => {
   );
 });
 
-describe('with an endpoint that is not there', () => {
+describe('tracing with an unreachable OTLP endpoint', () => {
   it(
-    'orders are placed, it is told once, and the end does not wait for it',
+    'does not affect orders, logs the outage once, and does not delay the stop',
     async () => {
       const service = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1' });
       await placeOrder(service.url);

@@ -8,7 +8,7 @@ const DAY_MS = 86_400_000;
 /** Longer than two retries of recovery, and shorter than its window. */
 const SEVERAL_RETRIES_MS = 3_000;
 
-/** The database is on the same machine here; the rest is for a loaded one. */
+/** The database runs on the same machine; the rest is for a loaded one. */
 const CLOSE_MS = 2_000;
 
 const LocalDate = Date;
@@ -49,7 +49,7 @@ async function place(headers: Record<string, string> = {}) {
   return { status, id: String(body.id ?? body.order_id) };
 }
 
-/** How far the stored times of an order are from the database's time, and its time of placement. */
+/** The time of placement, and the largest difference between a stored time and the database's clock. */
 async function storedTimes(id: string): Promise<{ offMs: number; placedAt: Date }> {
   const [row] = await selectRows<{ offMs: number; placedAt: Date }>(
     service.database,
@@ -93,7 +93,7 @@ it.each([DAY_MS, -DAY_MS])(
   },
 );
 
-it('gives ascending ids and distinct times after the clock was a day ahead and set back', async () => {
+it('assigns ascending ids and distinct times after the clock was a day ahead and set back', async () => {
   setLocalClock(DAY_MS);
   const ahead = await place();
   setLocalClock(0);

@@ -11,18 +11,18 @@ import { type Process, startProcess } from './world/processes.ts';
 
 const SANDBOX = fileURLToPath(new URL('../../dist/sandbox/main.js', import.meta.url));
 
-/** Longer than all attempts at a call take with the default time-outs. */
+/** Longer than all attempts of a call with the default timeouts. */
 const FROZEN_MS = 7_000;
 
 const TIMEOUT_MS = 60_000;
 
-/** Spread over a moment, so that the stop meets each step of some order. */
+/** Spread over a moment, so that the freeze hits each step of some order. */
 const ORDERS_UNDER_WAY = 60;
 const BETWEEN_ORDERS_MS = 5;
 
 const PRODUCT = 'FROZEN';
 
-/** An inventory that ignores idempotency keys, in a process that can be stopped as by a debugger or a slow disk. */
+/** An inventory that ignores idempotency keys, in a process that can be frozen as by a debugger or a slow disk. */
 let inventory: { url: string; process: Process };
 let service: TestService;
 let folder: string;
@@ -63,7 +63,7 @@ async function stock(): Promise<number> {
   return products.find(({ id }) => id === PRODUCT)?.quantity ?? Number.NaN;
 }
 
-/** Stops the inventory, does something, and lets it go on after all calls to it have timed out. */
+/** Freezes the inventory, runs a function, and resumes the inventory after all calls to it have timed out. */
 async function whileFrozen<T>(act: () => Promise<T>): Promise<T> {
   inventory.process.signal('SIGSTOP');
   try {
@@ -75,7 +75,7 @@ async function whileFrozen<T>(act: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Units of live orders, and units of others that are listed as in doubt. */
+/** Units of live orders, and units of ended orders that are listed as in doubt. */
 async function books(): Promise<{ live: number; inDoubt: number }> {
   const [row] = await selectRows<{ live: number; inDoubt: number }>(
     service.database,
@@ -88,9 +88,9 @@ async function books(): Promise<{ live: number; inDoubt: number }> {
   return row ?? { live: 0, inDoubt: 0 };
 }
 
-describe('an inventory that ignores idempotency keys and stands still, with the default settings', () => {
+describe('frozen inventory that ignores idempotency keys, with the default settings', () => {
   it(
-    'gets the units of a cancelled order once, and the unknown outcome is an incident',
+    'receives the units of a cancelled order once, and the unknown outcome becomes an incident',
     async () => {
       await resetStock(10);
       const id = await placeOrder(service, orderBody([line(PRODUCT, 5)]));
@@ -107,7 +107,7 @@ describe('an inventory that ignores idempotency keys and stands still, with the 
   );
 
   it(
-    'takes no unit that neither a live order nor a line in doubt accounts for, when orders were under way',
+    'holds no unit that neither a live order nor a line in doubt accounts for',
     async () => {
       await resetStock(1_000);
       const before = await books();

@@ -2,10 +2,10 @@ import { describe, expect, it } from '@jest/globals';
 import { type Break, breakBuild } from '../support/broken-build.js';
 import { type CampaignEnd, runCampaignProcess } from '../support/campaign-process.js';
 
-/** A campaign of this size takes a quarter of a minute; on a busy machine several times that. */
+/** A campaign of this size takes 15 s; on a busy machine several times that. */
 const TIMEOUT_MS = 360_000;
 
-/** Short campaigns, each with a fixed seed; what is broken shows in one of them. */
+/** Short campaigns with fixed seeds; each broken promise shows in one of them. */
 const CAMPAIGNS = {
   calm: [
     '--seed',
@@ -46,6 +46,12 @@ const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes
         if (verdict === 'written') await this.tasks.insert(this.orders.dataSource, ending.tasks);
         return verdict;`,
     },
+    {
+      // The same moment has one pause point, so that both kills come before the insert.
+      file: 'orders/placement/place-order-saga.js',
+      from: "await reachPausePoint('placement.after-settle', order.id);",
+      to: '',
+    },
   ],
   [
     'P1',
@@ -60,7 +66,7 @@ const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes
   ],
   [
     'P2',
-    'a reservation that is unknown is given back without asking whether it was made',
+    'an unknown reservation is released without a check whether it was made',
     'calm',
     {
       file: 'inventory/inventory-service.adapter.js',
@@ -68,7 +74,7 @@ const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes
       to: 'if (false) {',
     },
     {
-      // What makes it unknown: by chance it would not be so in every short campaign.
+      // Makes the reservation unknown, which chance would not do in every short campaign.
       file: 'inventory/inventory-service.adapter.js',
       from: "await reachPausePoint('inventory.before-reserve', orderId);",
       to: "if (quantity === 3) throw new UpstreamFault('inventory service', 'timeout', 'no answer');",
@@ -76,7 +82,7 @@ const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes
   ],
   [
     'P2',
-    'the stock of a shipped order is given back',
+    'the stock of a shipped order is released',
     'calm',
     {
       file: 'orders/order-status.js',
@@ -86,7 +92,7 @@ const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes
   ],
   [
     'P3',
-    'calls are made without their key',
+    'calls are made without an idempotency key',
     'calm',
     {
       file: 'platform/upstream/upstream-client.js',
@@ -106,11 +112,11 @@ const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes
   ],
   [
     'P4',
-    'the stock of a cancelled order is not given back',
+    'the stock of a cancelled order is not released',
     'calm',
     {
       file: 'orders/orders.service.js',
-      from: '...(isLive(to) ? [] : [stockReleaseJob(order.id)]),',
+      from: '...(isLive(to) ? [] : [releaseStockTask(order.id, version)]),',
       to: '',
     },
   ],
@@ -141,7 +147,7 @@ const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes
   ],
   [
     'P5',
-    'stock is given back without an event that says so',
+    'stock is released without an event',
     'calm',
     {
       file: 'orders/placement/stock-release.js',
@@ -151,7 +157,7 @@ const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes
   ],
   [
     'other',
-    'a change does not look whether the order has changed since it was read',
+    'a status change does not check whether the order has changed since it was read',
     'calm',
     {
       file: 'orders/order.repository.js',
@@ -165,9 +171,9 @@ function attack(campaign: CampaignName, ...more: string[]): Promise<CampaignEnd>
   return runCampaignProcess([...CAMPAIGNS[campaign], ...more]);
 }
 
-describe('the harness finds nothing in the service as it is', () => {
+describe('fault campaign on the unchanged service', () => {
   it.concurrent.each(Object.keys(CAMPAIGNS) as CampaignName[])(
-    'in the campaign %s',
+    'finds no broken promise: %s',
     async (campaign) => {
       const { report, exitCode } = await attack(campaign);
       expect(report.messages).toEqual([]);
@@ -177,14 +183,14 @@ describe('the harness finds nothing in the service as it is', () => {
   );
 });
 
-describe('the harness sees that a promise is broken when', () => {
-  // They wait for rest that never comes most of the time, and so at the same time as each other.
+describe('fault campaign on a service with a defect', () => {
+  // Most of the time these campaigns wait for open work that never ends, so they run concurrently.
   it.concurrent.each(BREAKS)(
-    '%s: %s',
+    'reports the broken promise %s: %s',
     async (promise, _what, campaign, ...changes) => {
       const broken = await breakBuild(changes);
       try {
-        // What never comes to rest need not be waited for long.
+        // Open work never ends here, so there is no point in a long wait.
         const hurry = ['--rest-seconds', '8', '--patience-seconds', '10'];
         const { report, exitCode, output } = await attack(campaign, '--dist', broken.dist, ...hurry);
         expect(report.violations[promise]).toBeGreaterThan(0);

@@ -2,12 +2,12 @@ import { describe, expect, it } from '@jest/globals';
 import { PAUSE_POINTS } from '../../src/platform/pause-points.js';
 import { runCampaignProcess } from '../support/campaign-process.js';
 
-/** Half a minute of restarts, as long again until jobs of killed processes expire, and a busy machine. */
+/** Half a minute of restarts, the same again until tasks of killed processes expire, and a busy machine. */
 const TIMEOUT_MS = 480_000;
 
 const CATALOG = PAUSE_POINTS.filter((point) => point.startsWith('catalog.'));
 
-/** What only an inventory that is never asked twice has. */
+/** Pause points that exist only with a non-idempotent inventory. */
 const PLAIN = ['release.claimed'] as const;
 
 const OTHERS = PAUSE_POINTS.filter((point) => ![...CATALOG, ...PLAIN].includes(point));
@@ -30,15 +30,15 @@ const CAMPAIGNS: [inventory: string, points: readonly string[]][] = [
   ['reservations', ['inventory.after-reserve', 'inventory.after-release']],
 ];
 
-describe('killed at every step of its work', () => {
-  // They wait for leases and expiries most of the time, and so at the same time as each other.
+describe('service killed at its pause points', () => {
+  // Most of the time these campaigns wait for leases to expire, so they run concurrently.
   it.concurrent.each(CAMPAIGNS)(
-    'with the inventory %s the service keeps its promises',
+    'keeps its promises with the inventory %s',
     async (inventory, points) => {
       const options = ['--seed', '7', '--orders', '60', '--faults', 'none', '--clients', '12'];
       options.push('--inventory', inventory, '--points', points.join(','));
       const { report, exitCode, output } = await runCampaignProcess(options);
-      // The output tells the story of a broken promise; without one nobody wants to read it.
+      // The output explains a broken promise; it is printed only then.
       if (exitCode !== 0) process.stderr.write(output);
       expect(report.messages).toEqual([]);
       expect(exitCode).toBe(0);
@@ -49,7 +49,7 @@ describe('killed at every step of its work', () => {
     TIMEOUT_MS,
   );
 
-  it('no step is left out', () => {
+  it('is killed at every pause point of the code', () => {
     const killedAt = new Set(CAMPAIGNS.flatMap(([, points]) => points));
     expect([...killedAt].toSorted()).toEqual([...PAUSE_POINTS].toSorted());
   });

@@ -22,7 +22,7 @@ const CLIENTS = 8;
 /** Several times what the proxy needs to notice, also on a busy machine. */
 const SHUTDOWN_DELAY_MS = 1_000;
 
-/** Work that takes a while, so that there is some under way whenever an instance is stopped. */
+/** Slow enough that requests are in progress whenever an instance stops. */
 const INVENTORY_DELAY_MS = 20;
 
 let database: TestDatabase;
@@ -58,7 +58,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** Orders and reads on, until it is told to stop. @returns the orders placed, and whatever went wrong */
+/** Places orders and reads until it is stopped. @returns the orders placed, and every failure */
 async function keepOrdering(isOver: () => boolean): Promise<{ placed: string[]; failures: unknown[] }> {
   const placed: string[] = [];
   const failures: unknown[] = [];
@@ -79,14 +79,14 @@ async function keepOrdering(isOver: () => boolean): Promise<{ placed: string[]; 
   return { placed, failures };
 }
 
-/** What a process has written besides the warning that it asks nobody who they are, which is so in this test. */
+/** The output of a process without the warning that authentication is off, as it is in this test. */
 function unexpected(output: string): string {
   const lines = output.split('\n').filter((text) => !text.includes('AUTH=none'));
   return lines.join('\n');
 }
 
 it(
-  'two instances restarted in turn under load: not one request fails',
+  'rolling restart of two instances under load fails no request',
   async () => {
     let isOver = false;
     const clients = Array.from({ length: CLIENTS }, () => keepOrdering(() => isOver));
@@ -123,7 +123,7 @@ async function expectPromisesKept(placed: string[]): Promise<void> {
   expect(rows.map((row) => row.id).toSorted()).toEqual(placed.toSorted());
 }
 
-it('an instance that is told to stop is not ready, but answers until it closes its port', async () => {
+it('an instance that was told to stop is not ready, and serves requests until it closes its port', async () => {
   const [instance] = instances;
   if (!instance) throw new Error('there is no instance');
   const end = instance.end('SIGTERM');
@@ -139,7 +139,7 @@ it('an instance that is told to stop is not ready, but answers until it closes i
   expect(await end).toBe(0);
 });
 
-it('an order that is under way when the port is closed is answered and its customer told', async () => {
+it('an order in progress when the port closes gets its response and its notification', async () => {
   const instance = await startInstance();
   const { faults } = sandbox.services.inventory;
   faults.add({ kind: 'hang', method: 'PUT', path: '/inventory/*/reserve', times: 1 });
@@ -157,7 +157,7 @@ it('an order that is under way when the port is closed is answered and its custo
   expect(answer.status).toBe(201);
   expect(answer.headers.get('connection')).toBe('close');
   expect(await end).toBe(0);
-  // Whoever runs does the jobs that this one has left.
+  // The other instance runs the tasks that the stopped one has left.
   await eventually(async () => (await countOpenTasks(database.url)) === 0, 60_000);
   expect(await findUntoldEvents(database.url, sandbox)).toEqual([]);
 });

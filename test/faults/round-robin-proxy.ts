@@ -1,13 +1,13 @@
 import { once } from 'node:events';
 import { Agent, createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 
-/** How often each instance is asked whether it is ready. */
+/** Interval of the readiness checks. */
 const CHECK_INTERVAL_MS = 50;
 
-/** A load balancer that repeats nothing: what one instance fails to answer is a failed request. */
+/** A load balancer without retries: a request that one instance fails to answer has failed. */
 export interface Proxy {
   url: string;
-  /** The instances that get requests now. */
+  /** The instances that currently get requests. */
   readyCount(): number;
   add(url: string): void;
   close(): Promise<void>;
@@ -19,7 +19,7 @@ interface Instance {
   isReady: boolean;
 }
 
-/** Starts a proxy that shares requests out, in turn, among the instances whose `/health/ready` says 200. */
+/** Starts a proxy that distributes requests round-robin among the instances whose `/health/ready` returns 200. */
 export async function startProxy(): Promise<Proxy> {
   let instances: Instance[] = [];
   let turn = 0;
@@ -34,7 +34,7 @@ export async function startProxy(): Promise<Proxy> {
     for (const instance of instances) {
       void fetch(`${instance.url}/health/ready`).then(
         (answer) => (instance.isReady = answer.ok),
-        // An instance that can't even be reached has ended; the one that takes its place has another address.
+        // An unreachable instance has ended; its replacement has another address.
         () => (instances = instances.filter((other) => other !== instance)),
       );
     }

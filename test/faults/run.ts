@@ -16,7 +16,7 @@ async function main(): Promise<void> {
   }
   say(commandOf(options));
   const isKept = await report(await runCampaign(options, say), say);
-  // Timers that are left need not be waited for: everything has been stopped.
+  // Exits without waiting for remaining timers: everything has been stopped.
   endProcess(isKept ? 0 : EXIT_BROKEN);
 }
 

@@ -9,7 +9,7 @@ function eventOf(seq: number, type: string, from: string | null, to: string | nu
   return { orderId: ID, seq, type, from, to, actor: 'a', reason: null, data: null, at, feedNo: seq };
 }
 
-/** One confirmed order of one line, whose customer was told and then erased. */
+/** One confirmed order of one line, whose customer was notified and then erased. */
 function evidenceOf(events: EventRow[], version: number, email: string | null): Evidence {
   const at = Date.now();
   return {
@@ -58,8 +58,8 @@ function evidenceOf(events: EventRow[], version: number, email: string | null): 
 const PLACED = eventOf(1, 'placed', null, 'pending');
 const CONFIRMED = eventOf(2, 'status_changed', 'pending', 'confirmed');
 
-describe('the verdict on an order whose personal data was erased', () => {
-  it('finds nothing broken, whether it was erased before or after it was confirmed', () => {
+describe('verdict on an order with erased personal data', () => {
+  it('finds no violation, whether it was erased before or after its confirmation', () => {
     const after = [PLACED, CONFIRMED, eventOf(3, 'personal_data_erased', null, null)];
     const before = [
       PLACED,
@@ -69,7 +69,7 @@ describe('the verdict on an order whose personal data was erased', () => {
     for (const events of [after, before]) expect(judge(evidenceOf(events, 3, null)).violations).toEqual([]);
   });
 
-  it('still finds a gap in its history, and a customer who could have been told', () => {
+  it('still finds a gap in the history, and a missing notification of a customer with an address', () => {
     const gap = judge(evidenceOf([PLACED, CONFIRMED], 3, null)).violations;
     expect(gap).toMatchObject([{ promise: 'P5', orderId: ID }]);
     const untold = judge(evidenceOf([PLACED, CONFIRMED], 2, 'alice@example.com')).violations;

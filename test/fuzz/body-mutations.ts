@@ -3,7 +3,7 @@ import fc, { type Arbitrary } from 'fast-check';
 import { anyPlace, define, type Draft, type Mutation, named } from './draft.ts';
 import { nastyName, nastyValue } from './values.ts';
 
-/** What is above every limit of the service. */
+/** Above every limit of the service. */
 const TOO_MANY_BYTES = 110 * 1024;
 type Container = Record<string, unknown> | unknown[];
 
@@ -13,7 +13,7 @@ function containersIn(value: unknown): Container[] {
   return [value as Container, ...Object.values(value).flatMap(containersIn)];
 }
 
-/** Changes one member of one object or list of the body, wherever it is. */
+/** Changes one member of one object or list anywhere in the body. */
 function atSomePlace(change: (container: Container, key: string) => void): (place: number) => Mutation {
   return (place) => (draft) => {
     const places = containersIn(draft.json).flatMap((container) =>
@@ -35,7 +35,7 @@ const withText =
     rawBody: Buffer.from(change(bodyText(draft))),
   });
 
-/** A number of which JSON allows the form, and JavaScript has none like it. */
+/** A number with a valid JSON form that JavaScript can't represent. */
 const HUGE_NUMBERS = [
   '1e400',
   '-1e400',
@@ -56,7 +56,7 @@ export const BODY_MUTATIONS: Arbitrary<Mutation>[] = [
     anyPlace.map(atSomePlace((container, key) => void Reflect.deleteProperty(container, key))),
   ),
   named(
-    'a member more',
+    'an additional member',
     fc.tuple(anyPlace, nastyName, nastyValue).map(([place, name, value]): Mutation => (draft) => {
       const containers = containersIn(draft.json);
       const container = containers[place % Math.max(1, containers.length)];

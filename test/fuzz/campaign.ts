@@ -7,24 +7,24 @@ import { sampleRequests } from './requests.ts';
 import { type Outcome, Sender } from './sender.ts';
 import type { World } from './world.ts';
 
-/** Generated at a time: all of a run at once would not fit into memory. */
+/** Requests generated at a time: all of a run would not fit into memory. */
 const CHUNK = 500;
 
 const PROGRESS_EVERY = 5_000;
 
-/** The first part of a run, in which code is compiled and caches fill. */
+/** Share of a run in which code is compiled and caches fill. */
 const WARM_UP = 0.2;
 
-/** Fewer requests say nothing of memory. */
+/** The memory of fewer requests is not significant. */
 const ENOUGH_FOR_MEMORY = 10_000;
 
-/** How much more memory may be occupied at the end than after the warm-up: the garbage of some seconds. */
+/** Allowed growth of memory between the warm-up and the end: the garbage of a few seconds. */
 export const MEMORY_TOLERANCE_MB = 48;
 
 /** Enough to see what they have in common. */
 const EXAMPLES = 3;
 
-/** Something that must not be, and the requests that showed it. */
+/** A failed check, with requests that caused it. */
 export interface Finding {
   what: string;
   count: number;
@@ -35,16 +35,16 @@ export interface FuzzResult {
   requests: number;
   seconds: number;
   findings: Finding[];
-  /** Answers by operation and status. */
+  /** Number of responses by operation and status. */
   answers: Map<string, Map<string, number>>;
   slowestMs: number;
-  /** Megabytes after the warm-up and at the end; undefined where there were too few requests. */
+  /** Megabytes after the warm-up and at the end; undefined with too few requests. */
   memory: { before: number; after: number } | undefined;
-  /** The dearest request of each operation. */
+  /** The most expensive request of each operation. */
   costs: Cost[];
 }
 
-/** One run: generates requests, sends them, and judges the answers. */
+/** One run: generates requests, sends them, and checks the responses. */
 export class Fuzzing {
   private readonly findings = new Map<string, Finding>();
   private readonly answers = new Map(
@@ -74,7 +74,7 @@ export class Fuzzing {
       await this.sendAll(sender, batch);
       this.samples.push(this.world.memory());
       if (!(await this.world.isLive())) {
-        this.find('the service does not live any more', this.world.log().slice(-2_000));
+        this.find('the service is not live any more', this.world.log().slice(-2_000));
         break;
       }
       if (this.sent % PROGRESS_EVERY === 0) this.report();
@@ -130,7 +130,7 @@ export class Fuzzing {
     for (const what of this.budgets.judge(operation, request, answer, ms)) {
       this.find(what, describe(request, shown));
     }
-    // Nothing is away: what the document allows for outages must not happen here.
+    // There is no outage, so the 5xx responses that the document allows for outages must not occur.
     if (answer.status >= 500) this.find(`${operation} answers ${answer.status}`, describe(request, shown));
   }
 
@@ -149,7 +149,7 @@ export class Fuzzing {
   private measureMemory(): { before: number; after: number } | undefined {
     if (this.sent < ENOUGH_FOR_MEMORY) return undefined;
     const part = Math.floor(this.samples.length * WARM_UP);
-    // A single moment may be just before or just after garbage is collected.
+    // A single sample may be just before or just after a garbage collection.
     const before = median(this.samples.slice(part, 2 * part));
     const after = median(this.samples.slice(-part));
     if (after - before > MEMORY_TOLERANCE_MB) {

@@ -1,9 +1,9 @@
 import fc, { type Arbitrary } from 'fast-check';
 import type { RequestParts } from './valid-requests.ts';
 
-/** A request about to be sent, to be spoilt. */
+/** A request that mutations may change before it is sent. */
 export interface Draft extends RequestParts {
-  /** Replaces the path that the operation has. */
+  /** Replaces the path of the operation. */
   rawPath?: string;
   /** Replaces the body. */
   rawBody?: Buffer;
@@ -19,16 +19,16 @@ export function named(name: string, mutations: Arbitrary<Mutation>): Arbitrary<M
   });
 }
 
-/** The operation is looked at only; all else may be changed. */
+/** The operation is read-only and shared; everything else is cloned. */
 function structuredCloneOf({ operation, rawBody, json, ...rest }: Draft): Draft {
   return { ...structuredClone(rest), json: clone(json), operation, ...(rawBody && { rawBody }) };
 }
 
-/** structuredClone would drop a member that is called __proto__. */
+/** structuredClone would drop a member named __proto__. */
 function clone(value: unknown): unknown {
   return value === undefined ? undefined : (JSON.parse(JSON.stringify(value)) as unknown);
 }
-/** Adds a member or an element, also one that is called like what every object inherits. */
+/** Adds a member or an element, also one named like an inherited property. */
 export function define(container: object, key: string, value: unknown): void {
   if (Array.isArray(container) && !(key in container && key !== 'length')) {
     container.push(value);
@@ -37,5 +37,5 @@ export function define(container: object, key: string, value: unknown): void {
   Object.defineProperty(container, key, { value, enumerable: true, configurable: true, writable: true });
 }
 
-/** Which of the places that a request has is found when they are counted. */
+/** Index of a place in the request, modulo the number of places. */
 export const anyPlace = fc.nat(1_000);

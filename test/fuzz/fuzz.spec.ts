@@ -25,23 +25,23 @@ beforeAll(async () => {
 
 afterAll(() => world.close());
 
-/** The statuses with which an operation has answered. */
+/** The statuses that an operation has returned. */
 const statusesOf = (operation: string): string[] => [...(result.answers.get(operation)?.keys() ?? [])];
 
-describe(`${REQUESTS} requests that are made from the document`, () => {
-  it('are answered as the document says, in time, and never with a 5xx', () => {
+describe(`${REQUESTS} requests generated from the OpenAPI document`, () => {
+  it('get responses that match the document, in time, and never a 5xx', () => {
     expect(result.findings).toEqual([]);
     expect(result.requests).toBe(REQUESTS);
   });
 
-  it('are for every operation', () => {
+  it('cover every operation', () => {
     const answered = [...result.answers].filter(([, counts]) => counts.size > 0).map(([name]) => name);
     expect(answered).toEqual(expect.arrayContaining(operations.map(({ operationId }) => operationId)));
   });
 
-  it('place orders, replay them and change them, as well as being refused', () => {
+  it('include accepted, replayed and rejected orders and status changes', () => {
     expect(statusesOf('placeOrder')).toEqual(expect.arrayContaining(['201', '202', '400', '415', '422']));
-    // So few bodies are too large that any operation may get them.
+    // Bodies that are too large are rare, so any operation may have received them.
     expect([...result.answers.values()].flatMap((counts) => [...counts.keys()])).toContain('413');
     expect(statusesOf('updateOrderStatus')).toEqual(
       expect.arrayContaining(['200', '400', '404', '409', '412']),
@@ -49,17 +49,17 @@ describe(`${REQUESTS} requests that are made from the document`, () => {
     expect(statusesOf('getOrder')).toEqual(expect.arrayContaining(['200', '404']));
   });
 
-  it('leave nothing in the log of errors', () => {
+  it('leave the error log empty', () => {
     expect(world.log()).toBe('');
   });
 
-  it('are each within the budget of their operation', () => {
+  it('are within the budget of their operation', () => {
     expect(result.costs.map(({ operation }) => operation)).toEqual(
       expect.arrayContaining(Object.keys(BUDGETS)),
     );
   });
 
-  it('are the same again for the same seed, and others for another', () => {
+  it('are the same for the same seed, and different for another', () => {
     expect(sampleRequests(SEED, 20)).toEqual(sampleRequests(SEED, 20));
     expect(sampleRequests(SEED + 1, 20)).not.toEqual(sampleRequests(SEED, 20));
   });

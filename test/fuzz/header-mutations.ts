@@ -54,7 +54,7 @@ const HEADER_NAMES = [
   'constructor',
 ];
 
-/** What a client library lets into a header: anything in Latin-1 but control characters. */
+/** Characters that a client library allows in a header: Latin-1 without control characters. */
 const headerText = fc.oneof(
   nastyText.map((text) =>
     Array.from(text.slice(0, 2_000), (char) => String.fromCharCode(char.charCodeAt(0) & 0xff))
@@ -96,7 +96,7 @@ export const HEADER_MUTATIONS: Arbitrary<Mutation>[] = [
     })),
   ),
   named(
-    'an odd header',
+    'an unusual header',
     fc.tuple(fc.constantFrom(...HEADER_NAMES), headerText).map(([name, value]): Mutation => (draft) => {
       define(draft.headers, name, value);
       return draft;

@@ -4,7 +4,7 @@ import type { Mutation } from './draft.ts';
 import { HEADER_MUTATIONS } from './header-mutations.ts';
 import { TARGET_MUTATIONS } from './target-mutations.ts';
 
-/** Everything that can be done to a valid request. Bodies have the most that can be wrong with them. */
+/** All mutations of a valid request. Most of them change the body. */
 export const mutation: Arbitrary<Mutation> = fc.oneof(
   { weight: 5, arbitrary: fc.oneof(...BODY_MUTATIONS) },
   { weight: 2, arbitrary: fc.oneof(...HEADER_MUTATIONS) },

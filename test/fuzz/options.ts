@@ -5,9 +5,9 @@ export interface FuzzOptions {
   requests: number;
   /** Requests in flight at a time. */
   clients: number;
-  /** The built service. */
+  /** Folder of the built service. */
   dist: string;
-  /** A server to use instead of one of the run's own. */
+  /** A server to use instead of the run's own. */
   databaseUrl: string | undefined;
 }
 
@@ -17,20 +17,20 @@ const MAX_REQUESTS = 10_000_000;
 const MAX_CLIENTS = 200;
 const MAX_SEED = 0x7fff_ffff;
 
-export const HELP = `Sends the built service requests that are made from its OpenAPI document, valid ones and spoilt ones.
+export const HELP = `Sends valid and invalid requests, generated from the OpenAPI document, to the built service.
 
 Usage: npm run fuzz -- [options]
 
-  --seed <number>      what is sent follows from it (default: a random one, which is printed)
-  --requests <number>  how many (default: ${DEFAULT_REQUESTS})
-  --clients <number>   requests in flight at a time (default: ${DEFAULT_CLIENTS}); 1 repeats a run to the letter
-  --dist <folder>      the built service (default: dist)
+  --seed <number>      determines all requests (default: random, printed)
+  --requests <number>  number of requests (default: ${DEFAULT_REQUESTS})
+  --clients <number>   requests in flight at a time (default: ${DEFAULT_CLIENTS}); with 1 a run can be repeated exactly
+  --dist <folder>      folder of the built service (default: dist)
   --help               show this text
 
-The service, its stand-ins and a PostgreSQL (or the server that TEST_DATABASE_URL names) are started for it. Every answer
-is compared with the document; none may be a 5xx, since nothing is away (who is told that the service is busy asks again), none
-may take longer than its deadline or cost more than its budget (docs/reference/limits.md), and the service has to live on
-without needing more and more memory. Exits with 1 and prints the requests if it is not so.
+Starts the service, its stand-ins and a PostgreSQL (or uses the server at TEST_DATABASE_URL). Every response must match the
+document, arrive before its deadline, stay within the budget of its operation (docs/reference/limits.md), and not be a 5xx:
+there are no outages, and requests that get "overloaded" are retried. The service must stay live, and its memory must not
+keep growing. Exits with 1 and prints the requests that fail a check.
 `;
 
 const OPTIONS = {
@@ -41,7 +41,7 @@ const OPTIONS = {
   help: { type: 'boolean' },
 } as const;
 
-/** @returns null when help is asked for */
+/** @returns null when help is requested */
 export function readOptions(args: string[], databaseUrl: string | undefined): FuzzOptions | null {
   const values = parseOptions(args, OPTIONS);
   if (values.help) return null;
@@ -54,7 +54,7 @@ export function readOptions(args: string[], databaseUrl: string | undefined): Fu
   };
 }
 
-/** The command that does the same again. */
+/** The command that repeats the run. */
 export function commandOf({ seed, requests, clients }: FuzzOptions): string {
   return `npm run fuzz -- --seed ${seed} --requests ${requests} --clients ${clients}`;
 }

@@ -1,13 +1,13 @@
-/** A request as it goes over the wire, but for what is only known when it is sent. */
+/** A request as it is sent, except for order ids, which are known only at that time. */
 export interface FuzzRequest {
   method: string;
-  /** Path and query; `ORDER_n` in it stands for the id of an order that was placed before. */
+  /** Path and query; `ORDER_n` in it is a placeholder for the id of an order that was placed before. */
   target: string;
   headers: Record<string, string | undefined>;
   body: Buffer | undefined;
-  /** What was done to the valid request that it began as; nothing for a valid one. */
+  /** Names of the mutations of the valid request; empty for a valid one. */
   mutations: string[];
 }
 
-/** Stands in a target for the id of an order that was placed before. */
+/** Placeholder in a target for the id of an order that was placed before. */
 export const KNOWN_ORDER = /ORDER_(\d+)/g;

@@ -5,23 +5,23 @@ import { mutation } from './mutations.ts';
 import type { FuzzRequest } from './request.ts';
 import { validRequest } from './valid-requests.ts';
 
-/** Spoilt in several ways at once, a request fails at the first of them. */
+/** Mutations per request. With more of them, a request still fails at the first. */
 const MAX_MUTATIONS = 2;
 
-/** Of four requests one is valid; what is never accepted would leave most of the service untried. */
+/** One request in four is valid; with rejected requests only, most of the service would not run. */
 const mutations = fc.oneof(
   { weight: 1, arbitrary: fc.constant([]) },
   { weight: 3, arbitrary: fc.array(mutation, { minLength: 1, maxLength: MAX_MUTATIONS }) },
 );
 
-/** Requests to all operations of the document alike. */
+/** All operations of the document are equally likely. */
 const request: Arbitrary<FuzzRequest> = fc
   .tuple(fc.oneof(...operations.map(validRequest)), mutations)
   .map(([parts, changes]) =>
     write(changes.reduce<Draft>((draft, mutate) => mutate(draft), { ...parts, mutations: [] })),
   );
 
-/** Requests that follow from the seed: the same again on every machine. */
+/** Requests that depend on the seed alone: the same on every machine. */
 export function sampleRequests(seed: number, count: number): FuzzRequest[] {
   return fc.sample(request, { seed, numRuns: count });
 }

@@ -12,7 +12,7 @@ function tell({ requests, seconds, findings, answers, slowestMs, memory, costs }
     const statuses = [...counts].toSorted(([one], [other]) => one.localeCompare(other));
     say(`  ${operation.padEnd(24)} ${statuses.map(([status, count]) => `${status}: ${count}`).join('  ')}`);
   }
-  say('the dearest request of each operation: processor time, response, stored');
+  say('the most expensive request of each operation: processor time, response, stored');
   for (const { operation, cpuMs, answerBytes, storedBytes } of costs) {
     say(`  ${operation.padEnd(24)} ${cpuMs} ms  ${answerBytes} B  ${storedBytes} B`);
   }

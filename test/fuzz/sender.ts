@@ -5,46 +5,46 @@ import { createGunzip } from 'node:zlib';
 import type { SeenAnswer } from '../support/contract/check.ts';
 import { type FuzzRequest, KNOWN_ORDER } from './request.ts';
 
-/** The service gives up after 13 seconds (PATIENT in world.ts); whoever waits for longer waits for nothing. */
+/** The service gives up after 13 seconds (PATIENT in world.ts), so a longer wait is a fault. */
 export const DEADLINE_MS = 15_000;
 
-/** How often somebody asks again who is told that the service is busy. */
+/** Number of retries after "overloaded". */
 const MAX_REPETITIONS = 10;
 
-/** The answer to who comes when others are being served already, as a slow export is: it says when to come back. */
+/** Problem type of a response that asks for a retry because other requests, such as slow exports, hold all permits. */
 const BUSY = '"/problems/overloaded"';
 
-/** As many as the generated requests tell apart, the newest. */
+/** The newest orders, as many as the generated requests distinguish. */
 const KNOWN_ORDERS = 50;
 
 const EVENTS = 'text/event-stream';
 
-/** An order that there is not, as long as there is none. */
+/** An unknown order id, used until an order exists. */
 const NO_ORDER = '01980000-0000-7000-8000-000000000000';
 
-/** An answer, or what came in its place. */
+/** A response, or the fault that occurred instead. */
 export type Outcome = { answer: SeenAnswer; ms: number } | { fault: string };
 
-/** Whether nothing was done, and may be later: how soon others are served depends on what else the machine has to do. */
+/** Whether the request had no effect and may be retried later. How soon permits are free depends on the machine. */
 function isBusy({ status, text: body, headers }: SeenAnswer): boolean {
   return status === 503 && body.includes(BUSY) && headers.has('retry-after');
 }
 
-/** Sends requests as they are: unlike fetch, it does not tidy up paths and headers. */
+/** Sends requests unchanged: unlike fetch, it does not normalize paths and headers. */
 export class Sender {
   private readonly agent: Agent;
   private readonly known: string[] = [];
   private readonly address: URL;
   private readonly settled: string;
 
-  /** @param settled an order whose status can't be changed any more */
+  /** @param settled an order with a final status */
   constructor(url: string, settled: string) {
     this.settled = settled;
     this.address = new URL(url);
     this.agent = new Agent({ keepAlive: true });
   }
 
-  /** @returns how it was answered; the target is the one that was really sent */
+  /** @returns the response with the target that was actually sent */
   async send(request: FuzzRequest): Promise<Outcome> {
     const target = request.target.replaceAll(KNOWN_ORDER, (_, number: string) =>
       this.orderOf(Number(number)),
@@ -52,7 +52,7 @@ export class Sender {
     for (let repetition = 1; ; repetition += 1) {
       const begin = performance.now();
       const first = await this.attempt({ ...request, target });
-      // The server may have closed the connection just when the client took it up again: nothing was sent then.
+      // The server may have closed the connection at the moment of its reuse; then nothing was sent.
       const outcome = first === 'stale' ? await this.attempt({ ...request, target }) : first;
       if (outcome === 'stale') return { fault: 'the connection was closed twice' };
       if (!('text' in outcome)) return outcome;
@@ -69,7 +69,7 @@ export class Sender {
     this.agent.destroy();
   }
 
-  /** Every third is the settled one, so that what is too late for an order is asked for as well. */
+  /** Every third id is that of the order with a final status, to include transitions that are not allowed. */
   private orderOf(number: number): string {
     if (number % 3 === 0) return this.settled;
     return this.known[number % Math.max(1, this.known.length)] ?? NO_ORDER;
@@ -109,7 +109,7 @@ export class Sender {
           for (const [name, values = []] of Object.entries(response.headersDistinct)) {
             for (const value of values) seen.append(name, value);
           }
-          // A stream of events goes on; that it has begun is all that there is to judge.
+          // A stream of events does not end; only its start can be checked.
           if (seen.get('content-type') === EVENTS) {
             response.destroy();
             resolve({ method, target, status: response.statusCode ?? 0, headers: seen, text: '' });

@@ -16,7 +16,7 @@ const METHODS = [
   'QUERY',
 ];
 
-/** Path segments as they go over the wire. */
+/** Path segments as they are sent. */
 const SEGMENTS = [
   '%00',
   '%',
@@ -108,7 +108,7 @@ export const TARGET_MUTATIONS: Arbitrary<Mutation>[] = [
       })),
   ),
   named(
-    'a strange id',
+    'an unusual id',
     nastyText.map((text): Mutation => (draft) => {
       for (const name of Object.keys(draft.path)) draft.path[name] = text;
       return draft;
@@ -124,7 +124,7 @@ export const TARGET_MUTATIONS: Arbitrary<Mutation>[] = [
     }),
   ),
   named(
-    'a query parameter more',
+    'an additional query parameter',
     fc
       .tuple(nastyName, nastyText)
       .map(([name, text]): Mutation => (draft) => ({ ...draft, query: [...draft.query, [name, text]] })),

@@ -2,22 +2,22 @@ import fc, { type Arbitrary } from 'fast-check';
 import { type Operation, type Parameter } from '../support/contract/document.ts';
 import { valueOf } from './values.ts';
 
-/** A valid request in parts, which mutations can take apart further. */
+/** A valid request in parts, which mutations can change further. */
 export interface RequestParts {
   operation: Operation;
   method: string;
   path: Record<string, unknown>;
   query: [name: string, value: unknown][];
-  /** Those that are not there are missing, never undefined. */
+  /** Absent parameters are missing, never undefined. */
   headers: Record<string, string | undefined>;
   /** Undefined: there is no body. */
   json: unknown;
 }
 
-/** How many orders are told apart among those that were placed before. */
+/** Number of orders that requests distinguish among those placed before. */
 const KNOWN_ORDERS = 50;
 
-/** Few enough that some are repeated, and so many that most are not refused for having been used before. */
+/** Few enough that some are repeated, and enough that most have not been used before. */
 const KEYS = 2_000;
 
 const HEADER_VALUES: Record<string, Arbitrary<string>> = {
@@ -28,10 +28,10 @@ const HEADER_VALUES: Record<string, Arbitrary<string>> = {
   'If-None-Match': fc.constantFrom('"2"', '"3"', '*', 'W/"2"'),
 };
 
-/** A request that waits for longer keeps the others from being sent. */
+/** A longer long poll would delay the requests behind it. */
 const QUERY_VALUES: Record<string, Arbitrary<unknown>> = { wait: fc.constantFrom(0, 1) };
 
-/** Requests that keep to the document: what is refused of them is refused for what they ask for. */
+/** Requests that conform to the document: they are rejected only for their meaning. */
 export function validRequest(operation: Operation): Arbitrary<RequestParts> {
   const { parameters = [], requestBody } = operation;
   const schema = Object.values(requestBody?.content ?? {})[0]?.schema;

@@ -1,14 +1,14 @@
 import fc, { type Arbitrary } from 'fast-check';
 import { apiDocument, type Schema } from '../support/contract/document.ts';
 
-/** Enough to be several; the largest that is allowed is tried by what makes requests large on purpose. */
+/** Enough to have several; mutations for large requests try the largest allowed number. */
 const MANY_ITEMS = 3;
 const LONG_TEXT = 40;
 
-/** How often an example of the document is taken: only what makes sense together gets past the first checks. */
+/** Weight of the example of the document, because only consistent values pass the first checks. */
 const WEIGHT_OF_EXAMPLE = 4;
 
-/** Values that keep to a schema of the document. */
+/** Values that conform to a schema of the document. */
 export function valueOf(schema: Schema): Arbitrary<unknown> {
   const generated = generatedValue(schema);
   if (schema.example === undefined) return generated;
@@ -28,7 +28,7 @@ function generatedValue(schema: Schema): Arbitrary<unknown> {
     case 'integer':
       return fc.integer(boundsOf(schema));
     case 'number':
-      // Of money, which has two digits after the point in most currencies.
+      // Amounts of money, which have two decimals in most currencies.
       return fc.integer({ min: (schema.minimum ?? 0) * 100, max: 1_000_000 }).map((cents) => cents / 100);
     case 'boolean':
       return fc.boolean();
@@ -135,7 +135,7 @@ const NASTY_TEXTS = [
 export const nastyText: Arbitrary<string> = fc.oneof(
   { weight: 4, arbitrary: fc.constantFrom(...NASTY_TEXTS) },
   { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: LONG_TEXT }) },
-  // Any halves of characters, in any order.
+  // Any unpaired surrogates, in any order.
   {
     weight: 1,
     arbitrary: fc
@@ -171,7 +171,7 @@ function nestedLists(depth: number): unknown {
   return value;
 }
 
-/** Values of any type, hardly ever the one that is wanted. */
+/** Values of any type, mostly not the expected one. */
 export const nastyValue: Arbitrary<unknown> = fc.oneof(
   { weight: 4, arbitrary: nastyText },
   { weight: 2, arbitrary: fc.constantFrom(...NASTY_NUMBERS) },
@@ -184,7 +184,7 @@ export const nastyValue: Arbitrary<unknown> = fc.oneof(
   { weight: 1, arbitrary: fc.array(nastyText, { maxLength: 5 }) },
 );
 
-/** Names of members that mean something to JavaScript, to the database, or to nobody. */
+/** Names with a meaning in JavaScript or in the database, and names without one. */
 export const nastyName: Arbitrary<string> = fc.oneof(
   fc.constantFrom(
     '__proto__',

@@ -13,19 +13,19 @@ import type { FuzzOptions } from './options.ts';
 
 const START_TIMEOUT_MS = 60_000;
 
-/** Of every product so much that no run exhausts it. */
+/** Units of each product: more than any run sells. */
 const PLENTY = 1_000_000_000;
 
-/** What the examples of the document order. */
+/** Products of the document's examples. */
 const PRODUCTS = [
   { id: 'PROD001', name: 'Wireless Headphones', price: 79.99, quantity: PLENTY },
   { id: '3', name: 'USB-C Charger', price: 29.99, quantity: PLENTY },
 ];
 
-/** Nothing is ever away: what takes long does so because the machine has more to do, and says nothing of the service. */
+/** There are no outages: a slow response shows that the machine is busy, not that the service is at fault. */
 const PATIENT = { UPSTREAM_TIMEOUT_MS: '4000', REQUEST_DEADLINE_MS: '13000' };
 
-/** The service with all that it needs, each in a process of its own. */
+/** The service with everything it needs, each in a separate process. */
 export class World {
   readonly url: string;
   private readonly service: Process;
@@ -65,7 +65,7 @@ export class World {
       SHOPPING_CART_SERVICE_URL: upstreams.urls.carts,
       ...PATIENT,
     };
-    // With other options the heap may grow to several times what it holds before it is collected, which looks like a leak.
+    // With other options the heap may grow to several times its live size before a collection, which looks like a leak.
     const program = [...imageOptions(), join(dist, 'main.js')];
     const service = startProcess(program, settings, join(folder, 'service.log'));
     const world = new World(`http://127.0.0.1:${port}`, service, database, upstreams, folder);
@@ -74,7 +74,7 @@ export class World {
     return world;
   }
 
-  /** Whether the process that was started answers. */
+  /** Whether the started process is live. */
   async isLive(): Promise<boolean> {
     if (this.service.hasEnded()) return false;
     return fetch(`${this.url}/health/live`).then(
@@ -87,7 +87,7 @@ export class World {
   async placeSettledOrder(): Promise<string> {
     const headers = { 'content-type': 'application/json' };
     const items = [{ product_id: PRODUCTS[0]?.id, quantity: 1 }];
-    const order = JSON.stringify({ customer_name: 'Nobody', customer_email: 'nobody@example.com', items });
+    const order = JSON.stringify({ customer_name: 'Settled', customer_email: 'settled@example.com', items });
     const placed = await fetch(`${this.url}/orders`, { method: 'POST', headers, body: order });
     const { order_id: id } = (await placed.json()) as { order_id: string };
     const body = JSON.stringify({ status: 'cancelled' });
@@ -96,7 +96,7 @@ export class World {
     return id;
   }
 
-  /** What the service has written, which is nothing but errors. */
+  /** The output of the service, which contains errors only. */
   log(): string {
     const file = join(this.folder, 'service.log');
     return existsSync(file) ? readFileSync(file, 'utf8') : '';
@@ -107,7 +107,7 @@ export class World {
     return processorTimeOf(this.service.pid);
   }
 
-  /** Bytes of all rows in the database, without its indexes. */
+  /** Bytes of all rows in the database, without indexes. */
   async storedBytes(): Promise<number> {
     const tables = await this.database.query<{ name: string }>(
       `SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables
@@ -122,7 +122,7 @@ export class World {
     return Number(row?.bytes ?? 0);
   }
 
-  /** Megabytes of memory that the service occupies. */
+  /** Memory of the service in megabytes. */
   memory(): number {
     const status = `/proc/${this.service.pid}/status`;
     const kilobytes = existsSync(status)

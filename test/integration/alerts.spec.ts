@@ -16,10 +16,10 @@ interface Panel {
   targets: { expr: string }[];
 }
 
-/** What Prometheus itself says of whoever it scrapes. */
+/** Metrics that Prometheus adds for each target. */
 const OF_PROMETHEUS = new Set(['up']);
 
-/** What Grafana puts in the place of its variables. */
+/** Replacements for the variables of Grafana. */
 const VARIABLES: [RegExp, string][] = [
   [/\$__rate_interval/g, '5m'],
   [/\$job/g, 'order-service'],
@@ -34,7 +34,7 @@ const rules = groups.flatMap((group) => group.rules);
 const { panels } = JSON.parse(read('grafana-dashboard.json')) as { panels: Panel[] };
 const queries = panels.flatMap(({ title, targets }) => targets.map(({ expr }) => [title, expr] as const));
 
-/** The metrics that a query names. @throws {Error} where it is no PromQL */
+/** The metrics in a query. @throws {Error} when it is not valid PromQL */
 function metricsIn(query: string): string[] {
   const text = VARIABLES.reduce((made, [variable, value]) => made.replace(variable, value), query);
   const metrics: string[] = [];
@@ -47,7 +47,7 @@ function metricsIn(query: string): string[] {
   return metrics;
 }
 
-/** The names under which metrics can be asked for: three for each histogram. */
+/** The names of the metrics in queries: three for each histogram. */
 function exported(text: string): Set<string> {
   const declared = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)];
   return new Set(
@@ -69,8 +69,8 @@ afterAll(async () => {
   await service?.stop();
 });
 
-describe('queries', () => {
-  it('are understood as Prometheus would', () => {
+describe('metrics in queries', () => {
+  it('are found by a PromQL parser', () => {
     expect(metricsIn('sum by (route) (rate(a_total{job="$job"}[$__rate_interval])) / b > 5')).toEqual([
       'a_total',
       'b',
@@ -78,27 +78,30 @@ describe('queries', () => {
     expect(() => metricsIn('sum(rate(a_total[5m])')).toThrow('no PromQL');
   });
 
-  it.each(queries)('of the dashboard ask for what there is: %s', (_title, expr) => {
+  it.each(queries)('of the dashboard exist: %s', (_title, expr) => {
     const asked = metricsIn(expr);
     expect(asked).not.toEqual([]);
     expect(asked.filter((name) => !names.has(name))).toEqual([]);
   });
 
-  it.each(rules.map((rule) => [rule.alert, rule] as const))('of the alert %s too', (_alert, rule) => {
+  it.each(rules.map((rule) => [rule.alert, rule] as const))('of the alert %s exist', (_alert, rule) => {
     const asked = metricsIn(rule.expr).filter((name) => !OF_PROMETHEUS.has(name));
     expect(asked.filter((name) => !names.has(name))).toEqual([]);
   });
 });
 
-describe('the document for operators', () => {
+describe('docs/operations.md', () => {
   const handbook = read('operations.md');
 
-  it.each(rules.map((rule) => [rule.alert, rule] as const))('says what to do about %s', (alert, rule) => {
-    expect(rule.labels.severity).toMatch(/^(page|ticket)$/);
-    expect(rule.annotations.summary).not.toBe('');
-    expect(rule.annotations.runbook).toBe(`docs/operations.md#${alert.toLowerCase()}`);
-    expect(handbook).toContain(`\n### ${alert}\n`);
-  });
+  it.each(rules.map((rule) => [rule.alert, rule] as const))(
+    'has a runbook section for the alert %s',
+    (alert, rule) => {
+      expect(rule.labels.severity).toMatch(/^(page|ticket)$/);
+      expect(rule.annotations.summary).not.toBe('');
+      expect(rule.annotations.runbook).toBe(`docs/operations.md#${alert.toLowerCase()}`);
+      expect(handbook).toContain(`\n### ${alert}\n`);
+    },
+  );
 
   it('explains every metric of the service, and no other', () => {
     const own = [...names]

@@ -4,7 +4,7 @@ import { Client } from 'pg';
 import { parseMetrics, type Sample } from '../support/metrics.js';
 import { eventually, startTestService, type TestService } from '../support/service.js';
 
-/** A loop stands still for 30 s; its statements give up after 15 s each. */
+/** A loop counts as stalled after 30 s; its statements time out after 15 s each. */
 const STANDSTILL_MS = 45_000;
 
 let service: TestService;
@@ -28,9 +28,9 @@ const samples = async (): Promise<Sample[]> =>
 
 const ready = () => service.request('GET', '/health/ready');
 
-it('is not ready while background loops stand still, names them, and is alive', async () => {
+it('GET /health/ready names stalled background loops and returns 503, while the service stays live', async () => {
   expect((await ready()).status).toBe(200);
-  // What only the task engine needs: every request and every other loop goes on.
+  // Blocks only the task engine: requests and every other loop continue.
   await locker.query('BEGIN; LOCK TABLE tasks IN ACCESS EXCLUSIVE MODE');
   const refused = await eventually(async () => {
     const answer = await ready();
@@ -48,7 +48,7 @@ it('is not ready while background loops stand still, names them, and is alive', 
   await eventually(async () => (await ready()).status === 200, 20_000);
 }, 120_000);
 
-it('reports every background loop that runs', async () => {
+it('every running background loop reports its age', async () => {
   const loops = (await samples())
     .filter(({ name }) => name === 'background_loop_last_success_age_seconds')
     .map(({ labels }) => labels['loop'] ?? '');

@@ -16,7 +16,7 @@ import { createTestDatabase } from '../support/database.js';
 
 export const TIMEOUT_MS = 300;
 export const POOL_SIZE = 6;
-/** After this nobody waits for a call any more. */
+/** The window after which a call without a response counts as finished. */
 export const WINDOW_MS = TIMEOUT_MS + LATE_EFFECT_MARGIN_MS;
 
 export const PRODUCTS = ['p1', 'p2', 'p3', 'p4', 'p5'];
@@ -26,7 +26,7 @@ export interface Instance {
   adapter: ProductCatalogAdapter;
 }
 
-/** A catalog, a database, and two instances of the service: each has its own connections and its own memory. */
+/** A catalog, a database, and two service instances with separate connections and memory. */
 export interface CatalogInstances {
   sandbox: Sandbox;
   one: Instance;
@@ -37,7 +37,7 @@ export interface CatalogInstances {
 
 /** @param isExclusive whether one call at a time reaches the catalog */
 export async function startCatalogInstances(isExclusive = false): Promise<CatalogInstances> {
-  // Some of the tests are about what is reported as an error.
+  // Some of the tests produce error log lines on purpose.
   Logger.overrideLogger(false);
   const stock = PRODUCTS.map((id) => ({ id, name: `Product ${id}`, price: 19.99, quantity: 10 }));
   const sandbox = await startSandbox({ ports: { catalog: 0 }, services: ['catalog'], stock });

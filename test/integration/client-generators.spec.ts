@@ -19,11 +19,13 @@ const COMPILER_OPTIONS = {
   lib: ['es2023', 'dom', 'dom.iterable'],
   types: [],
   noEmit: true,
-  // The declarations of the generators' own run-time libraries are not under test.
+  // The declarations of the generators' runtime libraries are not under test.
   skipLibCheck: true,
 };
 
-/** Each generator: its command line, with the file or folder that it writes, and the generated type of an order's body. */
+/**
+ * Each generator: its command line, with the file or folder that it writes, and the generated type of an order's body.
+ */
 const GENERATORS: [name: string, command: string[], bodyType: string][] = [
   [
     'openapi-typescript',
@@ -52,7 +54,7 @@ const GENERATORS: [name: string, command: string[], bodyType: string][] = [
   ],
 ];
 
-/** A program that the generated types must accept, and whose last line they must object to. */
+/** A program that must compile with the generated types, except for its last line. */
 function programFor(bodyType: string, quantity: string): string {
   return `type Body = ${bodyType};
 export const order: Body = {
@@ -70,7 +72,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(root, { recursive: true }));
 
-/** Generates a client in a folder of its own. */
+/** Generates a client in a temporary folder. */
 async function generate(
   name: string,
   [program = '', ...options]: string[],
@@ -85,7 +87,7 @@ async function generate(
   return folder;
 }
 
-/** Compiles everything in a folder. @returns what the compiler reports, nothing where it has no objection */
+/** Compiles everything in a folder. @returns the compiler errors, empty without errors */
 async function compile(folder: string): Promise<string> {
   const compilerOptions = { ...COMPILER_OPTIONS, allowImportingTsExtensions: true };
   await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['**/*.ts'] }));
@@ -99,7 +101,7 @@ async function compile(folder: string): Promise<string> {
   );
 }
 
-describe('a client generated from the OpenAPI document', () => {
+describe('client generated from the OpenAPI document', () => {
   it.each(GENERATORS)(
     'by %s compiles and types the body of an order',
     async (name, command, bodyType) => {
@@ -129,8 +131,8 @@ describe('a client generated from the OpenAPI document', () => {
   );
 });
 
-describe('the OpenAPI document', () => {
-  it('has an entry for every status, and no range, which some generators refuse', async () => {
+describe('OpenAPI document', () => {
+  it('lists every status explicitly, because some generators reject ranges', async () => {
     const { paths } = JSON.parse(await renderOpenApiDocument()) as {
       paths: Record<string, Record<string, { responses: object }>>;
     };

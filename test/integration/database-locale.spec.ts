@@ -42,8 +42,8 @@ async function erase(address: string): Promise<unknown> {
   return (await service?.request('POST', '/operations/personal-data/erase', body))?.body;
 }
 
-describe('a database in another encoding than UTF-8', () => {
-  it.each(['LATIN1', 'SQL_ASCII'])('is refused at the start: %s', async (encoding) => {
+describe('database with another encoding than UTF-8', () => {
+  it.each(['LATIN1', 'SQL_ASCII'])('is rejected at startup: %s', async (encoding) => {
     database = await createBareDatabase(`ENCODING '${encoding}' LOCALE_PROVIDER libc LOCALE 'C'`);
     const message = `the encoding of the database is ${encoding}, but must be UTF8`;
     await expect(migrate(settingsOf(database))).rejects.toThrow(message);
@@ -54,19 +54,19 @@ describe('a database in another encoding than UTF-8', () => {
   });
 });
 
-/** Locales whose upper and lower case differ: Turkish has two letters i, and C knows ASCII only. */
+/** Locales with different case rules: Turkish has two letters i, and C knows ASCII only. */
 const LOCALES = [
   ['C of libc', `LOCALE_PROVIDER libc LOCALE 'C'`],
   ['tr-TR of ICU', `LOCALE_PROVIDER icu ICU_LOCALE 'tr-TR' LOCALE 'C'`],
   ['builtin C.UTF-8', `LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' LOCALE 'C'`],
 ] as const;
 
-describe.each(LOCALES)('in a database with the locale %s', (_name, locale) => {
+describe.each(LOCALES)('database with the locale %s', (_name, locale) => {
   it.each([
     ['INFO@ISTANBUL.example', 'info@istanbul.example'],
     ['JÖRG@MÜLLER.example', 'jörg@xn--mller-kva.example'],
     ['jo\u{308}rg@mu\u{308}ller.example', 'Jörg@MÜLLER.example'],
-  ])('%s and %s are one address to search, filter, export and erasure', async (one, other) => {
+  ])('treats %s and %s as the same address in search, filter, export and erasure', async (one, other) => {
     database = await createBareDatabase(`ENCODING 'UTF8' ${locale}`);
     await migrateDatabase(database.url);
     const running = await start();
@@ -89,7 +89,7 @@ describe.each(LOCALES)('in a database with the locale %s', (_name, locale) => {
   });
 });
 
-/** Takes back the migrations from the one that adds keys of addresses on. */
+/** Reverts the migrations from the one that adds normalized addresses. */
 async function downgrade({ url }: TestDatabase): Promise<void> {
   const source = await new DataSource(
     await dataSourceOptions(settingsOf({ url, drop: async () => {} })),
@@ -104,7 +104,7 @@ async function downgrade({ url }: TestDatabase): Promise<void> {
   }
 }
 
-/** What the version before writes: addresses without keys, some of which are no longer accepted. */
+/** Data as the previous release writes it: addresses without keys, some of them no longer valid. */
 const INSERT_EARLIER = `WITH placed AS (INSERT INTO orders (id, customer_id, customer_name, customer_email, status, currency, total_amount,
     version, placed_at, updated_at, attempt)
   SELECT gen_random_uuid(), $2, 'Anna', address, 'confirmed', 'USD', 1, 1, now(), now(), 1 FROM unnest($1::text[]) address
@@ -125,8 +125,8 @@ async function insertEarlier(target: TestDatabase, addresses: string[]): Promise
   return rows.map(({ id }) => id).toSorted();
 }
 
-describe('orders of the version before', () => {
-  it('can be found, filtered and erased by every form of their addresses after the upgrade', async () => {
+describe('orders of the previous release', () => {
+  it('are found, filtered and erased by every form of their addresses after the upgrade', async () => {
     database = await createTestDatabase();
     await downgrade(database);
     const anna = await insertEarlier(database, EARLIER);
@@ -151,7 +151,7 @@ describe('orders of the version before', () => {
     expect((await service?.request('DELETE', path))?.body).toEqual({ count: 3, more: false });
   });
 
-  it('are found and erased while its instances still run beside this one', async () => {
+  it('are found and erased while instances of that release still run', async () => {
     database = await createTestDatabase();
     await start();
     const [id = ''] = await insertEarlier(database, [DOMAINS[0] ?? '']);
@@ -160,7 +160,7 @@ describe('orders of the version before', () => {
     const keys = async () =>
       selectRows(database as TestDatabase, 'SELECT 1 FROM orders WHERE customer_email_key IS NOT NULL');
     expect(await keys()).toHaveLength(1);
-    // As the version before erases: it does not know the key.
+    // An erasure by the previous release, which does not know the key.
     await selectRows(
       database,
       'UPDATE orders SET customer_name = NULL, customer_email = NULL WHERE id = $1',

@@ -9,10 +9,10 @@ import { countOpenTasks } from '../support/invariants.js';
 import { parseMetrics } from '../support/metrics.js';
 import { eventually, startTestService, type TestService } from '../support/service.js';
 
-/** As often as background work fails while the database is away: enough to tell "once" from "each time". */
+/** Number of failures of background work during the outage: enough to distinguish "once" from "each time". */
 const FAILED_LOOKS = 10;
 
-/** A way to the database that can be closed. */
+/** A proxy to the database that can be closed. */
 class Way {
   private server: Server | undefined;
   private port = 0;
@@ -32,7 +32,7 @@ class Way {
     await this.listen((socket) => this.forward(socket));
   }
 
-  /** Breaks every connection, and every one that is tried. */
+  /** Breaks every open connection and every new one. */
   async close(): Promise<void> {
     await this.stop();
     await this.listen((socket) => this.refused.push(socket.destroy()));
@@ -86,14 +86,14 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** The metrics, by name; of those with labels, one. */
+/** The metrics by name; of those with labels, one. */
 async function scrape(): Promise<Map<string, number>> {
   const { status, body } = await service.request('GET', '/metrics');
   expect(status).toBe(200);
   return new Map(parseMetrics(String(body)).map(({ name, value }) => [name, value]));
 }
 
-it('a database that is away is told of once, and once when it is back, and work goes on', async () => {
+it('database outage is logged once at its start and once at its end, and work continues after it', async () => {
   way = new Way(database.url);
   await way.open();
   const errors = jest.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
@@ -107,7 +107,7 @@ it('a database that is away is told of once, and once when it is back, and work 
     'The database does not answer; background work waits for it',
   ]);
   expect(news).not.toHaveBeenCalled();
-  // Requests suffer from it without a line of their own, and the metrics say so instead of failing as well.
+  // Requests that fail have no log line of their own, and the metrics report the outage instead of failing too.
   expect((await service.request('GET', '/orders')).status).toBe(503);
   await eventually(async () => (await scrape()).get('database_metrics_available') === 0);
   const known = await scrape();

@@ -12,7 +12,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database.js';
 
 const file = (name: string) => fileURLToPath(new URL(`../support/tls/${name}`, import.meta.url));
 
-/** Made for these tests by an authority that was thrown away; valid for `localhost` only. */
+/** Signed for these tests by an authority whose key was deleted; valid for `localhost` only. */
 const CERTIFICATE = { cert: readFileSync(file('server.pem')), key: readFileSync(file('server-key.pem')) };
 
 /** The first message of a client that wants TLS: its length and the code of the request. */
@@ -23,7 +23,7 @@ let front: Server;
 let isEncrypted = false;
 const sockets = new Set<Socket>();
 
-/** A real PostgreSQL behind a front that speaks its TLS handshake, since not every server of tests has a certificate. */
+/** A real PostgreSQL behind a proxy that handles its TLS handshake, because not every test server has a certificate. */
 beforeAll(async () => {
   database = await createTestDatabase();
   const { hostname, port } = new URL(database.url);
@@ -73,32 +73,32 @@ async function askOver(
   }
 }
 
-describe('the connection to the database', () => {
-  it('is not encrypted when TLS is off', async () => {
+describe('TLS of the database connection', () => {
+  it('does not encrypt with DATABASE_TLS=off', async () => {
     await expect(askOver({ DATABASE_TLS: 'off' })).rejects.toThrow('Connection terminated');
   });
 
-  it('is encrypted when TLS is required, whoever answers', async () => {
+  it('encrypts without a certificate check with DATABASE_TLS=require', async () => {
     expect(await askOver({ DATABASE_TLS: 'require' }, '127.0.0.1')).toBe(1);
     expect(isEncrypted).toBe(true);
   });
 
-  it('is made to whom the given authority vouches for', async () => {
+  it('accepts a server with a certificate of the given authority', async () => {
     expect(await askOver({ DATABASE_TLS: 'verify', DATABASE_TLS_CA_FILE: file('authority.pem') })).toBe(1);
     expect(isEncrypted).toBe(true);
   });
 
-  it('is refused to a server with another name', async () => {
+  it('rejects a server with another host name', async () => {
     const settings = { DATABASE_TLS: 'verify', DATABASE_TLS_CA_FILE: file('authority.pem') };
     await expect(askOver(settings, '127.0.0.1')).rejects.toThrow(/does not match/);
   });
 
-  it('is refused to a server that another authority vouches for', async () => {
+  it('rejects a server with a certificate of another authority', async () => {
     const settings = { DATABASE_TLS: 'verify', DATABASE_TLS_CA_FILE: file('server.pem') };
     await expect(askOver(settings)).rejects.toThrow(/certificate/);
   });
 
-  it('is refused to a server that is not at Amazon, with its authorities', async () => {
+  it('rejects a server outside Amazon with the Amazon authorities', async () => {
     await expect(askOver({ DATABASE_TLS: 'rds' })).rejects.toThrow(/certificate/);
   });
 });

@@ -17,7 +17,7 @@ const DOCUMENTS = [
   'SECURITY.md',
   'CONTRIBUTING.md',
   'CHANGELOG.md',
-  // Decisions keep the names of their day.
+  // Decisions keep the names of the time at which they were written.
   ...readdirSync(join(PROJECT, 'docs'), { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith('.md') && !path.startsWith('decisions'))
     .map((path) => join('docs', path)),
@@ -27,7 +27,7 @@ function read(document: string): string {
   return readFileSync(join(PROJECT, document), 'utf8');
 }
 
-/** The tests that a document names: in commands, and in the last column of tables that say what shows a line. */
+/** Names of tests in a document: in commands, and in the last column of tables that name the test of each row. */
 function testsIn(text: string): string[] {
   const commands = [...text.matchAll(/npm test -- ([a-z][a-z -]*[a-z])/g)].flatMap(
     (match) => match[1]?.split(' ') ?? [],
@@ -40,7 +40,7 @@ function testsIn(text: string): string[] {
   ];
 }
 
-/** Places of the project that a document leads to: files, with the heading that is meant if there is one. */
+/** Links of a document within the project: files, with the heading if there is one. */
 function linksIn(document: string): { file: string; anchor: string | undefined }[] {
   const links = read(document).matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g);
   return [...links].map(([, path = '', anchor]) => ({
@@ -49,7 +49,7 @@ function linksIn(document: string): { file: string; anchor: string | undefined }
   }));
 }
 
-/** The anchors of a document's headings, as GitHub makes them. */
+/** The anchors of a document's headings, as GitHub generates them. */
 function anchorsOf(document: string): string[] {
   const headings = read(document)
     .replaceAll(/^```[^]*?^```/gm, '')
@@ -62,18 +62,18 @@ function anchorsOf(document: string): string[] {
   );
 }
 
-describe.each(DOCUMENTS)('%s', (document) => {
-  it('names tests that there are', () => {
+describe.each(DOCUMENTS)('document %s', (document) => {
+  it('names existing tests only', () => {
     const missing = testsIn(read(document)).filter((name) => !SPECS.some((path) => path.includes(name)));
     expect(missing).toEqual([]);
   });
 
-  it('leads to files that there are', () => {
+  it('links to existing files only', () => {
     const missing = linksIn(document).filter(({ file }) => !existsSync(join(PROJECT, file)));
     expect(missing).toEqual([]);
   });
 
-  it('leads to headings that there are', () => {
+  it('links to existing headings only', () => {
     const missing = linksIn(document).filter(
       ({ file, anchor }) => anchor !== undefined && file.endsWith('.md') && !anchorsOf(file).includes(anchor),
     );
@@ -81,7 +81,7 @@ describe.each(DOCUMENTS)('%s', (document) => {
   });
 });
 
-it('finds tests in commands and in tables', () => {
+it('names of tests are found in commands and in tables', () => {
   const table = '| what | shown by |\n| --- | --- |\n| a line | `ownership`, `fuzz` |';
   expect(testsIn(`Run \`npm test -- abuse logs\`.\n\n${table}`)).toEqual([
     'abuse',
@@ -91,7 +91,7 @@ it('finds tests in commands and in tables', () => {
   ]);
 });
 
-it('the image, npm and the benchmarks start the service with the same options', () => {
+it('image, npm and benchmarks start the service with the same Node options', () => {
   const [, command = ''] = /^CMD (\[.*\])$/m.exec(read('Dockerfile')) ?? [];
   const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
   const words = JSON.parse(command) as string[];

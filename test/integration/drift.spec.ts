@@ -37,7 +37,7 @@ const release = async (id: string) => {
   });
 };
 
-describe('the drift report on an inventory', () => {
+describe('drift report with an inventory', () => {
   beforeAll(async () => {
     fleet = await startFleet(1);
     [service] = fleet.services as [TestService];
@@ -45,7 +45,7 @@ describe('the drift report on an inventory', () => {
 
   afterAll(() => fleet.stop());
 
-  it('finds nothing while every unit is accounted for', async () => {
+  it('finds no drift while every unit is accounted for', async () => {
     const product = newProduct(fleet.sandbox);
     await order(product, 2);
     expect(await driftOf(product)).toMatchObject({
@@ -67,7 +67,7 @@ describe('the drift report on an inventory', () => {
     });
   });
 
-  it('finds what was sold but never taken, and what was taken but not sold', async () => {
+  it('finds units that were sold but not taken, and units that were taken but not sold', async () => {
     const [oversold, lost] = [newProduct(fleet.sandbox), newProduct(fleet.sandbox)];
     for (const product of [oversold, lost]) {
       await order(product, 1);
@@ -89,7 +89,7 @@ describe('the drift report on an inventory', () => {
     expect(metrics).toMatch(/stock_drift_report_age_seconds \d/);
   });
 
-  it('takes what is there as correct when it is told to', async () => {
+  it('accepts the current stock as correct with --rebase', async () => {
     const product = newProduct(fleet.sandbox);
     await order(product, 1);
     await driftOf(product);
@@ -100,7 +100,7 @@ describe('the drift report on an inventory', () => {
     expect(await driftOf(product)).toMatchObject({ code: 0, verdict: 'as_expected', quantity: 45 });
   });
 
-  it('looks only at products that were ordered since a time', async () => {
+  it('compares only products that were ordered since --since', async () => {
     await order(newProduct(fleet.sandbox), 1);
     const tomorrow = new Date(Date.now() + 86_400_000).toISOString();
     expect((await drift(['--since', tomorrow])).out).toBe('0 products compared.\n');
@@ -112,13 +112,13 @@ describe('the drift report on an inventory', () => {
     [['--since', 'yesterday'], '--since must be'],
     [['--since', '2026-01-01', '--product', 'A'], 'exclude each other'],
     [['--sinse', '2026-01-01'], '--sinse'],
-  ])('refuses arguments that it does not know: %s', async (args, message) => {
+  ])('rejects invalid arguments: %s', async (args, message) => {
     const { code, err, out } = await drift(args);
     expect({ code, out }).toEqual({ code: 2, out: '' });
     expect(err).toContain(message);
   });
 
-  it('says that it could not be made when the inventory is away, and explains itself', async () => {
+  it('exits with 2 when the inventory is down, and prints its help', async () => {
     await order(newProduct(fleet.sandbox), 1);
     const { code, err } = await drift([], { INVENTORY_SERVICE_URL: 'http://127.0.0.1:1' });
     expect(code).toBe(2);
@@ -127,7 +127,7 @@ describe('the drift report on an inventory', () => {
   });
 });
 
-describe('the drift report on a catalog', () => {
+describe('drift report with a catalog', () => {
   beforeAll(async () => {
     fleet = await startFleet(1, catalogSettings);
     [service] = fleet.services as [TestService];
@@ -135,7 +135,7 @@ describe('the drift report on a catalog', () => {
 
   afterAll(() => fleet.stop());
 
-  it('knows from its journal what is oversold, whatever stock was received', async () => {
+  it('finds oversold units in the journal, independent of deliveries to the stock', async () => {
     const product = newProduct(fleet.sandbox);
     const id = await order(product, 3);
     await order(product, 2);

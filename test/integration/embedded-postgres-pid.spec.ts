@@ -10,7 +10,7 @@ import {
 import { queryDatabase } from '../support/invariants.js';
 import { eventually } from '../support/service.js';
 
-/** The first start on a slow machine prepares a whole database. */
+/** The first start on a slow machine initializes a whole database. */
 const SLOW_MS = 120_000;
 
 const root = mkdtempSync(join(tmpdir(), 'order-embedded-pid-'));
@@ -54,7 +54,7 @@ describe('postmaster.pid of the embedded PostgreSQL', () => {
     ['text', 'not a process id\n'],
     ['cut off within its first line', '99'],
   ])(
-    'starts after a power cut that left postmaster.pid %s',
+    'does not prevent a start after a power cut that left it %s',
     async (_, content) => {
       const dataDirectory = newFolder();
       await (await start({ dataDirectory })).stop();
@@ -69,7 +69,7 @@ describe('postmaster.pid of the embedded PostgreSQL', () => {
   );
 
   it(
-    'refuses to start beside a running server whose postmaster.pid is damaged',
+    'prevents a second start beside a running server even when it is damaged',
     async () => {
       const dataDirectory = newFolder();
       const first = await start({ dataDirectory });

@@ -14,7 +14,7 @@ import {
 } from '../../src/platform/database/embedded-postgres.js';
 import { clearTheWay } from '../../src/platform/database/embedded-postgres-claim.js';
 
-/** The first start on a slow machine prepares a whole database. */
+/** The first start on a slow machine initializes a whole database. */
 const SLOW_MS = 120_000;
 
 const root = mkdtempSync(join(tmpdir(), 'order-embedded-'));
@@ -58,7 +58,7 @@ async function untilGone(pid: number): Promise<void> {
   }
 }
 
-/** Starts the database in another process, which then can be killed. */
+/** Starts the database in another process, which the test can kill. */
 async function startInProcess(
   folder: string,
   environment: Record<string, string> = {},
@@ -84,7 +84,7 @@ async function startInProcess(
   return { url, kill };
 }
 
-describe('the embedded PostgreSQL', () => {
+describe('embedded PostgreSQL', () => {
   afterEach(async () => {
     await Promise.all(started.splice(0).map((database) => database.stop()));
   });
@@ -92,7 +92,7 @@ describe('the embedded PostgreSQL', () => {
   afterAll(() => rmSync(root, { recursive: true, force: true }));
 
   it(
-    'keeps data across a stop, under a random password, and listens on this machine only',
+    'keeps data across a stop, has a random password, and listens on localhost only',
     async () => {
       const dataDirectory = newFolder();
       const first = await start({ dataDirectory, database: 'orders', durable: true, maxConnections: 50 });
@@ -122,7 +122,7 @@ describe('the embedded PostgreSQL', () => {
   );
 
   it(
-    'refuses a second start in a folder in use, and both of two first starts never work',
+    'rejects a second start in a folder in use, also when two first starts run at once',
     async () => {
       const dataDirectory = newFolder();
       const outcomes = await Promise.allSettled([start({ dataDirectory }), start({ dataDirectory })]);
@@ -137,7 +137,7 @@ describe('the embedded PostgreSQL', () => {
   );
 
   it(
-    'still refuses a second start after the server recovered from a crash of one of its processes',
+    'still rejects a second start after the server recovered from the crash of a backend',
     async () => {
       const dataDirectory = newFolder();
       const first = await start({ dataDirectory });
@@ -152,7 +152,7 @@ describe('the embedded PostgreSQL', () => {
   );
 
   it(
-    'ends with its process, even a killed one, and starts again with everything that was committed',
+    'stops when its process ends or is killed, and starts again with all committed data',
     async () => {
       const dataDirectory = newFolder();
       const process1 = await startInProcess(dataDirectory);
@@ -171,9 +171,9 @@ describe('the embedded PostgreSQL', () => {
   );
 
   it(
-    'ignores the variables of libpq, which are meant for other databases',
+    'ignores the environment variables of libpq, which may name other databases',
     async () => {
-      const server = { PGHOST: 'db.invalid', PGPORT: '1', PGUSER: 'nobody', PGPASSWORD: 'wrong' };
+      const server = { PGHOST: 'db.invalid', PGPORT: '1', PGUSER: 'unknown', PGPASSWORD: 'wrong' };
       const encryption = { PGSSLMODE: 'require', PGSSLNEGOTIATION: 'direct' };
       const session = { PGOPTIONS: '-c default_transaction_read_only=on', PGREPLICATION: 'database' };
       const process1 = await startInProcess(newFolder(), { ...server, ...encryption, ...session });
@@ -183,9 +183,9 @@ describe('the embedded PostgreSQL', () => {
     SLOW_MS,
   );
 
-  // Whom to kill is found out with the means of Linux.
+  // The test finds the processes to kill in /proc, which only Linux has.
   (process.platform === 'linux' ? it : it.skip)(
-    'stops a server that nobody watches any more, and starts its own',
+    'stops a server whose watchers are gone, and starts its own',
     async () => {
       const dataDirectory = newFolder();
       const process1 = await startInProcess(dataDirectory);
@@ -194,7 +194,7 @@ describe('the embedded PostgreSQL', () => {
       const siblings = await readFile(`/proc/${watcher}/task/${watcher}/children`, 'utf8');
       const watchers = [watcher, ...siblings.trim().split(' ')].map(Number).filter((id) => id !== pid);
       expect(watchers).toHaveLength(2);
-      // Stopped before, since one that lives on for a moment would see the other end and stop the server.
+      // Frozen first, because a watcher that survives the other one for a moment would stop the server.
       for (const signal of ['SIGSTOP', 'SIGKILL']) for (const id of watchers) process.kill(id, signal);
       await process1.kill();
       expect(await query(process1.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
@@ -211,7 +211,7 @@ describe('the embedded PostgreSQL', () => {
   );
 
   it(
-    'starts although the process id of a crashed server now is somebody else',
+    'starts when the process id of a crashed server belongs to another process',
     async () => {
       const dataDirectory = newFolder();
       const first = await start({ dataDirectory });
@@ -232,24 +232,24 @@ describe('the embedded PostgreSQL', () => {
     SLOW_MS,
   );
 
-  it('takes a server for gone that takes its file away while it is looked at', async () => {
+  it('treats a server as stopped when its pid file disappears during the check', async () => {
     const data = newFolder();
     await mkdir(data);
     const file = join(data, 'postmaster.pid');
-    // Each time a step of the event loop later, so that every step of the looking is met.
+    // One step of the event loop later each time, so that every step of the check is covered.
     for (let steps = 0; steps < 40; steps += 1) {
-      // This process lives and is no server, as one that just ended looks like to whoever asks for its command.
+      // This process is alive and is not a server; a process that just ended looks the same when its command is read.
       await writeFile(file, `${process.pid}\n${data}\n0\n1\n`);
-      const looking = clearTheWay(data, data, () => 'postgres://nobody@127.0.0.1:1/none');
+      const looking = clearTheWay(data, data, () => 'postgres://unknown@127.0.0.1:1/none');
       for (let step = 0; step < steps; step += 1) await new Promise(setImmediate);
       rmSync(file, { force: true });
       await expect(looking).resolves.toBeUndefined();
     }
   });
 
-  // As anybody else there is no folder that PostgreSQL may enter less than its user does.
+  // Without root, no folder is accessible to the current user but not to PostgreSQL's.
   (process.getuid?.() === 0 && process.platform === 'linux' ? it : it.skip)(
-    'works for root in a folder that only root may enter, and changes the owner of nothing outside its own',
+    'works for root in a folder that only root may enter, and changes no owner outside its own folder',
     async () => {
       const parent = newFolder();
       await mkdir(parent, { mode: 0o700 });
@@ -265,7 +265,7 @@ describe('the embedded PostgreSQL', () => {
   );
 
   it(
-    'says what is wrong: other files in the folder, a file in its place, a taken port, damaged data',
+    'names the problem: other files in the folder, a file in its place, a port in use, damaged data',
     async () => {
       const foreign = newFolder();
       await mkdir(foreign);

@@ -22,7 +22,7 @@ const PLACED_AFTERWARDS = 90;
 
 const CLIENTS = 10;
 
-/** How long the standby receives nothing before the primary is killed: hundreds of orders, if they were confirmed. */
+/** Duration of the partition of the standby before the primary is killed: long enough to confirm hundreds of orders. */
 const CUT_OFF_MS = 3_000;
 
 const ANY_PORTS = { inventory: 0, notification: 0, catalog: 0, carts: 0 };
@@ -30,7 +30,7 @@ const RESERVATIONS = { INVENTORY_API: 'reservations' };
 
 let servers: ReplicatedPostgres;
 let sandbox: Sandbox;
-/** The address of the database that the service has; it leads to the primary. */
+/** The address of the database in the settings of the service; it leads to the primary. */
 let address: SilentProxy;
 let service: TestService;
 let product = '';
@@ -61,7 +61,7 @@ afterEach(async () => {
   await servers.stop();
 }, TEST_MS);
 
-/** @returns the id of a confirmed order; undefined for every other answer */
+/** @returns the id of a confirmed order; undefined for any other response */
 async function place(): Promise<string | undefined> {
   const { status, body } = await service.request('POST', '/orders', orderBody([line(product)]));
   return status === 201 ? String(body.order_id) : undefined;
@@ -102,9 +102,9 @@ const isReset = (follower: Follower): boolean => follower.blocks.some(({ event }
 const eventsOf = (follower: Follower, ids: readonly string[]): number =>
   follower.changes().filter(({ order_id }) => ids.includes(order_id)).length;
 
-describe('after a failover to an asynchronous standby that lacks the last commits', () => {
+describe('failover to an asynchronous standby that lacks the last commits', () => {
   it(
-    'followers are reset, and reconcile gives back exactly the stock of the lost orders',
+    'resets followers, and reconcile releases exactly the stock of the lost orders',
     async () => {
       await start();
       const since = new Date(Date.now() - 60_000).toISOString();
@@ -155,9 +155,9 @@ describe('after a failover to an asynchronous standby that lacks the last commit
   );
 });
 
-describe('after a failover to a synchronous standby', () => {
+describe('failover to a synchronous standby', () => {
   it(
-    'every confirmed order is there although it was cut off, and no reservation lacks its order',
+    'keeps every confirmed order although the standby was cut off, and leaves no reservation without an order',
     async () => {
       await start();
       await queryDatabase(

@@ -11,7 +11,7 @@ import { inTransaction, type Write } from '../../src/platform/database/transacti
 import { dataSourceOptions } from '../../src/platform/database/data-source.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 
-/** Divides by zero where the id is taken. */
+/** Divides by zero when the id is taken. */
 const INSERT = new MultiRowStatement(
   '(?, ?)',
   (rows) =>
@@ -40,7 +40,7 @@ beforeAll(async () => {
   dataSource = await new DataSource(await dataSourceOptions(settings)).initialize();
   other = new Client({ connectionString: database.url });
   await other.connect();
-  // Each test's own, so that one that was broken off leaves nothing to the next.
+  // A new table per test, so that an interrupted test does not affect the next.
   await other.query('CREATE TABLE notes (id integer PRIMARY KEY, text text NOT NULL)');
 });
 
@@ -48,7 +48,7 @@ beforeEach(() => other.query('TRUNCATE notes'));
 
 afterEach(() => {
   const pool = poolOf(dataSource);
-  // Whatever has happened, no connection is kept.
+  // Every connection must be back in the pool.
   expect(pool?.idleCount).toBe(pool?.totalCount);
 });
 
@@ -74,12 +74,12 @@ function notes(
 const note = (id: number): Note => ({ id, text: `note ${id}` });
 const many = (count: number) => Array.from({ length: count }, (_, at) => note(at + 1));
 
-/** Enough of them at the same time for all connections. */
+/** Runs enough concurrent calls to use every connection of the pool. */
 function everywhere<Result>(run: (at: number) => Result): Result[] {
   return Array.from({ length: 2 * CONNECTIONS }, (_, at) => run(at));
 }
 
-/** A value that the driver can't make bytes of. */
+/** A value that the driver can't serialize. */
 const UNSENDABLE = {
   reason: 'no value',
   toPostgres: (): never => {
@@ -96,7 +96,7 @@ function divideAndName(divisor: number): Promise<unknown[]> {
   );
 }
 
-/** The ids that are stored, and how many transactions have stored them. */
+/** The stored ids, and the number of transactions that wrote them. */
 async function stored(): Promise<{ ids: number[]; transactions: number }> {
   const { rows } = await other.query<{ id: number; xmin: string }>(
     'SELECT id, xmin::text FROM notes ORDER BY id',
@@ -104,15 +104,15 @@ async function stored(): Promise<{ ids: number[]; transactions: number }> {
   return { ids: rows.map(({ id }) => id), transactions: new Set(rows.map(({ xmin }) => xmin)).size };
 }
 
-describe('what is written together', () => {
-  it.each([1, 2, 3, 7, 64, 100])('is one transaction of all %d that come at the same time', async (count) => {
+describe('group commit', () => {
+  it.each([1, 2, 3, 7, 64, 100])('writes %d concurrent items in one transaction', async (count) => {
     const { commits } = notes(200);
     const verdicts = await Promise.all(many(count).map((item) => commits.add(item)));
     expect(new Set(verdicts)).toEqual(new Set(['written']));
     expect(await stored()).toEqual({ ids: many(count).map(({ id }) => id), transactions: 1 });
   });
 
-  it('is never more than the size says, and each on its own with a size of 1', async () => {
+  it('limits the group size, and writes each item alone with a size of 1', async () => {
     const { commits, groups } = notes(4);
     await Promise.all(many(10).map((item) => commits.add(item)));
     expect(Math.max(...groups)).toBe(4);
@@ -124,7 +124,7 @@ describe('what is written together', () => {
     expect((await stored()).transactions).toBe(5);
   });
 
-  it('is told of once it is committed, and not before', async () => {
+  it('returns after the commit', async () => {
     const { commits } = notes(10);
     await Promise.all(
       many(3).map(async (item) => {
@@ -135,8 +135,8 @@ describe('what is written together', () => {
   });
 });
 
-describe('one that can not be written', () => {
-  it('because it is taken is told so, while the others are written', async () => {
+describe('group commit with an item that can not be written', () => {
+  it('returns "taken" for a duplicate, and writes the others', async () => {
     await other.query(`INSERT INTO notes VALUES (3, 'earlier')`);
     const { commits } = notes(10);
     const verdicts = await Promise.all(many(5).map((item) => commits.add(item)));
@@ -144,9 +144,9 @@ describe('one that can not be written', () => {
     expect((await stored()).ids).toEqual([1, 2, 3, 4, 5]);
   });
 
-  it('because a neighbour takes its place is not told so before the neighbour is committed', async () => {
-    // The one that comes first can't be written in the end, so it has not taken the place. A third, since rows of one
-    // statement don't take each other's places.
+  it('returns "taken" for a duplicate within the group only after the other one is committed', async () => {
+    // The first of the three items can't be written, so the duplicate must be. An item lies between them, because rows
+    // of one statement do not conflict with each other.
     const { commits } = notes(10, (items) =>
       items.some(({ text }) => text === 'lost') ? [{ text: 'SELECT 1 / 0', values: [] }] : [],
     );
@@ -155,7 +155,7 @@ describe('one that can not be written', () => {
     );
     const written = { status: 'fulfilled', value: 'written' };
     expect(others).toEqual([written, written]);
-    // It fails for its own reason, or is told that it is taken, whichever of the two of this place is tried first.
+    // It fails with its own error or as "taken", depending on which of the two is tried first.
     const verdict = lost?.status === 'rejected' ? databaseErrorCode(lost.reason) : lost?.value;
     expect(['22012', 'taken']).toContain(verdict);
     expect(await stored()).toMatchObject({ ids: [1, 2] });
@@ -163,19 +163,19 @@ describe('one that can not be written', () => {
     expect(rows).toEqual([{ text: 'note 1' }]);
   });
 
-  it('is found in few steps among many', async () => {
+  it('finds a duplicate among many items in few steps', async () => {
     await other.query(`INSERT INTO notes VALUES (23, 'earlier')`);
     const { commits, groups } = notes(64);
     const verdicts = await Promise.all(many(64).map((item) => commits.add(item)));
     expect(verdicts.filter((verdict) => verdict === 'taken')).toHaveLength(1);
     expect(verdicts[22]).toBe('taken');
-    // 64, and the two halves of each group that it is in.
+    // 64, and the two halves of each group that contains it.
     expect(groups.toSorted((left, right) => right - left)).toEqual([
       64, 32, 32, 16, 16, 8, 8, 4, 4, 2, 2, 1, 1,
     ]);
   });
 
-  it('because the database refuses it fails, while the others are written', async () => {
+  it('fails for an item that violates a constraint, and writes the others', async () => {
     const { commits } = notes(10);
     const items = many(5).map((item) => (item.id === 3 ? { ...item, text: null } : item));
     const outcomes = await Promise.allSettled(items.map((item) => commits.add(item)));
@@ -190,7 +190,7 @@ describe('one that can not be written', () => {
     expect((await stored()).ids).toEqual([1, 2, 4, 5]);
   });
 
-  it('because somebody else holds a lock waits alone, while the others are written', async () => {
+  it('waits for a lock only with the locked item, and writes the others', async () => {
     await other.query('BEGIN');
     await other.query(`INSERT INTO notes VALUES (3, 'in doubt')`);
     const { commits } = notes(10);
@@ -208,8 +208,8 @@ describe('one that can not be written', () => {
   });
 });
 
-describe('a connection that is lost', () => {
-  it('fails all that were to be written on it, and none is', async () => {
+describe('group commit on a lost connection', () => {
+  it('fails for every item, and writes none', async () => {
     const ending = 'SELECT pg_terminate_backend(pg_backend_pid())';
     const { commits: lost } = notes(10, () => [{ text: ending, values: [] }]);
     const outcomes = await Promise.allSettled(many(3).map((item) => lost.add(item)));
@@ -220,10 +220,10 @@ describe('a connection that is lost', () => {
   });
 });
 
-describe('statements of a transaction that are sent together', () => {
-  it('fail for what the first of them has failed for', async () => {
+describe('pipelined statements of a transaction', () => {
+  it('fail with the error of the first that failed', async () => {
     const outcome = inTransaction(dataSource, async (transaction) => {
-      // The first is told of later than the second, since more is done with its answer.
+      // The result of the first arrives later than that of the second, because more is done with it.
       const first = transaction.query('SELECT 1 / $1::integer', [0]).then(async (rows) => [rows]);
       await Promise.all([
         first.finally(() => undefined).then(async (rows) => rows),
@@ -233,14 +233,14 @@ describe('statements of a transaction that are sent together', () => {
     await expect(outcome).rejects.toMatchObject({ code: '22012' });
   });
 
-  it('can be sent again after those before them have failed', async () => {
-    // On all connections, on each of which the second text was sent, and not parsed.
+  it('can be sent again after earlier ones in the pipeline have failed', async () => {
+    // On all connections; on each of them the second statement was sent but never parsed.
     await Promise.allSettled(everywhere(() => divideAndName(0)));
     const results = await Promise.all(everywhere(() => divideAndName(2)));
     expect(results).toEqual(everywhere(() => [[{ quotient: 2 }], [{ name: 'never parsed before' }]]));
   });
 
-  it('are none of them done when one can not be sent, nor is what was to come after', async () => {
+  it('have no effect when one of them can not be sent, nor have later ones', async () => {
     const { commits } = notes(1, ([item]) =>
       item && item.id >= 100
         ? [
@@ -258,7 +258,7 @@ describe('statements of a transaction that are sent together', () => {
     });
     await expect(inParts).rejects.toThrow(UNSENDABLE.reason);
     expect((await stored()).ids).toEqual([]);
-    // The same text, with a value that can be sent, on connections on which it could not.
+    // The same statement with a valid value, on the connections on which it could not be sent.
     const sent = await Promise.all(
       everywhere(() =>
         inTransaction(dataSource, (transaction) => transaction.query('SELECT $1::text', ['a value'])),
@@ -267,8 +267,8 @@ describe('statements of a transaction that are sent together', () => {
     expect(sent).toEqual(everywhere(() => [{ text: 'a value' }]));
   });
 
-  it('are not done when their transaction could not begin', async () => {
-    // As if BEGIN had failed: without the single Sync, what comes after it would be committed on its own.
+  it('have no effect when BEGIN fails', async () => {
+    // As if BEGIN had failed: without a single Sync at the end, the next statement would be committed on its own.
     const client = await poolOf(dataSource)?.connect();
     if (!client) throw new Error('there is no connection');
     const statements = ['SELECT 1 / 0', 'INSERT INTO notes VALUES (1, $1)', 'COMMIT'];
@@ -283,8 +283,8 @@ describe('statements of a transaction that are sent together', () => {
   });
 });
 
-describe('reads that go together', () => {
-  it('each get their own answer, whatever becomes of the others', async () => {
+describe('pipelined reads', () => {
+  it('each get their own result, also when another one fails', async () => {
     const reads = new PointReads(dataSource);
     const asked = Array.from({ length: 150 }, (_, at) =>
       at === 70

@@ -1,3 +1,6 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
 import {
   abruptExits,
@@ -8,6 +11,7 @@ import {
   environmentReaders,
   forbiddenImports,
   greedyConstructors,
+  KEPT_WORDS,
   lateNodeChecks,
   longFile,
   longFunctions,
@@ -15,6 +19,8 @@ import {
   MAX_FILES_IN_FOLDER,
   MAX_LINES_OF_FILE,
   MAX_LINES_OF_FUNCTION,
+  paraphrases,
+  paraphrasesIn,
   parse,
   prefixedInterfaces,
   readTree,
@@ -28,7 +34,22 @@ import {
 const source = readTree('src');
 const everything = [...source, ...readTree('test', 'migrations', 'bench', 'console')];
 
-/** Each rule, the files that it holds for, a sample that it must object to, and one that it must not. */
+/** Folders whose comments and texts use standard terms. Migrations are never edited. */
+const WORDED = ['src', 'bench', 'console', 'test'];
+
+/** The documents, and the other texts for operators in `docs`. */
+function readDocuments(): { path: string; text: string }[] {
+  const project = fileURLToPath(new URL('../../', import.meta.url));
+  const inDocs = readdirSync(join(project, 'docs'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\.(md|yml|json)$/.test(name))
+    .map((name) => join('docs', name));
+  return ['README.md', 'SECURITY.md', 'CONTRIBUTING.md', 'console/README.md', ...inDocs].map((path) => ({
+    path,
+    text: readFileSync(join(project, path), 'utf8'),
+  }));
+}
+
+/** Each rule, its files, a sample that violates it, and one that does not. */
 const RULES: [string, Rule, Code[], bad: Code, good: Code][] = [
   [
     `no file has more than ${MAX_LINES_OF_FILE} lines`,
@@ -40,7 +61,7 @@ const RULES: [string, Rule, Code[], bad: Code, good: Code][] = [
   [
     `no function has more than ${MAX_LINES_OF_FUNCTION} lines`,
     longFunctions,
-    // A test's function is the list of its cases.
+    // The function of a test lists its cases.
     everything.filter(({ path }) => !path.endsWith('.spec.ts')),
     parse('src/a.ts', `const a = () => {\n${'x;\n'.repeat(MAX_LINES_OF_FUNCTION - 1)}};`),
     parse('src/a.ts', `const a = () => {\n${'x;\n'.repeat(MAX_LINES_OF_FUNCTION - 2)}};`),
@@ -105,20 +126,27 @@ const RULES: [string, Rule, Code[], bad: Code, good: Code][] = [
     ),
   ],
   [
-    'what is suppressed is explained',
+    'suppressed lint rules have a reason',
     unexplainedEscapes,
     everything,
-    // Samples of what the rule finds and of what it lets pass; nothing is suppressed here.
+    // Samples; no rule is suppressed here.
     parse('src/a.ts', 'f();\n// oxlint-disable-next-line typescript/no-explicit-any\nlet a: any;'),
     parse('src/a.ts', '// oxlint-disable-next-line no-control-regex -- these are looked for\nlet a: any;'),
   ],
   [
-    'nothing is left for later',
+    'comments have no marks of unfinished work',
     unfinished,
     everything,
-    // Samples again: a mark in a comment is found, the same word in a text is not.
+    // Samples: a mark in a comment violates the rule, the same word in a string does not.
     parse('src/a.ts', 'class A {\n  a = 1; // TODO: later\n}'),
     parse('src/a.ts', "const todo = 'TODO';"),
+  ],
+  [
+    'comments and texts use standard terms',
+    paraphrases,
+    everything.filter(({ path }) => WORDED.includes(path.split('/')[0] ?? '')),
+    parse('src/a.ts', '// Whoever holds the lease.\nlet a: string;'),
+    parse('src/a.ts', '// The holder of the lease.\nconst nobody = `${meanwhile} ago`;'),
   ],
 ];
 
@@ -154,11 +182,35 @@ describe('the rules of the house', () => {
     expect(forbiddenImports(parse(path, text))).toHaveLength(1);
   });
 
-  it('looks at the whole tree', () => {
+  it.each([
+    ['a comment of two lines', '/**\n * Retried in\n * vain.\n */\nlet a;', 'in vain'],
+    ['two line comments', '// The customer is\n// told.\nlet a;', 'is told'],
+    ['a string', "const a = 'Nobody has it';", 'nobody'],
+    ['the head of a template', 'const a = `Of which ${b}`;', 'of which'],
+    ['the tail of a template', 'const a = `${b} comes to nothing`;', 'comes to nothing'],
+    ['a text of the console', 'const a = <p>Hardly any orders</p>;', 'hardly'],
+  ])('finds a paraphrase in %s', (_place, text, words) => {
+    expect(paraphrases(parse('src/a.tsx', text))).toEqual([words]);
+  });
+
+  it('documents use standard terms', () => {
+    expect(paraphrasesIn('docs/a.md', 'The rows are\n  to be deleted.')).toEqual(['are to be']);
+    const documents = readDocuments();
+    expect(documents.map(({ path }) => path)).toEqual(
+      expect.arrayContaining(['README.md', 'docs/operations.md', 'docs/guides/orders.md', 'docs/alerts.yml']),
+    );
+    expect(
+      documents.flatMap(({ path, text }) => paraphrasesIn(path, text).map((words) => `${path}: ${words}`)),
+    ).toEqual([]);
+  });
+
+  it('checks the whole tree', () => {
     const paths = source.map(({ path }) => path);
+    const allPaths = everything.map(({ path }) => path);
     expect(paths).toEqual(expect.arrayContaining(['src/main.ts', 'src/orders/orders.service.ts']));
-    // An exception for a file that is not there any more would cover its successor.
-    for (const path of Object.keys(ENVIRONMENT_READERS)) expect(paths).toContain(path);
+    // A stale exception would apply to a new file of the same name.
+    for (const path of Object.keys({ ...ENVIRONMENT_READERS, ...KEPT_WORDS }))
+      expect(allPaths).toContain(path);
     expect(paths).toEqual(expect.arrayContaining([...COMMANDS]));
   });
 });

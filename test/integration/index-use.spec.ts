@@ -14,10 +14,10 @@ import { TaskReportsRepository } from '../../src/tasks/task-reports.repository.j
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { queryDatabase } from '../support/invariants.js';
 
-/** So many that reading all of them is never the cheapest way to a few. */
+/** Enough rows that a full scan is never the cheapest way to a few of them. */
 const ROWS = 20_000;
 
-/** Orders of the one customer whose personal data is looked for, or expired keys, or jobs done long ago. */
+/** Number of matching rows: orders of one customer, expired keys, or old tasks. */
 const WANTED = 50;
 
 const NIL_ID = '00000000-0000-0000-0000-000000000000';
@@ -88,7 +88,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** The indexes that the statements of some work use; a table that is read as a whole fails the test. */
+/** The indexes that the statements of a function use; a sequential scan fails the test. */
 async function indexesUsedBy(work: () => Promise<unknown>): Promise<string[]> {
   sent = [];
   await work();
@@ -103,7 +103,7 @@ async function indexesUsedBy(work: () => Promise<unknown>): Promise<string[]> {
   return [...plans.join().matchAll(/"Index Name":"([^"]+)"/g)].map(([, name = '']) => name);
 }
 
-/** Everything that a search may be for. */
+/** Every form of a search. */
 const SEARCHES: [what: string, filter: OrderFilter, index: string][] = [
   ['a customer', { search: 'c7' }, 'orders_by_customer'],
   ['an address', { search: '8@EXAMPLE.org' }, 'orders_by_email_key'],
@@ -121,8 +121,8 @@ const SEARCHES: [what: string, filter: OrderFilter, index: string][] = [
   ['a status', { search: 'p1007', status: 'confirmed' }, 'order_items_by_product'],
 ];
 
-describe('what is looked for among many is found by an index', () => {
-  it.each(SEARCHES)('orders that somebody searches: by %s', async (_what, filter, index) => {
+describe('index use with many rows', () => {
+  it.each(SEARCHES)('search for orders by %s', async (_what, filter, index) => {
     const repository = new OrderRepository(dataSource, new PointReads(dataSource));
     const used = await indexesUsedBy(() => repository.listOrdersOf(null, filter, 50));
     expect(used).toContain(index);
@@ -131,7 +131,7 @@ describe('what is looked for among many is found by an index', () => {
   it.each<[by: 'customer_id' | 'customer_email', value: string, index: string]>([
     ['customer_id', 'c7', 'orders_by_customer'],
     ['customer_email', '8@EXAMPLE.org', 'orders_by_email_key'],
-  ])('orders whose personal data is to be erased, by %s', async (by, value, index) => {
+  ])('erasure of personal data by %s', async (by, value, index) => {
     const repository = new PersonalDataRepository(dataSource);
     let found: string[] = [];
     const look = async (): Promise<void> => {
@@ -146,19 +146,19 @@ describe('what is looked for among many is found by an index', () => {
     expect(new Set(used)).toEqual(new Set(['orders_pkey']));
   });
 
-  it('orders of earlier versions whose addresses have no key yet', async () => {
+  it('normalization of addresses of earlier releases', async () => {
     const repository = new AddressRepository(dataSource);
     expect(await indexesUsedBy(() => repository.normalizeBatch(500))).toEqual(['orders_to_normalize']);
   });
 
-  it('figures about a span of time', async () => {
+  it('figures about a time window', async () => {
     const repository = new FiguresRepository(dataSource);
     const span = ['01a1ffe2-0000-0000-0000-000000000000', '01a20000-0000-0000-0000-000000000000'] as const;
     expect(await indexesUsedBy(() => repository.countOrders(...span, 2_000))).toEqual(['orders_pkey']);
     expect(await indexesUsedBy(() => repository.timeConfirmations(...span, 50))).toContain('orders_pkey');
   });
 
-  it('what happened to orders since a transaction', async () => {
+  it('events since a transaction', async () => {
     const repository = new OrderChangesRepository(dataSource);
     const place = await repository.findLast();
     const changes = await indexesUsedBy(() => repository.findChanges(place, 1_000));
@@ -173,7 +173,7 @@ describe('what is looked for among many is found by an index', () => {
     }
     const byNumber = () => repository.findByNumber(place.transaction, place.orderId, place.seq);
     expect(await indexesUsedBy(byNumber)).toHaveLength(1);
-    // As small a part of these events as the 2,001 that are read are of a large table.
+    // The 2,001 events that are read are as small a part of this table as of a large one.
     const earlier = await indexesUsedBy(() => repository.findLastChanges(place.transaction, 10));
     expect(new Set(earlier)).toEqual(new Set(['order_events_by_transaction', 'orders_pkey']));
   });
@@ -184,7 +184,7 @@ describe('what is looked for among many is found by an index', () => {
     expect(used.toSorted()).toEqual(['deliveries_pkey', 'tasks_pkey']);
   });
 
-  it('keys that have expired', async () => {
+  it('deletion of expired keys', async () => {
     const repository = new IdempotencyRepository(dataSource, new PointReads(dataSource));
     const used = await indexesUsedBy(() => repository.deleteExpiredKeys(10));
     expect(used).toEqual(['idempotency_keys_by_expiry', 'idempotency_keys_by_expiry']);

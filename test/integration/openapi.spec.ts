@@ -17,23 +17,23 @@ beforeAll(async () => {
 });
 afterAll(() => service.stop());
 
-describe('the OpenAPI document', () => {
-  it('is in docs/openapi.json as the code makes it (else: npm run build && npm run openapi)', async () => {
+describe('OpenAPI document', () => {
+  it('equals docs/openapi.json (else: npm run build && npm run openapi)', async () => {
     const kept = await readFile(inProject('docs/openapi.json'), 'utf8');
     expect(kept).toBe(await renderOpenApiDocument());
   });
 
-  it('is what the types in docs/openapi.d.ts are made from (else: npm run build && npm run openapi)', async () => {
+  it('is the source of docs/openapi.d.ts (else: npm run build && npm run openapi)', async () => {
     const file = inProject('docs/openapi.d.ts');
     const types = astToString(await openapiTypes(await renderOpenApiDocument()));
     const options = { ...(await resolveConfig(file)), parser: 'typescript' };
-    // The command line puts a comment before them.
+    // The command line puts a comment first.
     expect((await readFile(file, 'utf8')).replace(/^\/\*\*[^/]*\*\/\n\n/, '')).toBe(
       await format(types, options),
     );
   });
 
-  it('is served at /docs-json, the same', async () => {
+  it('is served at /docs-json', async () => {
     const { status, body } = await service.request('GET', '/docs-json');
     expect(status).toBe(200);
     expect(body).toEqual(JSON.parse(await renderOpenApiDocument()));
@@ -46,7 +46,7 @@ describe('the OpenAPI document', () => {
   });
 });
 
-/** What Redocly's linter, by the rules in .redocly.yaml, has against a document. */
+/** The complaints of Redocly's linter about a document, by the rules in .redocly.yaml. */
 async function lint(document: string): Promise<string[]> {
   const config = await loadConfig({ configPath: inProject('.redocly.yaml') });
   const findings = await lintFromString({
@@ -59,12 +59,12 @@ async function lint(document: string): Promise<string[]> {
   );
 }
 
-describe('the linter', () => {
-  it('has nothing against the document', async () => {
+describe('OpenAPI linter', () => {
+  it('reports no problem in the document', async () => {
     expect(await lint(await renderOpenApiDocument())).toEqual([]);
   });
 
-  it('would object to a document that says too little', async () => {
+  it('reports missing descriptions', async () => {
     const document = JSON.parse(await renderOpenApiDocument()) as { info: object; servers: object[] };
     Object.assign(document, { info: { title: 'Order Service', version: '1' }, servers: [] });
     const findings = await lint(JSON.stringify(document));
@@ -97,8 +97,8 @@ const EXAMPLES = operations.flatMap(({ pointer, requestBody, responses, paramete
   }),
 ]);
 
-describe('an example', () => {
-  it.each(EXAMPLES)('keeps to its schema: %s', (_place, schema, value) => {
+describe('example in the OpenAPI document', () => {
+  it.each(EXAMPLES)('conforms to its schema: %s', (_place, schema, value) => {
     expect(violationsOf(schema, value)).toEqual([]);
   });
 
@@ -125,7 +125,7 @@ describe('an example', () => {
     expect(refused).toEqual(Array.isArray(violations) && violations.length === 0 ? [] : [field]);
   });
 
-  it('would be refused if it did not', () => {
+  it('is rejected by its schema when it is not valid', () => {
     const schema = pointerTo('components', 'schemas', 'PlaceOrderDto');
     const value = { customer_name: 7, customer_email: 'alice@example.com', items: [] };
     expect(violationsOf(schema, value)).toEqual([
@@ -135,19 +135,19 @@ describe('an example', () => {
   });
 });
 
-/** What operations answer with that is not one JSON text. */
+/** Operations whose response is not a single JSON text. */
 const OTHER_TYPES: Record<string, string[]> = {
   exportOrders: ['text/csv', 'application/x-ndjson'],
   streamOrders: ['text/event-stream'],
 };
 
-/** Operations that say everything in their address. */
+/** Operations without a body. */
 const WITHOUT_BODY = ['retryDelivery'];
 
-/** Names of path parameters that identify something that was created, so that no example of them can exist. */
+/** Names of path parameters that identify something that was created, so that an example of them can not exist. */
 const CREATED = ['order_id', 'incident_id', 'delivery_id'];
 
-describe('every operation', () => {
+describe('operation in the OpenAPI document', () => {
   it.each(operations)('$operationId has no example of an id that does not exist', ({ parameters = [] }) => {
     const examples = parameters
       .filter((parameter) => parameter.in === 'path')
@@ -156,7 +156,7 @@ describe('every operation', () => {
     expect(examples.filter((example) => example !== undefined)).toEqual([]);
   });
 
-  it('has no example of a filter, since Swagger UI would send it', () => {
+  it('has no example of a filter, because Swagger UI would send it', () => {
     const filters = operations
       .flatMap(({ parameters = [] }) => parameters)
       .filter((parameter) => parameter.in === 'query');
@@ -165,7 +165,7 @@ describe('every operation', () => {
   });
 
   it.each(operations.map((operation) => [operation.operationId, operation] as const))(
-    '%s has an example of every body, and the headers of all',
+    '%s has an example of every body, and documents all response headers',
     (_name, { operationId, method, requestBody, responses }) => {
       if ((method === 'POST' || method === 'PUT') && !WITHOUT_BODY.includes(operationId)) {
         expect(examplesOf(requestBody?.content, '')).not.toEqual([]);

@@ -9,16 +9,16 @@ import { dataSourceOptions } from '../../src/platform/database/data-source.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { queryDatabase } from '../support/invariants.js';
 
-/** So many that walking through them from the newest on shows beside reading a page of them. */
+/** Enough orders that a scan from the newest on differs clearly from reading a page. */
 const ORDERS = 40_000;
 
-/** The oldest quarter, of one customer, and delivered, so that the newest of them come after all others. */
+/** The oldest quarter, of one customer and delivered, so that a scan from the newest finds them last. */
 const OLD = ORDERS / 4;
 
-/** A page. */
+/** Orders of a page. */
 const LIMIT = 50;
 
-/** Rows of tables and indexes that are read for a page: the orders, their lines, and where a product leads, its lines. */
+/** Upper bound of table and index rows read for a page: the orders, their lines, and for a product its lines. */
 const MOST_READ = 6 * LIMIT;
 
 let database: TestDatabase;
@@ -45,7 +45,7 @@ interface PlanNode {
   Plans?: PlanNode[];
 }
 
-/** What was read of tables and indexes. */
+/** Rows that were read from tables and indexes. */
 interface Reading {
   indexes: Set<string>;
   rows: number;
@@ -70,7 +70,7 @@ async function readingOf(filter: OrderFilter): Promise<Reading> {
   return reading;
 }
 
-describe('a page is read off an index, however many orders there are', () => {
+describe('page of the list of orders is read from an index, independent of the number of orders', () => {
   beforeAll(async () => {
     await queryDatabase(
       database.url,
@@ -82,7 +82,7 @@ describe('a page is read off an index, however many orders there are', () => {
        FROM generate_series(1, $1::int) n`,
       [ORDERS, OLD],
     );
-    // Two lines each; a product that a page of orders has, in two lines, and one that all of the old orders have.
+    // Two lines each: one product that a page of orders has, in two lines, and one that all the old orders have.
     await queryDatabase(
       database.url,
       `INSERT INTO order_items (order_id, id, product_id, product_name, quantity, price, reservation)
@@ -122,8 +122,8 @@ describe('a page is read off an index, however many orders there are', () => {
     expect(rows).toBeLessThanOrEqual(MOST_READ);
   });
 
-  it('a product and a status, off two indexes side by side', async () => {
-    // Until a table is vacuumed, which the server does by itself, reading an index takes looking into the table as well.
+  it('a product and a status, from a combination of two indexes', async () => {
+    // Until a table is vacuumed, which autovacuum does in production, an index scan also has to read the table.
     for (const table of ['orders', 'order_items'])
       await queryDatabase(database.url, `VACUUM (ANALYZE) ${table}`);
     const { indexes, rows } = await readingOf({ productId: 'old', status: 'delivered' });
@@ -137,14 +137,14 @@ describe('a page is read off an index, however many orders there are', () => {
   });
 });
 
-/** What the n-th of few orders has; the numbers have no common factor, so that all combinations are there. */
+/** Attributes of the n-th order; the numbers have no common factor, so that all combinations occur. */
 const STATUSES = ['delivered', 'confirmed', 'returned'] as const;
 const statusOf = (n: number): (typeof STATUSES)[number] => STATUSES[n % STATUSES.length] ?? 'delivered';
 const customerOf = (n: number): string => `k${n % 4}`;
 const addressOf = (n: number): string => `a${n % 5}@example.org`;
 const productsOf = (n: number): string[] => ['both', `q${n % 7}`, `q${n % 11}`];
 
-describe('all pages together have what passes the filter, each order once', () => {
+describe('pages of the list of orders', () => {
   const FEW = 240;
   const PAGE = 7;
   let dataSource: DataSource;
@@ -195,22 +195,25 @@ describe('all pages together have what passes the filter, each order once', () =
     return { owner: has(0) ? 'k1' : null, filter };
   });
 
-  it.each(COMBINATIONS)('$owner $filter', async ({ owner, filter }) => {
-    const expected: string[] = [];
-    for (let n = FEW; n >= 1; n -= 1) {
-      const isMeant =
-        (owner === null || customerOf(n) === owner) &&
-        (filter.customerId === undefined || customerOf(n) === filter.customerId) &&
-        (filter.customerEmail === undefined || addressOf(n) === filter.customerEmail.toLowerCase()) &&
-        (filter.status === undefined || statusOf(n) === filter.status) &&
-        (filter.productId === undefined || productsOf(n).includes(filter.productId)) &&
-        (filter.fromId === undefined || (n >= 20 && n < 200));
-      if (isMeant) expected.push(idOf(n));
-    }
-    expect(await readPages(owner, filter)).toEqual(expected);
-  });
+  it.each(COMBINATIONS)(
+    'contain each matching order exactly once: $owner $filter',
+    async ({ owner, filter }) => {
+      const expected: string[] = [];
+      for (let n = FEW; n >= 1; n -= 1) {
+        const isMeant =
+          (owner === null || customerOf(n) === owner) &&
+          (filter.customerId === undefined || customerOf(n) === filter.customerId) &&
+          (filter.customerEmail === undefined || addressOf(n) === filter.customerEmail.toLowerCase()) &&
+          (filter.status === undefined || statusOf(n) === filter.status) &&
+          (filter.productId === undefined || productsOf(n).includes(filter.productId)) &&
+          (filter.fromId === undefined || (n >= 20 && n < 200));
+        if (isMeant) expected.push(idOf(n));
+      }
+      expect(await readPages(owner, filter)).toEqual(expected);
+    },
+  );
 
-  it("is nothing where somebody asks for another customer's orders", async () => {
+  it('contain no orders of another customer', async () => {
     expect(await readPages('k1', { customerId: 'k2' })).toEqual([]);
   });
 });

@@ -10,12 +10,16 @@ let database: TestDatabase;
 
 beforeEach(async () => {
   database = await createTestDatabase();
+  await addPgBoss();
+});
+afterEach(() => database.drop());
+
+async function addPgBoss(): Promise<void> {
   const client = new Client(database.url);
   await client.connect();
   await client.query(PG_BOSS_SCHEMA);
   await client.end();
-});
-afterEach(() => database.drop());
+}
 
 const query = <Row>(text: string, values?: unknown[]) => queryDatabase<Row>(database.url, text, values);
 
@@ -61,7 +65,7 @@ const tasksOf = (orderId: string) =>
     [orderId],
   );
 
-/** What most tasks have in common. */
+/** Fields that most tasks have in common. */
 const PLAIN = {
   state: 'ready',
   attempts: 0,
@@ -73,7 +77,7 @@ const PLAIN = {
   isLater: false,
 };
 
-it('turns unfinished jobs into tasks, in the order of their lanes', async () => {
+it('migration turns unfinished jobs into tasks, in the order of their lanes', async () => {
   const orderId = await addOrder();
   const started = { started_on: new Date(), start_after: new Date() };
   const failed = await addJob(orderId, 'order-notifications', 60, {
@@ -127,7 +131,7 @@ it('turns unfinished jobs into tasks, in the order of their lanes', async () => 
   expect(await query(`SELECT to_regclass('pgboss.job') AS job`)).toEqual([{ job: null }]);
 });
 
-it('turns completed jobs of orders into deliveries and drops all others', async () => {
+it('migration turns completed jobs of orders into deliveries and drops all others', async () => {
   const orderId = await addOrder();
   const completed = { state: 'completed', completed_on: new Date(), started_on: new Date() };
   const id = await addJob(orderId, 'order-notifications', 9, {
@@ -135,13 +139,31 @@ it('turns completed jobs of orders into deliveries and drops all others', async 
     retry_count: 2,
     data: { seq: 2 },
   });
-  await addJob('somebody', 'another-program', 9, completed);
-  await addJob('somebody', 'order-notifications', 9);
+  await addJob('no order', 'another-program', 9, completed);
+  await addJob('no order', 'order-notifications', 9);
   await migrateDatabase(database.url);
   expect(await query('SELECT order_id, id, queue, event_seq, attempts FROM deliveries')).toEqual([
     { order_id: orderId, id, queue: 'notify', event_seq: 2, attempts: 3 },
   ]);
   expect(await query('SELECT 1 FROM tasks')).toEqual([]);
+});
+
+it('takes over the jobs of an old instance that was started after the upgrade, behind existing tasks', async () => {
+  const orderId = await addOrder();
+  const dead = await addJob(orderId, 'stock-releases', 60, { state: 'failed', completed_on: new Date() });
+  const sent = await addJob(orderId, 'order-notifications', 60, { data: { seq: 3 } });
+  await migrateDatabase(database.url);
+  await addPgBoss();
+  const later = await addJob(orderId, 'stock-releases', 9);
+  await addJob(orderId, 'order-notifications', 9, { data: { seq: 3 } });
+  const next = await addJob(orderId, 'order-notifications', 8, { data: { seq: 4 } });
+  await migrateDatabase(database.url);
+  expect(await tasksOf(orderId)).toMatchObject([
+    { lane: 'notification', seq: 3, id: sent, state: 'ready' },
+    { lane: 'notification', seq: 4, id: next, state: 'blocked' },
+    { lane: 'stock', seq: 1, id: dead, state: 'dead' },
+    { lane: 'stock', seq: 2, id: later, state: 'blocked' },
+  ]);
 });
 
 it('refuses to begin while an instance of an old release is connected', async () => {
@@ -157,7 +179,7 @@ it('refuses to begin while an instance of an old release is connected', async ()
   expect(await tasksOf(orderId)).toHaveLength(1);
 });
 
-it('refuses a start without migrations where an old release has left jobs', async () => {
+it('start without migrations fails while jobs of an old release exist', async () => {
   const settings = Object.assign(new Settings(), { DATABASE_URL: database.url, MIGRATE_ON_START: false });
   await expect(prepareDatabase(settings)).rejects.toThrow('run npm run migrate');
   await migrateDatabase(database.url);

@@ -16,7 +16,7 @@ const LINES = 8;
 const CLIENTS = 5;
 const OPENING_STOCK = 1_000;
 
-/** Digits, as the ids of system B are integers. */
+/** Digits, because ids of system B are integers. */
 const PRODUCTS = Array.from({ length: LINES }, (_, index) => String(9_001 + index));
 
 const TIMEOUT_MS = 120_000;
@@ -51,9 +51,9 @@ async function placeOrders(count: number, concurrency: string): Promise<TestResp
   return answers;
 }
 
-describe('a catalog whose threads share one database cursor', () => {
+describe('catalog whose threads share one database cursor', () => {
   it(
-    `confirms ${ORDERS} of ${ORDERS} orders of ${LINES} lines from two instances, and its stock is exact`,
+    `gets exact stock and ${ORDERS} of ${ORDERS} confirmed orders of ${LINES} lines from two instances`,
     async () => {
       const answers = await placeOrders(ORDERS, '');
       expect(answers.filter(({ status }) => status !== 201).map(({ body }) => body)).toEqual([]);
@@ -67,7 +67,7 @@ describe('a catalog whose threads share one database cursor', () => {
   );
 
   it(
-    'is disturbed by parallel calls, so that not every order can be confirmed without the limit',
+    'fails some orders with parallel calls when the limit of one call is off',
     async () => {
       const answers = await placeOrders(10, '100');
       expect(answers.filter(({ status }) => status !== 201).length).toBeGreaterThan(0);

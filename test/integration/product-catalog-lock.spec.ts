@@ -36,8 +36,8 @@ async function sessions(
 
 const LOCK_HOLDERS = `pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted)`;
 
-describe('the lock', () => {
-  it('is held on a connection without a transaction while a call is under way', async () => {
+describe('lock of a catalog product', () => {
+  it('is held on a connection without a transaction during a call', async () => {
     world.sandbox.services.catalog.faults.add({ kind: 'delay', ms: 200, method: 'PUT' });
     const reserving = world.one.adapter.reserve(newOrder(), [line(1, 'p1', 1)], soon());
     await until(() => world.sandbox.services.catalog.faults.held === 1);
@@ -46,7 +46,7 @@ describe('the lock', () => {
     expect(await sessions(LOCK_HOLDERS)).toEqual([]);
   });
 
-  it('takes no more than a third of the connections, and callers wait no longer than their deadline', async () => {
+  it('uses at most a third of the connections, and callers wait no longer than their deadline', async () => {
     world.sandbox.services.catalog.faults.add({ kind: 'hang', path: '/products/*' });
     const reserving = PRODUCTS.map((id) =>
       world.one.adapter.reserve(newOrder(), [line(1, id, 1)], soon(250)),
@@ -59,12 +59,12 @@ describe('the lock', () => {
     );
     expect(performance.now() - begun).toBeLessThan(400);
     world.sandbox.services.catalog.faults.reset();
-    // The places of those who gave up have been left, or this one would wait in vain.
+    // The permits of callers that gave up were released; otherwise this call would time out.
     for (const id of PRODUCTS)
       expect(await world.one.adapter.reserve(newOrder(), [line(1, id, 1)], soon(1_000))).toEqual(HELD);
   });
 
-  it('that another instance holds is waited for until the deadline, and holds up no other product', async () => {
+  it('of another instance is waited for until the deadline, without blocking other products', async () => {
     const { faults } = world.sandbox.services.catalog;
     faults.add({ kind: 'hang', method: 'GET', path: '/products/p1', times: 3 });
     const holder = world.other.adapter.reserve(newOrder(), [line(1, 'p1', 1)], soon(1_000));
@@ -77,14 +77,14 @@ describe('the lock', () => {
     expect(performance.now() - begun).toBeLessThan(900);
     expect(await holder).toEqual(UNKNOWN);
     expect(await successor).toEqual(HELD);
-    // The limit of the wait must not stay with the connection when it goes back to the pool.
+    // The lock timeout must not stay with the connection when it goes back to the pool.
     const limits = await Promise.all(
       Array.from({ length: POOL_SIZE }, () => world.one.dataSource.query('SHOW lock_timeout')),
     );
     expect(limits.flat()).toEqual(Array.from({ length: POOL_SIZE }, () => ({ lock_timeout: '0' })));
   });
 
-  it('that is lost with its connection leaves the outcome to be learned by the next call', async () => {
+  it('that is lost with its connection leaves the outcome to the next call', async () => {
     world.sandbox.services.catalog.faults.add({ kind: 'delay', ms: 150, method: 'PUT', times: 1 });
     const order = newOrder();
     const reserving = world.one.adapter.reserve(order, [line(1, 'p1', 4)], soon());

@@ -14,7 +14,7 @@ import {
   WINDOW_MS,
 } from './catalog-instances.js';
 
-/** What an order may wait for a call of another one: its timeout, and some processor time. */
+/** Upper bound for waiting for a call of another order: its timeout, and some processor time. */
 const ONE_CALL_MS = TIMEOUT_MS + 300;
 
 let world: CatalogInstances;
@@ -30,7 +30,7 @@ async function timed<Result>(work: Promise<Result>): Promise<[Result, number]> {
   return [await work, performance.now() - begun];
 }
 
-/** Connections of both instances that hold an advisory lock, with the number of their locks. */
+/** Number of advisory locks per connection, for connections of both instances that hold any. */
 async function lockHolders(): Promise<number[]> {
   const rows: { locks: number }[] = await world.one.dataSource.query(
     `SELECT count(*)::integer AS locks FROM pg_locks JOIN pg_stat_activity USING (pid)
@@ -39,7 +39,7 @@ async function lockHolders(): Promise<number[]> {
   return rows.map(({ locks }) => locks);
 }
 
-describe('the turn at a catalog that takes one call at a time', () => {
+describe('turn at a catalog that takes one call at a time', () => {
   it('is held on the connection that holds the lock of the product', async () => {
     const { faults } = world.sandbox.services.catalog;
     faults.add({ kind: 'hang', method: 'PUT', times: 1 });
@@ -51,7 +51,7 @@ describe('the turn at a catalog that takes one call at a time', () => {
   });
 
   it.each(['one', 'other'] as const)(
-    'is free while a call without an answer is looked into, for orders at instance %s',
+    'is released while the outcome of a lost call is determined, for orders at instance %s',
     async (name) => {
       const { faults } = world.sandbox.services.catalog;
       faults.add({ kind: 'hang', method: 'PUT', times: 1 });
@@ -68,7 +68,7 @@ describe('the turn at a catalog that takes one call at a time', () => {
     },
   );
 
-  it('is free between two attempts, however long the catalog asks to wait', async () => {
+  it('is released between two attempts, for any Retry-After', async () => {
     const { faults } = world.sandbox.services.catalog;
     faults.add({
       kind: 'status',
@@ -87,7 +87,7 @@ describe('the turn at a catalog that takes one call at a time', () => {
     expect(slowMs).toBeGreaterThanOrEqual(1_000);
   });
 
-  it('comes to no call after its deadline, and the call is not made', async () => {
+  it('is not given to a call after its deadline, and the call is not made', async () => {
     const { faults } = world.sandbox.services.catalog;
     faults.add({ kind: 'hang', method: 'PUT', times: 1 });
     const holder = world.other.adapter.reserve(newOrder(), [line(1, 'p1', 1)], soon(1_000));
@@ -103,7 +103,7 @@ describe('the turn at a catalog that takes one call at a time', () => {
     ).toEqual([]);
   });
 
-  it('needs no more connections than the pool has, with every product in use and looked up', async () => {
+  it('needs no more connections than the pool has, with every product reserved and looked up', async () => {
     const outcomes = await Promise.all(
       Array.from({ length: 4 * POOL_SIZE }, async (_, index) => {
         const { adapter } = index % 2 ? world.one : world.other;

@@ -26,7 +26,7 @@ function left(id = 'p1'): number | undefined {
   return world.sandbox.stock.find(id)?.quantity;
 }
 
-/** What a crash between the note and the end of the call leaves behind. */
+/** The journal entry of a call during which the process crashed. */
 async function leaveUnfinished(key: string, before: number, after: number, ageMs: number): Promise<void> {
   await world.one.dataSource.query(
     `INSERT INTO product_catalog_movements
@@ -46,13 +46,13 @@ async function states(): Promise<Record<string, string>> {
 const puts = (): number =>
   world.sandbox.services.catalog.calls.all().filter(({ method }) => method === 'PUT').length;
 
-/** Makes the catalog answer the next `PUT` with a status, before it has done anything. */
+/** Makes the catalog return a status for the next `PUT`, without an effect. */
 function answerOnce(status: number): void {
   world.sandbox.services.catalog.faults.add({ kind: 'status', status, method: 'PUT', times: 1 });
 }
 
-describe('two instances', () => {
-  it('sell each unit once, whatever they do at the same time', async () => {
+describe('two instances at the catalog', () => {
+  it('sell each unit once under concurrency', async () => {
     world.sandbox.services.catalog.delayMs = 2;
     const held: string[] = [];
     await Promise.all(
@@ -61,7 +61,7 @@ describe('two instances', () => {
         const order = newOrder();
         const lines = [line(1, 'p2', 1), line(2, 'p1', 1)];
         const outcomes = await adapter.reserve(order, lines, soon(20_000));
-        // Both products have as many units, and all orders take them in the same order.
+        // Both products have the same stock, and all orders reserve them in the same order.
         if (outcomes.every(({ outcome }) => outcome === 'held')) held.push(order);
         else expect(outcomes.map(({ outcome }) => outcome)).toEqual(['untouched', 'refused']);
         if (held.includes(order) && index % 3 === 0) {
@@ -77,7 +77,7 @@ describe('two instances', () => {
     for (const entry of world.sandbox.stock.ledger.all()) expect(Math.abs(entry.delta)).toBe(1);
   });
 
-  it('do not reserve a line twice that both drive on', async () => {
+  it('reserve a line once when both process its order', async () => {
     const order = newOrder();
     const both = [world.one, world.other].map(({ adapter }) =>
       adapter.reserve(order, [line(1, 'p1', 3)], soon()),
@@ -88,8 +88,8 @@ describe('two instances', () => {
   });
 });
 
-describe('after a crash', () => {
-  it('a call that had its effect is known to have had it', async () => {
+describe('catalog call after a crash', () => {
+  it('is recognized as done when it had its effect', async () => {
     const order = newOrder();
     world.sandbox.stock.move('p1', -4, { route: 'test', key: null });
     await leaveUnfinished(`${order}/1/reserve`, 10, 6, 0);
@@ -97,7 +97,7 @@ describe('after a crash', () => {
     expect([left(), puts()]).toEqual([6, 0]);
   });
 
-  it('a call that had none is made up for, once its time is over', async () => {
+  it('is made again when it had none, after its window is over', async () => {
     const order = newOrder();
     await leaveUnfinished(`${order}/1/reserve`, 10, 6, 0);
     const begun = performance.now();
@@ -106,7 +106,7 @@ describe('after a crash', () => {
     expect([left(), puts()]).toEqual([6, 1]);
   });
 
-  it('nobody waits for a call whose time is over already', async () => {
+  it('does not delay other calls after its window is over', async () => {
     const order = newOrder();
     await leaveUnfinished(`${order}/1/reserve`, 10, 6, WINDOW_MS);
     const begun = performance.now();
@@ -115,7 +115,7 @@ describe('after a crash', () => {
     expect(left()).toBe(5);
   });
 
-  it('a call that comes into effect during the wait is seen', async () => {
+  it('is recognized when it takes effect within the window', async () => {
     const order = newOrder();
     await leaveUnfinished(`${order}/1/reserve`, 10, 6, 0);
     const reserving = world.other.adapter.reserve(order, [line(1, 'p1', 4)], soon());
@@ -126,7 +126,7 @@ describe('after a crash', () => {
   });
 
   it.each([0, WINDOW_MS])(
-    'the outcome stays unknown for good where others changed the stock (%d ms old)',
+    'has a permanently unknown outcome when others changed the stock (%d ms old)',
     async (ageMs) => {
       const order = newOrder();
       world.sandbox.stock.move('p1', -1, { route: 'test', key: null });
@@ -142,7 +142,7 @@ describe('after a crash', () => {
     },
   );
 
-  it('a lost call whose repetition is refused is in doubt, and does not keep the product from other orders', async () => {
+  it('is in doubt when its repetition is refused, and does not block the product for other orders', async () => {
     const order = newOrder();
     await leaveUnfinished(`${order}/1/reserve`, 10, 6, WINDOW_MS);
     world.sandbox.services.catalog.faults.add({ kind: 'status', status: 400, method: 'PUT', times: 1 });
@@ -151,7 +151,7 @@ describe('after a crash', () => {
     expect(await world.one.adapter.reserve(newOrder(), [line(1, 'p1', 9)], soon())).toEqual(HELD);
   });
 
-  it('an order can be taken back without knowing how far it came', async () => {
+  it('does not prevent the release of an order whose progress is unknown', async () => {
     const order = newOrder();
     world.sandbox.stock.move('p1', -4, { route: 'test', key: null });
     await leaveUnfinished(`${order}/1/reserve`, 10, 6, 0);
@@ -162,7 +162,7 @@ describe('after a crash', () => {
       { line: 3, outcome: 'released' },
     ]);
     expect([left('p1'), left('p2')]).toEqual([10, 10]);
-    // What still drives the order forward must not get any unit.
+    // A late attempt of the order must not get any unit.
     expect(await world.one.adapter.reserve(order, lines, soon())).toMatchObject([
       { line: 1, outcome: 'refused' },
       { line: 2, outcome: 'unknown' },
@@ -172,8 +172,8 @@ describe('after a crash', () => {
   });
 });
 
-describe('a call that takes effect long after everybody has given it up', () => {
-  it('changes nothing any more, because its key has been used', async () => {
+describe('catalog call that takes effect after its callers gave up', () => {
+  it('can not be repeated, because its key has been used', async () => {
     const order = newOrder();
     const { faults } = world.sandbox.services.catalog;
     faults.add({ kind: 'hang', method: 'PUT', times: 1 });
@@ -187,8 +187,8 @@ describe('a call that takes effect long after everybody has given it up', () => 
   });
 });
 
-describe('a catalog that answers the first call with a status of 4xx', () => {
-  it.each([400, 409, 422])('%i refuses the line, and leaves no doubt', async (status) => {
+describe('catalog that returns 4xx to the first call', () => {
+  it.each([400, 409, 422])('%i refuses the line, without doubt', async (status) => {
     const order = newOrder();
     const lines = [line(1, 'p1', 4), line(2, 'p2', 1)];
     answerOnce(status);
@@ -202,17 +202,20 @@ describe('a catalog that answers the first call with a status of 4xx', () => {
     expect([left('p1'), left('p2'), puts()]).toEqual([10, 10, 1]);
   });
 
-  it.each([401, 405, 413])('%i leaves no note, so that the line can be tried again', async (status) => {
-    const order = newOrder();
-    answerOnce(status);
-    expect(await world.one.adapter.reserve(order, [line(1, 'p1', 4)], soon(800))).toEqual(UNKNOWN);
-    expect(await states()).toEqual({});
-    world.sandbox.services.catalog.faults.reset();
-    expect(await world.one.adapter.reserve(order, [line(1, 'p1', 4)], soon(800))).toEqual(HELD);
-    expect(left()).toBe(6);
-  });
+  it.each([401, 405, 413])(
+    '%i leaves no journal entry, so that the line can be tried again',
+    async (status) => {
+      const order = newOrder();
+      answerOnce(status);
+      expect(await world.one.adapter.reserve(order, [line(1, 'p1', 4)], soon(800))).toEqual(UNKNOWN);
+      expect(await states()).toEqual({});
+      world.sandbox.services.catalog.faults.reset();
+      expect(await world.one.adapter.reserve(order, [line(1, 'p1', 4)], soon(800))).toEqual(HELD);
+      expect(left()).toBe(6);
+    },
+  );
 
-  it.each([403, 404, 408, 410, 429])('%i is unknown until the stock has been read', async (status) => {
+  it.each([403, 404, 408, 410, 429])('%i has an unknown outcome until the stock was read', async (status) => {
     answerOnce(status);
     const begun = performance.now();
     expect(await world.one.adapter.reserve(newOrder(), [line(1, 'p1', 4)], soon())).toEqual(HELD);
@@ -220,7 +223,7 @@ describe('a catalog that answers the first call with a status of 4xx', () => {
     expect([left(), puts()]).toEqual([6, 2]);
   });
 
-  it('404 after the stock was set is a reservation', async () => {
+  it('404 is a reservation when the stock was set', async () => {
     const { faults } = world.sandbox.services.catalog;
     faults.add({ kind: 'status', status: 404, method: 'PUT', when: 'after', times: 1 });
     expect(await world.one.adapter.reserve(newOrder(), [line(1, 'p1', 4)], soon(800))).toEqual(HELD);
@@ -228,7 +231,7 @@ describe('a catalog that answers the first call with a status of 4xx', () => {
   });
 
   it.each([400, 409, 422])(
-    '%i to a release gives nothing back, and the release can be repeated',
+    '%i to a release leaves the line held, and the release can be repeated',
     async (status) => {
       const order = newOrder();
       const lines = [line(1, 'p1', 4)];
@@ -242,8 +245,8 @@ describe('a catalog that answers the first call with a status of 4xx', () => {
   );
 });
 
-describe('an order of several lines', () => {
-  it('sends no call a second time whose answer was lost, but reads what came of it', async () => {
+describe('order of several lines at the catalog', () => {
+  it('reads the stock after a lost response instead of repeating the call', async () => {
     world.sandbox.services.catalog.faults.add({ kind: 'reset', when: 'after', method: 'PUT' });
     const lines = [line(1, 'p1', 1), line(2, 'p1', 2), line(3, 'p2', 3)];
     const outcomes = await world.one.adapter.reserve(newOrder(), lines, soon());
@@ -251,7 +254,7 @@ describe('an order of several lines', () => {
     expect([left('p1'), left('p2'), puts()]).toEqual([7, 7, 3]);
   });
 
-  it('stops at the first refusal, and says of the rest that it is certainly untouched', async () => {
+  it('stops at the first refusal, and reports the other lines as not attempted', async () => {
     const order = newOrder();
     const lines = [line(1, 'p3', 1), line(2, 'p2', 11), line(3, 'p1', 1), line(4, 'p2', 1)];
     const expected = [
@@ -265,7 +268,7 @@ describe('an order of several lines', () => {
     expect(PRODUCTS.map((id) => left(id))).toEqual([9, 10, 10, 10, 10]);
   });
 
-  it('stops at the first unknown outcome, and never says of the rest that it is untouched', async () => {
+  it('stops at the first unknown outcome, and never reports the other lines as not attempted', async () => {
     const order = newOrder();
     world.sandbox.services.catalog.faults.add({ kind: 'status', status: 500, path: '/products/p2' });
     const lines = [line(1, 'p1', 1), line(2, 'p2', 1), line(3, 'p3', 1)];
@@ -277,7 +280,7 @@ describe('an order of several lines', () => {
     expect(left('p3')).toBe(10);
   });
 
-  it('sends name and price back as they were read', async () => {
+  it('sends name and price back unchanged', async () => {
     await world.one.adapter.reserve(newOrder(), [line(1, 'p1', 1)], soon());
     expect(world.sandbox.stock.find('p1')).toEqual({
       id: 'p1',
@@ -288,8 +291,8 @@ describe('an order of several lines', () => {
   });
 });
 
-describe('the table', () => {
-  it('is what its entity says', async () => {
+describe('journal table', () => {
+  it('matches its entity', async () => {
     const { upQueries } = await world.one.dataSource.driver.createSchemaBuilder().log();
     const changes = upQueries.map(({ query }) => query).filter((query) => !query.startsWith('COMMENT ON'));
     expect(changes).toEqual([]);

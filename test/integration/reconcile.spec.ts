@@ -32,7 +32,7 @@ const file = join(folder, 'known-orders');
 
 const reservations = () => ({ INVENTORY_API: 'reservations' });
 
-/** Runs the command as people do, which takes seconds. */
+/** Runs the command in a process, as users do, which takes seconds. */
 const command = (args: string[], more: Record<string, string> = reservations()) =>
   runReport('reconcile', args, { ...testSettings(fleet.sandbox, fleet.database.url), ...more });
 
@@ -42,7 +42,7 @@ const reconcile = (request: { lines?: string[]; apply?: boolean } = {}) =>
 
 const place = (quantity = 1, body = {}) => placeOrder(service, orderBody([line(product, quantity)], body));
 
-/** Removes orders from the database, as a failover to a standby that lacks them does. */
+/** Deletes orders from the database, as a failover to a standby that lacks them does. */
 async function lose(...ids: string[]): Promise<void> {
   for (const table of ['order_events', 'order_items', 'orders']) {
     const column = table === 'orders' ? 'id' : 'order_id';
@@ -56,7 +56,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 let settingsOf: () => Record<string, string> = reservations;
 
-describe('reconcile with reservations', () => {
+describe('reconcile with an inventory with reservations', () => {
   beforeAll(async () => {
     settingsOf = reservations;
     fleet = await startFleet(1, reservations);
@@ -70,7 +70,7 @@ describe('reconcile with reservations', () => {
   });
   afterAll(() => fleet.stop());
 
-  it('finds nothing while the orders and the reservations agree', async () => {
+  it('finds no difference while orders and reservations agree', async () => {
     await place();
     const cancelled = await place();
     await setStatus(service, cancelled, 'cancelled');
@@ -112,7 +112,7 @@ describe('reconcile with reservations', () => {
     COMMANDS_MS,
   );
 
-  it('lists orders whose stock was given back before the failover, and leaves them alone', async () => {
+  it('lists orders whose stock was released before the failover, and does not change them', async () => {
     const id = await place(4);
     fleet.sandbox.stock.cancel(id, { route: 'test', key: null });
     const { isOpen, json } = await reconcile({ apply: true });
@@ -123,11 +123,11 @@ describe('reconcile with reservations', () => {
     expect(releases()).toEqual([]);
   });
 
-  it('lists reservations of orders that have ended, and leaves them alone', async () => {
+  it('lists reservations of orders that have ended, and does not change them', async () => {
     const id = await place(4);
     const end = `UPDATE orders SET status = 'cancelled' WHERE id = $1`;
     await selectRows(fleet.database, end, [id]);
-    // Its release is still to come.
+    // Its release has not run yet.
     expect((await reconcile()).json.reservations).toEqual([]);
     const release = `UPDATE order_items SET reservation = 'released' WHERE order_id = $1`;
     await selectRows(fleet.database, release, [id]);
@@ -223,7 +223,7 @@ describe('reconcile with reservations', () => {
     expect(stockOf(fleet.sandbox, product)).toBe(99);
   });
 
-  it('releases nothing when no order that it compared is in the database', async () => {
+  it('releases nothing when none of the compared orders is in the database', async () => {
     const lost = await place();
     await lose(lost);
     await expect(reconcile({ apply: true })).rejects.toThrow('None of the orders that were compared');
@@ -231,7 +231,7 @@ describe('reconcile with reservations', () => {
   });
 
   it(
-    'fails when the inventory lists nonsense, and explains itself',
+    'fails for an invalid list of reservations, and prints its help',
     async () => {
       fleet.sandbox.services.inventory.faults.add({ kind: 'garbage', method: 'GET', path: '/reservations' });
       const failed = await command([]);
@@ -243,7 +243,7 @@ describe('reconcile with reservations', () => {
   );
 });
 
-describe('reconcile without reservations', () => {
+describe('reconcile with an inventory without reservations', () => {
   beforeAll(async () => {
     settingsOf = () => ({});
     fleet = await startFleet(1);
@@ -252,7 +252,7 @@ describe('reconcile without reservations', () => {
   });
   afterAll(() => fleet.stop());
 
-  it('compares the stock as the drift report does, names the units of known orders, and refuses --apply', async () => {
+  it('compares the stock like the drift report, counts the units of known orders, and rejects --apply', async () => {
     await place();
     await reconcile();
     const lost = await place(4);

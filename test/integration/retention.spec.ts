@@ -26,12 +26,12 @@ function start(settings: Record<string, string>): Promise<TestService> {
   return startTestService({ settings, beside: { sandbox, database } });
 }
 
-/** Keys that expired some time ago, one later than the other, and some that have not. */
+/** Keys that expired at different times, and some that have not expired. */
 async function fillKeys(): Promise<void> {
   await queryDatabase(
     database.url,
     `INSERT INTO idempotency_keys (scope, key, request_hash, created_at, expires_at)
-     SELECT 'somebody', 'key ' || n, '', now(), now() + (CASE WHEN n <= $1 THEN -n ELSE n END) * interval '1 minute'
+     SELECT 'caller', 'key ' || n, '', now(), now() + (CASE WHEN n <= $1 THEN -n ELSE n END) * interval '1 minute'
      FROM generate_series(1, $1 + 10) n`,
     [EXPIRED],
   );
@@ -45,12 +45,12 @@ const countKeys = async (): Promise<number> =>
     )
   )[0]?.count ?? 0;
 
-it('deletes keys that have expired, batch by batch', async () => {
+it('expired keys are deleted in batches', async () => {
   await fillKeys();
   const service = await start({ PURGE_INTERVAL_MS: '50' });
   try {
     await eventually(async () => (await countKeys()) === 10);
-    // What expires later is deleted later.
+    // Keys that expire later are deleted later.
     expect((await placeWithKey(service, 'mine', orderBody())).status).toBe(201);
     await queryDatabase(database.url, `UPDATE idempotency_keys SET expires_at = now() WHERE key = 'mine'`);
     await eventually(async () => (await countKeys()) === 10);
@@ -59,7 +59,7 @@ it('deletes keys that have expired, batch by batch', async () => {
   }
 });
 
-it('many that expired in the same moment go at once', async () => {
+it('keys that expired at the same time are all deleted', async () => {
   await fillKeys();
   await queryDatabase(database.url, `UPDATE idempotency_keys SET expires_at = now() - interval '1 day'`);
   const service = await start({ PURGE_INTERVAL_MS: '50' });
@@ -67,7 +67,7 @@ it('many that expired in the same moment go at once', async () => {
   await service.stop();
 });
 
-it('an instance that stops ends the batch that it is at, and begins no other', async () => {
+it('an instance that stops completes the current batch of deletions, and starts no other', async () => {
   await fillKeys();
   const lock = new Client({ connectionString: database.url });
   await lock.connect();
@@ -124,7 +124,7 @@ const countOf = async (table: string): Promise<number> =>
   (await queryDatabase<{ count: number }>(database.url, `SELECT count(*)::int AS count FROM ${table}`))[0]
     ?.count ?? 0;
 
-it('deletes rejected orders that were kept for long enough, but none whose stock is in doubt', async () => {
+it('rejected orders are deleted after the retention time, except those with stock in doubt', async () => {
   await fillRejected(250, 40);
   await fillRejected(3, 41, 'in_doubt');
   await fillRejected(5, 20);
@@ -138,7 +138,7 @@ it('deletes rejected orders that were kept for long enough, but none whose stock
   }
 });
 
-it('keeps rejected orders for as long as the keys that replay them', async () => {
+it('rejected orders are kept as long as the keys that replay them', async () => {
   await fillRejected(4, 2);
   const service = await start({
     PURGE_INTERVAL_MS: '50',
@@ -150,7 +150,7 @@ it('keeps rejected orders for as long as the keys that replay them', async () =>
   expect(await countOf('orders')).toBe(4);
 });
 
-it('keeps rejected orders for ever unless a setting says otherwise', async () => {
+it('rejected orders are kept for ever by default', async () => {
   await fillRejected(4, 4_000);
   const service = await start({ PURGE_INTERVAL_MS: '50' });
   await new Promise((resolve) => setTimeout(resolve, 500));

@@ -22,7 +22,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** Comments are written in the migrations alone, so they are taken away before tables and entities are compared. */
+/** Only the migrations contain comments, so they are removed before tables and entities are compared. */
 async function removeComments(): Promise<void> {
   const statements = await queryDatabase<{ statement: string }>(
     database.url,
@@ -34,13 +34,13 @@ async function removeComments(): Promise<void> {
   for (const { statement } of statements) await dataSource.query(statement);
 }
 
-/** The statements that would make the tables what the entities say. */
+/** The statements that would make the tables match the entities. */
 async function findDrift(): Promise<string[]> {
   const log = await dataSource.driver.createSchemaBuilder().log();
   return log.upQueries.map((query) => query.query);
 }
 
-describe('the schema', () => {
+describe('database schema', () => {
   it('has a comment on every table', async () => {
     const bare = await queryDatabase(
       database.url,
@@ -50,12 +50,12 @@ describe('the schema', () => {
     expect(bare).toEqual([]);
   });
 
-  it('is what the entities say', async () => {
+  it('matches the entities', async () => {
     await removeComments();
     expect(await findDrift()).toEqual([]);
   });
 
-  it('would be found to differ if it did', async () => {
+  it('is reported as different after a change', async () => {
     await dataSource.query('ALTER TABLE orders DROP CONSTRAINT orders_status_known');
     await dataSource.query('ALTER TABLE order_items ADD COLUMN colour text');
     const drift = (await findDrift()).join('\n');
@@ -66,13 +66,13 @@ describe('the schema', () => {
 });
 
 describe('migrations', () => {
-  it('do nothing the second time, and many at once take turns', async () => {
+  it('have no effect when run again, and concurrent runs wait for each other', async () => {
     const url = database.url;
     expect(await migrate(settingsOf(url))).toEqual([]);
     await Promise.all([1, 2, 3].map(() => migrateDatabase(url)));
   });
 
-  it('can be undone and done again, by several instances at once', async () => {
+  it('can be reverted and run again, by several instances at once', async () => {
     const other = await createTestDatabase();
     const source = await new DataSource(await dataSourceOptions(settingsOf(other.url))).initialize();
     for (const _ of source.migrations) await source.undoLastMigration();

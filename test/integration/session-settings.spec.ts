@@ -8,7 +8,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { queryDatabase } from '../support/invariants.js';
 import { eventually, startTestService, type TestService } from '../support/service.js';
 
-/** Defaults of a database under which statements fail, or mean something else. */
+/** Defaults of a database under which statements fail or have another meaning. */
 const HOSTILE = [
   `DateStyle = 'German, DMY'`,
   `IntervalStyle = 'sql_standard'`,
@@ -38,8 +38,8 @@ afterAll(async () => {
   await database.drop();
 });
 
-describe('sessions of the database', () => {
-  it('pins its settings against the defaults of the database, in the task engine too', async () => {
+describe('database sessions', () => {
+  it('override the defaults of the database, also in the task engine', async () => {
     const placed = await service.request('POST', '/orders', orderBody());
     expect(placed.status).toBe(201);
     await eventually(async () => {
@@ -55,7 +55,7 @@ describe('sessions of the database', () => {
     expect(session).toEqual({ style: 'ISO, MDY', zone: 'UTC', statement: '15s', transaction: '0' });
   });
 
-  it('leaves a setting alone that DATABASE_URL names', async () => {
+  it('keep a setting of DATABASE_URL', async () => {
     const client = new ResilientClient({
       connectionString: `${database.url}?options=-csearch_path%3Dshop`,
       statement_timeout: 10_000,
@@ -68,10 +68,10 @@ describe('sessions of the database', () => {
     expect(rows).toEqual([{ path: 'shop', zone: 'UTC' }]);
   });
 
-  it('drops a read-only session, answers 503 with Retry-After and is not ready', async () => {
+  it('are dropped when they are read-only; requests get 503 with Retry-After, and the instance is not ready', async () => {
     const dataSource = service.app.get(DataSource);
     const pool = poolOf(dataSource);
-    // As a server that became a standby: every pooled session refuses to write.
+    // As on a server that became a standby: every pooled session rejects writes.
     const sessions: PoolClient[] = [];
     for (let at = 0; at < (pool?.options.max ?? 0); at += 1) sessions.push(await connect(dataSource));
     for (const session of sessions) await session.query('SET default_transaction_read_only = on');

@@ -8,10 +8,10 @@ import { countOpenTasks } from '../support/invariants.js';
 import { eventually, startTestService, type TestService } from '../support/service.js';
 import { SilentProxy } from '../support/silent-proxy.js';
 
-/** How long the network drops every byte. */
+/** Duration of the network fault. */
 const SILENCE_MS = 20_000;
 
-/** How long after that orders and background work may take to recover. */
+/** Upper bound for the recovery of orders and background work after it. */
 const RECOVERY_MS = 30_000;
 
 let service: TestService;
@@ -22,7 +22,7 @@ let sandbox: Sandbox;
 beforeAll(async () => {
   database = await createTestDatabase();
   sandbox = await startSandbox({ ports: { inventory: 0, notification: 0, catalog: 0, carts: 0 } });
-  // More than all tests here order while they wait.
+  // More than all tests here place while they wait.
   setStock(sandbox, 'PROD001', 1_000_000);
   proxy = new SilentProxy(database.url);
   await proxy.start();
@@ -44,7 +44,7 @@ const place = async (headers: Record<string, string> = {}) =>
 
 const isPlaced = async () => (await place()).status === 201;
 
-/** Five customers wait for a message, and one order for its settlement. @returns the ids of the six orders */
+/** Five orders with an open notification, and one that is pending. @returns the ids of the six orders */
 async function placeSix(): Promise<string[]> {
   const answers = await Promise.all([
     ...Array.from({ length: 5 }, () => place()),
@@ -56,7 +56,7 @@ async function placeSix(): Promise<string[]> {
 
 const isDone = (id: string) => statusesTold(sandbox, id).includes('confirmed');
 
-/** Orders work, every customer is notified, and every order is settled, within the time. */
+/** Orders can be placed, every customer is notified and every order is complete, within the time. */
 async function expectRecovery(sinceMs: number): Promise<void> {
   await eventually(isPlaced, RECOVERY_MS);
   const ids = await placeSix();
@@ -66,8 +66,8 @@ async function expectRecovery(sinceMs: number): Promise<void> {
   expect(performance.now() - sinceMs).toBeLessThan(RECOVERY_MS);
 }
 
-describe('a network that drops every byte for 20 s', () => {
-  it('does not stop orders and background work for more than 30 s after it heals', async () => {
+describe('network that drops every byte for 20 s', () => {
+  it('does not stop orders and background work for more than 30 s after it recovers', async () => {
     expect(await isPlaced()).toBe(true);
     proxy.silence();
     // Enough to occupy every connection of the pool.
@@ -79,7 +79,7 @@ describe('a network that drops every byte for 20 s', () => {
     expect(new Set(statuses)).toEqual(new Set([503]));
   }, 120_000);
 
-  it('does not stop them either without a request during the silence', async () => {
+  it('does not stop them either without a request during the fault', async () => {
     expect(await isPlaced()).toBe(true);
     proxy.silence();
     await sleep(SILENCE_MS);
@@ -88,14 +88,14 @@ describe('a network that drops every byte for 20 s', () => {
   }, 120_000);
 });
 
-describe('a failover that moves the name of the database', () => {
+describe('failover that moves the host name of the database', () => {
   it('does not stop orders and background work for more than 30 s', async () => {
     await Promise.all(Array.from({ length: 20 }, () => place()));
     proxy.moveTo(database.url);
     await expectRecovery(performance.now());
   }, 120_000);
 
-  it('does not stop them when every idle connection leads nowhere', async () => {
+  it('does not stop them when every idle connection is dead', async () => {
     await Promise.all(Array.from({ length: 20 }, () => place()));
     proxy.moveTo(database.url);
     await sleep(SILENCE_MS);

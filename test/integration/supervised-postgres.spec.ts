@@ -7,7 +7,7 @@ import { SupervisedPostgres } from '../../src/sandbox/first-run/supervised-postg
 import { queryDatabase } from '../support/invariants.js';
 import { eventually } from '../support/service.js';
 
-/** The first start on a slow machine prepares a whole database. */
+/** The first start on a slow machine initializes a whole database. */
 const SLOW_MS = 120_000;
 
 const root = mkdtempSync(join(tmpdir(), 'order-supervised-'));
@@ -30,12 +30,12 @@ async function readPid(data: string): Promise<number> {
   return Number.parseInt(await readFile(join(data, 'postmaster.pid'), 'utf8'), 10);
 }
 
-describe('the supervised PostgreSQL', () => {
+describe('supervised PostgreSQL', () => {
   afterEach(() => running?.stop());
   afterAll(() => rmSync(root, { recursive: true, force: true }));
 
   it(
-    'restarts a killed server on the same port with everything that was committed, time after time',
+    'restarts a killed server on the same port with all committed data, several times',
     async () => {
       const { database, data, lines, pid } = await start([10, 10, 10]);
       const { url } = database;
@@ -75,7 +75,7 @@ describe('the supervised PostgreSQL', () => {
     'reports each failed restart with its reason, and gives up after the last one',
     async () => {
       const { database, data, lines, pid } = await start([10, 10]);
-      // As on a full disk: PostgreSQL ends, and can't start either.
+      // As on a full disk: PostgreSQL ends, and can't start again.
       await rename(join(data, 'PG_VERSION'), join(data, 'PG_VERSION.away'));
       await writeFile(join(data, 'PG_VERSION'), '');
       process.kill(pid, 'SIGKILL');

@@ -18,8 +18,8 @@ const { allowScripts } = JSON.parse(readFileSync(join(PROJECT, 'package.json'), 
   allowScripts: Record<string, boolean>;
 };
 
-describe('the packages', () => {
-  it.each(TELEMETRY)('%s is an empty package of this project', (name) => {
+describe('npm packages', () => {
+  it.each(TELEMETRY)('replace %s with an empty package of this project', (name) => {
     const places = Object.entries(lock.packages).filter(([path]) => path.endsWith(`node_modules/${name}`));
     expect(places).toEqual([[`node_modules/${name}`, { resolved: 'packages/no-telemetry', link: true }]]);
     expect(readdirSync(join(PROJECT, 'packages/no-telemetry'))).toEqual(['package.json']);
@@ -43,7 +43,7 @@ describe('the packages', () => {
     expect(undecided).toEqual([]);
   });
 
-  it('that production runs are listed as an SBOM', () => {
+  it('of production are listed in an SBOM', () => {
     const text = execFileSync(
       'npm',
       ['sbom', '--omit=dev', '--sbom-format=cyclonedx', '--package-lock-only'],
@@ -54,7 +54,7 @@ describe('the packages', () => {
       },
     );
     const { components } = JSON.parse(text) as { components: { name: string }[] };
-    expect(components.length).toBeGreaterThan(100);
+    expect(components.length).toBeGreaterThan(50);
     expect(components.map(({ name }) => name)).toContain('fastify');
   });
 });

@@ -14,23 +14,23 @@ const DOCUMENTS = [
     .map((name) => join('docs', name)),
 ];
 
-/** Paragraphs that begin like the row of a table: they are shown as text with bars. */
+/** Paragraphs that begin like a table row: they are rendered as text with bars. */
 function brokenRows(text: string): string[] {
   const broken: string[] = [];
   const markdown = new Marked({ gfm: true });
-  // Synchronous: what it returns is for callbacks that are not.
+  // Synchronous: its asynchronous result is for asynchronous extensions only.
   void markdown.walkTokens(markdown.lexer(text), (token: Token) => {
     if (token.type === 'paragraph' && token.raw.startsWith('|')) broken.push(token.raw.split('\n')[0] ?? '');
   });
   return broken;
 }
 
-describe('the tables of a document', () => {
-  it.each(DOCUMENTS)('are rendered whole: %s', (document) => {
+describe('tables of a document', () => {
+  it.each(DOCUMENTS)('are rendered completely: %s', (document) => {
     expect(brokenRows(readFileSync(join(PROJECT, document), 'utf8'))).toEqual([]);
   });
 
-  it('are not whole after an empty line', () => {
+  it('are broken by an empty line', () => {
     const table = '| a | b |\n| - | - |\n| 1 | 2 |\n';
     expect(brokenRows(table)).toEqual([]);
     expect(brokenRows(`${table}\n| 3 | 4 |\n`)).toEqual(['| 3 | 4 |']);

@@ -12,7 +12,7 @@ import {
 
 const BACKLOG = 100_000;
 
-/** What a claim reads of few tasks, for comparison, and how much more it may read where very many wait. */
+/** Size of the small backlog, and how many times its pages a claim may read with the large one. */
 const FEW = 1_000;
 const MORE = 2;
 
@@ -65,19 +65,19 @@ async function pagesOfClaim(): Promise<number> {
   }
 }
 
-describe('where 100,000 tasks wait', () => {
+describe('backlog of 100,000 tasks', () => {
   it.each<[what: string, lanes: number, perLane: number, first: 'ready' | 'dead', dueInSeconds: number]>([
     ['each the first of its lane', BACKLOG, 1, 'ready', 0],
     ['all in one lane', 1, BACKLOG, 'ready', 0],
     ['each behind a dead one', BACKLOG / 2, 2, 'dead', 0],
     ['all for their next attempt', BACKLOG, 1, 'ready', 3_600],
   ])(
-    'a claim reads as little as where few do: %s',
+    'does not make a claim read more than with few tasks: %s',
     async (_what, lanes, perLane, first, dueInSeconds) => {
       await fill(FEW, 1, 'ready');
       const few = await pagesOfClaim();
       await fill(lanes, perLane, first, dueInSeconds);
-      // Before the database has counted what came, and after.
+      // Before ANALYZE has run, and after.
       for (const statement of ['SELECT 1', 'ANALYZE tasks']) {
         await tasks.query(statement);
         expect(await pagesOfClaim()).toBeLessThan(few * MORE);
@@ -86,7 +86,7 @@ describe('where 100,000 tasks wait', () => {
     60_000,
   );
 
-  it('one that is due is claimed at once, behind all those that are not', async () => {
+  it('does not delay the claim of a due task behind those that are not due', async () => {
     await fill(BACKLOG / 2, 2, 'dead');
     const orderId = newOrderId();
     await insert(instance, orderId, 1);

@@ -13,7 +13,7 @@ import { queryDatabase } from '../support/invariants.js';
 
 export const KIND = { name: 'test', lane: 'lane' };
 
-/** Two attempts, the second one at once. */
+/** Two attempts, without backoff. */
 const POLICY: TaskPolicy = {
   maxConcurrency: 128,
   attemptTimeoutMs: 10_000,
@@ -23,10 +23,10 @@ const POLICY: TaskPolicy = {
   claimIntervalMs: 0,
 };
 
-/** Of a claim that takes whatever is due. */
+/** The limit of a claim that takes every due task. */
 export const ANY = { kind: KIND.name, limit: 100, leaseMs: 15_000 };
 
-/** One instance of the service, as far as the task engine goes. */
+/** The task engine of one service instance. */
 export interface Instance {
   dataSource: DataSource;
   repository: TaskRepository;
@@ -55,7 +55,7 @@ export function taskOf(orderId: string, seq: number): LimitedTask {
   };
 }
 
-/** Inserts tasks of a lane, each in a transaction of its own. */
+/** Inserts tasks of a lane, each in a separate transaction. */
 export async function insert(
   { dataSource, repository }: Instance,
   orderId: string,

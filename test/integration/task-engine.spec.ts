@@ -34,12 +34,12 @@ beforeEach(async () => {
 });
 afterEach(() => tasks.close());
 
-/** Lets every lease end now, as if its time had passed. */
+/** Lets every lease expire now. */
 const endLeases = () =>
   tasks.query(`UPDATE tasks SET run_at = now(), lease_until = now() WHERE lease_until IS NOT NULL`);
 
 describe('tasks of a lane', () => {
-  it('run one after another on several instances, and each retry before the next task', async () => {
+  it('run one after another across instances, and each retry runs before the next task', async () => {
     const [orders, seqs] = [Array.from({ length: 20 }, newOrderId), [0, 1, 2, 3, 4, 5]];
     await Promise.all(orders.map((orderId) => insert(instance, orderId, ...seqs)));
     const [histories, running, overlaps] = [new Map<string, string[]>(), new Set<string>(), [] as string[]];
@@ -62,7 +62,7 @@ describe('tasks of a lane', () => {
     expect(await tasks.query('SELECT 1 FROM tasks')).toEqual([]);
   });
 
-  it('wait behind a dead one until it is retried, while other lanes go on', async () => {
+  it('wait behind a dead task until it is retried, while other lanes continue', async () => {
     const [broken, other] = [newOrderId(), newOrderId()];
     await insert(instance, broken, 1, 2);
     await insert(instance, other, 3);
@@ -84,7 +84,7 @@ describe('tasks of a lane', () => {
     expect(done).toEqual([3, 1, 2]);
   });
 
-  it('go on when the dead one is written off', async () => {
+  it('continue when the dead task is written off', async () => {
     const orderId = newOrderId();
     await insert(instance, orderId, 1, 2);
     const done: number[] = [];
@@ -101,7 +101,7 @@ describe('tasks of a lane', () => {
     expect(await writeOff()).toBe(false);
   });
 
-  it('wait behind one that is retried later', async () => {
+  it('wait behind a task that is retried later', async () => {
     const orderId = newOrderId();
     await insert(instance, orderId, 1, 2);
     const [first] = await instance.repository.claim([ANY]);
@@ -115,7 +115,7 @@ describe('tasks of a lane', () => {
   });
 
   it.each(['insert commits first', 'finish commits first'])(
-    'are promoted although the one before finishes during the insert: %s',
+    'are promoted although the task before finishes during the insert: %s',
     async (order) => {
       const orderId = newOrderId();
       await insert(instance, orderId, 1);
@@ -148,7 +148,7 @@ describe('tasks of a lane', () => {
     },
   );
 
-  it('are inserted once where two callers want one unless it is open', async () => {
+  it('are inserted once when two callers insert unless one is open', async () => {
     const orderId = newOrderId();
     const ask = () => instance.repository.insertIntoEmptyLane(taskOf(orderId, 2));
     await Promise.all([ask(), ask(), ask()]);
@@ -158,7 +158,7 @@ describe('tasks of a lane', () => {
   });
 });
 
-describe('a lease', () => {
+describe('task lease', () => {
   it('is given to one of many instances that claim at the same time', async () => {
     const all = Array.from({ length: 400 }, newOrderId);
     await tasks.query(
@@ -178,7 +178,7 @@ describe('a lease', () => {
     expect(claimed.toSorted()).toEqual(all.toSorted());
   });
 
-  it('of a process that died ends, and the attempt counts', async () => {
+  it('of a process that died expires, and the attempt counts', async () => {
     await insert(instance, newOrderId(), 1, 2);
     expect(await instance.repository.claim([ANY])).toMatchObject([{ attempts: 1, leaseVersion: 1 }]);
     expect(await instance.repository.claim([ANY])).toEqual([]);
@@ -191,7 +191,7 @@ describe('a lease', () => {
     expect(await tasks.query(attempts)).toEqual([{ attempts: 2 }, { attempts: 1 }]);
   });
 
-  it('that ended in the last attempt makes the task dead without a further one', async () => {
+  it('that expires in the last attempt makes the task dead without another one', async () => {
     await insert(instance, newOrderId(), 1);
     for (let attempt = 1; attempt <= 2; attempt += 1) {
       expect(await instance.repository.claim([ANY])).toHaveLength(1);
@@ -206,7 +206,7 @@ describe('a lease', () => {
     ]);
   });
 
-  it('that was lost writes nothing', async () => {
+  it('that was lost prevents writes', async () => {
     await insert(instance, newOrderId(), 1, 2);
     const [lost] = await instance.repository.claim([ANY]);
     await endLeases();
@@ -223,7 +223,7 @@ describe('a lease', () => {
     expect(seqsOf(await instance.repository.claim([ANY]))).toEqual([2]);
   });
 
-  it('that came too late to finish an attempt is returned uncounted', async () => {
+  it('with too little time for an attempt is returned without counting one', async () => {
     const started: number[] = [];
     await insert(instance, newOrderId(), 1, 2);
     const client = new Client(tasks.database.url);
@@ -246,7 +246,7 @@ describe('a lease', () => {
   }, 20_000);
 });
 
-describe('a worker that stops', () => {
+describe('worker that stops', () => {
   it('writes the results of running attempts and claims no more', async () => {
     await insert(instance, newOrderId(), 1, 2);
     let end: (() => void) | undefined;
@@ -261,7 +261,7 @@ describe('a worker that stops', () => {
     expect([await tasks.countFinished(), await tasks.countIn('ready')]).toEqual([1, 1]);
   });
 
-  it('is not held up by an attempt that never ends', async () => {
+  it('does not wait for an attempt that never ends', async () => {
     await insert(instance, newOrderId(), 1);
     let hasStarted = false;
     const worker = instance.work(

@@ -20,7 +20,7 @@ import {
 let database: TaskDatabase;
 let instance: Instance;
 let tasks: Tasks;
-/** Orders whose task has begun, and how to end them. */
+/** Orders whose task has started, with a function that ends the task. */
 let running: Map<string, () => void>;
 
 beforeEach(async () => {
@@ -46,7 +46,7 @@ afterEach(async () => {
   await database.close();
 });
 
-/** Prepares and inserts the first task of an order, as the transaction that settles it does. */
+/** Prepares and inserts the first task of an order, as the transaction that completes a placement does. */
 async function prepare(orderId: string): Promise<ReturnType<Tasks['prepareFirst']>> {
   const prepared = tasks.prepareFirst([newTask(KIND, orderId, 2, {})]);
   await runAll(instance.dataSource, tasks.insertFirst(prepared.tasks));
@@ -61,8 +61,8 @@ const stateOf = async (orderId: string): Promise<unknown> =>
     )
   )[0];
 
-describe('the first lease of a task', () => {
-  it('is taken by the insert, and the task runs after the commit without a claim', async () => {
+describe('first lease of a task', () => {
+  it('is acquired by the insert, and the task runs after the commit without a claim', async () => {
     const orderId = newOrderId();
     const prepared = await prepare(orderId);
     expect(await stateOf(orderId)).toEqual({ attempts: 1, version: 1, leased: true });
@@ -74,7 +74,7 @@ describe('the first lease of a task', () => {
     await eventually(async () => (await database.countFinished()) === 1);
   });
 
-  it('ends by itself when the process dies after the commit', async () => {
+  it('expires when the process dies after the commit', async () => {
     const orderId = newOrderId();
     const prepared = await prepare(orderId);
     expect(await instance.repository.claim([ANY])).toEqual([]);
@@ -82,11 +82,11 @@ describe('the first lease of a task', () => {
     expect(await (await database.start()).repository.claim([ANY])).toMatchObject([
       { orderId, attempts: 2, leaseVersion: 2 },
     ]);
-    // The permit of this process, which does not really die.
+    // Returns the permit in this process, which does not really die.
     prepared.abandon();
   });
 
-  it('is not taken where there is no room, and its permit is returned when the commit fails', async () => {
+  it('is not acquired without a free permit, and its permit is returned when the commit fails', async () => {
     const [first, second, third] = [newOrderId(), newOrderId(), newOrderId()];
     for (const orderId of [first, second]) (await prepare(orderId)).start();
     const waiting = await prepare(third);
@@ -105,7 +105,7 @@ describe('the first lease of a task', () => {
     expect(await stateOf(last)).toEqual({ attempts: 1, version: 1, leased: true });
   });
 
-  it('is not taken while the process stops', async () => {
+  it('is not acquired while the process stops', async () => {
     tasks.onModuleDestroy();
     const orderId = newOrderId();
     (await prepare(orderId)).start();

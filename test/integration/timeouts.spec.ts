@@ -30,35 +30,45 @@ const lease = deadline + LEASE_MARGIN_MS;
 const limits = connectionLimits(new Settings());
 const taskLease = ATTEMPT_TIMEOUT_MS + TASK_LEASE_MARGIN_MS;
 
-/** What waits, and what it waits for, as in docs/timeouts.md. */
+/** Pairs of a waiting part and what it waits for, as in docs/timeouts.md. */
 const RELATIONS: [string, number, string, number][] = [
   ['an attempt of a call', upstream, 'connecting', CONNECT_TIMEOUT_MS],
-  ['an attempt of a call', upstream, 'the rest of a failed service', RESET_MS],
+  ['an attempt of a call', upstream, 'the reset timeout of a circuit', RESET_MS],
   ['an attempt at a task', ATTEMPT_TIMEOUT_MS, 'an attempt of a call', upstream],
   ['the deadline of a request', deadline, 'three attempts of a call', 3 * upstream],
   ['the deadline of a request', deadline, 'admission', 10 * ADMISSION_MS],
   ['the deadline of a request', deadline, 'a connection to the database', DATABASE_CONNECT_TIMEOUT_MS],
-  ['silence of the database', STATEMENT_TIMEOUT_MS + SILENCE_MARGIN_MS, 'a statement', STATEMENT_TIMEOUT_MS],
   [
-    'a loop that stands still',
+    'the socket timeout of the database',
+    STATEMENT_TIMEOUT_MS + SILENCE_MARGIN_MS,
+    'a statement',
+    STATEMENT_TIMEOUT_MS,
+  ],
+  [
+    'the limit for a stalled loop',
     STANDSTILL_MS,
-    'silence and connecting',
+    'a socket timeout and a connect',
     STATEMENT_TIMEOUT_MS + SILENCE_MARGIN_MS + DATABASE_CONNECT_TIMEOUT_MS,
   ],
   ['the lease', lease, 'the deadline of a request', deadline],
   ['the lease', lease, 'the last statement of a request', deadline + FINISH_MS],
-  ['the lease', lease, 'a transaction left idle', IDLE_IN_TRANSACTION_TIMEOUT_MS],
-  ['a request on its way in', limits.requestMs, 'its head', limits.headMs],
-  ['the head of a request', limits.headMs, 'the look at it', limits.checkMs],
-  ['a silent connection', limits.silentMs, 'the deadline and a statement', deadline + STATEMENT_TIMEOUT_MS],
-  ['a silent connection', limits.silentMs, 'a request on its way in', limits.requestMs],
+  ['the lease', lease, 'the timeout of an idle transaction', IDLE_IN_TRANSACTION_TIMEOUT_MS],
+  ['the timeout of a whole request', limits.requestMs, 'the timeout of its headers', limits.headMs],
+  ['the timeout of request headers', limits.headMs, 'the interval of its check', limits.checkMs],
   [
-    'a silent connection',
+    'the timeout of a silent connection',
     limits.silentMs,
-    'a pause of a reader',
+    'the deadline and a statement',
+    deadline + STATEMENT_TIMEOUT_MS,
+  ],
+  ['the timeout of a silent connection', limits.silentMs, 'the timeout of a whole request', limits.requestMs],
+  [
+    'the timeout of a silent connection',
+    limits.silentMs,
+    'the read pause of a client',
     READER_LIMITS.graceMs + READER_LIMITS.checkMs,
   ],
-  ['an idle connection', limits.idleMs, 'the minute after which load balancers close theirs', 60_000],
+  ['the keep-alive timeout', limits.idleMs, 'the usual one of load balancers', 60_000],
   ['the lease of a task', taskLease, 'an attempt at it', ATTEMPT_TIMEOUT_MS],
   [
     'the recovery window',
@@ -76,7 +86,7 @@ it('a statement ends before the lease of the task that waits for it', () => {
   expect(STATEMENT_TIMEOUT_MS).toBeLessThanOrEqual(taskLease);
 });
 
-it('an idle connection may be kept for longer than the load balancer in front keeps it', () => {
+it('the keep-alive timeout may exceed that of the load balancer in front', () => {
   const environment = { DATABASE_URL: 'postgres://localhost/orders' };
   const longer = connectionLimits(loadSettings({ ...environment, KEEP_ALIVE_TIMEOUT_MS: '620000' }));
   expect(serverOptions(longer).keepAliveTimeout).toBe(620_000);
@@ -85,7 +95,7 @@ it('an idle connection may be kept for longer than the load balancer in front ke
   );
 });
 
-it('no call may be allowed more time than the job that makes it', () => {
+it('a task timeout below the timeout of its upstream call is rejected', () => {
   const environment = { DATABASE_URL: 'postgres://localhost/orders', REQUEST_DEADLINE_MS: '120000' };
   const set = (milliseconds: number) => () =>
     loadSettings({

@@ -37,11 +37,11 @@ const insert = (id: number) =>
     commitAtOnce(dataSource, BEGIN, [{ text: 'INSERT INTO notes VALUES ($1)', values: [id] }]),
   );
 
-it('does not report a commit as done that no synchronous standby has confirmed', async () => {
+it('a commit without the confirmation of a synchronous standby is reported as failed', async () => {
   expect(await insert(1)).toBe('written');
   await queryDatabase(server.url, `ALTER SYSTEM SET synchronous_standby_names = 'absent'`);
   await queryDatabase(server.url, 'SELECT pg_reload_conf()');
-  // The server sees the new setting at the beginning of a later statement.
+  // The server applies the new setting at the start of a later statement.
   const outcome = await insert(2).then(
     () => insert(3),
     (error: unknown) => error,

@@ -3,7 +3,7 @@ import { delimiter, join } from 'node:path';
 import { it } from '@jest/globals';
 import { type Browser, chromium, type Page } from 'playwright-core';
 
-/** As root the sandbox of the browser can't work, and no test of this service needs anything from the internet. */
+/** The sandbox of the browser does not work as root, and the tests need nothing from the internet. */
 const ARGUMENTS = [
   '--no-sandbox',
   '--disable-gpu',
@@ -17,7 +17,7 @@ const ARGUMENTS = [
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome'];
 
-/** The first browser that there is; undefined where none is installed. */
+/** The first installed browser; undefined without one. */
 function findBrowser(): string | undefined {
   const folders = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
   const given = process.env['CHROMIUM_PATH'];
@@ -38,20 +38,23 @@ function findBrowser(): string | undefined {
 
 const installed = findBrowser();
 
-/** A test that needs a browser; skipped, which is said once in a file, where none is installed. */
+/** A test that needs a browser; skipped with one message per file when none is installed. */
 export const itInBrowser = installed === undefined ? it.skip : it;
 
-/** @param purpose what is not tested without a browser. @returns undefined where none is installed */
+/**
+ * @param purpose what is not tested without a browser
+ * @returns undefined when none is installed
+ */
 export async function startBrowser(purpose: string): Promise<Browser | undefined> {
   if (installed === undefined) {
     process.stderr.write(`SKIPPED: no Chromium is installed, so ${purpose}\n`);
     return undefined;
   }
-  // Without a profile there is nothing of the user's browser to be seen or changed.
+  // A fresh profile neither reads nor changes the user's browser data.
   return chromium.launch({ executablePath: installed, headless: true, args: ARGUMENTS });
 }
 
-/** Collects what the browser objects to, of its own accord or on behalf of the page, such as what a policy forbids. */
+/** Collects errors of the browser, its own and those that it reports for the page, such as policy violations. */
 export function collectComplaints(page: Page): string[] {
   const complaints: string[] = [];
   page.on('console', (message) => {
@@ -59,7 +62,7 @@ export function collectComplaints(page: Page): string[] {
   });
   page.on('pageerror', (error) => complaints.push(error.message));
   page.on('requestfailed', (request) => {
-    // What the page itself does not want any more, such as the answer to half a word that was searched for.
+    // Requests that the page itself cancelled, such as a search for a word that was not complete.
     const isUnwanted = request.failure()?.errorText === 'net::ERR_ABORTED';
     if (!isUnwanted) complaints.push(`${request.url()} could not be loaded`);
   });

@@ -8,13 +8,13 @@ import { type PlaceOrderBody, type PlacementHeaders, succeeded, type WithApi } f
 import { createTestDatabase, type TestDatabase } from './database.js';
 import { eventually, readAnswer, startTestService, type TestResponse, type TestService } from './service.js';
 
-/** The media type of every error answer. */
+/** The media type of every error response. */
 export const PROBLEM_JSON = 'application/problem+json';
 
-/** The form of an order's id: a UUIDv7. */
+/** The form of an order id: a UUIDv7. */
 export const ORDER_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
-/** An instant in UTC, as all answers write it. */
+/** An instant in UTC, as all responses format it. */
 export const ISO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
 export type OrderLine = PlaceOrderBody['items'][number];
@@ -32,7 +32,7 @@ export function orderBody(
   return { customer_name: 'Alice Johnson', customer_email: 'alice@example.com', items, ...more };
 }
 
-/** Places an order that has to be confirmed. @returns its id */
+/** Places an order and expects it to be confirmed. @returns its id */
 export async function placeOrder(
   { api }: WithApi,
   body: PlaceOrderBody = orderBody(),
@@ -43,7 +43,7 @@ export async function placeOrder(
   return placed.order_id;
 }
 
-/** Reads rows straight from the database, past the service. */
+/** Reads rows directly from the database. */
 export async function selectRows<Row extends object>(
   database: TestDatabase,
   sql: string,
@@ -58,7 +58,7 @@ export async function selectRows<Row extends object>(
   }
 }
 
-/** How many orders there are in each status. */
+/** Number of orders per status. */
 export async function countByStatus(database: TestDatabase): Promise<Record<string, number>> {
   const rows = await selectRows<{ status: string; count: number }>(
     database,
@@ -67,7 +67,7 @@ export async function countByStatus(database: TestDatabase): Promise<Record<stri
   return Object.fromEntries(rows.map((row) => [row.status, row.count]));
 }
 
-/** How many rows each of the tables has that a request could write to. */
+/** Number of rows in each table that a request could write to. */
 export async function countRows(database: TestDatabase): Promise<Record<string, number>> {
   const tables = [
     'orders',
@@ -82,7 +82,7 @@ export async function countRows(database: TestDatabase): Promise<Record<string, 
   return row ?? {};
 }
 
-/** The calls that the stand-ins have received, of one service or of all of them. */
+/** The calls that the stand-ins have received, for one service or all of them. */
 export function callsTo(sandbox: Sandbox, ...names: ServiceName[]): CallRecord[] {
   const services = names.length > 0 ? names.map((name) => sandbox.services[name]) : allServices(sandbox);
   return services.flatMap((service) => service.calls.all());
@@ -92,7 +92,7 @@ function allServices(sandbox: Sandbox) {
   return Object.values(sandbox.services);
 }
 
-/** Removes every fault rule and lets hanging calls go on, so that the next test meets healthy stand-ins. */
+/** Removes every fault rule and releases hanging calls, so that the next test starts without faults. */
 export function clearFaults(sandbox: Sandbox): void {
   for (const service of allServices(sandbox)) {
     service.faults.clear();
@@ -100,12 +100,12 @@ export function clearFaults(sandbox: Sandbox): void {
   }
 }
 
-/** What has really happened to the stock of a product; repetitions that changed nothing are left out. */
+/** Effective changes of the stock of a product; replayed calls are left out. */
 export function movementsOf(sandbox: Sandbox, product: string): LedgerEntry[] {
   return sandbox.stock.ledger.all().filter((entry) => entry.product === product && !entry.replay);
 }
 
-/** Sets the stock of a product, creating the product if need be. */
+/** Sets the stock of a product, and creates the product if needed. */
 export function setStock(sandbox: Sandbox, id: string, quantity: number, price = 10): void {
   const name = sandbox.stock.find(id)?.name ?? `Product ${id}`;
   sandbox.stock.put({ id, name, price, quantity }, { route: 'test', key: null });
@@ -117,16 +117,16 @@ export function stockOf(sandbox: Sandbox, id: string): number | undefined {
 
 let productsMade = 0;
 
-/** Makes a product that costs 10, for one test alone, so that its ledger shows nothing else. @returns its id */
+/** Creates a product with the price 10 for one test, so that its ledger has no other entries. @returns its id */
 export function newProduct(sandbox: Sandbox, quantity = 10): string {
   productsMade += 1;
-  // Digits, so that system B, which has integers for ids, can have it too.
+  // Digits, because system B has integer ids.
   const id = String(1000 + productsMade);
   setStock(sandbox, id, quantity);
   return id;
 }
 
-/** What orders took from the stock of a product, and gave back to it, one after another. */
+/** Units that orders took from the stock of a product and returned to it, in order. */
 export function takenFrom(sandbox: Sandbox, product: string): number[] {
   return movementsOf(sandbox, product)
     .filter((entry) => entry.route !== 'test')
@@ -152,46 +152,46 @@ export function placeWithKey(
   return service.request('POST', path, body, { 'idempotency-key': key });
 }
 
-/** Whether an answer says that it was given before. */
+/** Whether a response was replayed. */
 export function isReplay(answer: TestResponse): boolean {
   return answer.headers.get('idempotency-replayed') === 'true';
 }
 
-/** The statuses of which the customer of an order was told, in the order of their arrival; repetitions left out. */
+/** The statuses of an order that its customer was notified of, in order of arrival, without repeated messages. */
 export function statusesTold(sandbox: Sandbox, orderId: string): string[] {
   const messages = sandbox.notifications.messages.all();
   return messages.filter((message) => message.order_id === orderId && message.delivered).map((m) => m.status);
 }
 
-/** Sends bytes as they are, with no header that was not asked for. */
+/** Sends bytes with the given headers only. */
 export async function sendBytes(
   url: string,
   method: string,
   body: string | Uint8Array<ArrayBuffer> | undefined,
   headers: Record<string, string>,
 ): Promise<TestResponse> {
-  // Of bytes, unlike of text, the client does not announce a type of its own accord.
+  // For bytes, unlike for text, fetch adds no content type.
   const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body;
   const response = await fetch(url, { method, headers, ...(bytes !== undefined && { body: bytes }) });
   return readAnswer(method, url, response);
 }
 
-/** A problem is short; an answer that should have been one may be a list of orders. */
+/** Limit for problem bodies in error messages: a response of another kind may be a long list of orders. */
 const SHOWN_CHARACTERS = 500;
 
-/** What no answer may ever show: where the code stands, what the database said, whose error it was. */
+/** Texts that no response may contain: code locations, database messages and error class names. */
 const INSIDE =
   /node_modules|\.[jt]s:\d+|\bat \S+ \(|SELECT|INSERT|QueryFailed|FST_ERR|TypeError|\[native code\]/;
 
 /**
- * Expects a refusal as all of them are: problem details, and nothing of the inside of the service.
+ * Expects an error response: problem details without internal information.
  *
- * @param fields all fields that it has to name, and no others; any where it is left out
+ * @param fields exactly the fields that it must name; any when omitted
  */
 export function expectProblem(answer: TestResponse, status: number, fields?: readonly string[]): void {
   const text = JSON.stringify(answer.body);
   const shown = text.slice(0, SHOWN_CHARACTERS);
-  // The body is compared along with the status, so that a failure shows what was answered.
+  // The body is compared along with the status, so that a failure shows the response.
   expect({ status: answer.status, shown }).toEqual({ status, shown });
   expect(answer.headers.get('content-type')).toContain(PROBLEM_JSON);
   expect(answer.body).toMatchObject({ status, type: expect.stringMatching(/^\/problems\/[a-z-]+$/) });
@@ -211,9 +211,9 @@ export interface TestFleet {
 }
 
 /**
- * Starts instances of the service on the same stand-ins and the same database.
+ * Starts instances of the service with the same stand-ins and database.
  *
- * @param settingsFor their settings, which may depend on where the stand-ins listen
+ * @param settingsFor their settings, which may depend on the ports of the stand-ins
  */
 export async function startFleet(
   count: number,
@@ -236,31 +236,31 @@ export async function startFleet(
   return { services, sandbox, database, stop };
 }
 
-/** Makes the catalog of system B the inventory. The stand-in answers parallel calls correctly unless it is told otherwise. */
+/** Uses the catalog of system B as the inventory. By default the stand-in handles parallel calls correctly. */
 export function catalogSettings(sandbox: Sandbox): Record<string, string> {
   return { PRODUCT_CATALOG_SERVICE_URL: sandbox.urls.catalog, PRODUCT_CATALOG_CONCURRENCY: '100' };
 }
 
-/** Removes every fault, and waits until no service is left alone any more for having failed. */
+/** Removes every fault, and waits until no circuit is open. */
 export async function endFaults(sandbox: Sandbox): Promise<void> {
   clearFaults(sandbox);
   await eventually(() => upstreamStates().every(({ state }) => state !== 'open'));
 }
 
-/** Ends an outage of the notification service, and waits until the service trusts it again, having left it alone. */
+/** Ends an outage of the notification service, and waits until its circuit is closed. */
 export async function endOutage(service: TestService): Promise<void> {
   clearFaults(service.sandbox);
   const isTold = async (): Promise<boolean> => {
     const id = await placeOrder(service, orderBody([line(newProduct(service.sandbox))]));
     return eventually(() => statusesTold(service.sandbox, id).length === 1, 500).catch(() => false);
   };
-  // The first message that arrives may be the one with which the service still tries whether the other is back.
+  // The first message that arrives may be the trial call of the open circuit.
   await eventually(async () => (await isTold()) && (await isTold()));
 }
 
 /**
- * Ends an outage of the inventory or the carts, and waits until the service trusts them again. It finds out with orders
- * that come to nothing: of a product that there is not, and of a customer without a cart.
+ * Ends an outage of the inventory or the carts, and waits until their circuits are closed. The trial calls come from
+ * orders without an effect: for an unknown product, and for a customer without a cart.
  */
 export async function restoreUpstreams(
   service: Pick<TestService, 'request'>,
@@ -271,7 +271,7 @@ export async function restoreUpstreams(
     const asked = upstreamStates().filter(({ upstream }) => upstream !== 'notification service');
     if (asked.every(({ state }) => state === 'closed')) return true;
     await service.request('POST', '/orders', orderBody([line('no-such-product')]));
-    await service.request('POST', '/orders/nobody');
+    await service.request('POST', '/orders/unknown');
     return false;
   });
 }

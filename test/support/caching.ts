@@ -1,6 +1,6 @@
 import { expect } from '@jest/globals';
 
-/** The request headers that say who is calling. */
+/** The request headers that identify the caller. */
 const CREDENTIALS = ['authorization', 'x-api-key'];
 
 /** The names in a `Vary` header, in lower case. */
@@ -8,7 +8,7 @@ export function varyOf(headers: Headers): string[] {
   return (headers.get('vary') ?? '').split(',').map((name) => name.trim().toLowerCase());
 }
 
-/** Fails unless no cache may store the response, or only the caller's own with a check of each use where it has an ETag. */
+/** Fails unless no cache may store the response, or with an ETag only the caller's own cache with revalidation. */
 export function expectPrivate(headers: Headers): void {
   const expected = headers.has('etag') ? 'private, no-cache' : /^no-store(, no-transform)?$/;
   expect(headers.get('cache-control')).toEqual(

@@ -4,7 +4,7 @@ import { TestIssuer, type TokenOptions } from './issuer.js';
 
 export type Headers = Record<string, string>;
 
-/** What a shop gives its customers. */
+/** The scopes that a shop grants to its customers. */
 export const CUSTOMER_SCOPES = 'orders:place orders:read';
 
 export const CUSTOMER = 'customer-1';
@@ -16,25 +16,25 @@ export const apiKey = (key: string): Headers => ({ 'x-api-key': key });
 const PAST = '2026-01-01T00:00:00Z';
 
 const KEYS = {
-  /** Sees all orders and may do nothing else. */
+  /** May read all orders and do nothing else. */
   reader: makeApiKey('reader', ['orders:read:all']),
-  /** The shop itself, which orders for everybody. */
+  /** The shop itself, which places orders for any customer. */
   shop: makeApiKey('shop', ['orders:place']),
-  /** Sets statuses. */
+  /** May set statuses. */
   warehouse: makeApiKey('warehouse', ['orders:status']),
   operator: makeApiKey('operator', ['operations']),
   expired: makeApiKey('expired', [...SCOPES], PAST),
   unknown: makeApiKey('unknown', [...SCOPES]),
 };
 
-/** Every key that the service is to know. */
+/** Every API key in the settings of the service. */
 export const API_KEYS = JSON.stringify(
   Object.entries(KEYS).flatMap(([name, { entry }]) => (name === 'unknown' ? [] : [entry])),
 );
 
 const ALL = SCOPES.join(' ');
 
-/** Callers that are who they say, by what they may do. */
+/** Callers with valid credentials, by their scopes. */
 export async function knownCallers(issuer: TestIssuer) {
   return {
     customer: bearer(await issuer.token(CUSTOMER, CUSTOMER_SCOPES)),
@@ -52,7 +52,7 @@ export async function knownCallers(issuer: TestIssuer) {
 
 export type KnownCaller = keyof Awaited<ReturnType<typeof knownCallers>>;
 
-/** Callers that are nobody, although they would like to be the admin. */
+/** Callers with invalid credentials that imitate the admin. */
 export async function unknownCallers(issuer: TestIssuer): Promise<Record<string, Headers>> {
   const token = (options: TokenOptions) => issuer.token('admin-1', ALL, options).then(bearer);
   const stranger = await TestIssuer.start();

@@ -8,7 +8,7 @@ import { SERVER_VARIABLE } from './database.js';
 
 const RUN = fileURLToPath(new URL('../faults/run.ts', import.meta.url));
 
-/** What `npm run faults` writes with `--report`; see test/faults/campaign/report.ts. */
+/** The JSON that `npm run faults` writes with `--report`; see test/faults/campaign/report.ts. */
 export interface CampaignReport {
   orders: number;
   confirmed: number;
@@ -25,7 +25,7 @@ export interface CampaignEnd {
   output: string;
 }
 
-/** Runs a campaign in a process of its own, as its users do, on the database server of the test run. */
+/** Runs a campaign in a separate process, as its users do, on the database server of the test run. */
 export async function runCampaignProcess(args: string[]): Promise<CampaignEnd> {
   const folder = await mkdtemp(join(tmpdir(), 'order-faults-report-'));
   const file = join(folder, 'report.json');

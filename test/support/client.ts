@@ -4,7 +4,7 @@ import { checkAnswer, targetOf } from './contract/check.js';
 import { rememberSecrets } from './log-watch.js';
 import type { TestResponse } from './service.js';
 
-/** A client whose requests and answers have the types of the OpenAPI document: one that lies does not compile. */
+/** A client typed by the OpenAPI document: tests do not compile when the document is wrong. */
 export type Api = Client<paths>;
 
 type Schemas = components['schemas'];
@@ -22,12 +22,12 @@ export type OrderQuery = NonNullable<paths['/orders']['get']['parameters']['quer
 export type PageQuery = NonNullable<paths['/orders/{id}']['get']['parameters']['query']>;
 export type PlacementHeaders = NonNullable<paths['/orders']['post']['parameters']['header']>;
 
-/** Whoever can be asked through the typed client. */
+/** Anything with a typed client. */
 export interface WithApi {
   api: Api;
 }
 
-/** Makes the client of a service. It throws where an answer is not as the OpenAPI document says. */
+/** Creates the client of a service. It throws when a response does not match the OpenAPI document. */
 export function createApi(baseUrl: string): Api {
   const api = createClient<paths>({ baseUrl });
   api.use({
@@ -42,28 +42,30 @@ export function createApi(baseUrl: string): Api {
   return api;
 }
 
-/** What a call of the client comes to. */
+/** The result of a call of the client. */
 interface Outcome<Data> {
   data?: Data;
   error?: unknown;
   response: Response;
 }
 
-/** The body of an answer that has to be a success. */
+/** The body of a response that must be a success. */
 export async function succeeded<Data>(call: Promise<Outcome<Data>>): Promise<Data> {
   const { data, error, response } = await call;
-  if (data === undefined) throw new Error(`it was refused: ${response.status} ${JSON.stringify(error)}`);
+  if (data === undefined) throw new Error(`request failed: ${response.status} ${JSON.stringify(error)}`);
   return data;
 }
 
-/** The body of an answer that has to be a refusal of this status. */
+/** The body of a response that must be an error with this status. */
 export async function refused<Problem>(
   call: Promise<{ data?: unknown; error?: Problem; response: Response }>,
   status: number,
 ): Promise<Problem> {
   const { data, error, response } = await call;
   if (error === undefined || response.status !== status) {
-    throw new Error(`it was not refused with ${status}: ${response.status} ${JSON.stringify(data ?? error)}`);
+    throw new Error(
+      `request did not fail with ${status}: ${response.status} ${JSON.stringify(data ?? error)}`,
+    );
   }
   return error;
 }
@@ -94,7 +96,7 @@ export function listIncidents({ api }: WithApi, query: IncidentQuery = {}): Prom
   return succeeded(api.GET('/operations/incidents', { params: { query } }));
 }
 
-/** Sets the status of an order, which has to be allowed. @returns the order as it is then */
+/** Sets the status of an order and expects success. @returns the updated order */
 export function setStatus(
   { api }: WithApi,
   id: string,
@@ -105,7 +107,7 @@ export function setStatus(
   return succeeded(api.PUT('/orders/{id}', { params: { path: { id } }, body }));
 }
 
-/** All of an answer, whatever its status, for tests that compare more than its body. */
+/** The whole response with any status, for tests that compare more than its body. */
 export async function answerOf(call: Promise<Outcome<unknown>>): Promise<TestResponse> {
   const { data, error, response } = await call;
   return { status: response.status, headers: response.headers, body: data ?? error };

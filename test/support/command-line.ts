@@ -5,10 +5,10 @@ const EXIT_FAULT = 1;
 const EXIT_WRONG_OPTIONS = 2;
 const EXIT_INTERRUPTED = 130;
 
-/** Signals within this time are one that came on two ways. */
+/** Equal signals within this time are one signal that arrived twice. */
 const SAME_SIGNAL_MS = 500;
 
-/** What was typed can't be meant; the message says what is wrong. */
+/** Invalid command line; the message names the problem. */
 export class WrongOptions extends Error {}
 
 /** Reads the options of a command. @throws {WrongOptions} */
@@ -23,7 +23,7 @@ export function parseOptions<Options extends NonNullable<ParseArgsConfig['option
   }
 }
 
-/** A whole number from an option, or another one where it is not given. @throws {WrongOptions} */
+/** An integer from an option, or a default. @throws {WrongOptions} */
 export function readWhole(
   text: string | undefined,
   name: string,
@@ -44,10 +44,10 @@ export function say(line: string): void {
 }
 
 /**
- * Runs a command, and tells its user of what went wrong.
+ * Runs a command, and prints its error.
  *
- * @param cleanUp is called at the end, however it comes, and waited for when the command is interrupted; once more when
- * the process exits, for what can be done at once
+ * @param cleanUp is called at any end of the command, and awaited after an interruption; it is called again when the
+ * process exits, for its synchronous part
  */
 export async function runCommand(
   command: () => Promise<void>,
@@ -57,7 +57,8 @@ export async function runCommand(
   let interruptedAt: number | undefined;
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.on(signal, () => {
-      // A terminal and npm both pass the same signal on; who asks again later does not want to wait.
+      // A terminal and npm both forward the same signal; a second signal later means that the user does not want to
+      // wait.
       if (interruptedAt !== undefined && Date.now() - interruptedAt < SAME_SIGNAL_MS) return;
       if (interruptedAt !== undefined) process.exit(EXIT_INTERRUPTED);
       interruptedAt = Date.now();
@@ -66,7 +67,7 @@ export async function runCommand(
   try {
     await command();
   } catch (error) {
-    // What fails because its processes are being ended is no news.
+    // Errors after an interruption only show that the processes were stopped.
     if (interruptedAt !== undefined) return;
     const isWrong = error instanceof WrongOptions;
     const text = error instanceof Error ? error.stack : String(error);

@@ -17,32 +17,32 @@ import {
 
 interface DatabaseServer {
   url: string;
-  /** How it is announced: which server the tests use. */
+  /** Name of the server that the tests use, for the output. */
   description: string;
   stop(): Promise<void>;
 }
 
-/** The image that the documents name for production. */
+/** The image that the documents recommend for production. */
 const IMAGE = 'postgres:18';
 
 /** Every worker of jest may run several instances of the service, each with a pool. */
 const MAX_CONNECTIONS = 300;
 
-/** A Docker engine on this machine answers in milliseconds; where none does, no test may wait for it. */
+/** A Docker engine on this machine answers in milliseconds; without one, no test may be delayed. */
 const ENGINE_TIMEOUT_MS = 2_000;
 
-/** Enough to fetch the image over a slow line once; beyond it the embedded server is used. */
+/** Enough to pull the image once over a slow line; after that the embedded server is used. */
 const CONTAINER_TIMEOUT_MS = 180_000;
 
-/** What runs left behind that were killed: no run takes nearly as long. */
+/** Age of databases that killed runs left behind; no run takes nearly as long. */
 const ABANDONED_AFTER_MS = 24 * 60 * 60 * 1_000;
 
 const TEMPORARY_PREFIX = 'order-test-postgres-';
 
-/** The setup hands it to the teardown, which jest runs in the same process. */
+/** Passed from the setup to the teardown, which jest runs in the same process. */
 export const FINISH_RUN = Symbol.for('order-service.finish-test-run');
 
-/** Chooses a server, creates the template of this run there, and tells the test files where they are. */
+/** Chooses a server, creates the template of this run there, and publishes both to the test files. */
 export async function prepareRun(): Promise<void> {
   const server = await chooseServer();
   process.stderr.write(`Database server of the tests: ${server.description}\n`);
@@ -58,7 +58,7 @@ export async function prepareRun(): Promise<void> {
     const template = templateOf(run);
     await administer(server.url, `CREATE DATABASE ${template}`);
     await migrateDatabase(urlOf(server.url, template));
-    // A database that somebody is connected to can't be copied.
+    // A database with open connections can't be copied.
     await administer(server.url, `ALTER DATABASE ${template} WITH ALLOW_CONNECTIONS false`);
   } catch (error) {
     await finish().catch(() => undefined);
@@ -87,7 +87,7 @@ async function chooseServer(): Promise<DatabaseServer> {
   return startEmbedded(reason);
 }
 
-/** Asks the places where an engine usually listens, all at once. */
+/** Probes the usual addresses of an engine, all at once. */
 async function engineAnswers(): Promise<boolean> {
   const given = process.env['DOCKER_HOST'];
   const sockets = [
@@ -102,14 +102,14 @@ async function engineAnswers(): Promise<boolean> {
 
 async function ping(place: string): Promise<boolean> {
   const url = new URL(place);
-  // Over TLS, or through another protocol, the engine is certainly meant: its client library may try it.
+  // With TLS or another protocol the engine is configured on purpose: its client library may try it.
   if (!['unix:', 'tcp:', 'http:'].includes(url.protocol)) return true;
   const target =
     url.protocol === 'unix:' ? { socketPath: url.pathname } : { host: url.hostname, port: url.port || 2375 };
   return new Promise((resolve) => {
     const call = request({ ...target, path: '/_ping', timeout: ENGINE_TIMEOUT_MS }, (response) => {
       response.resume();
-      // An engine that wants TLS answers 400 to plain HTTP; it is there all the same.
+      // An engine with TLS answers 400 to plain HTTP, so it exists all the same.
       resolve(response.statusCode === 200 || response.statusCode === 400);
     });
     call.once('timeout', () => call.destroy());
@@ -120,7 +120,7 @@ async function ping(place: string): Promise<boolean> {
 }
 
 async function startContainer(): Promise<DatabaseServer> {
-  // Loaded only here: it takes a second, and most of it is of no use without an engine.
+  // Loaded only here, because it takes a second and is of no use without an engine.
   const { GenericContainer, Wait } = await import('testcontainers');
   const password = randomBytes(18).toString('base64url');
   const settings = [`max_connections=${MAX_CONNECTIONS}`, 'fsync=off', 'full_page_writes=off'];
@@ -129,7 +129,7 @@ async function startContainer(): Promise<DatabaseServer> {
     .withCommand(['postgres', ...settings.flatMap((setting) => ['-c', setting])])
     .withTmpFs({ '/var/lib/postgresql': 'rw' })
     .withExposedPorts(5432)
-    // The image starts the server once to prepare it, and then once more for good.
+    // The image starts the server once for initialization, and then once more for use.
     .withWaitStrategy(
       Wait.forAll([
         Wait.forLogMessage(/database system is ready to accept connections/, 2),
@@ -167,12 +167,12 @@ async function removeAbandonedFolders(): Promise<void> {
   const names = (await readdir(tmpdir())).filter((name) => name.startsWith(TEMPORARY_PREFIX));
   for (const path of names.map((name) => join(tmpdir(), name))) {
     const age = Date.now() - ((await stat(path).catch(() => undefined))?.mtimeMs ?? Date.now());
-    // Somebody else's folder in a shared place can't be removed, and needs not be.
+    // Another user's folder in a shared place can't be removed, and does not need to be.
     if (age > ABANDONED_AFTER_MS) await rm(path, { recursive: true, force: true }).catch(() => undefined);
   }
 }
 
-/** Drops what this run has left, and what runs have that were killed: their names begin with the time. */
+/** Drops the databases of this run, and those of killed runs: their names begin with the time. */
 async function dropDatabases(serverUrl: string, run: string): Promise<void> {
   const client = new Client({ connectionString: serverUrl });
   await client.connect();

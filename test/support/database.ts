@@ -6,22 +6,22 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
-/** What the setup of a run leaves for the test files; their processes inherit the environment. */
+/** Set by the setup of a run for the test files; their processes inherit the environment. */
 export const SERVER_VARIABLE = 'ORDER_TEST_SERVER_URL';
 export const RUN_VARIABLE = 'ORDER_TEST_RUN';
 
-/** All databases of tests begin with it: nothing else is ever dropped. */
+/** Prefix of all test databases; no other database is ever dropped. */
 export const TEST_DATABASE_PREFIX = 'order_test_';
 
-/** Distinguishes the databases of one process; the process's number does the rest. */
+/** Makes names unique within a process; the process id makes them unique across processes. */
 let count = 0;
 
-/** The database that all others of a run are copies of. */
+/** The template database of a run. */
 export function templateOf(run: string): string {
   return `${TEST_DATABASE_PREFIX}${run}_template`;
 }
 
-/** Runs statements on a server, each on its own, as databases can't be made within a transaction. */
+/** Runs statements on a server, each on its own, because CREATE DATABASE can't run in a transaction. */
 export async function administer(serverUrl: string, ...statements: string[]): Promise<void> {
   const client = new Client({ connectionString: serverUrl });
   await client.connect();
@@ -39,7 +39,7 @@ export function urlOf(serverUrl: string, database: string): string {
 }
 
 /**
- * Creates a database without tables, for the caller alone.
+ * Creates a database without tables for one caller.
  *
  * @param options of CREATE DATABASE, such as its encoding and locale
  */
@@ -48,9 +48,8 @@ export async function createBareDatabase(options: string): Promise<TestDatabase>
 }
 
 /**
- * Creates a database with all tables and no rows, for the caller alone: a copy of the run's template.
- *
- * What is not dropped by the caller is dropped at the end of the run.
+ * Creates a database with all tables and no rows for one caller: a copy of the run's template.
+ * It is dropped at the end of the run at the latest.
  */
 export async function createTestDatabase(): Promise<TestDatabase> {
   return createDatabase(`TEMPLATE ${templateOf(process.env[RUN_VARIABLE] ?? '')}`);
@@ -67,7 +66,7 @@ async function createDatabase(options: string): Promise<TestDatabase> {
   await administer(serverUrl, `CREATE DATABASE ${name} ${options}`);
   return {
     url: urlOf(serverUrl, name),
-    // By force, because a service that was killed for a test may leave connections behind.
+    // FORCE, because a service that was killed by a test may leave connections behind.
     drop: () => administer(serverUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`),
   };
 }

@@ -1,27 +1,27 @@
 import { type ClientRequest, get, type IncomingMessage } from 'node:http';
 import { eventually, type TestService } from './service.js';
 
-/** What every change says of the order. */
+/** The fields of every change event. */
 export interface StreamedChange extends Record<string, unknown> {
   order_id: string;
   version: number;
 }
 
-/** One block of a stream of server-sent events, without its comments. */
+/** One block of a server-sent event stream, without comments. */
 export interface StreamedEvent {
-  /** None of those that only say where the client is. */
+  /** Undefined for blocks with a position only. */
   event: string | undefined;
   id: string | undefined;
-  /** Only of a change it has these fields; whatever else it has is there to be compared. */
+  /** These fields are those of a change; other members are there to be compared. */
   data: StreamedChange | undefined;
 }
 
-/** A client that follows orders. */
+/** A client of the order stream. */
 export interface Follower {
-  /** All that came so far. */
+  /** All blocks received so far. */
   blocks: StreamedEvent[];
   response: IncomingMessage;
-  /** Of the changes. */
+  /** The data of the change events. */
   changes(): StreamedChange[];
   lastId(): string | undefined;
   /** Whether the server has ended the stream. */
@@ -29,7 +29,7 @@ export interface Follower {
   leave(): void;
 }
 
-/** Begins to follow orders, and waits for the beginning. @throws when it is refused */
+/** Opens the stream, and waits for the response. @throws when it is rejected */
 export async function follow(
   { url }: Pick<TestService, 'url'>,
   lastEventId?: string,
@@ -66,7 +66,7 @@ function open(
   return new Promise((resolve, reject) => {
     const request = get(url, { headers, agent: false }, (response) => {
       if (response.statusCode === 200) resolve({ request, response });
-      else reject(new Error(`it was refused: ${response.statusCode}`));
+      else reject(new Error(`stream rejected: ${response.statusCode}`));
     });
     request.on('error', reject);
   });

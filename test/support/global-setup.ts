@@ -3,9 +3,8 @@ import { fileURLToPath } from 'node:url';
 
 /**
  * Prepares the database server of a run.
- *
- * Jest loads this file, and what it imports, outside of its own module system, as CommonJS. There neither the import
- * of a TypeScript file by the name of its compiled one is understood, nor one by a URL: the hook makes up for that.
+ * Jest loads this file and its imports outside of its module system, as CommonJS. There, neither imports of TypeScript
+ * files by the name of their compiled file nor imports by URL work; the hook adds both.
  */
 export default async function globalSetup(): Promise<void> {
   registerHooks({

@@ -5,19 +5,19 @@ import ts from 'typescript';
 
 const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
 
-/** More files than this, and nobody sees any more what a folder is about; tests beside the code don't count. */
+/** A larger folder has more than one subject. Unit tests beside the code don't count. */
 export const MAX_FILES_IN_FOLDER = 14;
 
-/** What is read in one go. */
+/** A file that can be read in one sitting. */
 export const MAX_LINES_OF_FILE = 300;
 
-/** What fits on a screen. */
+/** A function that fits on a screen. */
 export const MAX_LINES_OF_FUNCTION = 60;
 
 /** A class that needs more has more than one job. */
 export const MAX_CONSTRUCTOR_PARAMETERS = 6;
 
-/** What each part of `src` may import besides itself. The files at the top may import all but the sandbox. */
+/** The parts of `src` that each part may import besides itself. Files at the top may import all but the sandbox. */
 const ALLOWED_IMPORTS: Record<string, readonly string[]> = {
   config: [],
   platform: ['config'],
@@ -34,16 +34,16 @@ const ALLOWED_IMPORTS: Record<string, readonly string[]> = {
   sandbox: ['platform', 'config', 'main'],
 };
 
-/** Readers of the environment outside of `src/config`, and why they must be. */
+/** Readers of the environment outside of `src/config`, with the reason. */
 export const ENVIRONMENT_READERS: Record<string, string> = {
-  'src/sandbox/first-run.ts': 'hands the addresses of what it has started to the service',
+  'src/sandbox/first-run.ts': 'passes the URLs of the processes that it started to the service',
   'src/platform/database/embedded-postgres-launch.ts': 'passes the environment on to another program',
 };
 
 /** `process.exit()` right after the start may hang: see end-process.ts. */
 const EXITING_FILES = new Set(['src/platform/end-process.ts', 'src/platform/require-node.ts']);
 
-/** The programs that are started by `node`. On an old Node.js their other imports fail with a riddle. */
+/** Entry points of `node`. On an old Node.js their other imports would fail with an obscure error. */
 export const COMMANDS = new Set([
   'src/main.ts',
   'src/api-key.ts',
@@ -55,7 +55,7 @@ export const COMMANDS = new Set([
   'src/sandbox/main.ts',
 ]);
 
-/** The file's name ends with what its classes are. */
+/** Suffix of the file name by the decorator of its class. */
 const SUFFIX_OF_DECORATOR: Record<string, string> = {
   Entity: '.entity.ts',
   Controller: '.controller.ts',
@@ -67,15 +67,29 @@ const SUFFIX_OF_CLASS: [RegExp, string][] = [
   [/Adapter$/, '.adapter.ts'],
 ];
 
-/** A file as the rules see it. */
+/**
+ * Paraphrases of the field's terms. A noun, an active verb or a term of art (retry, lease, batch, notify) says the same
+ * and can be found by a search.
+ */
+const PARAPHRASES =
+  /\b(whoever|nobody|somebody|anybody|whatever|(is|are) told|(is|are) to be|of which|in vain|anew|c[ao]mes? to nothing|(comes?|came) of it|hardly|meanwhile)\b/gi;
+
+/** Files that keep such words, why, and which; without a word, all of them. */
+export const KEPT_WORDS: Record<string, readonly [reason: string, ...words: string[]]> = {
+  'src/platform/database/embedded-postgres-launch.ts': ['the name of a Unix account', 'nobody'],
+  'test/support/house-rules.ts': ['the rule itself'],
+  'test/integration/house-rules.spec.ts': ['samples of the rule'],
+};
+
+/** A parsed source file. */
 export interface Code {
-  /** Below the project, with slashes. */
+  /** Relative to the project, with slashes. */
   path: string;
   text: string;
   tree: ts.SourceFile;
 }
 
-/** @returns what a file does against the rule, in a few words each */
+/** @returns the violations in a file, in a few words each */
 export type Rule = (code: Code) => string[];
 
 export function parse(path: string, text: string): Code {
@@ -94,7 +108,7 @@ export function readTree(...folders: string[]): Code[] {
     .map((path) => parse(path.split(sep).join('/'), readFileSync(join(PROJECT, path), 'utf8')));
 }
 
-/** Every node of a kind, wherever it is; with a file's tokens too, so that each comment is beside one of them. */
+/** Every node of a kind, including tokens, because comments are attached to tokens. */
 function collect<Found extends ts.Node>(
   tree: ts.SourceFile,
   isWanted: (node: ts.Node) => node is Found,
@@ -208,7 +222,7 @@ export const environmentReaders: Rule = ({ path, tree }) =>
     ? []
     : collect(tree, ts.isPropertyAccessExpression)
         .filter((node) => node.getText(tree) === 'process.env')
-        // Where the program begins the environment is handed over as a whole to the one that reads it.
+        // Entry points pass the whole environment to the loader of the settings.
         .filter(
           ({ parent }) =>
             !(ts.isCallExpression(parent) && parent.expression.getText(tree) === 'loadSettings'),
@@ -241,7 +255,7 @@ export const forbiddenImports: Rule = (code) => {
     const targetPart = partOf(target);
     const isAllowed = allowed ? allowed.includes(targetPart) : targetPart !== 'sandbox';
     if (targetPart !== part && !isAllowed) return [`${part} imports ${targetPart}`];
-    // Modules are put together in one place; only mechanisms may be taken along by those that need them.
+    // Only app.module combines modules; a feature may import the modules of the platform that it needs.
     const isForeignModule =
       target.endsWith('.module.js') && ![part, 'platform', 'config', 'app.module'].includes(targetPart);
     return isForeignModule && part !== 'app.module' ? [`${part} imports the module ${target}`] : [];
@@ -256,9 +270,25 @@ export const unexplainedEscapes: Rule = (code) =>
       /@ts-expect-error\s*(\*\/)?$/.test(comment),
   );
 
-/** Finds the marks that people leave where something is still to be done, which is why the words stand here. */
+/** Finds marks of unfinished work. */
 export const unfinished: Rule = (code) =>
   commentsOf(code).filter((comment) => /\b(TODO|FIXME|XXX|HACK)\b/.test(comment));
+
+/** Paraphrases in a text, also across line breaks and the markers of comment lines. */
+export function paraphrasesIn(path: string, text: string): string[] {
+  const [reason, ...kept] = KEPT_WORDS[path] ?? [];
+  if (reason && kept.length === 0) return [];
+  const found = text.replaceAll(/\s*\n\s*(\*(?!\/)|\/\/)?\s*/g, ' ').match(PARAPHRASES) ?? [];
+  return found.map((words) => words.toLowerCase()).filter((words) => !kept.includes(words));
+}
+
+export const paraphrases: Rule = (code) => {
+  const literals = collect(
+    code.tree,
+    (node) => ts.isStringLiteralLike(node) || ts.isTemplateLiteralToken(node) || ts.isJsxText(node),
+  ).map((node) => node.text);
+  return [commentsOf(code).join('\n'), ...literals].flatMap((text) => paraphrasesIn(code.path, text));
+};
 
 export function violations(rule: Rule, files: Code[]): string[] {
   return files.flatMap((code) => rule(code).map((problem) => `${code.path}: ${problem}`));

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 const PACKAGE = new URL('../../package.json', import.meta.url);
 
-/** The options of Node with which production runs the service: they keep the heap small, see docs/performance.md. */
+/** Node options of the production image: they keep the heap small, see docs/performance.md. */
 export function imageOptions(): string[] {
   const { scripts } = JSON.parse(readFileSync(PACKAGE, 'utf8')) as { scripts: Record<string, string> };
   return (scripts['start:prod'] ?? '').split(' ').filter((word) => word.startsWith('--'));

@@ -1,7 +1,7 @@
 import { Client } from 'pg';
 import type { Sandbox } from '../../src/sandbox/sandbox.js';
 
-/** Runs one query on a connection of its own, from outside of the service. */
+/** Runs one query on a separate connection, outside the service. */
 export async function queryDatabase<Row>(url: string, text: string, values: unknown[] = []): Promise<Row[]> {
   const client = new Client({ connectionString: url });
   await client.connect();
@@ -14,7 +14,7 @@ export async function queryDatabase<Row>(url: string, text: string, values: unkn
 
 const LIVE = `('pending', 'confirmed', 'processing', 'shipped', 'delivered', 'returned')`;
 
-/** Orders that are not settled, and stock that is not yet given back; empty once the service is at rest. */
+/** Pending orders, and stock that is not released yet; empty once the service is idle. */
 export async function findUnsettled(url: string): Promise<unknown[]> {
   return queryDatabase(
     url,
@@ -23,7 +23,7 @@ export async function findUnsettled(url: string): Promise<unknown[]> {
   );
 }
 
-/** Tasks that are not finished, dead ones not included. */
+/** Tasks that are not finished, without dead ones. */
 export async function countOpenTasks(url: string): Promise<number> {
   const rows = await queryDatabase<{ count: number }>(
     url,
@@ -32,7 +32,7 @@ export async function countOpenTasks(url: string): Promise<number> {
   return rows[0]?.count ?? 0;
 }
 
-/** Units of each product: taken at the stand-in, sold by live orders, and in doubt, wherever they differ. */
+/** Units of each product for which those taken at the stand-in differ from those sold by live orders or in doubt. */
 export async function findStockDifferences(url: string, sandbox: Sandbox): Promise<unknown[]> {
   const rows = await queryDatabase<{ product: string; sold: number; doubtful: number }>(
     url,
@@ -50,7 +50,7 @@ export async function findStockDifferences(url: string, sandbox: Sandbox): Promi
   });
 }
 
-/** Orders whose events are not numbered 1 to their version. */
+/** Orders whose events are not numbered from 1 to their version. */
 export async function findEventGaps(url: string): Promise<unknown[]> {
   return queryDatabase(
     url,
@@ -60,7 +60,7 @@ export async function findEventGaps(url: string): Promise<unknown[]> {
   );
 }
 
-/** What the customer was told of each status of an order, and what the history says; for those that can be told. */
+/** Orders with an address whose notifications differ from the statuses in their history. */
 export async function findUntoldEvents(url: string, sandbox: Sandbox): Promise<unknown[]> {
   const events = await queryDatabase<{ orderId: string; statuses: string[] }>(
     url,

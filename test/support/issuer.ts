@@ -14,7 +14,7 @@ import {
 
 export const AUDIENCE = 'orders';
 
-/** Where every issuer here publishes its keys. */
+/** The path at which every issuer here publishes its keys. */
 const JWKS_PATH = '/jwks';
 
 const HOUR_S = 3_600;
@@ -26,22 +26,23 @@ interface SigningKey {
   jwk: JWK;
 }
 
-/** How a token differs from one that is as it should be. */
+/** Differences between a token and a valid one. */
 export interface TokenOptions {
   claims?: JWTPayload;
   /** Seconds from now until it expires; one hour by default. */
   expiresIn?: number;
-  /** The key id to name in place of the real one; null for none. */
+  /** The key id to use instead of the real one; null for none. */
   kid?: string | null;
   /** The type in the header; none by default. */
-  typ?: string;
+  /** Any JSON value; a proper one is a string. */
+  typ?: unknown;
 }
 
-/** A small issuer of tokens: real keys, published over real HTTP. */
+/** A small token issuer: real keys, published over real HTTP. */
 export class TestIssuer {
-  /** What is published in place of the keys, made of their text. */
+  /** Replaces the published key set; receives its text. */
   spoil: ((text: string) => string) | undefined;
-  /** How often the keys were fetched. */
+  /** Number of fetches of the key set. */
   fetches = 0;
   private keys: SigningKey[] = [];
   private server: Server | undefined;
@@ -59,7 +60,7 @@ export class TestIssuer {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  /** The settings by which a service trusts this issuer. */
+  /** The settings with which a service trusts this issuer. */
   get settings(): Record<string, string> {
     return {
       AUTH: 'jwt',
@@ -70,7 +71,7 @@ export class TestIssuer {
     };
   }
 
-  /** Makes a new key, with which tokens are signed from now on. @param keepOld whether the old ones stay published */
+  /** Creates a new key for all tokens from now on. @param keepOld whether the old ones stay published */
   async rotate(keepOld = true): Promise<void> {
     this.made += 1;
     const kid = `key-${this.made}`;
@@ -79,7 +80,7 @@ export class TestIssuer {
     this.keys = [{ kid, privateKey, publicKey, jwk }, ...(keepOld ? this.keys : [])];
   }
 
-  /** Answers, where it did before if it did before. */
+  /** Starts to listen, on the same port as before. */
   async open(): Promise<void> {
     this.server = createServer((request, response) => {
       if (request.url !== JWKS_PATH) return response.writeHead(404).end();
@@ -92,7 +93,7 @@ export class TestIssuer {
     this.port = (this.server.address() as AddressInfo).port;
   }
 
-  /** Does not answer any more. */
+  /** Stops listening. */
   async close(): Promise<void> {
     if (!this.server) return;
     this.server.closeAllConnections();
@@ -101,21 +102,25 @@ export class TestIssuer {
     this.server = undefined;
   }
 
-  /** A token of somebody with these scopes. */
+  /** A token with these scopes. */
   async token(subject: string, scopes: string, options: TokenOptions = {}): Promise<string> {
     const { privateKey, kid } = this.current;
     const keyId = options.kid === null ? {} : { kid: options.kid ?? kid };
     return new SignJWT(this.claims(subject, scopes, options))
-      .setProtectedHeader({ alg: 'RS256', ...keyId, ...(options.typ !== undefined && { typ: options.typ }) })
+      .setProtectedHeader({
+        alg: 'RS256',
+        ...keyId,
+        ...(options.typ !== undefined && { typ: options.typ as string }),
+      })
       .sign(privateKey);
   }
 
-  /** A token that nobody has signed. */
+  /** A token without a signature. */
   unsigned(subject: string, scopes: string): string {
     return new UnsecuredJWT(this.claims(subject, scopes)).encode();
   }
 
-  /** A token signed by somebody who has nothing but the public key, and takes it for a secret. */
+  /** A token whose HMAC secret is the public key (algorithm confusion). */
   async signedWithPublicKey(subject: string, scopes: string): Promise<string> {
     const { publicKey, kid } = this.current;
     const secret = new TextEncoder().encode(await exportSPKI(publicKey));

@@ -117,7 +117,7 @@ const LIMITS: [what: string, value: number, unit: string, reason: string][] = [
   ],
 ];
 
-/** Bulkheads, with what their requests are. */
+/** Bulkheads, with their requests. */
 const BULKHEADS: [bulkhead: Bulkhead, requests: string, size: string][] = [
   [READS, 'reads, changes of one order, erasures, incidents', '10 for each of `DATABASE_POOL_SIZE`'],
   [PLACEMENTS, 'orders and previews', '`MAX_PLACEMENTS`, fewer while the event loop is late'],

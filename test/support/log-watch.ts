@@ -1,16 +1,16 @@
 import { parse } from 'node:querystring';
 
-/** Shorter names, and letters that are not, could be in a log for other reasons. */
+/** Shorter names and escaped ones could be in a log for other reasons. */
 const PERSONAL = /"customer_(?:name|email)"\s*:\s*"([^"\\]{6,})"/g;
 
-/** Headers that say who somebody is. */
+/** Headers with credentials. */
 const SECRET_HEADERS = ['authorization', 'x-api-key', 'cookie'];
 
 const secrets = new Set<string>();
 const lines: string[] = [];
 let isWatching = false;
 
-/** Where services that run in the process of a test write their log. */
+/** Log output of the services that run in the process of a test. */
 export const watchedLog = {
   write(line: string): void {
     isWatching = true;
@@ -18,7 +18,7 @@ export const watchedLog = {
   },
 };
 
-/** Remembers what must not be in a log: names, addresses and credentials that a test is about to send. */
+/** Records secrets that a test is about to send: names, addresses and credentials. They must not be logged. */
 export function rememberSecrets(url: string, headers: Headers, body: string): void {
   for (const [, value = ''] of body.matchAll(PERSONAL)) secrets.add(value);
   const { customer_email, q } = parse(new URL(url).search.slice(1));
@@ -31,13 +31,14 @@ export function rememberSecrets(url: string, headers: Headers, body: string): vo
   }
 }
 
-/** @throws {Error} when something that was sent is in the log, of any service and of any level */
+/** @throws {Error} when a recorded secret is in the log of any service, at any level */
 export function checkLog(): void {
-  // A log that goes elsewhere would hold no secret either. Where nothing was sent, nothing need have been logged.
-  if (!isWatching && secrets.size > 0) throw new Error('nothing of the log has come here');
+  // A log written elsewhere would pass without a check. Without requests there may be no log lines.
+  if (!isWatching && secrets.size > 0) throw new Error('no log line was captured');
   const log = lines.splice(0).join('');
   for (const secret of secrets) {
     const at = log.indexOf(secret);
-    if (at >= 0) throw new Error(`the log has "${secret}": ${log.slice(Math.max(0, at - 300), at + 100)}`);
+    if (at >= 0)
+      throw new Error(`the log contains "${secret}": ${log.slice(Math.max(0, at - 300), at + 100)}`);
   }
 }

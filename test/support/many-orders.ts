@@ -1,18 +1,18 @@
 import { Client } from 'pg';
 import type { TestDatabase } from './database.js';
 
-/** What orders that were put into the database are like, where a test cares. */
+/** Attributes of inserted orders, where a test needs them. */
 export interface ManyOrders {
-  /** A product that all of them have one of. */
+  /** A product with one unit in each of the orders. */
   product?: string;
   customerId?: string;
   status?: string;
-  /** When the first was placed; the others follow a millisecond apart. The last is placed now unless this is given. */
+  /** Placement time of the first; the others follow a millisecond apart. By default the last is placed now. */
   from?: Date;
 }
 
 /**
- * Puts orders of one line into the database, past the service, for tests that need more than can be placed one by one.
+ * Inserts orders of one line directly into the database, for tests that need very many.
  *
  * @returns their ids, oldest first
  */

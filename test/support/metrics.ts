@@ -1,11 +1,11 @@
-/** One sample of the text format of Prometheus. */
+/** One sample of the Prometheus text format. */
 export interface Sample {
   name: string;
   labels: Record<string, string>;
   value: number;
 }
 
-/** Reads the text format; comments are left out. */
+/** Parses the text format; comments are left out. */
 export function parseMetrics(text: string): Sample[] {
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
   return lines.map((line) => {
@@ -20,7 +20,7 @@ export function parseMetrics(text: string): Sample[] {
   });
 }
 
-/** The names under which metrics are asked for, of which a histogram has three. */
+/** The names of a metric in queries; a histogram has three. */
 export function namesOf(samples: readonly Sample[]): Set<string> {
   return new Set(samples.map(({ name }) => name));
 }

@@ -5,14 +5,14 @@ import { eventually, type TestService } from './service.js';
 
 let rowsBefore: Record<string, number> = {};
 
-/** Before a test: what there is now, and what is still told to customers of the tests before, is no trace of it. */
+/** Before a test: records the state, after the notifications of earlier tests have been sent. */
 export async function beginUntraced({ database, sandbox }: TestService): Promise<void> {
   await eventually(async () => (await countOpenTasks(database.url)) === 0);
   rowsBefore = await countRows(database);
   for (const upstream of Object.values(sandbox.services)) upstream.calls.clear();
 }
 
-/** Whatever was wrong with a request: nothing of it is stored, and no other service ever hears of it. */
+/** Expects that an invalid request stored no rows and caused no upstream call. */
 export async function expectNoTrace({ database, sandbox }: TestService): Promise<void> {
   expect(await countRows(database)).toEqual(rowsBefore);
   expect(callsTo(sandbox)).toEqual([]);

@@ -1,32 +1,32 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 
-/** A span as it arrived. */
+/** A received span. */
 export interface ReceivedSpan {
   traceId: string;
   spanId: string;
   parentSpanId: string;
   name: string;
-  /** As the protocol numbers them: 1 internal, 2 server, 3 client, 5 consumer. */
+  /** Numbers of the protocol: 1 internal, 2 server, 3 client, 5 consumer. */
   kind: number;
   attributes: Record<string, string | number>;
-  /** 2 where it failed. */
+  /** 2 for an error. */
   status: number;
 }
 
-/** Where traces can be sent: `POST /v1/traces` with protobuf, as OTLP over HTTP has it. */
+/** An OTLP receiver: `POST /v1/traces` with protobuf over HTTP. */
 export interface OtlpReceiver {
   url: string;
   spans: ReceivedSpan[];
-  /** Attributes of who sent the last ones. */
+  /** Resource attributes of the last request. */
   resource: Record<string, string | number>;
   close(): void;
 }
 
-/** A field of a protobuf message: numbers and lengths as they are, bytes unread. */
+/** A field of a protobuf message: numbers and lengths decoded, bytes not. */
 type Field = { number: number; value: Buffer | number };
 
-/** Splits a message into its fields, whatever they mean (protobuf.dev/programming-guides/encoding). */
+/** Splits a message into its fields without a schema (protobuf.dev/programming-guides/encoding). */
 function fieldsOf(message: Buffer): Field[] {
   const fields: Field[] = [];
   let at = 0;
@@ -63,7 +63,7 @@ function numberAt(message: Buffer, number: number): number {
   return typeof value === 'number' ? value : 0;
 }
 
-/** KeyValue: 1 is the key, 2 an AnyValue, of which 1 is text and 3 an integer. */
+/** KeyValue: 1 is the key, 2 an AnyValue, in which 1 is text and 3 an integer. */
 function attributesOf(messages: Buffer[]): Record<string, string | number> {
   const pairs = messages.map((pair) => {
     const [key = Buffer.alloc(0)] = all(pair, 1);
@@ -97,7 +97,8 @@ export async function startOtlpReceiver(): Promise<OtlpReceiver> {
     request.on('end', () => {
       const isTraces =
         request.url === '/v1/traces' && request.headers['content-type'] === 'application/x-protobuf';
-      // ExportTraceServiceRequest: 1 are ResourceSpans, of which 1 is the resource and 2 are ScopeSpans, whose 2 are spans.
+      // ExportTraceServiceRequest: 1 are ResourceSpans. In these, 1 is the resource and 2 are ScopeSpans, whose 2 are
+      // spans.
       for (const sent of isTraces ? all(Buffer.concat(chunks), 1) : []) {
         Object.assign(resource, attributesOf(all(sent, 1).flatMap((described) => all(described, 1))));
         spans.push(...all(sent, 2).flatMap((scope) => all(scope, 2).map(spanOf)));

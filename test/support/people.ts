@@ -5,7 +5,7 @@ import { type PlaceOrderBody, succeeded } from './client.js';
 import type { TestDatabase } from './database.js';
 import type { TestService } from './service.js';
 
-/** Somebody whose name and address are like nobody else's. */
+/** A person with a unique name and address. */
 export interface Person {
   customer: string;
   name: string;
@@ -24,7 +24,7 @@ export function newPerson(): Person {
   };
 }
 
-/** The body of an order of somebody who is to be forgotten, of a product of its own. */
+/** The body of an order of a person who will be erased, for a new product. */
 export function orderOf(
   sandbox: Sandbox,
   { customer, name, address }: Person,
@@ -34,7 +34,7 @@ export function orderOf(
   return { items, customer_name: name, customer_email: address, customer_id: customer, ...more };
 }
 
-/** Has the personal data of a customer erased. @returns the answer */
+/** Erases the personal data of a customer. @returns the response */
 export async function eraseCustomer(
   service: TestService,
   customer: string,
@@ -43,7 +43,7 @@ export async function eraseCustomer(
   return succeeded(service.api.DELETE('/customers/{customer_id}/personal-data', { params }));
 }
 
-/** The history of an order, as clients see it. */
+/** The history of an order, from the API. */
 export async function eventsOf(
   service: TestService,
   orderId: string,
@@ -51,7 +51,7 @@ export async function eventsOf(
   return (await service.request('GET', `/orders/${orderId}/events`)).body.events;
 }
 
-/** The tables of the whole database in which a text is found in any column. */
+/** The tables of the database that contain a text in any column. */
 export async function tablesWith(database: TestDatabase, text: string): Promise<string[]> {
   const tables = await selectRows<{ name: string }>(
     database,

@@ -1,4 +1,4 @@
-/** The table of pg-boss as releases up to 0.1 have it, as far as this service wrote and reads it. */
+/** The job table of pg-boss in releases up to 0.1, as far as this service used it. */
 export const PG_BOSS_SCHEMA = `
 CREATE SCHEMA pgboss;
 CREATE TYPE pgboss.job_state AS ENUM ('created', 'retry', 'active', 'completed', 'cancelled', 'failed');

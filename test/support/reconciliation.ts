@@ -13,7 +13,7 @@ import { Reconciliation } from '../../src/operations/reconcile/reconciliation.js
 const onProgress = (): void => undefined;
 
 /**
- * Does what `npm run reconcile` does, in this process.
+ * Runs `npm run reconcile` in this process.
  *
  * @param lines of the file that names the known orders
  */

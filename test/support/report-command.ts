@@ -7,7 +7,7 @@ export interface CommandOutput {
   err: string;
 }
 
-/** Runs a built command such as `drift` or `reconcile` as people do, with these settings only. */
+/** Runs a built command such as `drift` or `reconcile` in a process, with these settings only. */
 export function runReport(
   name: string,
   args: string[],

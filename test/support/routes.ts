@@ -3,7 +3,7 @@ import type { FastifyInstance, RouteOptions } from 'fastify';
 
 const routes = new WeakMap<object, Set<string>>();
 
-// Fastify tells of each server that it makes; the stand-ins' are among them.
+// Fastify publishes each server that it creates, including those of the stand-ins.
 subscribe('fastify.initialization', (message) => {
   const { fastify } = message as { fastify: FastifyInstance };
   const found = new Set<string>();
@@ -13,7 +13,7 @@ subscribe('fastify.initialization', (message) => {
   });
 });
 
-/** Every route of a server that was made after this file was loaded, as in `GET /orders/:id`. */
+/** Every route of a server that was created after this file was loaded, such as `GET /orders/:id`. */
 export function routesOf(server: object): string[] {
   return [...(routes.get(server) ?? [])];
 }

@@ -5,20 +5,20 @@ import { freePort } from './free-port.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
-/** Starting takes a second or two; on a busy machine several times that. */
+/** A start takes a second or two; on a busy machine several times that. */
 const START_TIMEOUT_MS = 30_000;
 
-/** The built service as a process of its own, which a test may kill. */
+/** The built service in a separate process, which a test may kill. */
 export interface ServiceProcess {
   url: string;
   pid: number;
-  /** All that the process has written so far. */
+  /** The output of the process so far. */
   output(): string;
-  /** Sends a signal and waits for the end. @returns the exit code, or null where the signal ended it */
+  /** Sends a signal and waits for the exit. @returns the exit code, or null when a signal ended it */
   end(signal: NodeJS.Signals): Promise<number | null>;
 }
 
-/** Starts the built service with nothing but the given settings, and waits until it answers. */
+/** Starts the built service with the given settings only, and waits until it responds. */
 export async function startServiceProcess(settings: Record<string, string>): Promise<ServiceProcess> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;

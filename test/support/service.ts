@@ -12,16 +12,16 @@ import { createTestDatabase, type TestDatabase } from './database.js';
 /** Any free port. */
 const ANY_PORTS = { inventory: 0, notification: 0, catalog: 0, carts: 0 };
 
-/** What a test of the whole service works with: real HTTP in, a real database, real HTTP out. */
+/** The parts of a test of the whole service: real HTTP in, a real database, real HTTP out. */
 export interface TestService {
-  /** Where the service listens, as in `http://127.0.0.1:4711`. */
+  /** Base URL of the service, such as `http://127.0.0.1:4711`. */
   url: string;
   app: NestFastifyApplication;
-  /** For requests as the OpenAPI document has them. */
+  /** Client for requests that match the OpenAPI document. */
   api: Api;
   sandbox: Sandbox;
   database: TestDatabase;
-  /** Sends any request, for those that the typed client would not; a body that is no string is sent as JSON. */
+  /** Sends any request that the typed client does not allow; a body that is not a string is sent as JSON. */
   request(
     method: string,
     path: string,
@@ -34,8 +34,8 @@ export interface TestService {
 export interface TestResponse {
   status: number;
   headers: Headers;
-  // Tests look into answers of many forms; what they find is compared, not computed with.
-  // oxlint-disable-next-line typescript/no-explicit-any -- the form of an answer is what the tests check
+  // Tests read responses of many forms and only compare their values.
+  // oxlint-disable-next-line typescript/no-explicit-any -- the tests check the form of the response
   body: any;
 }
 
@@ -43,15 +43,15 @@ export interface TestServiceOptions {
   /** Settings that differ from those of a test, by the names of their environment variables. */
   settings?: Record<string, string>;
   sandbox?: SandboxOptions;
-  /** How long clients may take, where a test can't wait for as long as usual. */
+  /** Time limits for slow clients, for tests that can't wait for the usual ones. */
   limits?: ConnectionLimits;
-  /** How slowly they may read, in the same tests. */
+  /** Minimum read rate of clients, for the same tests. */
   readers?: Partial<ReaderLimits>;
-  /** Stand-ins and database of another instance, to run two against the same. */
+  /** Stand-ins and database of another instance, to share them. */
   beside?: Pick<TestService, 'sandbox' | 'database'>;
 }
 
-/** The settings by which a service in a test uses the stand-ins and the database that were made for it. */
+/** The settings with which a service in a test uses its stand-ins and its database. */
 export function testSettings(sandbox: Sandbox, databaseUrl: string): Record<string, string> {
   return {
     NODE_ENV: 'test',
@@ -60,10 +60,10 @@ export function testSettings(sandbox: Sandbox, databaseUrl: string): Record<stri
     LOG_LEVEL: 'trace',
     DATABASE_URL: databaseUrl,
     MIGRATE_ON_START: 'false',
-    // Tests send hundreds of orders at once to see what becomes of them; that too many are refused is a test of its own.
+    // Tests send hundreds of orders at once; other tests cover the limit of concurrent placements.
     MAX_PLACEMENTS: '1000',
     INVENTORY_SERVICE_URL: sandbox.urls.inventory,
-    // As the stand-ins do unless a test wants them to ignore keys.
+    // As the stand-ins do by default.
     INVENTORY_HONOURS_IDEMPOTENCY_KEYS: 'true',
     NOTIFICATION_SERVICE_URL: sandbox.urls.notification,
     SHOPPING_CART_SERVICE_URL: sandbox.urls.carts,
@@ -101,9 +101,9 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
 }
 
 /**
- * Sends a request, whatever it is, and reads the answer, as JSON where it is.
+ * Sends any request and reads the response, as JSON if possible.
  *
- * @throws {Error} when the answer is not as the OpenAPI document says
+ * @throws {Error} when the response does not match the OpenAPI document
  */
 export async function send(
   url: string,
@@ -122,20 +122,20 @@ export async function send(
   return readAnswer(method, url, response);
 }
 
-/** Reads an answer, and compares it with the OpenAPI document. */
+/** Reads a response, and compares it with the OpenAPI document. */
 export async function readAnswer(method: string, url: string, response: Response): Promise<TestResponse> {
   const { status, headers } = response;
   const text = await response.text();
   checkAnswer({ method, target: targetOf(url), status, headers, text });
-  // The answer to HEAD has a type and no body.
+  // The response to HEAD has a type and no body.
   const isJson = text !== '' && /\bjson\b/.test(headers.get('content-type') ?? '');
   return { status, headers, body: isJson ? (JSON.parse(text) as unknown) : text };
 }
 
-/** Less than a test may take. A busy machine needs ten times as long as an idle one. */
+/** Less than the timeout of a test. A busy machine needs ten times as long as an idle one. */
 const EVENTUALLY_MS = 25_000;
 
-/** Waits until `check` gives a value that is not falsy, and returns it; fails after the time with what it last gave. */
+/** Waits until `check` returns a truthy value, and returns it; fails after the time with its last value. */
 export async function eventually<T>(
   check: () => Promise<T> | T,
   timeoutMs = EVENTUALLY_MS,
@@ -144,7 +144,7 @@ export async function eventually<T>(
   for (;;) {
     const value = await check();
     if (value) return value;
-    if (Date.now() > giveUpAt) throw new Error(`it did not happen within ${timeoutMs} ms`);
+    if (Date.now() > giveUpAt) throw new Error(`condition not met within ${timeoutMs} ms`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

@@ -7,7 +7,7 @@ import { connect, createServer, type Socket } from 'node:net';
  */
 export class SilentProxy {
   private readonly sockets = new Set<Socket>();
-  /** Bytes of these were lost: a TCP connection never recovers from that. */
+  /** Connections that have lost bytes: a TCP connection never recovers from that. */
   private readonly dead = new Set<Socket>();
   private isSilent = false;
   private port = 0;
@@ -28,7 +28,7 @@ export class SilentProxy {
     if (address !== null && typeof address === 'object') this.port = address.port;
   }
 
-  /** From now on no byte passes, and no connection that exists now ever carries one again. */
+  /** From now on no byte passes, and the current connections stay dead for good. */
   silence(): void {
     this.isSilent = true;
     for (const socket of this.sockets) this.dead.add(socket);
@@ -40,15 +40,15 @@ export class SilentProxy {
   }
 
   /**
-   * As a failover that moves a name: no connection that exists now ever carries a byte again, and new ones lead to
-   * another place.
+   * Like a failover that moves a host name: the current connections stay dead for good, and new ones lead to another
+   * server.
    */
   moveTo(databaseUrl: string): void {
     for (const socket of this.sockets) this.dead.add(socket);
     this.databaseUrl = databaseUrl;
   }
 
-  /** New connections lead to another server, as after a failover; those that exist are closed. */
+  /** New connections lead to another server, as after a failover; the current ones are closed. */
   switchTo(databaseUrl: string): void {
     this.databaseUrl = databaseUrl;
     for (const socket of this.sockets) socket.destroy();
@@ -75,7 +75,7 @@ export class SilentProxy {
       from.once('error', () => undefined);
       from.once('close', () => {
         this.sockets.delete(from);
-        // The end of a dead connection does not get through either.
+        // The end of a dead connection is not forwarded either.
         if (!this.dead.has(from)) to.destroy();
       });
     }

@@ -9,7 +9,7 @@ import {
 import { SilentProxy } from './silent-proxy.js';
 import { eventually } from './service.js';
 
-/** The name by which the standby appears in `synchronous_standby_names`. */
+/** The name of the standby in `synchronous_standby_names`. */
 export const STANDBY_NAME = 'standby';
 
 /** A primary and a standby that replicates from it through a proxy, which can cut it off. */
@@ -17,9 +17,9 @@ export interface ReplicatedPostgres {
   primaryUrl: string;
   /** From now on the standby receives nothing more. */
   cutOff(): void;
-  /** Waits until the standby has replayed all that the primary has written. */
+  /** Waits until the standby has replayed everything that the primary has written. */
   untilInSync(): Promise<void>;
-  /** Ends all processes of the primary at once. */
+  /** Kills all processes of the primary at once. */
   killPrimary(): Promise<void>;
   /** Makes the standby the primary. @returns its address */
   promote(): Promise<string>;

@@ -1,7 +1,7 @@
 import { createContext, useContext } from 'react';
 import type { Caller, Scope } from './types.ts';
 
-/** Who is signed in. Whatever they may not do is not offered, and refused by the service all the same. */
+/** The signed-in caller. The console hides what the caller may not do; the service enforces it. */
 export const CallerContext = createContext<Caller | null>(null);
 
 export function useCaller(): Caller {

@@ -6,12 +6,12 @@ import type { Caller } from './types.ts';
 import { Store } from '../ui/store.ts';
 
 /**
- * How long a request may take. The service answers within its own deadline, 10 s by default; what takes longer than this
- * is lost on the way, and a person must not wait for it without a word.
+ * Time limit of a request. The service answers within its own deadline, 10 s by default; a slower response is lost on
+ * the way, and the user has to see an error.
  */
 const REQUEST_LIMIT_MS = 30_000;
 
-/** Set when the service stops knowing who is signed in; the next sign-in clears it. */
+/** Set when the service rejects the session; the next sign-in clears it. */
 export const refusedSession = new Store<string | null>(null);
 
 /** The API with the types of its OpenAPI document. */
@@ -27,7 +27,7 @@ api.use({
   },
 });
 
-/** What a call of the client comes to. */
+/** The result of a call of the client. */
 interface Outcome<Data> {
   data?: Data;
   error?: unknown;

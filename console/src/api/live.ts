@@ -28,10 +28,9 @@ export interface Listener {
 }
 
 /**
- * Listens to changes of orders. A connection that is lost is made again by the library, which says to the service what
- * it has seen last, so that nothing is missed.
+ * Listens to changes of orders. The library reconnects with the id of the last event, so that no event is missed.
  *
- * @returns how to stop
+ * @returns a function that stops it
  */
 export function listen(listener: Listener): () => void {
   let notice: ReturnType<typeof setTimeout> | undefined;
@@ -121,12 +120,12 @@ function watchNetwork(source: EventSource): () => void {
   };
 }
 
-/** Passes on what comes, and fails when nothing comes any more, as on a line that was cut somewhere on the way. */
+/** Passes chunks on, and fails when none arrive any more, as on a broken connection. */
 function endingInSilence(): TransformStream<Uint8Array, Uint8Array> {
   let silence: ReturnType<typeof setTimeout> | undefined;
   const listenOn = (controller: TransformStreamDefaultController<Uint8Array>): void => {
     clearTimeout(silence);
-    silence = setTimeout(() => controller.error(new Error('nothing came any more')), SILENCE_MS);
+    silence = setTimeout(() => controller.error(new Error('the stream went silent')), SILENCE_MS);
   };
   return new TransformStream({
     start: listenOn,

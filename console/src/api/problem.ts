@@ -1,6 +1,6 @@
 import type { components } from '../../../docs/openapi.js';
 
-/** What an answer says of itself when it is a refusal (RFC 9457). */
+/** The body of an error response (RFC 9457). */
 export type ProblemBody = components['schemas']['OrderProblemResponse'];
 
 /** A request that failed, with the problem that the service returned. */
@@ -21,7 +21,7 @@ export class ProblemError extends Error {
   }
 }
 
-/** Reads what a refusal says. */
+/** Parses an error response. */
 export async function refusalOf(response: Response): Promise<ProblemError> {
   const isProblem = response.headers.get('content-type')?.includes('json') ?? false;
   const body = isProblem ? ((await response.json()) as Partial<ProblemBody>) : {};

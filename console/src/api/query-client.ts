@@ -3,7 +3,7 @@ import { mayPass } from './problem.ts';
 
 const ATTEMPTS = 3;
 
-/** What was read this recently is shown again without being asked for; changes come by themselves. */
+/** Data younger than this is shown without a new request; the stream delivers changes. */
 const FRESH_MS = 5_000;
 
 /** How often a query that failed is sent again, so that its error goes away once the service is back. */

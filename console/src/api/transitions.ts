@@ -3,8 +3,8 @@ import { useCaller } from './caller.ts';
 import type { OrderStatus } from './types.ts';
 
 /**
- * The statuses that the caller may set next, by the table that the service itself goes by: it is part of the same build.
- * Should the service be another one than the page for a moment, it refuses and says which ones there are.
+ * The statuses that the caller may set next, from the service's own table, which is part of the same build. If the
+ * versions differ during an update, the service refuses invalid changes and lists the valid ones.
  */
 export function useNextStatuses(): (from: OrderStatus) => OrderStatus[] {
   const { scopes, customer_id: customer } = useCaller();

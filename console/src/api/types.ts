@@ -17,7 +17,7 @@ export type Figures = Schemas['FiguresResponse'];
 export type Delivery = Schemas['DeliveryResponse'];
 export type OrderQuery = NonNullable<paths['/orders']['get']['parameters']['query']>;
 
-/** What the stream of changes says of one; the document has no schema for what is in a stream of events. */
+/** An event of the stream of changes; OpenAPI has no schema for server-sent events. */
 export interface OrderChange {
   order_id: string;
   version: number;

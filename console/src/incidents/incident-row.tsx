@@ -7,7 +7,7 @@ export const KINDS: Record<Incident['kind'], string> = {
   notification: 'Message not delivered',
   stock_release: 'Stock not released',
   cart_checkout: 'Cart not checked out',
-  pending_order: 'Order not settled',
+  pending_order: 'Placement not completed',
 };
 
 export const ACTIONS: Record<IncidentAction, string> = {

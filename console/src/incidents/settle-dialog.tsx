@@ -13,7 +13,7 @@ interface Props {
   onClose: () => void;
 }
 
-/** Says what an action means, and asks why; trying again needs no reason, since it costs nothing. */
+/** Explains an action and asks for a reason. A retry needs none, since it has no cost. */
 export function SettleDialog({ incident, action, onClose }: Props) {
   const client = useQueryClient();
   const isReasonNeeded = action !== 'retry';

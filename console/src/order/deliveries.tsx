@@ -110,7 +110,7 @@ function DeliveryItem({ orderId, delivery, mayRetry, isStockInDoubt }: ItemProps
   );
 }
 
-/** What waits to be repeated is repeated at once; what was given up is an incident, which has its own way of it. */
+/** Retries a waiting delivery at once. A delivery out of attempts is an incident, which has its own action. */
 async function retry(orderId: string, { id, incident_id: incident }: Delivery): Promise<string> {
   if (incident === undefined) {
     await send(

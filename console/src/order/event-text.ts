@@ -1,6 +1,6 @@
 import type { InventoryCall, OrderEvent } from '../api/types.ts';
 
-/** What an event says, in a few words. */
+/** An event in a few words. */
 export function describeEvent({ type, from, to }: Pick<OrderEvent, 'type' | 'from' | 'to'>): string {
   switch (type) {
     case 'placed':
@@ -23,7 +23,9 @@ const OPERATIONS: Record<InventoryCall['operation'], string> = {
   release: 'Inventory release',
 };
 
-/** How the inventory was asked, as in `Inventory asked to reserve: 2 lines held · 3 calls (2 × 2xx, 1 × timeout) · 12 ms`. */
+/**
+ * A call to the inventory, as in `Inventory asked to reserve: 2 lines held · 3 calls (2 × 2xx, 1 × timeout) · 12 ms`.
+ */
 export function describeCall({ operation, lines, attempts, duration_ms: ms }: InventoryCall): string {
   const count = Object.values(attempts).reduce((sum, part) => sum + part, 0);
   const outcomes = Object.entries(lines).map(

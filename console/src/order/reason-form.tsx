@@ -17,7 +17,7 @@ interface Props {
   onSubmit: (reason: string | undefined) => void;
 }
 
-/** Asks for a reason, and then does what a dialog is about. */
+/** Asks for a reason, and then runs the dialog's action. */
 export function ReasonForm(props: Props) {
   const {
     children,

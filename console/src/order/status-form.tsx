@@ -23,7 +23,7 @@ interface Props {
   /** The statuses to choose from. */
   statuses: OrderStatus[];
   initial?: OrderStatus | undefined;
-  /** What is said about a status beside what it means, such as for how many orders it is possible. */
+  /** An addition to the meaning of a status, such as the number of orders that may get it. */
   noteOf?: ((status: OrderStatus) => string) | undefined;
   submitLabel: (status: OrderStatus) => string;
   isBusy?: boolean;

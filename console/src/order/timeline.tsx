@@ -8,11 +8,11 @@ import { deliveriesQuery, eventsQuery } from './use-order.ts';
 
 interface Props {
   orderId: string;
-  /** Whether the viewer may know what was told to the customer. */
+  /** Whether the viewer may see the notifications that were sent to the customer. */
   hasDeliveries: boolean;
 }
 
-/** What happened to the order, newest first: the end of the story is what one looks for. */
+/** The history of the order, newest first, because its end is what users look for. */
 export function Timeline({ orderId, hasDeliveries }: Props) {
   const { data, error, refetch } = useQuery(eventsQuery(orderId));
   const deliveries = useQuery({ ...deliveriesQuery(orderId), enabled: hasDeliveries });
@@ -54,7 +54,7 @@ function Entry({ event, message }: { event: OrderEvent; message: Delivery | unde
   );
 }
 
-/** How the inventory was asked for what the event says. */
+/** The inventory calls of an event. */
 function Calls({ calls }: { calls: readonly InventoryCall[] }) {
   return calls.map((call) => (
     <p key={call.operation} className="calls muted">

@@ -4,10 +4,10 @@ import { type OrderFilter, toQuery } from './order-filter.ts';
 
 export type ExportFormat = 'csv' | 'ndjson';
 
-/** By then the browser has taken over what is to be saved. */
+/** Long enough for the browser to start saving the file. */
 const KEEP_MS = 60_000;
 
-/** What some browsers have and TypeScript does not know: a file of the user's choice, written to as it comes. */
+/** The File System Access API of some browsers, which TypeScript does not declare. */
 interface FilePicker {
   showSaveFilePicker?(options: { suggestedName: string }): Promise<{
     createWritable(): Promise<WritableStream<Uint8Array>>;
@@ -35,12 +35,12 @@ export function exportPath(filter: OrderFilter, zone: string, format: ExportForm
 }
 
 /**
- * Saves the orders of a filter to a file: one that the user chooses, written to as it comes, where the browser can do
- * that; otherwise it is gathered in the browser first, which takes as much memory as the file is large.
+ * Saves the orders of a filter to a file. Where the browser can, it streams into a file of the user's choice;
+ * otherwise it collects the export in memory first.
  *
  * @param onProgress receives the number of bytes so far
  * @throws {IncompleteExportError} nothing is saved then
- * @throws {ProblemError} what the service says; what the browser says, where the file can't be written
+ * @throws {ProblemError} the error of the service, or of the browser when the file can't be written
  */
 export async function exportOrders(
   filter: OrderFilter,
@@ -60,7 +60,7 @@ export async function exportOrders(
     await counted.pipeTo(await file.createWritable(), { signal });
     return;
   }
-  // Not by way of a Response, whose errors are all the same TypeError.
+  // Not by way of a Response, which turns every error into the same TypeError.
   const parts: Uint8Array<ArrayBuffer>[] = [];
   await counted.pipeTo(new WritableStream({ write: (part) => void parts.push(new Uint8Array(part)) }), {
     signal,

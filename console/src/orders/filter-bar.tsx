@@ -103,7 +103,7 @@ function InstantInput({ label, instant, onChange }: InstantProps) {
     setDay(nextDay);
     if (nextDay !== '' && nextDay < FIRST_YEAR) return;
     const next = nextDay === '' ? '' : instantOf(`${nextDay}T${minute || '00:00'}`, zone).toISOString();
-    // So that what is being typed is not replaced by itself.
+    // Keeps the input from being replaced while the user types.
     setKnown(next);
     onChange(next);
   };

@@ -15,7 +15,7 @@ export const WINDOWS = {
 
 export type Window = keyof typeof WINDOWS;
 
-/** What the list of orders is asked for, as it stands in the address bar. */
+/** The filter of the list, as in the URL. */
 export interface OrderFilter {
   q: string;
   status: OrderStatus | null;
@@ -79,7 +79,7 @@ export function isReversed({ window, from, to }: OrderFilter): boolean {
   return window === 'custom' && from !== '' && to !== '' && from >= to;
 }
 
-/** What of an address is about the filter: only what narrows the list down. */
+/** The parameters of a URL that belong to the filter. */
 export function filterParams(filter: OrderFilter): Record<string, string> {
   const { q, status, window, from, to } = filter;
   const isCustom = window === 'custom';

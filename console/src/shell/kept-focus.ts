@@ -1,6 +1,6 @@
 import { type RefObject, useEffect } from 'react';
 
-/** A row of a list, or else a heading of the page: where a person goes on when what had the focus is gone. */
+/** The element that gets the focus when the focused one is gone: a row of a list, or else a heading of the page. */
 function successorOf(row: number, area: HTMLElement): HTMLElement {
   const rows = [...area.querySelectorAll<HTMLElement>('[data-row]')];
   const link = rows[Math.min(row, rows.length - 1)]?.querySelector<HTMLElement>('[data-open]');

@@ -17,7 +17,7 @@ const PAGES: { path: string; name: string; keys: string; scope: Scope }[] = [
   { path: '/health', name: 'Health', keys: 'g h', scope: 'operations' },
 ];
 
-/** What stands around every page: where to go, and who is there. */
+/** The frame of every page: navigation and account. */
 export function Shell({ children }: { children: ReactNode }) {
   const [location, navigate] = useLocation();
   useFocusOnNewPage(location);

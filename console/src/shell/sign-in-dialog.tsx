@@ -10,8 +10,8 @@ import { forgetPerson, leave } from './leave.ts';
 import { SignInForm } from './sign-in-form.tsx';
 
 /**
- * Asks for credentials again when those of the session have expired. The page behind it stays as it is, so that an open
- * dialog and what was typed into it are still there afterwards. It is covered, because the session is over.
+ * Asks for credentials again after the session has expired. The page behind it stays mounted, so that an open dialog
+ * and its input survive. It is hidden, because the session is over.
  */
 export function SignInDialog() {
   const before = useCaller();

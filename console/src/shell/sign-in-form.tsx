@@ -5,7 +5,7 @@ interface Props {
   /** Why the service refused the key or token before; null where it did not. */
   refusal: string | null;
   isBusy?: boolean;
-  /** What else is to be said before the key or token. */
+  /** Messages above the field for the key or token. */
   children?: ReactNode;
   onSubmit: (secret: string) => void;
 }

@@ -27,7 +27,7 @@ export function Dialog({ title, onClose, isBusy = false, isWide = false, childre
     return () => {
       dialog?.close();
       if (before instanceof HTMLElement && before.isConnected) before.focus();
-      // It is gone, or nothing had the focus: Tab goes on in the page instead of at its top.
+      // The element is gone, or nothing had the focus: Tab continues in the page instead of at its top.
       if (document.activeElement === document.body) {
         document.getElementById('main')?.focus({ preventScroll: true });
       }

@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react';
 
-/** What is said in place of a list that has nothing in it. */
+/** Shown in place of an empty list. */
 export function Empty({ title, children }: { title: string; children?: ReactNode }) {
   return (
     <div className="empty">

@@ -6,7 +6,7 @@ interface Advice {
   advice: string;
 }
 
-/** What to do without an answer, by what was asked for. Only reads are repeated by the page. */
+/** Advice when there is no response, by the purpose of the request. The page retries only reads. */
 const WITHOUT_ANSWER = {
   read: 'Check your connection. The page retries automatically.',
   change: 'The change may or may not have been made. Trying again is safe: it is made at most once.',
@@ -77,7 +77,7 @@ interface Props {
   children?: ReactNode;
 }
 
-/** Says what happened, what to do, and by which id the operators find it. */
+/** Shows the error, the advice, and the request id for the operators. */
 export function ProblemBox({ error, purpose = 'read', advice, onRetry, children }: Props) {
   const { title, advice: usual } = adviceFor(error, purpose);
   const problem = error instanceof ProblemError ? error : undefined;

@@ -24,10 +24,10 @@ function walk(list: RefObject<HTMLElement | null>, by: number): HTMLElement | un
 }
 
 /**
- * Keys for walking through a list. It is the browser's focus that moves, from one row's link to the next one's, so that
- * Enter opens and screen readers read what the row is.
+ * Keyboard navigation of a list. It moves the browser's focus between the links of the rows, so that Enter opens a
+ * row and screen readers announce it.
  *
- * @param more what else keys do in the list; it is given the row that has the focus, if one has
+ * @param more additional keys of the list; they get the focused row, if any
  */
 export function useRowKeys(
   list: RefObject<HTMLElement | null>,

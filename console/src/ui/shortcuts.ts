@@ -1,7 +1,7 @@
 import { useEffect, useEffectEvent } from 'react';
 import { preferences } from './preferences.ts';
 
-/** What keys do: one key, or two after one another as in `g o`. */
+/** Shortcuts: one key, or a sequence of two as in `g o`. */
 export type Shortcuts = Record<string, (event: KeyboardEvent) => void>;
 
 /** How long the second key of two may take. */
@@ -36,7 +36,7 @@ function isTyping({ target }: KeyboardEvent): boolean {
   return isText || target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement;
 }
 
-/** Reacts to keys as long as the component is there, nothing is being typed, and no dialog is open. */
+/** Handles keys while the component is mounted, no input has the focus, and no dialog is open. */
 export function useShortcuts(shortcuts: Shortcuts): void {
   const handle = useEffectEvent((keys: string, event: KeyboardEvent) => {
     const action = shortcuts[keys];

@@ -1,6 +1,6 @@
 import { useSyncExternalStore } from 'react';
 
-/** A value that lives outside of the components, and tells those that show it when it is another. */
+/** A value outside the components that notifies its subscribers of changes. */
 export class Store<Value> {
   private readonly listeners = new Set<() => void>();
 

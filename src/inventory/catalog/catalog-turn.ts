@@ -2,15 +2,13 @@ import type { DataSource } from 'typeorm';
 import { Semaphore, type InTurn } from '../../platform/semaphore.js';
 import { LockSession } from './lock-session.js';
 
-/** Name of the lock among those of products, none of which has a control character. */
+/** Name of the lock. It begins with a control character, which no product id has, so it differs from the locks of products. */
 const TURN = '\u0001catalog';
 
 /**
- * Lets one call at a time reach the catalog, over all instances. The catalog of system B shares one database cursor
- * between its threads, so that parallel calls get each other's rows or a 404 for a product that exists.
- *
- * A turn lasts for one call. An order that waits, for its next call or to learn what became of one, keeps the catalog
- * from no other order.
+ * Serialises calls to the catalog over all instances. The catalog of system B shares one database cursor between its
+ * threads, so parallel calls get each other's rows or a 404 for an existing product. A turn lasts for one call: an
+ * order that waits for its next call or for an outcome does not block the others.
  */
 export class CatalogTurn {
   /** One caller of this instance waits in the database for its turn or has it. */

@@ -6,7 +6,7 @@ import { BulkheadFullError } from '../../platform/semaphore.js';
 import { withDeadline } from '../../platform/telemetry/request-context.js';
 import * as statements from './product-catalog.repository.js';
 
-/** What PostgreSQL reports when `lock_timeout` ends a wait, and when `statement_timeout` does. */
+/** SQLSTATEs of `lock_timeout` and `statement_timeout`. */
 const WAIT_ENDED = new Set<unknown>(['55P03', '57014']);
 
 /**
@@ -86,7 +86,7 @@ export class LockSession {
     }
   }
 
-  /** After a failure the lock ends with the connection. The result of the work is what matters to the caller. */
+  /** After a failure the lock ends with the connection. The caller needs the result of the work. */
   private async unlock(name: string): Promise<void> {
     try {
       if (!(await statements.unlock(this.client, name))) throw new Error('an advisory lock was lost');
@@ -106,7 +106,7 @@ function poolOf(dataSource: DataSource): Pool {
   return master as Pool;
 }
 
-/** Takes a connection from the pool, but waits no longer than the caller does. */
+/** Takes a connection from the pool; waits at most until the caller's deadline. */
 async function connect(pool: Pool, deadline: Deadline): Promise<PoolClient> {
   const connecting = pool.connect();
   let timer: NodeJS.Timeout | undefined;
@@ -115,7 +115,7 @@ async function connect(pool: Pool, deadline: Deadline): Promise<PoolClient> {
   });
   const client = await Promise.race([connecting, late]).finally(() => clearTimeout(timer));
   if (client) return client;
-  // The connection, or the error, may still come after the caller has given up.
+  // The connection, or the error, may arrive after the caller's timeout.
   connecting.then(
     (unused) => unused.release(),
     () => undefined,

@@ -1,11 +1,11 @@
 import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
-/** What is known of a movement. `in_doubt`: nobody but a person can find out any more. */
+/** State of a movement. `in_doubt`: only a person can resolve it. */
 export type MovementState = 'started' | 'applied' | 'refused' | 'in_doubt';
 
 /**
  * The journal of changes to the stock of the Product Catalog Service (system B), whose `PUT` sets the stock without
- * saying for whom. What its columns mean is said in the comments of the migration that creates them.
+ * naming a reason. The migration that creates the table documents the columns.
  */
 @Entity('product_catalog_movements')
 @Check('product_catalog_movements_state_known', `state IN ('started', 'applied', 'refused', 'in_doubt')`)

@@ -18,7 +18,7 @@ import { CatalogTurn } from './catalog-turn.js';
 import { ProductBusy, ProductLock } from './product-lock.js';
 import { InDoubt, StockMover, Unsettled } from './stock-mover.js';
 
-/** What is to be said of one line, before it is known which line that is. */
+/** The outcome of one line, before its index is known. */
 type Held =
   | { outcome: 'held' }
   | {
@@ -28,11 +28,11 @@ type Held =
       wasHeld?: boolean;
     };
 
-/** What came of the lines of one product. */
+/** The outcome of the lines of one product. */
 interface GroupOutcome {
   /** Up to the first line that is not held. */
   outcomes: ReserveOutcome[];
-  /** What is to be said of the lines behind it; null when all are held. */
+  /** The outcome of the lines behind it; null when all are held. */
   behind: 'untouched' | 'unknown' | null;
 }
 
@@ -58,7 +58,7 @@ function inOrderOf<Outcome extends { line: number }>(
 export interface CatalogOptions {
   /** Connections that the data source has at most. */
   poolSize: number;
-  /** How long what was looked up is remembered, in milliseconds; see `ProductLookup`. Default 0. */
+  /** Lifetime of cached products, in milliseconds; see `ProductLookup`. Default 0. */
   rememberMs?: number;
   /** Whether one call at a time reaches the catalog; see `CatalogTurn`. Default true. */
   isExclusive?: boolean;
@@ -98,9 +98,9 @@ export class ProductCatalogAdapter extends CachedInventory {
   }
 
   /**
-   * Every call for an order takes its lines in the same order and goes on to the next only when one is held. A line
-   * behind one that was refused was therefore never reserved, by no call. Behind one that is unknown, or that was held
-   * and then given back, it may have been. This relies on every call being given all lines of the order.
+   * Every call for an order takes its lines in the same order and continues only when a line is held. A line behind a
+   * refused one was therefore never reserved, by any call. Behind an unknown one, or one that was held and then
+   * released, it may have been. This relies on every call having all lines of the order.
    */
   override async reserve(
     orderId: string,
@@ -205,7 +205,7 @@ export class ProductCatalogAdapter extends CachedInventory {
     const released = movements.get(releaseKey);
     if (released && released.state !== 'applied') throw new InDoubt(productId);
     if (released) {
-      const reason = `The units of product ${productId} were given back`;
+      const reason = `The units of product ${productId} were released`;
       return { outcome: 'refused', reason, wasHeld: true };
     }
     const before = movements.get(key);
@@ -224,7 +224,11 @@ export class ProductCatalogAdapter extends CachedInventory {
     return { outcome: 'refused', reason };
   }
 
-  /** Returns when nothing is held for the line any more. @throws when that is not certain */
+  /**
+   * Returns when nothing is held for the line.
+   *
+   * @throws when that is not certain
+   */
   private async releaseLine(
     session: PoolClient,
     mover: StockMover,
@@ -241,7 +245,7 @@ export class ProductCatalogAdapter extends CachedInventory {
     if (reserved === 'refused') return;
     if (reserved === 'in_doubt') throw new InDoubt(productId);
     if (!reserved && !certainlyHeld) {
-      // It was never reserved. The note makes a reservation that is still on its way reserve nothing.
+      // It was never reserved. The record stops a late reservation.
       const reason = `The reservation of product ${productId} was taken back before it was made`;
       const delta = -quantity;
       await journal.insertRefused(session, {

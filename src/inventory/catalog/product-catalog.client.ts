@@ -9,18 +9,18 @@ import { isDone, unexpectedStatus } from '../../platform/upstream/upstream-retry
 import { MixedUpAnswer, NO_SUCH_PRODUCT, readProduct, requireAskedFor } from '../inventory-answers.js';
 
 /**
- * Looks at a product before it counts as unknown. With two instances, each of which sends one call at a time, about one
- * answer in ten of such a catalog is wrong; three in a row are wrong once in a thousand times. More would let orders of
- * products that do not exist keep the catalog from others.
+ * Reads of a product before it counts as unknown. With two instances that each send one call at a time, about one
+ * response in ten of such a catalog is wrong; three in a row are wrong once in a thousand times. With more reads,
+ * orders of unknown products could keep the catalog busy.
  */
 const LOOKS = 3;
 
 /** Upper bound of the random pause after the first look, in milliseconds; it grows with each look. */
 const LOOK_AGAIN_MS = 25;
 
-/** A product of the catalog, with what has to be sent back unchanged when its stock is set. */
+/** A product of the catalog, with the fields to send back unchanged when its stock is set. */
 export interface CatalogProduct extends Product {
-  /** Name and price as they came, because the catalog expects what it sent. */
+  /** Name and price as received, because the catalog expects them unchanged. */
   rawName: unknown;
   rawPrice: unknown;
 }
@@ -31,7 +31,7 @@ export interface CatalogProduct extends Product {
  */
 const REFUSALS = new Set([400, 409, 422]);
 
-/** What the catalog did about a stock that it was to set. */
+/** The catalog's answer to a `PUT`. */
 export type StockSetting = { isSet: true } | { isSet: false; reason: string };
 
 /** The two calls of the Product Catalog Service (system B). */
@@ -46,16 +46,16 @@ export class ProductCatalogClient {
     return this.upstream.name;
   }
 
-  /** How long setting a stock may be under way, in milliseconds. */
+  /** Maximum duration of a `PUT`, in milliseconds. */
   get timeoutMs(): number {
     return this.upstream.timeoutMs;
   }
 
   /**
-   * `GET /products/{id}` answers `{product_detail: {id, name, price, quantity}}`, or 404. An answer about another product,
-   * and a 404, which the catalog of system B gives by mistake to parallel calls, are looked at again before they count.
+   * `GET /products/{id}` returns `{product_detail: {id, name, price, quantity}}`, or 404. The catalog of system B
+   * mixes up parallel calls, so an answer about another product, or a 404, is read again before it counts.
    *
-   * @returns null when there is no product, or none whose own id is the one asked for
+   * @returns null when there is no product with exactly this id
    * @throws {UpstreamFault} when there is no usable answer
    */
   async find(productId: string, deadline: Deadline): Promise<CatalogProduct | null> {
@@ -115,11 +115,10 @@ export class ProductCatalogClient {
   }
 
   /**
-   * `PUT /products/{id}` with `{name, price, quantity}` sets the stock, and answers 200. Sent once unless it certainly
-   * had no effect: of two calls under way, the slower one could take effect after others have changed the stock.
-   * To be called within `takeTurn`.
+   * `PUT /products/{id}` with `{name, price, quantity}` sets the stock, and returns 200. No retry unless the call
+   * certainly had no effect: the slower of two calls could overwrite a newer stock. Call it within `takeTurn`.
    *
-   * @throws {UpstreamFault} when it is not certain that the stock was set; `hadNoEffect` where it certainly was not
+   * @throws {UpstreamFault} when the outcome is unknown, or with `hadNoEffect` when the stock was certainly not set
    */
   async setStock(
     product: CatalogProduct,

@@ -14,7 +14,7 @@ export interface Movement {
   reason: string | null;
 }
 
-/** A movement whose outcome is not known yet. */
+/** A movement with an unknown outcome. */
 export interface UnfinishedMovement extends Movement {
   quantityBefore: number;
   quantityAfter: number;
@@ -22,7 +22,7 @@ export interface UnfinishedMovement extends Movement {
   ageMs: number;
 }
 
-/** Keeps the locks of this service apart from those of others who use the database. */
+/** Keeps the locks of this service apart from those of other users of the database. */
 const LOCK_NAME = `hashtextextended('product-catalog/' || $1::text, 0)`;
 
 /** As floating point, which holds every stock that JSON carries, because the driver gives 64-bit integers as text. */
@@ -132,7 +132,7 @@ export async function settle(
   );
 }
 
-/** Forgets a movement whose call certainly never reached the catalog. */
+/** Deletes a movement whose call certainly never reached the catalog. */
 export async function deleteStarted(session: PoolClient, productId: string, key: string): Promise<void> {
   await session.query(
     `DELETE FROM product_catalog_movements WHERE product_id = $1 AND key = $2 AND state = 'started'`,

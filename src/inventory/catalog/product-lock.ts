@@ -4,12 +4,12 @@ import { Semaphore, BulkheadFullError } from '../../platform/semaphore.js';
 import { LockSession } from './lock-session.js';
 
 /**
- * The share of the connection pool that critical sections may hold, one third: they keep a connection during remote
- * calls, and the orders themselves need the others meanwhile.
+ * The share of the connection pool for critical sections, one third: they keep a connection during remote calls, and
+ * the orders themselves need the rest.
  */
 const POOL_SHARE = 3;
 
-/** Others changed the product until the deadline. Nothing was done. */
+/** Other callers held the lock until the deadline. Nothing was done. */
 export class ProductBusy extends Error {
   constructor(productId: string) {
     super(`product ${productId} was being changed for other orders all the time`);
@@ -20,7 +20,10 @@ export class ProductBusy extends Error {
 /** One critical section per product over all instances: a lock of the database, on a connection of its own. */
 export class ProductLock {
   private readonly connections: Semaphore;
-  /** At most one caller of this instance waits in the database for a product: the others wait here, at no cost. */
+  /**
+   * At most one caller of this instance waits in the database for a product; the others wait here, without a
+   * connection.
+   */
   private readonly products = new Map<string, Semaphore>();
 
   constructor(
@@ -57,7 +60,7 @@ export class ProductLock {
     }
   }
 
-  /** Keeps the gate of a product for as long as it has callers. */
+  /** Keeps the semaphore of a product as long as it has callers. */
   private async ofProduct<Result>(
     productId: string,
     action: (product: Semaphore) => Promise<Result>,

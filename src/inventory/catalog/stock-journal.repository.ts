@@ -9,7 +9,7 @@ interface StuckMovement {
   since: Date;
 }
 
-/** What became of a reservation whose outcome a person has found out, so that the next release knows what to do. */
+/** A reservation that a person has resolved, so that the next release knows its outcome. */
 const NOT_RESERVED = 'A person found that the units were not reserved';
 
 /** The two movements of a line, under the keys that the catalog's adapter gives them. */
@@ -17,7 +17,7 @@ function keysOf({ orderId, line }: OrderLine): { reserve: string; release: strin
   return { reserve: `${orderId}/${line}/reserve`, release: `${orderId}/${line}/release` };
 }
 
-/** The journal of the catalog's movements, as people who settle what is in doubt need it. */
+/** The journal of the catalog's movements, for the people who resolve incidents. */
 export class CatalogJournalRepository extends StockJournal {
   constructor(private readonly dataSource: DataSource) {
     super();
@@ -31,8 +31,8 @@ export class CatalogJournalRepository extends StockJournal {
     );
     return movements.map(({ productId, key, since }) => {
       const [orderId = '', line, direction] = key.split('/');
-      const what = direction === 'release' ? 'given back' : 'taken';
-      const reason = `product catalog service: its stock of product ${productId} does not tell whether the units were ${what}`;
+      const what = direction === 'release' ? 'released' : 'taken';
+      const reason = `product catalog service: its stock of product ${productId} does not show whether the units were ${what}`;
       return { orderId, line: Number(line), productId, reason, since };
     });
   }
@@ -78,7 +78,7 @@ export class CatalogJournalRepository extends StockJournal {
     return affected;
   }
 
-  /** The movement did not happen, and is to be made under the same key. */
+  /** Deletes a movement that did not happen, so that it can be made under the same key. */
   private async forget(sql: Sql, productId: string, key: string): Promise<number> {
     const [, affected] = await sql.query<[unknown, number]>(
       `DELETE FROM product_catalog_movements WHERE product_id = $1 AND key = $2 AND state = 'in_doubt'`,
@@ -88,7 +88,7 @@ export class CatalogJournalRepository extends StockJournal {
   }
 }
 
-/** For inventories that can be asked again, or that can't be asked at all: there is nothing to be noted about either. */
+/** For inventories that need no journal: idempotent ones, and those that can't be asked at all. */
 export class NoStockJournal extends StockJournal {
   override findStuck(): Promise<StuckLine[]> {
     return Promise.resolve([]);

@@ -8,18 +8,18 @@ import type { CatalogProduct, ProductCatalogClient, StockSetting } from './produ
 import * as journal from './product-catalog.repository.js';
 
 /**
- * How long after its timeout a call may still take effect in the catalog: what is left of its processing once this
- * end has hung up. Nothing can bound that for certain; a second is many times what such a call takes.
+ * How long after its timeout a call may still take effect in the catalog: the rest of its processing after the
+ * connection closed. No bound is certain; a second is many times the duration of such a call.
  */
 export const LATE_EFFECT_MARGIN_MS = 1_000;
 
-/** What is asked for: units to add to the stock of a product (negative to take them), once for all time per key. */
+/** A movement: units to add to the stock of a product (negative to take them), applied once per key. */
 export interface Move {
   key: string;
   delta: number;
 }
 
-/** It is not known whether a movement took place, or some movement before it has to be settled first. */
+/** It is unknown whether a movement took place, or an earlier movement has to be resolved first. */
 export class Unsettled extends Error {
   constructor(productId: string) {
     super(`it is not known yet whether the stock of product ${productId} was changed`);
@@ -27,7 +27,7 @@ export class Unsettled extends Error {
   }
 }
 
-/** Reading the stock does not tell any more what became of a call, as when others changed it meanwhile. */
+/** Reading the stock can't resolve a call any more, for example after a foreign change. */
 export class InDoubt extends Error {
   constructor(productId: string) {
     super(`whether the stock of product ${productId} was changed can only be found out by a person`);
@@ -36,8 +36,8 @@ export class InDoubt extends Error {
 }
 
 /**
- * Changes the stock of one product of the catalog within its critical section, and notes each change before and after
- * its call, so that whoever comes next, on any instance, learns what became of it.
+ * Changes the stock of one product of the catalog within its critical section. Each change is recorded before and
+ * after its call, so that the next writer, on any instance, can resolve its outcome.
  */
 export class StockMover {
   private readonly logger = new Logger(StockMover.name);
@@ -51,17 +51,17 @@ export class StockMover {
   ) {}
 
   /**
-   * Changes the stock of a product that has just been read. After a refusal nothing is noted: the key may be used again.
+   * Changes the stock of a product that was just read. A refusal is not recorded: the key may be used again.
    *
-   * @throws {UpstreamFault} or {Unsettled} when the outcome is not known: the same key may be tried again
-   * @throws {InDoubt} when it can't be learned any more
+   * @throws {UpstreamFault} or {Unsettled} when the outcome is unknown: a retry with the same key is safe
+   * @throws {InDoubt} when it can no longer be learned
    */
   async move(product: CatalogProduct, { key, delta }: Move): Promise<StockSetting> {
     await reachPausePoint('catalog.before-note', orderOf(key));
     const setting = await this.catalog.takeTurn(this.deadline, () => this.set(product, { key, delta }));
     if (setting?.isSet) return setting;
     if (setting && (await this.isUnchanged(key))) return setting;
-    // Reading the product tells what became of the call.
+    // Reading the product reveals the outcome of the call.
     await this.settleUnfinished();
     const movement = (await journal.findMovements(this.session, this.productId, [key])).get(key);
     if (movement?.state !== 'applied') throw new InDoubt(this.productId);
@@ -95,7 +95,8 @@ export class StockMover {
    * @throws {UpstreamFault} when it certainly had no effect
    */
   private async set(product: CatalogProduct, { key, delta }: Move): Promise<StockSetting | undefined> {
-    // Begun before the note is written, so that the call is over by the time that others take from the note.
+    // Started before the record is written, so that the call has ended at the time that other processes read from the
+    // record.
     const callDeadline = this.startCall();
     const quantityBefore = product.available;
     const quantityAfter = quantityBefore + delta;
@@ -116,10 +117,10 @@ export class StockMover {
   }
 
   /**
-   * Finds out what became of calls that ended without a result, here or on an instance that crashed. Nobody may
-   * change the stock before that, or it could not be found out any more.
+   * Resolves calls that ended without a result, here or on an instance that crashed. This comes before any other
+   * change of the stock, which would hide the outcome.
    *
-   * @throws {UpstreamFault} or {Unsettled} when it can't be found out now
+   * @throws {UpstreamFault} or {Unsettled} when the outcome stays unknown for now
    */
   async settleUnfinished(): Promise<void> {
     for (const movement of await journal.findUnfinished(this.session, this.productId)) {
@@ -128,7 +129,7 @@ export class StockMover {
       if (outcome === 'in_doubt') {
         this.logger.error(
           `The outcome of ${movement.key} on product ${this.productId} is in doubt: its stock does ` +
-            'not tell whether it happened. In product_catalog_movements, set its state to applied, or delete it if it did not happen.',
+            'not show whether it happened. In product_catalog_movements, set its state to applied, or delete it if it did not happen.',
         );
       }
     }
@@ -138,7 +139,7 @@ export class StockMover {
     const product = await this.look();
     if (product.available === movement.quantityAfter) return 'applied';
     if (product.available !== movement.quantityBefore) return 'in_doubt';
-    // Not yet. Until its time is over the call may still be under way.
+    // Not yet: before its time limit the call may still take effect.
     const rest = this.catalog.timeoutMs + LATE_EFFECT_MARGIN_MS - movement.ageMs;
     if (rest <= 0) return this.repeat(product, movement);
     if (rest >= this.deadline.remaining()) throw new Unsettled(this.productId);
@@ -157,8 +158,8 @@ export class StockMover {
   }
 
   /**
-   * Sends the call again. To forget it would do as well if it were certain that it never takes effect; with its key
-   * used up, a catalog that honours keys can't let it take effect later, over the changes of others.
+   * Repeats the call. Deleting the record would do if the call could never take effect; using up its key keeps a
+   * catalog that honours keys from applying it later, over the changes of others.
    */
   private async repeat(
     product: CatalogProduct,

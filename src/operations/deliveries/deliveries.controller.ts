@@ -41,7 +41,7 @@ export class DeliveriesController {
     operationId: 'listDeliveries',
     summary: 'What leaves the service about an order, and whether it has arrived',
     description:
-      'Messages to the customer, stock that is given back, carts that are marked as ordered. What has arrived stays listed ' +
+      'Messages to the customer, stock that is released, carts that are checked out. What has arrived stays listed ' +
       'as long as the order is kept.',
   })
   @ApiParam(ORDER_ID)

@@ -16,14 +16,14 @@ const KINDS = Object.keys(TASK_INCIDENTS) as TaskIncidentKind[];
 
 const TASK_KINDS = KINDS.map((kind) => TASK_INCIDENTS[kind].name);
 
-/** What the service has to report to another one about an order. */
+/** A delivery to another service about an order. */
 export interface DeliveryReport extends Omit<TaskReport, 'kind'> {
   kind: TaskIncidentKind;
   /** Of one that needs a person. */
   incidentId: string | undefined;
 }
 
-/** What leaves the service about an order, and whether it has arrived. */
+/** Deliveries of an order and their state. */
 @Injectable()
 export class Deliveries {
   constructor(

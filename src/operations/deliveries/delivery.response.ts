@@ -52,7 +52,7 @@ export class DeliveryResponse {
   @ApiProperty({ ...TIME, description: 'When it is repeated.' })
   next_attempt_at!: string | null;
 
-  @ApiPropertyOptional({ description: 'Of one that failed: what has to be settled.' })
+  @ApiPropertyOptional({ description: 'The incident of a failed delivery.' })
   incident_id?: string;
 
   static from(delivery: DeliveryReport): DeliveryResponse {

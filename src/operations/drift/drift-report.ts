@@ -7,10 +7,10 @@ import { DriftRepository } from './drift.repository.js';
 import { NIL_ID } from '../incident-finder.js';
 import { databaseNow } from '../../platform/database/database-clock.js';
 
-/** Products compared in one go: few enough that the books hardly change while the inventory is being asked. */
+/** Products compared in one batch: few enough that the books change little while the inventory answers. */
 const BATCH_SIZE = 50;
 
-/** Nobody waits for a report as a client does for an order, so a slow inventory may take its time. */
+/** No client waits for a report as for an order, so a slow inventory may take its time. */
 const BATCH_DEADLINE_MS = 60_000;
 
 export interface DriftRequest {
@@ -18,13 +18,15 @@ export interface DriftRequest {
   productIds?: readonly string[];
   /** Only products of orders placed at this time or later. */
   since?: string;
-  /** Take what is there now as what is to be compared with from now on. */
+  /** Record the current stock as the new baseline. */
   rebase: boolean;
 }
 
 const NOTHING: Books = { sold: 0, held: 0 };
 
-/** Compares the stock at the inventory with what the books say was taken from it. Changes nothing at the inventory. */
+/**
+ * Compares the stock at the inventory with the units that the orders have taken. Changes nothing at the inventory.
+ */
 @Injectable()
 export class DriftReport {
   constructor(
@@ -33,7 +35,7 @@ export class DriftReport {
     private readonly journal: StockJournal,
   ) {}
 
-  /** @throws {UpstreamFault} when the inventory can't be asked; what was compared before is kept */
+  /** @throws {UpstreamFault} when the inventory is unavailable; earlier batches are stored */
   async run({ productIds, since, rebase }: DriftRequest): Promise<ProductDrift[]> {
     const from = since === undefined ? NIL_ID : smallestIdAt(since);
     const products = productIds ?? (await this.repository.findProducts(from));
@@ -46,7 +48,7 @@ export class DriftReport {
 
   private async compareAll(productIds: readonly string[], rebase: boolean): Promise<ProductDrift[]> {
     const at = databaseNow();
-    // The journal and the inventory are read between two readings of the books: what changes meanwhile is between them.
+    // The journal and the inventory are read between two readings of the books, which bound every concurrent change.
     const before = await this.repository.sumBooks(productIds);
     const journal = await this.journal.sumTaken(productIds);
     const stock = await this.inventory.findProducts(productIds, Deadline.in(BATCH_DEADLINE_MS));

@@ -1,10 +1,10 @@
 import { renderTable } from '../text-table.js';
 import { ALARMING, DRIFT_VERDICTS, type DriftVerdict, type ProductDrift } from './drift.js';
 
-/** What each verdict means to whoever has to act on it. */
+/** The meaning of each verdict, for the operator. */
 const MEANINGS: Record<DriftVerdict, string> = {
   oversold:
-    'more is sold than was ever taken: somebody will not get their goods. Look at the orders of the product',
+    'more is sold than was ever taken: a customer will not get their goods. Look at the orders of the product',
   leaked:
     'taken, but for no order: compare GET /operations/incidents, then give the units back at the catalog',
   surplus: 'more in stock than expected: received since? then --rebase. If not, it is oversold',
@@ -17,7 +17,7 @@ const MEANINGS: Record<DriftVerdict, string> = {
 
 const HEADINGS = ['product', 'in stock', 'expected', 'drift', 'verdict', 'what it means'];
 
-/** The report as a table of what somebody should look into, and one line about all else. */
+/** The report as a table of the products to investigate, and a summary line of the others. */
 export function renderDrift(products: readonly ProductDrift[]): string {
   const counts = DRIFT_VERDICTS.map((verdict) => ({
     verdict,
@@ -51,7 +51,7 @@ export function renderDriftJson(products: readonly ProductDrift[]): string {
   return `${JSON.stringify({ products: body, alarming: products.filter(isAlarming).length }, null, 2)}\n`;
 }
 
-/** Whether somebody should look into it. */
+/** Whether the product needs an investigation. */
 export function isAlarming({ verdict }: ProductDrift): boolean {
   return ALARMING.has(verdict);
 }
@@ -69,7 +69,7 @@ function toCells(product: ProductDrift): string[] {
   ];
 }
 
-/** The stock that the books would explain; a range while something is under way. */
+/** The expected stock; a range while orders are in progress. */
 function expected({ books, baseline }: ProductDrift): string {
   if (!baseline) return '-';
   const least = baseline.quantity - (books.held - baseline.sold);

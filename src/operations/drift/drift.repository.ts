@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { Baseline, Books } from './drift.js';
 
-/** What the last reports found, over all products. */
+/** Results of the last reports, over all products. */
 export interface DriftSummary {
   surplus: number;
   missing: number;
@@ -10,7 +10,7 @@ export interface DriftSummary {
   checkedAt: Date | null;
 }
 
-/** What a report found about one product, to be kept. */
+/** The stored result of a report on one product. */
 export interface DriftRow {
   productId: string;
   baseline: Baseline;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { compare, type Observation, widest } from './drift.js';
 
-/** A product of which 10 units were there when nothing was sold. */
+/** A product with 10 units before the first order. */
 function observe(quantity: number | null, sold: number, held = sold, more: Partial<Observation> = {}) {
   const baseline = { quantity: 10, sold: 0, held: 0, at: new Date(0) };
   return compare({ productId: 'P', quantity, books: { sold, held }, baseline, journal: undefined, ...more });
@@ -23,7 +23,7 @@ describe('what is compared of a product', () => {
 
   it('counts what was under way at the time of the baseline for both', () => {
     const baseline = { quantity: 10, sold: 5, held: 7, at: new Date(0) };
-    // The two that were under way had been taken by then, or not.
+    // The two units in progress had been taken at that time, or not.
     expect(observe(10, 7, 7, { baseline })).toMatchObject({ verdict: 'as_expected' });
     expect(observe(8, 7, 7, { baseline })).toMatchObject({ verdict: 'as_expected' });
     expect(observe(11, 7, 7, { baseline })).toMatchObject({ verdict: 'surplus', drift: 1 });

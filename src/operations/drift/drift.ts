@@ -1,18 +1,18 @@
 /** Units of one product by the books, at one moment. */
 export interface Books {
-  /** Certainly taken from the inventory: those of live, settled orders. */
+  /** Certainly taken from the inventory: units of live, completed orders. */
   sold: number;
-  /** Perhaps taken: those sold, those of pending orders, and those that are in doubt or being given back. */
+  /** Possibly taken: units sold, units of pending orders, and units that are in doubt or being released. */
   held: number;
 }
 
-/** What was found when a product was first looked at. */
+/** The baseline of a product. */
 export interface Baseline extends Books {
   quantity: number;
   at: Date;
 }
 
-/** What one product's stock and the books have to be compared by. */
+/** The input of the comparison of one product. */
 export interface Observation {
   productId: string;
   /** Units at the inventory; null when it does not know the product. */
@@ -41,7 +41,7 @@ export const DRIFT_VERDICTS = [
 
 export type DriftVerdict = (typeof DRIFT_VERDICTS)[number];
 
-/** Those that somebody should look into. */
+/** Verdicts that need an investigation. */
 export const ALARMING: ReadonlySet<DriftVerdict> = new Set(['oversold', 'leaked', 'surplus', 'missing']);
 
 export interface ProductDrift extends Observation {
@@ -50,7 +50,7 @@ export interface ProductDrift extends Observation {
   drift: number;
 }
 
-/** Compares what the inventory has with what the books say it should have. */
+/** Compares the stock of the inventory with the expected stock of the books. */
 export function compare(observation: Observation): ProductDrift {
   const { quantity, books, baseline, journal } = observation;
   const byJournal = journal === undefined ? 0 : outside(journal, books.sold, books.held);
@@ -59,7 +59,7 @@ export function compare(observation: Observation): ProductDrift {
   }
   if (quantity === null) return { ...observation, drift: 0, verdict: 'unknown_product' };
   if (!baseline) return { ...observation, drift: 0, verdict: 'baseline' };
-  // What was under way at either time may or may not have been taken by then.
+  // Units in progress at either time may or may not have been taken.
   const least = books.sold - baseline.held;
   const most = books.held - baseline.sold;
   const drift = outside(baseline.quantity - quantity, least, most);
@@ -72,7 +72,7 @@ function outside(taken: number, least: number, most: number): number {
   return taken > most ? most - taken : 0;
 }
 
-/** What can be said of both readings of the books, made before and after the inventory was asked. */
+/** The bounds of two readings of the books, before and after the inventory was read. */
 export function widest(before: Books, after: Books): Books {
   return { sold: Math.min(before.sold, after.sold), held: Math.max(before.held, after.held) };
 }

@@ -1,6 +1,6 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
-/** What the drift report compares a product with, and what it found last. */
+/** The baseline of a product and the result of the last report. */
 @Entity('stock_drift')
 @Index('stock_drift_found', ['productId'], { where: 'drift <> 0' })
 @Index('stock_drift_by_check', ['checkedAt'])

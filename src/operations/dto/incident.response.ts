@@ -11,7 +11,7 @@ class IncidentActionResponse {
   @ApiProperty({ enum: INCIDENT_ACTIONS })
   action!: IncidentAction;
 
-  @ApiProperty({ description: 'What it means, for whoever has to choose.' })
+  @ApiProperty({ description: 'The effect of the action.' })
   description!: string;
 }
 
@@ -44,7 +44,7 @@ export class IncidentResponse {
   @ApiProperty({ example: 'notification service: answered 500' })
   reason!: string;
 
-  @ApiProperty({ format: 'date-time', description: 'Since when only a person can settle it.' })
+  @ApiProperty({ format: 'date-time', description: 'When it became an incident.' })
   since!: string;
 
   @ApiProperty({ type: 'integer', minimum: 0, example: 5400 })

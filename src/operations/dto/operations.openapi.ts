@@ -60,7 +60,7 @@ export const INCIDENTS = {
 
 export const SETTLED = {
   status: 200,
-  description: 'What was decided, and what comes of it.',
+  description: 'The decision and its effect.',
   type: SettlementResponse,
   example: {
     incident_id: EXAMPLE_INCIDENT,

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { OrderStatus } from '../../orders/order-status.js';
 
-/** Orders of one status, and of one reason where they came to nothing. */
+/** Orders of one status, and of one reason for failed ones. */
 export interface StatusCount {
   status: OrderStatus;
   /** Problem type without its path. */
@@ -12,7 +12,9 @@ export interface StatusCount {
   last: Date;
 }
 
-/** Statements on orders of a span of time, which is a span of their primary key. Each reads so many orders and no more. */
+/**
+ * Statements on orders of a time span, which is a range of their primary key. Each reads a bounded number of orders.
+ */
 @Injectable()
 export class FiguresRepository {
   constructor(private readonly dataSource: DataSource) {}

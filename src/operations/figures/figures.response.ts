@@ -16,7 +16,7 @@ class FiguresPointResponse {
   @ApiProperty({ ...COUNT, example: 12 })
   placed!: number;
 
-  @ApiProperty({ ...COUNT, example: 11, description: 'Whatever has become of them since.' })
+  @ApiProperty({ ...COUNT, example: 11, description: 'Regardless of later changes.' })
   confirmed!: number;
 
   @ApiProperty({ ...COUNT, example: 1 })
@@ -89,14 +89,13 @@ export class FiguresResponse {
   step_seconds!: number;
 
   @ApiProperty({
-    description:
-      'Whether there were so many orders in a step that only its beginning was counted, and the rest estimated.',
+    description: 'Whether a step had more orders than were counted, so that its figures are estimates.',
   })
   is_estimate!: boolean;
 
   @ApiProperty({
     type: [FiguresPointResponse],
-    description: 'Orders by when they were placed; the last step goes on.',
+    description: 'Orders by the time they were placed; the last step is not over.',
   })
   points!: FiguresPointResponse[];
 

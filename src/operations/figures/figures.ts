@@ -22,18 +22,18 @@ export const WINDOWS = {
 export type FiguresWindow = keyof typeof WINDOWS;
 
 /**
- * Orders counted of one step; beyond it the rest of the step is taken to be like its beginning. It bounds what one look
- * reads to 192,000 neighbouring rows, some tenths of a second, whether a day has a thousand orders or a hundred million.
+ * Orders counted in a step; beyond it the step is extrapolated. It bounds a request to 192,000 neighbouring rows,
+ * some tenths of a second, at any number of orders.
  */
 const MAX_COUNTED = 2_000;
 
-/** Orders of a step whose time is looked up; of the percentiles of all steps that is enough. */
+/** Sampled orders of a step for the percentiles. */
 const MAX_TIMED = 50;
 
-/** Steps read at the same time: the others' requests need the connections. */
+/** Steps read concurrently; requests of others need the remaining connections. */
 const STEPS_AT_ONCE = 2;
 
-/** How old an answer may be: whoever looks at a chart sees no difference, and many who look cost as much as one. */
+/** Cache lifetime: invisible on a chart, and many viewers cost as much as one. */
 const FRESH_MS = 10_000;
 
 /** Came to be something else than confirmed. */
@@ -45,7 +45,7 @@ const UPSTREAM_STATES: Record<CircuitState, 'up' | 'down' | 'trying'> = {
   half_open: 'trying',
 };
 
-/** Orders that were placed within one step, by what has become of them. */
+/** Orders that were placed within one step, by status. */
 interface Step {
   start: number;
   counts: StatusCount[];
@@ -66,7 +66,7 @@ export interface Figures {
   upstreams: { name: string; state: 'up' | 'down' | 'trying'; lastCall: LastCall | null }[];
 }
 
-/** How the service does: what charts show. */
+/** The data of the charts. */
 @Injectable()
 export class FiguresService {
   private readonly latest = new Map<FiguresWindow, { at: number; figures: Promise<Figures> }>();
@@ -82,7 +82,7 @@ export class FiguresService {
     const figures = this.look(window);
     const look = { at: performance.now(), figures };
     this.latest.set(window, look);
-    // What failed is an answer to whoever asked, and must not be kept for the next.
+    // An error goes to the callers that wait for it, and must not be cached.
     figures.catch(() => {
       if (this.latest.get(window) === look) this.latest.delete(window);
     });

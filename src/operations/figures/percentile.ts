@@ -1,4 +1,4 @@
-/** A value that stands for so many. */
+/** A value with its weight. */
 export interface Weighted {
   value: number;
   weight: number;

@@ -25,7 +25,7 @@ const EXAMPLE_ORDER = '01a1ffe2-9b80-748a-ba30-787d85a2b441';
 
 const DESCRIPTION =
   'Name and e-mail address are erased from the orders, for good; lines, totals and the history stay. The history says ' +
-  'that it was done, and by whom. Once more does no harm: then there is nothing left to erase.';
+  'the erasure and who requested it. The request is idempotent.';
 
 @ApiTags('operations')
 @Controller()
@@ -73,7 +73,7 @@ export class PersonalDataController {
     return this.personalData.eraseOrder(orderId, caller.id);
   }
 
-  /** A body, since addresses in a path end up in the logs of whatever is in between. */
+  /** A body, since URLs end up in the logs of every proxy. */
   @Post('operations/personal-data/erase')
   @RequireScopes('operations')
   @HttpCode(200)

@@ -3,13 +3,13 @@ import { DataSource } from 'typeorm';
 import { EMAIL_KEY, emailKey } from '../../orders/addresses/email-address.js';
 import type { Sql } from '../../platform/database/connection.js';
 
-/** How the orders are named from which personal data is to be erased. */
+/** The orders whose personal data to erase. */
 export type Subject =
   | { by: 'customer_id'; value: string }
   | { by: 'customer_email'; value: string }
   | { by: 'order_id'; value: string };
 
-/** Each is served by an index of its own: orders_by_customer, orders_by_email_key, orders_pkey. */
+/** Each has an index: orders_by_customer, orders_by_email_key, orders_pkey. */
 const CONDITIONS = {
   customer_id: 'o.customer_id = $1',
   customer_email: `${EMAIL_KEY} = $1`,
@@ -22,7 +22,7 @@ const HAS_PERSONAL_DATA =
 /** Smaller than every id of an order. */
 export const NIL_ID = '00000000-0000-0000-0000-000000000000';
 
-/** What the history says of an erasure. */
+/** The payload of an erasure's event. */
 export interface Erasure {
   actor: string;
   data: Record<string, unknown>;
@@ -45,8 +45,8 @@ export class PersonalDataRepository {
   }
 
   /**
-   * Erases name and address of orders and raises their versions, whatever those are by now: the rows are locked from
-   * here to the end of the transaction, and whoever has read them before finds the version changed.
+   * Erases name and address of orders and raises their versions, whichever those are: the rows stay locked until the
+   * end of the transaction, and a concurrent writer finds the version changed.
    *
    * @returns the orders that still had any
    */

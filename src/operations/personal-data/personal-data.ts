@@ -11,15 +11,15 @@ import { Tasks } from '../../tasks/tasks.service.js';
 import { NIL_ID, PersonalDataRepository, type Subject } from './personal-data.repository.js';
 import { databaseNow } from '../../platform/database/database-clock.js';
 
-/** Orders of one transaction: a few milliseconds, for which none of them can be changed by anybody else. */
+/** Orders of one transaction, which holds their row locks for a few milliseconds. */
 const BATCH_SIZE = 100;
 
-/** What becomes of the messages about an order that nobody can be reached for any more. */
+/** The result of pending messages about an order without a recipient. */
 const NO_MORE_NOTIFICATIONS = {
   notification: 'none from here on, those that were waiting included: the order has no address any more',
 };
 
-/** What one call has erased. */
+/** The result of one call. */
 export interface ErasureResult {
   /** Orders that had a name or an address. */
   count: number;
@@ -28,10 +28,8 @@ export interface ErasureResult {
 }
 
 /**
- * Erases who ordered, and leaves what was ordered: lines, prices, totals and the history stay as they are.
- *
- * Name and address are in no task and in no stored response, so erasing them from the order is all there is to erase. A
- * message that is still to be sent looks the address up, finds none, and ends.
+ * Erases the customer and keeps the order: lines, prices, totals and the history. No task or stored response holds
+ * name or address, so erasing them from the order is enough. An unsent message finds no address and ends.
  */
 @Injectable()
 export class PersonalData {
@@ -50,7 +48,7 @@ export class PersonalData {
     return this.erase({ by: 'order_id', value: orderId }, actor);
   }
 
-  /** Erases what there is now, batch by batch for as long as a request may take; orders placed later keep theirs. */
+  /** Erases the orders of now, batch by batch, within the deadline of a request; later orders keep their data. */
   async erase(subject: Subject, actor: string): Promise<ErasureResult> {
     const deadline = requestDeadline(this.settings.REQUEST_DEADLINE_MS);
     let count = 0;

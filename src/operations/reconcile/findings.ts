@@ -28,9 +28,9 @@ export interface ReservationFinding {
   verdict: ReservationVerdict;
   /** Of the order; null where there is none. */
   status: OrderStatus | null;
-  /** Null where the inventory does not say what it holds. */
+  /** Null when the inventory does not list its units. */
   items: HeldReservation['items'] | null;
-  /** Null where releasing it is not safe, or was not asked for. */
+  /** Null when a release is not safe, or was not requested. */
   release: { outcome: 'proposed' } | { outcome: 'released' } | { outcome: 'unknown'; reason: string } | null;
 }
 

@@ -1,7 +1,7 @@
 import { type OrderStatus, parseStatus } from '../../orders/order-status.js';
 import { NIL_ID } from '../incident-finder.js';
 
-/** What is known about an order outside the database. */
+/** An order as it is known outside the database. */
 export interface KnownOrder {
   /** Statuses that were reported to a client or a customer. */
   statuses: Set<OrderStatus>;

@@ -11,7 +11,7 @@ const VERDICTS: Record<ReservationVerdict, string> = {
 
 const PROPOSED = 'release it: --apply';
 
-/** What a person can do about a reservation that the command does not release. */
+/** Advice for a reservation that the command does not release. */
 const ADVICE: Record<ReservationVerdict, string> = {
   no_order: 'not in --orders: check that it is not an order of another order service',
   order_ended: 'cancel the reservation at the inventory, with a new Idempotency-Key',
@@ -41,7 +41,7 @@ export function hasOpenFindings({ missing, statuses, reservations, stock }: Find
   );
 }
 
-/** The findings for people: a table of each kind, and what the comparison could not cover. */
+/** The findings as text: a table for each kind, and the limits of the comparison. */
 export function renderFindings(findings: Findings, hasKnownOrders: boolean): string {
   const sections = [
     renderMissing(findings),
@@ -63,7 +63,7 @@ function renderMissing({ missing }: Findings): string {
     orderId,
     placedAt(orderId),
     statuses.join(', ') || '-',
-    'tell the customer, or place the order again',
+    'notify the customer, or place the order again',
   ]);
   const units = describeUnits(sumUnits(missing.map(({ items }) => items)));
   return (

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { OrderStatus } from '../../orders/order-status.js';
 
-/** What the database has about an order. */
+/** The database's data of an order. */
 export interface StoredOrder {
   id: string;
   status: OrderStatus;
@@ -14,7 +14,7 @@ export interface StoredOrder {
 /** An order that holds stock, according to the database. */
 export type LiveOrder = Pick<StoredOrder, 'id' | 'status'>;
 
-/** Every statement by which orders are compared with what is known outside. */
+/** Every statement that compares orders with outside data. */
 @Injectable()
 export class ReconcileRepository {
   constructor(private readonly dataSource: DataSource) {}

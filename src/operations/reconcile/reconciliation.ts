@@ -24,11 +24,11 @@ export interface ReconcileRequest {
   known?: KnownOrders;
   /** Release the reservations of orders that do not exist. */
   apply: boolean;
-  /** Receives the progress, for people who wait. */
+  /** Receives the progress. */
   onProgress: (progress: string) => void;
 }
 
-/** The request can't be carried out. The message is for the person who made it. */
+/** The request is invalid. The message is for its author. */
 export class ReconcileRefused extends Error {}
 
 /** Findings about reservations, and how many orders of the database were among those compared. */
@@ -171,8 +171,8 @@ export class Reconciliation {
   }
 
   /**
-   * Chooses what may be released: reservations without an order; where known orders are given only theirs, because
-   * another order service may use the same inventory.
+   * Chooses the reservations to release: those without an order and, with a file of known orders, only those in it,
+   * because another order service may use the same inventory.
    */
   private propose(
     findings: ReservationFinding[],

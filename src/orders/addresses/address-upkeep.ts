@@ -17,9 +17,8 @@ const BATCH_SIZE = 500;
 const PAUSE_MS = 1_000;
 
 /**
- * Makes the addresses of orders that an earlier version has stored or erased comparable: after an upgrade, and for as
- * long as instances of the earlier version still run beside this one. Runs on every instance; two that meet write the
- * same values.
+ * Normalises addresses that an earlier version stored or erased: after an upgrade, and while instances of the earlier
+ * version still run. Runs on every instance; concurrent runs write the same values.
  */
 @Injectable()
 export class AddressUpkeep implements OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown {
@@ -57,7 +56,7 @@ export class AddressUpkeep implements OnApplicationBootstrap, OnModuleDestroy, B
       }
       return true;
     } catch (error) {
-      // The next pass goes on where this one has ended.
+      // The next pass resumes where this one stopped.
       if (!this.outage.noticed(error)) {
         this.logger.error({ err: error }, 'addresses of earlier orders could not be normalized');
       }

@@ -4,7 +4,7 @@ import { MultiRowStatement } from '../../platform/database/batching/multi-row-st
 import { runAll } from '../../platform/database/connection.js';
 import { storedEmailKey } from './email-address.js';
 
-/** As in the index orders_to_normalize, which has these orders and no others. */
+/** The predicate of the partial index orders_to_normalize. */
 const TO_NORMALIZE = `(
   (o.customer_email_key IS NULL AND octet_length(o.customer_email) <> char_length(o.customer_email))
   OR (o.customer_email IS NULL AND o.customer_email_key IS NOT NULL)

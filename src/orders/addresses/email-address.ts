@@ -48,7 +48,7 @@ export function isPlaceableEmail(text: string): boolean {
   );
 }
 
-/** Whether an order may have an address: what any version has accepted, so that stored orders can be found and erased. */
+/** Whether any version has accepted the address, so that stored orders can be found and erased. */
 export function isStorableEmail(text: unknown): text is string {
   return (
     typeof text === 'string' &&

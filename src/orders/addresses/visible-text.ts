@@ -21,7 +21,7 @@ export function isBlank(text: string): boolean {
   return removeInvisible(text).trim() === '';
 }
 
-/** Whether two different ids could look alike, because one of them has characters without a visible form, or no others. */
+/** Whether two different ids could look alike, because of invisible characters. */
 export function hasUnusableInId(text: string): boolean {
   return UNUSABLE_IN_IDS.test(text) || isBlank(text);
 }

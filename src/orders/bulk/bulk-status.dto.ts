@@ -19,7 +19,7 @@ import { ORDER_ID } from '../orders.service.js';
 /** As many as can be changed well within the time that a client waits, at some milliseconds each. */
 export const MAX_BULK_ORDERS = 1_000;
 
-/** What the column of versions can hold. */
+/** Maximum of the version column. */
 const MAX_VERSION = 2_147_483_647;
 
 export class BulkOrderDto {
@@ -32,7 +32,7 @@ export class BulkOrderDto {
     minimum: 1,
     maximum: MAX_VERSION,
     example: 2,
-    description: 'The version that the caller has seen; the order is left as it is if there is a newer one.',
+    description: 'The version that the caller has read; the change is refused if the order has a newer one.',
   })
   @MayBeAbsent()
   @Max(MAX_VERSION, { message: `must be at most ${MAX_VERSION}` })
@@ -67,7 +67,7 @@ export function requireDistinct(orders: readonly BulkOrderDto[]): void {
   const seen = new Set<string>();
   const repeated = orders.flatMap(({ order_id }, index) => {
     const id = order_id.toLowerCase();
-    if (seen.has(id)) return [{ field: `orders[${index}].order_id`, message: 'must not be there twice' }];
+    if (seen.has(id)) return [{ field: `orders[${index}].order_id`, message: 'must not appear twice' }];
     seen.add(id);
     return [];
   });

@@ -10,8 +10,8 @@ const OTHER_ORDER = '01a1ffe2-920a-7105-b340-3b05f5c1c796';
 export const BULK_KEY = {
   ...IDEMPOTENCY_KEY,
   description:
-    'Up to 255 printable characters, quoted or bare. The same key gives the same answer, as far as that was certain; ' +
-    'orders of which it was not are tried again. Without a key repeating is as harmless: what is done is `unchanged`.',
+    'Up to 255 printable characters, quoted or bare. A retry with the same key returns the stored results and retries ' +
+    'orders without a certain result. A retry without a key is safe too: orders already in the status are `unchanged`.',
 };
 
 export const BULK_BODY = {
@@ -30,7 +30,7 @@ export const BULK_BODY = {
 
 export const BULK_CHANGED = {
   status: 200,
-  description: 'What became of each order.',
+  description: 'The result of each order.',
   type: BulkStatusResponse,
   example: {
     status: 'shipped',
@@ -49,7 +49,7 @@ export const BULK_CHANGED = {
 };
 
 export const BULK_PROBLEMS: DocumentedProblem[] = [
-  Problem.invalidRequest([{ field: 'orders[1].order_id', message: 'must not be there twice' }]),
+  Problem.invalidRequest([{ field: 'orders[1].order_id', message: 'must not appear twice' }]),
   413,
   415,
   keyReused(),

@@ -19,8 +19,8 @@ import { BulkStatusResponse } from './bulk-status.response.js';
 const CHANGES_AT_ONCE = 4;
 
 /**
- * Four requests get a part of the above each; with more, none would be done within its time. Most name few orders and end at
- * once, so others may wait.
+ * Four requests share the connections above; with more, none would finish in time. Most name few orders and end at
+ * once, so others may queue.
  */
 export const BULK_CHANGES: Bulkhead = {
   kind: 'bulk_changes',
@@ -32,7 +32,7 @@ export const BULK_CHANGES: Bulkhead = {
 /** Estimated processor time of an order that is looked up and changed. */
 const TARGET_MS = 0.1;
 
-/** Certain, but for what a fault or the end of the time has left open. */
+/** Results with this status or above are uncertain: a fault or the deadline ended them. */
 const FIRST_UNCERTAIN_STATUS = 500;
 
 export type BulkOutcome = 'changed' | 'unchanged' | 'refused';
@@ -44,7 +44,7 @@ export interface BulkTarget {
   version: number | undefined;
 }
 
-/** What became of one order. */
+/** The result of one order. */
 export interface BulkResult {
   orderId: string;
   outcome: BulkOutcome;
@@ -54,18 +54,18 @@ export interface BulkResult {
   problem?: Problem;
 }
 
-/** What all of the orders are to get, from whom. */
+/** The new status and its actor, for all orders. */
 export type BulkChange = Omit<StatusChange, 'expectedVersions'>;
 
-/** What a caller is told, and whether it was told before. */
+/** The response, and whether it is a replay of a stored one. */
 export interface BulkAnswer {
   body: Record<string, unknown>;
   isReplay: boolean;
 }
 
 /**
- * Sets one status of many orders, each on its own: one that is refused keeps no other one back, and if the process dies
- * in between, those that were done are done, and say so when the request is repeated.
+ * Sets one status of many orders. Each change is independent: a refused one does not stop the others, and a retry
+ * after a crash reports the earlier changes as `unchanged`.
  */
 @Injectable()
 export class BulkStatus {
@@ -102,14 +102,14 @@ export class BulkStatus {
     if (known) return { body: known, isReplay: true };
     const results = await this.changeAll(targets, change);
     const body = bodyOf(change, results);
-    // What was left open is not kept: the same key tries it again, and finds the others done.
+    // An incomplete response is not stored: a retry with the key continues with the open orders.
     if (results.some(({ problem }) => problem && problem.status >= FIRST_UNCERTAIN_STATUS)) {
       return { body, isReplay: false };
     }
-    // Like a refusal, it stands for no one order, so that the answer itself has to be kept.
+    // Like a refusal, it belongs to no single order, so the response itself is stored.
     const answer: PlacementAnswer = { status: 200, headers: {}, body };
     if (await this.keys.saveResponse(claim, answer)) return { body, isReplay: false };
-    // Another request with this key was answered meanwhile; both are to be told the same.
+    // A concurrent request with this key stored its response first; both return the same one.
     const first = await this.findAnswer(claim);
     return first ? { body: first, isReplay: true } : { body, isReplay: false };
   }
@@ -157,7 +157,9 @@ export class BulkStatus {
     }
   }
 
-  /** Where a repeated request finds its own change: newer than the version it has seen, but what it asks for. */
+  /**
+   * Finds the request's own earlier change: the order is newer than the expected version, but already has the status.
+   */
   private async findDone(
     { orderId }: BulkTarget,
     { owner, to }: BulkChange,
@@ -188,7 +190,8 @@ function refusal({ orderId }: BulkTarget, problem: Problem): BulkResult {
 }
 
 function outOfTime(): Problem {
-  const detail = 'There was no time left for this order, of which nothing was done; send the request again';
+  const detail =
+    'The request ran out of time before it reached this order, which is unchanged; send the request again';
   return Problem.http('overloaded', detail, {}, RETRY_AFTER);
 }
 

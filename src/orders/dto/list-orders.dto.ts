@@ -12,21 +12,21 @@ const DEFAULT_LIMIT = 50;
 /** Answers stay below a few hundred kilobytes, and no caller holds a connection for long. */
 export const MAX_LIMIT = 200;
 
-/** As long as the longest that can be found: an e-mail address. */
+/** The length of the longest searchable value, an e-mail address. */
 const MAX_SEARCH_LENGTH = MAX_EMAIL_LENGTH;
 
 /** Which addresses are found by an address. */
 const SAME_ADDRESS =
   'Case and invisible characters are ignored. An internationalized domain and its punycode form are the same.';
 
-/** A day, which begins at midnight UTC, or a time with its zone: ISO 8601 has more forms, of which none is in use. */
+/** A date, which means midnight UTC, or a time with its zone. The rarely used forms of ISO 8601 are rejected. */
 const TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/;
 const TIME_SCHEMA = { type: 'string', pattern: TIME.source } as const;
 const TIME_FORMS =
   'A time with its zone, as in 2026-01-31T12:00:00Z, or a day, which begins at midnight UTC.';
 const TIME_MESSAGE = { message: 'must be a day or a time with its zone, as in 2026-01-31T12:00:00Z' };
 
-/** Query of `GET /orders`: the filters, all of which must hold, and the page. */
+/** Query of `GET /orders`: the page, and the filters, which are combined by AND. */
 export class ListOrdersDto {
   @ApiPropertyOptional(STATUS_SCHEMA)
   @MayBeAbsent()
@@ -68,8 +68,8 @@ export class ListOrdersDto {
     minLength: 1,
     maxLength: MAX_SEARCH_LENGTH,
     description:
-      'What somebody has typed who looks for an order: its id or at least the first eight characters of it, the id of ' +
-      'the customer, its e-mail address in any case, or the id of a product. Space around it is ignored.',
+      'Free text that identifies orders: an order id or at least its first eight characters, a customer id, an e-mail ' +
+      'address in any case, or a product id. Surrounding space is ignored.',
   })
   @MayBeAbsent()
   @Transform(({ value }: { value: unknown }) => (typeof value === 'string' ? value.trim() : value))

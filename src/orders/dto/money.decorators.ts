@@ -10,7 +10,7 @@ const MAX_AMOUNT = 99_999_999_999.9999;
  */
 export const AMOUNT_SCHEMA = { type: 'number', minimum: 0, maximum: MAX_AMOUNT } as const;
 
-/** An amount of money: a number that is not negative, with no more decimals than any currency has. */
+/** An amount of money: not negative, with no more decimals than any currency has. */
 export function IsAmount(): PropertyDecorator {
   return ValidateBy({
     name: 'isAmount',

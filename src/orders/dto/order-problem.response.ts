@@ -60,7 +60,7 @@ export class OrderProblemResponse extends ProblemResponse {
     type: 'string',
     nullable: true,
     format: 'uuid',
-    description: 'The order that came to nothing, or that took the cart.',
+    description: 'The order that failed, or that holds the cart.',
   })
   order_id?: string | null;
 
@@ -80,7 +80,7 @@ export class OrderProblemResponse extends ProblemResponse {
     type: 'number',
     nullable: true,
     example: 159.98,
-    description: 'The total as it is; null where a product is not known.',
+    description: 'The current total; null when a product is unknown.',
   })
   current_total?: number | null;
 
@@ -101,7 +101,11 @@ export class OrderProblemResponse extends ProblemResponse {
   @ApiPropertyOptional({ enum: ORDER_STATUS_NAMES, isArray: true, example: ['delivered'] })
   allowed_transitions?: OrderStatus[];
 
-  @ApiPropertyOptional({ type: 'integer', example: 3, description: 'The version to be read anew.' })
+  @ApiPropertyOptional({
+    type: 'integer',
+    example: 3,
+    description: 'The current version; read the order again.',
+  })
   current_version?: number;
 }
 

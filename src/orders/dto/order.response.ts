@@ -31,7 +31,7 @@ export class OrderConfirmationResponse {
   currency!: string;
 }
 
-/** What is known of an order before it is settled. */
+/** The known fields of an order before its placement completes. */
 export class OrderAcceptedResponse extends OmitType(OrderConfirmationResponse, [
   'status',
   'message',
@@ -47,7 +47,7 @@ export class OrderAcceptedResponse extends OmitType(OrderConfirmationResponse, [
     type: 'number',
     nullable: true,
     example: null,
-    description: 'Null as long as the order is not priced.',
+    description: 'Null until the order is priced.',
   })
   total_amount!: number | null;
 }
@@ -60,7 +60,7 @@ export class OrderItemResponse {
     type: 'string',
     nullable: true,
     example: 'Wireless Headphones',
-    description: 'Null, as the price, as long as the order is pending and not priced.',
+    description: 'Null, like the price, while the order is pending and not priced.',
   })
   product_name!: string | null;
 
@@ -105,7 +105,7 @@ export class OrderResponse {
     type: 'number',
     nullable: true,
     example: 159.98,
-    description: 'Null as long as the order is pending and not priced.',
+    description: 'Null while the order is pending and not priced.',
   })
   total_amount!: number | null;
 
@@ -177,7 +177,7 @@ export class InventoryCallResponse implements InventoryCall {
   @ApiProperty({ enum: ['reserve', 'release'] })
   operation!: InventoryCall['operation'];
 
-  @ApiProperty({ ...COUNTS, description: 'Number of lines by what became of them.', example: { held: 2 } })
+  @ApiProperty({ ...COUNTS, description: 'Number of lines by outcome.', example: { held: 2 } })
   lines!: Record<string, number>;
 
   @ApiProperty({
@@ -229,7 +229,7 @@ export class OrderEventResponse {
       calls: {
         type: 'array',
         items: { $ref: getSchemaPath(InventoryCallResponse) },
-        description: 'How the inventory was asked; what came of it is the event.',
+        description: 'The calls to the inventory. Their result is the event itself.',
       },
     },
     additionalProperties: true,

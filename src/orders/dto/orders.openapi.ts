@@ -51,7 +51,7 @@ export const PREFER = {
   name: 'Prefer',
   required: false,
   description:
-    '`respond-async` (RFC 7240): the order is stored and answered with 202; what becomes of it is to be seen at its address.',
+    '`respond-async` (RFC 7240): the order is stored and answered with 202; poll its URL for the result.',
   schema: { type: 'string' },
 };
 
@@ -102,7 +102,7 @@ export const PLACE_CUSTOMER_ORDER_BODY = {
   required: false,
   examples: {
     items: { summary: 'An order that names its items', value: { items: [{ product_id: 3, quantity: 1 }] } },
-    cart: { summary: "The customer's cart, and whom to tell", value: CUSTOMER },
+    cart: { summary: "The customer's cart, and the recipient of the notifications", value: CUSTOMER },
   },
 };
 
@@ -110,7 +110,7 @@ export const STATUS_BODY = {
   type: UpdateStatusDto,
   examples: {
     shipped: { summary: 'It is on its way', value: { status: 'shipped', reason: 'Left with the courier' } },
-    cancelled: { summary: 'It is not wanted any more', value: { status: 'cancelled' } },
+    cancelled: { summary: 'Ordered by mistake', value: { status: 'cancelled' } },
   },
 };
 
@@ -131,7 +131,8 @@ export const CONFIRMED = {
 
 export const ACCEPTED = {
   status: 202,
-  description: 'The order is stored and will be settled; for clients that prefer `respond-async`.',
+  description:
+    'The order is stored and its placement will complete; for clients that prefer `respond-async`.',
   type: OrderAcceptedResponse,
   headers: {
     ...LOCATION,
@@ -242,7 +243,7 @@ export const CHANGED = {
   example: { ...ORDER, status: 'shipped', version: 3 },
 };
 
-/** What everything that reads or changes orders can answer. */
+/** Problems of every operation on orders. */
 export const READ_PROBLEMS: DocumentedProblem[] = ['overloaded', 'database-unavailable'];
 
 const SHORTAGES = [{ product_id: '4', requested: 500, available: 25, reason: 'requested 500, available 25' }];

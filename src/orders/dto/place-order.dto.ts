@@ -103,12 +103,12 @@ export class PlaceOrderDto {
   expected_total?: number;
 }
 
-/** Body of `POST /orders/{customer_id}`, of which everything may be absent; without items the cart is ordered. */
+/** Body of `POST /orders/{customer_id}`. Every field is optional; without items, the order takes the cart. */
 export class PlaceCustomerOrderDto extends PartialType(OmitType(PlaceOrderDto, ['customer_id'] as const), {
   skipNullProperties: false,
 }) {}
 
-/** What the domain makes of a checked body. */
+/** Converts a validated body to the domain's type. */
 export function toPlacementRequest(
   body: PlaceOrderDto | PlaceCustomerOrderDto,
   customerId: string | undefined,

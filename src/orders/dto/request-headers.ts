@@ -1,6 +1,6 @@
 import { Problem } from '../../platform/http/problem.js';
 
-/** Longer keys serve nobody; a UUID has 36 characters. */
+/** A UUID has 36 characters; keys longer than this have no use. */
 const MAX_KEY_LENGTH = 255;
 
 /** A bare key: printable, and nothing by which it could be a quoted one, or two headers that were joined. */
@@ -59,8 +59,8 @@ export function etag(version: number): string {
 }
 
 /**
- * Whether the caller of a GET has this version already (`If-None-Match`, RFC 9110, 13.1.2). Tags are compared weakly,
- * as proxies may have made them weak; what is no tag matches nothing.
+ * Whether the caller of a GET already has this version (`If-None-Match`, RFC 9110, 13.1.2). Tags are compared weakly,
+ * because proxies may weaken them; invalid tags match nothing.
  */
 export function hasSeen(header: string | undefined, version: number): boolean {
   if (header === undefined) return false;

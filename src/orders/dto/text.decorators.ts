@@ -12,7 +12,7 @@ import { Problem } from '../../platform/http/problem.js';
 import { isPlaceableEmail, isStorableEmail } from '../addresses/email-address.js';
 import { hasUnusableInId, isBlank } from '../addresses/visible-text.js';
 
-/** Longest id of a customer or a product: what upstreams use is far shorter, and keys of indexes must stay small. */
+/** Maximum length of a customer or product id: ids of upstreams are far shorter, and index keys must stay small. */
 export const MAX_ID_LENGTH = 128;
 
 /** Control characters, which no name or id has, and which a database may not even be able to store. */
@@ -33,7 +33,7 @@ export function IsPlainText(options?: ValidationOptions): PropertyDecorator {
   );
 }
 
-/** Text of which something can be seen. Space around it is removed, and it is kept in Unicode normalization form C. */
+/** Text with at least one visible character. It is trimmed and normalised to Unicode form C. */
 export function IsVisibleText(): PropertyDecorator {
   return applyDecorators(
     Transform(({ value }: { value: unknown }) =>
@@ -90,7 +90,7 @@ export const OPAQUE_ID_SCHEMA = {
   ],
 };
 
-/** The id of a new order's customer or product: none that looks like another because of invisible characters. */
+/** The customer or product id of a new order, without invisible characters, which would make two ids look alike. */
 export function IsNewId(): PropertyDecorator {
   return applyDecorators(
     IsOpaqueId(),

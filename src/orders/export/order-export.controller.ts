@@ -25,7 +25,7 @@ export class OrderExportController {
     operationId: 'exportOrders',
     summary: 'Orders as a file, newest first',
     description:
-      'For any filter of the list, and for any number of orders: it is written as fast as it is read. As CSV there is ' +
+      'For any filter of the list, and for any number of orders: it is streamed at the speed of the client. As CSV there is ' +
       'a row for each line of an order, with what belongs to the order in all of them; text is quoted, and has an ' +
       'apostrophe wherever a spreadsheet could read the start of a formula. As NDJSON each line is an order. The last ' +
       'line has the number of orders; a file without it is incomplete. `HEAD` returns this number as `X-Total-Count`.',

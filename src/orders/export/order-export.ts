@@ -17,8 +17,8 @@ const PAGE_SIZE = 250;
 export const LINES_OF_SLICE = 100;
 
 /**
- * Each keeps a connection, and a good part of the one processor that an instance has, busy for as long as it lasts: four,
- * so that one customer has one and a place is left for staff. Most have few orders and end at once, so others may wait.
+ * Each export keeps a connection and much of the instance's one processor busy. Four, so that one customer has one
+ * and a permit is left for staff. Most exports are small and end at once, so others may queue.
  */
 export const EXPORTS: Bulkhead = {
   kind: 'exports',
@@ -28,7 +28,7 @@ export const EXPORTS: Bulkhead = {
   isLongLived: true,
 };
 
-/** The service is being stopped; whoever reads sees that the transfer has broken off. */
+/** The service is stopping; the client sees an aborted transfer. */
 class Interrupted extends Error {
   constructor() {
     super('the service is being stopped');
@@ -37,9 +37,9 @@ class Interrupted extends Error {
 }
 
 /**
- * Writes orders, however many there are, page by page: a page is read when the client has taken the one before, and none
- * once it has gone. No transaction lasts for longer than a page, so that an export does not hold the database up; orders
- * that change meanwhile are written as they are then, and those that are placed meanwhile not at all.
+ * Writes orders page by page. A page is read when the client has taken the one before, and none once the client has
+ * gone. No transaction spans more than a page, so an export holds up neither vacuum nor locks. An order that changes
+ * during the export is written as it is when its page is read; orders placed during the export are left out.
  */
 @Injectable()
 export class OrderExport implements OnModuleDestroy {
@@ -85,13 +85,13 @@ export class OrderExport implements OnModuleDestroy {
       count += page.orders.length;
       if (page.nextCursor === null) break;
       const next = { ...filter, beforeId: page.nextCursor };
-      // An export lasts for as long as its client reads. Each page has the limit of a statement.
+      // An export lasts as long as its client reads. Each page has the time limit of a statement.
       page = await withDeadline(undefined, () => this.orders.listOrdersOf(owner, next, PAGE_SIZE));
     }
     yield writer.end(count);
   }
 
-  /** The answer has begun, so that its status can't tell any more. */
+  /** The status line is already sent, so it can't report the error. */
   private tell(error: Error): void {
     if (error instanceof Interrupted || isDatabaseUnavailable(error)) {
       this.logger.warn(`An export has broken off: ${error.message}`);

@@ -120,7 +120,7 @@ describe('orders as CSV', () => {
   });
 
   it.each(['A;=1+1+cmd|x', 'A\t=1+1', 'A,=1+1', 'A|=1+1', 'A\n=1+1', 'A;""=1+1', 'A; =1+1'])(
-    'has no formula in %j whatever separator the spreadsheet uses',
+    'has no formula in %j with any separator of a spreadsheet',
     (text) => expect(formulasIn(text)).toEqual([]),
   );
 

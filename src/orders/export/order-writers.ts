@@ -7,14 +7,14 @@ import type { ExportFormat } from './export-orders.dto.js';
 /** How orders are written into a file, some at a time. */
 export interface OrderWriter {
   mediaType: string;
-  /** What stands before the first of them. */
+  /** Written before the first order. */
   begin(): string;
   write(orders: readonly Order[]): string;
-  /** What stands behind the last of them, so that a file that lacks it is known to be incomplete. */
+  /** Written after the last order; a file without it is incomplete. */
   end(count: number): string;
 }
 
-/** The columns, of which those before `line` are the same in all lines of an order. */
+/** The columns. Those before `line` repeat on every line of an order. */
 const COLUMNS = [
   'order_id',
   'timestamp',
@@ -37,7 +37,7 @@ const COLUMNS = [
 
 type Row = Record<(typeof COLUMNS)[number], string | number | null | undefined>;
 
-/** One row for each line of an order: what belongs to the order is repeated, so that any row can be filtered and sorted. */
+/** One row for each line. The fields of the order repeat, so that every row can be filtered and sorted. */
 function rowsOf(order: Order): Row[] {
   const { items, total_amount, ...about } = OrderResponse.from(order);
   return order.items.map((item, index) => ({
@@ -90,7 +90,7 @@ const CSV: OrderWriter = {
     }),
 };
 
-/** Each order on a line of its own, as `GET /orders/{id}` returns it, and the number of orders on the last line. */
+/** One order a line, as `GET /orders/{id}` returns it, and the number of orders on the last line. */
 const NDJSON: OrderWriter = {
   mediaType: 'application/x-ndjson',
   begin: () => '',

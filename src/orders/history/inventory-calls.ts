@@ -1,23 +1,23 @@
 import { watchAttempts } from '../../platform/telemetry/request-context.js';
 
 /**
- * What came of asking the inventory about an order's lines, as the event of what followed tells it. Nothing in it says
- * who ordered, or where the inventory is.
+ * A call to the inventory about an order's lines, as the event that followed from it stores it. It holds neither
+ * personal data nor the URL of the inventory.
  */
 export interface InventoryCall {
   operation: 'reserve' | 'release';
-  /** Number of lines by what became of them, as in `{ held: 2 }`. */
+  /** Number of lines by outcome, as in `{ held: 2 }`. */
   lines: Record<string, number>;
   /**
-   * Number of attempts by how they ended: the class of the status that came, as in `2xx`, or why none did, as in
-   * `timeout`. There is none where the inventory is known to be down, or nothing needed to be asked.
+   * Number of attempts by result: the status class, as in `2xx`, or the reason, as in `timeout`. Empty when the
+   * inventory is known to be down, or no call was needed.
    */
   attempts: Record<string, number>;
   /** From the first attempt to the last answer, with all that was waited for between them. */
   duration_ms: number;
 }
 
-/** Asks the inventory about the lines of one order, and notes how that went. */
+/** Calls the inventory about the lines of one order, and records the call. */
 export async function observeInventory<Outcome extends { outcome: string }>(
   operation: InventoryCall['operation'],
   ask: () => Promise<Outcome[]>,

@@ -1,6 +1,6 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
-/** What a client's `Idempotency-Key` stands for. */
+/** A client's `Idempotency-Key`, with its order or its stored response. */
 @Entity('idempotency_keys')
 @Index('idempotency_keys_by_expiry', ['expiresAt'])
 export class IdempotencyKey {

@@ -10,7 +10,7 @@ import { databaseNow } from '../../platform/database/database-clock.js';
 
 /** A client's key with the request that it came with. */
 export interface KeyClaim {
-  /** Who the client is: keys of different callers have nothing to do with each other. */
+  /** The caller: keys of different callers are independent. */
   scope: string;
   key: string;
   /** SHA-256 of the request in a canonical form. */
@@ -25,7 +25,7 @@ export type KnownKey = Pick<
   'requestHash' | 'orderId' | 'responseStatus' | 'responseHeaders' | 'responseBody'
 > & { isExpired: boolean };
 
-/** Divides by zero where another request has the key. */
+/** Divides by zero when another request has the key. */
 const CLAIM_FOR_ORDERS = new MultiRowStatement(
   `(?, ?, ?, ?, now(), now() + ? * interval '1 hour')`,
   (rows) =>
@@ -34,7 +34,7 @@ const CLAIM_FOR_ORDERS = new MultiRowStatement(
      WHERE 1 / (idempotency_keys.order_id IS NOT DISTINCT FROM excluded.order_id)::integer = 1`,
 );
 
-/** Divides by zero where another order has the cart. */
+/** Divides by zero when another order has the cart. */
 const CLAIM_CARTS = new MultiRowStatement(
   '(?, ?, ?)',
   (rows) =>
@@ -43,7 +43,7 @@ const CLAIM_CARTS = new MultiRowStatement(
      WHERE 1 / (cart_claims.order_id = excluded.order_id)::integer = 1`,
 );
 
-/** All transactions claim in this order, so that two that want the same keys don't wait for each other. */
+/** All transactions claim in this order, so that concurrent ones can't deadlock on the same keys. */
 function byScopeAndKey(left: KeyClaim, right: KeyClaim): number {
   return compare(left.scope, right.scope) || compare(left.key, right.key);
 }
@@ -54,8 +54,8 @@ function compare(left: string, right: string): number {
 }
 
 /**
- * Every statement on the keys of clients and the claims on carts. Whether a key has expired is for the clock of the
- * database to say: an instance whose own clock is wrong by days would forget all keys, and place their orders again.
+ * Every statement on idempotency keys and cart claims. Keys expire by the database's clock: an instance with a wrong
+ * clock would delete valid keys, and retries would place the orders again.
  */
 @Injectable()
 export class IdempotencyRepository {
@@ -75,7 +75,7 @@ export class IdempotencyRepository {
     return rows[0];
   }
 
-  /** Binds keys to orders. Refused where another request has a key already. */
+  /** Binds keys to orders. Refused when another request already has a key. */
   claimForOrders(claims: readonly (KeyClaim & { orderId: string })[]): Write<'key_taken'>[] {
     const rows = claims
       .toSorted(byScopeAndKey)
@@ -109,7 +109,7 @@ export class IdempotencyRepository {
     return rows.length === 1;
   }
 
-  /** Forgets one key if it has expired, so that it can be used anew. */
+  /** Deletes an expired key, so that it can be used again. */
   async deleteKeyIfExpired(scope: string, key: string): Promise<void> {
     await this.dataSource.query(
       `DELETE FROM idempotency_keys WHERE scope = $1 AND key = $2 AND expires_at <= now()`,
@@ -154,7 +154,7 @@ export class IdempotencyRepository {
     return rows[0]?.orderId;
   }
 
-  /** Lets a cart be ordered again, because its order is not live any more. */
+  /** Releases a cart for another order, because its order is not live. */
   freeCart(cartId: string, orderId: string): Statement {
     return {
       text: `DELETE FROM cart_claims WHERE cart_id = $1 AND order_id = $2`,

@@ -9,12 +9,12 @@ import { orderProblem } from '../order.problems.js';
 import { fitsCurrency, unitsByProduct } from '../pricing/order-pricing.js';
 import { findShortages, type Quote, quoteOrder, type RequestedItem } from '../pricing/order-quote.js';
 
-/** An order as a client asks for it, after its form has been checked. */
+/** A validated request for an order. */
 export interface PlacementRequest {
   customerId?: string | undefined;
   customerName?: string | undefined;
   customerEmail?: string | undefined;
-  /** Absent when the customer's cart is to be ordered. */
+  /** Absent when the order takes the customer's cart. */
   items?: RequestedItem[] | undefined;
   currency?: string | undefined;
   expectedTotal?: string | undefined;
@@ -32,7 +32,7 @@ export interface PricedOrder {
   toPrice: ExpectedPrices | null;
 }
 
-/** What is to be priced: who wants what, and what they took its prices for. */
+/** An order before pricing: the customer, the lines, and the prices that the client expects. */
 export interface UnpricedOrder extends Pick<
   PricedOrder,
   'customerId' | 'customerName' | 'customerEmail' | 'cartId' | 'currency'
@@ -47,7 +47,7 @@ export const MAX_LINES = 200;
 /** Units of a line. More of one product is a mistake or an attack, and must not block the stock of all others. */
 export const MAX_QUANTITY = 1_000_000;
 
-/** Looks up what an order is made of, and refuses it where it can't be placed. Stores and reserves nothing. */
+/** Looks up products and carts of an order, and refuses it when it can't be placed. Stores and reserves nothing. */
 @Injectable()
 export class OrderDrafts {
   constructor(
@@ -57,9 +57,9 @@ export class OrderDrafts {
   ) {}
 
   /**
-   * What can be said of an order without the inventory. Of other services only the carts are asked, and only for a cart.
+   * The part of an order that needs no inventory. Calls only the cart service, and only for a cart.
    *
-   * @throws {Problem} when the order can't be placed as it was asked for
+   * @throws {Problem} when the order can't be placed as requested
    * @throws {UpstreamFault} when a look-up gave no usable answer
    */
   async outline(request: PlacementRequest, deadline: Deadline): Promise<UnpricedOrder> {
@@ -79,7 +79,7 @@ export class OrderDrafts {
   }
 
   /**
-   * Looks up what the inventory knows of the order.
+   * Prices the order by the inventory.
    *
    * @throws as `outline` does
    */
@@ -102,16 +102,16 @@ export class OrderDrafts {
   }
 
   /**
-   * Looks up the same, and says what speaks against the order instead of refusing it.
+   * Looks up the same as `price`, and returns the problems of the order instead of throwing them.
    *
-   * @throws {Problem} invalid-request when the total is too large to be told exactly
+   * @throws {Problem} invalid-request when the total is too large to be exact
    * @throws {UpstreamFault} when the look-up gave no usable answer
    */
   async quote(outline: UnpricedOrder, deadline: Deadline): Promise<Quote> {
     return this.compare(outline, await this.findProducts(outline, deadline, 'current'));
   }
 
-  /** @returns undefined when the order would be refused: that has to be said of what is true now */
+  /** @returns undefined when the order would be refused: a refusal needs current data */
   private async acceptFromMemory(outline: UnpricedOrder, deadline: Deadline): Promise<Quote | undefined> {
     if (this.settings.PRODUCT_MEMORY_MS === 0) return undefined;
     const products = await this.findProducts(outline, deadline, 'recent');
@@ -125,7 +125,7 @@ export class OrderDrafts {
 
   /** @throws {Problem} the first that speaks against the order */
   private accept(outline: UnpricedOrder, products: Map<string, Product>): Quote {
-    // What there is not is said before anything about prices, however wrong those are.
+    // Shortages take precedence over wrong prices.
     const shortage = findShortages(outline.items, products);
     if (shortage) throw shortage;
     const quote = this.compare(outline, products);
@@ -185,7 +185,7 @@ export class OrderDrafts {
     return { items: cart.items, cartId: cart.id };
   }
 
-  /** The inventory's prices are in one currency; another one makes sense only where all prices come with the order. */
+  /** The inventory's prices have one currency; another one requires that the order names all prices. */
   private checkCurrency(items: readonly RequestedItem[], currency: string): void {
     const { DEFAULT_CURRENCY, PRICE_CHECK } = this.settings;
     const bringsPrices = PRICE_CHECK === 'trust' && items.every((item) => item.price !== undefined);
@@ -196,7 +196,7 @@ export class OrderDrafts {
   }
 }
 
-/** An order as it is stored before it is priced, with what has to be known to price it later. */
+/** An unpriced order, with the data for pricing it later. */
 export function unpricedDraft({ items, expectedTotal, ...order }: UnpricedOrder): PricedOrder {
   return {
     ...order,

@@ -29,22 +29,22 @@ import type { OnUnknownOutcome } from './settlement.js';
 
 const ACTOR = 'placement';
 
-/** Of an order that was placed. Nearly every one is confirmed at the next, since nothing comes in between. */
+/** Version of a pending order. Nearly every order is confirmed at the next version. */
 const FIRST_VERSION = 1;
 
 /** Estimated processor time of a line: it is looked up, stored and reserved, if not before the response then after it. */
 const LINE_MS = 0.4;
 
-/** Who asks, and how. */
+/** The caller and its options. */
 export interface PlacementTerms {
   /** Keys are theirs, and events name them. */
   caller: string;
   key: string | undefined;
-  /** Whether the caller would rather be answered before the order is settled, and look later what became of it. */
+  /** Whether the caller prefers an answer before the placement completes, and polls for the result. */
   isAsync: boolean;
 }
 
-/** What all steps of one placement need to know. */
+/** The context of one placement. */
 interface PlacementContext {
   request: PlacementRequest;
   caller: string;
@@ -54,17 +54,15 @@ interface PlacementContext {
   storingMs: number;
 }
 
-/** What is told to the client, and whether it was told before. */
+/** The response, and whether it is a replay of a stored one. */
 export interface PlacementResult {
   answer: PlacementAnswer;
   isReplay: boolean;
 }
 
 /**
- * Takes a request for an order and answers it: the same answer for the same key, as often as it is asked.
- *
- * A key stands for an order from the moment the order is stored, and the answer is made from what became of that order.
- * Only a refusal that comes before there is an order is kept with the key itself.
+ * Handles a request for an order, idempotently. A key belongs to an order from the moment the order is stored, and
+ * the response is built from that order. Only a refusal before an order exists is stored with the key.
  */
 @Injectable()
 export class PlaceOrderHandler {
@@ -91,7 +89,7 @@ export class PlaceOrderHandler {
     if (key === undefined) {
       const placement = await this.accept(context, undefined);
       if (!placement) throw new Error('an order without a key can not have lost it to another');
-      // Nobody could ask for this order again, so an unknown outcome takes it back at once.
+      // Without a key the client can't ask for this order again, so an unknown outcome compensates at once.
       return { answer: await this.run(placement, 'compensate', context), isReplay: false };
     }
     const claim = this.claimOf(request, key, caller);
@@ -104,7 +102,7 @@ export class PlaceOrderHandler {
     try {
       placement = await this.accept(context, claim);
     } catch (error) {
-      // A refusal is certain and kept for the key; a fault is not, so that the client may ask again.
+      // A refusal is certain and stored for the key; a fault is not, so that the client may retry.
       if (error instanceof Problem && error.status < 500) return this.refuse(claim, error, context);
       throw error;
     }
@@ -112,7 +110,11 @@ export class PlaceOrderHandler {
     return { answer: await this.run(placement, 'retry', context), isReplay: false };
   }
 
-  /** Checks the request and stores the order. @returns undefined when another request came first with this key */
+  /**
+   * Validates the request and stores the order.
+   *
+   * @returns undefined when another request has the key
+   */
   private async accept(
     context: PlacementContext,
     claim: KeyClaim | undefined,
@@ -121,7 +123,7 @@ export class PlaceOrderHandler {
     await reachPausePoint('placement.before-look-up');
     const outline = await this.drafts.outline(request, deadline);
     addProcessorTime(outline.items.length * LINE_MS);
-    // Who does not wait for the inventory does not depend on it either: the order is priced when it answers.
+    // An asynchronous placement does not depend on the inventory: the order is priced later.
     const draft = isAsync ? unpricedDraft(outline) : await this.drafts.price(outline, deadline);
     await reachPausePoint('placement.before-accept');
     return measureStoring(context, () => this.saga.accept(draft, claim, caller));
@@ -165,7 +167,7 @@ export class PlaceOrderHandler {
     return this.answerOfKnown(known.orderId, context);
   }
 
-  /** Resumes the placement if it is due, and answers with its outcome. */
+  /** Resumes the placement if it is due, and returns the answer. */
   private async answerOfKnown(orderId: string, context: PlacementContext): Promise<PlacementAnswer> {
     noteOrder(orderId);
     const due = await measureStoring(context, () => this.saga.acquireLease(orderId));
@@ -194,7 +196,7 @@ export class PlaceOrderHandler {
     return { answer: await this.resumeTaken(claim, context), isReplay: true };
   }
 
-  /** What a client is told about an order, whatever has become of it since. */
+  /** The response for an order, which stays the same after later changes of the order. */
   private async answer(order: Order, isDatabaseSlow = false): Promise<PlacementAnswer> {
     switch (order.status) {
       case 'pending':

@@ -52,8 +52,8 @@ export interface LeasedPlacement {
 }
 
 /**
- * The saga: an order is stored as pending, its stock is reserved, and what came of that settles it. The request that
- * placed the order and the task that resumes it go through the same `reserveAndComplete`.
+ * The saga: an order is stored as pending, its stock is reserved, and the result completes the placement. The request
+ * that placed the order and the task that resumes it both run `reserveAndComplete`.
  */
 @Injectable()
 export class PlaceOrderSaga {
@@ -66,10 +66,10 @@ export class PlaceOrderSaga {
   ) {}
 
   /**
-   * Transaction 1: stores the order as pending, so that it can't be lost any more. The caller drives it from here.
+   * Transaction 1: stores the order as pending. The caller has its lease from here on.
    *
-   * @returns the order, or undefined when the key belongs to another request that came first
-   * @throws {Problem} when the cart has been ordered already
+   * @returns the order, or undefined when the key belongs to an earlier request
+   * @throws {Problem} when the cart is already ordered
    */
   async accept(
     draft: PricedOrder,
@@ -111,11 +111,11 @@ export class PlaceOrderSaga {
   }
 
   /**
-   * Reserves the stock, outside any transaction, and completes the placement by the outcome.
+   * Reserves the stock, outside any transaction, and completes the placement by the result.
    *
    * @param onUnknown what to do when it is unknown whether the stock was reserved
    * @param mayBeReserved whether an earlier attempt may have reserved the stock
-   * @returns the order as it is now: still pending when nothing could be decided
+   * @returns the order as it is now: still pending when the outcome is unknown
    */
   async reserveAndComplete(
     placement: LeasedPlacement,
@@ -126,11 +126,12 @@ export class PlaceOrderSaga {
   ): Promise<Order> {
     const { order } = placement;
     if (!this.inventory.repeatable && mayBeReserved) {
-      // Somebody asked before and its answer is lost; this inventory would act a second time if it were asked again.
+      // The answer to an earlier call is lost, and this inventory would reserve a second time.
       return this.complete(placement, giveUp(order.items, 'it is unknown what was reserved'), actor);
     }
     if (deadline.remaining() === 0 && !mayBeReserved) {
-      // Certain, unlike what a call without time would leave. Recovery asks an inventory again only if calls are repeatable.
+      // A refusal without a call is certain; a call without time left would be unknown. Recovery repeats only
+      // idempotent calls.
       return onUnknown === 'retry' && this.inventory.repeatable
         ? this.postpone(placement)
         : this.complete(placement, giveUpUntouched(order.items, NOT_ASKED), actor);
@@ -155,14 +156,14 @@ export class PlaceOrderSaga {
     return order;
   }
 
-  /** Takes back an order that could not be settled within the recovery window. */
+  /** Compensates an order whose placement did not complete within the recovery window. */
   async abandon(placement: LeasedPlacement, actor: string): Promise<Order> {
     const { order } = placement;
     const giveBack = order.toPrice === null ? giveUp : giveUpUntouched;
     return this.complete(placement, giveBack(order.items, 'not settled within the recovery window'), actor);
   }
 
-  /** Refuses an order that was stored before the inventory was asked about it. */
+  /** Refuses an order that was stored before its look-up at the inventory. */
   async reject(placement: LeasedPlacement, problem: Problem, actor: string): Promise<Order> {
     return this.complete(placement, refuse(placement.order.items, problem), actor);
   }
@@ -171,7 +172,7 @@ export class PlaceOrderSaga {
    * Completes a placement. The order may have changed since it was read without being completed, as when its personal data
    * was erased; the outcome holds for it as it is now, as long as the lease is held.
    *
-   * @returns the order as it is now, which is what another process made of it when the lease was lost
+   * @returns the order as it is now, or as another process completed it when the lease was lost
    */
   private async complete(
     { order, lease }: LeasedPlacement,
@@ -191,7 +192,7 @@ export class PlaceOrderSaga {
   /**
    * Transaction 2: sets the status by compare-and-set, with its event and its tasks.
    *
-   * @returns the settled order, or undefined when it has changed since it was read
+   * @returns the completed order, or undefined when it has changed since it was read
    */
   private async tryComplete(
     { order, lease }: LeasedPlacement,
@@ -219,7 +220,7 @@ export class PlaceOrderSaga {
     return { ...order, status: to, failure, version, updatedAt: at };
   }
 
-  /** What the event of a settlement has to say. */
+  /** The payload of the completion's event. */
   private detailsOf(order: Order, settlement: Settlement): Record<string, unknown> | undefined {
     const data = {
       ...settlement.refusal?.data,

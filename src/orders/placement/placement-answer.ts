@@ -6,7 +6,7 @@ import { fitLists, orderProblem, type Shortage } from '../order.problems.js';
 import { toJsonNumberOrNull } from '../pricing/order-pricing.js';
 import { NOT_ASKED } from './settlement.js';
 
-/** What a client is told about the placement of an order: the same again whenever it repeats its key. */
+/** The response to a placement. It is the same for every retry with the same key. */
 export interface PlacementAnswer {
   status: number;
   headers: Record<string, string>;
@@ -14,9 +14,9 @@ export interface PlacementAnswer {
 }
 
 /**
- * The order stands. System A: "Order confirmation with order ID and status".
+ * A confirmed order. System A: "Order confirmation with order ID and status".
  *
- * @param version at which it was confirmed, whatever has become of it since
+ * @param version the version at which it was confirmed; later changes don't matter
  */
 export function confirmedAnswer(order: Order, version: number): PlacementAnswer {
   return {
@@ -33,7 +33,7 @@ export function confirmedAnswer(order: Order, version: number): PlacementAnswer 
   };
 }
 
-/** The order is stored and can't be lost; what becomes of it is to be seen at its address. */
+/** The order is stored durably; the client polls its URL for the result. */
 export function acceptedAnswer(order: Order): PlacementAnswer {
   return {
     status: 202,
@@ -50,13 +50,13 @@ export function acceptedAnswer(order: Order): PlacementAnswer {
 }
 
 /**
- * The order was refused after it was stored: since the inventory had too little after all, or, of an order that was
- * priced later, for any reason for which others are refused before.
+ * The order was refused after it was stored: by the inventory or, for an order that was priced later, for any reason
+ * of a refusal.
  *
- * @param rejection the event that says why
+ * @param rejection the event with the reason
  */
 export function rejectedProblem(order: Order, rejection: OrderEvent | undefined): Problem {
-  // How the inventory was asked is for the order's history, and no part of the answer.
+  // Inventory calls are for the order's history, not for the response.
   const { calls: _calls, ...reasons } = rejection?.data ?? {};
   // Orders that were rejected by an earlier version may have stored longer lists.
   const about = fitLists({ order_id: order.id, ...reasons });
@@ -70,9 +70,9 @@ export function rejectedProblem(order: Order, rejection: OrderEvent | undefined)
 }
 
 /**
- * The order was taken back: it is unknown whether its stock was reserved, or no time was left to reserve it.
+ * The order was compensated: its reservation is unknown, or no time was left for it.
  *
- * @param failure the event that says why
+ * @param failure the event with the reason
  */
 export function failedProblem(order: Order, failure: OrderEvent | undefined): Problem {
   const cause =
@@ -88,7 +88,7 @@ export function failedProblem(order: Order, failure: OrderEvent | undefined): Pr
 }
 
 /**
- * The outcome is unknown so far; the same key asks again.
+ * The outcome is unknown so far; a retry with the key returns it.
  *
  * @param isDatabaseSlow whether the database left too little time for the inventory
  */
@@ -118,7 +118,7 @@ export function shortageDetail(shortages: readonly Shortage[]): string {
   return `Insufficient inventory for one or more items: ${lines.join(', ')}`;
 }
 
-/** A refusal in the form in which it is kept for its key. */
+/** A refusal as it is stored for its key. */
 export function answerOf(problem: Problem): PlacementAnswer {
   return {
     status: problem.status,

@@ -38,7 +38,7 @@ export class PlacementRunner implements OnModuleDestroy, BeforeApplicationShutdo
     this.background = new CallerBulkhead(settings.MAX_PLACEMENTS, 0);
   }
 
-  /** What comes in from now on is stored, and left to recovery on another instance. */
+  /** New asynchronous orders are stored, and left to recovery on another instance. */
   onModuleDestroy(): void {
     this.isStopped = true;
   }
@@ -48,10 +48,10 @@ export class PlacementRunner implements OnModuleDestroy, BeforeApplicationShutdo
   }
 
   /**
-   * Drives an order that the caller has the lease of.
+   * Runs a placement whose lease the caller has.
    *
    * @param onUnknown what to do when it is unknown whether the stock was reserved
-   * @returns the order as it is now: still pending when nothing could be decided
+   * @returns the order as it is now: still pending when the outcome is unknown
    */
   async run(
     placement: LeasedPlacement,
@@ -86,7 +86,7 @@ export class PlacementRunner implements OnModuleDestroy, BeforeApplicationShutdo
     this.underWay.add(driving);
   }
 
-  /** Drives an order on in the time of a request of its own. */
+  /** Resumes a placement with the deadline of a request. */
   async runWithDeadline(placement: LeasedPlacement, actor: string): Promise<Order> {
     const deadline = Deadline.in(this.settings.REQUEST_DEADLINE_MS);
     return withDeadline(deadline, () => this.run(placement, 'retry', deadline, actor));
@@ -120,7 +120,7 @@ export class PlacementRunner implements OnModuleDestroy, BeforeApplicationShutdo
     return this.saga.reserveAndComplete({ order: priced, lease }, 'retry', deadline, actor, false);
   }
 
-  /** @returns false when the lease was lost */
+  /** @returns false when the lease was lost to another process */
   private async savePrices(
     { order, lease }: LeasedPlacement,
     { totalAmount, lines }: PricedOrder,

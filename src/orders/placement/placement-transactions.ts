@@ -16,8 +16,7 @@ import { PlacementRepository } from './placement.repository.js';
 import { type Settlement, SETTLEMENTS } from './settlement.js';
 
 /**
- * A driver may hold a placement this much longer than the request may take, so that it is over before anybody else
- * comes along.
+ * The lease outlasts the deadline of the request by this much, so that the request ends before recovery takes over.
  */
 export const LEASE_MARGIN_MS = 1_000;
 
@@ -42,7 +41,7 @@ export interface Ending {
   tasks: readonly NewTask[];
 }
 
-/** An ending whose tasks have their leases. */
+/** A completion with the leases of its tasks. */
 interface PreparedEnding extends Ending {
   tasks: readonly FirstTask[];
 }
@@ -51,12 +50,12 @@ interface PreparedEnding extends Ending {
 export type AcceptanceRefusal = 'key_taken' | 'cart_taken';
 
 /**
- * The two transactions of a placement. Concurrent placements share theirs, unless they are told not to: what is
- * promised holds for each, as it is told of its own part only once that is committed.
+ * The two transactions of a placement. Concurrent placements share a commit, unless group commit is off. The promises
+ * hold for each, because its promise resolves only after the commit.
  */
 @Injectable()
 export class PlacementTransactions {
-  /** How long whoever stored a placement, or took it over, may drive it. */
+  /** Lease duration of a placement. */
   readonly leaseMs: number;
   private readonly acceptances: GroupCommit<Acceptance, AcceptanceRefusal>;
   private readonly endings: GroupCommit<PreparedEnding, 'changed'>;
@@ -80,7 +79,11 @@ export class PlacementTransactions {
     return this.acceptances.add(acceptance);
   }
 
-  /** Transaction 2: the order is settled, with what has to happen now. @returns `changed` if it is not as it was read */
+  /**
+   * Transaction 2: completes the placement, with its event and tasks.
+   *
+   * @returns `changed` if the order has changed since it was read
+   */
   async settle(ending: Ending): Promise<'written' | 'changed'> {
     // Tasks of an order begin with the end of its placement: their lanes are empty.
     const prepared = this.tasks.prepareFirst(ending.tasks);
@@ -95,9 +98,9 @@ export class PlacementTransactions {
   }
 
   /**
-   * Checks the cart of an order out again: it was ordered, yet the cart service still says that it is active. Pending orders
-   * are left alone, because their settlement does this; so are orders that are not live any more, as one that has failed
-   * since its claim on the cart was met: its customer may order the cart again.
+   * Repeats the checkout of an order's cart that the cart service still reports as active. Pending orders are
+   * skipped, because their completion checks out the cart. Orders that are not live are skipped too: their customer
+   * may order the cart again.
    */
   async repeatCartCheckout(orderId: string): Promise<void> {
     const order = await this.orders.findOrder(orderId);

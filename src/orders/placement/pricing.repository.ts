@@ -4,7 +4,11 @@ import type { Sql } from '../../platform/database/connection.js';
 /** Every statement that prices an order which was stored without prices. */
 @Injectable()
 export class PricingRepository {
-  /** Sets the total of an order that is not priced yet. @returns false where it is priced, or not pending any more */
+  /**
+   * Sets the total of an unpriced order.
+   *
+   * @returns false when the order is already priced, or no longer pending
+   */
   async setTotal(sql: Sql, orderId: string, total: string | null): Promise<boolean> {
     const [, affected] = await sql.query<[unknown, number]>(
       `UPDATE orders SET total_amount = $2, to_price = NULL

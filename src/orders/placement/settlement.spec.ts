@@ -36,12 +36,12 @@ describe('what becomes of an order', () => {
     );
   });
 
-  it('never takes an unknown line for one of which nothing is held', () => {
+  it('never takes an unknown line for one without held units', () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom(...KINDS), { minLength: 1, maxLength: 20 }), (kinds) => {
         const settlement = decide(outcomesOf(kinds), items(kinds.length), 'compensate');
         const unknown = kinds.flatMap((kind, index) => (kind === 'unknown' ? [index + 1] : []));
-        if (settlement === 'retry') throw new Error('it was told to give up');
+        if (settlement === 'retry') throw new Error('the placement must end with the option compensate');
         expect(settlement.inDoubt).toEqual(unknown);
         expect(settlement.released.filter((line) => unknown.includes(line))).toEqual([]);
       }),
@@ -75,7 +75,7 @@ describe('what becomes of an order', () => {
     });
   });
 
-  it('has every line in doubt when nobody knows anything', () => {
+  it('has every line in doubt when every outcome is unknown', () => {
     expect(giveUp(items(2), 'a crash')).toMatchObject({ to: 'failed', inDoubt: [1, 2], released: [] });
   });
 });

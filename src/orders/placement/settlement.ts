@@ -4,11 +4,10 @@ import type { ReserveOutcome } from '../order.ports.js';
 import type { Shortage } from '../order.problems.js';
 
 /**
- * How a placement can end, and what each end brings with it. All of it is written in the one transaction that sets the
- * status; what has to happen elsewhere is a job of that transaction.
+ * The ways a placement can end. The status and the tasks for other services are written in one transaction.
  *
  * `failure`: the problem type stored with the order. `tellsCustomer`: a notification is sent. `checksOutCart`: the
- * cart service is told. `givesBack`: held and doubtful stock is released, and the cart may be ordered again.
+ * cart is checked out. `givesBack`: held and doubtful stock is released, and the cart may be ordered again.
  */
 export const SETTLEMENTS = {
   confirmed: { failure: null, tellsCustomer: true, checksOutCart: true, givesBack: false },
@@ -18,34 +17,32 @@ export const SETTLEMENTS = {
 
 export type SettledStatus = keyof typeof SETTLEMENTS;
 
-/** An end that was decided on, with what is known of each line that is not simply held. */
+/** A decided completion, with the lines that are not simply held. */
 export interface Settlement {
   to: SettledStatus;
   reason: string | undefined;
-  /** Lines of which certainly nothing is held. */
+  /** Lines that certainly hold no units. */
   released: number[];
   /** Lines that may or may not be held. */
   inDoubt: number[];
   shortages: Shortage[];
-  /** Why an order was refused before anything was reserved for it: a problem type, and what it has to say. */
+  /** Why an order was refused before any reservation: a problem type and its members. */
   refusal?: { failure: string; data: Record<string, unknown> };
-  /** How the inventory was asked, where that is what the order is settled by. */
+  /** The inventory calls that decided the completion. */
   calls?: InventoryCall[];
 }
 
-/** Reason of an order that failed before the inventory was asked. The answer for its key is made from this. */
+/** Reason of an order that failed before the call to the inventory. The response for its key uses it. */
 export const NOT_ASKED = 'no time was left to ask the inventory';
 
-/** What to do about a line whose outcome is unknown: wait for another try, or take the order back now. */
+/** What to do about a line with an unknown outcome: retry later, or compensate now. */
 export type OnUnknownOutcome = 'retry' | 'compensate';
 
 /**
- * Decides how a placement ends, given what became of its lines.
+ * Decides how a placement ends. A refused line rejects the order, even when other lines are unknown. Only an order
+ * whose lines are all held is confirmed. An unknown outcome is never taken for a refusal.
  *
- * A refused line rejects the order, whatever else is unknown; only when every line is held is it confirmed; anything
- * in between is never taken for a refusal.
- *
- * @returns the settlement, or `wait` when nothing may be decided yet
+ * @returns the completion, or `wait` when nothing may be decided yet
  */
 export function decide(
   outcomes: readonly ReserveOutcome[],
@@ -66,7 +63,7 @@ export function decide(
   return { to: 'confirmed', reason: undefined, ...settlement };
 }
 
-/** Takes an order back of which nobody knows what was reserved for it. */
+/** Compensates an order whose reservations are unknown. */
 export function giveUp(items: readonly { id: number }[], reason: string): Settlement {
   return { to: 'failed', reason, released: [], inDoubt: items.map((item) => item.id), shortages: [] };
 }

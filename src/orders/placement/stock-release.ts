@@ -16,10 +16,10 @@ import { databaseNow } from '../../platform/database/database-clock.js';
 
 const ACTOR = 'stock-release';
 
-/** Hardly anybody changes an order that is not live; three in a row means that something is wrong. */
+/** Concurrent changes of an order that is not live are rare; three in a row point to a bug. */
 const RECORD_ATTEMPTS = 3;
 
-/** Gives the stock of orders back that are not live any more: the compensation of the saga. */
+/** Releases the stock of orders that are no longer live: the compensation of the saga. */
 @Injectable()
 export class StockRelease implements OnModuleInit {
   constructor(
@@ -33,7 +33,7 @@ export class StockRelease implements OnModuleInit {
     this.tasks.register(RELEASE_STOCK, ({ orderId }, deadline) => this.release(orderId, deadline));
   }
 
-  /** @throws {Error} when some of the stock may still be held, so that the task is repeated */
+  /** @throws {Error} when some of the stock may still be held, so that the task retries */
   private async release(orderId: string, deadline: Deadline): Promise<void> {
     const order = await this.orders.findOrder(orderId);
     if (!order || isLive(order.status))
@@ -42,7 +42,7 @@ export class StockRelease implements OnModuleInit {
     else await this.releaseOnce(order, deadline);
   }
 
-  /** Calls may be repeated, so what is in doubt is asked about until it is known. */
+  /** Calls are idempotent, so a line in doubt is retried until its outcome is known. */
   private async releaseRepeatably(order: Order, deadline: Deadline): Promise<void> {
     const items = order.items.filter((item) => item.reservation !== 'released');
     if (items.length === 0) return;
@@ -56,8 +56,8 @@ export class StockRelease implements OnModuleInit {
   }
 
   /**
-   * Each line is given back at most once: it is noted as in doubt before the call, so that a crash leaves it to a
-   * person instead of giving units back twice. Too little sold beats oversold.
+   * Releases each line at most once: the line is marked as in doubt before the call, so that a crash leaves it to a
+   * person instead of releasing the units twice. Underselling is better than overselling.
    */
   private async releaseOnce(order: Order, deadline: Deadline): Promise<void> {
     const held = order.items.filter((item) => item.reservation === 'held');
@@ -103,8 +103,8 @@ export class StockRelease implements OnModuleInit {
   }
 
   /**
-   * Adds an event together with what `write` changes. The order is read before the transaction and must not have
-   * changed since; where it has, it is read again.
+   * Adds an event together with the changes of `write`. The order is read before the transaction; after a concurrent
+   * change it is read again.
    */
   private async record(
     orderId: string,
@@ -117,7 +117,7 @@ export class StockRelease implements OnModuleInit {
       const isRecorded = await inTransaction(this.dataSource, async (transaction) => {
         if (!(await this.orders.touch(transaction, order, change.at))) return false;
         if (!(await write(transaction)))
-          throw new Error(`the lines of order ${orderId} were settled by someone else`);
+          throw new Error(`the lines of order ${orderId} were resolved concurrently`);
         await this.orders.insertEvent(transaction, orderId, order.version + 1, change, null, null);
         await reachPausePoint('release.inside-record', orderId);
         return true;

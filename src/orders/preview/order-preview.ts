@@ -6,12 +6,12 @@ import { IdempotencyRepository } from '../placement/idempotency.repository.js';
 import { OrderDrafts, type PlacementRequest } from '../placement/order-drafts.js';
 import type { Quote } from '../pricing/order-quote.js';
 
-/** What an order would come to if it were placed now. */
+/** The result of placing the order now. */
 export interface Preview extends Quote {
   currency: string;
 }
 
-/** Says what an order would cost and whether it could be placed. Stores and reserves nothing, here or elsewhere. */
+/** Computes the price of an order and whether it can be placed. Stores and reserves nothing. */
 @Injectable()
 export class OrderPreview {
   constructor(

@@ -90,7 +90,7 @@ describe('amounts', () => {
     expect(fitsCurrency(amount, currency)).toBe(fits);
   });
 
-  it('are equal whatever they are written like', () => {
+  it('are equal in every notation', () => {
     expect(sameAmount('80', '80.0000')).toBe(true);
     expect(sameAmount('80', '80.0001')).toBe(false);
   });
@@ -105,8 +105,12 @@ describe('currencies', () => {
     expect(CURRENCIES).toContain(code);
   });
 
-  // Withdrawn codes, gold, and the codes of ISO 4217 for tests (XTS) and for the absence of a currency.
-  it.each(['DEM', 'HRK', 'ANG', 'ZWL', 'SLL', 'CUC', 'XAU', 'XTS', 'XXX'])('do not include %s', (code) => {
+  it.each([
+    ...['DEM', 'HRK', 'BGN', 'ANG', 'ZWL', 'SLL', 'CUC'].map((code) => [code, 'withdrawn']),
+    ['XAU', 'gold'],
+    ['XTS', 'the code for tests'],
+    ['XXX', 'the code for the absence of a currency'],
+  ])('do not include %s: %s', (code) => {
     expect(CURRENCIES).not.toContain(code);
   });
 });

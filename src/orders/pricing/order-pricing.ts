@@ -5,8 +5,8 @@ import { currencyDecimals } from '../../config/currencies.js';
 export const MAX_DECIMALS = 4;
 
 /**
- * No total reaches this: with four decimals it has fifteen digits, which is what a JSON number (a binary double) keeps
- * exactly, so that totals survive the edge unchanged.
+ * Upper bound of totals: with four decimals it has fifteen digits, which a JSON number (a binary double) keeps
+ * exactly.
  */
 const TOTAL_LIMIT = new Big('100000000000');
 
@@ -37,7 +37,7 @@ export function totalOf(lines: readonly PricedLine[]): string {
     .toFixed();
 }
 
-/** Whether a total is small enough to be stored and told exactly. */
+/** Whether a total is small enough to be stored and returned exactly. */
 export function isRepresentable(total: string): boolean {
   return new Big(total).lt(TOTAL_LIMIT);
 }
@@ -52,7 +52,7 @@ export function toJsonNumberOrNull(amount: string | null): number | null {
   return amount === null ? null : toJsonNumber(amount);
 }
 
-/** Units asked for of each product, lines of the same product summed. */
+/** Requested units by product; lines of one product are summed. */
 export function unitsByProduct(
   lines: readonly { productId: string; quantity: number }[],
 ): Map<string, number> {

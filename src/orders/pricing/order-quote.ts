@@ -18,7 +18,7 @@ export interface RequestedItem {
   price?: string | undefined;
 }
 
-/** One line with what it costs now. Amounts are decimal digits, and null where the product is unknown. */
+/** A line with its current price. Amounts are decimal digits, and null for an unknown product. */
 export interface QuotedLine {
   productId: string;
   productName: string | null;
@@ -32,27 +32,27 @@ export interface QuotedLine {
   missing: number;
 }
 
-/** What an order comes to, and what speaks against it. */
+/** The priced order and its problems. */
 export interface Quote {
   lines: QuotedLine[];
   /** Null when a product is unknown. */
   totalAmount: string | null;
-  /** Why the order would be refused: the first is what a client is told who places it. Empty when it can be placed. */
+  /** Why the order would be refused; `POST /orders` returns the first one. Empty when it can be placed. */
   problems: Problem[];
 }
 
-/** What the customer was shown, and what it is worth. */
+/** The prices that the customer was shown, and how strictly they are compared. */
 export interface QuoteTerms {
-  /** Whether prices that come with the order are taken as they are. */
+  /** Whether prices of the request are used without a comparison. */
   trustsPrices: boolean;
   /** The total that the customer was shown, as decimal digits. */
   expectedTotal: string | undefined;
 }
 
 /**
- * Compares an order with what the inventory says of its products.
+ * Compares an order with the inventory's answer about its products.
  *
- * @throws {Problem} invalid-request when the total is too large to be told exactly
+ * @throws {Problem} invalid-request when the total is too large to be exact
  */
 export function quoteOrder(
   items: readonly RequestedItem[],
@@ -70,7 +70,7 @@ export function quoteOrder(
   return { lines, totalAmount, problems: problems.filter((problem) => problem !== undefined) };
 }
 
-/** The refusal of an order of which a product is unknown or short, naming each; lines of one product count together. */
+/** The refusal of an order with unknown or short products, naming each. Lines of one product count together. */
 export function findShortages(
   items: readonly RequestedItem[],
   products: ReadonlyMap<string, Product>,
@@ -162,7 +162,7 @@ function findTotalDifference(
   });
 }
 
-/** One line of what a client gets to see why a total is not the one that it expected. */
+/** A line in the response about a total that differs from the expected one. */
 function breakDown(line: QuotedLine, index: number): Record<string, unknown> {
   return {
     line: index + 1,

@@ -20,22 +20,19 @@ const FIND_MANY = `SELECT w.position::int, ${ORDER}
   FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS w (id, owner, position)
   JOIN orders o ON o.id = w.id AND (w.owner IS NULL OR o.customer_id = w.owner)`;
 
-/** Orders that are looked up in one statement: as many as may be asked for at a time with the usual pool. */
+/** Orders in one statement: the concurrent reads that the default pool permits. */
 const MAX_ORDERS = 100;
 
-/**
- * Such statements at a time. They leave most of the pool to those who place orders, and one that gets stuck is not in the
- * way of all others.
- */
+/** Concurrent statements. Most of the pool is left to placements, and a slow statement does not block the others. */
 const MAX_STATEMENTS = 4;
 
-/** An order that somebody asks for; it is found only if it is the owner's, where there is one. */
+/** A request for an order. With an owner it finds only that owner's orders. */
 interface WantedOrder {
   owner: Owner;
   id: string;
 }
 
-/** Finds single orders: those that are asked for at the same time in one statement, which costs little more than one. */
+/** Finds single orders; concurrent reads share a statement, which costs little more than one read. */
 export class OrderLookUp {
   private readonly lookUp = new Batcher<WantedOrder, Order | undefined>(
     (wanted) => this.findAll(wanted),

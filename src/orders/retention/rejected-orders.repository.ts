@@ -3,14 +3,14 @@ import { DataSource } from 'typeorm';
 import { inTransaction } from '../../platform/database/transaction.js';
 import { smallestIdAt } from '../dto/list-orders.dto.js';
 
-/** Deletes rejected orders, which hold no stock and of which no customer was notified. */
+/** Deletes rejected orders. They hold no stock, and their customers were never notified. */
 @Injectable()
 export class RejectedOrdersRepository {
   constructor(private readonly dataSource: DataSource) {}
 
   /**
    * Deletes rejected orders that were placed more than `hours` ago, oldest first, with their lines and events. Orders
-   * whose stock is not certainly released, or that have a task, are kept: a task or a person still works on them.
+   * with a task, or whose stock is not certainly released, are kept.
    *
    * @returns whether there may be more
    */

@@ -12,7 +12,7 @@ import { PeriodicTask } from '../../platform/periodic-task.js';
 import { IdempotencyRepository } from '../placement/idempotency.repository.js';
 import { RejectedOrdersRepository } from './rejected-orders.repository.js';
 
-/** Rows deleted by one statement: some milliseconds, so that it never holds up anybody or outlasts its time limit. */
+/** Rows deleted by one statement: a few milliseconds, so that it neither blocks other statements nor times out. */
 const BATCH_SIZE = 1_000;
 
 /** Orders have up to 200 lines, each of them a row. */
@@ -21,8 +21,8 @@ const ORDER_BATCH_SIZE = 100;
 const HOURS_A_DAY = 24;
 
 /**
- * Deletes what has been kept for long enough: expired idempotency keys and, where a setting says so, rejected orders. Runs on
- * every instance; two that meet delete nothing twice.
+ * Deletes expired idempotency keys and, if configured, rejected orders. Runs on every instance; concurrent runs are
+ * harmless.
  */
 @Injectable()
 export class Retention implements OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown {
@@ -46,7 +46,7 @@ export class Retention implements OnApplicationBootstrap, OnModuleDestroy, Befor
     this.purges.start();
   }
 
-  /** Begins no further batch; the one under way is waited for. */
+  /** Starts no further batch, and waits for the current one. */
   onModuleDestroy(): void {
     this.purges.stop();
   }
@@ -57,7 +57,7 @@ export class Retention implements OnApplicationBootstrap, OnModuleDestroy, Befor
 
   private async purge(): Promise<boolean> {
     const { REJECTED_ORDER_DAYS, IDEMPOTENCY_KEY_HOURS } = this.settings;
-    // A key outlives no order: what it returns is made from the order.
+    // A key may not outlive its order, because the response is built from the order.
     const orderHours = Math.max(REJECTED_ORDER_DAYS * HOURS_A_DAY, IDEMPOTENCY_KEY_HOURS + 1);
     try {
       await this.inBatches(() => this.keys.deleteExpiredKeys(BATCH_SIZE));

@@ -24,10 +24,9 @@ const SIZE = `o.id, (SELECT count(*)::int FROM order_items i WHERE i.order_id = 
 export const FIND_ORDERS = `SELECT ${ORDER} FROM orders o WHERE o.id = ANY ($1) ORDER BY o.id DESC`;
 
 /**
- * A statement that reads ids and sizes of the newest orders of the owner that pass the filter, newest first.
- *
- * One condition leads: an index has the orders that meet it side by side and by age, so that they are read from the newest
- * on until there are enough, whatever else is in the table. The others are checked on what it leads to.
+ * A statement that reads ids and sizes of the newest orders of the owner that pass the filter. One condition leads:
+ * an index has its orders in order of age, so that the read stops at the end of the page, at any size of the table.
+ * The other conditions are checked on those rows.
  */
 export function listStatement(owner: Owner, filter: OrderFilter, limit: number): Statement {
   const { orders, values } = select(owner, filter, limit);
@@ -40,7 +39,7 @@ export function countStatement(owner: Owner, filter: OrderFilter): Statement {
   return { text: `SELECT count(*)::int AS count FROM (SELECT o.id FROM ${orders}) counted`, values };
 }
 
-/** What follows FROM, for the `orders o` that pass the filter: the newest of them, or all where the limit is null. */
+/** The FROM clause for the `orders o` that pass the filter: the newest, or all when the limit is null. */
 function select(
   owner: Owner,
   filter: OrderFilter,
@@ -60,17 +59,17 @@ function select(
   return { orders, values };
 }
 
-/** What follows FROM, for the `orders o` whose ids a query finds. */
+/** The FROM clause for the `orders o` whose ids a query finds. */
 function ordersOf(query: string): string {
   return `(${query}) found JOIN orders o ON o.id = found.id ORDER BY o.id DESC`;
 }
 
-/** What follows FROM, for the newest `orders o` that a condition other than a product leads to, or else their age. */
+/** The FROM clause for the newest `orders o` of a condition other than a product, or of all orders. */
 function newest(first: Condition | undefined, { bounds, conditions }: Conditions, most: string): string {
   const others = [...bounds.map((bound) => `o.id ${bound}`), ...conditions.map(textOf)];
-  // With "= $1" the planner would take the order by the id alone, and where many orders meet the condition it would walk
-  // through all orders from the newest one on, past all that don't. Sorted by what is equal anyway, in a form that does
-  // not tell the planner so, they are in the order of one index only: the right one.
+  // With "= $1" the planner may walk the primary key from the newest order on, past all orders that fail the
+  // condition. Sorting by the constant key, in a form that the planner does not fold, leaves only the index on that
+  // key.
   const all = first ? [`${first.key} = ANY (ARRAY[${first.value}])`, ...others] : others;
   const sorting = first ? `${first.key} DESC, o.id DESC` : 'o.id DESC';
   return `orders o ${all.length > 0 ? `WHERE ${all.join(' AND ')}` : ''} ORDER BY ${sorting} LIMIT ${most}`;
@@ -101,8 +100,8 @@ function foundBy(text: string, besides: Conditions, most: string, add: AddValue)
 function withProduct(product: string, { bounds, conditions }: Conditions, most: string): string {
   const isAlone = conditions.length === 0;
   const all = [
-    // Beside a status the order by the id alone is what helps: both indexes have it, so that they can be read side by side
-    // from their newest ends, neither further than is needed. No other index is of use then.
+    // Beside a status, ordering by the id alone lets the planner merge both indexes from their newest ends. No other
+    // index helps then.
     isAlone ? `f.product_id = ANY (ARRAY[${product}])` : `f.product_id = ${product}`,
     ...bounds.map((bound) => `f.order_id ${bound}`),
     ...conditions.map(textOf),

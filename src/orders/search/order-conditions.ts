@@ -11,30 +11,30 @@ export interface OrderFilter {
   /** Smallest and, not included, largest id: ids begin with the time of placement. */
   fromId?: string | undefined;
   beforeId?: string | undefined;
-  /** What somebody has typed who looks for an order: one of its ids, the customer's e-mail address, or a product. */
+  /** Free text of a search: an id, the customer's e-mail address, or a product. */
   search?: string | undefined;
 }
 
 /** Adds a value to those of a statement. @returns the parameter that stands for it */
 export type AddValue = (value: unknown) => string;
 
-/** What an order is looked for by. For each of these there is an index, which goes on with the id of the order. */
+/** The columns that a search can lead with. Each has an index that ends with the id of the order. */
 export type Key = 'o.customer_id' | typeof EMAIL_KEY | 'o.status' | 'product';
 
-/** What an order must have. The value is SQL. */
+/** A condition on orders. The value is SQL. */
 export interface Condition {
   key: Key;
   value: string;
 }
 
-/** What must hold of orders, in the order of how few of them that leaves in most shops; and what their id must be. */
+/** Conditions on orders, the most selective in most shops first, and bounds on the id. */
 export interface Conditions {
   conditions: readonly Condition[];
   /** Such as `< $2`. */
   bounds: readonly string[];
 }
 
-/** What the filter demands, but for the search. */
+/** The conditions of the filter, except for the search. */
 export function conditionsOf(owner: Owner, filter: OrderFilter, add: AddValue): Conditions {
   const conditions: Condition[] = [];
   const where = (key: Key, value: string | null | undefined): void => {

@@ -13,7 +13,7 @@ const POLL_MS = 500;
 /** Events read by one statement. */
 const PAGE_SIZE = 1_000;
 
-/** How long the feed goes on without a follower: longer than a client takes to reconnect, so that it finds its events. */
+/** The feed outlives its last follower by this long, so that a client that reconnects finds its events. */
 const LINGER_MS = 5_000;
 
 /** Reads new events, once for all followers on this instance, and remembers the latest for those that reconnect. */

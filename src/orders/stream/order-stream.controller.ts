@@ -9,7 +9,7 @@ import { ownerFor } from '../ownership.js';
 import { LAST_EVENT_ID, STREAMED } from './order-stream.openapi.js';
 import { OrderStream, STREAMS } from './order-stream.js';
 
-/** What keeps browsers and proxies from holding back what comes. */
+/** Stops browsers and proxies from buffering the stream. */
 const HEADERS = {
   'content-type': 'text/event-stream',
   'cache-control': 'no-store, no-transform',

@@ -100,7 +100,7 @@ export class OrderStream implements OnModuleDestroy, BeforeApplicationShutdown {
     }
   }
 
-  /** The feed, which goes on at least until `leave` is called. */
+  /** The feed, which runs at least until `leave` is called. */
   private async enterFeed(): Promise<OrderFeed> {
     if (!this.feed) {
       const last = await this.changes.findLast();
@@ -154,7 +154,7 @@ export class OrderStream implements OnModuleDestroy, BeforeApplicationShutdown {
     if ('id' in claimed) return this.changes.findById(transaction, claimed.id);
     if ('seq' in claimed) return this.changes.findByNumber(transaction, claimed.orderId, claimed.seq);
     if (!(await this.changes.hasReached(transaction))) return undefined;
-    // An event can be checked later, a number can't: where they mean the same, the client goes on from the event.
+    // An event can be verified later, a number can't: where they mean the same, the client resumes from the event.
     const place = beforeTransaction(transaction);
     const last = await this.changes.findLast();
     return isBehind(last, place) ? place : last;

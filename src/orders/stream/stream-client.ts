@@ -64,7 +64,7 @@ export class StreamClient {
     this.write(`: nothing new\nid: ${this.position.id}\n\n`);
   }
 
-  /** What was written is still sent. */
+  /** Unsent data is still sent. */
   end(): void {
     this.isEnding = true;
     this.flush();

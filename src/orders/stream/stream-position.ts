@@ -7,11 +7,11 @@ export interface StreamPosition {
   orderId: string;
   /** 0 before all events of the transaction; then no event has to exist. */
   seq: number;
-  /** As clients get it and send it back. It identifies the event, and says nothing about its order. */
+  /** The form in which clients get it and return it. It identifies the event without exposing its order. */
   id: string;
 }
 
-/** What a client has sent: a position that the database may have or not. */
+/** A position from a client, which the database may or may not have. */
 export type ClaimedPosition =
   | { transaction: bigint; id: string }
   /** Position of the first version: after an event. */

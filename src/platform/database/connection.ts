@@ -11,7 +11,7 @@ export interface Sql {
   query<Result>(text: string, values?: unknown[]): Promise<Result>;
 }
 
-/** Commands of which TypeORM tells how many rows they were about. */
+/** Commands whose result TypeORM returns with the number of affected rows. */
 const COUNTED = new Set(['UPDATE', 'DELETE']);
 
 /** The driver of PostgreSQL keeps it as `master`; there is none before the first and after the last connection. */
@@ -27,8 +27,8 @@ export async function connect(dataSource: DataSource): Promise<PoolClient> {
 }
 
 /**
- * Statements on one connection, each of which the server parses and plans once. Those that are not waited for are on
- * their way together, and each is done whatever becomes of the others.
+ * Prepared statements on one connection, parsed and planned once each. Statements that are not awaited are pipelined;
+ * each runs regardless of the others' failures.
  */
 export function preparedOn(client: PoolClient): Sql {
   return {
@@ -39,7 +39,7 @@ export function preparedOn(client: PoolClient): Sql {
   };
 }
 
-/** Runs statements of whose results nothing is needed. */
+/** Runs statements without results. */
 export async function runAll(sql: Sql, statements: readonly Statement[]): Promise<void> {
   await Promise.all(statements.map(async ({ text, values }) => sql.query(text, values)));
 }

@@ -11,7 +11,7 @@ const MIGRATIONS = new URL('../../../migrations/', import.meta.url);
 /** A connection that can't be had within this time is a fault: better an early answer than a queue without end. */
 export const CONNECT_TIMEOUT_MS = 5_000;
 
-/** No statement of the service takes nearly as long; one that does holds a connection that others wait for. */
+/** No statement of the service takes nearly as long; a longer one holds a connection that others wait for. */
 export const STATEMENT_TIMEOUT_MS = 15_000;
 
 /** A session that dies in mid-transaction, its process frozen for example, must not keep its locks for long. */
@@ -44,7 +44,7 @@ export async function dataSourceOptions(
     applicationName: 'order-service',
     poolSize: settings.DATABASE_POOL_SIZE,
     connectTimeoutMS: CONNECT_TIMEOUT_MS,
-    // Ids come from the service, so that no extension has to be installed by somebody with more rights.
+    // Ids come from the service, so that no extension has to be installed by a superuser.
     installExtensions: false,
     driver: { ...pg, Pool: LimitedPool },
     extra: {

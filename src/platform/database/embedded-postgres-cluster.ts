@@ -23,7 +23,7 @@ export interface Paths {
 /** A slow disk takes seconds for the first preparation; this only keeps a broken machine from hanging the start. */
 const INITIALISE_TIMEOUT_MS = 120_000;
 
-/** What an interrupted first start left is removed only when no other first start can still be at it. */
+/** The remains of an interrupted first start are removed only when no other first start can be running. */
 const ABANDONED_AFTER_MS = 2 * INITIALISE_TIMEOUT_MS;
 
 /**
@@ -37,7 +37,7 @@ export async function preparePaths(dataDirectory: string): Promise<Paths> {
     await mkdir(dataDirectory, { mode: 0o700 }).catch((error: unknown) => {
       if (!hasCode(error, 'EEXIST')) throw error;
     });
-    // PostgreSQL is told the real path, so that it can be recognised by it whatever links lead there.
+    // PostgreSQL gets the real path, so that the server can be recognised by it through any symbolic link.
     const folder = await realpath(dataDirectory);
     const cluster = join(folder, 'cluster');
     const strangers = (await readdir(folder)).filter(
@@ -59,8 +59,8 @@ export async function preparePaths(dataDirectory: string): Promise<Paths> {
 }
 
 /**
- * Prepares the data, unless they are there already. It happens beside their final place, and they are moved there in
- * one step, so that no half of them is ever found.
+ * Prepares the data unless they exist. It happens beside their final place and ends with one rename, so that partial
+ * data are never used.
  */
 export async function initialise(programs: Programs, launcher: Launcher, paths: Paths): Promise<void> {
   if (await exists(paths.cluster)) return;
@@ -85,7 +85,7 @@ export async function initialise(programs: Programs, launcher: Launcher, paths: 
     await rename(draft, paths.cluster);
   } catch (error) {
     await rm(draft, { recursive: true, force: true });
-    // Another first start in this folder was faster; its data and password are in place, complete.
+    // A concurrent first start in this folder won; its data and password are complete.
     if (!(await exists(paths.cluster))) throw error;
   }
 }

@@ -3,7 +3,7 @@ import { chown, readFile, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
-/** PostgreSQL could not be started or prepared; the message is written for the person who started it. */
+/** PostgreSQL could not be started or prepared. The message is for the operator. */
 export class EmbeddedPostgresError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
@@ -18,7 +18,7 @@ export function tailOf(output: string): string {
   return output.trim().split('\n').slice(-TAIL_LINES).join('\n');
 }
 
-/** Says first what to do about the faults that people can mend. */
+/** Puts the remedy of common faults before the output. */
 export function explain(output: string): string {
   if (/ENOSPC|No space left on device|Check free disk space/.test(output))
     return `The disk is full.\n${output}`;
@@ -28,7 +28,7 @@ export function explain(output: string): string {
   return output;
 }
 
-/** Tells errors of the system apart; not by their class, which is another one in the tests' module system. */
+/** Whether an error has a system code. Not by class, which differs in the module system of the tests. */
 export function hasCode(error: unknown, code: string): boolean {
   return typeof error === 'object' && error !== null && 'code' in error && error.code === code;
 }
@@ -39,9 +39,9 @@ export interface Programs {
   postgres: string;
 }
 
-/** How programs are run: PostgreSQL refuses to run as root, so root has to run it as somebody else. */
+/** How programs run: PostgreSQL refuses to run as root, so root has to run it as another user. */
 export interface Launcher {
-  /** What comes before the program on the command line. */
+  /** Words before the program on the command line. */
   prefix: string[];
   /** The user and group that the process gets; empty means those of this process. */
   identity: { uid?: number; gid?: number };
@@ -57,13 +57,13 @@ interface Account {
 /** Any answer to `--version` takes milliseconds; this only keeps a broken machine from hanging the start. */
 const PROBE_TIMEOUT_MS = 10_000;
 
-/** Accounts that PostgreSQL may run as under root, best first. `nobody` exists wherever there are accounts. */
+/** Accounts that PostgreSQL may run as under root, best first. The last one exists on every system with accounts. */
 const UNPRIVILEGED_ACCOUNTS = ['postgres', 'nobody'];
 
 /**
- * Runs a server and keeps its life tied to this process: the end of the standard input, which comes with the end of
- * this process, however it ended, stops the server. A line on the standard input is the name of a signal to send.
- * The server's process id never leaves the shell that is its parent, so a signal can't reach anybody else.
+ * Runs a server and ties its life to this process: its standard input ends with this process, however that ends, and
+ * the end of the standard input stops the server. A line on the standard input is the name of a signal to send. The
+ * server's process id never leaves its parent, the shell, so a signal can't reach another process.
  */
 const WATCH_SCRIPT = `
 exec 3<&0 </dev/null
@@ -79,7 +79,7 @@ exit "$status"
 
 /** A running server, or the process that watches it. */
 export interface Server {
-  /** Settles when the server has ended. */
+  /** Resolves when the server has ended. */
   readonly ended: Promise<void>;
   hasEnded(): boolean;
   signal(name: 'INT' | 'QUIT' | 'KILL'): void;
@@ -141,7 +141,7 @@ export async function chooseLauncher(programs: Programs, folder: string, cluster
 
 async function prepareFolder(folder: string, { owner }: Launcher): Promise<void> {
   const current = await stat(folder);
-  // Only root can and must do it; anybody else runs PostgreSQL as the owner that the folder already has.
+  // Only root can and must do it; any other user runs PostgreSQL as the owner that the folder already has.
   if (process.getuid?.() === 0 && current.uid !== owner.uid) await chown(folder, owner.uid, owner.gid);
 }
 
@@ -187,7 +187,7 @@ async function findUnprivilegedAccount(): Promise<Account> {
 /** Without PG* variables, which would redirect it, and without a language, because its messages are read here. */
 function cleanEnvironment(): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) => !/^(PG|LC_|LANG)/.test(name));
-  // PostgreSQL never mistakes the process of this number for another server that uses the data.
+  // PostgreSQL never takes the process with this id for another server on the data.
   return { ...Object.fromEntries(kept), LC_ALL: 'C', PG_GRANDPARENT_PID: String(process.pid) };
 }
 
@@ -201,7 +201,7 @@ function launch(
   return spawn(program, args, { ...launcher.identity, stdio, detached, cwd: '/', env: cleanEnvironment() });
 }
 
-/** Runs a program to its end and collects what it printed. */
+/** Runs a program to its end and collects its output. */
 export async function run(
   launcher: Launcher,
   program: string,

@@ -23,7 +23,7 @@ export interface EmbeddedPostgresOptions {
   dataDirectory: string;
   /** A database to create when it does not exist; `url` leads to it. */
   database?: string;
-  /** False for tests only: faster, and what was written may be lost when the machine (not the service) goes down. */
+  /** False for tests only: faster, and writes may be lost when the machine (not the service) crashes. */
   durable?: boolean;
   /** A fixed port; by default the system chooses a free one at each start. */
   port?: number;
@@ -37,7 +37,7 @@ export interface EmbeddedPostgres {
   logFile: string;
   /** Where people find the password. */
   passwordFile: string;
-  /** Settles when the server has ended, by itself or by a stop. */
+  /** Resolves when the server has ended, by itself or by a stop. */
   ended: Promise<void>;
   /**
    * Stops the server; safe to repeat.
@@ -47,7 +47,7 @@ export interface EmbeddedPostgres {
   stop(how?: 'fast' | 'immediate'): Promise<void>;
 }
 
-/** Recovery after a crash repeats at most the writes of a few minutes. */
+/** Crash recovery replays at most a few minutes of writes. */
 const START_TIMEOUT_MS = 120_000;
 
 /** How long the last checkpoint of a stop may take before the server is ended as in a crash, which loses nothing. */
@@ -56,10 +56,10 @@ const STOP_TIMEOUT_MS = 30_000;
 /** How long an immediate end may take before the system ends the process. */
 const QUIT_TIMEOUT_MS = 5_000;
 
-/** How often the server is asked whether it answers. */
+/** Interval of the connection attempts. */
 const POLL_INTERVAL_MS = 50;
 
-/** A port that was free may be taken a moment later, and another start may be faster: both rarely more than once. */
+/** A free port may be taken a moment later, and a concurrent start may win: both rarely more than once. */
 const START_ATTEMPTS = 5;
 
 /** Enough for the instances and tools of one developer. */
@@ -88,10 +88,10 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
       const claim = await waitUntilOurs(server, urlOfPort(port), paths);
       if (claim) return await finish(server, claim, urlOfPort(port), options, paths);
       const tail = tailOf(await readFile(paths.log, 'utf8').catch(() => ''));
-      // Another start may have been faster: that is a better reason than what either of them has left in the log.
+      // A concurrent start may have won: that explains more than the log does.
       await clearTheWay(paths.folder, paths.data, urlOfPort);
       const passing = /lock file .* already exists|pre-existing shared memory/.test(tail);
-      // Of a free port another one can be chosen; a fixed port was asked for.
+      // A free port can be replaced by another one; a fixed port can't.
       const portTaken = options.port === undefined && /Address already in use/.test(tail);
       if ((!passing && !portTaken) || attempt === START_ATTEMPTS)
         throw new EmbeddedPostgresError(explain(tail));
@@ -113,7 +113,7 @@ function listSettings(options: EmbeddedPostgresOptions, port: number): string[] 
     log_timezone: 'UTC',
     fsync: durable ? 'on' : 'off',
     full_page_writes: durable ? 'on' : 'off',
-    // Stays on also where tests need no durability: with it off the order of what is visible would differ.
+    // On even in tests without durability: off, it would change the order of visibility.
     synchronous_commit: 'on',
     [STARTER_SETTING]: process.pid,
   };
@@ -121,7 +121,7 @@ function listSettings(options: EmbeddedPostgresOptions, port: number): string[] 
 }
 
 function openServer(programs: Programs, launcher: Launcher, paths: Paths, settings: string[]): Server {
-  // The log of the start before is kept once; renamed and not emptied, because another start may be writing to it.
+  // The previous log is kept once; renamed and not truncated, because another start may be writing to it.
   if (existsSync(paths.log)) renameSync(paths.log, `${paths.log}.1`);
   const log = openSync(paths.log, 'a', 0o600);
   try {
@@ -132,7 +132,7 @@ function openServer(programs: Programs, launcher: Launcher, paths: Paths, settin
 }
 
 /**
- * Waits until the server answers and knows whom it runs for.
+ * Waits until the server accepts its owner.
  *
  * @returns nothing when the server ended by itself
  */

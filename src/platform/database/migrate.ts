@@ -12,7 +12,7 @@ import { adoptPgBossJobs, hasPgBossJobs } from './pg-boss-jobs.js';
 import { databaseErrorCode, isDatabaseUnavailable } from './session/database-errors.js';
 import { describeDatabaseFault, withStartRetry } from './start-retry.js';
 
-/** Any number that nobody else uses: instances that start together take turns on it. */
+/** Advisory lock key, unused elsewhere. Instances that start together migrate one after the other. */
 const MIGRATION_LOCK = 7_305_116_112;
 
 /** Two are enough: one holds the lock while the other runs the migrations. */

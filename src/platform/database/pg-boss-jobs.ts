@@ -17,8 +17,9 @@ const KINDS = `(VALUES ('order-notifications', 'notify', 'notification'), ('stoc
   ('cart-checkouts', 'check-out-cart', 'cart')) AS k (queue, kind, lane)`;
 
 /**
- * Unfinished jobs. A notification is numbered by its event, all others in the order in which pg-boss would have run them. A
- * job that was running is due when its attempt would have expired.
+ * Unfinished jobs, behind the tasks that their lanes have already. A notification is numbered by its event, all others in the
+ * order in which pg-boss would have run them. A job that was running is due when its attempt would have expired. Two
+ * notifications about one event are one.
  */
 const ADOPT_UNFINISHED = `
 INSERT INTO tasks (order_id, lane, seq, id, kind, payload, context, state, run_at, lease_version, attempts, max_attempts,
@@ -27,20 +28,25 @@ SELECT n.order_id, n.lane, n.seq, n.id, n.kind,
   CASE n.kind WHEN 'check-out-cart'
     THEN json_build_object('customerId', n.data->>'customerId', 'cartId', n.data->>'cartId') ELSE '{}' END,
   (n.data->'causedBy')::json,
-  CASE WHEN n.state::text = 'failed' THEN 'dead'
-    WHEN row_number() OVER (PARTITION BY n.order_id, n.lane ORDER BY n.seq) = 1 THEN 'ready' ELSE 'blocked' END,
+  CASE WHEN n.state::text = 'failed' THEN 'dead' ELSE 'blocked' END,
   CASE n.state::text WHEN 'active' THEN n.started_on + n.expire_seconds * interval '1 second' ELSE n.start_after END,
   0, CASE WHEN n.started_on IS NULL THEN 0 ELSE n.retry_count + 1 END, n.retry_limit + 1,
   left(coalesce(n.output->>'message', n.output->'value'->>'message'), 500), n.created_on,
   CASE WHEN n.state::text = 'failed' THEN n.completed_on END
 FROM (
   SELECT j.*, o.id AS order_id, k.kind, k.lane,
-    CASE k.kind WHEN 'notify' THEN (j.data->>'seq')::integer ELSE row_number() OVER (
+    CASE k.kind WHEN 'notify' THEN (j.data->>'seq')::integer ELSE coalesce(
+      (SELECT max(t.seq) FROM tasks t WHERE t.order_id = o.id AND t.lane = k.lane), 0) + row_number() OVER (
       PARTITION BY k.kind, j.singleton_key
       ORDER BY j.state::text IN ('active', 'retry', 'failed') DESC, j.created_on, j.id)::integer END AS seq
   FROM pgboss.job j JOIN ${KINDS} ON k.queue = j.name JOIN orders o ON o.id::text = j.singleton_key
   WHERE j.state::text IN ('created', 'retry', 'active', 'failed')
-) n`;
+) n
+ON CONFLICT (order_id, lane, seq) DO NOTHING`;
+
+const PROMOTE_FIRST = `
+UPDATE tasks t SET state = 'ready' WHERE t.state = 'blocked' AND NOT EXISTS (
+  SELECT 1 FROM tasks earlier WHERE earlier.order_id = t.order_id AND earlier.lane = t.lane AND earlier.seq < t.seq)`;
 
 /** Pending orders that an instance of an old release has stored: their leases were in their rows. */
 const ADOPT_PENDING = `
@@ -77,6 +83,7 @@ export async function adoptPgBossJobs(dataSource: DataSource): Promise<void> {
   await inTransaction(dataSource, async (transaction) => {
     await transaction.query('LOCK TABLE pgboss.job IN ACCESS EXCLUSIVE MODE');
     await transaction.query(ADOPT_UNFINISHED);
+    await transaction.query(PROMOTE_FIRST);
     await transaction.query(ADOPT_COMPLETED);
     await transaction.query(ADOPT_PENDING);
     await transaction.query('DROP SCHEMA pgboss CASCADE');

@@ -6,8 +6,8 @@ import { databaseErrorCode, isDatabaseUnavailable } from './session/database-err
 const RETRY_FOR_MS = 30_000;
 const RETRY_INTERVAL_MS = 1_000;
 
-/** Wrong credentials (class 28) and a missing database (3D000): waiting does not help. */
-const REFUSALS = /^(28|3D)/;
+/** Wrong credentials (class 28), a missing database (3D000) or privilege (42501): waiting does not help. */
+const REFUSALS = /^(28|3D|42501)/;
 
 /**
  * Runs a step of the start, again from its beginning for 30 s after its first failure, while the database is unavailable.
@@ -31,7 +31,7 @@ export async function withStartRetry<Result>(step: () => Promise<Result>): Promi
   }
 }
 
-/** A fault of the database as a sentence for the person who starts the service. */
+/** A database fault as a message for the operator. */
 export function describeDatabaseFault(error: unknown): SettingsError {
   return new SettingsError([`DATABASE_URL: the database can not be used: ${messageOf(error)}`]);
 }

@@ -6,7 +6,7 @@ export interface Statement {
   values: unknown[];
 }
 
-/** What the driver asks of a query as it sends it and as its answer comes in. Only in part among its types. */
+/** The interface between the driver and a query, which its types declare only in part. */
 interface DriverQuery {
   name: string;
   text: string;
@@ -15,12 +15,12 @@ interface DriverQuery {
   handleRowDescription(message: unknown): void;
   handleDataRow(message: unknown): void;
   handleCommandComplete(message: unknown, connection: Connection): void;
-  /** Told in place of `handleReadyForQuery`, by the server or by the end of the connection. */
+  /** Called in place of `handleReadyForQuery`, with an error of the server or at the end of the connection. */
   handleError(error: unknown, connection: Connection): void;
   handleReadyForQuery(connection: Connection): void;
 }
 
-/** The texts that the server has parsed, and those on their way to it, by the names of their statements. */
+/** Prepared statements of the connection, and those in progress, by name. */
 interface DriverConnection extends Connection {
   parsedStatements: Record<string, string | undefined>;
   submittedNamedStatements: Record<string, string | undefined>;
@@ -40,12 +40,11 @@ export function nameOf(text: string): string {
 }
 
 /**
- * Sends statements as one message, with a single Sync at its end (the extended query protocol of PostgreSQL): the server does
- * one after the other up to the first that fails, and none of those after it. So BEGIN and COMMIT can be among them,
- * and all of it takes one round trip. By itself the driver sends a Sync with each statement, after which the server goes
- * on with the next whatever became of the last.
+ * Pipelines statements with a single Sync at the end (PostgreSQL's extended query protocol). The server runs them in
+ * order up to the first that fails and skips the rest, so BEGIN and COMMIT can be among them, in one round trip. The
+ * driver itself sends a Sync after each statement, after which the server continues despite a failure.
  *
- * @returns what becomes of each, once all are done; those after the one that failed fail with the same error
+ * @returns the result of each, once all are done; statements after a failed one reject with the same error
  */
 export function pipeline(client: PoolClient, statements: readonly Statement[]): Promise<QueryResult>[] {
   const parts = statements.map((statement) => new PipelinedQuery(statement));
@@ -53,7 +52,7 @@ export function pipeline(client: PoolClient, statements: readonly Statement[]): 
   return parts.map(({ result }) => result);
 }
 
-/** A statement of a message, which the driver makes, and whose answer it reads. */
+/** A statement of a message. The driver creates it and reads its result. */
 class PipelinedQuery {
   readonly query: DriverQuery;
   readonly result: Promise<QueryResult>;
@@ -80,7 +79,7 @@ class PipelinedQuery {
 
 /** One query to the driver, which takes only its own kind where queries follow each other without waiting. */
 class StatementMessage extends Query {
-  /** Of the statement whose answer is awaited: by them the driver remembers what the server has parsed. */
+  /** Name of the statement whose result is next: the driver uses it to remember prepared statements. */
   declare name: string | undefined;
   declare text: string | undefined;
   private answered = 0;
@@ -93,7 +92,7 @@ class StatementMessage extends Query {
   override submit = (connection: Connection): void => {
     const withoutSync = Object.create(connection, { sync: { value: () => undefined } }) as Connection;
     connection.stream.cork();
-    // What follows a statement that can't be sent must not be done either, COMMIT least of all.
+    // Statements after one that can't be sent must not run either, least of all COMMIT.
     this.parts.every((part) => part.send(withoutSync));
     connection.sync();
     connection.stream.uncork();

@@ -9,7 +9,7 @@ import { pipeline, type Statement } from './statement-message.js';
 /** `40001`: serialization failure; `40P01`: deadlock. PostgreSQL has rolled back, so all may be run again. */
 const RETRYABLE_SQLSTATES = new Set(['40001', '40P01']);
 
-/** Begins a transaction that nothing more is to be said about. */
+/** Begins a transaction with default options. */
 export const BEGIN: readonly Statement[] = [{ text: 'BEGIN', values: [] }];
 
 /** The statements of the transaction find their rows by index, whatever the planner assumes about the size of a table. */
@@ -18,20 +18,20 @@ const ONLY_INDEXES: Statement = { text: 'SET LOCAL enable_seqscan = off', values
 export const BEGIN_BY_INDEX: readonly Statement[] = [...BEGIN, ONLY_INDEXES];
 const COMMIT: Statement = { text: 'COMMIT', values: [] };
 
-/** Three tries: a deadlock that comes back twice is a fault to be seen, not to be hidden. */
+/** Three attempts: a deadlock that repeats is a bug to be found, not hidden. */
 const ATTEMPTS = 3;
 
 /** Upper bound of the random wait before the next try, so that the same two don't meet again. */
 const RETRY_WAIT_MS = 25;
 
-/** Whether the transaction was rolled back for something that has nothing to do with what it did. */
+/** Whether the rollback was caused by concurrency. */
 function isRetryable(error: unknown): boolean {
   return RETRYABLE_SQLSTATES.has(databaseErrorCode(error) ?? '');
 }
 
 /**
- * Runs `work` in a transaction, again from its start after a deadlock or serialization failure. `work` must do nothing
- * but run statements on what it is given: no remote call is ever made while a transaction is open.
+ * Runs `work` in a transaction, with a retry after a deadlock or serialization failure. `work` may only run
+ * statements on its argument: no remote call is made while a transaction is open.
  */
 export async function inTransaction<T>(
   dataSource: DataSource,
@@ -66,24 +66,23 @@ export async function withTransactionRetry<T>(transaction: () => Promise<T>): Pr
 }
 
 /**
- * What a statement fails with that divides by zero. To refuse something, since PostgreSQL puts none of the values into its
- * log then: where a constraint is violated it logs the key, or the whole row, with all that is personal in it.
+ * Error of statements that divide by zero in order to refuse. PostgreSQL logs no values with it, while a violated
+ * constraint logs the key, or the whole row, with personal data.
  */
 const DIVISION_BY_ZERO = '22012';
 
 /** A statement of a transaction that is written at once. */
 export interface Write<Refusal extends string> extends Statement {
-  /** What is said where it divides by zero, as it does where somebody else was first. */
+  /** The refusal to report when the statement divides by zero, which it does when a concurrent write was first. */
   refusal?: Refusal;
 }
 
 /**
- * Commits statements, none of which needs what another gave, in one round trip: all of them, or none. Once, also after a
- * deadlock.
+ * Commits independent statements in one round trip: all of them, or none. No retry, not even after a deadlock.
  *
  * @param begin begins the transaction
- * @returns what the first that failed was refused for
- * @throws what it failed with, where that is no refusal
+ * @returns the refusal of the first failed statement
+ * @throws the error of the first failed statement, when it is no refusal
  */
 export async function commitAtOnce<Refusal extends string>(
   dataSource: DataSource,
@@ -100,8 +99,8 @@ export async function commitAtOnce<Refusal extends string>(
 }
 
 /**
- * As `commitAtOnce`, again from its start after a deadlock, for statements whose results are needed. Not a span of its own:
- * the loops of the background would fill the traces.
+ * Like `commitAtOnce`, with the results of the statements, and with a retry after a deadlock. It has no span of its
+ * own: the loops of the background would fill the traces.
  *
  * @returns the result of each statement
  */
@@ -120,7 +119,7 @@ export async function queryAtOnce(
   });
 }
 
-/** @returns what became of each statement; all of them are rolled back where one has failed */
+/** @returns the result of each statement; one failure rolls all of them back */
 async function transactAtOnce(
   dataSource: DataSource,
   begin: readonly Statement[],
@@ -150,7 +149,7 @@ async function transact<T>(dataSource: DataSource, work: (transaction: Sql) => P
   }
 }
 
-/** What is asked for in one go goes in one message; the first of them begins the transaction. */
+/** Statements of one tick share a message; the first of them begins the transaction. */
 class OpenTransaction implements Sql {
   private begin = [...BEGIN];
   private asked: {
@@ -167,7 +166,7 @@ class OpenTransaction implements Sql {
 
   async commit(): Promise<void> {
     const { command } = await this.ask(COMMIT);
-    // The answer to a COMMIT of which a statement has failed.
+    // The answer to a COMMIT after a failed statement.
     if (command !== 'COMMIT') throw new Error(`the transaction ended with ${command}`);
   }
 
@@ -182,7 +181,7 @@ class OpenTransaction implements Sql {
     const begin = this.begin.splice(0);
     const asked = this.asked.splice(0);
     const results = pipeline(this.client, [...begin, ...asked.map(({ statement }) => statement)]);
-    // Where it can't be begun, the others are told.
+    // When BEGIN fails, the caller gets its error from the other statements.
     for (const result of results.splice(0, begin.length)) result.catch(() => undefined);
     for (const [at, { resolve, reject }] of asked.entries()) results[at]?.then(resolve, reject);
   }

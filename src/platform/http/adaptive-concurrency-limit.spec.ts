@@ -24,7 +24,7 @@ function enter(): Promise<() => void> {
 
 const isFull = (): boolean => bulkhead.refusalFor({ name: 'one more', isCustomer: false }) !== undefined;
 
-/** How many are let in at this moment; all of them leave again. */
+/** The number of permits at this moment; all are released again. */
 async function countPlaces(): Promise<number> {
   const entries = await Promise.allSettled(Array.from({ length: 2 * MOST }, enter));
   const entered = entries.filter((entry) => entry.status === 'fulfilled');
@@ -32,7 +32,7 @@ async function countPlaces(): Promise<number> {
   return entered.length;
 }
 
-/** Keeps the process from everything else for most of the time, and for so long at a time. */
+/** Blocks the event loop for most of the time, in stretches of `atATimeMs`. */
 async function keepBusy(ms: number, atATimeMs = 80): Promise<void> {
   const endsAt = performance.now() + ms;
   while (performance.now() < endsAt) {
@@ -60,7 +60,7 @@ describe('a bulkhead that is guarded', () => {
     expect(places).toBeLessThanOrEqual(MOST / 4 + 1);
   }, 30_000);
 
-  it('gets as wide again as it was once that is over, and stays so while everybody only waits', async () => {
+  it('returns to its full width after the load, and keeps it while all requests only wait', async () => {
     await keepBusy(1_000);
     await until(async () => (await countPlaces()) === MOST);
     const leave = await Promise.all(Array.from({ length: MOST }, enter));
@@ -86,7 +86,7 @@ describe('a bulkhead that is guarded', () => {
     }
   }, 30_000);
 
-  it('keeps nobody out who is inside when it gets narrower, and lets the next in when enough have left', async () => {
+  it('keeps its permits when it gets narrower, and admits the next request when enough have left', async () => {
     const inside = await Promise.all(Array.from({ length: 3 }, enter));
     bulkhead.resize(2);
     expect(isFull()).toBe(true);
@@ -104,7 +104,7 @@ describe('a bulkhead that is guarded', () => {
     }
   });
 
-  it('lets a burst wait, and nobody for long once some are refused all the time', async () => {
+  it('queues a burst, and shortens the queue during a lasting overload', async () => {
     expect(guard.admissionMs).toBe(ADMISSION_MS);
     const refusals = setInterval(() => guard.noteRefusal(), 10);
     try {

@@ -8,35 +8,38 @@ const LOOK_MS = 100;
 const RESOLUTION_MS = 5;
 
 /**
- * Work that is ready waits for this long on average when the process has more to do than it can. A placement is taken up
- * again some ten times until it is answered, and waits as often.
+ * Average queueing delay of the event loop that counts as overload. A placement resumes some ten times until its
+ * answer, and queues as often.
  */
 const TOO_LATE_MS = 25;
 
-/** What is too late while others are refused all the time: those who are let in are then to be as quick as ever. */
+/** The threshold during a lasting overload, so that admitted requests stay quick. */
 const LASTINGLY_TOO_LATE_MS = 5;
 
-/** A quarter of all are always let in, or a machine that is busy with something else would keep everybody out. */
+/**
+ * A quarter of the permits always stays, or a machine that is busy with something else would refuse every request.
+ */
 const LEAST = 0.25;
 
-/** A burst may wait for this long to begin: hardly noticed by who gets in, and soon told to who does not. */
+/**
+ * Queueing time of a burst: short enough for admitted clients not to notice, and for refused clients to learn it
+ * soon.
+ */
 export const ADMISSION_MS = 50;
 
-/** Long enough for somebody to be there whenever a place becomes free. */
+/** Long enough to keep a request queued whenever a permit becomes free. */
 const SHORT_ADMISSION_MS = 5;
 
-/** Refusals in so many looks on end are no burst: half a second. */
+/** Refusals in this many samples in a row are no burst: half a second. */
 const LASTING_LOOKS = 5;
 
 const SHRINK = 0.8;
 const GROW = 1.1;
 
 /**
- * Takes permits away while the process has too much to do, and gives them back as long as it has not: requests with a
- * permit are then done as quickly as ever, however many come. Waiting for others, such as a slow inventory, is nothing to do.
- *
- * Waiting in front of it lets a burst be done. Where some are refused all the time it is no burst: a line would
- * only make everybody late, and gets short (the idea of CoDel, RFC 8289).
+ * Removes permits while the event loop is overloaded, and returns them afterwards, so that admitted requests stay
+ * quick at any load. Waiting for others, such as a slow inventory, is not load. A queue in front absorbs bursts.
+ * During a lasting overload a queue would only add latency, so it gets short (the idea of CoDel, RFC 8289).
  */
 export class AdaptiveConcurrencyLimit {
   private readonly delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
@@ -56,7 +59,7 @@ export class AdaptiveConcurrencyLimit {
     this.timer.unref();
   }
 
-  /** How long one who comes now may wait to be let in, in milliseconds. */
+  /** Current time limit of the queue, in milliseconds. */
   get admissionMs(): number {
     return this.isLasting ? SHORT_ADMISSION_MS : ADMISSION_MS;
   }
@@ -71,7 +74,7 @@ export class AdaptiveConcurrencyLimit {
     this.delay.disable();
   }
 
-  /** A burst is over sooner, and is all done; what lasts is more than can be done. */
+  /** A burst ends sooner, and is served completely; a longer overload exceeds the capacity. */
   private get isLasting(): boolean {
     return this.looksWithRefusals >= LASTING_LOOKS;
   }

@@ -37,8 +37,8 @@ export interface Bulkhead {
 }
 
 /**
- * Reads at a time for each connection of the pool. They wait in its queue for a few statements of a millisecond or two;
- * later ones would wait for so long that an early refusal is the better response.
+ * Concurrent reads per connection of the pool. They queue for a few statements of a millisecond or two; beyond that
+ * an early refusal is the better response.
  */
 const READS_PER_CONNECTION = 10;
 
@@ -61,14 +61,14 @@ export const PLACEMENTS: Bulkhead = {
 /** A bulkhead as the routes of one server share it. */
 interface Entrance {
   readonly bulkhead: CallerBulkhead;
-  /** How long a request that comes now may wait for a permit. */
+  /** Current time limit of the wait for a permit. */
   readonly admissionMs: () => number;
   readonly refuse: (reason: RefusalReason) => Problem;
 }
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Gives back the permit of the request, while it has one. */
+    /** Releases the permit of the request, while it has one. */
     leaveBulkhead: (() => void) | null;
   }
   interface FastifyContextConfig {
@@ -76,7 +76,7 @@ declare module 'fastify' {
   }
 }
 
-/** Limits how many of these requests are in progress at a time, in all and for each caller. The others are refused. */
+/** Limits these requests in progress, in all and for each caller. Others are refused. */
 export function Bounded(bulkhead: Bulkhead): MethodDecorator {
   return applyDecorators(AddRouteConfig({ bulkhead }), ApiProblems('rate-limit-exceeded', 'overloaded'));
 }
@@ -91,10 +91,7 @@ export function BoundedPlacements(): MethodDecorator {
   return Bounded(PLACEMENTS);
 }
 
-/**
- * Makes the bulkheads hold. What does not get in is refused before its body is read. To be called before the first route
- * is made.
- */
+/** Enforces the bulkheads. A refusal comes before the body is read. Call it before the first route is registered. */
 export function boundRoutes(server: FastifyInstance, settings: Settings, registry: Registry): void {
   const entrances = new Map<Bulkhead, Entrance>();
   const bulkheads = new Map<string, CallerBulkhead>();
@@ -136,7 +133,7 @@ function open(definition: Bulkhead, server: FastifyInstance, settings: Settings)
   };
 }
 
-/** Most of what is too much costs no more than this; a permit is taken only once the body has arrived. */
+/** Most of the overload costs only this check; a permit is taken only once the body has arrived. */
 function refusing({ bulkhead, refuse }: Entrance): onRequestHookHandler {
   return (request, _reply, done) => {
     const refusal = bulkhead.refusalFor(permitHolderOf(request));
@@ -169,13 +166,13 @@ function leaveWhenClosed({ raw }: FastifyReply, giveBack: () => void, minHoldMs:
   else raw.once('close', minHoldMs > 0 ? onClose : giveBack);
 }
 
-/** Once the response is known, the work is done; how long a client takes to read it must not keep others out. */
+/** The permit is released with the response; a slow reader must not keep others out. */
 const leaveWithResponse: onSendHookHandler = (request, _reply, payload, done) => {
   leave(request);
   done(null, payload);
 };
 
-/** For requests without a response, such as when another hook that looks at the response has failed. */
+/** For requests without a response, such as after a failure in another response hook. */
 const leaveAtTheEnd: onResponseHookHandler = (request, _reply, done) => {
   leave(request);
   done();

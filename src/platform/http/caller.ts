@@ -6,13 +6,13 @@ import { ApiProblems } from './problem.openapi.js';
 import { AddRouteConfig } from './route-config.js';
 
 /**
- * What a caller may be allowed to do.
+ * The scopes of a caller.
  *
  * - `orders:place`: place orders; a customer may also cancel its own while they are `confirmed`
- * - `orders:read`: see one's own orders
- * - `orders:read:all`: see everybody's orders; who has it is not bound to orders of its own
+ * - `orders:read`: read one's own orders
+ * - `orders:read:all`: read all orders; such a caller is bound to no customer
  * - `orders:status`: set the status of orders
- * - `operations`: settle incidents, redrive messages, read metrics
+ * - `operations`: resolve incidents, redrive messages, read metrics
  */
 export const SCOPES = [
   'orders:place',
@@ -24,10 +24,10 @@ export const SCOPES = [
 
 export type Scope = (typeof SCOPES)[number];
 
-/** The scopes that count in a token without `orders:read:all`; all others are for staff. */
+/** The scopes that count in a token without `orders:read:all`; the others are for staff. */
 export const CUSTOMER_SCOPES = ['orders:place', 'orders:read'] as const satisfies readonly Scope[];
 
-/** Who sent a request. */
+/** The sender of a request. */
 export interface Caller {
   /**
    * Goes into events, logs and the scope of idempotency keys: `anonymous`, `key:<name>`, `customer:<id>` or
@@ -35,25 +35,22 @@ export interface Caller {
    */
   id: string;
   scopes: ReadonlySet<Scope>;
-  /** The customer that the caller is, who sees and orders only what is its own; null for everybody else. */
+  /** The customer that the caller is, who reads and places only its own orders; null for other callers. */
   customerId: string | null;
 }
 
-/** Everybody who reaches a service that asks nobody who they are (`AUTH=none`). */
+/** Every caller of a service without authentication (`AUTH=none`). */
 export const ANONYMOUS: Caller = { id: 'anonymous', scopes: new Set(SCOPES), customerId: null };
 
-/** Routes that anybody may call: always, or unless the setting of their group says otherwise. */
+/** Routes without authentication: always, or unless the setting of their group says otherwise. */
 export type PublicGroup = 'always' | 'health' | 'docs';
 
-/**
- * Who may call a route: whoever has one of the scopes, of which the first always suffices; whoever is known, whatever
- * its scopes; or anybody.
- */
+/** Access to a route: callers with one of the scopes (the first always suffices), every known caller, or everyone. */
 export type RouteAccess = { scopes: readonly [Scope, ...Scope[]] } | { known: true } | { group: PublicGroup };
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Null where nobody had to say who they are: on public routes, and where there is no route. */
+    /** Null without authentication: on public routes, and where there is no route. */
     caller: Caller | null;
   }
   interface FastifyContextConfig {
@@ -83,7 +80,7 @@ export function RequireScopes(...scopes: [Scope, ...Scope[]]): MethodDecorator {
   );
 }
 
-/** Lets everybody in who says who it is, whatever it may do. */
+/** Admits every known caller, with any scopes. */
 export function RequireKnownCaller(): MethodDecorator {
   return applyDecorators(
     AddRouteConfig({ access: { known: true } satisfies RouteAccess }),
@@ -98,7 +95,7 @@ export function RequireKnownCaller(): MethodDecorator {
   );
 }
 
-/** Lets anybody in, as long as the setting of the group does not say otherwise. */
+/** Admits every request, unless the setting of the group says otherwise. */
 export function PublicRoute(group: PublicGroup): MethodDecorator {
   return applyDecorators(
     AddRouteConfig({ access: { group } }),

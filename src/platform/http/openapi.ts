@@ -13,12 +13,12 @@ import {
 
 const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch'] as const;
 
-/** The request header of operations whose answers may be replayed. */
+/** The request header of operations with replays. */
 const KEY = 'Idempotency-Key';
 
 /**
- * What can be wrong with any request before it is routed to an operation, by status. Each status has an entry of its own
- * instead of the range `4XX`, which generators of clients do not understand.
+ * Problems of a request before it is routed to an operation, by status. Each status has its own entry instead of the
+ * range `4XX`, which generators of clients do not understand.
  */
 const MALFORMED = {
   '400': ['invalid-request', 'malformed-request'],
@@ -30,20 +30,20 @@ const MALFORMED = {
   '431': ['headers-too-large'],
 } as const;
 
-/** Operations of which there may be any number in a minute. */
+/** Operations without a rate limit. */
 const UNLIMITED = /^\/health/;
 
 const DESCRIPTION = `Takes orders, reserves their stock, stores them and notifies the customer.
 
-Errors are problem details (RFC 9457): tell them apart by \`type\`, which stays as it is; \`detail\` is for people. Members
-that you do not know are to be ignored, since there may be more of them one day. Send an \`Idempotency-Key\` with every
-order: then any request may be repeated until there is an answer.`;
+Errors are problem details (RFC 9457): distinguish them by \`type\`, which is stable; \`detail\` is for people. Ignore unknown
+members, because later versions may add some. Send an \`Idempotency-Key\` with every order: then any request may be retried
+until there is a response.`;
 
 const TAGS = {
   orders: 'Placing orders, finding them, and what becomes of them.',
-  events: 'What happens to orders, for programs that follow it.',
-  operations: 'What only a person can settle.',
-  callers: 'Who is asking, and what it may do.',
+  events: 'The feed of all changes, for programs that follow it.',
+  operations: 'Incidents that only a person can resolve.',
+  callers: 'The caller and its scopes.',
   health: 'For supervisors and load balancers.',
 };
 
@@ -89,7 +89,7 @@ export function serveOpenApiDocument(app: INestApplication): void {
   });
 }
 
-/** What the plugin below reads of the state of Swagger UI, which is an immutable map. */
+/** The state of Swagger UI that the plugin below reads, an immutable map. */
 interface SwaggerUiState {
   getIn(path: readonly string[]): { has(key: string): boolean } | undefined;
 }
@@ -113,7 +113,7 @@ function withoutTryingStreams(): object {
   };
 }
 
-/** Adds what holds for every operation, so that no controller has to say it and none can forget it. */
+/** Adds the parts that every operation has, so that no controller can forget them. */
 function completeOperation(path: string, operation: OperationObject): void {
   const { responses } = operation;
   responses['500'] ??= {
@@ -153,7 +153,7 @@ function malformedResponses(): Record<string, ResponseObject> {
       return [
         malformedName(status),
         {
-          description: `${STATUS_CODES[status]}: the request is malformed, whatever the operation.`,
+          description: `${STATUS_CODES[status]}: the request is malformed; applies to every operation.`,
           headers: { ...CACHE_HEADERS, ...REQUEST_ID_HEADER },
           content: problemContent(examples),
         },
@@ -166,7 +166,7 @@ function malformedName(status: string): string {
   return `Malformed${status}`;
 }
 
-/** Unknown fields of a body are refused, which the schemas of bodies therefore say; answers may get more members. */
+/** Bodies with unknown fields are refused, so the schemas of bodies forbid them; responses may get more members. */
 function closeSchemas(document: OpenAPIObject, node: unknown): void {
   if (typeof node !== 'object' || node === null) return;
   for (const [key, value] of Object.entries(node)) {

@@ -3,11 +3,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { describeUnavailability, isDatabaseUnavailable } from '../database/session/database-errors.js';
 import { typeOf } from '../telemetry/tracer.js';
 import { noteProblem } from '../telemetry/request-context.js';
-import { Problem, PROBLEM_MEDIA_TYPE, RETRY_AFTER, upstreamProblem } from './problem.js';
+import { nothingAt, Problem, PROBLEM_MEDIA_TYPE, RETRY_AFTER, upstreamProblem } from './problem.js';
 import { REQUEST_ID_HEADER } from './edge/request-identity.js';
 import { UpstreamFault } from '../upstream/upstream-fault.js';
 
-/** What the framework and its HTTP server call the faults of a request, by status. */
+/** Request faults of the framework and its HTTP server, by status. */
 const FRAMEWORK_PROBLEMS = {
   404: 'not-found',
   413: 'payload-too-large',
@@ -15,8 +15,8 @@ const FRAMEWORK_PROBLEMS = {
 } as const;
 
 /**
- * Turns everything that is thrown into problem details. What nobody foresaw is logged with its place, and told as a
- * plain 500. Of all else the line about the request says enough: an outage would fill the log otherwise.
+ * Converts exceptions to problem details. An unexpected error is logged with its stack and returned as a plain 500.
+ * For other errors the access log line is enough: an outage would fill the log otherwise.
  */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
@@ -57,7 +57,7 @@ export function sendProblem(reply: FastifyReply, problem: Problem): void {
   void reply
     .status(problem.status)
     .headers(problem.headers)
-    // What the router refuses never comes to the hooks that set these.
+    // Refusals of the router bypass the hooks that set these.
     .header(REQUEST_ID_HEADER, reply.request.id)
     .header('cache-control', 'no-store')
     .header('content-type', PROBLEM_MEDIA_TYPE)
@@ -68,11 +68,11 @@ export function sendProblem(reply: FastifyReply, problem: Problem): void {
 /** A request that the HTTP server refused: its status and reason, without a framework's own words for the place. */
 export function frameworkProblem(status: number, thrown: unknown, request: FastifyRequest): Problem {
   const path = request.url.split('?', 1)[0] ?? '';
-  // 403 is what the server of Swagger UI's files calls a path that leads out of them.
+  // The server of Swagger UI's files returns 403 for a path that leaves its folder.
   if (status === 404 || status === 403) {
-    return Problem.http('not-found', `There is nothing at ${request.method} ${path}`);
+    return nothingAt(request.method, path);
   }
-  // The framework's own words would repeat all of it.
+  // The framework's own message would repeat all of it.
   if (status === 414) return Problem.http('uri-too-long', 'A part of the address is too long');
   if (status in FRAMEWORK_PROBLEMS) {
     const name = FRAMEWORK_PROBLEMS[status as keyof typeof FRAMEWORK_PROBLEMS];

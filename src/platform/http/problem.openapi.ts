@@ -63,7 +63,7 @@ type GeneralProblemName = keyof typeof HTTP_PROBLEMS;
 
 const BAD_REQUEST = 400;
 
-/** Whoever is not let in is told what would be needed; of what is forbidden, where other credentials would help. */
+/** A 401 names the accepted credentials; a 403 does where other credentials would help. */
 const UNAUTHORIZED = 401;
 const FORBIDDEN = 403;
 
@@ -72,7 +72,7 @@ const ALWAYS_RETRIED = new Set([429, 503]);
 
 const DESCRIPTIONS: Record<number, string> = {
   400: 'The request is wrong, or can not be met.',
-  401: 'The request does not say who is calling, or with credentials that are not valid.',
+  401: 'The request has no credentials, or invalid ones.',
   403: 'The caller may not do this.',
   404: 'There is no such thing.',
   409: 'The request does not fit the present state.',
@@ -86,7 +86,7 @@ const DESCRIPTIONS: Record<number, string> = {
   503: 'Something that is needed does not answer; to be tried again.',
 };
 
-/** What the examples of general problems say; the title of those that have nothing particular to say is enough. */
+/** Details of the examples of general problems; for the others the title is enough. */
 const DETAILS: Partial<Record<GeneralProblemName, string>> = {
   'invalid-request': 'The request is not valid: limit must be at most 200',
   'upstream-unavailable': 'The inventory service does not answer',
@@ -124,7 +124,7 @@ export function problemDecorator(model: typeof ProblemResponse) {
     };
 }
 
-/** What an operation is known to answer, collected from all of its decorators. */
+/** Documented responses of an operation, from all of its decorators. */
 interface Documented {
   model: typeof ProblemResponse;
   examples: readonly Problem[];
@@ -132,7 +132,7 @@ interface Documented {
 
 const documentedProblems = new WeakMap<object, Documented>();
 
-/** Others, such as the one that says who may call the operation, add theirs; none may replace those of another. */
+/** Other decorators, such as the one for access, add responses too; none may replace those of another. */
 function addTo(operation: object, { model, examples }: Documented): Documented {
   const before = documentedProblems.get(operation);
   const added = {
@@ -146,14 +146,14 @@ function addTo(operation: object, { model, examples }: Documented): Documented {
 
 function document({ model, examples }: Documented, before: Documented | undefined): MethodDecorator {
   const byStatus = Map.groupBy(examples, ({ status }) => status);
-  // The status of what is wrong with a request is also that of one which is none.
+  // The status of an invalid request is also that of a malformed one.
   byStatus.get(BAD_REQUEST)?.push(...examplesOf('malformed-request'));
   return applyDecorators(
     ApiExtraModels(model),
     ...[...byStatus].map(([status, of]) =>
       ApiResponse({
         status,
-        // The package puts descriptions of the same status together.
+        // The package merges descriptions of one status.
         description: before?.examples.some((known) => known.status === status)
           ? ''
           : (DESCRIPTIONS[status] ?? 'The request has failed.'),
@@ -183,7 +183,7 @@ export function problemContent(examples: readonly Problem[], model = ProblemResp
   };
 }
 
-/** Whoever asks too early or too often is always told when to come back; whoever is in conflict, where that helps. */
+/** A 429 or 503 always has Retry-After; a 409 where a retry helps. */
 function problemHeaders(status: number, examples: readonly Problem[]): HeadersObject {
   if (status === UNAUTHORIZED || status === FORBIDDEN) return challengeHeader(status === UNAUTHORIZED);
   if (ALWAYS_RETRIED.has(status)) return retryAfterHeader(true);

@@ -8,7 +8,7 @@ export interface FieldError {
   message: string;
 }
 
-/** What a client should wait before it tries again after a fault that will pass by itself. */
+/** Delay before a retry after a temporary fault. */
 export const RETRY_AFTER = { 'retry-after': '2' };
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
@@ -19,7 +19,7 @@ export const MAX_ERRORS = 50;
 /** The detail is one sentence for people; `errors` has the rest. */
 const MAX_ERRORS_IN_DETAIL = 10;
 
-/** Characters of a field's path: more than any real one has. An unknown name may be as long as the body. */
+/** Maximum length of a field's path, longer than any real one. An unknown name may be as long as the body. */
 const MAX_FIELD_LENGTH = 200;
 
 function shorten(field: string): string {
@@ -52,7 +52,7 @@ export class Problem extends Error {
     return new Problem(name, HTTP_PROBLEMS[name], detail, extensions, headers);
   }
 
-  /** A request with wrong fields, of which the response names a bounded number. */
+  /** A request with invalid fields. The response lists a bounded number of them. */
   static invalidRequest(errors: readonly FieldError[]): Problem {
     const named = errors
       .slice(0, MAX_ERRORS)
@@ -84,7 +84,7 @@ export class Problem extends Error {
   }
 }
 
-/** More is under way than can be done in time. Nothing was begun for this request. */
+/** The instance is overloaded. The request had no effect. */
 export function overloaded(): Problem {
   return Problem.http(
     'overloaded',
@@ -94,7 +94,7 @@ export function overloaded(): Problem {
   );
 }
 
-/** The caller has its share of what may be in progress. Nothing was begun for this request. */
+/** The caller has used its share of concurrent requests. The request had no effect. */
 export function concurrencyLimitExceeded(): Problem {
   return Problem.http(
     'concurrency-limit-exceeded',
@@ -102,6 +102,11 @@ export function concurrencyLimitExceeded(): Problem {
     {},
     RETRY_AFTER,
   );
+}
+
+/** No route has this address. @param path without the query */
+export function nothingAt(method: string, path: string): Problem {
+  return Problem.http('not-found', `There is nothing at ${method} ${path}`);
 }
 
 /** The caller has used its share of the processor time. Nothing was begun for this request. */
@@ -114,7 +119,7 @@ export function processorShareExceeded(retryAfterS: number): Problem {
   );
 }
 
-/** Another service gave no answer, or one that a repetition does not change; the latter has no `Retry-After`. */
+/** Another service gave no answer, or one that a retry does not change; the latter has no `Retry-After`. */
 export function upstreamProblem({ upstream, reason, isInvalidAnswer }: UpstreamFault): Problem {
   return isInvalidAnswer
     ? Problem.http('upstream-answer-invalid', `The ${upstream} gave an invalid answer: ${reason}`)

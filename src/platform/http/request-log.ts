@@ -15,16 +15,19 @@ import { identityOf } from './caller.js';
 import { networkOf, ONE_CUSTOMER } from './edge/networks.js';
 import { REQUEST_ID_HEADER } from './edge/request-identity.js';
 
-/** From a look at the database to the deadline of an order, 10 s unless it was set otherwise. */
+/** From the duration of a query to the deadline of an order, 10 s by default. */
 const BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20];
 
-/** What a request to an address that there is not counts as: the address itself could be anything. */
+/** The route label of unknown paths: the path itself could be anything. */
 const UNMATCHED = 'unmatched';
 
-/** Asked for every few seconds by programs: their lines would bury the others, and their spans cost more than they tell. */
+/**
+ * Polled by programs every few seconds: their log lines would bury the others, and their spans cost more than they
+ * show.
+ */
 const BY_MACHINES = /^\/(health|metrics)\b/;
 
-/** What is refused so as to save work, as often as it takes, is no reason for a warning each time. */
+/** Refusals that save work are frequent during an overload, and no reason for a warning each. */
 const UNREMARKABLE = new Set(['not-ready', 'overloaded']);
 
 const requestDuration = new Histogram({
@@ -34,7 +37,7 @@ const requestDuration = new Histogram({
   buckets: BUCKETS_S,
 });
 
-/** What is known of each request that is not answered yet. */
+/** State of a request in progress. */
 interface Observed {
   place: ExecutionContext;
   /** The pattern of its route. */
@@ -74,7 +77,7 @@ export function logRequests(server: FastifyInstance, logger: PinoLogger, deadlin
     request.observed = begin(request);
     runInContext(request.observed.place, done);
   });
-  // The body arrives by events of the connection, which know of no request; whatever comes after it does again.
+  // The events of the body arrive outside the request context; it is restored for the hooks after this one.
   server.addHook('preValidation', (request, _reply, done) => {
     if (!request.observed) return done();
     const { place } = request.observed;

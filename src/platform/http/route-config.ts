@@ -1,10 +1,10 @@
 import { RouteConfig } from '@nestjs/platform-fastify';
 import type { FastifyContextConfig } from 'fastify';
 
-/** What was said of each method of a controller so far. */
+/** The collected options of each method of a controller. */
 const configs = new WeakMap<object, FastifyContextConfig>();
 
-/** Says something about a route beside what is said of it already, where `@RouteConfig()` would take its place. */
+/** Merges options into the route's config, where `@RouteConfig()` would replace it. */
 export function AddRouteConfig(config: FastifyContextConfig): MethodDecorator {
   return (target, name, descriptor) => {
     const method: unknown = descriptor.value;

@@ -6,9 +6,8 @@ import { collectDefaultMetrics, Gauge, register, Registry } from 'prom-client';
 const PACKAGE = new URL('../../../package.json', import.meta.url);
 
 /**
- * What is measured. Counters and durations belong to the process and are registered where they are counted, in the
- * registry that is the library's default. Here is what is looked up when it is asked for: one registry for each
- * application, as tests run several in one process.
+ * Metrics. Counters and histograms belong to the process, in the library's default registry. Gauges that are read at
+ * each scrape are here, in one registry per application, because tests run several in one process.
  */
 @Injectable()
 export class Metrics {

@@ -5,7 +5,7 @@ import { Settings } from '../../config/settings.js';
 import { poolOf } from '../database/connection.js';
 import { Metrics } from './metrics.js';
 
-/** How much of the pool of connections is in use, of which requests and recovery take theirs. */
+/** Utilisation of the connection pool, which serves requests and recovery. */
 @Injectable()
 export class PoolMetrics {
   constructor(dataSource: DataSource, settings: Settings, { registry }: Metrics) {

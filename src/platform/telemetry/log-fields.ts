@@ -1,6 +1,6 @@
 import { currentContext } from './request-context.js';
 
-/** What every line says about the work that it was logged for; a line that says it itself has the last word. */
+/** Fields of the request context for every line; a line's own fields take precedence. */
 export function fieldsOfWork(): Record<string, string> {
   const place = currentContext();
   if (!place) return {};
@@ -12,7 +12,7 @@ export function fieldsOfWork(): Record<string, string> {
   };
 }
 
-/** What an error says of itself in the log. */
+/** The logged fields of an error. */
 interface LoggedError {
   type: string;
   message: string;
@@ -30,8 +30,8 @@ const MAX_CAUSES = 5;
 const DATA_EXCEPTION = /^22[0-9A-Z]{3}$/;
 
 /**
- * An error for the log: what is needed to find its place and nothing else. Other fields of errors hold whatever their
- * makers put there, such as the parameters of a statement or the row that PostgreSQL did not want.
+ * An error for the log: its class, code and stack, and nothing else. Other fields may hold personal data, such as the
+ * parameters of a statement or the row that PostgreSQL rejected.
  */
 export function loggedError(error: unknown, depth = 1): unknown {
   if (!(error instanceof Error)) return typeof error === 'object' ? '(no error)' : error;
@@ -57,7 +57,7 @@ function withoutQuotes(message: string): string {
   return message.replace(/"[^]*"/, '"…"');
 }
 
-/** The places alone: the lines above them repeat the message. */
+/** Only the frames: the lines above them repeat the message. */
 function framesOf(stack: string): string {
   const lines = stack.split('\n').filter((line) => /^\s+at /.test(line));
   return lines.join('\n');

@@ -39,9 +39,9 @@ const KINDS = {
 } as const;
 
 /**
- * Sends traces by OTLP over HTTP. This file is loaded only where that is asked for. Its packages read the variables of
- * OpenTelemetry about where and how to send (`OTEL_EXPORTER_OTLP_*`) and about who is sending (`OTEL_SERVICE_NAME`,
- * `OTEL_RESOURCE_ATTRIBUTES`) themselves.
+ * Sends traces by OTLP over HTTP; loaded only when traces are on. Its packages read the endpoint
+ * (`OTEL_EXPORTER_OTLP_*`) and the identity (`OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`) from the environment
+ * themselves.
  */
 export class OpenTelemetry extends Tracer {
   private readonly provider: TracerProvider;
@@ -49,7 +49,7 @@ export class OpenTelemetry extends Tracer {
 
   constructor(settings: Settings) {
     super();
-    // What the packages would write to the console is told by the exporter below, once.
+    // The exporter below logs each outage once instead.
     diag.disable();
     const named = resourceFromAttributes({ 'service.name': 'order-service' });
     const configured = detectResources({ detectors: [envDetector] });
@@ -113,7 +113,7 @@ function rootSampler(name: string, ratio: number): Sampler {
   return name === 'traceidratio' ? new TraceIdRatioBasedSampler(ratio) : new AlwaysOnSampler();
 }
 
-/** Traces may get lost, but not without a word: told once when they can't be sent, and once when they can again. */
+/** Traces may get lost, but not silently: logs once when sending fails, and once when it works again. */
 function tellingOfOutages(exporter: SpanExporter): SpanExporter {
   const logger = new Logger(OpenTelemetry.name);
   let isDown = false;

@@ -8,23 +8,23 @@ export interface CallTally {
   ms: number;
 }
 
-/** A request, a background job or the recovery of an order, and what comes to be known of it while it is done. */
+/** A request, a background task or the recovery of an order, with the data collected during it. */
 export interface RequestContext {
-  /** Names the request in the log, in its answer and in the calls made for it; absent where nobody has asked. */
+  /** Identifies the request in the log, in its response and in outgoing calls; absent for background work. */
   readonly requestId?: string;
   orderId?: string;
   /** Who sent the request, or its address where `AUTH=none`; absent for background work. Never logged. */
   caller?: string;
   /** Name of the problem that the request was answered with. */
   problem?: string;
-  /** What brought that about, where it passes by itself; holds nothing that a caller sent. */
+  /** The cause, if it is temporary; holds no user input. */
   fault?: string;
   readonly upstreams: Map<string, CallTally>;
-  /** How each attempt at a call to another service ended: the class of the status that came, or why none did. */
+  /** Result of each attempt at a call to another service: the status class, or the reason for its absence. */
   readonly attempts: string[];
 }
 
-/** A piece of work, and the place in its trace at which things are done right now. */
+/** A unit of work and its current position in its trace. */
 export interface ExecutionContext {
   readonly work: RequestContext;
   readonly trace: TraceContext | undefined;
@@ -48,28 +48,28 @@ export function runInContext<T>(place: ExecutionContext, action: () => T): T {
   return places.run(place, action);
 }
 
-/** The deadline of the request or job that is under way. */
+/** The deadline of the current request or task. */
 export function currentDeadline(): Deadline | undefined {
   return places.getStore()?.deadline;
 }
 
-/** The deadline of the request that is under way; a new one where there is no request. */
+/** The deadline of the current request; a new one outside of requests. */
 export function requestDeadline(milliseconds: number): Deadline {
   return currentDeadline() ?? Deadline.in(milliseconds);
 }
 
-/** Runs a part of the work under another deadline. */
+/** Runs an action under another deadline. */
 export function withDeadline<T>(deadline: Deadline | undefined, action: () => T): T {
   const place = places.getStore() ?? { work: newRequestContext(), trace: undefined };
   return places.run({ ...place, deadline }, action);
 }
 
-/** Does something for nobody in particular, whoever's work has led to it. */
+/** Runs an action outside any request context, for work that serves several requests. */
 export function runDetached<T>(action: () => T): T {
   return places.exit(action);
 }
 
-/** The header fields that tell another service for which request it is called, and as part of which trace. */
+/** The header fields that pass the request id and the trace on to another service. */
 export function fieldsToPassOn(): Record<string, string> {
   const place = places.getStore();
   if (!place) return {};
@@ -77,13 +77,13 @@ export function fieldsToPassOn(): Record<string, string> {
   return { ...(requestId !== undefined && { 'x-request-id': requestId }), ...traceHeaders(place.trace) };
 }
 
-/** Says which order the work under way is about, for the lines that it logs. */
+/** Adds the order to the log lines of the current context. */
 export function noteOrder(orderId: string): void {
   const work = places.getStore()?.work;
   if (work) work.orderId = orderId;
 }
 
-/** Says what the request under way is answered with. */
+/** Records the problem that the current request returns. */
 export function noteProblem(problem: string, fault?: string): void {
   const work = places.getStore()?.work;
   if (!work) return;
@@ -103,9 +103,9 @@ export function noteUpstreamCall(upstream: string, outcome: string, ms: number):
 }
 
 /**
- * Does a step of the work under way, and watches the attempts at calls to other services that are made meanwhile.
+ * Runs a step of the current request and records its attempts at calls to other services.
  *
- * @returns what the step returns, how each attempt ended, and how long the step took in milliseconds
+ * @returns the result of the step, the outcome of each attempt, and the duration in milliseconds
  */
 export async function watchAttempts<T>(
   step: () => Promise<T>,

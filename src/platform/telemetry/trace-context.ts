@@ -1,10 +1,10 @@
 import { isTracestate } from './trace-state.js';
 
-/** A place in a distributed trace, as the header `traceparent` tells it (W3C Trace Context, section 3.2). */
+/** A position in a distributed trace, as in the header `traceparent` (W3C Trace Context, section 3.2). */
 export interface TraceContext {
   /** 32 hexadecimal digits. */
   traceId: string;
-  /** 16 hexadecimal digits: the span that is the parent of whatever is done next. */
+  /** 16 hexadecimal digits: the parent span of the next step. */
   spanId: string;
   /** One byte; its lowest bit says that the trace is being recorded. */
   flags: number;
@@ -12,20 +12,20 @@ export interface TraceContext {
   state?: string | undefined;
 }
 
-/** The flags that are defined: sampled and, of level 2, random. All others are to be sent as zero. */
+/** The defined flags: sampled and, in level 2, random. The others must be sent as zero. */
 const KNOWN_FLAGS = 0b11;
 
 /** Later versions may have more after the flags, this one must not; what is before them is promised to stay. */
 const TRACEPARENT =
   /^(?!ff|00.{54})[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?$/;
 
-/** A later version may be longer, but nobody needs so much in every call and job. */
+/** A later version may be longer; more than this is not worth carrying through every call and task. */
 const MAX_TRACEPARENT_LENGTH = 128;
 
 /**
- * Reads the headers of W3C Trace Context.
+ * Parses the headers of W3C Trace Context.
  *
- * @returns undefined where there is no trace, or one that can't be read: such headers are to be ignored
+ * @returns undefined for missing or invalid headers, which the specification says to ignore
  */
 export function parseTraceContext(traceparent: unknown, tracestate?: unknown): TraceContext | undefined {
   const isText = typeof traceparent === 'string' && traceparent.length <= MAX_TRACEPARENT_LENGTH;

@@ -5,7 +5,10 @@ const MEMBER =
 /** Section 3.3.1.1. */
 const MAX_MEMBERS = 32;
 
-/** What everybody has to pass on at least (section 3.3.1.5); more is dropped rather than carried through every job. */
+/**
+ * The minimum that every participant must propagate (section 3.3.1.5); longer values are dropped instead of carried
+ * along.
+ */
 const MAX_TRACESTATE_LENGTH = 512;
 
 /** Whether a `tracestate` is one (W3C Trace Context, section 3.3), and short enough to be handed on. */

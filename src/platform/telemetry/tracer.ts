@@ -1,7 +1,7 @@
 import type { TraceContext } from './trace-context.js';
 import { currentContext, runInContext, newRequestContext } from './request-context.js';
 
-/** What is noted of a span. Never what a caller sent: no identifier but those of orders, no message of an error. */
+/** Attributes of a span. No user input: no identifiers except those of orders, no messages of errors. */
 export type SpanAttributes = Record<string, string | number>;
 
 export interface SpanStart {
@@ -10,9 +10,9 @@ export interface SpanStart {
   /** `server`: a request that came in. `client`: one that went out. `consumer`: a job. */
   kind: 'server' | 'client' | 'consumer' | 'internal';
   attributes?: SpanAttributes;
-  /** The place it belongs below; a trace of its own without one. */
+  /** The parent; without one the span starts a trace. */
   parent?: TraceContext | undefined;
-  /** A place in another trace that this one follows from. */
+  /** A position in another trace that this one follows from. */
   follows?: TraceContext | undefined;
 }
 
@@ -20,19 +20,19 @@ export interface SpanStart {
 export interface Span {
   readonly context: TraceContext;
   set(attributes: SpanAttributes): void;
-  /** @param type what kind of failure it was: a class or a code, never a message */
+  /** @param type the kind of failure: a class or a code, never a message */
   fail(type: string): void;
   end(): void;
 }
 
-/** Records what takes how long, as part of which trace. */
+/** Records spans. */
 export abstract class Tracer {
   abstract start(span: SpanStart): Span;
-  /** Sends what is not sent yet. */
+  /** Exports pending spans. */
   abstract stop(): Promise<void>;
 }
 
-/** There is none unless the operator asks for traces: then nothing is measured, and nothing of it even loaded. */
+/** Undefined unless the operator configures traces: then nothing is measured, and no package is loaded. */
 let tracer: Tracer | undefined;
 
 export function useTracer(other: Tracer | undefined): void {
@@ -45,9 +45,9 @@ export function startSpan(span: SpanStart): Span | undefined {
 }
 
 /**
- * Does something as a span of its own, below the place where it is begun unless it says otherwise.
+ * Runs work in a span, below the current one unless `parent` is given.
  *
- * @param work is given the span, where traces are recorded
+ * @param work gets the span when traces are recorded
  */
 export async function traced<T>(
   start: Omit<SpanStart, 'parent'>,
@@ -66,7 +66,7 @@ export async function traced<T>(
   }
 }
 
-/** What kind of error it is, without its message, which may hold what somebody sent. */
+/** The class of an error, without its message, which may hold user input. */
 export function typeOf(error: unknown): string {
   if (!(error instanceof Error)) return typeof error;
   return 'code' in error && typeof error.code === 'string' ? error.code : error.name;

@@ -2,14 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Settings } from '../../config/settings.js';
 import { type Tracer, useTracer } from './tracer.js';
 
-/** What is still to be sent may take so long at the end of the process; a service that does not answer loses it. */
+/** Time limit of the last export at shutdown; a collector that does not answer loses the rest. */
 const LAST_SENDING_MS = 3_000;
 
 /**
- * Begins to record traces where the operator asks for them by the variables of OpenTelemetry. Otherwise nothing of it is
- * loaded, which would take a tenth of a second and some memory.
+ * Starts tracing if the variables of OpenTelemetry ask for it. Otherwise its packages are not loaded, which saves a
+ * tenth of a second and memory.
  *
- * @returns ends it, after sending what is not sent yet
+ * @returns a function that exports the rest and ends it
  */
 export async function startTracing(settings: Settings): Promise<() => Promise<void>> {
   if (!isWanted(settings)) return async () => undefined;

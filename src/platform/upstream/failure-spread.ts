@@ -1,4 +1,4 @@
-/** What an attempt is about, and for whose request it is made. */
+/** The subject of an attempt, and the caller that it serves. */
 export interface AttemptOrigin {
   /** The product, order or customer that the call names. */
   subject: string;

@@ -11,7 +11,7 @@ import type { Dispatcher } from 'undici';
  */
 export const CONNECTIONS_PER_ORIGIN = 128;
 
-/** One request at a time on a connection: behind a slow one, others would share its fate and its uncertainty. */
+/** One request at a time on a connection: others behind a slow one would share its outcome. */
 const REQUESTS_IN_FLIGHT_PER_CONNECTION = 1;
 
 /** Below the 5 s after which Node and uvicorn close an idle connection, so that it is this end which closes it. */
@@ -29,8 +29,8 @@ export const MAX_ANSWER_BYTES = 256 * 1024;
 declare module 'axios' {
   interface AxiosRequestConfig {
     /**
-     * Use a connection of its own. A kept connection may be closed by the other end at the moment it is used again,
-     * which leaves the outcome unknown; a call that can't be repeated must not run that risk.
+     * Use a new connection. The peer may close a kept connection at the moment of its reuse, which leaves the outcome
+     * unknown; a call that is not idempotent must not run that risk.
      */
     ownConnection?: boolean;
   }
@@ -54,7 +54,7 @@ export class TransportError extends Error {
 /** The request's time ran out while it still waited for a connection. */
 class ExpiredBeforeSending extends Error {}
 
-/** How undici reports an answer that is not what its own head says. */
+/** Errors of undici for a body that contradicts its headers. */
 const UNREADABLE = new Set(['UND_ERR_RES_CONTENT_LENGTH_MISMATCH', 'UND_ERR_HEADERS_OVERFLOW']);
 
 /** Names a failure by its code alone, because the message of a lower layer may hold addresses. */
@@ -63,10 +63,7 @@ function codeOf(error: unknown): string {
   return typeof code === 'string' ? code : 'no code';
 }
 
-/**
- * Collects one answer. Everything that happens after the promise is settled is of no interest to anybody, as the
- * caller has already been told the outcome.
- */
+/** Collects one response. Events after the promise has resolved are ignored: the caller already has the outcome. */
 class Exchange implements Dispatcher.DispatchHandler {
   private readonly chunks: Buffer[] = [];
   private size = 0;
@@ -144,7 +141,7 @@ class Exchange implements Dispatcher.DispatchHandler {
       return new TransportError('not_sent', `could not be reached (${code})`, { cause: error });
     }
     if (error instanceof errors.HTTPParserError || UNREADABLE.has(code)) {
-      // Without its cause, which carries what it could not read.
+      // Without its cause, which holds the unreadable bytes.
       return new TransportError('garbage', `the answer can't be read (${code})`);
     }
     return new TransportError('connection', `the connection broke during the call (${code})`, {
@@ -178,7 +175,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 @Injectable()
 export class UndiciTransport implements OnApplicationShutdown {
   private readonly keptConnections = UndiciTransport.createAgent(REQUESTS_IN_FLIGHT_PER_CONNECTION);
-  /** No pipelining at all is how undici is told not to keep connections. */
+  /** `pipelining: 0` makes undici close connections after use. */
   private readonly ownConnections = UndiciTransport.createAgent(0);
 
   private static createAgent(pipelining: number): Agent {
@@ -191,7 +188,7 @@ export class UndiciTransport implements OnApplicationShutdown {
       // The whole call has one timer of its own, which covers waiting for a connection as well.
       headersTimeout: 0,
       bodyTimeout: 0,
-      // HTTP/2 repeats requests by itself after a GOAWAY; whether to repeat is for the caller to decide.
+      // HTTP/2 retries by itself after a GOAWAY; retries are the caller's decision.
       allowH2: false,
     });
   }
@@ -209,7 +206,7 @@ export class UndiciTransport implements OnApplicationShutdown {
     };
   }
 
-  /** Lets calls under way finish; each has its own timeout, so this takes no longer than the longest of them. */
+  /** Waits for calls in progress; each has its own timeout, so this takes at most the longest of them. */
   async onApplicationShutdown(): Promise<void> {
     await Promise.all([this.keptConnections.close(), this.ownConnections.close()]);
   }

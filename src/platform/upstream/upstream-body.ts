@@ -6,7 +6,7 @@ const CHARSET = /;\s*charset\s*=\s*"?([^\s";]+)/i;
 /** The encoding of JSON unless the sender names another one (RFC 8259, section 8.1). */
 const DEFAULT_CHARSET = 'utf-8';
 
-/** The parsed body of an answer, or why it has none. `invalid`: JSON that can be read in more than one way. */
+/** The parsed body of an answer, or why it has none. `invalid`: ambiguous JSON. */
 export type JsonBody = { body: unknown } | { kind: 'garbage' | 'invalid'; flaw: string };
 
 /**

@@ -5,10 +5,10 @@ import { type AttemptOrigin, FailureSpread } from './failure-spread.js';
 /** How long a service that fails is left alone before one call tries it again; more would delay its return. */
 export const RESET_MS = 1_000;
 
-/** The attempts of so long ago are forgotten: longer than a few that time out, shorter than a restart. */
+/** Attempts older than this are ignored: longer than a few timeouts, shorter than a restart. */
 const WINDOW_MS = 10_000;
 
-/** Half of the attempts must fail: what fails less is what repetitions are for. */
+/** Half of the attempts must fail; rarer failures are covered by retries. */
 const FAILING_PERCENT = 50;
 
 /** With fewer attempts than these in the window one bad moment would count as an outage. */
@@ -36,8 +36,8 @@ export function upstreamStates(): UpstreamState[] {
 }
 
 /**
- * Keeps calls away from a service that does not work, so that nobody waits for it and it can come back. Once most of
- * the latest attempts have failed it lets none through, and after a short while one, which decides.
+ * Stops calls to a failing service, so that callers fail fast and the service can recover. It opens once most of the
+ * recent attempts have failed; after a short pause one attempt decides whether it closes.
  */
 export class UpstreamCircuit {
   private readonly logger = new Logger(UpstreamCircuit.name);
@@ -46,7 +46,7 @@ export class UpstreamCircuit {
   private isDown = false;
   private last: LastCall | null = null;
 
-  /** @param isFault whether a failed attempt says that the service does not work */
+  /** @param isFault whether a failed attempt points to a failing service */
   constructor(
     private readonly upstream: string,
     private readonly isFault: (failure: unknown) => boolean,
@@ -59,7 +59,7 @@ export class UpstreamCircuit {
       rollingCountTimeout: WINDOW_MS,
       errorThresholdPercentage: FAILING_PERCENT,
       volumeThreshold: MIN_ATTEMPTS,
-      // They are computed from a list of every call's duration, which nobody reads.
+      // Percentiles need a list of every call's duration, and are not used.
       rollingPercentilesEnabled: false,
     });
     this.breaker.on('open', () => this.tellOfFailure());
@@ -77,14 +77,14 @@ export class UpstreamCircuit {
   }
 
   /**
-   * Makes an attempt. Its failure counts when it is a fault of the service, and such faults concern more than one subject
-   * and one caller.
+   * Makes an attempt. Its failure counts when it is a fault of the service, and such faults concern more than one
+   * subject and one caller.
    *
-   * @returns what the attempt gave, or undefined when it was not made
-   * @throws what the attempt threw
+   * @returns the result of the attempt, or undefined when the circuit refused it
+   * @throws the error of the attempt
    */
   async run<T>(origin: AttemptOrigin, attempt: () => Promise<T>): Promise<{ value: T } | undefined> {
-    // Asked here as well, since the library counts what it turns away and would take long to open a second time.
+    // Checked here as well, because the library counts refused calls and would be slow to open a second time.
     if (!this.breaker.closed && !this.breaker.pendingClose) return undefined;
     let outcome: { value: T } | { failure: unknown } | undefined;
     try {
@@ -98,7 +98,7 @@ export class UpstreamCircuit {
         }
       });
     } catch (error) {
-      // Whatever the library makes of it, the attempt's own outcome is what counts.
+      // The outcome of the attempt counts, not the library's interpretation of it.
       if (outcome === undefined) throw error;
     }
     if (outcome !== undefined && 'failure' in outcome) throw outcome.failure;
@@ -120,11 +120,13 @@ export class UpstreamCircuit {
     return this.spread.isWide();
   }
 
-  /** Told once an outage: a try that fails opens the circuit again, and is no news. */
+  /** Logged once per outage: a failed trial call opens the circuit again without a new line. */
   private tellOfFailure(): void {
     if (this.isDown) return;
     this.isDown = true;
-    this.logger.warn(`The ${this.upstream} does not work; it is asked once in ${RESET_MS} ms until it does`);
+    this.logger.warn(
+      `The ${this.upstream} fails; its circuit is open, with a trial call every ${RESET_MS} ms`,
+    );
   }
 
   private tellOfReturn(): void {

@@ -27,7 +27,7 @@ export interface UpstreamOptions {
   baseUrl: string;
   /** How long one attempt may take at most. */
   timeoutMs: number;
-  /** Attempts at a time; the others wait in the order in which they came. Unlimited unless set. */
+  /** Concurrent attempts; others wait in order of arrival. Unlimited by default. */
   concurrency?: number;
 }
 
@@ -40,7 +40,7 @@ export interface UpstreamRequest {
   body?: Record<string, unknown>;
   /** Sent as `Idempotency-Key`. */
   idempotencyKey?: string;
-  /** All attempts and the pauses between them end by then. */
+  /** Bounds all attempts and the pauses between them. */
   deadline: Deadline;
   /** How long one attempt may take, in milliseconds, where it is not the client's own limit. */
   timeoutMs?: number;
@@ -52,8 +52,8 @@ export interface UpstreamRequest {
   /** Size limit of the answer; 256 KiB unless set. */
   maxBytes?: number;
   /**
-   * Use a connection of its own: for a call that nobody may ever repeat, as the end of a kept connection at the moment
-   * of its use leaves the outcome unknown.
+   * Use a new connection: for a call that must never be retried. The end of a kept connection at the moment of its
+   * reuse leaves the outcome unknown.
    */
   ownConnection?: boolean;
   /** When each attempt may be made, where that is not the client's own limit of attempts at a time. */
@@ -78,7 +78,7 @@ export const BACKGROUND_TIMEOUT_MS = 10_000;
 /** Segments that a URL can't hold: parsers remove the dots (RFC 3986, section 5.2.4), and nothing names a collection. */
 const UNNAMEABLE_SEGMENTS = new Set(['', '.', '..']);
 
-/** What such a path is answered with, without a call: no service can have a resource of that name. */
+/** The answer for such a path, without a call: no service can have a resource of that name. */
 const NO_SUCH_RESOURCE: UpstreamAnswer = { status: 404, body: { detail: 'No resource can have this name' } };
 
 /** @returns the encoded path, or null when a segment can't be part of a URL */
@@ -91,12 +91,12 @@ function encodePath(segments: readonly string[]): string | null {
   return encoded.join('/');
 }
 
-/** What a call is about: the id in its path (`/inventory/{id}`), or the order or message that its key belongs to. */
+/** The subject of a call: the id in its path (`/inventory/{id}`), or the order or message of its key. */
 function subjectOf({ path, idempotencyKey }: UpstreamRequest): string {
   return path[1] ?? idempotencyKey ?? path.join('/');
 }
 
-/** Calls one other service, within a deadline, and sorts what comes back into answers and faults. */
+/** Calls one other service within a deadline, and classifies the results as answers and faults. */
 export class UpstreamClient {
   readonly name: string;
   /** How long one attempt may take at most, in milliseconds. */
@@ -175,7 +175,7 @@ export class UpstreamClient {
     );
     if (made) return made.value;
     observeTurnedAway(this.name, request.method);
-    // Nothing was sent. To try again within this call would be to wait for what the circuit is there to spare.
+    // Nothing was sent. A retry within this call would add the wait that the circuit avoids.
     throw new AttemptFailure(this.fault('not_sent', 'is not asked for now, since it has failed'), false);
   }
 
@@ -215,7 +215,7 @@ export class UpstreamClient {
       throw new AttemptFailure(unexpectedStatus(this.name, status), mayPass(status), pause, status);
     }
     if (data.length === 0 && status < 300 && (status === 204 || mayBeEmpty)) return { status, body: null };
-    // A refusal without JSON is as unreadable: it may come from a proxy in front of the service.
+    // A refusal without JSON is unreadable too: it may come from a proxy in front of the service.
     const read = readJson(data, response.headers['content-type']);
     if ('body' in read) return { status, body: read.body };
     const fault = this.fault(read.kind, `answered ${status} with ${read.flaw}`);

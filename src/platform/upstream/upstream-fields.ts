@@ -54,7 +54,7 @@ export function readName(value: unknown): string | null {
     : `${name.slice(0, MAX_NAME_LENGTH - 1).toWellFormed()}…`;
 }
 
-/** The `detail` of an error answer, or what to say in its place. */
+/** The `detail` of an error answer, or a default. */
 export function readReason(answer: UpstreamAnswer, otherwise: string): string {
   const { detail } = fieldsOf(answer.body);
   if (typeof detail !== 'string' || detail === '') return otherwise;
@@ -62,9 +62,9 @@ export function readReason(answer: UpstreamAnswer, otherwise: string): string {
 }
 
 /**
- * Why the outcome of a call is unknown.
+ * The reason of an unknown outcome.
  *
- * @throws what it was given, unless that is a fault of the other service: a mistake of this one must not pass for it
+ * @throws the error itself, unless it is a fault of the other service: a bug of this one must not pass for it
  */
 export function reasonOfFault(error: unknown): string {
   if (error instanceof UpstreamFault) return error.message;

@@ -1,8 +1,8 @@
 /**
- * Does one piece of work per input, at most `atOnce` of them at the same time.
+ * Runs one action per input, at most `atOnce` concurrently.
  *
  * @returns the results in the order of the inputs
- * @throws what the first failing piece of work threw; nothing new is started after it
+ * @throws the error of the first failing action; nothing new is started after it
  */
 export async function mapBounded<Input, Output>(
   inputs: readonly Input[],

@@ -1,15 +1,15 @@
 import { UpstreamFault } from './upstream-fault.js';
 
-/** One try and two repetitions: enough for a restart or a lost packet, too few to keep an overloaded service down. */
+/** One attempt and two retries: enough for a restart or a lost packet, too few to keep an overloaded service down. */
 export const MAX_ATTEMPTS = 3;
 
-/** About one round trip between data centres, so that the first repetition does not meet the same moment. */
+/** About one round trip between data centres, so that the first retry does not meet the same moment. */
 const FIRST_BACKOFF_MS = 50;
 
-/** A longer pause would use up the deadline of a request in which somebody is waiting. */
+/** A longer pause would use up the deadline of a waiting request. */
 const MAX_BACKOFF_MS = 1_000;
 
-/** Answers that say "not now" rather than "no" (RFC 9110, RFC 8470, RFC 6585). */
+/** Statuses that mean "not now" rather than "no" (RFC 9110, RFC 8470, RFC 6585). */
 const PASSING_CLIENT_ERRORS = new Set([408, 425, 429]);
 
 /** Statuses about the credentials of this service: an operator corrects them, and no request can. */
@@ -18,13 +18,13 @@ const CREDENTIALS = new Set([401, 403, 407]);
 /** Answers with a `Retry-After` that is worth obeying (RFC 9110, section 10.2.3; RFC 6585, section 4). */
 const ANSWERS_THAT_NAME_A_PAUSE = new Set([429, 503]);
 
-/** A failed attempt, with what decides whether there is another one. */
+/** A failed attempt, with the data that decides on a retry. */
 export class AttemptFailure extends Error {
   constructor(
     readonly fault: UpstreamFault,
     /** False when the same call would certainly fail again, as after a redirect. */
     readonly passing: boolean = true,
-    /** The pause that the other service asked for, in milliseconds. */
+    /** `Retry-After` of the other service, in milliseconds. */
     readonly pauseMs: number = 0,
     /** The status of an answer that is no answer to the request. */
     readonly status?: number,
@@ -40,7 +40,7 @@ export function isAnswer(status: number): boolean {
   return status >= 400 && status < 500 && !PASSING_CLIENT_ERRORS.has(status);
 }
 
-/** Whether a status that is no answer may be another one next time. A redirect will not. */
+/** Whether a retry may change a status that is no answer. A redirect will not. */
 export function mayPass(status: number): boolean {
   return status >= 500 || PASSING_CLIENT_ERRORS.has(status);
 }
@@ -51,14 +51,14 @@ export function unexpectedStatus(upstream: string, status: number): UpstreamFaul
   return new UpstreamFault(upstream, kind, `answered ${status}`, undefined, status);
 }
 
-/** Whether a status says that the request was carried out. With 202 it is only accepted (RFC 9110, section 15.3.3). */
+/** Whether a status confirms the effect. 202 only confirms acceptance (RFC 9110, section 15.3.3). */
 export function isDone(status: number): boolean {
   return status === 200 || status === 201 || status === 204;
 }
 
 /**
- * Whether an attempt failed because the service does not work. A redirect, a 4xx and an unreadable answer are answers: one
- * request can provoke them, whatever the state of the service.
+ * Whether the failure points to a failing service. A redirect, a 4xx and an unreadable response do not: a single
+ * request can provoke them on a healthy service.
  */
 export function isFaultOfService(failure: unknown): boolean {
   if (!(failure instanceof AttemptFailure)) return false;
@@ -79,10 +79,10 @@ export function readRetryAfter(status: number, header: unknown): number {
 }
 
 /**
- * How long to wait before the next attempt: anything up to a limit that doubles (full jitter), so that clients which
- * failed together do not come back together, and never less than the service asked for.
+ * Backoff before the next attempt: exponential with full jitter, so that clients which failed together do not retry
+ * together, and never less than the service's `Retry-After`.
  *
- * @param attempt the number of the attempt that failed, from 1
+ * @param attempt the number of the failed attempt, from 1
  */
 export function pauseAfter(attempt: number, failure: AttemptFailure): number {
   const limit = Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (attempt - 1));

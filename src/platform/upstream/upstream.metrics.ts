@@ -23,7 +23,7 @@ const turnedAway = new Counter({
   labelNames: ['upstream', 'method'] as const,
 });
 
-/** Reads the state when it is asked for, so that nobody has to keep it up to date. */
+/** Reads the state at each scrape, so that it needs no updates. */
 const circuitState = new Gauge({
   name: 'upstream_circuit_state',
   help: '1 for the state in which the circuit of a service is. closed: calls are made; open: none are; half_open: one tries.',
@@ -37,7 +37,7 @@ const circuitState = new Gauge({
   },
 });
 
-/** Measures one attempt at a call, and makes it a span of the trace that is under way. */
+/** Measures one attempt at a call as a span of the current trace. */
 export async function observeAttempt(
   upstream: string,
   method: string,

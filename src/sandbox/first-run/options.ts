@@ -8,7 +8,7 @@ import type { ServiceName } from '../service-server.js';
 /** The project's root, in `dist` as in `src`, so that the data are found from any working directory. */
 const PROJECT = fileURLToPath(new URL('../../../', import.meta.url));
 
-export const HELP = `Starts the order service with whatever it needs and has not been given.
+export const HELP = `Starts the order service, and a stand-in for every dependency without a setting.
 
 Usage: npm start [-- options]
 

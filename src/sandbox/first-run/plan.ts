@@ -20,7 +20,7 @@ export const VARIABLES = {
 
 export type Environment = Record<string, string | undefined>;
 
-/** What is to be started besides the service, and where. */
+/** The processes to start besides the service, and their addresses. */
 export interface Plan {
   options: Options;
   settings: Settings;

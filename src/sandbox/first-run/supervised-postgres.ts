@@ -23,7 +23,7 @@ export interface Supervision {
  * for example, or when the system killed it.
  */
 export class SupervisedPostgres {
-  /** Settles when the server has ended and all restarts have failed. Never settles after a stop. */
+  /** Resolves when the server has ended and all restarts have failed. Never resolves after a stop. */
   readonly lost: Promise<void>;
   private isStopping = false;
   private readonly stopSignal = new AbortController();

@@ -10,7 +10,7 @@ import { Random } from './random.ts';
 import type { DatabaseFault, InstanceFault, Schedule } from './schedule.ts';
 import type { Tally } from './tally.ts';
 
-/** What is attacked. */
+/** The targets of a campaign. */
 export interface World {
   instances: Instance[];
   database: CampaignDatabase;
@@ -18,20 +18,20 @@ export interface World {
   pauses: PauseServer;
 }
 
-/** How long a process may take to come by a point before it is killed wherever it is. */
+/** Time for a process to reach a pause point before it is killed wherever it is. */
 const POINT_TIMEOUT_MS = 10_000;
 
-/** The same where points were named: each of them has to be met. */
+/** The same for points that were named as an option: each must be reached. */
 const NAMED_POINT_TIMEOUT_MS = 60_000;
 
-/** Points that are met only when a reservation's outcome stays unknown. */
+/** Points that are reached only when the outcome of a reservation stays unknown. */
 const NEEDS_UNKNOWN_OUTCOME = new Set(['placement.before-postpone', 'recovery.taken-over']);
 
 const WAIT_MS = 20;
 
-/** Brings the schedule about: one lane for each instance, one for the database, one for the weather. */
+/** Executes the schedule: one lane per instance, one for the database, one for the upstream faults. */
 export class Attack {
-  /** Where each lane stands: the number of orders at which its next fault is due. */
+  /** Per lane, the number of completed orders at which its next fault is due. */
   private readonly due = new Map<string, number>();
   private readonly done: Promise<void>;
   private isOver = false;
@@ -40,7 +40,7 @@ export class Attack {
   private readonly world: World;
   private readonly schedule: Schedule;
   private readonly tally: Tally;
-  /** How many orders have been dealt with. */
+  /** The number of completed orders. */
   private readonly progress: () => number;
 
   constructor(
@@ -59,17 +59,17 @@ export class Attack {
     this.done = this.run();
   }
 
-  /** The next fault that nobody could be in time for if clients went on much further; infinite at the end. */
+  /** The next due fault. Clients must not run far ahead of it, or it would be late. Infinite at the end. */
   get nextDue(): number {
     return Math.min(...this.due.values(), Number.POSITIVE_INFINITY);
   }
 
-  /** Settles when all that was scheduled has happened, and everything that was killed is up again. */
+  /** Resolves when every scheduled fault has been injected and every killed process runs again. */
   finished(): Promise<void> {
     return this.done;
   }
 
-  /** Lets faults that have begun end, and begins no more. */
+  /** Lets active faults end, and starts no more. */
   stop(): void {
     this.isOver = true;
   }
@@ -100,7 +100,7 @@ export class Attack {
       this.due.set(name, fault.at);
       while (this.progress() < fault.at && !this.isOver) await sleep(WAIT_MS);
       if (this.isOver) break;
-      // While this one is under way, clients may go on until the next one is due.
+      // While this fault is active, clients may go on until the next one is due.
       this.due.set(name, faults[index + 1]?.at ?? Number.POSITIVE_INFINITY);
       await act(fault, faults.slice(index + 1));
     }
@@ -131,7 +131,7 @@ export class Attack {
       case 'freeze-at': {
         let frozen: Promise<void> | undefined;
         const isHit = await this.catchAt(instance, point, async () => {
-          // Not waited for: the answer lies ready when the process wakes up.
+          // Not awaited: the response is ready when the process resumes.
           frozen = instance.freeze(fault.ms ?? 0);
         });
         await frozen;
@@ -153,7 +153,7 @@ export class Attack {
       },
     });
     for (let round = 0; !caught.acting && performance.now() < giveUpAt && !this.isOver; round += 1) {
-      // Every two seconds anew, as the circumstances may have been used up by another instance.
+      // Repeated every two seconds, because another instance may have used up the fault rules.
       if (round % 100 === 0 && NEEDS_UNKNOWN_OUTCOME.has(point)) {
         await makeOutcomesUnknown(this.world.upstreams, this.options.inventory);
       }
@@ -168,7 +168,7 @@ export class Attack {
     await instance.start(pointsAhead(rest), this.drawClock(instance, rest.length));
   }
 
-  /** Some lives are led with a clock that jumps. */
+  /** Some processes run with a wall clock that jumps. */
   private drawClock({ name }: Instance, life: number): boolean {
     const random = Random.of(this.options.seed, 'clock', name, life);
     return this.options.faults.has('clock') && random.chance(0.25);
@@ -179,7 +179,7 @@ export class Attack {
     const random = Random.of(this.options.seed, 'database', fault.kind, fault.at);
     switch (fault.kind) {
       case 'crash':
-        if (!database.canBeKilled) return this.tally.add('PostgreSQL spared, as it is not ours');
+        if (!database.canBeKilled) return this.tally.add('PostgreSQL not killed, as it is external');
         await database.crash(fault.ms ?? 0);
         return this.tally.add('PostgreSQL killed and restarted');
       case 'cut':
@@ -192,7 +192,7 @@ export class Attack {
   }
 }
 
-/** The points at which a process may be caught before its next death. */
+/** The points at which a process may be paused before its next kill. */
 export function pointsAhead(faults: readonly InstanceFault[]): string[] {
   const end = faults.findIndex((fault) => ['kill', 'kill-at', 'terminate'].includes(fault.kind));
   const life = end < 0 ? faults : faults.slice(0, end + 1);

@@ -19,8 +19,8 @@ import { plan, type Schedule } from './schedule.ts';
 import { Tally } from './tally.ts';
 
 /**
- * Everything shorter than in production, so that leases, windows and retries come to pass within a campaign. A
- * placement's lease is a second longer than its deadline, and what is frozen here is frozen for longer than that.
+ * Shorter than in production, so that leases, windows and retries expire within a campaign. The lease of a placement is
+ * a second longer than its deadline, and freezes last longer than the lease.
  */
 const SETTINGS = {
   NODE_ENV: 'test',
@@ -31,7 +31,7 @@ const SETTINGS = {
   REQUEST_DEADLINE_MS: '2000',
   RECOVERY_WINDOW_MS: '10000',
   RECOVERY_INTERVAL_MS: '200',
-  // Off by default, and on here: what makes it faster must not make it worse.
+  // Off by default and on here: a cache must not break a promise.
   PRODUCT_MEMORY_MS: '1000',
 };
 
@@ -42,15 +42,15 @@ export interface CampaignResult {
   evidence: Evidence;
   verdict: Verdict;
   injected: Tally;
-  /** Pausing points that the service came by, and how often it said so. */
+  /** Pause points that the service reached, with the number of times. */
   reached: ReadonlyMap<string, number>;
   attackSeconds: number;
   drainSeconds: number;
-  /** Where the processes' logs are; kept only when something is wrong. */
+  /** The folder of the process logs; kept only when a promise was broken. */
   folder: string;
 }
 
-/** Attacks the service, lets it come to rest, and judges. */
+/** Injects faults into the service, waits until it has no open work, and returns the verdict. */
 export async function runCampaign(
   options: CampaignOptions,
   say: (line: string) => void,
@@ -98,7 +98,7 @@ function settingsOf({ inventory }: CampaignOptions, { urls }: Upstreams): Record
     SHOPPING_CART_SERVICE_URL: urls.carts,
     ...(inventory === 'reservations' && { INVENTORY_API: 'reservations' }),
     ...(inventory === 'catalog' && { PRODUCT_CATALOG_SERVICE_URL: urls.catalog }),
-    // Plain is what the default settings are made for.
+    // The default settings are made for the plain inventory.
     ...(inventory === 'per-product' && { INVENTORY_HONOURS_IDEMPOTENCY_KEYS: 'true' }),
   };
 }
@@ -126,7 +126,7 @@ async function fight(
     await Promise.all([attacked, crowd.work(() => !isAttackOver)]);
     clearTimeout(limit);
     const attackSeconds = seconds();
-    say(`the attack is over after ${attackSeconds.toFixed(0)} s; now everything has to come to rest`);
+    say(`faults injected for ${attackSeconds.toFixed(0)} s; waiting until no work is open`);
     tally.merge(await world.upstreams.clearFaults());
     await clearSqlFaults(world.database);
     await crowd.repeat();
@@ -162,7 +162,7 @@ async function drain(options: CampaignOptions, world: World, say: (line: string)
       saidAt = performance.now();
       const { pending, tasks, held, unnumbered } = open;
       say(
-        `open: ${pending} pending orders, ${tasks} tasks, ${held} lines to give back, ${unnumbered} events not in the feed`,
+        `open: ${pending} pending orders, ${tasks} tasks, ${held} lines to release, ${unnumbered} events not in the feed`,
       );
     }
     return open.pending + open.tasks + open.held + open.unnumbered === 0;
@@ -174,6 +174,6 @@ function describe(seconds: number, crowd: Crowd | undefined, tally: Tally): stri
   const rate = (orders / seconds).toFixed(0);
   return (
     `${seconds.toFixed(0).padStart(5)} s  ${orders} orders (${rate} a second), ${tally.total('SIGKILL')} kills, ` +
-    `${tally.total()} faults in all`
+    `${tally.total()} faults in total`
   );
 }

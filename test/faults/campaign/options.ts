@@ -3,7 +3,7 @@ import { parseOptions, readWhole, WrongOptions } from '../../support/command-lin
 export const INVENTORIES = ['per-product', 'reservations', 'catalog', 'plain'] as const;
 export type InventoryKind = (typeof INVENTORIES)[number];
 
-/** What can be done to the service and to what it stands on. */
+/** Groups of faults that can be injected. */
 export const FAULT_GROUPS = ['upstream', 'kills', 'signals', 'database', 'clock'] as const;
 export type FaultGroup = (typeof FAULT_GROUPS)[number];
 
@@ -14,24 +14,24 @@ export interface CampaignOptions {
   kills: number;
   inventory: InventoryKind;
   minutes: number;
-  /** How long everything may take to come to rest once the attack is over. */
+  /** Time limit for the service to finish all open work after the last fault. */
   restSeconds: number;
-  /** How long a client repeats a request that is not answered for good. */
+  /** Time limit for a client to retry a request without a final response. */
   patienceSeconds: number;
   /** Orders in flight at a time. */
   clients: number;
   faults: ReadonlySet<FaultGroup>;
-  /** Pausing points to kill at, in this order; undefined: all that this inventory has, in turn. */
+  /** Pause points to kill at, in this order; undefined: all points of this inventory, in turn. */
   points: string[] | undefined;
-  /** The built service. */
+  /** Folder of the built service. */
   dist: string;
-  /** Where the result is written as JSON. */
+  /** File for the result as JSON. */
   report: string | undefined;
-  /** A server to use instead of one of the campaign's own; then the database itself is not killed. */
+  /** A server to use instead of the campaign's own; then the database itself is not killed. */
   databaseUrl: string | undefined;
 }
 
-/** A campaign of an afternoon; more orders than this would not fit into the memory of the verdict. */
+/** A campaign of several hours; more orders would not fit into the memory of the verdict. */
 const MAX_ORDERS = 1_000_000;
 const MAX_KILLS = 10_000;
 const MAX_MINUTES = 24 * 60;
@@ -43,39 +43,39 @@ const DEFAULT_ORDERS = 2_000;
 const DEFAULT_MINUTES = 60;
 const DEFAULT_CLIENTS = 24;
 
-/** Longer than the recovery window, after which there is an answer for good. */
+/** Longer than the recovery window, after which every response is final. */
 const DEFAULT_PATIENCE_SECONDS = 60;
 
-/** The recovery window, the expiry of a job and its longest pause, and time to work off what has piled up. */
+/** The recovery window, the lease and the longest backoff of a task, and time for the backlog. */
 const DEFAULT_REST_SECONDS = 180;
 
 /** As in the campaign of 20,000 orders and 300 kills that docs/verification.md reports. */
 const ORDERS_PER_KILL = 66;
 
-export const HELP = `Attacks the built service and checks its promises from outside.
+export const HELP = `Injects faults into the built service and checks its promises from outside.
 
 Usage: npm run faults -- [options]
 
-  --seed <number>       what happens when follows from it (default: a random one, which is printed)
-  --orders <number>     orders to place, at least (default: ${DEFAULT_ORDERS})
-  --kills <number>      SIGKILLs (default: one for every ${ORDERS_PER_KILL} orders)
-  --instances <number>  of the service, on one database (default: 2)
+  --seed <number>       determines all orders and faults (default: random, printed)
+  --orders <number>     minimum number of orders to place (default: ${DEFAULT_ORDERS})
+  --kills <number>      number of SIGKILLs (default: one per ${ORDERS_PER_KILL} orders)
+  --instances <number>  instances of the service, on one database (default: 2)
   --inventory <kind>    ${INVENTORIES.join(', ')} (default: plain);
                         plain ignores idempotency keys, as the default settings expect;
                         per-product honours them
-  --faults <groups>     some of ${FAULT_GROUPS.join(',')}, or none (default: all)
-  --points <names>      kill at these pausing points (src/platform/pause-points.ts), each once, in this order
+  --faults <groups>     comma-separated list of ${FAULT_GROUPS.join(', ')}; or none (default: all)
+  --points <names>      kill at these pause points (src/platform/pause-points.ts), once each, in this order
   --clients <number>    orders in flight at a time (default: ${DEFAULT_CLIENTS})
-  --minutes <number>    end the attack after this time (default: ${DEFAULT_MINUTES})
-  --rest-seconds <n>    how long it may take to come to rest after that (default: ${DEFAULT_REST_SECONDS})
-  --patience-seconds <n>  how long a client repeats a request (default: ${DEFAULT_PATIENCE_SECONDS})
-  --dist <folder>       the built service (default: dist)
-  --report <file>       write the result as JSON too
+  --minutes <number>    stop injecting faults after this time (default: ${DEFAULT_MINUTES})
+  --rest-seconds <n>    time limit to finish all open work after that (default: ${DEFAULT_REST_SECONDS})
+  --patience-seconds <n>  time limit for the retries of a request (default: ${DEFAULT_PATIENCE_SECONDS})
+  --dist <folder>       folder of the built service (default: dist)
+  --report <file>       also write the result to this file as JSON
   --help                show this text
 
-The database is a PostgreSQL of the campaign's own, or the server that TEST_DATABASE_URL names; that one is not killed.
-Exits with 1 when a promise was broken, and prints the story of the orders concerned. The same seed brings the same
-orders and the same faults in the same order; how they meet depends on the machine as well.
+The campaign starts its own PostgreSQL, or uses the server at TEST_DATABASE_URL, which it does not kill. Exits with 1
+when a promise was broken, and prints the history of the affected orders. The same seed gives the same orders and the
+same faults in the same order; their exact timing also depends on the machine.
 `;
 
 const OPTIONS = {
@@ -98,14 +98,15 @@ const OPTIONS = {
 function readList<T extends string>(text: string, name: string, allowed: readonly T[]): T[] {
   return text.split(',').map((given) => {
     const found = allowed.find((one) => one === given);
-    if (found === undefined) throw new WrongOptions(`--${name}: ${given} is none of ${allowed.join(', ')}`);
+    if (found === undefined)
+      throw new WrongOptions(`--${name}: ${given} is not one of ${allowed.join(', ')}`);
     return found;
   });
 }
 
 /**
- * @param points every pausing point of the service
- * @returns null when help is asked for
+ * @param points every pause point of the service
+ * @returns null when help is requested
  */
 export function readOptions(
   args: string[],

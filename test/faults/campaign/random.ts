@@ -6,7 +6,7 @@ export class Random {
     this.state = seed >>> 0;
   }
 
-  /** Numbers of their own for one purpose: what one part draws then never shifts what another one gets. */
+  /** A generator for one purpose: drawing from it does not shift the numbers of another. */
   static of(seed: number, ...purpose: (string | number)[]): Random {
     let hash = 0x811c_9dc5 ^ seed;
     for (const char of purpose.join('/')) {

@@ -5,7 +5,7 @@ import { PROMISES, type PromiseName, type Violation } from '../verdict/violation
 import type { CampaignResult } from './campaign.ts';
 import { commandOf } from './options.ts';
 
-/** Stories told in full for each promise; the rest is counted. */
+/** Number of violations of a promise that are printed in full; the others are counted. */
 const STORIES = 3;
 
 function countAnswers({ evidence }: CampaignResult): [string, number][] {
@@ -61,22 +61,22 @@ function tellViolations(result: CampaignResult, say: (line: string) => void): vo
   say(`To repeat it: ${commandOf(result.options)}`);
 }
 
-/** Prints what happened and what came of it. @returns whether every promise was kept */
+/** Prints the faults, the responses and the verdict. @returns whether every promise was kept */
 export async function report(result: CampaignResult, say: (line: string) => void): Promise<boolean> {
   const summary = summarise(result);
   say('\ninjected:');
   for (const [name, count] of result.injected.sorted()) say(`  ${String(count).padStart(7)}  ${name}`);
-  say('\nanswers to the clients:');
+  say('\nresponses to the clients:');
   for (const [name, count] of countAnswers(result)) say(`  ${String(count).padStart(7)}  ${name}`);
   say(
     `\n${summary.orders} orders (${summary.confirmed} confirmed) in ${summary.attackSeconds} s, ` +
-      `${summary.ordersPerSecond} a second; at rest ${summary.drainSeconds} s later`,
+      `${summary.ordersPerSecond} a second; all work finished ${summary.drainSeconds} s later`,
   );
   say(
-    `seed ${summary.seed}, inventory ${summary.inventory}, ${summary.kills} kills, ${summary.faults} faults in all`,
+    `seed ${summary.seed}, inventory ${summary.inventory}, ${summary.kills} kills, ${summary.faults} faults in total`,
   );
   if (summary.inDoubt > 0)
-    say(`${summary.inDoubt} lines are in doubt and wait for a person; the numbers add up`);
+    say(`${summary.inDoubt} lines are in doubt and wait for a person; the stock adds up`);
   for (const [name, meaning] of Object.entries(PROMISES)) {
     const count = summary.violations[name] ?? 0;
     say(`  ${name.padEnd(5)} ${meaning.padEnd(16)} ${count === 0 ? 'kept' : `BROKEN ${count} times`}`);

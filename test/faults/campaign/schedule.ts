@@ -3,12 +3,12 @@ import { SQL_FAULTS, type SqlFault } from '../world/database-faults.ts';
 import type { CampaignOptions, InventoryKind } from './options.ts';
 import { Random } from './random.ts';
 
-/** Something done to one instance once that many orders have been dealt with. */
+/** A fault of one instance, due after a number of completed orders. */
 export interface InstanceFault {
   at: number;
   kind: 'kill' | 'kill-at' | 'terminate' | 'freeze' | 'freeze-at';
   point?: string;
-  /** How long it is frozen. */
+  /** How long the process is frozen. */
   ms?: number;
 }
 
@@ -16,32 +16,32 @@ export interface DatabaseFault {
   at: number;
   kind: 'crash' | 'cut' | 'deadlock' | 'sql';
   code?: SqlFault;
-  /** How long the server stays away. */
+  /** How long the server stays down. */
   ms?: number;
 }
 
 export interface Schedule {
-  /** For each instance. */
+  /** Faults by instance. */
   instances: InstanceFault[][];
   database: DatabaseFault[];
-  /** At how many orders the weather changes. */
+  /** Numbers of completed orders at which the upstream faults change. */
   weather: number[];
 }
 
-/** Longer than the lease of a placement with the campaign's settings, so that somebody else takes it over. */
+/** Longer than the lease of a placement with the campaign's settings, so that another instance acquires it. */
 const BEYOND_LEASE_MS = 4_500;
 
-/** Longer than the expiry of a job, and than PostgreSQL waits for an idle transaction. */
+/** Longer than the lease of a task, and than PostgreSQL's timeout for an idle transaction. */
 const BEYOND_JOB_EXPIRY_MS = 17_000;
 
-/** Points that belong to one kind of inventory, or to all but one. */
+/** Points that exist only with one kind of inventory, or with all but one. */
 const ONLY_WITH: Partial<Record<string, readonly InventoryKind[]>> = {
   'placement.before-postpone': ['per-product', 'reservations', 'catalog'],
   'release.before-call': ['per-product', 'reservations', 'catalog'],
   'release.claimed': ['plain'],
 };
 
-/** The pausing points that are there with an inventory. */
+/** The pause points that exist with an inventory. */
 export function pointsOf(inventory: InventoryKind): string[] {
   return PAUSE_POINTS.filter((point) => {
     if (point.startsWith('catalog.')) return inventory === 'catalog';
@@ -50,7 +50,7 @@ export function pointsOf(inventory: InventoryKind): string[] {
   });
 }
 
-/** @returns `count` moments, evenly spread over the orders with some play */
+/** @returns `count` moments, spread over the orders with some jitter */
 function moments(count: number, orders: number, random: Random): number[] {
   const step = orders / (count + 1);
   return Array.from({ length: count }, (_, index) => Math.round(step * (index + 0.5 + random.next())));
@@ -84,7 +84,7 @@ function planInstances(options: CampaignOptions): InstanceFault[] {
     }
   }
   if (faults.has('signals')) {
-    // A tenth of the kills each: they take longer, and the kills are what finds most.
+    // A tenth as many freezes and terminations each: they take longer, and kills find the most faults.
     const count = Math.ceil(kills / 10);
     for (const at of moments(count, orders, random)) all.push({ at, kind: 'terminate' });
     for (const at of moments(count, orders, random)) all.push(freezeOf(random, points, at));
@@ -113,15 +113,15 @@ function planDatabase({ seed, orders, kills, faults }: CampaignOptions): Databas
   return all.toSorted((one, other) => one.at - other.at);
 }
 
-/** Orders between two changes of the weather, on average. */
+/** Average number of orders between two changes of the upstream faults. */
 const ORDERS_PER_WEATHER = 50;
 
-/** What happens in a campaign, and when. Follows from the options alone. */
+/** What happens in a campaign, and when. Depends on the options alone. */
 export function plan(options: CampaignOptions): Schedule {
   const random = Random.of(options.seed, 'lanes');
   const instances = Array.from({ length: options.instances }, (): InstanceFault[] => []);
   for (const [index, fault] of planInstances(options).entries()) {
-    // A given list is worked off in turn; otherwise chance decides whom it meets.
+    // Named points are used in order; otherwise the instance is drawn at random.
     const lane = options.points ? index % options.instances : random.integer(0, options.instances - 1);
     instances[lane]?.push(fault);
   }

@@ -1,4 +1,4 @@
-/** Counts what was done, under names for people. */
+/** Counts injected faults by a readable name. */
 export class Tally {
   private readonly counts = new Map<string, number>();
 
@@ -10,7 +10,7 @@ export class Tally {
     for (const [name, count] of counts) this.add(name, count);
   }
 
-  /** The sum of all counts whose name begins so. */
+  /** The sum of all counts whose name has this prefix. */
   total(prefix = ''): number {
     return this.sorted()
       .filter(([name]) => name.startsWith(prefix))

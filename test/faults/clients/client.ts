@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request } from 'undici';
 import type { ChangeRecord, ClientRecord, Told } from './record.ts';
 
-/** A client gives up on an answer after this; well above the deadline of the service. */
+/** Timeout of a client; well above the deadline of the service. */
 const ANSWER_TIMEOUT_MS = 8_000;
 
 const FIRST_PAUSE_MS = 50;
@@ -25,7 +25,7 @@ interface Answer {
   body: string;
 }
 
-/** Sends one request. Without an answer, the status is null and the fault says why. */
+/** Sends one request. Without a response, the status is null and the fault names the reason. */
 async function send(
   url: string,
   method: 'GET' | 'POST' | 'PUT',
@@ -63,28 +63,28 @@ function textField(body: string, name: string): string | null {
   return typeof value === 'string' ? value : null;
 }
 
-/** What a client does about an answer: whether it is one that can't change any more. */
+/** Whether a response can not change any more, so that the client stops retrying. */
 function isFinal(told: Told): boolean {
   if (told.status === null || told.status === 500 || told.status === 502 || told.status === 504) return false;
   if (told.status === 503) return told.type === '/problems/placement-failed';
-  // The order is stored; the same key tells what has become of it.
+  // The order is stored; a retry with the same key returns its outcome.
   if (told.status === 202) return false;
   return told.type !== '/problems/idempotency-key-in-progress';
 }
 
-/** Nothing was sent, so that even a request without a key may be sent again. */
+/** The request was not sent, so that even one without a key may be retried. */
 function isUnsent(told: Told): boolean {
   return told.fault === 'ECONNREFUSED' || told.fault === 'UND_ERR_CONNECT_TIMEOUT';
 }
 
-/** One customer, or the tool of the people who deal with orders. */
+/** One customer, or the tool of the staff. */
 export class Client {
   private readonly chooseTarget: () => Target;
-  /** Milliseconds since the campaign began. */
+  /** Milliseconds since the start of the campaign. */
   private readonly now: () => number;
-  /** False once the attack is over: nobody begins anything any more. */
+  /** False after the last fault: clients start nothing new. */
   private readonly goesOn: () => boolean;
-  /** How long a request is repeated that is not answered for good. */
+  /** Time limit for retries of a request without a final response. */
   private readonly patienceMs: number;
 
   constructor(chooseTarget: () => Target, now: () => number, goesOn: () => boolean, patienceMs: number) {
@@ -95,9 +95,9 @@ export class Client {
   }
 
   /**
-   * Places an order and writes down every answer. With a key it asks until the answer is final.
+   * Places an order and records every response. With a key it retries until the response is final.
    *
-   * @returns the last answer
+   * @returns the last response
    */
   async place(record: ClientRecord, key: string | null): Promise<Told> {
     const giveUpAt = this.now() + this.patienceMs;
@@ -128,7 +128,7 @@ export class Client {
     }
   }
 
-  /** Looks at an order that was accepted until it is settled. */
+  /** Polls an order that was accepted with 202 until it is not pending any more. */
   async watch(record: ClientRecord, orderId: string): Promise<void> {
     const giveUpAt = this.now() + this.patienceMs;
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(LONGEST_PAUSE_MS, pause * 2)) {
@@ -150,7 +150,7 @@ export class Client {
     }
   }
 
-  /** Sets the status of an order, again until there is an answer. */
+  /** Sets the status of an order, and retries until there is a response. */
   async change(record: ClientRecord, orderId: string, to: string): Promise<void> {
     const change: ChangeRecord = { orderId, to, told: [] };
     record.changes.push(change);

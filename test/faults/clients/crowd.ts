@@ -7,16 +7,16 @@ import { Client } from './client.ts';
 import { type ClientRecord, confirmations, type Told } from './record.ts';
 import { drawWish, type Wish } from './wishes.ts';
 
-/** While the faults are behind their schedule, each client waits this long before it goes on all the same. */
+/** Delay of each client before its next order while the faults are behind their schedule. */
 const BRAKE_MS = 1_000;
 
-/** Clients may be this much ahead of a fault that is due, for each order in flight. */
+/** Orders that clients may be ahead of a due fault, per order in flight. */
 const SLACK = 4;
 
-/** Requests that are repeated once all faults are over: enough to meet every kind of order. */
+/** Requests that are repeated after the last fault: enough to include every kind of order. */
 const LATE_REPETITIONS = 300;
 
-/** Many clients at once, each with one order after another. */
+/** Many concurrent clients, each with one order after another. */
 export class Crowd {
   readonly records: ClientRecord[] = [];
   private readonly wishes: Wish[] = [];
@@ -28,7 +28,7 @@ export class Crowd {
 
   private readonly options: CampaignOptions;
   private readonly upstreams: Upstreams;
-  /** The number of orders at which the next fault is due. */
+  /** The number of completed orders at which the next fault is due. */
   private readonly nextDue: () => number;
 
   constructor(
@@ -50,12 +50,12 @@ export class Crowd {
     );
   }
 
-  /** Orders that have been answered, or given up. */
+  /** Completed orders: answered, or given up. */
   get progress(): number {
     return this.dealtWith;
   }
 
-  /** Works until it is told to stop, and at least until the orders are placed. */
+  /** Runs until it is stopped, and at least until all orders are placed. */
   async work(hasMoreToMeet: () => boolean): Promise<void> {
     const goesOn = (): boolean => !this.isOver && (this.started < this.options.orders || hasMoreToMeet());
     const workers = Array.from({ length: this.options.clients }, async () => {
@@ -73,7 +73,7 @@ export class Crowd {
     this.isOver = true;
   }
 
-  /** Asks again with keys that were answered long ago, and for what was never answered. */
+  /** Repeats requests whose keys were answered long ago or never. */
   async repeat(): Promise<void> {
     this.isOver = false;
     const keyed = this.wishes.filter(({ record }) => record.key !== null && record.told.length > 0);

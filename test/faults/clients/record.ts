@@ -1,52 +1,54 @@
-/** What one client asked for, and all that it was told. The verdict believes nobody but these records. */
+/** The request of one client and every response to it. The verdict trusts these records alone. */
 export interface ClientRecord {
-  /** Number of the order within the campaign; part of the customer's address, which leads from the database back here. */
+  /**
+   * Number of the order within the campaign; part of the customer's address, which links database rows to this record.
+   */
   n: number;
   kind: 'items' | 'cart' | 'unknown-product' | 'changed-price';
-  /** Null for an order that could not be asked for again. */
+  /** Null for an order that can not be retried. */
   key: string | null;
   customerId: string | null;
   email: string | null;
   cartId: string | null;
   items: { product_id: string; quantity: number; price?: number }[];
-  /** Whether the client asks not to be kept waiting: RFC 7240, `Prefer: respond-async`. */
+  /** Whether the client sends `Prefer: respond-async` (RFC 7240). */
   isAsync: boolean;
   told: Told[];
-  /** What the order's address said after it was accepted with 202, to a client without a key to ask with. */
+  /** Polls after a 202, by a client without a key to retry with. */
   polls: Poll[];
   changes: ChangeRecord[];
 }
 
-/** One answer, or the lack of one. */
+/** One response, or the lack of one. */
 export interface Told {
-  /** Milliseconds since the campaign began. */
+  /** Milliseconds since the start of the campaign. */
   at: number;
   instance: string;
-  /** Null when no answer came. */
+  /** Null without a response. */
   status: number | null;
-  /** Why no answer came. */
+  /** Why there was no response. */
   fault?: string;
   key: string | null;
   isReplay: boolean;
   type: string | null;
   orderId: string | null;
-  /** As it came. */
+  /** The body, unparsed. */
   body: string;
 }
 
-/** One look at an order. */
+/** One poll of an order. */
 export interface Poll {
   at: number;
   instance: string;
   orderId: string;
-  /** Null when no answer came. */
+  /** Null without a response. */
   status: number | null;
   fault?: string;
   /** The order's status. */
   is: string | null;
 }
 
-/** One wish to change the status of an order. */
+/** One request to change the status of an order. */
 export interface ChangeRecord {
   orderId: string;
   to: string;
@@ -57,13 +59,13 @@ export function addressOf(n: number): string {
   return `client-${n}@faults.example`;
 }
 
-/** The answers that say that an order stands. */
+/** Responses that confirm an order. */
 export function confirmations(record: ClientRecord): { orderId: string | null }[] {
   const answers = record.told.filter((told) => told.status === 201);
   return [...answers, ...record.polls.filter((poll) => poll.is === 'confirmed')];
 }
 
-/** The answers that say that an order is stored, and yet to be confirmed. */
+/** Responses that accept an order with 202. */
 export function acceptances(record: ClientRecord): Told[] {
   return record.told.filter((told) => told.status === 202);
 }

@@ -3,16 +3,16 @@ import { Random } from '../campaign/random.ts';
 import type { ClientRecord } from './record.ts';
 import { addressOf } from './record.ts';
 
-/** What a client will do, decided before it begins. */
+/** What a client will do, drawn before it starts. */
 export interface Wish {
   record: ClientRecord;
-  /** How many times the same request is sent at the same moment. */
+  /** Number of copies of the request that are sent at the same time. */
   copies: number;
-  /** Whether the copies bring different keys, which only the cart can tell apart. */
+  /** Whether the copies have different keys, so that only the cart identifies the order. */
   ownKeys: boolean;
-  /** Whether the request comes again later, with the same key. */
+  /** Whether the request is sent again later, with the same key. */
   isRepeated: boolean;
-  /** Statuses to set one after another; a list within is set at the same moment. */
+  /** Statuses to set one after another; those of an inner list are set at the same time. */
   changes: string[][];
 }
 
@@ -25,8 +25,8 @@ const PLENTY = 100_000_000;
 export const PRICE = 10;
 
 /**
- * Many products that never run out, and a few that everybody wants: of these there is about half of what is asked for,
- * so that the last units are fought over during the whole campaign.
+ * Many products with unlimited stock and a few scarce ones. The stock of the scarce ones covers about half of the
+ * demand, so that orders compete for the last units during the whole campaign.
  */
 export function openingStock(orders: number): StockedProduct[] {
   const few = Math.max(3, Math.ceil(orders / 80));
@@ -40,7 +40,7 @@ function drawItems(random: Random): ClientRecord['items'] {
   const count = random.pick([1, 1, 1, 2, 2, 3, 5]);
   const products = random.shuffle(ORDINARY).slice(0, count);
   if (random.chance(0.25)) products[0] = random.pick(SCARCE);
-  // The same product in two lines: the lines are reserved one by one and counted together.
+  // The same product in two lines: the lines are reserved separately and checked against the stock as a sum.
   if (count > 1 && random.chance(0.1)) products[1] = products[0] ?? '';
   return products.map((id) => ({ product_id: id, quantity: random.integer(1, 3) }));
 }
@@ -54,7 +54,7 @@ function drawChanges(random: Random): string[][] {
   return [];
 }
 
-/** @param n number of the order; with the same seed it is always the same wish */
+/** @param n number of the order; the same seed and number give the same wish */
 export function drawWish(seed: number, n: number): Wish {
   const random = Random.of(seed, 'wish', n);
   const draw = random.next();
@@ -62,10 +62,10 @@ export function drawWish(seed: number, n: number): Wish {
     draw < 0.02 ? 'unknown-product' : draw < 0.04 ? 'changed-price' : draw < 0.16 ? 'cart' : 'items';
   const items = drawItems(random);
   const [first] = items;
-  if (first && kind === 'unknown-product') first.product_id = 'NOBODY-HAS-THIS';
+  if (first && kind === 'unknown-product') first.product_id = 'NO-SUCH-PRODUCT';
   if (first && kind === 'changed-price') first.price = PRICE + 1;
   const isKeyed = random.chance(0.7);
-  // Of an order with a cart the customer's data may be missing: then nobody is told.
+  // An order of a cart may lack the customer's data: then there is no notification.
   const isTold = kind !== 'cart' || random.chance(0.6);
   const isCopied = random.chance(kind === 'cart' ? 0.4 : 0.12);
   return {

@@ -2,7 +2,7 @@ import { acceptances, type ClientRecord, confirmations, type Told } from '../cli
 import { type Evidence, LIVE, type OrderRow } from './evidence.ts';
 import type { Violation } from './violation.ts';
 
-/** P1: what a client was told is so. */
+/** P1: every response that a client received is true. */
 function judgeTold(record: ClientRecord, { orders, events, items }: Evidence): Violation[] {
   const violations: Violation[] = [];
   const fault = (what: string, orderId: string | null): void => {
@@ -11,12 +11,12 @@ function judgeTold(record: ClientRecord, { orders, events, items }: Evidence): V
   for (const { orderId } of confirmations(record)) {
     const order = orders.get(orderId ?? '');
     if (!order) {
-      fault('the client was told that the order is confirmed, and it does not exist', orderId);
+      fault('a response confirmed the order, and it does not exist', orderId);
       continue;
     }
     const own = events.get(order.id) ?? [];
     if (!own.some((event) => event.to === 'confirmed')) {
-      fault(`the client was told that the order is confirmed; it is ${order.status} and never was`, orderId);
+      fault(`a response confirmed the order; it is ${order.status} and was never confirmed`, orderId);
     }
     const stored = (items.get(order.id) ?? []).map((item) => `${item.quantity} ${item.productId}`);
     const wanted = record.items.map((item) => `${item.quantity} ${item.product_id}`);
@@ -24,31 +24,33 @@ function judgeTold(record: ClientRecord, { orders, events, items }: Evidence): V
       fault(`wanted ${wanted.join()}, the order has ${stored.join()}`, orderId);
   }
   for (const { orderId } of acceptances(record)) {
-    if (!orders.has(orderId ?? ''))
-      fault('the client was told that the order is accepted; it does not exist', orderId);
+    if (!orders.has(orderId ?? '')) fault('a response accepted the order; it does not exist', orderId);
   }
   for (const { orderId, to, told } of record.changes) {
     for (const { status, version } of told) {
       if (status !== 200) continue;
       const own = events.get(orderId) ?? [];
-      // Setting the status that it has changes nothing and has no event of its own.
+      // Setting the current status changes nothing and adds no event.
       if (!own.some((event) => event.to === to && event.seq <= (version ?? 0))) {
-        fault(`the client was told that the order is ${to} at version ${version}, and it never was`, orderId);
+        fault(
+          `a response reported the status ${to} at version ${version}, and the order never had it`,
+          orderId,
+        );
       }
     }
   }
   return violations;
 }
 
-/** Answers that are never to be given again otherwise. */
+/** Responses that must be identical when they are repeated. */
 function isCertain(told: Told): boolean {
   if (told.status === 503) return told.type === '/problems/placement-failed';
-  // What is accepted is settled later, and then answered otherwise.
+  // A 202 is followed by another response once the order is complete.
   if (told.status === 202) return false;
   return told.status !== null && told.status < 500 && told.type !== '/problems/idempotency-key-in-progress';
 }
 
-/** P3: one key is one order and one answer, and one cart is one live order. */
+/** P3: one key is one order and one response, and one cart is one live order. */
 function judgeKeys(record: ClientRecord, orders: readonly OrderRow[], violations: Violation[]): void {
   const fault = (what: string, orderId?: string): void => {
     violations.push({ promise: 'P3', what, orderId, client: record.n });
@@ -89,7 +91,7 @@ function judgeCarts({ orders, carts, events }: Evidence, violations: Violation[]
   }
 }
 
-/** What no promise is about, because nothing like it should ever be: an error that nobody thought of. */
+/** Unexpected errors, which no promise covers. */
 function judgeAnswers(record: ClientRecord): Violation[] {
   const answers = [...record.told, ...record.polls, ...record.changes.flatMap((change) => change.told)];
   return answers
@@ -101,7 +103,7 @@ function judgeAnswers(record: ClientRecord): Violation[] {
     }));
 }
 
-/** The clients' side of the promises. */
+/** The promises that concern clients. */
 export function judgeClients(evidence: Evidence): Violation[] {
   const violations: Violation[] = [];
   const byAddress = Map.groupBy(evidence.orders.values(), (order) => order.email);

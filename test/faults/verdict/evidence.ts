@@ -48,7 +48,7 @@ export interface TaskRow {
   error: string | null;
 }
 
-/** All that is known of a campaign without asking the service. */
+/** Everything known about a campaign without asking the service. */
 export interface Evidence {
   inventory: InventoryKind;
   records: readonly ClientRecord[];
@@ -56,18 +56,18 @@ export interface Evidence {
   items: ReadonlyMap<string, ItemRow[]>;
   events: ReadonlyMap<string, EventRow[]>;
   tasks: readonly TaskRow[];
-  /** Movements of the catalog's stock of which nobody knows whether they happened. */
+  /** Movements of the catalog's stock with an unknown outcome. */
   movements: readonly { key: string; productId: string; state: string }[];
   stock: readonly StockState[];
   ledger: readonly LedgerEntry[];
   messages: readonly Message[];
   carts: readonly StoredCart[];
   cartChanges: readonly CartChange[];
-  /** Instances that ended although nobody ended them. */
+  /** Instances that ended without a signal of the campaign. */
   collapses: readonly string[];
 }
 
-/** The statuses in which an order's stock is rightly held; written down here once more, as the service must not judge itself. */
+/** The statuses in which an order holds stock, repeated here so that the service does not judge itself. */
 export const LIVE = new Set(['pending', 'confirmed', 'processing', 'shipped', 'delivered', 'returned']);
 
 const TASKS = `SELECT kind, state, order_id AS "orderId", attempts, last_error AS error FROM tasks`;
@@ -112,13 +112,13 @@ export async function gatherEvidence(
   };
 }
 
-/** What is left to be done, as the database shows it; all zero once the service is at rest. */
+/** Open work, read from the database; all zero once the service is idle. */
 export async function countOpenWork(
   database: CampaignDatabase,
   inventory: InventoryKind,
 ): Promise<{ pending: number; tasks: number; held: number; unnumbered: number }> {
   const live = [...LIVE].map((status) => `'${status}'`).join(', ');
-  // What is in doubt with an inventory that ignores keys stays so until a person settles it.
+  // A line in doubt at an inventory that ignores keys stays so until a person resolves it.
   const settled = inventory === 'plain' ? `('released', 'in_doubt')` : `('released')`;
   const [row] = await database.query<Awaited<ReturnType<typeof countOpenWork>>>(
     `SELECT (SELECT count(*) FROM orders WHERE status = 'pending')::int AS pending,

@@ -4,10 +4,13 @@ import type { Violation } from './violation.ts';
 
 const NOTIFICATION_KEY = /^([0-9a-f-]{36})\/(\d+)\/notify$/;
 
-/** What the customer is told of; a rejected or failed order was answered to the client itself. */
+/** Statuses with a notification. A rejected or failed order was reported in the response. */
 const TOLD = new Set(['confirmed', 'processing', 'shipped', 'delivered', 'cancelled', 'returned']);
 
-/** P5: the history has no gap, each event begins where the one before ended, and the order is where the last one led. */
+/**
+ * P5: the history has no gap, each event starts at the status of the one before, and the last event has the status of
+ * the order.
+ */
 function judgeEvents(order: OrderRow, events: readonly EventRow[]): Violation[] {
   const fault = (what: string): Violation => ({ promise: 'P5', what, orderId: order.id });
   const seqs = events.map((event) => event.seq).join();
@@ -26,7 +29,7 @@ function judgeEvents(order: OrderRow, events: readonly EventRow[]): Violation[] 
   return violations;
 }
 
-/** What left the service about one order, message by message. */
+/** The messages about one order, in the order in which they left the service. */
 function judgeMessages(
   order: OrderRow,
   events: readonly EventRow[],
@@ -41,19 +44,19 @@ function judgeMessages(
     if (!isEffective) continue;
     const seq = Number(NOTIFICATION_KEY.exec(key ?? '')?.[2] ?? Number.NaN);
     const event = events.find((candidate) => candidate.seq === seq);
-    if (!event) fault('P5', `the customer was told ${status} under ${key}, and there is no such event`);
+    if (!event) fault('P5', `the notification ${status} with the key ${key} has no event`);
     else if (event.to !== status)
-      fault('P5', `the customer was told ${status} of event ${seq}, which led to ${event.to}`);
-    if (delivered.includes(seq)) fault('P3', `the customer was told of event ${seq} twice`);
+      fault('P5', `the notification ${status} belongs to event ${seq}, which led to ${event.to}`);
+    if (delivered.includes(seq)) fault('P3', `the notification of event ${seq} was sent twice`);
     delivered.push(seq);
   }
   if (delivered.some((seq, index) => index > 0 && seq < (delivered[index - 1] ?? 0))) {
-    fault('P5', `the customer was told of the events in the order ${delivered.join()}`);
+    fault('P5', `the notifications were sent in the order of events ${delivered.join()}`);
   }
   if (order.email === null) return violations;
   for (const { seq, to } of events) {
     if (to !== null && TOLD.has(to) && !delivered.includes(seq)) {
-      fault('P1', `the customer was never told of event ${seq}: ${to}`);
+      fault('P1', `the notification of event ${seq} was never sent: ${to}`);
     }
   }
   return violations;
@@ -71,7 +74,7 @@ export function judgeHistory({ orders, events, messages }: Evidence): Violation[
     if (orders.has(orderId)) continue;
     violations.push({
       promise: 'P5',
-      what: `a customer was told ${first?.status} of an order that does not exist`,
+      what: `a notification ${first?.status} was sent for an order that does not exist`,
       orderId,
     });
   }

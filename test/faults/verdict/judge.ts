@@ -5,7 +5,7 @@ import { judgeHistory } from './history.ts';
 import { judgeStock } from './stock.ts';
 import type { Verdict, Violation } from './violation.ts';
 
-/** P4: once the faults are over, everything comes to an end by itself. */
+/** P4: after the last fault, all work completes by itself. */
 function judgeRest({ orders, items, tasks, movements, collapses, inventory }: Evidence): Violation[] {
   const violations: Violation[] = [];
   for (const order of orders.values()) {
@@ -35,7 +35,7 @@ function judgeRest({ orders, items, tasks, movements, collapses, inventory }: Ev
   return violations;
 }
 
-/** Decides from the outside which promises were kept. */
+/** Decides from the evidence alone which promises were kept. */
 export function judge(evidence: Evidence): Verdict {
   const stock = judgeStock(evidence);
   const violations = [

@@ -4,7 +4,7 @@ import type { Verdict, Violation } from './violation.ts';
 /** The keys of calls that move stock: `<order>/<line>/reserve`, or without a line for a whole reservation. */
 const STOCK_KEY = /^([0-9a-f-]{36})\/(?:(\d+)\/)?(reserve|release)$/;
 
-/** Units of one order and one product, as the inventory's ledger has them. */
+/** Units of one order and one product, from the inventory's ledger. */
 interface Moved {
   reserved: number;
   released: number;
@@ -14,7 +14,7 @@ function nameOf(orderId: string, productId: string): string {
   return `${orderId} ${productId}`;
 }
 
-/** Sums up the ledger by order and product, and objects to what can't be told apart or was done twice. */
+/** Sums up the ledger by order and product, and reports entries without an order and duplicate effects. */
 function readLedger({ ledger, orders }: Evidence, violations: Violation[]): Map<string, Moved> {
   const moved = new Map<string, Moved>();
   const effects = new Set<string>();
@@ -47,7 +47,7 @@ function units(lines: readonly ItemRow[]): number {
   return lines.reduce((sum, line) => sum + line.quantity, 0);
 }
 
-/** Compares what the inventory holds for one order with what the order says. */
+/** Compares what the inventory holds for one order with the order's lines. */
 function checkOrder(
   orderId: string,
   status: string,
@@ -61,7 +61,7 @@ function checkOrder(
     const wanted = LIVE.has(status) ? units(lines) : 0;
     const doubtful = LIVE.has(status) ? 0 : units(lines.filter((line) => line.reservation === 'in_doubt'));
     const says = `the order is ${status} and needs ${wanted} units of ${productId}, the inventory holds ${held} for it`;
-    // A pending order is judged as half-done elsewhere; what it holds so far is neither too much nor too little.
+    // P4 covers a pending order; what it holds so far is neither too much nor too little.
     if (status === 'pending') continue;
     if (held < wanted) violations.push({ promise: 'P2', what: says, orderId });
     if (held > wanted + doubtful) {
@@ -71,7 +71,7 @@ function checkOrder(
   }
 }
 
-/** P2: per product, what is gone from the stock is what live orders have; and so for each order. */
+/** P2: the units missing from the stock of a product are those of live orders, in total and per order. */
 export function judgeStock(evidence: Evidence): Verdict {
   const violations: Violation[] = [];
   const moved = readLedger(evidence, violations);

@@ -1,7 +1,7 @@
 import type { Evidence } from './evidence.ts';
 import type { Violation } from './violation.ts';
 
-/** Longer bodies tell nothing new. */
+/** Longer bodies add no information. */
 const SHOWN_CHARACTERS = 200;
 
 function time(at: Date | number): string {
@@ -65,7 +65,7 @@ function listOrder(evidence: Evidence, orderId: string): string[] {
   ];
 }
 
-/** Everything that is known about an order of which a promise was broken: who said what to whom, and when. */
+/** The full history of an order with a broken promise: requests, responses, events, calls and messages, with times. */
 export function tellStory(evidence: Evidence, { orderId, client }: Violation): string {
   const order = orderId === undefined ? undefined : evidence.orders.get(orderId);
   const record =

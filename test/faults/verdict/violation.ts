@@ -1,4 +1,4 @@
-/** The promises of DESIGN.md, as the README tells them; the last one is what no promise names and must not be either. */
+/** The promises of DESIGN.md, as worded in the README; the last one covers failures that no promise names. */
 export const PROMISES = {
   P1: 'never lost',
   P2: 'never oversold',
@@ -18,9 +18,9 @@ export interface Violation {
   client?: number | undefined;
 }
 
-/** What a campaign came to. */
+/** The result of a campaign. */
 export interface Verdict {
   violations: Violation[];
-  /** Lines that only a person can settle; allowed with an inventory that ignores keys, and nowhere else. */
+  /** Lines that only a person can resolve; allowed only with an inventory that ignores keys. */
   inDoubt: { orderId: string; line: number; productId: string; quantity: number }[];
 }

@@ -1,16 +1,16 @@
 /**
- * Loaded into the service with `node --import`: its wall clock jumps, as that of a machine whose time is corrected.
- * The monotonic clock, by which deadlines are measured, goes on undisturbed, as it does there.
+ * Loaded into the service with `node --import`: makes its wall clock jump, as when the time of a machine is corrected.
+ * The monotonic clock, which measures deadlines, is not affected, as on a real machine.
  */
 
-/** How far it is off as a rule: what a virtual machine that was suspended, or a wrong time server, does. */
+/** Usual offset: as after the suspension of a virtual machine, or with a wrong time server. */
 const USUAL_JUMP_MS = 15 * 60_000;
 
-/** Now and then it is off by days, which is longer than anything that the service keeps for a limited time. */
+/** Occasional offset of days: longer than the service keeps any temporary record. */
 const FAR_JUMP_MS = 3 * 24 * 3_600_000;
 const FAR_JUMPS = 0.3;
 
-/** Often enough to meet every step of an order sooner or later. */
+/** Often enough to hit every step of an order. */
 const JUMP_EVERY_MS = 700;
 
 const RealDate = Date;

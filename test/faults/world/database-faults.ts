@@ -3,8 +3,8 @@ import type { Random } from '../campaign/random.ts';
 import type { CampaignDatabase } from './database.ts';
 
 /**
- * What the tables of orders can be made to answer. A full disk can't be had without a disk of its own, and so the
- * error that PostgreSQL gives for it is raised where it would be: at a statement, or at the commit.
+ * SQL errors to inject into the tables of orders. A full disk would need a disk of its own, so PostgreSQL's error for
+ * it is raised instead: at a statement or at the commit.
  */
 export const SQL_FAULTS = {
   '40001': 'serialization failure',
@@ -17,7 +17,7 @@ export type SqlFault = keyof typeof SQL_FAULTS;
 
 const TABLES = ['orders', 'order_items', 'order_events', 'idempotency_keys'];
 
-/** Always there, and switched on by a row, so that no table has to be locked under load. */
+/** Always installed and switched on by a row, so that no table has to be locked under load. */
 const STATEMENTS = [
   'CREATE SCHEMA faults',
   'CREATE TABLE faults.switch (code text NOT NULL, moment text NOT NULL, probability float8 NOT NULL)',
@@ -61,7 +61,7 @@ export async function clearSqlFaults(database: CampaignDatabase): Promise<void> 
   await database.query('DELETE FROM faults.switch');
 }
 
-/** Cuts connections of the service: one, some or all. */
+/** Cuts connections of the service: some or all. */
 export async function cutConnections(database: CampaignDatabase, random: Random): Promise<string> {
   const share = random.pick([0.1, 0.5, 1]);
   await database.query(
@@ -73,8 +73,8 @@ export async function cutConnections(database: CampaignDatabase, random: Random)
 }
 
 /**
- * Locks in the other order than the service does: first what it writes last, then the orders that it has locked. Both
- * wait for each other until PostgreSQL ends one of them.
+ * Locks in the opposite order of the service: first what it writes last, then the orders that it has locked. Both wait
+ * for each other until PostgreSQL ends one of them.
  */
 export async function forceDeadlock(database: CampaignDatabase, random: Random): Promise<string> {
   const session = await database.connect().catch(() => undefined);
@@ -86,7 +86,7 @@ export async function forceDeadlock(database: CampaignDatabase, random: Random):
     await sleep(random.integer(20, 300));
     await session.query('SELECT 1 FROM orders ORDER BY id DESC LIMIT 100 FOR UPDATE');
     await session.query('ROLLBACK');
-    return 'lock held against the order of the service';
+    return 'lock taken in the opposite order of the service';
   } catch {
     return 'deadlock';
   } finally {

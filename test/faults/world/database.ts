@@ -9,25 +9,25 @@ import type { EmbeddedPostgres } from '../../../src/platform/database/embedded-p
 import type { CampaignOptions } from '../campaign/options.ts';
 import { freePort } from '../../support/free-port.ts';
 
-/** Each instance takes sixteen connections; a killed one's may linger for a moment. */
+/** Each instance has sixteen connections; those of a killed one may linger for a moment. */
 const MAX_CONNECTIONS = 300;
 
-/** What the campaign itself needs at a time. */
+/** Connections of the campaign itself. */
 const OWN_CONNECTIONS = 4;
 
-/** The database may just be starting again. */
+/** The database may be restarting. */
 const QUERY_ATTEMPTS = 60;
 const QUERY_RETRY_MS = 500;
 
 type Starter =
   (typeof import('../../../src/platform/database/embedded-postgres.js'))['startEmbeddedPostgres'];
 
-/** The database under attack. */
+/** The database under test. */
 export class CampaignDatabase {
   private readonly pool: Pool;
 
   readonly url: string;
-  /** Undefined where the server is somebody else's, which must not be killed. */
+  /** Undefined for an external server, which must not be killed. */
   private readonly own: OwnServer | undefined;
   private readonly drop: () => Promise<void>;
 
@@ -37,7 +37,7 @@ export class CampaignDatabase {
     this.drop = drop;
 
     this.pool = new Pool({ connectionString: url, max: OWN_CONNECTIONS, application_name: 'fault harness' });
-    // Connections are lost on purpose; the next query makes a new one.
+    // Connections are lost on purpose; the next query opens a new one.
     this.pool.on('error', () => undefined);
   }
 
@@ -59,7 +59,7 @@ export class CampaignDatabase {
     return this.own !== undefined;
   }
 
-  /** Runs one statement, again while the database is away. */
+  /** Runs one statement, with retries while the database is down. */
   async query<Row>(text: string, values: unknown[] = []): Promise<Row[]> {
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -72,7 +72,7 @@ export class CampaignDatabase {
     }
   }
 
-  /** A connection of its own, for a session that is to get into the way of others. */
+  /** A separate connection, for a session that blocks others. */
   async connect(): Promise<Client> {
     const client = new Client({ connectionString: this.url, application_name: 'fault harness' });
     client.on('error', () => undefined);
@@ -80,7 +80,7 @@ export class CampaignDatabase {
     return client;
   }
 
-  /** Ends the server as a crash does, and starts it again after a while. */
+  /** Crashes the server, and starts it again after a while. */
   async crash(awayMs: number): Promise<void> {
     await this.own?.crash(awayMs);
   }
@@ -101,7 +101,7 @@ async function administer(url: string, statement: string): Promise<void> {
   }
 }
 
-/** A PostgreSQL of the campaign's own, always on the same port, so that it can be killed and come back. */
+/** The campaign's own PostgreSQL, always on the same port, so that it can be killed and restarted. */
 class OwnServer {
   private readonly start: () => Promise<EmbeddedPostgres>;
   private readonly folder: string;
@@ -118,7 +118,8 @@ class OwnServer {
     const file = pathToFileURL(join(dist, 'platform', 'database', 'embedded-postgres.js')).href;
     const { startEmbeddedPostgres } = (await import(file)) as { startEmbeddedPostgres: Starter };
     const port = await freePort();
-    // What a killed server has handed to the system is not lost, so that it need not wait for the disk.
+    // Data that a killed server has handed to the operating system is not lost, so there is no need to wait for the
+    // disk.
     const durable = false;
     const start = (): Promise<EmbeddedPostgres> =>
       startEmbeddedPostgres({

@@ -4,23 +4,23 @@ import type { PauseServer } from './pause-server.ts';
 import { freePort } from '../../support/free-port.ts';
 import { eventually, type Process, startProcess } from './processes.ts';
 
-/** A start takes two seconds; on a busy machine, with the database away at first, many times that. */
+/** A start takes two seconds; many times that on a busy machine with the database down at first. */
 const START_TIMEOUT_MS = 90_000;
 
-/** A start that fails because the database went away in the middle of it is repeated, as any supervisor does. */
+/** A start that fails because the database went down during it is repeated, as by any supervisor. */
 const START_ATTEMPTS = 10;
 const START_RETRY_MS = 300;
 
-/** Answering what is under way and finishing running jobs; each has its own limit below this. */
+/** Time to finish requests and tasks in progress; each has its own, lower limit. */
 const TERMINATION_TIMEOUT_MS = 40_000;
 
-/** One instance of the service, always on the same port, through all its deaths. */
+/** One instance of the service, always on the same port, across all its restarts. */
 export class Instance {
-  /** Ends that nobody brought about. */
+  /** Unexpected exits. */
   readonly collapses: string[] = [];
   private process: Process | undefined;
   private isExpectedToEnd = false;
-  /** Raised by every start and every end: of two starts, the later one counts. */
+  /** Incremented by every start and every end, so that the later of two starts wins. */
   private life = 0;
   private nextPoints: readonly string[] = [];
   private withClockJumps = false;
@@ -66,9 +66,9 @@ export class Instance {
   }
 
   /**
-   * Starts it and waits until it answers.
+   * Starts the process and waits until it is live.
    *
-   * @param points where it may be caught during this life
+   * @param points where it may be paused during this life
    */
   async start(points: readonly string[], withClockJumps: boolean): Promise<void> {
     this.nextPoints = points;
@@ -87,7 +87,7 @@ export class Instance {
     await this.end('SIGKILL');
   }
 
-  /** @returns whether it ended by itself within the time, as it should */
+  /** @returns whether it exited in time after SIGTERM */
   async terminate(): Promise<boolean> {
     const { process } = this;
     if (!process) return true;
@@ -133,7 +133,7 @@ export class Instance {
     return true;
   }
 
-  /** An end that nobody brought about is noted, and followed by a start, as by any supervisor. */
+  /** Records an unexpected exit and starts the instance again, as a supervisor does. */
   private watch(process: Process): void {
     if (this.isExpectedToEnd || this.process !== process) return;
     this.collapses.push(`${this.name} (process ${process.pid}) ended by itself`);

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 
-/** Go on, and do not ask about this point again. */
+/** Continue, and do not report this point again. */
 const GONE = 410;
 
 interface Arrival {
@@ -10,17 +10,17 @@ interface Arrival {
   orderId?: string;
 }
 
-/** What is to be done to a process at a point. The point is left when the promise settles. */
+/** The action at a pause point. The process continues when the promise settles. */
 interface Trap {
   point: string;
   spring: (arrival: Arrival) => Promise<void> | void;
 }
 
-/** Is asked by the service at every pausing point, and decides whether it goes on. */
+/** The service reports every pause point to this server and continues when it responds. */
 export class PauseServer {
-  /** How often each point was reported; of points that nobody waits for, once per process. */
+  /** Number of reports of each point; points without a waiting trap are reported once per process. */
   readonly reached = new Map<string, number>();
-  /** The points that each process shall keep asking about, because it is to be caught there later. */
+  /** The points that each process keeps reporting, because it will be paused there later. */
   private readonly wanted = new Map<number, ReadonlySet<string>>();
   private readonly traps = new Map<number, Trap>();
 
@@ -47,12 +47,12 @@ export class PauseServer {
     return `http://127.0.0.1:${address.port}/`;
   }
 
-  /** Says at which points a new process may be caught during its life. */
+  /** Sets the points at which a new process may be paused during its life. */
   want(pid: number, points: Iterable<string>): void {
     this.wanted.set(pid, new Set(points));
   }
 
-  /** Catches a process the next time that it reaches the point. @returns what takes the trap away again */
+  /** Pauses a process the next time that it reaches the point. @returns a function that removes the trap */
   set(pid: number, trap: Trap): () => void {
     this.traps.set(pid, trap);
     return () => this.traps.delete(pid);
@@ -75,7 +75,7 @@ export class PauseServer {
       this.traps.delete(pid);
       await trap.spring(arrival);
     }
-    // Until a process is announced it has to keep asking: it may reach a point before its start is complete.
+    // Unknown processes keep reporting: one may reach a point before its start is complete.
     const isWanted = this.wanted.get(pid)?.has(point) ?? true;
     response.writeHead(isWanted ? 200 : GONE).end();
   }

@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { appendFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Every process that a campaign has started and that has not ended; nothing else is ever signalled. */
+/** Every running process that a campaign has started; no other process is ever signalled. */
 const running = new Set<ChildProcess>();
 
-/** For the end of the campaign, however it comes: nothing stays behind. */
+/** Kills all of them when the campaign ends for any reason. */
 export function killAll(): void {
   for (const child of running) child.kill('SIGKILL');
 }
@@ -15,14 +15,14 @@ export function killAll(): void {
 export interface Process {
   readonly pid: number;
   hasEnded(): boolean;
-  /** All that it has written to its standard output. */
+  /** Its standard output so far. */
   output(): string;
   signal(name: NodeJS.Signals): void;
-  /** Settles when it has ended, by itself or not. */
+  /** Resolves when it has ended for any reason. */
   readonly ended: Promise<void>;
 }
 
-/** Starts a program of Node and writes what it says into a file. */
+/** Starts a Node program and writes its output to a file. */
 export function startProcess(args: string[], env: Record<string, string>, logFile: string): Process {
   const child = spawn(process.execPath, args, {
     env: { PATH: process.env['PATH'], ...env },
@@ -45,10 +45,10 @@ export function startProcess(args: string[], env: Record<string, string>, logFil
   };
 }
 
-/** Short enough not to slow anything down, and long enough to leave the processor to what is waited for. */
+/** Short enough for timely checks, and long enough to leave the processor to the process under test. */
 const POLL_MS = 50;
 
-/** @returns whether it came true within the time */
+/** @returns whether the condition became true in time */
 export async function eventually(
   check: () => boolean | Promise<boolean>,
   timeoutMs: number,

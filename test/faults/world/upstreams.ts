@@ -26,10 +26,10 @@ export type StockState = StockedProduct & { initial_quantity: number };
 
 const START_TIMEOUT_MS = 30_000;
 
-/** A message takes a moment; the default of the stand-in would make the campaign wait for nothing else. */
+/** Short, because the stand-in's default delay of a message would dominate the campaign. */
 const NOTIFICATION_DELAY_MS = 5;
 
-/** The stand-ins in processes of their own, and what they tell of what was done to them. */
+/** The stand-ins in separate processes, and what their control calls report. */
 export class Upstreams {
   readonly urls: Readonly<Record<ServiceName, string>>;
   private readonly processes: readonly Process[];
@@ -43,10 +43,10 @@ export class Upstreams {
     options: Pick<CampaignOptions, 'dist' | 'inventory'>,
     folder: string,
   ): Promise<Upstreams> {
-    // The catalog of system B mixes up the answers to parallel calls, which the default settings allow for.
+    // The catalog of system B mixes up the responses to parallel calls, which the default settings allow for.
     const first = await startStandIns(options.dist, folder, 'stand-ins', ['--catalog-shares-cursor']);
     if (options.inventory !== 'plain') return new Upstreams(first.urls, [first.process]);
-    // Only the inventory ignores keys: it is a process of its own.
+    // Only the inventory ignores keys, so it is a separate process.
     const plain = await startStandIns(options.dist, folder, 'plain-inventory', ['--ignore-idempotency-keys']);
     return new Upstreams({ ...first.urls, inventory: plain.urls.inventory }, [first.process, plain.process]);
   }
@@ -70,7 +70,7 @@ export class Upstreams {
     return this.call(service, 'POST', 'faults', rule);
   }
 
-  /** Removes every rule and lets hanging calls go on. @returns how many calls each kind has disturbed */
+  /** Removes every rule and releases hanging calls. @returns how many calls each kind has disturbed */
   async clearFaults(): Promise<Map<string, number>> {
     const counts = new Map<string, number>();
     for (const service of ['inventory', 'notification', 'catalog', 'carts'] as const) {
@@ -164,7 +164,7 @@ async function startStandIns(
   const read = (): [string, string][] =>
     [...process.output().matchAll(/^(\w+) +listens on (\S+)$/gm)].map(([, one = '', url = '']) => [one, url]);
   await eventually(() => read().length === 4 || process.hasEnded(), START_TIMEOUT_MS);
-  // The lines are written at once, but may arrive in two parts.
+  // The lines are written at once, but may arrive in two chunks.
   await sleep(0);
   const urls = Object.fromEntries(read()) as Record<ServiceName, string>;
   if (Object.keys(urls).length !== 4) throw new Error('the stand-ins did not start');

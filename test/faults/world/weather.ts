@@ -3,15 +3,15 @@ import type { InventoryKind } from '../campaign/options.ts';
 import type { Random } from '../campaign/random.ts';
 import type { FaultRuleJson, Upstreams } from './upstreams.ts';
 
-/** Longer than any attempt of the service may take, so that its caller is gone when the call goes on. */
+/** Longer than any attempt of the service, so that its caller has timed out when the call continues. */
 const BEYOND_DEADLINE_MS = 3_000;
 
-/** How long a service that went away stays away at most: several attempts, and far less than the recovery window. */
+/** The longest outage of an upstream service: several attempts, and far less than the recovery window. */
 const LONGEST_ABSENCE_MS = 2_500;
 
 const MAX_SEED = 0xffff_ffff;
 
-/** What can happen to a call, each with how often it does while that weather lasts. */
+/** Fault rules, each with the probability per call. */
 const KINDS: ((random: Random) => FaultRuleJson)[] = [
   (random) => ({ kind: 'delay', ms: random.integer(20, 400), probability: 0.3 }),
   (random) => ({ kind: 'delay', when: 'after', ms: random.integer(20, 400), probability: 0.3 }),
@@ -35,12 +35,12 @@ const KINDS: ((random: Random) => FaultRuleJson)[] = [
   (random) => ({ kind: 'away', for_ms: random.integer(300, LONGEST_ABSENCE_MS) }),
 ];
 
-/** The services that an order with this inventory needs. */
+/** The upstream services of an order with this inventory. */
 function servicesOf(inventory: InventoryKind): ServiceName[] {
   return [inventory === 'catalog' ? 'catalog' : 'inventory', 'notification', 'carts'];
 }
 
-/** Changes what the other services suffer from: often nothing, sometimes several things at once. */
+/** Replaces the upstream faults: often by none, sometimes by several at once. */
 export async function changeWeather(
   upstreams: Upstreams,
   inventory: InventoryKind,
@@ -50,18 +50,18 @@ export async function changeWeather(
   if (random.chance(0.35)) return counts;
   for (let rules = random.integer(1, 3); rules > 0; rules -= 1) {
     const rule = random.pick(KINDS)(random);
-    // The inventory is the one whose faults matter most.
+    // Faults of the inventory find the most.
     const [stock = 'inventory', ...others] = servicesOf(inventory);
     const service = random.chance(0.6) ? stock : random.pick(others);
     const seed = random.integer(0, MAX_SEED);
-    // Half of the rules spare the look-ups, which stop an order before anything can go wrong.
+    // Half of the rules exclude lookups, whose failure ends an order before anything else can go wrong.
     const isForChanges = service !== 'notification' && random.chance(0.5);
     await upstreams.addFault(service, { ...rule, seed, ...(isForChanges && { method: 'PUT' }) });
   }
   return counts;
 }
 
-/** Makes reservations fail for a while, so that outcomes stay unknown and recovery has something to do. */
+/** Makes reservations fail for a while, so that outcomes stay unknown and recovery has work. */
 export async function makeOutcomesUnknown(upstreams: Upstreams, inventory: InventoryKind): Promise<void> {
   const rule: FaultRuleJson = { kind: 'status', status: 500, when: 'after', times: 12 };
   const method = inventory === 'reservations' ? 'POST' : 'PUT';

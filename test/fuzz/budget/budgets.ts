@@ -1,12 +1,12 @@
-/** What one request of an operation may cost, whatever it asks for. */
+/** Upper bounds for the cost of one request of an operation. */
 export interface Budget {
   /** Processor time of the event loop, in milliseconds, on a machine like that of the tests. */
   cpuMs: number;
-  /** Bytes of the response body; `null` where it is streamed and the client decides how far it reads. */
+  /** Bytes of the response body; `null` for a stream, where the client decides how much it reads. */
   answerBytes: number | null;
   /** Bytes of the rows that are added to the database. */
   storedBytes: number;
-  /** Where the bounds come from. */
+  /** Why the bounds are what they are. */
   reason: string;
 }
 
@@ -26,10 +26,10 @@ const SMALL: Budget = {
 /** 200 lines with ids of 128 and names of 300 characters, at up to three bytes each. */
 const ORDER_BYTES = 300 * KB;
 
-/** An order with its lines, two events of 4 kB, its key and its jobs. */
+/** An order with its lines, two events of 4 kB, its key and its tasks. */
 const STORED_ORDER_BYTES = 320 * KB;
 
-/** An event with a reason of 500 characters, and its jobs. */
+/** An event with a reason of 500 characters, and its tasks. */
 const STORED_CHANGE_BYTES = 6 * KB;
 
 const PLACEMENT: Budget = {
@@ -61,7 +61,7 @@ const ERASURE: Budget = {
     'one call works for a limited time and reports whether there is more; an event is stored for each order',
 };
 
-/** By the operation's id in the OpenAPI document. */
+/** Budgets by `operationId` of the OpenAPI document. */
 export const BUDGETS: Readonly<Record<string, Budget>> = {
   getCaller: SMALL,
   previewOrder: PREVIEW,

@@ -3,13 +3,13 @@ import type { FuzzRequest } from '../request.ts';
 import type { Sender } from '../sender.ts';
 import { type Budget, BUDGETS } from './budgets.ts';
 
-/** The best of several tries counts: other work of the service, and of the machine, only ever adds. */
+/** The best of several tries counts, because other work of the service and of the machine only adds time. */
 const TRIES = 5;
 
-/** Answers of any other address, which are problems. */
+/** Budget of the problems for unknown paths. */
 const NO_OPERATION: Budget = { cpuMs: 20, answerBytes: 24_000, storedBytes: 0, reason: 'a problem' };
 
-/** What the oracle reads of the service under test. */
+/** Measurements of the service under test. */
 export interface Meters {
   /** Processor time of the event loop so far, in milliseconds. */
   processorTime(): number;
@@ -17,7 +17,7 @@ export interface Meters {
   storedBytes(): Promise<number>;
 }
 
-/** The dearest request of an operation that a run has sent. */
+/** The slowest request of an operation in a run. */
 export interface Cost {
   operation: string;
   requests: number;
@@ -32,11 +32,11 @@ interface Seen {
   slowest: { request: FuzzRequest; ms: number } | undefined;
 }
 
-/** Compares what requests cost with the budgets of their operations. */
+/** Compares the cost of requests with the budgets of their operations. */
 export class BudgetOracle {
   private readonly seen = new Map<string, Seen>();
 
-  /** @returns what is over budget, empty when nothing is */
+  /** @returns what is over budget; empty when nothing is */
   judge(operation: string, request: FuzzRequest, answer: SeenAnswer, ms: number): string[] {
     const seen = this.seen.get(operation) ?? { requests: 0, answerBytes: 0, slowest: undefined };
     this.seen.set(operation, seen);
@@ -50,8 +50,8 @@ export class BudgetOracle {
   }
 
   /**
-   * Sends the slowest request of each operation again, alone, and measures it. While others are served, what one request
-   * costs can't be told.
+   * Sends the slowest request of each operation again, alone, and measures it. While other requests are served, the
+   * cost of one can't be measured.
    *
    * @returns the costs, and what is over budget
    */

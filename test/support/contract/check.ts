@@ -10,33 +10,33 @@ import {
   pointerTo,
 } from './document.ts';
 
-/** An answer of the service, with what was asked for. */
+/** A response of the service, with its request. */
 export interface SeenAnswer {
   method: string;
   /** Path and query as they were sent. */
   target: string;
   status: number;
   headers: Headers;
-  /** As it came. */
+  /** The body, unparsed. */
   text: string;
 }
 
 const PROBLEM = 'application/problem+json';
 
-/** A JSON text a line, each of which the schema describes. */
+/** One JSON text per line, each described by the schema. */
 const NDJSON = 'application/x-ndjson';
 
-/** What the document does not describe: its own pages, what is for other programs, and the controllers of tests. */
+/** Paths outside the document: its own pages, what is for other programs, and the controllers of tests. */
 const UNDESCRIBED = /^\/(admin|docs|docs-json|docs-yaml|metrics|problems|probe)(\/|$)/;
 
-/** Enough to see what was asked and answered; lists of orders are long. */
+/** Enough to see the request and the response; lists of orders are long. */
 const SHOWN_CHARACTERS = 600;
 
 const DOCUMENT_ID = 'openapi.json';
 
 /**
- * The document with no schema open to members that it does not name. Clients have to put up with such members; a test
- * takes them for something that was not documented.
+ * The document with `additionalProperties: false` by default. Clients must tolerate additional members; for a test they
+ * are undocumented.
  */
 function strictly(document: ApiDocument): ApiDocument {
   const strict = structuredClone(document);
@@ -52,7 +52,7 @@ ajv.addSchema(strictly(apiDocument), DOCUMENT_ID);
 
 const validators = new Map<string, ValidateFunction>();
 
-/** @returns what a value has that the schema at the pointer does not allow, in a few words each */
+/** @returns the violations of the schema at the pointer */
 export function violationsOf(pointer: string, value: unknown): string[] {
   let validate = validators.get(pointer);
   if (!validate) {
@@ -65,7 +65,7 @@ export function violationsOf(pointer: string, value: unknown): string[] {
   );
 }
 
-/** @returns what of an answer is not as the document says, in a few words each; nothing if all is */
+/** @returns the differences between a response and the document; empty when it matches */
 export function findLies(answer: SeenAnswer): string[] {
   const pathname = answer.target.split(/[?#]/, 1)[0] ?? '';
   const operation = findOperation(answer.method, pathname);
@@ -73,29 +73,29 @@ export function findLies(answer: SeenAnswer): string[] {
   return UNDESCRIBED.test(pathname) ? [] : refusalLies(answer);
 }
 
-/** Path and query of an address, as a client of fetch sends them. */
+/** Path and query of a URL, as fetch sends them. */
 export function targetOf(url: string): string {
   const { pathname, search } = new URL(url);
   return pathname + search;
 }
 
-/** @throws {Error} when the answer is not as the document says */
+/** @throws {Error} when the response does not match the OpenAPI document */
 export function checkAnswer(answer: SeenAnswer): void {
   const lies = findLies(answer);
   if (lies.length === 0) return;
   const { method, status } = answer;
   const [target, text] = [answer.target, answer.text].map((long) => long.slice(0, SHOWN_CHARACTERS));
   throw new Error(
-    `the document does not tell the truth about ${method} ${target}: ${status} ${text}\n${lies.join('\n')}`,
+    `the response does not match the document: ${method} ${target}: ${status} ${text}\n${lies.join('\n')}`,
   );
 }
 
 function liesOf(answer: SeenAnswer, operation: Operation): string[] {
   const status = String(answer.status);
-  // The document has to name this one; that it happens is a fault of the service all the same.
+  // The document must name this status; its occurrence is a defect of the service all the same.
   if (answer.status === 500) return ['the service has failed'];
   const documented = operation.responses[status];
-  if (!documented) return [`${operation.operationId} is not said to answer ${status}`];
+  if (!documented) return [`${operation.operationId} does not document the status ${status}`];
   return [...headerLies(answer, documented), ...bodyLies(answer, documented)];
 }
 
@@ -110,7 +110,7 @@ function headerLies(answer: SeenAnswer, { headers = {}, pointer: at }: Documente
 
 function bodyLies(answer: SeenAnswer, { content, pointer: at }: DocumentedAnswer): string[] {
   if (answer.method === 'HEAD') return answer.text === '' ? [] : ['there is a body'];
-  if (!content) return answer.text === '' ? [] : ['there is a body, of which nothing is said'];
+  if (!content) return answer.text === '' ? [] : ['there is an undocumented body'];
   const type = mediaTypeOf(answer.headers);
   if (!(type in content))
     return [`the body is ${type || 'of no type'}, not ${Object.keys(content).join(' or ')}`];
@@ -124,15 +124,15 @@ function linesOf(text: string): string[] {
   return text.split('\n').filter((line) => line !== '');
 }
 
-/** What belongs to no operation can only be refused. */
+/** Paths outside all operations can only return an error. */
 function refusalLies(answer: SeenAnswer): string[] {
   if (answer.method === 'OPTIONS' && answer.status === 204)
     return answer.text === '' ? [] : ['there is a body'];
   const type = mediaTypeOf(answer.headers);
   if (answer.status < 400 || answer.status >= 500)
-    return [`there is no such operation, and yet it is answered`];
+    return ['there is no such operation, but it does not return an error'];
   if (answer.method === 'HEAD') return [];
-  if (type !== PROBLEM) return [`the refusal is ${type || 'of no type'}, not ${PROBLEM}`];
+  if (type !== PROBLEM) return [`the error is ${type || 'of no type'}, not ${PROBLEM}`];
   return jsonLies(answer.text, pointerTo('components', 'schemas', 'ProblemResponse'));
 }
 
@@ -140,7 +140,7 @@ function jsonLies(text: string, pointer: string): string[] {
   try {
     return violationsOf(pointer, JSON.parse(text));
   } catch (error) {
-    if (error instanceof SyntaxError) return ['the body is no JSON'];
+    if (error instanceof SyntaxError) return ['the body is not JSON'];
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** A JSON Schema (2020-12), as far as anybody here looks into one. */
+/** A JSON Schema (2020-12), as far as the tests use it. */
 export interface Schema {
   $ref?: string;
   type?: string | string[];
@@ -58,7 +58,7 @@ interface Reference {
   $ref: string;
 }
 
-/** An operation as the document writes it: its answers may refer to those that operations share. */
+/** An operation as in the document: its responses may be references to shared ones. */
 type WrittenOperation = Omit<OperationDescription, 'responses'> & {
   responses: Record<string, DocumentedAnswer | Reference>;
 };
@@ -72,7 +72,7 @@ export interface ApiDocument {
 
 /** One operation with its place in the document. */
 export interface Operation extends OperationDescription {
-  /** As the document writes it: `/orders/{id}`. */
+  /** As in the document: `/orders/{id}`. */
   path: string;
   /** In capitals. */
   method: string;
@@ -80,7 +80,7 @@ export interface Operation extends OperationDescription {
   pointer: string;
 }
 
-/** The document as it is kept; a test demands that it is the one that the code makes. */
+/** The document in the repository; a test checks that it equals the code. */
 export const apiDocument = JSON.parse(
   readFileSync(new URL('../../../docs/openapi.json', import.meta.url), 'utf8'),
 ) as ApiDocument;
@@ -100,7 +100,7 @@ export const operations: readonly Operation[] = Object.entries(apiDocument.paths
   })),
 );
 
-/** An answer with the place of its definition in the document. */
+/** A response with the place of its definition in the document. */
 function resolveAnswer(answer: DocumentedAnswer | Reference, pointer: string): DocumentedAnswer {
   if (!('$ref' in answer)) return { ...answer, pointer };
   const shared = apiDocument.components.responses[answer.$ref.split('/').at(-1) ?? ''];
@@ -108,14 +108,14 @@ function resolveAnswer(answer: DocumentedAnswer | Reference, pointer: string): D
   return { ...shared, pointer: answer.$ref };
 }
 
-/** A JSON pointer in the form of a fragment (RFC 6901, 6). */
+/** A JSON pointer as a URI fragment (RFC 6901, section 6). */
 export function pointerTo(...keys: string[]): string {
   return `#${keys.map((key) => `/${encodeURIComponent(key.replaceAll('~', '~0').replaceAll('/', '~1'))}`).join('')}`;
 }
 
-/** The operation that a request is for: a path without variables goes before one with. */
+/** The operation of a request: a path without variables takes precedence over one with variables. */
 export function findOperation(method: string, pathname: string): Operation | undefined {
-  // The server answers HEAD as it would GET, but for the body.
+  // The server answers HEAD like GET, without a body.
   const wanted = method === 'HEAD' ? 'GET' : method;
   const fitting = operations.filter(
     (operation) => operation.method === wanted && fits(operation.path, pathname),
@@ -134,7 +134,7 @@ function fits(template: string, pathname: string): boolean {
   );
 }
 
-/** What is no proper text is refused before anybody knows which operation it is for. */
+/** Malformed text in a path is rejected before routing. */
 function isReadable(segment: string): boolean {
   try {
     return decodeURIComponent(segment) !== '';

@@ -41,7 +41,7 @@ function BulkDialog({ selection }: { selection: Selection }) {
   );
 }
 
-/** Closes the dialog when the person goes to another page or filter, unless something has begun already. */
+/** Closes the dialog when the user goes to another page or filter, unless the run has started. */
 function useClosedByLeaving(mayClose: boolean): void {
   const [location] = useLocation();
   const address = `${location}?${useSearch()}`;

@@ -18,7 +18,7 @@ const STATES = {
 
 export function BulkResults({ progress, onStop, onClose }: Props) {
   const { results, total, state, error } = progress;
-  // What needs a look comes first.
+  // Results that need attention come first.
   const sorted = results.toSorted((one, other) => rank(one) - rank(other));
   return (
     <div className="bulk-results">

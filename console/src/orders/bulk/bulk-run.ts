@@ -6,7 +6,7 @@ import type { BulkResult, Order } from '../../api/types.ts';
 import { announce } from '../../ui/announcer.tsx';
 import type { StatusChoice } from '../../order/status-form.tsx';
 
-/** Orders in one request: few enough to see how it goes on and to stop it, many enough to be quick. */
+/** Orders in one request: few enough to show progress and to stop in between, many enough to be quick. */
 const CHUNK = 100;
 
 export interface BulkProgress {

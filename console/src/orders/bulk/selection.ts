@@ -1,7 +1,7 @@
 import type { Order, OrderStatus } from '../../api/types.ts';
 import { Store, useStore } from '../../ui/store.ts';
 
-/** Orders that are to be acted on together, as they were seen when they were selected, by their ids. */
+/** Selected orders by id, as they were when they were selected. */
 export type Selection = ReadonlyMap<string, Order>;
 
 /** More can't be reviewed by a person. It is also the limit of the API for one request. */
@@ -73,8 +73,8 @@ export function toggle(id: string, orders: readonly Order[], withShift: boolean)
 }
 
 /**
- * Takes over what the list shows now of selected orders: what is seen is what is acted on. An order that has got another
- * status than the filter asks for is about to leave the list, and leaves the selection.
+ * Updates selected orders from the list, so that actions use the versions on the screen. An order that no longer
+ * matches the status filter is about to leave the list, and leaves the selection.
  */
 export function seeAgain(orders: readonly Order[], status: OrderStatus | null): void {
   const changed = orders.filter(({ order_id: id, version }) => {

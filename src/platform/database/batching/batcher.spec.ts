@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { Batcher, type Entry } from './batcher.js';
 
-/** Remembers what it was asked, and answers when it is told to. */
+/** Records the requests, and answers on demand. */
 class Source {
   readonly asked: (readonly number[])[] = [];
   private readonly answers: (() => void)[] = [];
@@ -33,8 +33,8 @@ function tell({ item: key, resolve, reject }: Entry<number, string | undefined>)
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-describe('what is asked for', () => {
-  it('at the same time is done together, and each goes to whoever asked for it', async () => {
+describe('an item', () => {
+  it('shares a batch with concurrent ones, and gets its own result', async () => {
     const source = new Source();
     const batcher = new Batcher(source.work, 10, 1);
     const found = Promise.all([3, 0, 5, 3].map((key) => batcher.add(key)));
@@ -44,7 +44,7 @@ describe('what is asked for', () => {
     expect(await found).toEqual(['#3', undefined, '#5', '#3']);
   });
 
-  it('beyond the bounds waits for its turn, in which those that came meanwhile go along', async () => {
+  it('beyond the bounds waits for the next batch, along with later items', async () => {
     const source = new Source();
     const batcher = new Batcher(source.work, 2, 2);
     const found = Promise.all([1, 2, 3, 4, 5].map((key) => batcher.add(key)));

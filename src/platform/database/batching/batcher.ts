@@ -3,7 +3,7 @@ import { currentDeadline, runDetached, withDeadline } from '../../telemetry/requ
 import { isCutOff } from '../session/database-errors.js';
 import { StatementTimeOver, statementTimeMs } from '../session/statement-time.js';
 
-/** An item, and whoever waits for what becomes of it. */
+/** An item, and the callbacks of its caller. */
 export interface Entry<Item, Result> {
   item: Item;
   /** Of the request that the item belongs to. */
@@ -29,9 +29,9 @@ export function earliestDeadline(
 }
 
 /**
- * Gathers what concurrent requests want done, and does it together: whatever comes while as many batches are at work
- * as may be goes with the next one. Nobody waits for others to come: who is alone is a batch of one. A batch begins
- * after all of its items have come, so nobody is told of what was before that.
+ * Batches concurrent requests. Items that arrive while all lanes are busy go with the next batch. An item never waits
+ * for others to come: alone, it is a batch of one. A batch starts after all of its items have arrived, so a read
+ * returns no data from before its request.
  */
 export class Batcher<Item, Result> {
   private waiting: Waiting<Item, Result>[] = [];
@@ -39,9 +39,10 @@ export class Batcher<Item, Result> {
   private isDue = false;
 
   /**
-   * @param work does what is asked for and tells whoever waits; what it throws is told to all who were told nothing
-   * @param size items that a batch has at most
-   * @param lanes batches at work at a time
+   * @param work processes a batch and settles each entry; if it throws, the entries that are not settled get the
+   *   error
+   * @param size items in a batch at most
+   * @param lanes concurrent batches
    */
   constructor(
     private readonly work: (entries: readonly Entry<Item, Result>[]) => Promise<unknown>,
@@ -67,7 +68,7 @@ export class Batcher<Item, Result> {
     entry.reject(new StatementTimeOver());
   }
 
-  /** An item that still has time when its batch was cut off, because another one had none, goes into another batch. */
+  /** An item with time left, whose batch was cancelled at another item's deadline, goes into another batch. */
   private withRetry(entry: Entry<Item, Result>): Entry<Item, Result> {
     const { item, deadline, resolve } = entry;
     const reject = (error: unknown): void => {
@@ -90,7 +91,7 @@ export class Batcher<Item, Result> {
   private schedule(): void {
     if (this.isDue || this.atWork >= this.lanes || this.waiting.length === 0) return;
     this.isDue = true;
-    // What is done for many is done in the name of none of them.
+    // A batch runs outside any request context, because it serves several requests.
     runDetached(() => setImmediate(() => void this.begin()));
   }
 

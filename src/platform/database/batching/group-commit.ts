@@ -10,9 +10,9 @@ import { Batcher, earliestDeadline, type Entry } from './batcher.js';
 const LANES = 2;
 
 /**
- * The statements of several requests wait only so long for somebody else's lock. Then each goes on in a transaction of
- * its own, so that only the one that has to wait does. They find their rows by index: a plan that was made while the
- * table was nearly empty would go on reading all of it.
+ * The shared transaction waits only briefly for locks. After a lock timeout each write retries in a transaction of
+ * its own, so that only the blocked one waits. Rows are found by index: a plan cached while the table was nearly
+ * empty would keep using a sequential scan.
  */
 const TOGETHER: readonly Statement[] = [
   ...BEGIN,
@@ -20,13 +20,12 @@ const TOGETHER: readonly Statement[] = [
   { text: 'SET LOCAL enable_seqscan = off', values: [] },
 ];
 
-/** The class of what is rolled back for having met others: deadlocks, serialization failures. */
+/** SQLSTATE class of transactions rolled back by concurrency: deadlocks, serialization failures. */
 const ROLLED_BACK = '40';
 
 /**
- * Writes what concurrent requests have to write in one transaction, whose cost they share, and which takes one round
- * trip. Each learns what became of its own part: once the transaction is committed, or, if its part can't be written,
- * while the others' still is.
+ * Group commit: concurrent writes share one transaction, its cost and its one round trip. Each promise resolves after
+ * the commit, or rejects if its own write is refused while the others commit.
  */
 export class GroupCommit<Item, Refusal extends string> {
   private readonly batches: Batcher<Item, 'written' | Refusal>;
@@ -58,7 +57,7 @@ export class GroupCommit<Item, Refusal extends string> {
     try {
       const items = entries.map(({ item }) => item);
       const verdict = await withDeadline(earliestDeadline(entries), () => this.attempt(items));
-      // What stood in the way may be a neighbour that is not committed in the end: only alone is a refusal certain.
+      // The conflict may be with a neighbour that is not committed in the end: a refusal is certain only alone.
       if (verdict !== 'written' && entries.length > 1) return await this.commitEach(halvesOf(entries));
       for (const { resolve } of entries) resolve(verdict);
     } catch (error) {
@@ -88,7 +87,7 @@ function halvesOf<Waiting>(entries: readonly Waiting[]): Waiting[][] {
   return [entries.slice(0, middle), entries.slice(middle)];
 }
 
-/** Whether a transaction was undone for what others did at the same time, or because the time of one of them was over. */
+/** Whether a transaction failed because of concurrent transactions, or of the deadline of one item. */
 function isAboutOthers(error: unknown): boolean {
   return isCutOff(error) || (databaseErrorCode(error) ?? '').startsWith(ROLLED_BACK);
 }

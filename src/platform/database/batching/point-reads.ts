@@ -15,8 +15,8 @@ interface Read {
 }
 
 /**
- * Statements that find few rows by a key, of which many are asked for at the same time. They share a connection and
- * its round trips, so they have to be quick: each waits for those before it.
+ * Quick reads by key that arrive in large numbers. They share a connection and its round trips (pipelining), so each
+ * waits for the ones before it and has to be short.
  */
 @Injectable()
 export class PointReads implements Sql {

@@ -9,11 +9,24 @@ import { StatementTimeOver } from './statement-time.js';
 const USELESS_SESSION_SQLSTATES = ['08', '25006', '25P03', '28', '3D000', '57P', '58', 'F0', 'XX'];
 
 /**
- * SQLSTATEs that say that the database is out of reach or short of something for now: those of a useless session, a
- * transaction that was rolled back on every attempt, insufficient resources (53300: too many connections), a statement
- * that was cut off.
+ * SQLSTATEs of an unavailable or exhausted database: a useless session, a transaction rolled back on every attempt,
+ * insufficient resources (53300: too many connections), a cancelled statement. A login is also refused with 55000 (the database accepts no connections) and 42501 (the role lost the
+ * privilege to connect).
  */
-const UNAVAILABLE_SQLSTATES = ['08', '25006', '25P03', '28', '3D000', '40', '53', '55P03', '57', '58'];
+const UNAVAILABLE_SQLSTATES = [
+  '08',
+  '25006',
+  '25P03',
+  '28',
+  '3D000',
+  '40',
+  '42501',
+  '53',
+  '55000',
+  '55P03',
+  '57',
+  '58',
+];
 
 /** A statement was cancelled, by `statement_timeout` or by a cancel request, and its transaction rolled back. */
 export const STATEMENT_CANCELLED = '57014';
@@ -46,7 +59,7 @@ function causeOf(error: unknown): { code?: unknown; message?: unknown } {
   return typeof cause === 'object' && cause !== null ? cause : {};
 }
 
-/** The SQLSTATE or socket error code of a database fault, whatever the layer that reports it. */
+/** The SQLSTATE or socket error code of a database fault, reported by any layer. */
 export function databaseErrorCode(error: unknown): string | undefined {
   const { code } = causeOf(error);
   return typeof code === 'string' ? code : undefined;

@@ -7,7 +7,7 @@ type ConnectCallback = (
   release: (error?: Error | boolean) => void,
 ) => void;
 
-/** A pool for which a request waits no longer than until its deadline. */
+/** A pool whose callers wait at most until their deadline. */
 export class LimitedPool extends Pool {
   override connect(): Promise<PoolClient>;
   override connect(callback: ConnectCallback): void;

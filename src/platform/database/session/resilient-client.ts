@@ -16,8 +16,8 @@ const KEEPALIVE_MS = 10_000;
 export const SILENCE_MARGIN_MS = 2_000;
 
 /**
- * The function of PostgreSQL that warns when a cancelled or timed-out COMMIT has not been confirmed by a synchronous standby.
- * The COMMIT reports success all the same, although the loss of this server would lose it.
+ * The function of PostgreSQL that warns when a cancelled or timed-out COMMIT has not been confirmed by a synchronous
+ * standby. The COMMIT still reports success, although the loss of this server would lose it.
  */
 const UNCONFIRMED_COMMIT = 'SyncRepWaitForLSN';
 
@@ -39,7 +39,7 @@ type ConnectCallback = (error: Error | null | undefined, client?: Client) => voi
  */
 export class ResilientClient extends Client {
   private isGathering = false;
-  /** When the first of the statements under way must be done, by the monotonic clock. */
+  /** Earliest deadline of the statements in progress, by the monotonic clock. */
   private limitAt = Infinity;
   private limitTimer: NodeJS.Timeout | undefined;
   private isInterrupted = false;
@@ -52,7 +52,7 @@ export class ResilientClient extends Client {
     this.on('error', () => undefined);
     this.connection.on('errorMessage', ({ code }: { code?: string }) => {
       if (isSessionUseless(code)) this.discard();
-      // What else waits on this connection only reads, and was sent behind the statement that was cancelled.
+      // The other statements on this connection are reads, sent behind the cancelled one.
       else if (this.isInterrupted && code === STATEMENT_CANCELLED) this.discard(new StatementTimeOver());
     });
     this.connection.on('notice', ({ routine }: { routine?: string }) => {
@@ -75,7 +75,7 @@ export class ResilientClient extends Client {
 
   override query = this.withLimit(super.query.bind(this));
 
-  /** Sends what is asked for in one go in one go: each write of its own costs as much as a statement. */
+  /** Corks the socket for one tick: each write costs as much as a statement. */
   gather(): void {
     if (this.isGathering) return;
     this.isGathering = true;
@@ -166,9 +166,9 @@ export class ResilientClient extends Client {
   }
 
   /**
-   * Makes the pool remove the connection, and fails what still waits on it once the error has been delivered.
+   * Makes the pool remove the connection, and fails its pending statements once the error has been delivered.
    *
-   * @param error what they fail with; by default that the connection has ended
+   * @param error the error of the pending statements; by default that the connection has ended
    */
   private discard(error?: Error): void {
     Reflect.set(this, '_queryable', false);

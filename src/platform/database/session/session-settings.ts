@@ -1,10 +1,9 @@
 import type { ClientConfig } from 'pg';
 
 /**
- * Settings that change what a statement means, what its result looks like or how long it may take. A database or a role
- * may have others as defaults (`ALTER DATABASE ... SET`).
- *
- * `default_transaction_read_only` is off so that a default can't refuse every order; a standby stays read-only anyway.
+ * Settings that change the meaning, the result format or the time limit of statements. A database or a role may have
+ * other defaults (`ALTER DATABASE ... SET`). `default_transaction_read_only` is off so that a default can't refuse
+ * every order; a standby stays read-only anyway.
  */
 const PINNED: Readonly<Record<string, string>> = {
   DateStyle: 'ISO, MDY',
@@ -20,7 +19,7 @@ const PINNED: Readonly<Record<string, string>> = {
   transaction_timeout: '0',
 };
 
-/** The parts of a connection's configuration that the session repeats. */
+/** The parts of a connection's configuration that the session sets. */
 type Limits = Pick<ClientConfig, 'statement_timeout' | 'idle_in_transaction_session_timeout'>;
 
 /**

@@ -2,8 +2,8 @@ import type { Deadline } from '../../deadline.js';
 import { currentDeadline } from '../../telemetry/request-context.js';
 
 /**
- * Time for statements that begin when the deadline is close or has just passed: what another service answered at the last
- * moment must still be stored. Less than the margin of a placement's lease.
+ * Extra time for statements close to or after the deadline: the last answer of another service must still be stored.
+ * Less than the margin of a placement's lease.
  */
 export const FINISH_MS = 500;
 

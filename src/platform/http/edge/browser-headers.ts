@@ -23,8 +23,8 @@ const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'];
 const PREFLIGHT_SECONDS = 7_200;
 
 /**
- * Whatever a browser shows of this service may load only what comes with it: the page of Swagger UI, whose styles and
- * images are partly inline, and the pages about problems. Answers of operations are never shown as pages at all.
+ * Pages may load only their own resources: the page of Swagger UI, whose styles and images are partly inline, and the
+ * problem pages. Responses of operations are never shown as pages.
  */
 const CONTENT_SECURITY_POLICY = {
   useDefaults: false,
@@ -40,7 +40,7 @@ const CONTENT_SECURITY_POLICY = {
   },
 };
 
-/** Tells browsers what not to do with the answers. */
+/** Sets the headers that restrict browsers. */
 export function setSecurityHeaders(server: FastifyInstance): void {
   const headers = securityHeaders();
   server.addHook('onRequest', (_request, reply, done) => {
@@ -49,29 +49,29 @@ export function setSecurityHeaders(server: FastifyInstance): void {
   });
 }
 
-/** The headers are the same for every answer, so the library that knows them is asked once and not by each request. */
+/** The headers are the same for every response, so they are computed once. */
 function securityHeaders(): OutgoingHttpHeaders {
   const request = new IncomingMessage(new Socket());
   const response = new ServerResponse(request);
   const setHeaders = helmet({
     contentSecurityPolicy: CONTENT_SECURITY_POLICY,
-    // Whether all of a domain is to be reached by TLS only is for whoever holds its certificates to say.
+    // HSTS for a whole domain is the decision of the owner of its certificates.
     strictTransportSecurity: false,
   });
   setHeaders(request, response, (error) => {
-    if (error !== undefined) throw new Error('the security headers can not be told', { cause: error });
+    if (error !== undefined) throw new Error('the security headers are missing', { cause: error });
   });
   return response.getHeaders();
 }
 
-/** Lets programs of these sites, and of no others, call from a browser (CORS). */
+/** Allows pages of these sites to call from a browser (CORS). */
 export async function letSitesIn(server: FastifyInstance, origins: readonly string[]): Promise<void> {
   await server.register(cors, {
     origin: [...origins],
     methods: METHODS,
     exposedHeaders: EXPOSED_HEADERS,
     maxAge: PREFLIGHT_SECONDS,
-    // Whatever comes here is a preflight: all else was answered before.
+    // Every request that arrives here is a preflight; the others were answered before.
     strictPreflight: false,
   });
 }

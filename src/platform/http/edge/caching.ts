@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Settings } from '../../../config/settings.js';
 
-/** The request headers that say who is calling. */
+/** The request headers with credentials. */
 const CREDENTIALS = ['Authorization', 'X-API-Key'];
 
 const FIRST_ERROR = 400;
@@ -22,7 +22,7 @@ export function controlCaches(server: FastifyInstance, settings: Pick<Settings, 
   });
 }
 
-/** Adds names of request headers that the response depends on to those that are there. */
+/** Adds names of request headers to `Vary`. */
 export function addVary(reply: FastifyReply, ...names: string[]): void {
   const present = [reply.getHeader('vary') ?? []].flat().map(String);
   void reply.header('vary', [...present, ...names].join(', '));

@@ -2,7 +2,7 @@ import type { Server } from 'node:http';
 import type { FastifyHttpOptions } from 'fastify';
 import type { Settings } from '../../../config/settings.js';
 
-/** How long a client may take over what it does on its connection, in milliseconds. */
+/** Time limits of a client connection, in milliseconds. */
 export interface ConnectionLimits {
   /** For the head of a request. */
   headMs: number;
@@ -10,13 +10,13 @@ export interface ConnectionLimits {
   requestMs: number;
   /** Between two requests. */
   idleMs: number;
-  /** Without a byte in either direction, whatever is under way: for who does not read its answer. */
+  /** Idle time in both directions, also during a request: for a client that does not read its response. */
   silentMs: number;
   /** How often the first two are looked at; a client may take longer by as much. */
   checkMs: number;
 }
 
-/** A head has at most 16 kB, which arrive at once or come from somebody who holds connections open on purpose. */
+/** A head has at most 16 kB. It arrives at once, or from a client that holds connections open on purpose. */
 export const HEAD_MS = 5_000;
 
 /** A client that needs longer to send a request of at most 100 kB is stuck or means harm. */
@@ -40,7 +40,7 @@ export function connectionLimits({
   };
 }
 
-/** The limits as the HTTP server wants them. */
+/** The limits as options of the HTTP server. */
 export function serverOptions({ headMs, requestMs, idleMs, silentMs, checkMs }: ConnectionLimits) {
   return {
     requestTimeout: requestMs,

@@ -6,9 +6,9 @@ import { Problem } from '../problem.js';
 /** The part of a URL behind the scheme that browsers send: a name or an address, and a port where it is not the default. */
 const AUTHORITY = /^(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(?::\d{1,5})?$/;
 
-/** What a service or stand-in without authentication trusts besides itself. */
+/** Origins that a service or stand-in without authentication trusts besides itself. */
 export interface TrustedSites {
-  /** Origins whose pages may call, as in `https://shop.example.com`. */
+  /** Origins of pages that may call, as in `https://shop.example.com`. */
   origins: readonly string[];
   /** The request shows a page that reveals no data: links from other sites to it work. */
   isPage?: boolean;

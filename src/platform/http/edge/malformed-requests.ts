@@ -15,7 +15,7 @@ interface Exchange {
   response: ServerResponse;
 }
 
-/** What is wrong, by the code with which the HTTP server tells of it. */
+/** The problem for an error code of the HTTP server. */
 function problemOf(code: string | undefined): Problem {
   switch (code) {
     case 'HPE_HEADER_OVERFLOW':
@@ -29,7 +29,7 @@ function problemOf(code: string | undefined): Problem {
   }
 }
 
-/** What is known of a request that is refused. */
+/** The known data of a refused request. */
 interface Refusal {
   requestId: string;
   /** Whether the answer must have no body. */
@@ -37,12 +37,12 @@ interface Refusal {
   reason: string | undefined;
 }
 
-/** Whether what could not be read began as a request with HEAD: a body would be taken for the next answer. */
+/** Whether the unreadable request began with HEAD: a body would be taken for the next response. */
 function isForHead(error: Error & { rawPacket?: Buffer }): boolean {
   return error.rawPacket?.toString('latin1', 0, 'HEAD '.length) === 'HEAD ';
 }
 
-/** A whole answer, for a connection on which the HTTP server will not write any more. */
+/** A raw response, for a connection that the HTTP server has given up. */
 function answerText(problem: Problem, requestId: string, isHead: boolean): string {
   const body = JSON.stringify(problem.toBody());
   const head = [
@@ -57,7 +57,7 @@ function answerText(problem: Problem, requestId: string, isHead: boolean): strin
   return `${head.join('\r\n')}\r\n\r\n${isHead ? '' : body}`;
 }
 
-/** Answers what the HTTP server refuses by itself, before any route is looked for, like every other fault. */
+/** Answers errors of the HTTP server, from before routing, like every other fault. */
 export class MalformedRequests {
   private readonly exchanges = new WeakMap<object, Exchange>();
   private readonly refused = new WeakSet<object>();
@@ -84,10 +84,10 @@ export class MalformedRequests {
     const isInBody = exchange !== undefined && !exchange.request.complete;
     const isGone = error.code === 'ECONNRESET' || !socket.writable;
     if (isGone || (isInBody && exchange.response.headersSent)) {
-      // Nobody is there to read an answer, or has got one to this request before it was all there.
+      // The client is gone, or got its response before the request was complete.
       socket.destroy();
     } else if (exchange && !isInBody && !exchange.response.writableEnded) {
-      // What can't be read came after a request that can: its answer must not be taken for that of the other.
+      // The unreadable bytes follow a valid request; a response would be taken for that request's.
       exchange.response.shouldKeepAlive = false;
       exchange.response.once('close', () => socket.destroy());
     } else {

@@ -7,7 +7,7 @@ export interface PrefixLength {
   ipv4: number;
 }
 
-/** What one customer of a provider has: a /64 of IPv6, an address of IPv4. */
+/** The network of one customer of a provider: a /64 of IPv6, an address of IPv4. */
 export const ONE_CUSTOMER: PrefixLength = { ipv6: 64, ipv4: 32 };
 
 const BITS_PER_BYTE = 8;

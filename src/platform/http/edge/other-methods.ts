@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { Problem } from '../problem.js';
+import { nothingAt, Problem } from '../problem.js';
 
 /** A path of a route, as in `/orders/:id` or `/docs/*`, in the form in which a request's path is compared with it. */
 function patternOf(path: string): RegExp {
@@ -29,24 +29,33 @@ export class OtherMethods {
     });
   }
 
-  /** Answers OPTIONS with what an address has. @param arePreflightsAnswered whether those are left to CORS */
+  /**
+   * Answers OPTIONS with the methods of a path.
+   *
+   * @param arePreflightsAnswered whether CORS answers preflight requests
+   */
   answerOptions(arePreflightsAnswered: boolean): void {
     this.server.addHook('onRequest', (request, reply, done) => {
       const isPreflight = request.headers['access-control-request-method'] !== undefined;
       if (request.method !== 'OPTIONS' || (isPreflight && arePreflightsAnswered)) return done();
       const path = pathOf(request);
       const allowed = this.methodsAt(path);
-      if (allowed.length === 0) return done(Problem.http('not-found', `There is nothing at OPTIONS ${path}`));
+      if (allowed.length === 0) return done(nothingAt(request.method, path));
       void reply.status(204).header('allow', allowed.join(', ')).send();
     });
   }
 
-  /** Answers all else with 405. TRACE, which would send a request's secrets back, is a method of no address. */
+  /**
+   * Answers other methods of an address with 405, and what has no address with 404, before a body is read. TRACE, which would
+   * send a request's secrets back, is a method of no address.
+   */
   refuseOthers(): void {
     this.server.addHook('onRequest', (request, _reply, done) => {
-      const allowed = request.is404 ? this.methodsAt(pathOf(request)) : [];
-      if (allowed.length === 0) return done();
-      const detail = `${request.method} is not possible at ${pathOf(request)}, only ${allowed.join(', ')}`;
+      if (!request.is404) return done();
+      const path = pathOf(request);
+      const allowed = this.methodsAt(path);
+      if (allowed.length === 0) return done(nothingAt(request.method, path));
+      const detail = `${request.method} is not possible at ${path}, only ${allowed.join(', ')}`;
       const headers = { allow: allowed.join(', ') };
       done(Problem.http('method-not-allowed', detail, { allowed_methods: allowed }, headers));
     });

@@ -1,7 +1,7 @@
 import { Counter } from 'prom-client';
 import { networkOf, ONE_CUSTOMER, type PrefixLength } from './networks.js';
 
-/** What the limiter asks its store for: how many requests there were, and how many milliseconds their window still has. */
+/** The answer of a store: the number of requests, and the milliseconds left of the window. */
 type Answer = (error: Error | null, result: { current: number; ttl: number }) => void;
 
 /** A minute: the window of every limit. */
@@ -99,7 +99,7 @@ function emptyTables(): { size: PrefixLength; counts: Map<string, number> }[] {
  */
 export class CallerStore extends WindowStore {
   private recent = new Map<string, number>();
-  /** The generation before. Two generations make an LRU cache whose every step takes constant time. */
+  /** The previous generation. Two generations make an LRU cache with constant-time steps. */
   private older = new Map<string, number>();
 
   get size(): number {

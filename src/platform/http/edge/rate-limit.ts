@@ -4,12 +4,12 @@ import { identityOf } from '../caller.js';
 import { Problem, PROBLEM_MEDIA_TYPE } from '../problem.js';
 import { AddressStore, WINDOW_MS } from './rate-limit-store.js';
 
-/** The name of the one policy there is, in the fields that tell of it. */
+/** The name of the only policy in the RateLimit header fields. */
 const POLICY = 'requests';
 
 const WINDOW_SECONDS = WINDOW_MS / 1_000;
 
-/** Supervisors and load balancers must never be told to come back later, nor the pages that come with the service. */
+/** Probes of supervisors and load balancers must never be limited, nor the pages that come with the service. */
 const EXEMPT = /^\/(?:health|docs|admin)(?:[/?-]|$)/;
 
 /** How a caller stands after a request. */
@@ -68,14 +68,14 @@ export class RateLimit {
   private async count(request: FastifyRequest): Promise<Allowance> {
     const limiter = identityOf(request) === undefined ? this.byAddress : this.byCaller;
     const result = await limiter(request);
-    if (result.isAllowed) throw new Error('the rate limit has an exception that nobody made');
+    if (result.isAllowed) throw new Error('the rate limit has an unexpected exemption');
     const { remaining, isExceeded, ttlInSeconds: seconds } = result;
     const allowance = { remaining, isExceeded, seconds };
     this.allowances.set(request, allowance);
     return allowance;
   }
 
-  /** Writes how the caller stands into the answer, and counts what no operation has counted. */
+  /** Adds the RateLimit headers, and counts requests that no operation has counted. */
   private async tell(request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<unknown> {
     if (EXEMPT.test(request.url)) return payload;
     const counted = this.allowances.get(request);

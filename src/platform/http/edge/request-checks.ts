@@ -1,21 +1,22 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Problem } from '../problem.js';
 
-/** What RFC 9110, section 4.1, asks every server to accept; the longest that this one could be asked for is shorter. */
+/** The minimum of RFC 9110, section 4.1; the longest valid URL of this service is shorter. */
 export const MAX_URL_LENGTH = 8_000;
 
-/** Browsers send some thirty, proxies add a few. The HTTP server silently ignores what comes after the thousandth. */
+/** Browsers send some thirty, proxies add a few. The HTTP server silently drops headers after the thousandth. */
 const MAX_HEADERS = 200;
 
 /** The HTTP server gives names and values in turn. */
 const ENTRIES_PER_HEADER = 2;
 
-/** Refuses, before the body is read, what no operation could do anything with. */
+/** Refuses, before the body is read, requests that no operation could process. */
 export function checkRequests(server: FastifyInstance): void {
   server.addHook('onRequest', (request, _reply, done) => {
     const fault = findFault(request);
     if (fault !== undefined || !hasBody(request)) done(fault);
-    // The HTTP server reads on after this. What is no HTTP behind the head must be told as that before the body is missed.
+    // The HTTP server parses on after this. Bytes behind the head that are no HTTP must be reported as such, before
+    // the body is reported as missing.
     else queueMicrotask(done);
   });
 }
@@ -31,7 +32,7 @@ function findFault({ raw, headers }: FastifyRequest): Problem | undefined {
   if (raw.rawHeaders.length > MAX_HEADERS * ENTRIES_PER_HEADER) {
     return Problem.http('headers-too-large', `There may be at most ${MAX_HEADERS} headers`);
   }
-  // RFC 9112, section 3.2. The HTTP server would refuse it by itself, but without a word.
+  // RFC 9112, section 3.2. The HTTP server by itself would refuse it without a response body.
   if (raw.httpVersion === '1.1' && headers.host === undefined) {
     return Problem.http('malformed-request', 'The request has no Host header');
   }

@@ -10,8 +10,7 @@ const REQUEST_ID = /^[A-Za-z0-9._:=+/-]{1,128}$/;
 const ids = new WeakMap<IncomingMessage, string>();
 
 /**
- * The id that the caller gave the request, or a new one where it gave none or none that could be written anywhere. It
- * stays the same for all who ask.
+ * The id from the request, or a new one when it is missing or not printable. It stays the same for the whole request.
  */
 export function requestIdOf(request: IncomingMessage): string {
   const given = request.headers[REQUEST_ID_HEADER];

@@ -5,7 +5,7 @@ import { findRepeatedKey } from './repeated-keys.js';
 /** The largest order, 200 lines, is a fifth of this. */
 export const BODY_LIMIT_BYTES = 100 * 1024;
 
-/** An order is three levels deep; anything much deeper is meant to hurt whoever walks it. */
+/** An order is three levels deep; much deeper input is an attack on recursive code. */
 export const MAX_DEPTH = 16;
 
 const OPENING = new Set([0x5b, 0x7b]);
@@ -23,7 +23,7 @@ declare module 'fastify' {
 /** Refuses bytes that are no UTF-8, which would otherwise be stored as something the client never sent. */
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
-/** A request body that is no JSON, or none that this service is willing to look at. */
+/** A request body that is not JSON, or violates a limit. */
 class JsonBodyError extends Error {
   readonly statusCode = 400;
 }
@@ -79,7 +79,7 @@ export function acceptJsonBodies(server: FastifyInstance): void {
         if (error) return done(new JsonBodyError('the body is not valid JSON'));
         const repeated = findRepeatedKey(text);
         if (repeated === undefined) return done(null, parsed);
-        done(Problem.invalidRequest([{ field: repeated, message: 'must not be there twice' }]));
+        done(Problem.invalidRequest([{ field: repeated, message: 'must not appear twice' }]));
       });
     },
   );

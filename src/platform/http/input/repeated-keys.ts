@@ -31,11 +31,11 @@ function isNameAt(json: string, end: number): boolean {
 }
 
 /**
- * Finds a name that one object has twice. JSON leaves open which of the two counts (RFC 8259, section 4): what checks a
- * request on its way here may have looked at the one and this service at the other, so neither may be taken.
+ * Finds a duplicate name in a JSON object. JSON leaves open which of the two counts (RFC 8259, section 4): a gateway
+ * may have checked one while this service uses the other, so both are refused.
  *
- * @param json text that is valid JSON
- * @returns where the first one is, as in `items[0].quantity`; undefined when there is none
+ * @param json valid JSON
+ * @returns the path of the first one, as in `items[0].quantity`; undefined when there is none
  */
 export function findRepeatedKey(json: string): string | undefined {
   const levels: Level[] = [];

@@ -4,16 +4,16 @@ import { getMetadataStorage } from 'class-validator';
 import { type FieldError, MAX_ERRORS } from '../problem.js';
 
 /**
- * Values in a body: objects, lists and what they hold. The largest request, a bulk change of 1,000 orders, has 3,003. The
- * libraries behind the pipe copy every value, at up to a microsecond each, before they look at any rule.
+ * Values in a body: objects, lists and their content. The largest request, a bulk change of 1,000 orders, has 3,003.
+ * The libraries of the pipe copy every value, at up to a microsecond each, before they check any rule.
  */
 export const MAX_VALUES = 10_000;
 
 export const UNKNOWN_FIELD = 'is not a known field';
 
-/** What a class says about one of its fields. */
+/** The rules of one field of a class. */
 interface FieldRules {
-  /** The longest that a list may be, and what to say about a longer one. */
+  /** Maximum length of a list, and the message for a longer one. */
   most: number;
   message: string;
   /** Class of the object, or of the objects in the list. */

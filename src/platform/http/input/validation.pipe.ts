@@ -41,7 +41,7 @@ function inheritedNames(value: unknown, parent = '', found: FieldError[] = []): 
  * elements, and it stops once there are as many errors as a response names.
  */
 export class RequestValidationPipe extends ValidationPipe {
-  /** What an empty query becomes, which most are: nothing but the defaults of its class. */
+  /** The result of an empty query, the most common one: the defaults of its class. */
   private readonly emptyQueries = new Map<Type, object>();
 
   constructor() {
@@ -82,7 +82,7 @@ export class RequestValidationPipe extends ValidationPipe {
     return errors;
   }
 
-  /** What the body parser makes of JSON has no gaps, */
+  /** Lists from the JSON parser have no gaps, */
   protected override closeArrayGaps(): void {}
 
   /** holds no binary values, */
@@ -90,7 +90,7 @@ export class RequestValidationPipe extends ValidationPipe {
     return [];
   }
 
-  /** and fields that are named like those that every object has were refused before this would look for them. */
+  /** and fields named like those of Object.prototype were refused before. */
   protected override stripProtoKeys(): void {}
 
   /** The defaults are checked the first time and copied from then on; none of them is an object. */
@@ -107,7 +107,7 @@ function refuse(errors: readonly FieldError[]): void {
   if (errors.length > 0) throw Problem.invalidRequest(errors);
 }
 
-/** Refuses what would be expensive to copy and to check, the most precise reason first. */
+/** Refuses input that is expensive to copy and check, with the most precise reason first. */
 function refuseExcess(value: unknown, type: Type): void {
   if (typeof value !== 'object' || value === null) return;
   refuse(findExcess(value, type));
@@ -123,7 +123,7 @@ function withChunk(object: object, lists: readonly [string, unknown[]][], start:
   return Object.assign(Object.create(Object.getPrototypeOf(object) as object) as object, object, chunks);
 }
 
-/** An error of a chunk with the elements numbered as in the list; what is wrong with the list itself is said once. */
+/** An error of a chunk, renumbered to the whole list; errors of the list itself are reported once. */
 function shifted(
   error: ValidationError,
   start: number,

@@ -47,7 +47,7 @@ describe('permits', () => {
     }
   });
 
-  it('are given back once, however often that is called, and then free for any caller', async () => {
+  it('are released once, however often that is called, and then free for any caller', async () => {
     const bulkhead = new CallerBulkhead(4, 0);
     const { leave } = await takeAll(bulkhead, customer('a'));
     for (const giveBack of [...leave, ...leave]) giveBack();

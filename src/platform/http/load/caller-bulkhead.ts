@@ -5,9 +5,9 @@ import type { PermitHolder } from './permit-holder.js';
 export const CUSTOMER_PART = 1 / 4;
 
 /**
- * The part that any other caller may hold, such as the backend of a shop or the address of a proxy with `AUTH=none`, which
- * send nearly all requests there are; and the part that all customers together may hold. The rest is left to others, of
- * which staff always finds some.
+ * The share that any other caller may hold, such as the backend of a shop or the address of a proxy with `AUTH=none`,
+ * which send most requests; and the share of all customers together. The rest is for other callers, so that staff
+ * always gets in.
  */
 export const MOST_PART = 7 / 8;
 
@@ -79,9 +79,9 @@ interface Waiter {
 }
 
 /**
- * Limits how many requests of a kind are in progress, and which part of them one caller may have, so that no caller can
- * take the service from the others. Requests may wait for a permit, with the same shares; the next permit goes to the
- * waiting caller that holds the fewest.
+ * Limits the requests of a kind in progress, and the share of each caller, so that no caller can starve the others.
+ * Requests may queue for a permit, with the same shares; the next permit goes to the waiting caller that holds the
+ * fewest.
  */
 export class CallerBulkhead {
   private readonly permits: Permits;

@@ -5,7 +5,7 @@ import { networkOf, ONE_CUSTOMER } from '../edge/networks.js';
 
 /** A caller, as far as its share of permits is concerned. */
 export interface PermitHolder {
-  /** Who the request proved to be from, or else the network that it came from, as in the rate limit. */
+  /** The authenticated identity, or else the network of the client, as in the rate limit. */
   name: string;
   isCustomer: boolean;
 }

@@ -13,12 +13,12 @@ export const MAX_WAIT_MS = 1_000;
 /** Requests of one caller that wait at a time. Each keeps up to 64 kB of its body in memory. */
 export const MAX_WAITING = 128;
 
-/** What one more request changes in what its caller is expected to need for the next. */
+/** Weight of the latest request in the expected cost of the next one. */
 const LEARNING_RATE = 0.25;
 
-/** The caller has used its share of the processor time, and the request has waited for as long as it may. */
+/** The caller has used its share of the processor time, and the request has waited for the maximum. */
 export class ProcessorShareError extends Error {
-  /** @param retryAfterS seconds after which the share suffices for what was waiting */
+  /** @param retryAfterS seconds until the share suffices for the waiting requests */
   constructor(readonly retryAfterS: number) {
     super('the caller has used its share of the processor time');
     this.name = 'ProcessorShareError';
@@ -35,8 +35,8 @@ interface Waiter {
 }
 
 /**
- * The processor time of one caller: a token bucket, whose requests wait in their order while it is empty. Time that nobody
- * else wants is free: it uses up the burst, and leaves no debt.
+ * The processor time of one caller: a token bucket, whose requests wait in their order while it is empty. While no
+ * other caller needs the processor, time is free: it uses up the burst, and leaves no debt.
  */
 export class ProcessorAccount {
   /** Requests that wait or are processed. */
@@ -57,7 +57,7 @@ export class ProcessorAccount {
     this.balanceMs = BURST_MS * this.part;
   }
 
-  /** What a request of a kind is expected to cost, from those before it. */
+  /** Expected cost of a request of a kind, learned from earlier ones. */
   expectedCostOf(kind: string): number {
     return this.expected.get(kind) ?? 0;
   }
@@ -87,7 +87,7 @@ export class ProcessorAccount {
     return promise;
   }
 
-  /** @param costMs what a request cost more than was taken for it; negative where it cost less */
+  /** @param costMs cost beyond the charge in advance; negative when it was less */
   charge(costMs: number): void {
     this.fill();
     const least = this.hasOthers(this.inProgress) ? -MAX_WAIT_MS * this.part : Math.min(0, this.balanceMs);
@@ -130,7 +130,7 @@ export class ProcessorAccount {
     this.schedule();
   }
 
-  /** Clients that leave and come back would fill the queue, and the others of the caller be refused without a wait. */
+  /** Abandoned requests would fill the queue, and the caller's other requests would be refused at once. */
   private dropGone(): void {
     const gone = this.waiting.filter(({ isGone }) => isGone());
     this.waiting = this.waiting.filter((waiter) => !gone.includes(waiter));

@@ -102,7 +102,7 @@ describe('a caller that sends more than its share', () => {
     }
   });
 
-  it('is never refused where it sends one request after the other, whatever they cost', async () => {
+  it('is never refused where it sends one request after the other, at any cost of a request', async () => {
     const timer = beHonest();
     const sending = (async () => {
       for (let count = 0; count < 5; count += 1) await send(FLOOD, 2_000);
@@ -172,7 +172,7 @@ it('keeps a bounded number of accounts, and drops idle ones', async () => {
   expect(shares.accounts).toBeLessThanOrEqual(2);
 });
 
-it('charges all callers together for the time that the event loop was busy, whatever was estimated', async () => {
+it('charges all callers together for the busy time of the event loop, at any estimate', async () => {
   const busyTime = new BusyTime(() => busyMs);
   for (let count = 0; count < 100; count += 1) {
     busyMs += 5;

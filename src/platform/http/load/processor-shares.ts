@@ -11,7 +11,7 @@ export const MAX_ACCOUNTS = 10_000;
 /** After how long accounts without requests are dropped, at the latest at twice this time, in milliseconds. */
 const IDLE_MS = 60_000;
 
-/** What was taken from the share of a caller for one request. */
+/** The charge of one request. */
 export interface Turn {
   readonly name: string;
   readonly account: ProcessorAccount;
@@ -22,17 +22,17 @@ export interface Turn {
 }
 
 /**
- * Shares the processor time of the event loop among callers: while others send requests too, a caller that has used more
- * than its share waits. The permits of a bulkhead can not do this, since they count requests and not what they cost.
+ * Shares the processor time of the event loop among callers: during contention, a caller beyond its share waits.
+ * Permits can't do this, since they count requests and not their cost.
  */
 export class ProcessorShares {
   private recent = new Map<string, ProcessorAccount>();
-  /** The generation before. Two generations make an LRU cache whose every step takes constant time. */
+  /** The previous generation. Two generations make an LRU cache with constant-time steps. */
   private older = new Map<string, ProcessorAccount>();
   private renewedAt = performance.now();
   private inProgress = 0;
   private latest = { name: '', at: -Infinity };
-  /** The latest of another caller than that of the latest. */
+  /** The latest request of a caller other than that of `latest`. */
   private latestOther = { name: '', at: -Infinity };
 
   constructor(private readonly busyTime = new BusyTime()) {}
@@ -72,7 +72,11 @@ export class ProcessorShares {
     }
   }
 
-  /** Charges the caller for what the request really took. @param estimateMs by its size */
+  /**
+   * Charges the caller for the measured cost of the request.
+   *
+   * @param estimateMs by its size
+   */
   end({ name, account, kind, takenMs }: Turn, estimateMs: number): void {
     const costMs = this.busyTime.correct(estimateMs);
     this.busyTime.add(estimateMs);

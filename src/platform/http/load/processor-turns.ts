@@ -6,7 +6,7 @@ import { type PermitHolder, permitHolderOf } from './permit-holder.js';
 import { ProcessorShareError } from './processor-account.js';
 import { ProcessorShares, type Turn } from './processor-shares.js';
 
-/** What the smallest request takes of the event loop, with its authentication and its line in the log, in milliseconds. */
+/** Minimum cost of a request on the event loop, with authentication and access log, in milliseconds. */
 const REQUEST_MS = 0.5;
 
 /** To parse and validate a body, or to read rows and write them as JSON, in milliseconds a kilobyte. */
@@ -19,7 +19,7 @@ const REFUSED = 'refused';
 /** All senders of wrong credentials, or of none where some are needed. */
 const STRANGERS: PermitHolder = { name: 'strangers', isCustomer: true };
 
-/** The turn of each request that is in progress, to be found by what is done for it. */
+/** The turn of each request in progress, by its context. */
 const turns = new WeakMap<RequestContext, Turn>();
 
 declare module 'fastify' {
@@ -50,7 +50,7 @@ export function shareProcessor(server: FastifyInstance): ProcessorShares {
     end(shares, request, payload);
     done(null, payload);
   });
-  // For requests without a response, such as when another hook that looks at the response has failed.
+  // For requests without a response, such as after a failure in another response hook.
   server.addHook('onResponse', (request, _reply, done) => {
     end(shares, request, undefined);
     done();

@@ -14,7 +14,7 @@ export interface ReaderLimits {
 
 export const READER_LIMITS: ReaderLimits = { bytesPerSecond: 16_384, graceMs: 10_000, checkMs: 1_000 };
 
-/** What is known of a connection. */
+/** The state of a connection. */
 interface Reader {
   bytesWritten: number;
   /** How long the client may go on as slowly as this before its connection is reset. */
@@ -22,9 +22,9 @@ interface Reader {
 }
 
 /**
- * Resets connections whose clients leave what was written to them unread for too long, or read less than a minimum rate on
- * average. Time counts only while something is waiting to be sent, so an idle stream and a slow database do no harm. A reset,
- * because an orderly end would make an export look complete.
+ * Resets connections whose clients leave data unread for too long, or read less than a minimum rate on average. Time
+ * counts only while data waits to be sent, so an idle stream or a slow database does no harm. It is a reset, because
+ * an orderly end would make an export look complete.
  */
 export function cutSlowReaders(server: FastifyInstance, limits: ReaderLimits): void {
   const readers = new Map<Socket, Reader>();

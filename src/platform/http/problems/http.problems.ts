@@ -19,7 +19,7 @@ export const HTTP_PROBLEMS = defineProblemTypes({
     status: 400,
     title: 'Malformed HTTP request',
     cause: 'The bytes that arrived can not be read as an HTTP request, or could be read in two ways.',
-    remedy: 'Look at the program or the proxy that writes the request. The connection has been closed.',
+    remedy: 'Check the program or the proxy that sends the request. The connection was closed.',
   },
   'authentication-required': {
     status: 401,
@@ -32,13 +32,13 @@ export const HTTP_PROBLEMS = defineProblemTypes({
     status: 401,
     title: 'Invalid credentials',
     cause: 'The token or the key has expired, is for something else, or is not known; `detail` says which.',
-    remedy: 'Get a new token from its issuer, or a new key from whoever runs the service.',
+    remedy: 'Get a new token from its issuer, or a new key from the operator of the service.',
   },
   'insufficient-scope': {
     status: 403,
     title: 'Permission denied',
     cause: 'The caller is known, and its token or key lacks the scope that this needs.',
-    remedy: 'Ask whoever gave out the token or the key for the scope that `required_scope` names.',
+    remedy: 'Ask the issuer of the token or key for the scope in `required_scope`.',
     members: { required_scope: 'the scope that is missing' },
   },
   'cross-site-request': {
@@ -77,7 +77,7 @@ export const HTTP_PROBLEMS = defineProblemTypes({
   'uri-too-long': {
     status: 414,
     title: 'URL too long',
-    cause: 'The path or the query is longer than anything that this service could be asked for.',
+    cause: 'The path or the query is longer than any valid URL of this service.',
     remedy: 'Shorten it: ids have at most 128 characters.',
   },
   'unsupported-media-type': {
@@ -110,14 +110,14 @@ export const HTTP_PROBLEMS = defineProblemTypes({
     status: 431,
     title: 'Request headers too large',
     cause: 'The headers have more than 16 kB in all, or there are more than 200 of them.',
-    remedy: 'Send fewer or shorter headers; often it is cookies that nobody needs here.',
+    remedy: 'Send fewer or shorter headers; unneeded cookies are a common cause.',
   },
   'internal-error': {
     status: 500,
     title: 'Internal server error',
     cause: 'A fault of the service itself, which has been logged with the id of the request.',
     remedy:
-      'Tell whoever runs the service the `X-Request-Id` of the answer. An order may be sent again with its key.',
+      'Report the `X-Request-Id` of the response to the operator of the service. Retry an order with the same key.',
   },
   'upstream-unavailable': {
     status: 503,
@@ -136,7 +136,7 @@ export const HTTP_PROBLEMS = defineProblemTypes({
   'issuer-unavailable': {
     status: 503,
     title: 'Token verification unavailable',
-    cause: 'The issuer of the tokens does not answer, so nobody knows whether the token is valid.',
+    cause: 'The issuer of the tokens does not answer, so the token cannot be verified.',
     remedy: REPEAT,
   },
   overloaded: {
@@ -148,7 +148,7 @@ export const HTTP_PROBLEMS = defineProblemTypes({
   'not-ready': {
     status: 503,
     title: 'Service not ready',
-    cause: 'The database does not answer, background work stands still, or the service is being stopped.',
+    cause: 'The database does not answer, background work has stopped, or the service is shutting down.',
     remedy: 'Ask another instance, or again in a moment.',
   },
   'database-unavailable': {

@@ -12,7 +12,7 @@ const INDEX_PATH = PROBLEM_PATH.slice(0, -1);
 
 const ESCAPES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 
-/** Text as it is written into HTML; what stands between backticks becomes code. */
+/** Escapes text for HTML; text between backticks becomes code. */
 function toHtml(text: string): string {
   const escaped = text.replace(/[&<>"]/g, (character) => ESCAPES[character] ?? '');
   return escaped.replace(/`([^`]+)`/g, '<code>$1</code>');
@@ -64,7 +64,7 @@ function toJson(name: string, { status, title, cause, remedy, members = {} }: Pr
   return { type: `${PROBLEM_PATH}${name}`, title, status, cause, remedy, members };
 }
 
-/** Pages are for people; a program says that it wants JSON. */
+/** Pages are for people; programs ask for JSON. */
 function wantsJson(request: FastifyRequest): boolean {
   const accepted = request.headers.accept ?? '';
   return /\bjson\b/.test(accepted) && !accepted.includes('text/html');
@@ -77,10 +77,10 @@ function send(request: FastifyRequest, reply: FastifyReply, html: () => string, 
   else void reply.type('text/html; charset=utf-8').send(html());
 }
 
-/** Whoever is refused may read why, and so may everybody. */
+/** A refused client has to be able to read the explanation without credentials. */
 const PUBLIC = { config: { access: { group: 'always' } satisfies RouteAccess } };
 
-/** Serves what there is to know about each problem at the address that is its `type`, and a list of all. */
+/** Serves a page for each problem at the URL in its `type`, and a list of all. */
 export function serveProblemPages(server: FastifyInstance): void {
   server.get(INDEX_PATH, PUBLIC, (request, reply) =>
     send(request, reply, indexPage, () => ({

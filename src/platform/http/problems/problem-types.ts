@@ -1,13 +1,13 @@
-/** One kind of error that clients can tell apart by its `type`, and what its page says of it. */
+/** A kind of error that clients distinguish by its `type`, and the content of its page. */
 export interface ProblemType {
   status: number;
-  /** The same for every occurrence, as RFC 9457 asks; what is special about one goes into `detail`. */
+  /** Constant for the type, as RFC 9457 asks; `detail` describes the occurrence. */
   title: string;
-  /** What has happened, in one or two sentences. */
+  /** The cause, in one or two sentences. */
   cause: string;
-  /** What whoever sent the request should do now. */
+  /** What the client should do now. */
   remedy: string;
-  /** Members beyond those of the RFC, by name, and what each holds. */
+  /** Additional members by name, with their meaning. */
   members?: Record<string, string>;
 }
 

@@ -7134,7 +7134,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**

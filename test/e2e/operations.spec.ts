@@ -86,7 +86,7 @@ describe('GET /operations/incidents', () => {
       age_seconds: expect.any(Number),
       actions: [
         { action: 'retry', description: expect.stringContaining('again') },
-        { action: 'write_off', description: expect.stringContaining('not told') },
+        { action: 'write_off', description: expect.stringContaining('not notified') },
       ],
     });
     expect(JSON.stringify(await incidentsOf(id))).not.toMatch(/Alice|example\.com/);

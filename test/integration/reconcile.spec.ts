@@ -157,7 +157,7 @@ describe('reconcile with an inventory with reservations', () => {
       expect(code).toBe(1);
       expect(err).toContain('1 lines of');
       expect(out).toContain(`Orders known outside that the database does not have: 1, with 2 of ${product}`);
-      expect(out).toMatch(new RegExp(`^${lost}  \\S+Z  confirmed  tell the customer`, 'm'));
+      expect(out).toMatch(new RegExp(`^${lost}  \\S+Z  confirmed  notify the customer`, 'm'));
       expect(out).toMatch(new RegExp(`^${here}  confirmed  shipped   set the status again`, 'm'));
       expect(out).toMatch(new RegExp(`^${foreign} .* no such order  not in --orders`, 'm'));
       expect(releases().map(({ path }) => path)).toEqual([`/reservations/${lost}`]);

@@ -244,7 +244,7 @@ describe('line in doubt with a catalog whose stock does not show the outcome of 
     const product = newProduct(fleet.sandbox);
     const incident = await cancelInDoubt(product, direction);
     expect(actionsOf(incident)).toEqual(['release', 'write_off']);
-    expect(incident.reason).toContain(direction === 'reserve' ? 'taken' : 'given back');
+    expect(incident.reason).toContain(direction === 'reserve' ? 'reserved' : 'released');
     expect((await settle(incident.incident_id, 'release')).status).toBe(200);
     await eventually(async () => (await linesOf(incident.order_id))[0] === 'released', 20_000);
     expect(takenFrom(fleet.sandbox, product)).toEqual([-3, 3]);

@@ -31,7 +31,7 @@ export class CatalogJournalRepository extends StockJournal {
     );
     return movements.map(({ productId, key, since }) => {
       const [orderId = '', line, direction] = key.split('/');
-      const what = direction === 'release' ? 'released' : 'taken';
+      const what = direction === 'release' ? 'released' : 'reserved';
       const reason = `product catalog service: its stock of product ${productId} does not show whether the units were ${what}`;
       return { orderId, line: Number(line), productId, reason, since };
     });

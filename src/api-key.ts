@@ -2,7 +2,7 @@ import './platform/require-node.js';
 import { parseArgs } from 'node:util';
 import { makeApiKey, WrongApiKeys } from './auth/api-key.js';
 import { endProcess } from './platform/end-process.js';
-import { type Scope, SCOPES } from './platform/http/caller.js';
+import { type Scope, SCOPES } from './auth/access.js';
 
 const HELP = `Usage: npm run api-key -- --name <name> --scopes <scope,...> [--expires <time>]
 

@@ -12,14 +12,14 @@ import { boundRoutes } from './platform/http/bounded-routes.js';
 import { shareProcessor } from './platform/http/load/processor-turns.js';
 import { cutSlowReaders, READER_LIMITS, type ReaderLimits } from './platform/http/load/slow-readers.js';
 import { BODY_LIMIT_BYTES, acceptJsonBodies } from './platform/http/input/json-body.js';
-import { serveOpenApiDocument } from './platform/http/openapi.js';
+import { serveOpenApiDocument } from './openapi-document.js';
 import { frameworkProblem, sendProblem } from './platform/http/problem.filter.js';
 import {
   connectionLimits,
   type ConnectionLimits,
   serverOptions,
 } from './platform/http/edge/connection-limits.js';
-import { setUpEdge } from './platform/http/edge/edge.js';
+import { setUpEdge } from './platform/http/edge.js';
 import type { LogDestination } from './platform/logger-options.js';
 import { Metrics } from './platform/metrics/metrics.js';
 import { requestIdOf } from './platform/http/edge/request-identity.js';

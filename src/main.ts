@@ -11,7 +11,7 @@ import { Availability } from './health/availability.js';
 import { prepareDatabase } from './platform/database/migrate.js';
 import { withStartRetry } from './platform/database/start-retry.js';
 import { endProcess } from './platform/end-process.js';
-import { armPausePoints } from './platform/pause-points.js';
+import { armPausePoints } from './pause-points/pause-points.js';
 import { startTracing } from './platform/telemetry/tracing.js';
 import { ATTEMPT_TIMEOUT_MS } from './tasks/tasks.service.js';
 

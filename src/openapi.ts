@@ -8,7 +8,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { AppModule } from './app.module.js';
 import { loadSettings } from './config/load-settings.js';
 import { endProcess } from './platform/end-process.js';
-import { buildOpenApiDocument } from './platform/http/openapi.js';
+import { buildOpenApiDocument } from './openapi-document.js';
 
 const FILE = new URL('../docs/openapi.json', import.meta.url);
 

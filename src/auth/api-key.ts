@@ -10,7 +10,7 @@ import {
   validateSync,
   type ValidationError,
 } from 'class-validator';
-import { type Scope, SCOPES } from '../platform/http/caller.js';
+import { type Scope, SCOPES } from './access.js';
 import { toScopes } from './scopes.js';
 
 /** Identifies a key at sight, for people and for scanners of leaked secrets. */

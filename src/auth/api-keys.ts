@@ -4,7 +4,7 @@ import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { SettingsError } from '../config/load-settings.js';
 import { Settings } from '../config/settings.js';
 import { BackgroundLoops } from '../platform/background-loops.js';
-import type { Caller } from '../platform/http/caller.js';
+import type { Caller } from './access.js';
 import { PeriodicTask } from '../platform/periodic-task.js';
 import { type ApiKey, findApiKey, parseApiKeys, WrongApiKeys } from './api-key.js';
 import { RefusedCredentials } from './auth.problems.js';

@@ -5,7 +5,7 @@ import { BearerTokens } from './bearer-tokens.js';
 import { CallerController } from './caller.controller.js';
 import { IssuerKeys } from './issuer-keys.js';
 
-/** Authentication. Each route declares its access (src/platform/http/caller.ts), and `guardRoutes` enforces it. */
+/** Authentication. Each route declares its access (src/auth/access.ts), and `guardRoutes` enforces it. */
 @Module({
   controllers: [CallerController],
   providers: [ApiKeys, Authenticator, BearerTokens, IssuerKeys],

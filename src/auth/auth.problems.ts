@@ -1,5 +1,5 @@
 import type { Settings } from '../config/settings.js';
-import { REALM } from '../platform/http/caller.js';
+import { REALM } from './access.js';
 import { Problem, RETRY_AFTER } from '../platform/http/problem.js';
 
 /** Why credentials were refused; the first two are error codes of RFC 6750. */

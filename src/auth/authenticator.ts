@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
-import type { Caller } from '../platform/http/caller.js';
+import type { Caller } from './access.js';
 import { ApiKeys } from './api-keys.js';
 import { authenticationRequired, invalidCredentials, RefusedCredentials } from './auth.problems.js';
 import { BearerTokens } from './bearer-tokens.js';

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { errors, type JWTPayload, jwtVerify, type JWTVerifyOptions } from 'jose';
 import { Settings } from '../config/settings.js';
-import { isOpaqueId } from '../orders/dto/text.decorators.js';
-import { type Caller, CUSTOMER_SCOPES, type Scope } from '../platform/http/caller.js';
+import { isOpaqueId } from '../platform/http/input/opaque-id.js';
+import { type Caller, CUSTOMER_SCOPES, type Scope } from './access.js';
 import { RefusedCredentials } from './auth.problems.js';
 import { IssuerKeys } from './issuer-keys.js';
 import { toScopes } from './scopes.js';

@@ -1,12 +1,6 @@
 import { Controller, Get } from '@nestjs/common';
 import { ApiOperation, ApiProperty, ApiResponse, ApiTags } from '@nestjs/swagger';
-import {
-  type Caller,
-  CurrentCaller,
-  RequireKnownCaller,
-  type Scope,
-  SCOPES,
-} from '../platform/http/caller.js';
+import { type Caller, CurrentCaller, RequireKnownCaller, type Scope, SCOPES } from './access.js';
 
 class CallerResponse {
   @ApiProperty({ example: 'key:warehouse', description: 'What the history of orders calls this caller.' })

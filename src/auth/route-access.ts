@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify';
 import type { Settings } from '../config/settings.js';
-import { ANONYMOUS, insufficientScope, type PublicGroup, type RouteAccess } from '../platform/http/caller.js';
+import type { PublicGroup, RequestCaller, RouteAccess } from '../platform/http/caller.js';
+import { ANONYMOUS, insufficientScope } from './access.js';
 import type { ProcessorShares } from '../platform/http/load/processor-shares.js';
 import { delayRefusal } from '../platform/http/load/processor-turns.js';
 import { Problem } from '../platform/http/problem.js';
@@ -58,7 +59,7 @@ export function guardRoutes(
     const access = accessOf(request);
     if (!access || ('group' in access && isPublic[access.group])) return;
     try {
-      const caller = await authenticator.identify(request.headers);
+      const caller: RequestCaller = await authenticator.identify(request.headers);
       request.caller = caller;
       if ('scopes' in access && !access.scopes.some((scope) => caller.scopes.has(scope))) {
         throw insufficientScope(access.scopes[0]);

@@ -1,4 +1,4 @@
-import { type Scope, SCOPES } from '../platform/http/caller.js';
+import { type Scope, SCOPES } from './access.js';
 
 /** The known scopes among these names. `orders:read:all` includes `orders:read`. */
 export function toScopes(names: Iterable<unknown>): ReadonlySet<Scope> {

@@ -2,7 +2,7 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { CHECK_OUT_CART } from '../orders/order.tasks.js';
 import { ShoppingCarts } from '../orders/order.ports.js';
 import type { Deadline } from '../platform/deadline.js';
-import { reachPausePoint } from '../platform/pause-points.js';
+import { reachPausePoint } from '../pause-points/pause-points.js';
 import { Tasks } from '../tasks/tasks.service.js';
 
 /** Sets a cart to `Ordered` once its order is confirmed. */

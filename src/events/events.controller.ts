@@ -5,7 +5,7 @@ import { ApiOrderProblems } from '../orders/dto/order-problem.response.js';
 import { READ_PROBLEMS } from '../orders/dto/orders.openapi.js';
 import { ownerFor } from '../orders/ownership.js';
 import { Bounded, type Bulkhead } from '../platform/http/bounded-routes.js';
-import { type Caller, CurrentCaller, RequireScopes } from '../platform/http/caller.js';
+import { type Caller, CurrentCaller, RequireScopes } from '../auth/access.js';
 import { SILENT_MARGIN_MS } from '../platform/http/edge/connection-limits.js';
 import { FEED } from './dto/feed.openapi.js';
 import { FeedResponse } from './dto/feed.response.js';

@@ -17,7 +17,7 @@ import {
 import { DataSource } from 'typeorm';
 import { BackgroundLoops } from '../platform/background-loops.js';
 import { isDatabaseUnavailable } from '../platform/database/session/database-errors.js';
-import { PublicRoute } from '../platform/http/caller.js';
+import { PublicRoute } from '../auth/access.js';
 import { Problem, RETRY_AFTER } from '../platform/http/problem.js';
 import { ApiProblems } from '../platform/http/problem.openapi.js';
 import { Availability } from './availability.js';

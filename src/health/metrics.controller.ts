@@ -1,6 +1,6 @@
 import { Controller, Get, Header } from '@nestjs/common';
 import { ApiExcludeEndpoint } from '@nestjs/swagger';
-import { RequireScopes } from '../platform/http/caller.js';
+import { RequireScopes } from '../auth/access.js';
 import { Metrics } from '../platform/metrics/metrics.js';
 
 /** Metrics beside the API, where they have no port of their own. */

@@ -6,7 +6,7 @@ import type {
   ReserveOutcome,
 } from '../orders/order.ports.js';
 import type { Deadline } from '../platform/deadline.js';
-import { reachPausePoint } from '../platform/pause-points.js';
+import { reachPausePoint } from '../pause-points/pause-points.js';
 import type { UpstreamAnswer, UpstreamClient } from '../platform/upstream/upstream-client.js';
 import { fieldsOf, readReason, reasonOfFault } from '../platform/upstream/upstream-fields.js';
 import { UpstreamFault } from '../platform/upstream/upstream-fault.js';

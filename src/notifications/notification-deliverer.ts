@@ -4,7 +4,7 @@ import { canNotify, NOTIFY } from '../orders/order.tasks.js';
 import { Notifications } from '../orders/order.ports.js';
 import { OrderRepository } from '../orders/order.repository.js';
 import type { Deadline } from '../platform/deadline.js';
-import { reachPausePoint } from '../platform/pause-points.js';
+import { reachPausePoint } from '../pause-points/pause-points.js';
 import { Tasks } from '../tasks/tasks.service.js';
 
 /**

@@ -1,7 +1,7 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiBody, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { BoundedReads } from '../platform/http/bounded-routes.js';
-import { type Caller, CurrentCaller, RequireScopes } from '../platform/http/caller.js';
+import { type Caller, CurrentCaller, RequireScopes } from '../auth/access.js';
 import {
   ApiOperationProblems,
   INCIDENTS,

@@ -3,8 +3,9 @@ import { ApiBody, ApiHeader, ApiOperation, ApiParam, ApiResponse, ApiTags } from
 import type { FastifyReply } from 'fastify';
 import { Settings } from '../config/settings.js';
 import { BoundedPlacements, BoundedReads } from '../platform/http/bounded-routes.js';
-import { type Caller, CurrentCaller, RequireScopes } from '../platform/http/caller.js';
+import { type Caller, CurrentCaller, RequireScopes } from '../auth/access.js';
 import { addVary } from '../platform/http/edge/caching.js';
+import { isOpaqueId } from '../platform/http/input/opaque-id.js';
 import { ListOrdersDto, PageDto, toOrderFilter } from './dto/list-orders.dto.js';
 import { ApiOrderProblems } from './dto/order-problem.response.js';
 import {
@@ -36,7 +37,7 @@ import {
 } from './dto/orders.openapi.js';
 import { PlaceCustomerOrderDto, PlaceOrderDto, toPlacementRequest } from './dto/place-order.dto.js';
 import { etag, hasSeen, parseIdempotencyKey, parseIfMatch, prefersAsync } from './dto/request-headers.js';
-import { isOpaqueId, requireNewId } from './dto/text.decorators.js';
+import { requireNewId } from './dto/text.decorators.js';
 import { UpdateStatusDto } from './dto/update-status.dto.js';
 import { ifMatchRequired, noOrdersOf, orderNotFound } from './order.problems.js';
 import { parseStatus } from './order-status.js';

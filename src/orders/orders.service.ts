@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import { runAll } from '../platform/database/connection.js';
 import { inTransaction } from '../platform/database/transaction.js';
 import { Tasks } from '../tasks/tasks.service.js';
-import { reachPausePoint } from '../platform/pause-points.js';
+import { reachPausePoint } from '../pause-points/pause-points.js';
 import type { OrderEvent } from './order-event.entity.js';
 import type { Order } from './order.entity.js';
 import { canNotify, NOBODY_NOTIFIED, notifyTask, releaseStockTask } from './order.tasks.js';

@@ -1,4 +1,4 @@
-import { type Caller, insufficientScope } from '../platform/http/caller.js';
+import { type Caller, insufficientScope } from '../auth/access.js';
 import type { Problem } from '../platform/http/problem.js';
 import { orderProblem } from './order.problems.js';
 import type { OrderStatus, StatusSetter } from './order-status.js';

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import type { AxeResults } from 'axe-core';
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { makeApiKey } from '../../src/auth/api-key.js';
-import { SCOPES } from '../../src/platform/http/caller.js';
+import { SCOPES } from '../../src/auth/access.js';
 import { collectComplaints, startBrowser } from '../support/browser.js';
 import { type Api, createApi } from '../support/client.js';
 import { startTestService, type TestService } from '../support/service.js';

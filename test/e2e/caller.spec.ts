@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { SCOPES } from '../../src/platform/http/caller.js';
+import { SCOPES } from '../../src/auth/access.js';
 import { API_KEYS, CUSTOMER, type Headers, knownCallers } from '../support/callers.js';
 import { TestIssuer } from '../support/issuer.js';
 import { startTestService, type TestService } from '../support/service.js';

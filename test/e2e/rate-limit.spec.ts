@@ -3,7 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyRequest } from 'fastify';
 import { loadSettings, SettingsError } from '../../src/config/load-settings.js';
-import { ANONYMOUS } from '../../src/platform/http/caller.js';
+import { ANONYMOUS } from '../../src/auth/access.js';
 import { RateLimit } from '../../src/platform/http/edge/rate-limit.js';
 import { Problem } from '../../src/platform/http/problem.js';
 import { countRows, expectProblem, orderBody } from '../support/builders.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { PAUSE_POINTS } from '../../src/platform/pause-points.js';
+import { PAUSE_POINTS } from '../../src/pause-points/pause-points.js';
 import { runCampaignProcess } from '../support/campaign-process.js';
 
 /** Half a minute of restarts, the same again until tasks of killed processes expire, and a busy machine. */

@@ -1,5 +1,5 @@
 import { endProcess } from '../../src/platform/end-process.ts';
-import { PAUSE_POINTS } from '../../src/platform/pause-points.ts';
+import { PAUSE_POINTS } from '../../src/pause-points/pause-points.ts';
 import { runCampaign } from './campaign/campaign.ts';
 import { runCommand, say } from '../support/command-line.ts';
 import { commandOf, HELP, readOptions } from './campaign/options.ts';

@@ -1,5 +1,5 @@
 import { makeApiKey } from '../../src/auth/api-key.js';
-import { SCOPES } from '../../src/platform/http/caller.js';
+import { SCOPES } from '../../src/auth/access.js';
 import { TestIssuer, type TokenOptions } from './issuer.js';
 
 export type Headers = Record<string, string>;

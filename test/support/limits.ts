@@ -3,7 +3,7 @@ import { Settings } from '../../src/config/settings.js';
 import { BULK_CHANGES } from '../../src/orders/bulk/bulk-status.js';
 import { MAX_BULK_ORDERS } from '../../src/orders/bulk/bulk-status.dto.js';
 import { MAX_LIMIT } from '../../src/orders/dto/list-orders.dto.js';
-import { MAX_ID_LENGTH } from '../../src/orders/dto/text.decorators.js';
+import { MAX_ID_LENGTH } from '../../src/platform/http/input/opaque-id.js';
 import { MAX_BYTES_OF_LISTS, MAX_DETAIL_LENGTH } from '../../src/orders/order.problems.js';
 import { MAX_LINES_OF_PAGE } from '../../src/orders/order.repository.js';
 import { MAX_LINES } from '../../src/orders/placement/order-drafts.js';

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { PoolClient } from 'pg';
 import { Deadline } from '../../platform/deadline.js';
-import { reachPausePoint } from '../../platform/pause-points.js';
+import { reachPausePoint } from '../../pause-points/pause-points.js';
 import { UpstreamFault } from '../../platform/upstream/upstream-fault.js';
 import type { CatalogProduct, ProductCatalogClient, StockSetting } from './product-catalog.client.js';
 import * as journal from './product-catalog.repository.js';

@@ -3,7 +3,7 @@ import { ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { EXAMPLE_ORDER } from '../../orders/dto/orders.openapi.js';
 import { orderNotFound } from '../../orders/order.problems.js';
 import { BoundedReads } from '../../platform/http/bounded-routes.js';
-import { RequireScopes } from '../../platform/http/caller.js';
+import { RequireScopes } from '../../auth/access.js';
 import { ApiOperationProblems } from '../dto/operations.openapi.js';
 import { deliveryNotFound, deliveryNotWaiting } from '../operations.problems.js';
 import { Deliveries } from './deliveries.js';

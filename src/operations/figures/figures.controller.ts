@@ -2,7 +2,7 @@ import { Controller, Get, Query } from '@nestjs/common';
 import { ApiOperation, ApiPropertyOptional, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { IsIn } from 'class-validator';
 import { BoundedReads } from '../../platform/http/bounded-routes.js';
-import { RequireScopes } from '../../platform/http/caller.js';
+import { RequireScopes } from '../../auth/access.js';
 import { ApiOperationProblems } from '../dto/operations.openapi.js';
 import { FiguresResponse } from './figures.response.js';
 import { FiguresService, type FiguresWindow, WINDOWS } from './figures.js';

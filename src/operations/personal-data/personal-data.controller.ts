@@ -3,7 +3,7 @@ import { ApiBody, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/s
 import { requireOpaqueId } from '../../orders/dto/text.decorators.js';
 import { orderNotFound } from '../../orders/order.problems.js';
 import { BoundedReads } from '../../platform/http/bounded-routes.js';
-import { type Caller, CurrentCaller, RequireScopes } from '../../platform/http/caller.js';
+import { type Caller, CurrentCaller, RequireScopes } from '../../auth/access.js';
 import { Problem } from '../../platform/http/problem.js';
 import { ApiProblems } from '../../platform/http/problem.openapi.js';
 import { ErasePersonalDataDto, ErasureResponse } from '../dto/personal-data.dto.js';

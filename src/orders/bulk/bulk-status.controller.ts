@@ -3,7 +3,7 @@ import { ApiBody, ApiHeader, ApiOperation, ApiResponse, ApiTags } from '@nestjs/
 import type { FastifyReply } from 'fastify';
 import { Settings } from '../../config/settings.js';
 import { Bounded } from '../../platform/http/bounded-routes.js';
-import { type Caller, CurrentCaller, RequireScopes } from '../../platform/http/caller.js';
+import { type Caller, CurrentCaller, RequireScopes } from '../../auth/access.js';
 import { ApiOrderProblems } from '../dto/order-problem.response.js';
 import { parseIdempotencyKey } from '../dto/request-headers.js';
 import { ifMatchRequired } from '../order.problems.js';

@@ -8,12 +8,10 @@ import {
   ValidateIf,
   type ValidationOptions,
 } from 'class-validator';
+import { isOpaqueId, MAX_ID_LENGTH } from '../../platform/http/input/opaque-id.js';
 import { Problem } from '../../platform/http/problem.js';
 import { isPlaceableEmail, isStorableEmail } from '../addresses/email-address.js';
 import { hasUnusableInId, isBlank } from '../addresses/visible-text.js';
-
-/** Maximum length of a customer or product id: ids of upstreams are far shorter, and index keys must stay small. */
-export const MAX_ID_LENGTH = 128;
 
 /** Control characters, which no name or id has, and which a database may not even be able to store. */
 const CONTROL_CHARACTERS = /\p{Cc}/u;
@@ -136,9 +134,4 @@ export function requireNewId(field: string, text: string): void {
   if (hasUnusableInId(text)) {
     throw Problem.invalidRequest([{ field, message: 'must not have invisible characters' }]);
   }
-}
-
-/** Whether a path segment, or a claim of a token, is an id that could exist. */
-export function isOpaqueId(text: string, maxLength = MAX_ID_LENGTH): boolean {
-  return text.length > 0 && text.length <= maxLength && text.isWellFormed() && !CONTROL_CHARACTERS.test(text);
 }

@@ -2,7 +2,7 @@ import { Controller, Get, Query, Req, Res } from '@nestjs/common';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Bounded } from '../../platform/http/bounded-routes.js';
-import { type Caller, CurrentCaller, RequireScopes } from '../../platform/http/caller.js';
+import { type Caller, CurrentCaller, RequireScopes } from '../../auth/access.js';
 import { toOrderFilter } from '../dto/list-orders.dto.js';
 import { ApiOrderProblems } from '../dto/order-problem.response.js';
 import { smallerId } from '../orders.service.js';

@@ -4,7 +4,7 @@ import { Settings } from '../../config/settings.js';
 import type { Deadline } from '../../platform/deadline.js';
 import { addProcessorTime } from '../../platform/http/load/processor-turns.js';
 import { Problem } from '../../platform/http/problem.js';
-import { reachPausePoint } from '../../platform/pause-points.js';
+import { reachPausePoint } from '../../pause-points/pause-points.js';
 import { noteOrder, requestDeadline } from '../../platform/telemetry/request-context.js';
 import type { OrderEvent } from '../order-event.entity.js';
 import type { Order } from '../order.entity.js';

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Deadline } from '../../platform/deadline.js';
 import { type LeasedTask, newTask, type NewTask } from '../../tasks/task-kind.js';
 import { Tasks } from '../../tasks/tasks.service.js';
-import { reachPausePoint } from '../../platform/pause-points.js';
+import { reachPausePoint } from '../../pause-points/pause-points.js';
 import { noteOrder } from '../../platform/telemetry/request-context.js';
 import { observeInventory } from '../history/inventory-calls.js';
 import type { Order } from '../order.entity.js';

@@ -1,7 +1,7 @@
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
 import { databaseNow } from '../../platform/database/database-clock.js';
-import { reachPausePoint } from '../../platform/pause-points.js';
+import { reachPausePoint } from '../../pause-points/pause-points.js';
 import { traced } from '../../platform/telemetry/tracer.js';
 import { Tasks } from '../../tasks/tasks.service.js';
 import { countRecovery } from '../order.metrics.js';

@@ -7,7 +7,7 @@ import { Problem, upstreamProblem } from '../../platform/http/problem.js';
 import { CallerBulkhead } from '../../platform/http/load/caller-bulkhead.js';
 import { currentPermitHolder } from '../../platform/http/load/permit-holder.js';
 import { Tasks } from '../../tasks/tasks.service.js';
-import { reachPausePoint } from '../../platform/pause-points.js';
+import { reachPausePoint } from '../../pause-points/pause-points.js';
 import { withDeadline } from '../../platform/telemetry/request-context.js';
 import { UpstreamFault } from '../../platform/upstream/upstream-fault.js';
 import type { ExpectedPrices, Order } from '../order.entity.js';

@@ -4,7 +4,7 @@ import type { Sql } from '../../platform/database/connection.js';
 import { inTransaction } from '../../platform/database/transaction.js';
 import type { Deadline } from '../../platform/deadline.js';
 import { Tasks } from '../../tasks/tasks.service.js';
-import { reachPausePoint } from '../../platform/pause-points.js';
+import { reachPausePoint } from '../../pause-points/pause-points.js';
 import type { OrderItem } from '../order-item.entity.js';
 import { type InventoryCall, observeInventory } from '../history/inventory-calls.js';
 import { isLive } from '../order-status.js';

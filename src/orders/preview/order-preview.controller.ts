@@ -1,7 +1,7 @@
 import { Body, Controller, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiBody, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { BoundedPlacements } from '../../platform/http/bounded-routes.js';
-import { type Caller, CurrentCaller, RequireScopes } from '../../platform/http/caller.js';
+import { type Caller, CurrentCaller, RequireScopes } from '../../auth/access.js';
 import { ApiOrderProblems } from '../dto/order-problem.response.js';
 import { PlaceCustomerOrderDto, toPlacementRequest } from '../dto/place-order.dto.js';
 import { requireNewId } from '../dto/text.decorators.js';

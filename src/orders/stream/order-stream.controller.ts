@@ -2,7 +2,7 @@ import { Controller, Get, Headers, Req, Res } from '@nestjs/common';
 import { ApiHeader, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Bounded } from '../../platform/http/bounded-routes.js';
-import { type Caller, CurrentCaller, RequireScopes } from '../../platform/http/caller.js';
+import { type Caller, CurrentCaller, RequireScopes } from '../../auth/access.js';
 import { ApiOrderProblems } from '../dto/order-problem.response.js';
 import { READ_PROBLEMS } from '../dto/orders.openapi.js';
 import { ownerFor } from '../ownership.js';

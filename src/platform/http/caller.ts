@@ -1,132 +1,38 @@
-import { applyDecorators, createParamDecorator, type ExecutionContext } from '@nestjs/common';
-import { ApiSecurity } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
-import { Problem } from './problem.js';
-import { ApiProblems } from './problem.openapi.js';
-import { AddRouteConfig } from './route-config.js';
 
-/**
- * The scopes of a caller.
- *
- * - `orders:place`: place orders; a customer may also cancel its own while they are `confirmed`
- * - `orders:read`: read one's own orders
- * - `orders:read:all`: read all orders; such a caller is bound to no customer
- * - `orders:status`: set the status of orders
- * - `operations`: resolve incidents, redrive messages, read metrics
- */
-export const SCOPES = [
-  'orders:place',
-  'orders:read',
-  'orders:read:all',
-  'orders:status',
-  'operations',
-] as const;
-
-export type Scope = (typeof SCOPES)[number];
-
-/** The scopes that count in a token without `orders:read:all`; the others are for staff. */
-export const CUSTOMER_SCOPES = ['orders:place', 'orders:read'] as const satisfies readonly Scope[];
-
-/** The sender of a request. */
-export interface Caller {
+/** The sender of a request, as far as limits, caches and the log are concerned. */
+export interface RequestCaller {
   /**
    * Goes into events, logs and the scope of idempotency keys: `anonymous`, `key:<name>`, `customer:<id>` or
    * `user:<subject>`. Printable text of a few hundred characters at most.
    */
   id: string;
-  scopes: ReadonlySet<Scope>;
+  scopes: ReadonlySet<string>;
   /** The customer that the caller is, who reads and places only its own orders; null for other callers. */
   customerId: string | null;
 }
 
-/** Every caller of a service without authentication (`AUTH=none`). */
-export const ANONYMOUS: Caller = { id: 'anonymous', scopes: new Set(SCOPES), customerId: null };
+/** The id of every caller of a service without authentication (`AUTH=none`). */
+export const ANONYMOUS_ID = 'anonymous';
 
 /** Routes without authentication: always, or unless the setting of their group says otherwise. */
 export type PublicGroup = 'always' | 'health' | 'docs';
 
 /** Access to a route: callers with one of the scopes (the first always suffices), every known caller, or everyone. */
-export type RouteAccess = { scopes: readonly [Scope, ...Scope[]] } | { known: true } | { group: PublicGroup };
+export type RouteAccess =
+  { scopes: readonly [string, ...string[]] } | { known: true } | { group: PublicGroup };
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** Null without authentication: on public routes, and where there is no route. */
-    caller: Caller | null;
+    caller: RequestCaller | null;
   }
   interface FastifyContextConfig {
     access?: RouteAccess;
   }
 }
 
-export const SECURITY_SCHEMES = ['bearer', 'apiKey'] as const;
-
-/**
- * Lets only callers in that have one of the scopes; name first the one that is enough for all of the route. Every route
- * needs this or `@PublicRoute()`: the service does not start with one that has neither.
- */
-export function RequireScopes(...scopes: [Scope, ...Scope[]]): MethodDecorator {
-  return applyDecorators(
-    AddRouteConfig({ access: { scopes } }),
-    // OpenAPI 3.1 lets the roles be named for any kind of scheme; one of them is enough here.
-    ...SECURITY_SCHEMES.map((scheme) => ApiSecurity(scheme, scopes)),
-    ApiProblems(
-      'authentication-required',
-      'invalid-credentials',
-      'insufficient-scope',
-      'cross-site-request',
-      'concurrency-limit-exceeded',
-      'issuer-unavailable',
-    ),
-  );
-}
-
-/** Admits every known caller, with any scopes. */
-export function RequireKnownCaller(): MethodDecorator {
-  return applyDecorators(
-    AddRouteConfig({ access: { known: true } satisfies RouteAccess }),
-    ...SECURITY_SCHEMES.map((scheme) => ApiSecurity(scheme)),
-    ApiProblems(
-      'authentication-required',
-      'invalid-credentials',
-      'cross-site-request',
-      'concurrency-limit-exceeded',
-      'issuer-unavailable',
-    ),
-  );
-}
-
-/** Admits every request, unless the setting of the group says otherwise. */
-export function PublicRoute(group: PublicGroup): MethodDecorator {
-  return applyDecorators(
-    AddRouteConfig({ access: { group } }),
-    ApiSecurity({}),
-    ...SECURITY_SCHEMES.map((scheme) => ApiSecurity(scheme)),
-    ApiProblems('authentication-required', 'invalid-credentials', 'cross-site-request', 'issuer-unavailable'),
-  );
-}
-
-/** The caller of a route that needs one. */
-export const CurrentCaller = createParamDecorator((_data: unknown, context: ExecutionContext): Caller => {
-  const { caller } = context.switchToHttp().getRequest<FastifyRequest>();
-  if (!caller) throw new Error('a public route has no caller');
-  return caller;
-});
-
-/** The named space that credentials are for (RFC 9110, 11.5). */
-export const REALM = 'order-service';
-
-/** The caller is known, and may not do this without the scope (RFC 6750, 3.1). */
-export function insufficientScope(needed: Scope): Problem {
-  return Problem.http(
-    'insufficient-scope',
-    `This needs the scope ${needed}, which the caller does not have`,
-    { required_scope: needed },
-    { 'www-authenticate': `Bearer realm="${REALM}", error="insufficient_scope", scope="${needed}"` },
-  );
-}
-
 /** The authenticated sender of a request; undefined where authentication was not required, or failed. */
-export function identityOf(request: FastifyRequest): string | undefined {
-  const { caller } = request;
-  return caller && caller !== ANONYMOUS ? caller.id : undefined;
+export function identityOf({ caller }: FastifyRequest): string | undefined {
+  return caller === null || caller.id === ANONYMOUS_ID ? undefined : caller.id;
 }

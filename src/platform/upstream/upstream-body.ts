@@ -1,4 +1,4 @@
-import { findRepeatedKey } from '../http/input/repeated-keys.js';
+import { findRepeatedKey } from '../repeated-keys.js';
 
 /** The charset that a `Content-Type` names (RFC 9110, section 8.3.1). */
 const CHARSET = /;\s*charset\s*=\s*"?([^\s";]+)/i;

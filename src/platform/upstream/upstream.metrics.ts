@@ -1,7 +1,6 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
 import { type Span, traced } from '../telemetry/tracer.js';
 import { noteUpstreamCall } from '../telemetry/request-context.js';
-import type { UpstreamAnswer } from './upstream-client.js';
 import { type CircuitState, upstreamStates } from './upstream-circuit.js';
 import { AttemptFailure } from './upstream-retry.js';
 
@@ -38,11 +37,11 @@ const circuitState = new Gauge({
 });
 
 /** Measures one attempt at a call as a span of the current trace. */
-export async function observeAttempt(
+export async function observeAttempt<Answer extends { status: number }>(
   upstream: string,
   method: string,
-  send: () => Promise<UpstreamAnswer>,
-): Promise<UpstreamAnswer> {
+  send: () => Promise<Answer>,
+): Promise<Answer> {
   const attributes = { 'http.request.method': method, 'peer.service': upstream };
   return traced({ name: `${method} ${upstream}`, kind: 'client', attributes }, async (span) => {
     const begun = performance.now();

@@ -64,7 +64,7 @@ Usage: npm run faults -- [options]
                         plain ignores idempotency keys, as the default settings expect;
                         per-product honours them
   --faults <groups>     comma-separated list of ${FAULT_GROUPS.join(', ')}; or none (default: all)
-  --points <names>      kill at these pause points (src/platform/pause-points.ts), once each, in this order
+  --points <names>      kill at these pause points (src/pause-points/pause-points.ts), once each, in this order
   --clients <number>    orders in flight at a time (default: ${DEFAULT_CLIENTS})
   --minutes <number>    stop injecting faults after this time (default: ${DEFAULT_MINUTES})
   --rest-seconds <n>    time limit to finish all open work after that (default: ${DEFAULT_REST_SECONDS})

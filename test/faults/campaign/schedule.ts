@@ -1,4 +1,4 @@
-import { PAUSE_POINTS } from '../../../src/platform/pause-points.ts';
+import { PAUSE_POINTS } from '../../../src/pause-points/pause-points.ts';
 import { SQL_FAULTS, type SqlFault } from '../world/database-faults.ts';
 import type { CampaignOptions, InventoryKind } from './options.ts';
 import { Random } from './random.ts';

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { Problem } from '../problem.js';
-import { findRepeatedKey } from './repeated-keys.js';
+import { findRepeatedKey } from '../../repeated-keys.js';
 
 /** The largest order, 200 lines, is a fifth of this. */
 export const BODY_LIMIT_BYTES = 100 * 1024;

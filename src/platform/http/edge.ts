@@ -1,16 +1,16 @@
 import type { FastifyInstance } from 'fastify';
 import type { PinoLogger } from 'nestjs-pino';
-import type { Settings } from '../../../config/settings.js';
-import { serveProblemPages } from '../problems/problem-pages.js';
-import { logRequests } from '../request-log.js';
-import { letSitesIn, setSecurityHeaders } from './browser-headers.js';
-import { controlCaches } from './caching.js';
-import { compressJson } from './compression.js';
-import { refuseForeignPages } from './foreign-pages.js';
-import { MalformedRequests } from './malformed-requests.js';
-import { OtherMethods } from './other-methods.js';
-import { RateLimit } from './rate-limit.js';
-import { checkRequests } from './request-checks.js';
+import type { Settings } from '../../config/settings.js';
+import { serveProblemPages } from './edge/problem-pages.js';
+import { logRequests } from './request-log.js';
+import { letSitesIn, setSecurityHeaders } from './edge/browser-headers.js';
+import { controlCaches } from './edge/caching.js';
+import { compressJson } from './edge/compression.js';
+import { refuseForeignPages } from './edge/foreign-pages.js';
+import { MalformedRequests } from './edge/malformed-requests.js';
+import { OtherMethods } from './edge/other-methods.js';
+import { RateLimit } from './edge/rate-limit.js';
+import { checkRequests } from './edge/request-checks.js';
 
 /** Sets up everything that happens to a request before its operation, in this order, and to its answer. */
 export async function setUpEdge(

@@ -1,15 +1,15 @@
 import { STATUS_CODES } from 'node:http';
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
-import type { OperationObject, ResponseObject } from './openapi-objects.js';
-import { examplesOf, ProblemResponse, problemContent } from './problem.openapi.js';
+import type { OperationObject, ResponseObject } from './platform/http/openapi-objects.js';
+import { examplesOf, ProblemResponse, problemContent } from './platform/http/problem.openapi.js';
 import {
   CACHE_HEADERS,
   IDEMPOTENCY_REPLAYED_HEADER,
   RATE_LIMIT_HEADERS,
   REQUEST_ID_HEADER,
   retryAfterHeader,
-} from './response-headers.openapi.js';
+} from './platform/http/response-headers.openapi.js';
 
 const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch'] as const;
 

@@ -1,9 +1,9 @@
 import { STATUS_CODES } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { RouteAccess } from '../caller.js';
-import { addVary } from '../edge/caching.js';
+import { addVary } from './caching.js';
 import { Problem } from '../problem.js';
-import { PROBLEM_PATH, type ProblemType, problemTypes } from './problem-types.js';
+import { PROBLEM_PATH, type ProblemType, problemTypes } from '../problems/problem-types.js';
 
 /** The pages change with a release only. */
 const CACHE_CONTROL = 'public, max-age=3600';

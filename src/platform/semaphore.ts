@@ -24,13 +24,13 @@ export class Semaphore {
 
   private free: number;
 
-  constructor(private readonly places: number) {
-    this.free = places;
+  constructor(private readonly permits: number) {
+    this.free = permits;
   }
 
   /** True when no permit is taken and no caller waits. */
   get isIdle(): boolean {
-    return this.free === this.places && this.waiting.size === 0;
+    return this.free === this.permits && this.waiting.size === 0;
   }
 
   /**

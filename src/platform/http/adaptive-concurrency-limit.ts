@@ -44,7 +44,7 @@ const GROW = 1.1;
 export class AdaptiveConcurrencyLimit {
   private readonly delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   private readonly timer: NodeJS.Timeout;
-  private places: number;
+  private limit: number;
   private refused = 0;
   private looksWithRefusals = 0;
 
@@ -53,7 +53,7 @@ export class AdaptiveConcurrencyLimit {
     readonly bulkhead: CallerBulkhead,
     private readonly most: number,
   ) {
-    this.places = most;
+    this.limit = most;
     this.delay.enable();
     this.timer = setInterval(() => this.look(), LOOK_MS);
     this.timer.unref();
@@ -83,9 +83,9 @@ export class AdaptiveConcurrencyLimit {
     const lateMs = this.delay.mean / 1e6 - RESOLUTION_MS;
     this.delay.reset();
     const tooLateMs = this.isLasting ? LASTINGLY_TOO_LATE_MS : TOO_LATE_MS;
-    const wanted = lateMs > tooLateMs ? this.places * SHRINK : Math.ceil(this.places * GROW);
-    this.places = Math.min(this.most, Math.max(Math.ceil(this.most * LEAST), Math.floor(wanted)));
-    this.bulkhead.resize(this.places);
+    const wanted = lateMs > tooLateMs ? this.limit * SHRINK : Math.ceil(this.limit * GROW);
+    this.limit = Math.min(this.most, Math.max(Math.ceil(this.most * LEAST), Math.floor(wanted)));
+    this.bulkhead.resize(this.limit);
     this.looksWithRefusals = this.refused > 0 ? this.looksWithRefusals + 1 : 0;
     this.refused = 0;
   }

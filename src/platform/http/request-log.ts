@@ -39,7 +39,7 @@ const requestDuration = new Histogram({
 
 /** State of a request in progress. */
 interface Observed {
-  place: ExecutionContext;
+  context: ExecutionContext;
   /** The pattern of its route. */
   route: string;
   span: Span | undefined;
@@ -75,15 +75,15 @@ export function logRequests(server: FastifyInstance, logger: PinoLogger, deadlin
   server.addHook('onRequest', (request, reply, done) => {
     void reply.header(REQUEST_ID_HEADER, request.id);
     request.observed = begin(request);
-    runInContext(request.observed.place, done);
+    runInContext(request.observed.context, done);
   });
   // The events of the body arrive outside the request context; it is restored for the hooks after this one.
   server.addHook('preValidation', (request, _reply, done) => {
     if (!request.observed) return done();
-    const { place } = request.observed;
-    place.work.caller = identityOf(request) ?? networkOf(request.ip, ONE_CUSTOMER);
+    const { context } = request.observed;
+    context.work.caller = identityOf(request) ?? networkOf(request.ip, ONE_CUSTOMER);
     // From here, so that a client that sends its body slowly takes none of this time.
-    runInContext({ ...place, deadline: Deadline.in(deadlineMs) }, done);
+    runInContext({ ...context, deadline: Deadline.in(deadlineMs) }, done);
   });
   server.addHook('onResponse', (request, reply, done) => {
     if (request.observed) finish(request.observed, request, reply, logger);
@@ -101,16 +101,16 @@ function begin(request: FastifyRequest): Observed {
   const span = BY_MACHINES.test(route)
     ? undefined
     : startSpan({ name: `${request.method} ${route}`, kind: 'server', attributes, parent });
-  return { place: { work, trace: span?.context ?? parent }, route, span };
+  return { context: { work, trace: span?.context ?? parent }, route, span };
 }
 
 function finish(
-  { place, route, span }: Observed,
+  { context, route, span }: Observed,
   request: FastifyRequest,
   reply: FastifyReply,
   logger: PinoLogger,
 ) {
-  const { work, trace } = place;
+  const { work, trace } = context;
   const status = reply.statusCode;
   const method = route === UNMATCHED ? 'any' : request.method;
   requestDuration.observe({ method, route, status }, reply.elapsedTime / 1_000);

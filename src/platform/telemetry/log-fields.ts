@@ -2,9 +2,9 @@ import { currentContext } from './request-context.js';
 
 /** Fields of the request context for every line; a line's own fields take precedence. */
 export function fieldsOfWork(): Record<string, string> {
-  const place = currentContext();
-  if (!place) return {};
-  const { work, trace } = place;
+  const context = currentContext();
+  if (!context) return {};
+  const { work, trace } = context;
   return {
     ...(work.requestId !== undefined && { requestId: work.requestId }),
     ...(work.orderId !== undefined && { orderId: work.orderId }),

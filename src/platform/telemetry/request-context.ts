@@ -33,24 +33,24 @@ export interface ExecutionContext {
 }
 
 /** Follows everything that is done for a piece of work, so that it need not be handed through every call. */
-const places = new AsyncLocalStorage<ExecutionContext>();
+const storage = new AsyncLocalStorage<ExecutionContext>();
 
 export function newRequestContext(known: { requestId?: string; orderId?: string } = {}): RequestContext {
   return { ...known, upstreams: new Map(), attempts: [] };
 }
 
 export function currentContext(): ExecutionContext | undefined {
-  return places.getStore();
+  return storage.getStore();
 }
 
 /** Does something as part of a piece of work, and all that follows from it. */
-export function runInContext<T>(place: ExecutionContext, action: () => T): T {
-  return places.run(place, action);
+export function runInContext<T>(context: ExecutionContext, action: () => T): T {
+  return storage.run(context, action);
 }
 
 /** The deadline of the current request or task. */
 export function currentDeadline(): Deadline | undefined {
-  return places.getStore()?.deadline;
+  return storage.getStore()?.deadline;
 }
 
 /** The deadline of the current request; a new one outside of requests. */
@@ -60,32 +60,32 @@ export function requestDeadline(milliseconds: number): Deadline {
 
 /** Runs an action under another deadline. */
 export function withDeadline<T>(deadline: Deadline | undefined, action: () => T): T {
-  const place = places.getStore() ?? { work: newRequestContext(), trace: undefined };
-  return places.run({ ...place, deadline }, action);
+  const context = storage.getStore() ?? { work: newRequestContext(), trace: undefined };
+  return storage.run({ ...context, deadline }, action);
 }
 
 /** Runs an action outside any request context, for work that serves several requests. */
 export function runDetached<T>(action: () => T): T {
-  return places.exit(action);
+  return storage.exit(action);
 }
 
 /** The header fields that pass the request id and the trace on to another service. */
 export function fieldsToPassOn(): Record<string, string> {
-  const place = places.getStore();
-  if (!place) return {};
-  const { requestId } = place.work;
-  return { ...(requestId !== undefined && { 'x-request-id': requestId }), ...traceHeaders(place.trace) };
+  const context = storage.getStore();
+  if (!context) return {};
+  const { requestId } = context.work;
+  return { ...(requestId !== undefined && { 'x-request-id': requestId }), ...traceHeaders(context.trace) };
 }
 
 /** Adds the order to the log lines of the current context. */
 export function noteOrder(orderId: string): void {
-  const work = places.getStore()?.work;
+  const work = storage.getStore()?.work;
   if (work) work.orderId = orderId;
 }
 
 /** Records the problem that the current request returns. */
 export function noteProblem(problem: string, fault?: string): void {
-  const work = places.getStore()?.work;
+  const work = storage.getStore()?.work;
   if (!work) return;
   work.problem = problem;
   if (fault !== undefined) work.fault = fault;
@@ -93,7 +93,7 @@ export function noteProblem(problem: string, fault?: string): void {
 
 /** @param outcome the class of the status that came, as in `2xx`, or why none did, as in `timeout` */
 export function noteUpstreamCall(upstream: string, outcome: string, ms: number): void {
-  const work = places.getStore()?.work;
+  const work = storage.getStore()?.work;
   if (!work) return;
   const tally = work.upstreams.get(upstream) ?? { calls: 0, ms: 0 };
   tally.calls += 1;
@@ -110,7 +110,7 @@ export function noteUpstreamCall(upstream: string, outcome: string, ms: number):
 export async function watchAttempts<T>(
   step: () => Promise<T>,
 ): Promise<{ result: T; attempts: readonly string[]; ms: number }> {
-  const attempts = places.getStore()?.work.attempts ?? [];
+  const attempts = storage.getStore()?.work.attempts ?? [];
   const before = attempts.length;
   const begun = performance.now();
   const result = await step();

@@ -54,10 +54,10 @@ export async function traced<T>(
   work: (span: Span | undefined) => Promise<T>,
 ): Promise<T> {
   if (!tracer) return work(undefined);
-  const place = currentContext();
-  const span = tracer.start({ ...start, parent: place?.trace });
+  const context = currentContext();
+  const span = tracer.start({ ...start, parent: context?.trace });
   try {
-    return await runInContext({ work: newRequestContext(), ...place, trace: span.context }, () => work(span));
+    return await runInContext({ work: newRequestContext(), ...context, trace: span.context }, () => work(span));
   } catch (error) {
     span.fail(typeOf(error));
     throw error;

@@ -85,13 +85,13 @@ interface Waiter {
  */
 export class CallerBulkhead {
   private readonly permits: Permits;
-  private readonly places: Permits;
+  private readonly queue: Permits;
   private readonly waiting = new Set<Waiter>();
 
   /** @param maxWaiting how many requests may wait at a time */
   constructor(permits: number, maxWaiting: number) {
     this.permits = new Permits(permits);
-    this.places = new Permits(maxWaiting);
+    this.queue = new Permits(maxWaiting);
   }
 
   get total(): number {
@@ -111,7 +111,7 @@ export class CallerBulkhead {
   /** @returns why a request that comes now would be refused at once; undefined when it would not */
   refusalFor(holder: PermitHolder): RefusalReason | undefined {
     const refusal = this.permits.refusalFor(holder);
-    return refusal !== undefined && this.places.refusalFor(holder) !== undefined ? refusal : undefined;
+    return refusal !== undefined && this.queue.refusalFor(holder) !== undefined ? refusal : undefined;
   }
 
   /**
@@ -152,12 +152,12 @@ export class CallerBulkhead {
       deadline.remaining(),
     );
     this.waiting.add(waiter);
-    this.places.take(holder);
+    this.queue.take(holder);
     try {
       await promise;
     } finally {
       clearTimeout(timer);
-      if (this.waiting.delete(waiter)) this.places.giveBack(holder);
+      if (this.waiting.delete(waiter)) this.queue.giveBack(holder);
     }
   }
 
@@ -165,7 +165,7 @@ export class CallerBulkhead {
   private admitNext(): void {
     for (let next = this.findNext(); next; next = this.findNext()) {
       this.waiting.delete(next);
-      this.places.giveBack(next.holder);
+      this.queue.giveBack(next.holder);
       this.permits.take(next.holder);
       next.admit();
     }

@@ -87,7 +87,7 @@ function entering(shares: ProcessorShares, kind: string): onRequestHookHandler {
   return (request, _reply, done) => {
     const begin = (turn: Turn): void => {
       request.processorTurn = turn;
-      if (request.observed) turns.set(request.observed.place.work, turn);
+      if (request.observed) turns.set(request.observed.context.work, turn);
       done();
     };
     const refuse = (error: unknown): void => {

@@ -1,5 +1,4 @@
 import { Check, Column, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn } from 'typeorm';
-import { Order } from './order.entity.js';
 
 /** `held` from the moment the order is stored, `released` when certainly nothing is held, else `in_doubt`. */
 export const RESERVATIONS = ['held', 'released', 'in_doubt'] as const;
@@ -39,7 +38,8 @@ export class OrderItem {
   @Column('text')
   reservation!: Reservation;
 
-  @ManyToOne(() => Order)
+  /** By the name of the entity, because an order imports its lines. Never loaded. */
+  @ManyToOne('Order')
   @JoinColumn({ name: 'order_id', foreignKeyConstraintName: 'order_items_order_fkey' })
-  order?: Order;
+  order?: object;
 }

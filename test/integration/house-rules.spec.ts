@@ -30,6 +30,7 @@ import {
   violations,
   wrongName,
 } from '../support/house-rules.js';
+import { circlesOfFiles, circlesOfFolders } from '../support/import-circles.js';
 
 const source = readTree('src');
 const everything = [...source, ...readTree('test', 'migrations', 'bench', 'console')];
@@ -166,6 +167,25 @@ describe('the rules of the house', () => {
     expect(crowdedFolders([...source, ...readTree('console')])).toEqual([]);
   });
 
+  it('no files import each other in a circle, types included', () => {
+    const file = (name: string, ...targets: string[]) =>
+      parse(`src/a/${name}.ts`, targets.map((target) => `import type { X } from './${target}.js';`).join(''));
+    expect(circlesOfFiles([file('x', 'y'), file('y', 'z'), file('z', 'y'), file('w', 'x')])).toEqual([
+      'src/a/y.ts',
+      'src/a/z.ts',
+    ]);
+    expect(circlesOfFiles([file('x', 'y', 'z'), file('y', 'z'), file('z')])).toEqual([]);
+    expect(circlesOfFiles(source)).toEqual([]);
+  });
+
+  it('no folders beside each other import each other in a circle', () => {
+    const [a, b] = ["import '../b/y.js';", "import '../a/z.js';"];
+    const circle = [parse('src/p/a/x.ts', a), parse('src/p/b/y.ts', ''), parse('src/p/b/v.ts', b)];
+    expect(circlesOfFolders([...circle, parse('src/p/a/z.ts', '')])).toEqual(['src/p/a', 'src/p/b']);
+    expect(circlesOfFolders([...circle.slice(0, 2), parse('src/p/a/z.ts', '')])).toEqual([]);
+    expect(circlesOfFolders(source)).toEqual([]);
+  });
+
   it.each([
     ['src/platform/a.ts', "import '../orders/order.ports.js';"],
     ['src/orders/a.ts', "import '../notifications/http-notifications.js';"],
@@ -176,6 +196,7 @@ describe('the rules of the house', () => {
     ['src/main.ts', "import './sandbox/sandbox.js';"],
     ['src/application.ts', "import './orders/orders.module.js';"],
     ['src/health/a.ts', "import '../orders/orders.module.js';"],
+    ['src/auth/a.ts', "import '../orders/order.entity.js';"],
     ['src/orders/a.ts', "import '../../test/support/builders.js';"],
     ['src/leftovers/a.ts', ''],
   ])('%s must not hold %s', (path, text) => {

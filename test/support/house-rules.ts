@@ -20,16 +20,17 @@ export const MAX_CONSTRUCTOR_PARAMETERS = 6;
 /** The parts of `src` that each part may import besides itself. Files at the top may import all but the sandbox. */
 const ALLOWED_IMPORTS: Record<string, readonly string[]> = {
   config: [],
+  'pause-points': [],
   platform: ['config'],
+  auth: ['platform', 'config'],
   tasks: ['platform', 'config'],
-  orders: ['tasks', 'platform', 'config'],
-  inventory: ['orders', 'platform', 'config'],
-  carts: ['orders', 'tasks', 'platform', 'config'],
-  notifications: ['orders', 'tasks', 'platform', 'config'],
-  events: ['orders', 'platform', 'config'],
-  operations: ['orders', 'events', 'tasks', 'platform', 'config'],
-  auth: ['orders', 'platform', 'config'],
-  health: ['orders', 'platform', 'config'],
+  orders: ['auth', 'tasks', 'platform', 'pause-points', 'config'],
+  inventory: ['orders', 'platform', 'pause-points', 'config'],
+  carts: ['orders', 'tasks', 'platform', 'pause-points', 'config'],
+  notifications: ['orders', 'tasks', 'platform', 'pause-points', 'config'],
+  events: ['orders', 'auth', 'platform', 'config'],
+  operations: ['orders', 'auth', 'events', 'tasks', 'platform', 'config'],
+  health: ['orders', 'auth', 'platform', 'config'],
   admin: ['platform', 'config'],
   sandbox: ['platform', 'config', 'main'],
 };
@@ -141,7 +142,7 @@ function commentsOf({ tree, text }: Code): string[] {
   return [...comments.values()];
 }
 
-function importsOf({ tree }: Code): string[] {
+export function importsOf({ tree }: Code): string[] {
   const declared = collect(tree, (node) => ts.isImportDeclaration(node) || ts.isExportDeclaration(node));
   const called = collect(tree, ts.isCallExpression).filter(
     ({ expression }) => expression.kind === ts.SyntaxKind.ImportKeyword,

@@ -21,8 +21,9 @@ export const MAX_CONSTRUCTOR_PARAMETERS = 6;
 const ALLOWED_IMPORTS: Record<string, readonly string[]> = {
   config: [],
   platform: ['config'],
+  idempotency: ['platform', 'config'],
   tasks: ['platform', 'config'],
-  orders: ['tasks', 'platform', 'config'],
+  orders: ['idempotency', 'tasks', 'platform', 'config'],
   inventory: ['orders', 'platform', 'config'],
   carts: ['orders', 'tasks', 'platform', 'config'],
   notifications: ['orders', 'tasks', 'platform', 'config'],

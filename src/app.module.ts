@@ -9,6 +9,8 @@ import { Settings } from './config/settings.js';
 import { EventFeed } from './events/event-feed.entity.js';
 import { EventsModule } from './events/events.module.js';
 import { HealthModule } from './health/health.module.js';
+import { IdempotencyKey } from './idempotency/idempotency-key.entity.js';
+import { IdempotencyModule } from './idempotency/idempotency.module.js';
 import { InventoryModule } from './inventory/inventory.module.js';
 import { ProductCatalogMovement } from './inventory/catalog/product-catalog-movement.entity.js';
 import { NotificationModule } from './notifications/notification.module.js';
@@ -18,8 +20,7 @@ import { OrderEvent } from './orders/order-event.entity.js';
 import { OrderItem } from './orders/order-item.entity.js';
 import { Order } from './orders/order.entity.js';
 import { OrdersModule } from './orders/orders.module.js';
-import { CartClaim } from './orders/placement/cart-claim.entity.js';
-import { IdempotencyKey } from './orders/placement/idempotency-key.entity.js';
+import { CartClaim } from './orders/place-order/cart-claim.entity.js';
 import { DatabaseClock } from './platform/database/database-clock.js';
 import { dataSourceOptions } from './platform/database/data-source.js';
 import { ProblemFilter } from './platform/http/problem.filter.js';
@@ -66,6 +67,7 @@ export class AppModule {
           useFactory: async () => ({ ...(await dataSourceOptions(settings, ENTITIES)), ...NO_RETRY }),
         }),
         TasksModule,
+        IdempotencyModule,
         MetricsModule,
         AuthModule,
         orders,

@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import { Settings } from '../config/settings.js';
 import type { Order } from '../orders/order.entity.js';
 import { OrderRepository } from '../orders/order.repository.js';
-import { PlaceOrderSaga } from '../orders/placement/place-order-saga.js';
+import { PlaceOrderSaga } from '../orders/place-order/place-order-saga.js';
 import { inTransaction } from '../platform/database/transaction.js';
 import { requestDeadline } from '../platform/telemetry/request-context.js';
 import { type Decision, IncidentSettlement } from './incident-settlement.js';
@@ -37,7 +37,7 @@ export class PendingOrders {
       await this.placement.abandon(current, decision.actor);
     } else {
       const deadline = requestDeadline(this.settings.REQUEST_DEADLINE_MS);
-      await this.placement.reserveAndComplete(current, 'retry', deadline, decision.actor);
+      await this.placement.run(current, 'retry', deadline, decision.actor);
     }
     return at;
   }

@@ -1,11 +1,11 @@
 import { Counter } from 'prom-client';
+import type { RunResult } from '../idempotency/idempotency.js';
+import type { StoredResponse } from '../idempotency/idempotency.repository.js';
 import { isDatabaseUnavailable } from '../platform/database/session/database-errors.js';
 import { Problem, upstreamProblem } from '../platform/http/problem.js';
 import { PROBLEM_PATH } from '../platform/http/problems/problem-types.js';
 import { UpstreamFault } from '../platform/upstream/upstream-fault.js';
 import type { OrderStatus } from './order-status.js';
-import type { PlacementResult } from './placement/place-order-handler.js';
-import type { PlacementAnswer } from './placement/placement-answer.js';
 
 const placements = new Counter({
   name: 'order_placements_total',
@@ -43,10 +43,10 @@ export function countRecovery(result: OrderStatus | 'taken_back' | 'fault'): voi
 }
 
 /** Counts the results of placements. A replay of a stored response is not counted. */
-export async function measurePlacement<T extends PlacementResult>(place: () => Promise<T>): Promise<T> {
+export async function measurePlacement(placement: Promise<RunResult>): Promise<RunResult> {
   try {
-    const result = await place();
-    if (!result.isReplay) countPlacement(...outcomeOf(result.answer));
+    const result = await placement;
+    if (!result.isReplay) countPlacement(...outcomeOf(result.response));
     return result;
   } catch (error) {
     const reason = reasonOf(error);
@@ -56,7 +56,7 @@ export async function measurePlacement<T extends PlacementResult>(place: () => P
   }
 }
 
-function outcomeOf({ status, body }: PlacementAnswer): [PlacementOutcome, string?] {
+function outcomeOf({ status, body }: StoredResponse): [PlacementOutcome, string?] {
   if (status === 201) return ['confirmed'];
   if (status === 202) return ['accepted'];
   const reason = String(body['type']).replace(PROBLEM_PATH, '');

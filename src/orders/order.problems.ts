@@ -103,18 +103,6 @@ export const ORDER_PROBLEMS = defineProblemTypes({
     remedy: `${SAME_KEY}, after the seconds in \`Retry-After\`: the response has the outcome of the order.`,
     members: { order_id: 'the order; poll it for the outcome' },
   },
-  'idempotency-key-in-progress': {
-    status: 409,
-    title: 'Idempotency key in use',
-    cause: 'Another request with the same `Idempotency-Key` is under way.',
-    remedy: `${SAME_KEY}, in a moment.`,
-  },
-  'idempotency-key-reused': {
-    status: 422,
-    title: 'Idempotency key reused',
-    cause: 'The `Idempotency-Key` belongs to a request with another body or another address.',
-    remedy: 'Use a new key for every new order, and the same one only to repeat a request.',
-  },
   'transition-not-allowed': {
     status: 409,
     title: 'Status transition not allowed',
@@ -158,6 +146,11 @@ export function orderProblem(
   headers?: Record<string, string>,
 ): Problem {
   return new Problem(name, ORDER_PROBLEMS[name], shortenDetail(detail), fitLists(extensions), headers);
+}
+
+export function shortageDetail(shortages: readonly Shortage[]): string {
+  const lines = shortages.map((shortage) => `${shortage.product_id} (${shortage.reason})`);
+  return `Insufficient inventory for one or more items: ${lines.join(', ')}`;
 }
 
 /**
@@ -210,10 +203,6 @@ export function cartAlreadyOrdered(orderId: string | undefined): Problem {
 /** Neither an order nor a customer with orders has this id. */
 export function noOrdersOf(id: string): Problem {
   return orderProblem('order-not-found', `Order ${id} not found, and no orders found for a customer ${id}`);
-}
-
-export function keyReused(): Problem {
-  return orderProblem('idempotency-key-reused', 'This Idempotency-Key was used for another request');
 }
 
 export function transitionNotAllowed(from: OrderStatus, to: OrderStatus, allowed: OrderStatus[]): Problem {

@@ -35,7 +35,7 @@ import {
   STATUS_BODY,
   STATUS_PROBLEMS,
 } from './dto/orders.openapi.js';
-import { PlaceCustomerOrderDto, PlaceOrderDto, toPlacementRequest } from './dto/place-order.dto.js';
+import { PlaceCustomerOrderDto, PlaceOrderDto } from './dto/place-order.dto.js';
 import { etag, hasSeen, parseIdempotencyKey, parseIfMatch, prefersAsync } from './dto/request-headers.js';
 import { requireNewId } from './dto/text.decorators.js';
 import { UpdateStatusDto } from './dto/update-status.dto.js';
@@ -43,8 +43,7 @@ import { ifMatchRequired, noOrdersOf, orderNotFound } from './order.problems.js'
 import { parseStatus } from './order-status.js';
 import { OrdersService } from './orders.service.js';
 import { customerFor, ownerFor, statusSetterFor } from './ownership.js';
-import type { PlacementRequest } from './placement/order-drafts.js';
-import { PlaceOrderHandler } from './placement/place-order-handler.js';
+import { PlaceOrderHandler } from './place-order/place-order-handler.js';
 
 /** The headers that control a placement. */
 interface PlacementHeaders {
@@ -83,7 +82,7 @@ export class OrdersController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const customerId = customerFor(caller, body.customer_id);
-    await this.answer(toPlacementRequest(body, customerId), caller, headers, reply);
+    await this.respond(body, customerId, caller, headers, reply);
   }
 
   @Post(':id')
@@ -109,8 +108,7 @@ export class OrdersController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     requireNewId('customer_id', customerId);
-    const request = toPlacementRequest(body, customerFor(caller, customerId));
-    await this.answer(request, caller, headers, reply);
+    await this.respond(body, customerFor(caller, customerId), caller, headers, reply);
   }
 
   @Get()
@@ -224,21 +222,23 @@ export class OrdersController {
     return { order_id: id, events: events.map((event) => OrderEventResponse.from(event)) };
   }
 
-  private async answer(
-    request: PlacementRequest,
+  private async respond(
+    body: PlaceOrderDto | PlaceCustomerOrderDto,
+    customerId: string | undefined,
     caller: Caller,
     headers: PlacementHeaders,
     reply: FastifyReply,
   ): Promise<void> {
     addVary(reply, 'Prefer');
     const isPreferred = prefersAsync(headers.prefer);
-    const { answer, isReplay } = await this.placeOrder.place(request, {
+    const { response, isReplay } = await this.placeOrder.place(body, {
       caller: caller.id,
+      customerId,
       key: parseIdempotencyKey(headers['idempotency-key']),
       isAsync: isPreferred || this.settings.PLACEMENT_MODE === 'async',
     });
     if (isReplay) void reply.header('idempotency-replayed', 'true');
-    if (isPreferred && answer.status === 202) void reply.header('preference-applied', 'respond-async');
-    await reply.status(answer.status).headers(answer.headers).send(answer.body);
+    if (isPreferred && response.status === 202) void reply.header('preference-applied', 'respond-async');
+    await reply.status(response.status).headers(response.headers).send(response.body);
   }
 }

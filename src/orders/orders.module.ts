@@ -10,16 +10,12 @@ import { OrderExportController } from './export/order-export.controller.js';
 import { OrderExport } from './export/order-export.js';
 import { RejectedOrdersRepository } from './retention/rejected-orders.repository.js';
 import { Retention } from './retention/retention.js';
-import { IdempotencyRepository } from './placement/idempotency.repository.js';
-import { OrderDrafts } from './placement/order-drafts.js';
-import { PlaceOrderSaga } from './placement/place-order-saga.js';
-import { PlacementResumption } from './placement/placement-resumption.js';
-import { PlaceOrderHandler } from './placement/place-order-handler.js';
-import { PlacementRunner } from './placement/placement-runner.js';
-import { PlacementRepository } from './placement/placement.repository.js';
-import { PlacementTransactions } from './placement/placement-transactions.js';
-import { PricingRepository } from './placement/pricing.repository.js';
-import { StockRelease } from './placement/stock-release.js';
+import { BackgroundPlacements } from './place-order/background-placements.js';
+import { PlaceOrderHandler } from './place-order/place-order-handler.js';
+import { PlaceOrderSaga } from './place-order/place-order-saga.js';
+import { PlaceOrderRepository } from './place-order/place-order.repository.js';
+import { OrderPricing } from './place-order/pricing.js';
+import { StockRelease } from './place-order/stock-release.js';
 import { OrderPreviewController } from './preview/order-preview.controller.js';
 import { OrderPreview } from './preview/order-preview.js';
 import { OrderChangesRepository } from './stream/order-changes.repository.js';
@@ -43,17 +39,13 @@ export class OrdersModule {
       ],
       providers: [
         OrderRepository,
-        IdempotencyRepository,
-        OrderDrafts,
-        PlacementRepository,
-        PlacementTransactions,
+        OrderPricing,
+        PlaceOrderRepository,
         PlaceOrderSaga,
-        PricingRepository,
-        PlacementRunner,
+        BackgroundPlacements,
         PlaceOrderHandler,
-        OrderPreview,
-        PlacementResumption,
         StockRelease,
+        OrderPreview,
         RejectedOrdersRepository,
         Retention,
         AddressRepository,

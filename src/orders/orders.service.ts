@@ -18,7 +18,7 @@ import {
   transition,
 } from './order-status.js';
 import type { Owner } from './ownership.js';
-import { IdempotencyRepository } from './placement/idempotency.repository.js';
+import { PlaceOrderRepository } from './place-order/place-order.repository.js';
 import type { OrderFilter } from './search/order-conditions.js';
 import { databaseNow } from '../platform/database/database-clock.js';
 
@@ -37,13 +37,13 @@ export interface StatusChange {
 /** Retries after concurrent changes; after more conflicts in a row the caller gets the error. */
 const CHANGE_ATTEMPTS = 3;
 
-/** Reading orders and changing their status; placing them is in src/orders/placement. */
+/** Reading orders and changing their status; placing them is in src/orders/place-order. */
 @Injectable()
 export class OrdersService {
   constructor(
     private readonly dataSource: DataSource,
     private readonly orders: OrderRepository,
-    private readonly keys: IdempotencyRepository,
+    private readonly placements: PlaceOrderRepository,
     private readonly tasks: Tasks,
   ) {}
 
@@ -105,7 +105,7 @@ export class OrdersService {
       const event = { type: 'status_changed', actor, reason, data, at } as const;
       await this.orders.insertEvent(transaction, order.id, version, event, order.status, to);
       if (!isLive(to) && order.cartId !== null) {
-        await runAll(transaction, [this.keys.freeCart(order.cartId, order.id)]);
+        await runAll(transaction, [this.placements.freeCart(order.cartId, order.id)]);
       }
       await this.tasks.insert(transaction, [
         ...(canNotify(order) ? [notifyTask(order.id, version)] : []),

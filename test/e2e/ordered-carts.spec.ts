@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { PlacementTransactions } from '../../src/orders/placement/placement-transactions.js';
+import { PlaceOrderRepository } from '../../src/orders/place-order/place-order.repository.js';
 import {
   callsTo,
   expectProblem,
@@ -91,7 +91,7 @@ describe('an ordered cart that the cart service still reports as active', () => 
     await eventually(async () => (await checkoutsOf('57')).every(({ state }) => state === 'done'));
     giveCart('57', [[newProduct(sandbox), 2]]);
     // As in a request that found the claim of an order which has failed since.
-    await service.app.get(PlacementTransactions).repeatCartCheckout(first.body.order_id);
+    await service.app.get(PlaceOrderRepository).repeatCartCheckout(first.body.order_id);
     expect(await checkoutsOf('57')).toHaveLength(1);
   });
 

@@ -33,22 +33,21 @@ const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes
     'the tasks of a confirmed order are inserted after the commit instead of with it',
     'kills',
     {
-      file: 'orders/placement/placement-transactions.js',
-      from: '...this.tasks.insertFirst(endings.flatMap(({ tasks }) => tasks)),',
+      file: 'orders/place-order/place-order.repository.js',
+      from: '...this.tasks.insertFirst(placements.flatMap(({ tasks }) => tasks)),',
       to: '',
     },
     {
-      file: 'orders/placement/placement-transactions.js',
-      from: 'verdict = await this.endings.add({ ...ending, tasks: prepared.tasks });',
-      to: `const { reachPausePoint } = await import('../../platform/pause-points.js');
-        verdict = await this.endings.add({ ...ending, tasks: prepared.tasks });
-        await reachPausePoint('placement.after-settle', ending.order.id);
-        if (verdict === 'written') await this.tasks.insert(this.orders.dataSource, ending.tasks);
+      file: 'orders/place-order/place-order.repository.js',
+      from: 'verdict = await this.completions.add({ ...placement, tasks: prepared.tasks });',
+      to: `verdict = await this.completions.add({ ...placement, tasks: prepared.tasks });
+        await reachPausePoint('placement.after-settle', placement.order.id);
+        if (verdict === 'written') await this.tasks.insert(this.dataSource, placement.tasks);
         return verdict;`,
     },
     {
       // The same moment has one pause point, so that both kills come before the insert.
-      file: 'orders/placement/place-order-saga.js',
+      file: 'orders/place-order/place-order-saga.js',
       from: "await reachPausePoint('placement.after-settle', order.id);",
       to: '',
     },
@@ -105,7 +104,7 @@ const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes
     'a key that another request claimed in the same moment counts as claimed',
     'calm',
     {
-      file: 'orders/placement/idempotency.repository.js',
+      file: 'idempotency/idempotency.repository.js',
       from: '1 / (idempotency_keys.order_id IS NOT DISTINCT FROM excluded.order_id)::integer = 1',
       to: 'false',
     },
@@ -125,9 +124,9 @@ const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes
     'stock is reserved before the order is stored',
     'calm',
     {
-      file: 'orders/placement/place-order-saga.js',
-      from: 'const verdict = await this.transactions.accept(',
-      to: 'return order; const verdict = await this.transactions.accept(',
+      file: 'orders/place-order/place-order-saga.js',
+      from: 'const verdict = await this.repository.insertPending(',
+      to: 'return { order, lease }; const verdict = await this.repository.insertPending(',
     },
   ],
   [
@@ -150,7 +149,7 @@ const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes
     'stock is released without an event',
     'calm',
     {
-      file: 'orders/placement/stock-release.js',
+      file: 'orders/place-order/stock-release.js',
       from: 'await this.orders.insertEvent(transaction, orderId, order.version + 1, change, null, null);',
       to: '',
     },

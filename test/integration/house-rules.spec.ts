@@ -188,6 +188,8 @@ describe('the rules of the house', () => {
 
   it.each([
     ['src/platform/a.ts', "import '../orders/order.ports.js';"],
+    ['src/idempotency/a.ts', "import '../orders/order.entity.js';"],
+    ['src/idempotency/a.ts', "import '../tasks/tasks.service.js';"],
     ['src/orders/a.ts', "import '../notifications/http-notifications.js';"],
     ['src/orders/a.ts', "export { x } from '../carts/x.js';"],
     ['src/carts/a.ts', "import '../inventory/x.js';"],

@@ -5,7 +5,7 @@ import { FiguresRepository } from '../../src/operations/figures/figures.reposito
 import { AddressRepository } from '../../src/orders/addresses/address.repository.js';
 import { PersonalDataRepository } from '../../src/operations/personal-data/personal-data.repository.js';
 import { OrderRepository } from '../../src/orders/order.repository.js';
-import { IdempotencyRepository } from '../../src/orders/placement/idempotency.repository.js';
+import { IdempotencyRepository } from '../../src/idempotency/idempotency.repository.js';
 import { OrderChangesRepository } from '../../src/orders/stream/order-changes.repository.js';
 import { PointReads } from '../../src/platform/database/batching/point-reads.js';
 import type { OrderFilter } from '../../src/orders/search/order-conditions.js';

@@ -1,8 +1,7 @@
 import { expect, it } from '@jest/globals';
 import { loadSettings } from '../../src/config/load-settings.js';
 import { Settings } from '../../src/config/settings.js';
-import { LONGEST_PAUSE_MS } from '../../src/orders/placement/place-order-saga.js';
-import { LEASE_MARGIN_MS } from '../../src/orders/placement/placement-transactions.js';
+import { LEASE_MARGIN_MS, LONGEST_PAUSE_MS } from '../../src/orders/place-order/place-order-saga.js';
 import { SILENCE_MARGIN_MS } from '../../src/platform/database/session/resilient-client.js';
 import { FINISH_MS } from '../../src/platform/database/session/statement-time.js';
 import { STANDSTILL_MS } from '../../src/platform/background-loops.js';

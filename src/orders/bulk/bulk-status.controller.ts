@@ -9,7 +9,7 @@ import { parseIdempotencyKey } from '../dto/request-headers.js';
 import { ifMatchRequired } from '../order.problems.js';
 import { parseStatus } from '../order-status.js';
 import { ownerFor, statusSetterFor } from '../ownership.js';
-import { BulkStatusDto, requireDistinct } from './bulk-status.dto.js';
+import { bulkFingerprint, BulkStatusDto, requireDistinct } from './bulk-status.dto.js';
 import { BULK_BODY, BULK_CHANGED, BULK_KEY, BULK_PROBLEMS } from './bulk-status.openapi.js';
 import { BULK_CHANGES, BulkStatus } from './bulk-status.js';
 
@@ -61,8 +61,10 @@ export class BulkStatusController {
       by: statusSetterFor(caller, to),
       actor: caller.id,
     };
-    const answer = await this.bulk.change(targets, change, parseIdempotencyKey(idempotencyKey));
-    if (answer.isReplay) void reply.header('idempotency-replayed', 'true');
-    return answer.body;
+    const key = parseIdempotencyKey(idempotencyKey);
+    const fingerprint = (): string => bulkFingerprint(body, to);
+    const { response, isReplay } = await this.bulk.change(targets, change, key, fingerprint);
+    if (isReplay) void reply.header('idempotency-replayed', 'true');
+    return response.body;
   }
 }

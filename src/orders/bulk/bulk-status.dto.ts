@@ -11,9 +11,11 @@ import {
   Min,
   ValidateNested,
 } from 'class-validator';
+import { type FingerprintLayout, fingerprintOf } from '../../idempotency/fingerprint.js';
 import { Problem } from '../../platform/http/problem.js';
 import { MayBeAbsent } from '../dto/text.decorators.js';
 import { UpdateStatusDto } from '../dto/update-status.dto.js';
+import type { OrderStatus } from '../order-status.js';
 import { ORDER_ID } from '../orders.service.js';
 
 /** As many as can be changed well within the time that a client waits, at some milliseconds each. */
@@ -72,4 +74,12 @@ export function requireDistinct(orders: readonly BulkOrderDto[]): void {
     return [];
   });
   if (repeated.length > 0) throw Problem.invalidRequest(repeated);
+}
+
+const FINGERPRINT: FingerprintLayout = ['status', 'reason', ['orders', ['order_id', 'version']]];
+
+/** The fingerprint of a validated body, whose status is `to`. */
+export function bulkFingerprint(body: BulkStatusDto, to: OrderStatus): string {
+  const orders = body.orders.map((order) => ({ ...order, order_id: order.order_id.toLowerCase() }));
+  return fingerprintOf({ ...body, status: to, orders }, FINGERPRINT, 'bulk-status');
 }

@@ -1,7 +1,8 @@
+import { keyReused } from '../../idempotency/idempotency.problems.js';
 import { Problem } from '../../platform/http/problem.js';
 import type { DocumentedProblem } from '../../platform/http/problem.openapi.js';
 import { EXAMPLE_ORDER, IDEMPOTENCY_KEY, READ_PROBLEMS } from '../dto/orders.openapi.js';
-import { ifMatchRequired, keyReused, transitionNotAllowed } from '../order.problems.js';
+import { ifMatchRequired, transitionNotAllowed } from '../order.problems.js';
 import { BulkStatusDto } from './bulk-status.dto.js';
 import { BulkStatusResponse } from './bulk-status.response.js';
 

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
+import { type FirstRun, Idempotency, type RunResult } from '../../idempotency/idempotency.js';
 import { isDatabaseBusy, isDatabaseUnavailable } from '../../platform/database/session/database-errors.js';
 import { requestDeadline } from '../../platform/telemetry/request-context.js';
 import { Semaphore, BulkheadFullError } from '../../platform/semaphore.js';
@@ -9,10 +9,7 @@ import { addProcessorTime } from '../../platform/http/load/processor-turns.js';
 import { Problem, RETRY_AFTER } from '../../platform/http/problem.js';
 import { mapBounded } from '../../platform/upstream/upstream-parallel.js';
 import type { Order } from '../order.entity.js';
-import { keyReused } from '../order.problems.js';
 import { OrdersService, type StatusChange } from '../orders.service.js';
-import { IdempotencyRepository, type KeyClaim } from '../placement/idempotency.repository.js';
-import type { PlacementAnswer } from '../placement/placement-answer.js';
 import { BulkStatusResponse } from './bulk-status.response.js';
 
 /** Orders that all these requests change at the same time: quick, and most connections stay free for orders. */
@@ -57,12 +54,6 @@ export interface BulkResult {
 /** The new status and its actor, for all orders. */
 export type BulkChange = Omit<StatusChange, 'expectedVersions'>;
 
-/** The response, and whether it is a replay of a stored one. */
-export interface BulkAnswer {
-  body: Record<string, unknown>;
-  isReplay: boolean;
-}
-
 /**
  * Sets one status of many orders. Each change is independent: a refused one does not stop the others, and a retry
  * after a crash reports the earlier changes as `unchanged`.
@@ -73,60 +64,33 @@ export class BulkStatus {
 
   constructor(
     private readonly orders: OrdersService,
-    private readonly keys: IdempotencyRepository,
+    private readonly idempotency: Idempotency,
     private readonly settings: Settings,
   ) {
     this.changes = new Semaphore(Math.min(CHANGES_AT_ONCE, Math.floor(settings.DATABASE_POOL_SIZE / 2)));
   }
 
   /**
-   * @param key the client's `Idempotency-Key`, for which a certain answer is kept
+   * @param key the client's `Idempotency-Key`, with which a certain response is stored
+   * @param fingerprint of the whole request
    * @throws {Problem} idempotency-key-reused
    */
   async change(
     targets: readonly BulkTarget[],
     change: BulkChange,
     key: string | undefined,
-  ): Promise<BulkAnswer> {
-    if (key === undefined)
-      return { body: bodyOf(change, await this.changeAll(targets, change)), isReplay: false };
-    return this.changeOnce(targets, change, this.claimOf(targets, change, key));
+    fingerprint: () => string,
+  ): Promise<RunResult> {
+    const run = () => this.changeFirst(targets, change);
+    return this.idempotency.run({ caller: change.actor, key }, fingerprint, run, boundToOrder);
   }
 
-  private async changeOnce(
-    targets: readonly BulkTarget[],
-    change: BulkChange,
-    claim: KeyClaim,
-  ): Promise<BulkAnswer> {
-    const known = await this.findAnswer(claim);
-    if (known) return { body: known, isReplay: true };
+  private async changeFirst(targets: readonly BulkTarget[], change: BulkChange): Promise<FirstRun> {
     const results = await this.changeAll(targets, change);
-    const body = bodyOf(change, results);
+    const response = { status: 200, headers: {}, body: { ...BulkStatusResponse.from(change.to, results) } };
     // An incomplete response is not stored: a retry with the key continues with the open orders.
-    if (results.some(({ problem }) => problem && problem.status >= FIRST_UNCERTAIN_STATUS)) {
-      return { body, isReplay: false };
-    }
-    // Like a refusal, it belongs to no single order, so the response itself is stored.
-    const answer: PlacementAnswer = { status: 200, headers: {}, body };
-    if (await this.keys.saveResponse(claim, answer)) return { body, isReplay: false };
-    // A concurrent request with this key stored its response first; both return the same one.
-    const first = await this.findAnswer(claim);
-    return first ? { body: first, isReplay: true } : { body, isReplay: false };
-  }
-
-  /** @throws {Problem} idempotency-key-reused */
-  private async findAnswer({
-    scope,
-    key,
-    requestHash,
-  }: KeyClaim): Promise<Record<string, unknown> | undefined> {
-    const known = await this.keys.findKey(scope, key);
-    if (known?.isExpired === true) {
-      await this.keys.deleteKeyIfExpired(scope, key);
-      return undefined;
-    }
-    if (known && known.requestHash !== requestHash) throw keyReused();
-    return known?.responseBody ?? undefined;
+    const isCertain = results.every(({ problem }) => !problem || problem.status < FIRST_UNCERTAIN_STATUS);
+    return { response, key: isCertain ? 'store' : 'free' };
   }
 
   private async changeAll(targets: readonly BulkTarget[], change: BulkChange): Promise<BulkResult[]> {
@@ -168,21 +132,11 @@ export class BulkStatus {
     const order = name === 'version-conflict' ? await this.orders.find(owner, orderId) : undefined;
     return order?.status === to ? { orderId, outcome: 'unchanged', order } : undefined;
   }
-
-  private claimOf(targets: readonly BulkTarget[], { actor, to, reason }: BulkChange, key: string): KeyClaim {
-    const orders = targets.map(({ orderId, version }) => [orderId, version ?? null]);
-    const canonical = JSON.stringify(['bulk-status', to, reason ?? null, orders]);
-    return {
-      scope: actor,
-      key,
-      requestHash: createHash('sha256').update(canonical).digest('hex'),
-      keepHours: this.settings.IDEMPOTENCY_KEY_HOURS,
-    };
-  }
 }
 
-function bodyOf({ to }: BulkChange, results: readonly BulkResult[]): Record<string, unknown> {
-  return { ...BulkStatusResponse.from(to, results) };
+/** Keys of these requests are never bound to one order, because each request changes many. */
+async function boundToOrder(orderId: string): Promise<never> {
+  throw new Error(`the key of a bulk request is bound to order ${orderId}`);
 }
 
 function refusal({ orderId }: BulkTarget, problem: Problem): BulkResult {

@@ -1,18 +1,18 @@
 import { getSchemaPath } from '@nestjs/swagger';
+import { keyInProgress, keyReused } from '../../idempotency/idempotency.problems.js';
 import { Problem } from '../../platform/http/problem.js';
 import type { DocumentedProblem } from '../../platform/http/problem.openapi.js';
 import { etagHeader, retryAfterHeader } from '../../platform/http/response-headers.openapi.js';
 import type { InventoryCall } from '../history/inventory-calls.js';
 import {
   ifMatchRequired,
-  keyReused,
   orderNotFound,
   orderProblem,
+  shortageDetail,
   transitionNotAllowed,
   versionConflict,
 } from '../order.problems.js';
 import { customerNotAllowed } from '../ownership.js';
-import { keyInProgress, shortageDetail } from '../placement/placement-answer.js';
 import {
   OrderAcceptedResponse,
   OrderConfirmationResponse,

@@ -13,8 +13,9 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { CURRENCIES } from '../../config/currencies.js';
+import { type FingerprintLayout, fingerprintOf } from '../../idempotency/fingerprint.js';
 import { MAX_EMAIL_LENGTH } from '../addresses/email-address.js';
-import { MAX_LINES, MAX_QUANTITY, type PlacementRequest } from '../placement/order-drafts.js';
+import { MAX_LINES, MAX_QUANTITY, type PlacementRequest } from '../place-order/pricing.js';
 import { AMOUNT_SCHEMA, IsAmount } from './money.decorators.js';
 import {
   IsNewId,
@@ -120,11 +121,35 @@ export function toPlacementRequest(
     items: body.items?.map((item) => ({
       productId: item.product_id,
       quantity: item.quantity,
-      price: item.price === undefined ? undefined : toDigits(item.price),
+      price: toOptionalDigits(item.price),
     })),
     currency: body.currency,
-    expectedTotal: body.expected_total === undefined ? undefined : toDigits(body.expected_total),
+    expectedTotal: toOptionalDigits(body.expected_total),
   };
+}
+
+const FINGERPRINT: FingerprintLayout = [
+  'customer_id',
+  'customer_name',
+  'customer_email',
+  ['items', ['product_id', 'quantity', 'price']],
+  'currency',
+  'expected_total',
+];
+
+/** The fingerprint of a validated body, with the customer for whom the order is. */
+export function placementFingerprint(
+  body: PlaceOrderDto | PlaceCustomerOrderDto,
+  customerId: string | undefined,
+): string {
+  const items = body.items?.map((item) => ({ ...item, price: toOptionalDigits(item.price) }));
+  const expected_total = toOptionalDigits(body.expected_total);
+  const customer_id = customerId?.normalize('NFC');
+  return fingerprintOf({ ...body, customer_id, items, expected_total }, FINGERPRINT);
+}
+
+function toOptionalDigits(amount: number | undefined): string | undefined {
+  return amount === undefined ? undefined : toDigits(amount);
 }
 
 /** The decimal digits that the client wrote: the shortest that give this number, which is exact for amounts. */

@@ -2,8 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
 import { requestDeadline } from '../../platform/telemetry/request-context.js';
 import { cartAlreadyOrdered } from '../order.problems.js';
-import { IdempotencyRepository } from '../placement/idempotency.repository.js';
-import { OrderDrafts, type PlacementRequest } from '../placement/order-drafts.js';
+import { PlaceOrderRepository } from '../place-order/place-order.repository.js';
+import { OrderPricing, type PlacementRequest } from '../place-order/pricing.js';
 import type { Quote } from '../pricing/order-quote.js';
 
 /** The result of placing the order now. */
@@ -15,8 +15,8 @@ export interface Preview extends Quote {
 @Injectable()
 export class OrderPreview {
   constructor(
-    private readonly drafts: OrderDrafts,
-    private readonly carts: IdempotencyRepository,
+    private readonly pricing: OrderPricing,
+    private readonly carts: PlaceOrderRepository,
     private readonly settings: Settings,
   ) {}
 
@@ -26,10 +26,10 @@ export class OrderPreview {
    */
   async preview(request: PlacementRequest): Promise<Preview> {
     const deadline = requestDeadline(this.settings.REQUEST_DEADLINE_MS);
-    const outline = await this.drafts.outline(request, deadline);
-    const quote = await this.drafts.quote(outline, deadline);
-    const orderId = outline.cartId === null ? undefined : await this.carts.findCartOrder(outline.cartId);
+    const order = await this.pricing.prepare(request, deadline);
+    const quote = await this.pricing.quote(order, deadline);
+    const orderId = order.cartId === null ? undefined : await this.carts.findCartOrder(order.cartId);
     const problems = [...quote.problems, ...(orderId === undefined ? [] : [cartAlreadyOrdered(orderId)])];
-    return { ...quote, problems, currency: outline.currency };
+    return { ...quote, problems, currency: order.currency };
   }
 }

@@ -1,6 +1,6 @@
 import { Problem } from '../../platform/http/problem.js';
 import type { Product } from '../order.ports.js';
-import { orderProblem, type Shortage } from '../order.problems.js';
+import { orderProblem, type Shortage, shortageDetail } from '../order.problems.js';
 import {
   isRepresentable,
   sameAmount,
@@ -9,7 +9,6 @@ import {
   totalOf,
   unitsByProduct,
 } from './order-pricing.js';
-import { shortageDetail } from '../placement/placement-answer.js';
 
 export interface RequestedItem {
   productId: string;

@@ -6,10 +6,10 @@ import {
   type OnModuleDestroy,
 } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
+import { IdempotencyRepository } from '../../idempotency/idempotency.repository.js';
 import { type BackgroundLoop, BackgroundLoops } from '../../platform/background-loops.js';
 import { DatabaseOutage } from '../../platform/database/database-outage.js';
 import { PeriodicTask } from '../../platform/periodic-task.js';
-import { IdempotencyRepository } from '../placement/idempotency.repository.js';
 import { RejectedOrdersRepository } from './rejected-orders.repository.js';
 
 /** Rows deleted by one statement: a few milliseconds, so that it neither blocks other statements nor times out. */

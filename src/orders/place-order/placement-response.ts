@@ -1,24 +1,18 @@
+import type { StoredResponse } from '../../idempotency/idempotency.repository.js';
 import { Problem, PROBLEM_MEDIA_TYPE, RETRY_AFTER } from '../../platform/http/problem.js';
 import { problemTypes } from '../../platform/http/problems/problem-types.js';
 import type { OrderEvent } from '../order-event.entity.js';
 import type { Order } from '../order.entity.js';
-import { fitLists, orderProblem, type Shortage } from '../order.problems.js';
+import { fitLists, orderProblem, type Shortage, shortageDetail } from '../order.problems.js';
 import { toJsonNumberOrNull } from '../pricing/order-pricing.js';
-import { NOT_ASKED } from './settlement.js';
-
-/** The response to a placement. It is the same for every retry with the same key. */
-export interface PlacementAnswer {
-  status: number;
-  headers: Record<string, string>;
-  body: Record<string, unknown>;
-}
+import { NOT_ASKED } from './completion.js';
 
 /**
  * A confirmed order. System A: "Order confirmation with order ID and status".
  *
  * @param version the version at which it was confirmed; later changes don't matter
  */
-export function confirmedAnswer(order: Order, version: number): PlacementAnswer {
+export function confirmedResponse(order: Order, version: number): StoredResponse {
   return {
     status: 201,
     headers: { location: `/orders/${order.id}`, etag: `"${version}"` },
@@ -34,7 +28,7 @@ export function confirmedAnswer(order: Order, version: number): PlacementAnswer 
 }
 
 /** The order is stored durably; the client polls its URL for the result. */
-export function acceptedAnswer(order: Order): PlacementAnswer {
+export function acceptedResponse(order: Order): StoredResponse {
   return {
     status: 202,
     headers: { location: `/orders/${order.id}`, etag: `"${order.version}"`, ...RETRY_AFTER },
@@ -92,7 +86,7 @@ export function failedProblem(order: Order, failure: OrderEvent | undefined): Pr
  *
  * @param isDatabaseSlow whether the database left too little time for the inventory
  */
-export function unsettledProblem(order: Order, isDatabaseSlow: boolean): Problem {
+export function undecidedProblem(order: Order, isDatabaseSlow: boolean): Problem {
   const cause = isDatabaseSlow
     ? 'The database was busy or locked, so that too little time was left for the inventory.'
     : 'The inventory does not answer.';
@@ -104,22 +98,8 @@ export function unsettledProblem(order: Order, isDatabaseSlow: boolean): Problem
   );
 }
 
-export function keyInProgress(): Problem {
-  return orderProblem(
-    'idempotency-key-in-progress',
-    'The first request with this Idempotency-Key is still being processed; repeat the request later.',
-    {},
-    RETRY_AFTER,
-  );
-}
-
-export function shortageDetail(shortages: readonly Shortage[]): string {
-  const lines = shortages.map((shortage) => `${shortage.product_id} (${shortage.reason})`);
-  return `Insufficient inventory for one or more items: ${lines.join(', ')}`;
-}
-
 /** A refusal as it is stored for its key. */
-export function answerOf(problem: Problem): PlacementAnswer {
+export function problemResponse(problem: Problem): StoredResponse {
   return {
     status: problem.status,
     headers: { ...problem.headers, 'content-type': PROBLEM_MEDIA_TYPE },

@@ -6,6 +6,7 @@ import { UpstreamFault } from '../../platform/upstream/upstream-fault.js';
 import type { ExpectedPrices, Order } from '../order.entity.js';
 import { Inventory, type Product, ShoppingCarts } from '../order.ports.js';
 import { orderProblem } from '../order.problems.js';
+import { newOrderId, timeOfOrderId } from '../order-id.js';
 import { fitsCurrency, unitsByProduct } from '../pricing/order-pricing.js';
 import { findShortages, type Quote, quoteOrder, type RequestedItem } from '../pricing/order-quote.js';
 
@@ -49,7 +50,7 @@ export const MAX_QUANTITY = 1_000_000;
 
 /** Looks up products and carts of an order, and refuses it when it can't be placed. Stores and reserves nothing. */
 @Injectable()
-export class OrderDrafts {
+export class OrderPricing {
   constructor(
     private readonly inventory: Inventory,
     private readonly carts: ShoppingCarts,
@@ -62,7 +63,7 @@ export class OrderDrafts {
    * @throws {Problem} when the order can't be placed as requested
    * @throws {UpstreamFault} when a look-up gave no usable answer
    */
-  async outline(request: PlacementRequest, deadline: Deadline): Promise<UnpricedOrder> {
+  async prepare(request: PlacementRequest, deadline: Deadline): Promise<UnpricedOrder> {
     const currency = request.currency ?? this.settings.DEFAULT_CURRENCY;
     refuseUnpayableAmounts(request, currency);
     const { items, cartId } = await this.findItems(request, deadline);
@@ -81,13 +82,13 @@ export class OrderDrafts {
   /**
    * Prices the order by the inventory.
    *
-   * @throws as `outline` does
+   * @throws as `prepare` does
    */
-  async price(outline: UnpricedOrder, deadline: Deadline): Promise<PricedOrder> {
-    const { items: _items, expectedTotal: _total, ...order } = outline;
+  async price(unpriced: UnpricedOrder, deadline: Deadline): Promise<PricedOrder> {
+    const { items: _items, expectedTotal: _total, ...order } = unpriced;
     const { lines, totalAmount } =
-      (await this.acceptFromMemory(outline, deadline)) ??
-      this.accept(outline, await this.findProducts(outline, deadline, 'current'));
+      (await this.priceByRecent(unpriced, deadline)) ??
+      this.requirePlaceable(unpriced, await this.findProducts(unpriced, deadline, 'current'));
     return {
       ...order,
       totalAmount,
@@ -107,16 +108,16 @@ export class OrderDrafts {
    * @throws {Problem} invalid-request when the total is too large to be exact
    * @throws {UpstreamFault} when the look-up gave no usable answer
    */
-  async quote(outline: UnpricedOrder, deadline: Deadline): Promise<Quote> {
-    return this.compare(outline, await this.findProducts(outline, deadline, 'current'));
+  async quote(unpriced: UnpricedOrder, deadline: Deadline): Promise<Quote> {
+    return this.compare(unpriced, await this.findProducts(unpriced, deadline, 'current'));
   }
 
   /** @returns undefined when the order would be refused: a refusal needs current data */
-  private async acceptFromMemory(outline: UnpricedOrder, deadline: Deadline): Promise<Quote | undefined> {
+  private async priceByRecent(unpriced: UnpricedOrder, deadline: Deadline): Promise<Quote | undefined> {
     if (this.settings.PRODUCT_MEMORY_MS === 0) return undefined;
-    const products = await this.findProducts(outline, deadline, 'recent');
+    const products = await this.findProducts(unpriced, deadline, 'recent');
     try {
-      return this.accept(outline, products);
+      return this.requirePlaceable(unpriced, products);
     } catch (error) {
       if (error instanceof Problem) return undefined;
       throw error;
@@ -124,11 +125,11 @@ export class OrderDrafts {
   }
 
   /** @throws {Problem} the first that speaks against the order */
-  private accept(outline: UnpricedOrder, products: Map<string, Product>): Quote {
+  private requirePlaceable(unpriced: UnpricedOrder, products: Map<string, Product>): Quote {
     // Shortages take precedence over wrong prices.
-    const shortage = findShortages(outline.items, products);
+    const shortage = findShortages(unpriced.items, products);
     if (shortage) throw shortage;
-    const quote = this.compare(outline, products);
+    const quote = this.compare(unpriced, products);
     if (quote.problems[0]) throw quote.problems[0];
     return quote;
   }
@@ -196,8 +197,8 @@ export class OrderDrafts {
   }
 }
 
-/** An unpriced order, with the data for pricing it later. */
-export function unpricedDraft({ items, expectedTotal, ...order }: UnpricedOrder): PricedOrder {
+/** An order to be stored without prices, with the data for pricing it later. */
+export function priceLater({ items, expectedTotal, ...order }: UnpricedOrder): PricedOrder {
   return {
     ...order,
     totalAmount: null,
@@ -206,8 +207,9 @@ export function unpricedDraft({ items, expectedTotal, ...order }: UnpricedOrder)
   };
 }
 
-/** The outline of an order that was stored without prices. */
-export function unpricedOrderOf(order: Order, expected: ExpectedPrices): UnpricedOrder {
+/** An order that was stored without prices, as it was before. */
+export function unpricedOrderOf(order: Order): UnpricedOrder {
+  const expected: ExpectedPrices = order.toPrice ?? { prices: [], total: null };
   return {
     ...order,
     items: order.items.map(({ productId, quantity }, index) => ({
@@ -216,6 +218,22 @@ export function unpricedOrderOf(order: Order, expected: ExpectedPrices): Unprice
       price: expected.prices[index] ?? undefined,
     })),
     expectedTotal: expected.total ?? undefined,
+  };
+}
+
+/** A pending order to be stored. Its id carries the time of placement. */
+export function newOrder(priced: PricedOrder): Order {
+  const id = newOrderId();
+  const placedAt = timeOfOrderId(id);
+  return {
+    ...priced,
+    id,
+    status: 'pending',
+    version: 1,
+    failure: null,
+    placedAt,
+    updatedAt: placedAt,
+    items: priced.lines.map((line, index) => ({ ...line, orderId: id, id: index + 1, reservation: 'held' })),
   };
 }
 

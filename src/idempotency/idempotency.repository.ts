@@ -1,12 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { MultiRowStatement } from '../../platform/database/batching/multi-row-statement.js';
-import { PointReads } from '../../platform/database/batching/point-reads.js';
-import type { Statement } from '../../platform/database/statement-message.js';
-import type { Write } from '../../platform/database/transaction.js';
+import { MultiRowStatement } from '../platform/database/batching/multi-row-statement.js';
+import { PointReads } from '../platform/database/batching/point-reads.js';
+import type { Write } from '../platform/database/transaction.js';
 import type { IdempotencyKey } from './idempotency-key.entity.js';
-import type { PlacementAnswer } from './placement-answer.js';
-import { databaseNow } from '../../platform/database/database-clock.js';
 
 /** A client's key with the request that it came with. */
 export interface KeyClaim {
@@ -19,11 +16,20 @@ export interface KeyClaim {
   keepHours: number;
 }
 
-/** A key's record, and whether its time is over. */
-export type KnownKey = Pick<
-  IdempotencyKey,
-  'requestHash' | 'orderId' | 'responseStatus' | 'responseHeaders' | 'responseBody'
-> & { isExpired: boolean };
+/** A response as it is stored with its key: the same for every retry. */
+export interface StoredResponse {
+  status: number;
+  headers: Record<string, string>;
+  body: Record<string, unknown>;
+}
+
+/** A key's record: it is bound to an order, or has the response to a request without one. */
+export type KnownKey = Pick<IdempotencyKey, 'requestHash' | 'orderId'> & {
+  response: StoredResponse;
+  isExpired: boolean;
+};
+
+type KeyRow = Omit<KnownKey, 'response'> & { [Field in keyof StoredResponse]: StoredResponse[Field] | null };
 
 /** Divides by zero when another request has the key. */
 const CLAIM_FOR_ORDERS = new MultiRowStatement(
@@ -32,15 +38,6 @@ const CLAIM_FOR_ORDERS = new MultiRowStatement(
     `INSERT INTO idempotency_keys (scope, key, request_hash, order_id, created_at, expires_at) VALUES ${rows}
      ON CONFLICT (scope, key) DO UPDATE SET order_id = excluded.order_id
      WHERE 1 / (idempotency_keys.order_id IS NOT DISTINCT FROM excluded.order_id)::integer = 1`,
-);
-
-/** Divides by zero when another order has the cart. */
-const CLAIM_CARTS = new MultiRowStatement(
-  '(?, ?, ?)',
-  (rows) =>
-    `INSERT INTO cart_claims (cart_id, order_id, claimed_at) VALUES ${rows}
-     ON CONFLICT (cart_id) DO UPDATE SET order_id = excluded.order_id
-     WHERE 1 / (cart_claims.order_id = excluded.order_id)::integer = 1`,
 );
 
 /** All transactions claim in this order, so that concurrent ones can't deadlock on the same keys. */
@@ -54,8 +51,8 @@ function compare(left: string, right: string): number {
 }
 
 /**
- * Every statement on idempotency keys and cart claims. Keys expire by the database's clock: an instance with a wrong
- * clock would delete valid keys, and retries would place the orders again.
+ * Every statement on idempotency keys. Keys expire by the database's clock: an instance with a wrong clock would delete
+ * valid keys, and retries would place the orders again.
  */
 @Injectable()
 export class IdempotencyRepository {
@@ -66,13 +63,15 @@ export class IdempotencyRepository {
 
   /** The key's record, which may have expired. */
   async findKey(scope: string, key: string): Promise<KnownKey | undefined> {
-    const rows = await this.reads.query<KnownKey[]>(
-      `SELECT request_hash AS "requestHash", order_id AS "orderId", response_status AS "responseStatus",
-         response_headers AS "responseHeaders", response_body AS "responseBody", expires_at <= now() AS "isExpired"
+    const [row] = await this.reads.query<KeyRow[]>(
+      `SELECT request_hash AS "requestHash", order_id AS "orderId", response_status AS status,
+         response_headers AS headers, response_body AS body, expires_at <= now() AS "isExpired"
        FROM idempotency_keys WHERE scope = $1 AND key = $2`,
       [scope, key],
     );
-    return rows[0];
+    if (!row) return undefined;
+    const { status, headers, body, ...known } = row;
+    return { ...known, response: { status: status ?? 500, headers: headers ?? {}, body: body ?? {} } };
   }
 
   /** Binds keys to orders. Refused when another request already has a key. */
@@ -89,8 +88,8 @@ export class IdempotencyRepository {
     return CLAIM_FOR_ORDERS.of(rows).map((statement) => ({ ...statement, refusal: 'key_taken' }));
   }
 
-  /** Keeps the answer to a request that was refused before there was an order. @returns false when the key is taken */
-  async saveResponse(claim: KeyClaim, answer: PlacementAnswer): Promise<boolean> {
+  /** Stores the response to a request that belongs to no order. @returns false when the key is taken */
+  async saveResponse(claim: KeyClaim, response: StoredResponse): Promise<boolean> {
     const rows = await this.dataSource.query<unknown[]>(
       `INSERT INTO idempotency_keys (scope, key, request_hash, response_status, response_headers, response_body,
          created_at, expires_at)
@@ -100,9 +99,9 @@ export class IdempotencyRepository {
         claim.scope,
         claim.key,
         claim.requestHash,
-        answer.status,
-        JSON.stringify(answer.headers),
-        JSON.stringify(answer.body),
+        response.status,
+        JSON.stringify(response.headers),
+        JSON.stringify(response.body),
         claim.keepHours,
       ],
     );
@@ -135,30 +134,5 @@ export class IdempotencyRepository {
       [last?.expiresAt],
     );
     return last !== undefined;
-  }
-
-  /** Binds carts to their orders. Refused where a cart has a live order already. */
-  claimCarts(claims: readonly { cartId: string; orderId: string }[]): Write<'cart_taken'>[] {
-    const rows = claims
-      .toSorted((left, right) => compare(left.cartId, right.cartId))
-      .map(({ cartId, orderId }) => [cartId, orderId, databaseNow()]);
-    return CLAIM_CARTS.of(rows).map((statement) => ({ ...statement, refusal: 'cart_taken' }));
-  }
-
-  /** The live order of a cart. */
-  async findCartOrder(cartId: string | null): Promise<string | undefined> {
-    const rows = await this.dataSource.query<{ orderId: string }[]>(
-      `SELECT order_id AS "orderId" FROM cart_claims WHERE cart_id = $1`,
-      [cartId],
-    );
-    return rows[0]?.orderId;
-  }
-
-  /** Releases a cart for another order, because its order is not live. */
-  freeCart(cartId: string, orderId: string): Statement {
-    return {
-      text: `DELETE FROM cart_claims WHERE cart_id = $1 AND order_id = $2`,
-      values: [cartId, orderId],
-    };
   }
 }

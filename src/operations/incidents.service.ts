@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { MAX_LINES } from '../orders/place-order/pricing.js';
+import { MAX_LINES } from '../orders/pricing/placement-request.js';
 import {
   compareSubjects,
   type Incident,

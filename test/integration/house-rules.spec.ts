@@ -151,6 +151,14 @@ const RULES: [string, Rule, Code[], bad: Code, good: Code][] = [
   ],
 ];
 
+/** A file of one folder that imports others of it. */
+function file(name: string, ...targets: string[]): Code {
+  return parse(
+    `src/a/${name}.ts`,
+    targets.map((target) => `import type { X } from './${target}.js';`).join(''),
+  );
+}
+
 describe('the rules of the house', () => {
   it.each(RULES)('%s', (_name, rule, files, bad, good) => {
     expect(violations(rule, [bad])).not.toEqual([]);
@@ -168,8 +176,6 @@ describe('the rules of the house', () => {
   });
 
   it('no files import each other in a circle, types included', () => {
-    const file = (name: string, ...targets: string[]) =>
-      parse(`src/a/${name}.ts`, targets.map((target) => `import type { X } from './${target}.js';`).join(''));
     expect(circlesOfFiles([file('x', 'y'), file('y', 'z'), file('z', 'y'), file('w', 'x')])).toEqual([
       'src/a/y.ts',
       'src/a/z.ts',

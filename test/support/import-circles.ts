@@ -32,7 +32,7 @@ function circlesIn(graph: Graph): string[] {
     }
     return false;
   };
-  return [...graph.keys()].filter(leadsBack).sort();
+  return [...graph.keys()].filter(leadsBack).toSorted();
 }
 
 /** Files of circles of imports, `import type` included. */

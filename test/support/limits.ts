@@ -6,7 +6,7 @@ import { MAX_LIMIT } from '../../src/orders/dto/list-orders.dto.js';
 import { MAX_ID_LENGTH } from '../../src/platform/http/input/opaque-id.js';
 import { MAX_BYTES_OF_LISTS, MAX_DETAIL_LENGTH } from '../../src/orders/order.problems.js';
 import { MAX_LINES_OF_PAGE } from '../../src/orders/order.repository.js';
-import { MAX_LINES } from '../../src/orders/place-order/pricing.js';
+import { MAX_LINES } from '../../src/orders/pricing/placement-request.js';
 import { MAX_WAIT_SECONDS } from '../../src/events/dto/list-feed.dto.js';
 import { MAX_SCANNED } from '../../src/events/event-feed.repository.js';
 import { FEED_READS } from '../../src/events/events.controller.js';

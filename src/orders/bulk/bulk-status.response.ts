@@ -1,9 +1,22 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import type { Problem } from '../../platform/http/problem.js';
 import { OrderProblemResponse } from '../dto/order-problem.response.js';
+import type { Order } from '../order.entity.js';
 import { ORDER_STATUS_NAMES, type OrderStatus } from '../order-status.js';
-import type { BulkOutcome, BulkResult } from './bulk-status.js';
 
-const OUTCOMES: BulkOutcome[] = ['changed', 'unchanged', 'refused'];
+const OUTCOMES = ['changed', 'unchanged', 'refused'] as const;
+
+export type BulkOutcome = (typeof OUTCOMES)[number];
+
+/** The result of one order. */
+export interface BulkResult {
+  orderId: string;
+  outcome: BulkOutcome;
+  /** As it is now, unless it was refused. */
+  order?: Pick<Order, 'status' | 'version'>;
+  /** Why it was refused. */
+  problem?: Problem;
+}
 
 export class BulkResultResponse {
   @ApiProperty({ format: 'uuid' })

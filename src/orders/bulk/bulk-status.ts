@@ -8,9 +8,8 @@ import type { Bulkhead } from '../../platform/http/bounded-routes.js';
 import { addProcessorTime } from '../../platform/http/load/processor-turns.js';
 import { Problem, RETRY_AFTER } from '../../platform/http/problem.js';
 import { mapBounded } from '../../platform/upstream/upstream-parallel.js';
-import type { Order } from '../order.entity.js';
 import { OrdersService, type StatusChange } from '../orders.service.js';
-import { BulkStatusResponse } from './bulk-status.response.js';
+import { type BulkResult, BulkStatusResponse } from './bulk-status.response.js';
 
 /** Orders that all these requests change at the same time: quick, and most connections stay free for orders. */
 const CHANGES_AT_ONCE = 4;
@@ -32,23 +31,11 @@ const TARGET_MS = 0.1;
 /** Results with this status or above are uncertain: a fault or the deadline ended them. */
 const FIRST_UNCERTAIN_STATUS = 500;
 
-export type BulkOutcome = 'changed' | 'unchanged' | 'refused';
-
 /** An order that is to get the status. */
 export interface BulkTarget {
   orderId: string;
   /** That the caller has seen; undefined when it does not care. */
   version: number | undefined;
-}
-
-/** The result of one order. */
-export interface BulkResult {
-  orderId: string;
-  outcome: BulkOutcome;
-  /** As it is now, unless it was refused. */
-  order?: Pick<Order, 'status' | 'version'>;
-  /** Why it was refused. */
-  problem?: Problem;
 }
 
 /** The new status and its actor, for all orders. */

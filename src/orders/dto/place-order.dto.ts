@@ -15,7 +15,7 @@ import {
 import { CURRENCIES } from '../../config/currencies.js';
 import { type FingerprintLayout, fingerprintOf } from '../../idempotency/fingerprint.js';
 import { MAX_EMAIL_LENGTH } from '../addresses/email-address.js';
-import { MAX_LINES, MAX_QUANTITY, type PlacementRequest } from '../place-order/pricing.js';
+import { MAX_LINES, MAX_QUANTITY, type PlacementRequest } from '../pricing/placement-request.js';
 import { AMOUNT_SCHEMA, IsAmount } from './money.decorators.js';
 import {
   IsNewId,

@@ -28,7 +28,8 @@ import {
   rejectedProblem,
   undecidedProblem,
 } from './placement-response.js';
-import { OrderPricing, type PlacementRequest, priceLater } from './pricing.js';
+import type { PlacementRequest } from '../pricing/placement-request.js';
+import { OrderPricing, priceLater } from './pricing.js';
 
 const ACTOR = 'placement';
 

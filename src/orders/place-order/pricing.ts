@@ -9,17 +9,7 @@ import { orderProblem } from '../order.problems.js';
 import { newOrderId, timeOfOrderId } from '../order-id.js';
 import { fitsCurrency, unitsByProduct } from '../pricing/order-pricing.js';
 import { findShortages, type Quote, quoteOrder, type RequestedItem } from '../pricing/order-quote.js';
-
-/** A validated request for an order. */
-export interface PlacementRequest {
-  customerId?: string | undefined;
-  customerName?: string | undefined;
-  customerEmail?: string | undefined;
-  /** Absent when the order takes the customer's cart. */
-  items?: RequestedItem[] | undefined;
-  currency?: string | undefined;
-  expectedTotal?: string | undefined;
-}
+import { MAX_LINES, MAX_QUANTITY, type PlacementRequest } from '../pricing/placement-request.js';
 
 /** An order with everything known that is needed to store it. */
 export interface PricedOrder {
@@ -41,12 +31,6 @@ export interface UnpricedOrder extends Pick<
   items: RequestedItem[];
   expectedTotal: string | undefined;
 }
-
-/** As many lines as a request may have; a cart is held to the same. */
-export const MAX_LINES = 200;
-
-/** Units of a line. More of one product is a mistake or an attack, and must not block the stock of all others. */
-export const MAX_QUANTITY = 1_000_000;
 
 /** Looks up products and carts of an order, and refuses it when it can't be placed. Stores and reserves nothing. */
 @Injectable()

@@ -3,7 +3,8 @@ import { Settings } from '../../config/settings.js';
 import { requestDeadline } from '../../platform/telemetry/request-context.js';
 import { cartAlreadyOrdered } from '../order.problems.js';
 import { PlaceOrderRepository } from '../place-order/place-order.repository.js';
-import { OrderPricing, type PlacementRequest } from '../place-order/pricing.js';
+import { OrderPricing } from '../place-order/pricing.js';
+import type { PlacementRequest } from '../pricing/placement-request.js';
 import type { Quote } from '../pricing/order-quote.js';
 
 /** The result of placing the order now. */

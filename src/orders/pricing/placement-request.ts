@@ -1,0 +1,18 @@
+import type { RequestedItem } from './order-quote.js';
+
+/** As many lines as a request may have; a cart is held to the same. */
+export const MAX_LINES = 200;
+
+/** Units of a line. More of one product is a mistake or an attack, and must not block the stock of all others. */
+export const MAX_QUANTITY = 1_000_000;
+
+/** A validated request for an order. */
+export interface PlacementRequest {
+  customerId?: string | undefined;
+  customerName?: string | undefined;
+  customerEmail?: string | undefined;
+  /** Absent when the order takes the customer's cart. */
+  items?: RequestedItem[] | undefined;
+  currency?: string | undefined;
+  expectedTotal?: string | undefined;
+}

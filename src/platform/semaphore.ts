@@ -17,7 +17,7 @@ export type InTurn = <Result>(deadline: Deadline, call: () => Promise<Result>) =
 
 /**
  * Limits concurrency; waiters are served first come, first served. For calls within the service; requests from
- * outside have shares for each caller: see http/load/caller-bulkhead.ts.
+ * outside have shares for each caller: see http/load/caller-bulkhead.ts. Why no library: see docs/decisions/0043.
  */
 export class Semaphore {
   private readonly waiting = new Set<() => void>();

@@ -17,11 +17,15 @@ const DOCUMENTS = [
   'SECURITY.md',
   'CONTRIBUTING.md',
   'CHANGELOG.md',
-  // Decisions keep the names of the time at which they were written.
+  // Decisions keep the names that the tests had when they were written.
   ...readdirSync(join(PROJECT, 'docs'), { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith('.md') && !path.startsWith('decisions'))
     .map((path) => join('docs', path)),
 ];
+
+const DECISION_INDEX = 'docs/decisions/README.md';
+
+const DECISIONS = readdirSync(join(PROJECT, 'docs/decisions')).filter((name) => /^\d{4}-.*\.md$/.test(name));
 
 function read(document: string): string {
   return readFileSync(join(PROJECT, document), 'utf8');
@@ -67,17 +71,48 @@ describe.each(DOCUMENTS)('document %s', (document) => {
     const missing = testsIn(read(document)).filter((name) => !SPECS.some((path) => path.includes(name)));
     expect(missing).toEqual([]);
   });
+});
 
-  it('links to existing files only', () => {
-    const missing = linksIn(document).filter(({ file }) => !existsSync(join(PROJECT, file)));
-    expect(missing).toEqual([]);
+describe.each([...DOCUMENTS, DECISION_INDEX, ...DECISIONS.map((name) => join('docs/decisions', name))])(
+  'document %s',
+  (document) => {
+    it('links to existing files only', () => {
+      const missing = linksIn(document).filter(({ file }) => !existsSync(join(PROJECT, file)));
+      expect(missing).toEqual([]);
+    });
+
+    it('links to existing headings only', () => {
+      const missing = linksIn(document).filter(
+        ({ file, anchor }) =>
+          anchor !== undefined && file.endsWith('.md') && !anchorsOf(file).includes(anchor),
+      );
+      expect(missing).toEqual([]);
+    });
+  },
+);
+
+describe('decisions', () => {
+  const pages = DECISIONS.map((name) => {
+    const text = read(join('docs/decisions', name));
+    const [, title = ''] = /^# (.+)$/m.exec(text) ?? [];
+    const [, status = ''] = /^Status: (accepted|superseded by \d{4})\b/m.exec(text) ?? [];
+    return { name, number: name.slice(0, 4), title, status };
   });
 
-  it('links to existing headings only', () => {
-    const missing = linksIn(document).filter(
-      ({ file, anchor }) => anchor !== undefined && file.endsWith('.md') && !anchorsOf(file).includes(anchor),
-    );
-    expect(missing).toEqual([]);
+  it('are in the index with their titles and statuses', () => {
+    const lines = read(DECISION_INDEX).match(/^- .+$/gm) ?? [];
+    const expected = pages.map(({ name, title, status }) => `- [${title}](${name}): ${status}`);
+    expect(lines.toSorted()).toEqual(expected.toSorted());
+  });
+
+  it('have the number of their file, used once, and a status that names an existing page', () => {
+    const numbers = pages.map(({ number }) => number);
+    expect(new Set(numbers).size).toBe(numbers.length);
+    const wrong = pages.filter(({ number, title, status }) => {
+      const successor = /\d{4}/.exec(status)?.[0];
+      return !title.startsWith(`${number}: `) || status === '' || (successor && !numbers.includes(successor));
+    });
+    expect(wrong).toEqual([]);
   });
 });
 

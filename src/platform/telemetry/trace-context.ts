@@ -23,7 +23,7 @@ const TRACEPARENT =
 const MAX_TRACEPARENT_LENGTH = 128;
 
 /**
- * Parses the headers of W3C Trace Context.
+ * Parses the headers of W3C Trace Context, more strictly than OpenTelemetry: see docs/decisions/0043.
  *
  * @returns undefined for missing or invalid headers, which the specification says to ignore
  */

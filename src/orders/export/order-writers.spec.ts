@@ -71,7 +71,10 @@ function cellsOf(text: string, separator: string, quotes: Quotes): string[] {
 }
 
 const FORMULA = /^[\s"]*[=+\-@＝＋－＠]/;
-const SEPARATORS = [',', ';', '\t', '|'];
+const SEPARATORS = [',', ';', '\t', '|', ':'];
+
+/** A word between spaces that can do harm: one with a letter, or with what calls a function or another program. */
+const FORMULA_WORD = /^"*[=+\-@＝＋－＠]\S*[\p{L}(|!]/u;
 const QUOTES: Quotes[] = ['at the start', 'anywhere', 'ignored'];
 
 describe('orders as CSV', () => {
@@ -102,7 +105,12 @@ describe('orders as CSV', () => {
     ['a new line', 'a\nb', '"a\nb"'],
     ['other scripts', 'Zoë 日本 🙂', '"Zoë 日本 🙂"'],
     ['a hyphen', 'Anne-Marie - Cable', '"Anne-Marie - Cable"'],
+    ['a dash between words', 'Cable - 2 m', '"Cable - 2 m"'],
+    ['signs before numbers', 'Fan -10 to +5 V', '"Fan -10 to +5 V"'],
     ['a formula', '=1+1', `"'=1+1"`],
+    ['a formula after a space', 'Ann =cmd|x', `"Ann '=cmd|x"`],
+    ['a call after a space', 'Ann @SUM(1)', `"Ann '@SUM(1)"`],
+    ['a formula after a colon', 'A:=1+1', `"A:'=1+1"`],
     ['a call', '=HYPERLINK("http://x","y")', `"'=HYPERLINK(""http://x"",""y"")"`],
     ['a plus', '+1', `"'+1"`],
     ['a minus', '-1', `"'-1"`],
@@ -110,7 +118,7 @@ describe('orders as CSV', () => {
     ['a tab', '\t=1', `"'\t'=1"`],
     ['a wide equals sign', '＝1', `"'＝1"`],
     ['a formula after a semicolon', 'A;=1+1', `"A;'=1+1"`],
-    ['a formula after a comma and a space', 'A, =1+1', `"A,' =1+1"`],
+    ['a formula after a comma and a space', 'A, =1+1', `"A,' '=1+1"`],
     ['a formula after a new line', 'A\r\n=1+1', `"A\r'\n'=1+1"`],
     ['a quoted formula after a semicolon', 'A;"=1+1', `"A;'""=1+1"`],
   ])('writes text with %s', (_name, customerName, cell) => {
@@ -119,13 +127,22 @@ describe('orders as CSV', () => {
     );
   });
 
-  it.each(['A;=1+1+cmd|x', 'A\t=1+1', 'A,=1+1', 'A|=1+1', 'A\n=1+1', 'A;""=1+1', 'A; =1+1'])(
-    'has no formula in %j with any separator of a spreadsheet',
-    (text) => expect(formulasIn(text)).toEqual([]),
+  it.each([
+    'A;=1+1+cmd|x',
+    'A\t=1+1',
+    'A,=1+1',
+    'A|=1+1',
+    'A\n=1+1',
+    'A;""=1+1',
+    'A; =1+1',
+    'A:=1+1',
+    'A =cmd|x',
+  ])('has no formula in %j with any separator of a spreadsheet', (text) =>
+    expect(formulasIn(text)).toEqual([]),
   );
 
   it('has no formula in any mix of separators, quotes and operators', () => {
-    const character = fc.constantFrom(...'=+-@＝;,|\t\r\n"\' A');
+    const character = fc.constantFrom(...'=+-@＝;:,|\t\r\n"\' A');
     fc.assert(
       fc.property(fc.string({ unit: character, maxLength: 12 }), (text) => {
         expect(formulasIn(text)).toEqual([]);
@@ -140,9 +157,11 @@ function formulasIn(text: string): string[] {
   const items = [item(1, { productId: text, productName: text })];
   const about = { customerId: text, customerName: text, customerEmail: text, items };
   const file = ORDER_WRITERS.csv.begin() + ORDER_WRITERS.csv.write([order(about)]);
-  return SEPARATORS.flatMap((separator) =>
+  const cells = SEPARATORS.flatMap((separator) =>
     QUOTES.flatMap((quotes) => cellsOf(file, separator, quotes)),
   ).filter((cell) => FORMULA.test(cell));
+  const words = QUOTES.flatMap((quotes) => cellsOf(file, ' ', quotes));
+  return [...cells, ...words.filter((word) => FORMULA_WORD.test(word))];
 }
 
 describe('orders as NDJSON', () => {

@@ -59,13 +59,21 @@ function rowsOf(order: Order): Row[] {
 /**
  * Where a spreadsheet may begin to read a formula: at the start of a cell, and after anything that a program other than
  * the one that it was written for takes as a separator (Excel splits at the semicolon in most of Europe, LibreOffice at
- * tabs too). Spaces and quotes in between do not keep a program from reading a formula.
+ * tabs too, and all let a person choose another, such as a colon). Spaces and quotes in between do not keep a program from
+ * reading a formula.
  */
-const FORMULA_START = /(?<=^|[,;\t|\r\n])(?=[\s"]*[=+\-@＝＋－＠])/g;
+const FORMULA_START = /(?<=^|[,;:\t|\r\n])(?=[\s"]*[=+\-@＝＋－＠])/g;
+
+/**
+ * A space is a separator only where a person chooses it, and `Cable - 2 m` and `Fan -10 to +5 V` are names. So a word
+ * counts only if it has what a formula needs to do harm: a letter, or one of `(|!`, for a call or another program. The
+ * last word of a cell counts as well, because the next cell goes on with it.
+ */
+const FORMULA_WORD = /(?<=[^\S\t\r\n])(?="*[=+\-@＝＋－＠]\S*(?:[\p{L}(|!]|$))/gu;
 
 /** An apostrophe makes a spreadsheet read text (OWASP, CSV injection). */
 function escapeFormulas(text: string): string {
-  return text.replace(FORMULA_START, "'");
+  return text.replace(FORMULA_START, "'").replace(FORMULA_WORD, "'");
 }
 
 /**

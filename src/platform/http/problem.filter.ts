@@ -74,6 +74,9 @@ export function frameworkProblem(status: number, thrown: unknown, request: Fasti
   }
   // The framework's own message would repeat all of it.
   if (status === 414) return Problem.http('uri-too-long', 'A part of the address is too long');
+  if (codeOf(thrown) === 'FST_ERR_BAD_URL') {
+    return Problem.invalidRequest([{ field: '', message: 'the path has a malformed percent-encoding' }]);
+  }
   if (status in FRAMEWORK_PROBLEMS) {
     const name = FRAMEWORK_PROBLEMS[status as keyof typeof FRAMEWORK_PROBLEMS];
     return Problem.http(name, thrown instanceof Error ? thrown.message : 'The request was refused');
@@ -81,6 +84,10 @@ export function frameworkProblem(status: number, thrown: unknown, request: Fasti
   return Problem.invalidRequest([
     { field: '', message: thrown instanceof Error ? thrown.message : 'was refused' },
   ]);
+}
+
+function codeOf(thrown: unknown): unknown {
+  return thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
 }
 
 /** Status that Fastify gives to its own errors about a request. */

@@ -40,15 +40,6 @@ const CONTENT_SECURITY_POLICY = {
   },
 };
 
-/** Sets the headers that restrict browsers. */
-export function setSecurityHeaders(server: FastifyInstance): void {
-  const headers = securityHeaders();
-  server.addHook('onRequest', (_request, reply, done) => {
-    void reply.headers(headers);
-    done();
-  });
-}
-
 /** The headers are the same for every response, so they are computed once: see docs/decisions/0043. */
 function securityHeaders(): OutgoingHttpHeaders {
   const request = new IncomingMessage(new Socket());
@@ -62,6 +53,17 @@ function securityHeaders(): OutgoingHttpHeaders {
     if (error !== undefined) throw new Error('the security headers are missing', { cause: error });
   });
   return response.getHeaders();
+}
+
+/** The headers that restrict browsers. */
+export const SECURITY_HEADERS = securityHeaders();
+
+/** Sets the headers that restrict browsers. */
+export function setSecurityHeaders(server: FastifyInstance): void {
+  server.addHook('onRequest', (_request, reply, done) => {
+    void reply.headers(SECURITY_HEADERS);
+    done();
+  });
 }
 
 /** Allows pages of these sites to call from a browser (CORS). */

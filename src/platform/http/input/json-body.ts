@@ -1,17 +1,11 @@
 import type { FastifyInstance } from 'fastify';
 import { Problem } from '../problem.js';
 import { findRepeatedKey } from '../../repeated-keys.js';
+import { limitChunks } from './body-chunks.js';
+import { findJsonExcess } from './json-bounds.js';
 
 /** The largest order, 200 lines, is a fifth of this. */
 export const BODY_LIMIT_BYTES = 100 * 1024;
-
-/** An order is three levels deep; much deeper input is an attack on recursive code. */
-export const MAX_DEPTH = 16;
-
-const OPENING = new Set([0x5b, 0x7b]);
-const CLOSING = new Set([0x5d, 0x7d]);
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -26,27 +20,6 @@ const UTF8 = new TextDecoder('utf-8', { fatal: true });
 /** A request body that is not JSON, or violates a limit. */
 class JsonBodyError extends Error {
   readonly statusCode = 400;
-}
-
-/** Whether brackets are nested deeper than allowed, found without recursion before anything is parsed. */
-function isTooDeep(body: Buffer): boolean {
-  let depth = 0;
-  let inString = false;
-  for (let index = 0; index < body.length; index += 1) {
-    const byte = body[index] ?? 0;
-    if (inString) {
-      if (byte === BACKSLASH) index += 1;
-      else if (byte === QUOTE) inString = false;
-    } else if (byte === QUOTE) {
-      inString = true;
-    } else if (OPENING.has(byte)) {
-      depth += 1;
-      if (depth > MAX_DEPTH) return true;
-    } else if (CLOSING.has(byte)) {
-      depth -= 1;
-    }
-  }
-  return false;
 }
 
 function decode(bytes: Buffer): string | undefined {
@@ -64,6 +37,7 @@ function decode(bytes: Buffer): string | undefined {
 export function acceptJsonBodies(server: FastifyInstance): void {
   const parse = server.getDefaultJsonParser('error', 'error');
   server.decorateRequest('bodyBytes', 0);
+  limitChunks(server);
   server.removeAllContentTypeParsers();
   server.addContentTypeParser(
     ['application/json'],
@@ -72,9 +46,10 @@ export function acceptJsonBodies(server: FastifyInstance): void {
       const bytes = Buffer.isBuffer(body) ? body : Buffer.from(body);
       request.bodyBytes = bytes.length;
       if (bytes.length === 0) return done(null, undefined);
-      if (isTooDeep(bytes)) return done(new JsonBodyError('the body is nested too deeply'));
       const text = decode(bytes);
       if (text === undefined) return done(new JsonBodyError('the body is not valid UTF-8'));
+      const excess = findJsonExcess(text);
+      if (excess !== undefined) return done(new JsonBodyError(excess));
       void parse(request, text, (error, parsed) => {
         if (error) return done(new JsonBodyError('the body is not valid JSON'));
         const repeated = findRepeatedKey(text);

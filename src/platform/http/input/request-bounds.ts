@@ -72,6 +72,25 @@ export function findExcess(body: object, type: Type): FieldError[] {
   return search.result();
 }
 
+/**
+ * Empties objects without a class, and lists without a maximum. They make the request invalid, and the libraries of
+ * the pipe would copy their content first, at up to ten microseconds a value.
+ */
+export function emptyUnexpected(body: object, type: Type): void {
+  const rules = rulesOf(type);
+  for (const [name, content] of Object.entries(body)) {
+    if (!isObject(content)) continue;
+    const about = rules.get(name);
+    if (about?.type) {
+      for (const object of Array.isArray(content) ? content : [content]) {
+        if (isObject(object)) emptyUnexpected(object, about.type);
+      }
+    } else if (!about || about.most === Infinity) {
+      (body as Record<string, unknown>)[name] = Array.isArray(content) ? [] : {};
+    }
+  }
+}
+
 class ExcessSearch {
   private readonly excess: FieldError[] = [];
   private readonly unknown: FieldError[] = [];
@@ -85,12 +104,11 @@ class ExcessSearch {
     const rules = rulesOf(type);
     for (const name of Object.keys(value)) {
       if (this.isDone()) return;
-      const field = fieldPath(path, name);
       const about = rules.get(name);
       const content = (value as Record<string, unknown>)[name];
-      if (!about) this.unknown.push({ field, message: UNKNOWN_FIELD });
-      else if (Array.isArray(content)) this.visitList(content, about, field);
-      else if (about.type && isObject(content)) this.visit(content, about.type, field);
+      if (!about) this.unknown.push({ field: fieldPath(path, name), message: UNKNOWN_FIELD });
+      else if (Array.isArray(content)) this.visitList(content, about, fieldPath(path, name));
+      else if (about.type && isObject(content)) this.visit(content, about.type, fieldPath(path, name));
     }
   }
 

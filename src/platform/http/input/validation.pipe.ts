@@ -1,7 +1,15 @@
 import { type ArgumentMetadata, type Type, ValidationPipe } from '@nestjs/common';
 import { ValidationError, type ValidatorOptions, validateSync } from 'class-validator';
 import { type FieldError, MAX_ERRORS, Problem } from '../problem.js';
-import { fieldPath, findExcess, hasTooManyValues, MAX_VALUES, UNKNOWN_FIELD } from './request-bounds.js';
+import { cacheRules } from './class-rules.js';
+import {
+  emptyUnexpected,
+  fieldPath,
+  findExcess,
+  hasTooManyValues,
+  MAX_VALUES,
+  UNKNOWN_FIELD,
+} from './request-bounds.js';
 
 /** Elements of a list that are validated at a time: their errors alone can fill a response. */
 const CHUNK = MAX_ERRORS;
@@ -22,13 +30,14 @@ function flatten(errors: readonly ValidationError[], parent = ''): FieldError[] 
  * Fields that are named like a property that every object inherits. The libraries behind the pipe drop them silently; to a
  * client they are unknown fields like any other. The body parser has bounded the depth.
  */
-function inheritedNames(value: unknown, parent = '', found: FieldError[] = []): FieldError[] {
-  if (typeof value !== 'object' || value === null) return found;
+function inheritedNames(value: object, parent = '', found: FieldError[] = []): FieldError[] {
   for (const [name, content] of Object.entries(value)) {
     if (found.length > MAX_ERRORS) break;
-    const field = fieldPath(parent, name);
-    if (name in Object.prototype || name === 'prototype') found.push({ field, message: UNKNOWN_FIELD });
-    inheritedNames(content, field, found);
+    if (name in Object.prototype || name === 'prototype') {
+      found.push({ field: fieldPath(parent, name), message: UNKNOWN_FIELD });
+    }
+    if (typeof content === 'object' && content !== null)
+      inheritedNames(content, fieldPath(parent, name), found);
   }
   return found;
 }
@@ -51,6 +60,7 @@ export class RequestValidationPipe extends ValidationPipe {
       forbidNonWhitelisted: true,
       exceptionFactory: (errors) => Problem.invalidRequest(flatten(errors)),
     });
+    cacheRules();
   }
 
   override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
@@ -115,6 +125,7 @@ function refuseExcess(value: unknown, type: Type): void {
     refuse([{ field: '', message: `the request must have at most ${MAX_VALUES} values` }]);
   }
   refuse(inheritedNames(value));
+  emptyUnexpected(value, type);
 }
 
 /** The object with a chunk of some of its lists in place of all of them. */

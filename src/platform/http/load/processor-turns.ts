@@ -12,6 +12,9 @@ const REQUEST_MS = 0.5;
 /** To parse and validate a body, or to read rows and write them as JSON, in milliseconds a kilobyte. */
 const MS_PER_KB = 0.07;
 
+/** To read a chunk of a body, in milliseconds. */
+const MS_PER_CHUNK = 0.002;
+
 /** The kind of requests without a limit on those in progress, and of those that may not reach their route. */
 const UNBOUNDED = 'unbounded';
 const REFUSED = 'refused';
@@ -80,7 +83,8 @@ function end(shares: ProcessorShares, request: FastifyRequest, payload: unknown)
   if (!turn) return;
   request.processorTurn = null;
   const sent = typeof payload === 'string' ? payload.length : 0;
-  shares.end(turn, REQUEST_MS + costOf(receivedBytes(request) + sent) + turn.furtherMs);
+  const chunksMs = request.bodyChunks * MS_PER_CHUNK;
+  shares.end(turn, REQUEST_MS + costOf(receivedBytes(request) + sent) + chunksMs + turn.furtherMs);
 }
 
 function entering(shares: ProcessorShares, kind: string): onRequestHookHandler {

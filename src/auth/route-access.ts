@@ -1,6 +1,13 @@
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify';
 import type { Settings } from '../config/settings.js';
-import { ANONYMOUS, insufficientScope, type PublicGroup, type RouteAccess } from '../platform/http/caller.js';
+import {
+  ANONYMOUS,
+  type Caller,
+  insufficientScope,
+  type PublicGroup,
+  type RouteAccess,
+  type Scope,
+} from '../platform/http/caller.js';
 import type { ProcessorShares } from '../platform/http/load/processor-shares.js';
 import { delayRefusal } from '../platform/http/load/processor-turns.js';
 import { Problem } from '../platform/http/problem.js';
@@ -47,6 +54,7 @@ export function guardRoutes(
       request.caller = ANONYMOUS;
       done();
     });
+    server.decorateRequest('isStillAllowed', () => Promise.resolve(true));
     return;
   }
   const isPublic: Record<PublicGroup, boolean> = {
@@ -60,14 +68,22 @@ export function guardRoutes(
     try {
       const caller = await authenticator.identify(request.headers);
       request.caller = caller;
-      if ('scopes' in access && !access.scopes.some((scope) => caller.scopes.has(scope))) {
-        throw insufficientScope(access.scopes[0]);
-      }
+      if ('scopes' in access && !hasScope(access, caller)) throw insufficientScope(access.scopes[0]);
     } catch (error) {
       if (isRefusal(error)) await delayRefusal(shares, request);
       throw error;
     }
   });
+  server.decorateRequest('isStillAllowed', async function (this: FastifyRequest) {
+    const access = accessOf(this);
+    const now = await authenticator.identify(this.headers).catch(() => undefined);
+    if (!now || now.id !== this.caller?.id || now.customerId !== this.caller.customerId) return false;
+    return !access || !('scopes' in access) || hasScope(access, now);
+  });
+}
+
+function hasScope({ scopes }: { scopes: readonly Scope[] }, caller: Caller): boolean {
+  return scopes.some((scope) => caller.scopes.has(scope));
 }
 
 /** Whether the caller is at fault, and not an issuer that does not answer. */

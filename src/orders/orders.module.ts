@@ -22,9 +22,6 @@ import { PricingRepository } from './placement/pricing.repository.js';
 import { StockRelease } from './placement/stock-release.js';
 import { OrderPreviewController } from './preview/order-preview.controller.js';
 import { OrderPreview } from './preview/order-preview.js';
-import { OrderChangesRepository } from './stream/order-changes.repository.js';
-import { OrderStreamController } from './stream/order-stream.controller.js';
-import { OrderStream } from './stream/order-stream.js';
 
 /** Orders. The composition root chooses the adapters of its ports. */
 @Module({})
@@ -38,7 +35,6 @@ export class OrdersModule {
         OrderPreviewController,
         BulkStatusController,
         OrderExportController,
-        OrderStreamController,
         OrdersController,
       ],
       providers: [
@@ -61,8 +57,6 @@ export class OrdersModule {
         OrdersService,
         BulkStatus,
         OrderExport,
-        OrderChangesRepository,
-        OrderStream,
       ],
       exports: [OrderRepository, PlaceOrderSaga],
     };

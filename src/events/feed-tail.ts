@@ -93,17 +93,19 @@ export class FeedTail {
   /** Looks for new events, if there are readers. */
   async advance(): Promise<void> {
     if (!this.isInUse) return;
+    const { end } = this;
     const last = this.events.at(-1);
     // The last event is read again, to see whether the database still has it.
     const page = await this.feed.findPage(null, {
-      after: last ? last.feedNo - 1 : this.end,
+      after: last ? last.feedNo - 1 : end,
       limit: PAGE_SIZE,
     });
-    if (page.lastNo < this.end || (last && isReplaced(last, page.events)))
-      return this.forgetLost(page.lastNo);
+    // A reader that has read further has begun the memory again.
+    if (this.end !== end) return;
+    if (page.lastNo < end || (last && isReplaced(last, page.events))) return this.forgetLost(page.lastNo);
     this.backfillOrderId = page.backfillOrderId;
-    const news = page.events.filter(({ feedNo }) => feedNo > this.end);
-    this.end = Math.max(this.end, page.readUntil);
+    const news = page.events.filter(({ feedNo }) => feedNo > end);
+    this.end = Math.max(end, page.readUntil);
     this.events.push(...news);
     const surplus = this.events.length - MAX_REMEMBERED;
     // In batches, as each time costs a copy of those that stay.

@@ -31,12 +31,7 @@ export class OrdersModule {
     return {
       module: OrdersModule,
       imports,
-      controllers: [
-        OrderPreviewController,
-        BulkStatusController,
-        OrderExportController,
-        OrdersController,
-      ],
+      controllers: [OrderPreviewController, BulkStatusController, OrderExportController, OrdersController],
       providers: [
         OrderRepository,
         IdempotencyRepository,

@@ -48,6 +48,7 @@ export function guardRoutes(
       request.caller = ANONYMOUS;
       done();
     });
+    server.decorateRequest('isStillAllowed', () => Promise.resolve(true));
     return;
   }
   const isPublic: Record<PublicGroup, boolean> = {
@@ -61,14 +62,22 @@ export function guardRoutes(
     try {
       const caller: RequestCaller = await authenticator.identify(request.headers);
       request.caller = caller;
-      if ('scopes' in access && !access.scopes.some((scope) => caller.scopes.has(scope))) {
-        throw insufficientScope(access.scopes[0]);
-      }
+      if ('scopes' in access && !hasScope(access, caller)) throw insufficientScope(access.scopes[0]);
     } catch (error) {
       if (isRefusal(error)) await delayRefusal(shares, request);
       throw error;
     }
   });
+  server.decorateRequest('isStillAllowed', async function (this: FastifyRequest) {
+    const access = accessOf(this);
+    const now = await authenticator.identify(this.headers).catch(() => undefined);
+    if (!now || now.id !== this.caller?.id || now.customerId !== this.caller.customerId) return false;
+    return !access || !('scopes' in access) || hasScope(access, now);
+  });
+}
+
+function hasScope({ scopes }: { scopes: readonly string[] }, caller: RequestCaller): boolean {
+  return scopes.some((scope) => caller.scopes.has(scope));
 }
 
 /** Whether the caller is at fault, and not an issuer that does not answer. */

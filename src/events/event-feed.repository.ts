@@ -6,7 +6,7 @@ import { BEGIN_BY_INDEX, queryAtOnce } from '../platform/database/transaction.js
 import { KIND_OF_EVENT, kindsOf } from './event-type.js';
 
 /**
- * Numbers of the feed that one request looks at: a filter that few events pass would otherwise read the whole feed. Reading
+ * Numbers of the feed that one page looks at: a filter that few events pass would otherwise read the whole feed. Reading
  * so many takes some 10 ms.
  */
 export const MAX_SCANNED = 10_000;
@@ -14,6 +14,13 @@ export const MAX_SCANNED = 10_000;
 /** An event of the feed. */
 export interface FeedEvent extends Omit<OrderEvent, 'order' | 'feedNo' | 'transactionId'> {
   feedNo: number;
+  /** The customer who owns the order. */
+  customerId: string | null;
+}
+
+/** Whether the owner may see it. */
+export function isOwn(owner: Owner, { customerId }: FeedEvent): boolean {
+  return owner === null || customerId === owner;
 }
 
 /** What a consumer of the feed asks for. */
@@ -21,26 +28,22 @@ export interface FeedQuery {
   /** Number of the last event that the consumer has. */
   after: number;
   limit: number;
-  /** Types of events; undefined for all. */
-  types: readonly string[] | undefined;
+  /** Types of events; absent for all. */
+  types?: readonly string[] | undefined;
 }
 
-/** Events of the feed, all from one snapshot. */
-export interface FeedPage {
-  events: FeedEvent[];
-  /** The last number of the feed. */
+/** How far the numbers go. */
+export interface FeedEnd {
   lastNo: number;
-  /** No event between `after` and it is missing from the page. */
-  readUntil: number;
   /** Events from before the feed are numbered up to this order; null when all are. */
   backfillOrderId: string | null;
 }
 
-/** What waiting requests need to know of a new event. */
-export interface TailEvent {
-  feedNo: number;
-  kind: string;
-  customerId: string | null;
+/** Events of the feed, all from one snapshot. */
+export interface FeedPage extends FeedEnd {
+  events: FeedEvent[];
+  /** No event between `after` and it is missing from the page. */
+  readUntil: number;
 }
 
 /** How the feed stands, for metrics. */
@@ -54,14 +57,10 @@ export interface FeedState {
 }
 
 /** 64-bit integers are text in results. */
-interface WithLastNo {
-  lastNo: string;
-}
-type PageRow = WithLastNo &
-  Pick<FeedPage, 'backfillOrderId'> &
-  (({ feedNo: string } & Omit<FeedEvent, 'feedNo'>) | { feedNo: null });
+type Row<Of extends { lastNo: number }> = Omit<Of, 'lastNo'> & { lastNo: string };
+type PageRow = Row<FeedEnd> & ({ feedNo: null } | ({ feedNo: string } & Omit<FeedEvent, 'feedNo'>));
 
-const STATE = `f.last_no::text AS "lastNo", f.backfill_order_id AS "backfillOrderId"`;
+const END = `f.last_no::text AS "lastNo", f.backfill_order_id AS "backfillOrderId"`;
 
 const EVENT = `e.feed_no::text AS "feedNo", e.order_id AS "orderId", e.seq, e.type, e.from_status AS "fromStatus",
   e.to_status AS "toStatus", e.actor, e.reason, e.data, e.occurred_at AS "occurredAt"`;
@@ -69,24 +68,20 @@ const EVENT = `e.feed_no::text AS "feedNo", e.order_id AS "orderId", e.seq, e.ty
 const IS_WANTED = `($2::text[] IS NULL OR ${KIND_OF_EVENT} = ANY ($2))`;
 
 /** One statement, so that the events and the last number are of one snapshot. */
-export const FIND_PAGE = `SELECT ${STATE}, page.*
+export const FIND_PAGE = `SELECT ${END}, page.*
 FROM event_feed f LEFT JOIN LATERAL (
-  SELECT ${EVENT} FROM order_events e
+  SELECT ${EVENT}, (SELECT o.customer_id FROM orders o WHERE o.id = e.order_id) AS "customerId" FROM order_events e
   WHERE e.feed_no > 0 AND e.feed_no > $1 AND e.feed_no <= $4 AND ${IS_WANTED} ORDER BY e.feed_no LIMIT $3
 ) page ON true`;
 
 /** By the orders of the customer, because the feed of all orders has too many events of others in between. */
-export const FIND_PAGE_OF_CUSTOMER = `SELECT ${STATE}, page.*
+export const FIND_PAGE_OF_CUSTOMER = `SELECT ${END}, page.*
 FROM event_feed f LEFT JOIN LATERAL (
-  SELECT own.* FROM orders o CROSS JOIN LATERAL (
+  SELECT own.*, o.customer_id AS "customerId" FROM orders o CROSS JOIN LATERAL (
     SELECT ${EVENT} FROM order_events e WHERE e.order_id = o.id AND e.feed_no > $1 AND ${IS_WANTED} OFFSET 0
   ) own
   WHERE o.customer_id = $4 ORDER BY own."feedNo"::bigint LIMIT $3
 ) page ON true`;
-
-const FIND_TAIL = `SELECT e.feed_no::text AS "feedNo", ${KIND_OF_EVENT} AS kind, o.customer_id AS "customerId"
-FROM order_events e JOIN orders o ON o.id = e.order_id
-WHERE e.feed_no > 0 AND e.feed_no > $1 ORDER BY e.feed_no LIMIT $2`;
 
 const MEASURE = `SELECT f.last_no AS "lastNo", f.backfill_order_id IS NULL AS "isBackfilled", w.unnumbered, w.oldest
 FROM event_feed f, (
@@ -108,15 +103,17 @@ export class EventFeedRepository {
       owner === null
         ? await this.dataSource.query<PageRow[]>(FIND_PAGE, [after, kinds, limit, scanUntil])
         : await this.dataSource.query<PageRow[]>(FIND_PAGE_OF_CUSTOMER, [after, kinds, limit, owner]);
-    const [state] = rows;
-    if (!state) throw new Error('the table event_feed has no row');
+    const { lastNo, backfillOrderId } = stateIn(rows);
     const events = rows.flatMap(({ lastNo: _lastNo, backfillOrderId: _order, ...row }) =>
       row.feedNo === null ? [] : [{ ...row, feedNo: Number(row.feedNo) }],
     );
-    const lastNo = Number(state.lastNo);
     const end = owner === null ? Math.min(lastNo, scanUntil) : lastNo;
     const readUntil = events.length === limit ? (events.at(-1)?.feedNo ?? end) : end;
-    return { events, lastNo, readUntil, backfillOrderId: state.backfillOrderId };
+    return { events, lastNo, readUntil, backfillOrderId };
+  }
+
+  async findEnd(): Promise<FeedEnd> {
+    return stateIn(await this.dataSource.query<Row<FeedEnd>[]>(`SELECT ${END} FROM event_feed f`));
   }
 
   /** How many lines each of the orders has; orders without lines are absent. */
@@ -128,17 +125,17 @@ export class EventFeedRepository {
     return new Map(rows.map(({ orderId, lines }) => [orderId, lines]));
   }
 
-  /** Events after a number, for requests that wait for one. */
-  async findTail(after: number, limit: number): Promise<TailEvent[]> {
-    const rows = await this.dataSource.query<(TailEvent & { feedNo: string })[]>(FIND_TAIL, [after, limit]);
-    return rows.map((row) => ({ ...row, feedNo: Number(row.feedNo) }));
-  }
-
   /** How the feed stands. Costs the same however many events there are. */
   async measure(): Promise<FeedState> {
     const results = await queryAtOnce(this.dataSource, BEGIN_BY_INDEX, [{ text: MEASURE, values: [] }]);
-    const [row] = results.flatMap(({ rows }) => rows as (Omit<FeedState, 'lastNo'> & WithLastNo)[]);
-    if (!row) throw new Error('the table event_feed has no row');
-    return { ...row, lastNo: Number(row.lastNo) };
+    return stateIn(results.flatMap(({ rows }) => rows as Row<FeedState>[]));
   }
+}
+
+function stateIn<State extends { lastNo: string }>(
+  rows: readonly State[],
+): Omit<State, 'lastNo'> & { lastNo: number } {
+  const [state] = rows;
+  if (!state) throw new Error('the table event_feed has no row');
+  return { ...state, lastNo: Number(state.lastNo) };
 }

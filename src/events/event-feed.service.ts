@@ -8,9 +8,9 @@ import {
   type FeedEvent,
   type FeedPage,
   type FeedQuery,
-  type TailEvent,
+  isOwn,
 } from './event-feed.repository.js';
-import { kindsOf } from './event-type.js';
+import { feedTypeOf } from './event-type.js';
 import { FeedTail } from './feed-tail.js';
 
 /** A page with the orders that its events are about, as they are now. */
@@ -19,7 +19,7 @@ export interface PageWithOrders extends FeedPage {
 }
 
 /** How long a request waits for an event, and what ends the wait early. */
-export interface OnUnknownOutcome {
+export interface Wait {
   waitMs: number;
   signal: AbortSignal;
 }
@@ -34,11 +34,10 @@ export class EventFeedService {
   ) {}
 
   /** The next events; none only where the wait was over before one came, or there is more to be looked through. */
-  async read(owner: Owner, query: FeedQuery, { waitMs, signal }: OnUnknownOutcome): Promise<FeedPage> {
+  async read(owner: Owner, query: FeedQuery, { waitMs, signal }: Wait): Promise<FeedPage> {
     const deadline = Deadline.in(waitMs);
-    const kinds = query.types && new Set(kindsOf(query.types));
-    const isWanted = ({ kind, customerId }: TailEvent): boolean =>
-      (owner === null || customerId === owner) && (kinds === undefined || kinds.has(kind));
+    const isWanted = (event: FeedEvent): boolean =>
+      isOwn(owner, event) && query.types?.includes(feedTypeOf(event)) !== false;
     for (;;) {
       const page = await this.feed.findPage(owner, query);
       // A consumer that is ahead of the feed, as after a restore, goes back to its end first.

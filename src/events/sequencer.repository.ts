@@ -2,30 +2,30 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { Sql } from '../platform/database/connection.js';
 import { BEGIN_BY_INDEX, inUntracedTransaction, queryAtOnce } from '../platform/database/transaction.js';
+import type { FeedEnd } from './event-feed.repository.js';
 
-/** The state of the feed, as stored. */
-interface FeedState {
-  lastNo: string;
-  backfillOrderId: string | null;
-  backfillSeq: number | null;
-}
-
-/** What one statement has numbered. */
-interface Numbered {
-  picked: number;
-  numbered: number;
+/** An event that has its number, or the place before all of them. */
+interface Place {
   orderId: string | null;
   seq: number | null;
 }
 
+/** What one statement has numbered: up to a place. */
+interface Numbered extends Place {
+  picked: number;
+  numbered: number;
+}
+
+/** The row of the feed. The place of the backfill is null when there is none. */
+interface FeedRow extends Place {
+  lastNo: string;
+}
+
 /** A batch of events that have their numbers now. */
-export interface Batch {
+export interface Batch extends FeedEnd {
   count: number;
-  lastNo: number;
   /** Whether events may be left that a batch of the same size would number. */
   isFull: boolean;
-  /** Events from before the feed are numbered up to this order; null when all are. */
-  backfillOrderId: string | null;
 }
 
 /** An event of the batch was deleted or numbered after it was read. The transaction is rolled back and repeated later. */
@@ -37,7 +37,7 @@ export class BatchChanged extends Error {
 }
 
 /** A lock that another instance holds is skipped rather than waited for: that instance does the work. */
-const LOCK_FEED = `SELECT last_no::text AS "lastNo", backfill_order_id AS "backfillOrderId", backfill_seq AS "backfillSeq"
+const LOCK_FEED = `SELECT last_no::text AS "lastNo", backfill_order_id AS "orderId", backfill_seq AS seq
 FROM event_feed WHERE id = 1 FOR UPDATE SKIP LOCKED`;
 
 /**
@@ -87,43 +87,34 @@ export class SequencerRepository {
   async numberNext(limit: number): Promise<Batch | undefined> {
     return inUntracedTransaction(this.dataSource, async (transaction) => {
       // The batch is read by a statement after the lock, so that it sees what the holder before has committed.
-      const [, [state]] = await Promise.all([
+      const [, [feed]] = await Promise.all([
         transaction.query('SET LOCAL enable_seqscan = off'),
-        transaction.query<FeedState[]>(LOCK_FEED),
+        transaction.query<FeedRow[]>(LOCK_FEED),
       ]);
-      return state && this.numberBatch(transaction, state, limit);
+      if (!feed) return undefined;
+      const { picked, numbered, ...place } = await this.assignNumbers(transaction, feed, limit);
+      if (picked !== numbered) throw new BatchChanged();
+      const isFull = picked === limit;
+      const lastNo = Number(feed.lastNo) + numbered;
+      const backfill = feed.orderId !== null && isFull ? place : { orderId: null, seq: null };
+      if (numbered > 0 || feed.orderId !== null) await this.advance(transaction, lastNo, backfill);
+      return { count: numbered, lastNo, isFull, backfillOrderId: backfill.orderId };
     });
-  }
-
-  private async numberBatch(transaction: Sql, state: FeedState, limit: number): Promise<Batch> {
-    const { picked, numbered, orderId, seq } = await this.assignNumbers(transaction, state, limit);
-    if (picked !== numbered) throw new BatchChanged();
-    const lastNo = Number(state.lastNo) + numbered;
-    const isFull = picked === limit;
-    const isBackfilling = state.backfillOrderId !== null && isFull;
-    const backfill = isBackfilling ? { orderId, seq } : { orderId: null, seq: null };
-    if (numbered > 0 || state.backfillOrderId !== backfill.orderId)
-      await this.advance(transaction, lastNo, backfill);
-    return { count: numbered, lastNo, isFull, backfillOrderId: backfill.orderId };
   }
 
   private async assignNumbers(
     transaction: Sql,
-    { lastNo, backfillOrderId, backfillSeq }: FeedState,
+    { lastNo, orderId, seq }: FeedRow,
     limit: number,
   ): Promise<Numbered> {
     const [row] =
-      backfillOrderId === null
+      orderId === null
         ? await transaction.query<Numbered[]>(NUMBER_NEW, [limit, lastNo])
-        : await transaction.query<Numbered[]>(NUMBER_BACKFILL, [limit, lastNo, backfillOrderId, backfillSeq]);
+        : await transaction.query<Numbered[]>(NUMBER_BACKFILL, [limit, lastNo, orderId, seq]);
     return row ?? { picked: 0, numbered: 0, orderId: null, seq: null };
   }
 
-  private async advance(
-    transaction: Sql,
-    lastNo: number,
-    { orderId, seq }: Pick<Numbered, 'orderId' | 'seq'>,
-  ): Promise<void> {
+  private async advance(transaction: Sql, lastNo: number, { orderId, seq }: Place): Promise<void> {
     await transaction.query(
       `UPDATE event_feed SET last_no = $1, backfill_order_id = $2, backfill_seq = $3 WHERE id = 1`,
       [lastNo, orderId, seq],

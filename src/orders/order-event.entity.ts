@@ -17,7 +17,6 @@ export type OrderEventType = (typeof ORDER_EVENT_TYPES)[number];
 @Entity('order_events')
 @Index('order_events_unnumbered', ['orderId', 'seq'], { where: 'feed_no = 0' })
 @Index('order_events_feed', ['feedNo'], { where: 'feed_no > 0' })
-@Index('order_events_by_transaction', ['transactionId'], { where: 'transaction_id IS NOT NULL' })
 export class OrderEvent {
   @PrimaryColumn('uuid', { name: 'order_id', primaryKeyConstraintName: 'order_events_pkey' })
   orderId!: string;
@@ -46,14 +45,8 @@ export class OrderEvent {
   @Column('timestamptz', { name: 'occurred_at' })
   occurredAt!: Date;
 
-  /** The transaction of the event; null for events older than the column. */
-  @Column('bigint', {
-    name: 'transaction_id',
-    nullable: true,
-    // As TypeORM reads it: without its casts.
-    default: () => '((pg_current_xact_id()))',
-    select: false,
-  })
+  /** Of releases up to 0.1, whose stream followed transactions. */
+  @Column('bigint', { name: 'transaction_id', nullable: true, select: false })
   transactionId?: string | null;
 
   /** Position in the feed of all events; 0 until it is assigned, null of events from before there was a feed. */

@@ -18,9 +18,6 @@ import { OrderPricing } from './place-order/pricing.js';
 import { StockRelease } from './place-order/stock-release.js';
 import { OrderPreviewController } from './preview/order-preview.controller.js';
 import { OrderPreview } from './preview/order-preview.js';
-import { OrderChangesRepository } from './stream/order-changes.repository.js';
-import { OrderStreamController } from './stream/order-stream.controller.js';
-import { OrderStream } from './stream/order-stream.js';
 
 /** Orders. The composition root chooses the adapters of its ports. */
 @Module({})
@@ -30,13 +27,7 @@ export class OrdersModule {
     return {
       module: OrdersModule,
       imports,
-      controllers: [
-        OrderPreviewController,
-        BulkStatusController,
-        OrderExportController,
-        OrderStreamController,
-        OrdersController,
-      ],
+      controllers: [OrderPreviewController, BulkStatusController, OrderExportController, OrdersController],
       providers: [
         OrderRepository,
         OrderPricing,
@@ -53,8 +44,6 @@ export class OrdersModule {
         OrdersService,
         BulkStatus,
         OrderExport,
-        OrderChangesRepository,
-        OrderStream,
       ],
       exports: [OrderRepository, PlaceOrderSaga],
     };

@@ -177,7 +177,7 @@ describe('order streams', () => {
       const text = String((await service.request('GET', '/metrics', undefined, callers.operator)).body);
       return sumOf(parseMetrics(text), 'http_slow_readers_cut_total');
     };
-    await eventually(async () => (await metrics()) > 0, 15_000);
+    await eventually(async () => (await metrics()) > 0);
     deaf.response.socket.resume();
     await closed;
     expect(deaf.isEnded()).toBe(false);

@@ -1,22 +1,21 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { OrderStream, type StreamTimes } from '../../src/orders/stream/order-stream.js';
+import { makeApiKey } from '../../src/auth/api-key.js';
+import { OrderStream } from '../../src/events/order-stream.js';
 import { placeOrder } from '../support/builders.js';
+import { apiKey, bearer, CUSTOMER, CUSTOMER_SCOPES } from '../support/callers.js';
 import { type Follower, follow } from '../support/event-stream.js';
+import { TestIssuer } from '../support/issuer.js';
 import { eventually, startTestService, type TestService } from '../support/service.js';
 
 let service: TestService;
-let usual: StreamTimes;
 
 beforeAll(async () => {
   service = await startTestService();
-  usual = service.app.get(OrderStream).times;
 });
 afterAll(() => service.stop());
-
-/** Overrides the times of streams that are opened from now on. */
-function setTimes(times: Partial<StreamTimes>): void {
-  service.app.get(OrderStream).times = { ...usual, ...times };
-}
 
 /** The versions of an order that a follower received. */
 const toldOf = (follower: Follower, id: string): number[] =>
@@ -24,20 +23,16 @@ const toldOf = (follower: Follower, id: string): number[] =>
 
 describe('order stream', () => {
   it('sends heartbeats often enough for proxies in between', () => {
-    expect(usual).toEqual({ beatMs: 15_000, lifeMs: 300_000 });
+    expect(service.app.get(OrderStream).beatMs).toBe(15_000);
   });
 
   it('sends its current position with each heartbeat', async () => {
-    setTimes({ beatMs: 20 });
+    const stream = service.app.get(OrderStream);
+    stream.beatMs = 20;
     const follower = await follow(service);
     await eventually(() => follower.blocks.length > 3);
-    for (const block of follower.blocks) {
-      expect(block).toEqual({
-        event: undefined,
-        id: expect.stringMatching(/^\d+(-[0-9a-f]{16})?$/),
-        data: undefined,
-      });
-    }
+    for (const block of follower.blocks)
+      expect(block).toEqual({ event: undefined, id: expect.stringMatching(/^\d+$/), data: undefined });
     const known = await placeOrder(service);
     await eventually(() => toldOf(follower, known).length === 2 && !follower.blocks.at(-1)?.event);
     const place = follower.lastId();
@@ -48,19 +43,44 @@ describe('order stream', () => {
     expect(toldOf(back, known)).toEqual([]);
     back.leave();
   });
+});
 
-  it('ends after its maximum age, so that access is checked again, and the client resumes without a gap', async () => {
-    setTimes({ lifeMs: 20 });
-    let follower = await follow(service);
-    await eventually(() => follower.isEnded());
-    const id = await placeOrder(service);
-    const told: number[] = [];
-    await eventually(async () => {
-      follower = await follow(service, follower.lastId());
-      await eventually(() => follower.isEnded());
-      told.push(...toldOf(follower, id));
-      return told.length >= 2;
-    });
-    expect(told).toEqual([1, 2]);
+describe('order stream of a caller', () => {
+  it('ends when its token has expired, and lasts as long as a token is valid', async () => {
+    const issuer = await TestIssuer.start();
+    const guarded = await startTestService({ settings: issuer.settings, beside: service });
+    guarded.app.get(OrderStream).beatMs = 100;
+    const token = (expiresIn: number) => issuer.token(CUSTOMER, CUSTOMER_SCOPES, { expiresIn }).then(bearer);
+    const lasting = await follow(guarded, undefined, await token(3_600));
+    const brief = await follow(guarded, undefined, await token(3));
+    expect(brief.isEnded()).toBe(false);
+    await eventually(() => brief.isEnded());
+    expect(lasting.isEnded()).toBe(false);
+    lasting.leave();
+    await guarded.stop();
+    await issuer.close();
+  });
+
+  it('ends when its key is removed', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'order-stream-keys-'));
+    const file = join(folder, 'keys.json');
+    const [kept, removed] = [
+      makeApiKey('kept', ['orders:read:all']),
+      makeApiKey('removed', ['orders:read:all']),
+    ];
+    await writeFile(file, JSON.stringify([kept.entry, removed.entry]));
+    const settings = { AUTH: 'api-key', API_KEYS_FILE: file };
+    const guarded = await startTestService({ settings, beside: service });
+    guarded.app.get(OrderStream).beatMs = 100;
+    const [one, other] = [
+      await follow(guarded, undefined, apiKey(kept.key)),
+      await follow(guarded, undefined, apiKey(removed.key)),
+    ];
+    await writeFile(file, JSON.stringify([kept.entry]));
+    await eventually(() => other.isEnded());
+    expect(one.isEnded()).toBe(false);
+    one.leave();
+    await guarded.stop();
+    await rm(folder, { recursive: true });
   });
 });

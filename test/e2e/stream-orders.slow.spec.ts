@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Client } from 'pg';
+import { MAX_REMEMBERED } from '../../src/events/feed-tail.js';
 import { line, newProduct, orderBody, placeOrder, selectRows } from '../support/builders.js';
 import { API_KEYS, CUSTOMER, knownCallers } from '../support/callers.js';
 import { setStatus } from '../support/client.js';
@@ -9,11 +10,11 @@ import { TestIssuer } from '../support/issuer.js';
 import { insertOrders } from '../support/many-orders.js';
 import { eventually, startTestService, type TestService } from '../support/service.js';
 
-/** More events than are replayed to a client that resumes. */
-const TOO_MANY = 2_001;
+/** More events than an instance has in memory. */
+const MANY = 2 * MAX_REMEMBERED + 1;
 
-/** Longer than two polls for new events. */
-const TWO_POLLS_MS = 1_200;
+/** Longer than two looks for new events. */
+const TWO_LOOKS_MS = 1_200;
 
 let service: TestService;
 let other: TestService;
@@ -21,7 +22,8 @@ let product = '';
 const followers: Follower[] = [];
 
 beforeAll(async () => {
-  service = await startTestService();
+  // A client that pauses is kept for as long as a test takes.
+  service = await startTestService({ readers: { graceMs: 120_000 } });
   other = await startTestService({ beside: service });
   product = newProduct(service.sandbox, 100_000);
 });
@@ -63,24 +65,39 @@ const addEvent = (client: Client, orderId: string, seq: number) =>
     [orderId, seq],
   );
 
+/** Waits until every event has its number. @returns the last one */
+async function lastNumber(): Promise<number> {
+  return eventually(async () => {
+    const [row] = await selectRows<{ last: number; waiting: boolean }>(
+      service.database,
+      `SELECT last_no::int AS last, EXISTS (SELECT 1 FROM order_events WHERE feed_no = 0) AS waiting FROM event_feed`,
+    );
+    return row?.waiting === false ? row.last : undefined;
+  });
+}
+
+const isReset = (follower: Follower): boolean => follower.blocks.some(({ event }) => event === 'reset');
+const numbersOf = (follower: Follower): number[] =>
+  follower.blocks.flatMap(({ event, id }) => (event === 'change' ? [Number(id)] : []));
+const range = (first: number, last: number): number[] =>
+  Array.from({ length: last - first + 1 }, (_, index) => first + index);
+
 describe('follower of GET /orders/stream', () => {
   it('receives every event from now on, in order', async () => {
     const before = await place();
+    const last = await lastNumber();
     const follower = await follow(service);
     expect(follower.response.headers).toMatchObject({
       'content-type': 'text/event-stream',
       'cache-control': 'no-store, no-transform',
     });
-    expect(follower.blocks[0]).toEqual({
-      event: undefined,
-      id: expect.stringMatching(/^\d+-[0-9a-f]{16}$/),
-      data: undefined,
-    });
+    expect(follower.blocks[0]).toEqual({ event: undefined, id: String(last), data: undefined });
     const id = await place();
     await setStatus(service, id, 'shipped');
     await eventually(() => toldOf(follower, [id]).length === 3);
     const changes = follower.blocks.filter(({ data }) => data?.order_id === id);
     expect(changes.map(({ event }) => event)).toEqual(['change', 'change', 'change']);
+    expect(changes.map(({ id: no }) => Number(no))).toEqual(range(last + 1, last + 3));
     expect(changes.map(({ data }) => [data?.version, data?.type, data?.from, data?.to, data?.actor])).toEqual(
       [
         [1, 'placed', null, 'pending', 'anonymous'],
@@ -121,33 +138,32 @@ describe('follower of GET /orders/stream', () => {
     const expected = ids.flatMap((id) => [`${id}/1`, `${id}/2`]);
     const toldOfThese = () => [...told, ...namesOf(last.changes())].filter((name) => expected.includes(name));
     await eventually(() => toldOfThese().length >= expected.length);
-    await sleep(TWO_POLLS_MS);
+    await sleep(TWO_LOOKS_MS);
     expect(toldOfThese().toSorted()).toEqual(expected.toSorted());
   });
 
-  it('receives events of a transaction that began earlier and committed later', async () => {
-    const [early, late] = await insertOrders(service.database, 2);
+  it('is not delayed by an open transaction, and receives its events after the commit', async () => {
+    const [early = '', late = ''] = await insertOrders(service.database, 2);
+    await lastNumber();
     const follower = await follow(service);
-    const first = await beginTransaction();
-    await addEvent(first, early ?? '', 2);
+    const open = await beginTransaction();
+    await addEvent(open, early, 2);
     const second = await beginTransaction();
-    await addEvent(second, late ?? '', 2);
+    await addEvent(second, late, 2);
     await second.query('COMMIT');
-    await sleep(TWO_POLLS_MS);
-    // The event is visible, but an earlier one is not committed yet.
-    expect(toldOf(follower, [early ?? '', late ?? ''])).toEqual([]);
+    await eventually(() => toldOf(follower, [early, late]).length === 1);
     const between = await follow(other, follower.lastId());
-    await first.query('COMMIT');
-    for (const one of [follower, between]) {
-      await eventually(() => toldOf(one, [early ?? '', late ?? '']).length === 2);
-      expect(toldOf(one, [early ?? '', late ?? ''])).toEqual([`${early}/2`, `${late}/2`]);
-    }
-    await first.end();
+    await open.query('COMMIT');
+    await eventually(() => toldOf(follower, [early, late]).length === 2);
+    expect(toldOf(follower, [early, late])).toEqual([`${late}/2`, `${early}/2`]);
+    await eventually(() => toldOf(between, [early, late]).length === 1);
+    await open.end();
     await second.end();
   });
 
   it('is not blocked by a transaction that was rolled back', async () => {
     const [gone, kept] = await insertOrders(service.database, 2);
+    await lastNumber();
     const follower = await follow(service);
     const first = await beginTransaction();
     await addEvent(first, gone ?? '', 2);
@@ -185,39 +201,67 @@ describe('follower of GET /orders/stream', () => {
 });
 
 describe('follower that can not resume', () => {
-  it.each(['', 'yesterday', '1 OR true', '999999999999999', '9'.repeat(30)])(
-    'receives a reset for an invalid position: %j',
-    async (lastEventId) => {
-      const follower = await follow(service, lastEventId);
-      await eventually(() => follower.blocks.some(({ event }) => event === 'reset'));
-      const id = await place();
-      await eventually(() => toldOf(follower, [id]).length === 2);
-    },
-  );
+  it.each([
+    '',
+    'yesterday',
+    '1 OR true',
+    '-1',
+    '999999999999999',
+    '9'.repeat(30),
+    // Positions of earlier releases.
+    '810-b01c44d19a7e52f0',
+    '812-01a1ffe2-9b80-748a-ba30-787d85a2b441-3',
+  ])('receives a reset for %j, and the events from now on', async (lastEventId) => {
+    const last = await lastNumber();
+    const follower = await follow(service, lastEventId);
+    await eventually(() => isReset(follower));
+    expect(follower.lastId()).toBe(String(last));
+    const id = await place();
+    await eventually(() => toldOf(follower, [id]).length === 2);
+    expect(numbersOf(follower)).toEqual([last + 1, last + 2]);
+  });
+});
 
-  it('receives a reset when too many events have passed', async () => {
+describe('follower that was away', () => {
+  it('receives every event since its number, however many and however old', async () => {
     const follower = await follow(service);
     follower.leave();
-    const watcher = await follow(service);
-    await insertOrders(service.database, TOO_MANY);
-    await eventually(() => watcher.changes().length >= TOO_MANY);
-    const back = await follow(service, follower.lastId());
-    await eventually(() => back.blocks.some(({ event }) => event === 'reset'));
-    expect(back.changes()).toEqual([]);
-    const again = await follow(service, back.lastId());
+    await insertOrders(service.database, MANY);
+    const last = await lastNumber();
+    const [early, late] = [await follow(service, '0'), await follow(other, String(last - 1))];
     const id = await place();
-    await eventually(() => toldOf(again, [id]).length === 2);
-    expect(again.blocks.some(({ event }) => event === 'reset')).toBe(false);
+    await eventually(() => toldOf(early, [id]).length === 2 && toldOf(late, [id]).length === 2);
+    expect(numbersOf(early)).toEqual(range(1, last + 2));
+    expect(numbersOf(late)).toEqual(range(last, last + 2));
+    expect([early, late].some(isReset)).toBe(false);
+  });
+
+  it('receives its own events of the whole feed as a customer', async () => {
+    const issuer = await TestIssuer.start();
+    const guarded = await startTestService({ settings: issuer.settings, beside: service });
+    const mine = await insertOrders(service.database, 600, { customerId: CUSTOMER });
+    await lastNumber();
+    const { customer } = await knownCallers(issuer);
+    const follower = await follow(guarded, '0', customer);
+    await eventually(() => toldOf(follower, mine).length === mine.length);
+    const owners = await selectRows<{ owner: string | null }>(
+      service.database,
+      `SELECT DISTINCT customer_id AS owner FROM orders WHERE id = ANY ($1)`,
+      [follower.changes().map(({ order_id }) => order_id)],
+    );
+    expect(owners).toEqual([{ owner: CUSTOMER }]);
+    await guarded.stop();
+    await issuer.close();
   });
 });
 
 describe('stream of events', () => {
-  it('is closed when its client does not read, without effect on others', async () => {
+  it('waits for a client that does not read, without effect on others, and goes on where it was', async () => {
     const idle = await follow(service);
     idle.response.pause();
     const reader = await follow(service);
     const ids = await insertOrders(service.database, 400);
-    // 16 MB, more than connections buffer, in batches below the limit of a client's backlog.
+    // 16 MB, more than connections buffer.
     for (let seq = 2; seq < 22; seq += 1) {
       await selectRows(
         service.database,
@@ -225,13 +269,12 @@ describe('stream of events', () => {
          SELECT id, $2, 'incident_settled', repeat('x', 2000), now() FROM unnest($1::uuid[]) id`,
         [ids, seq],
       );
-      await eventually(() => toldOf(reader, [ids[0] ?? '']).length === seq);
     }
+    await eventually(() => toldOf(reader, ids).length === 400 * 21);
+    expect(toldOf(idle, ids).length).toBeLessThan(400 * 21);
     idle.response.resume();
-    await eventually(() => idle.response.closed);
-    expect(idle.isEnded()).toBe(false);
-    const id = await place();
-    await eventually(() => toldOf(reader, [id]).length === 2);
+    await eventually(() => toldOf(idle, ids).length === 400 * 21);
+    expect(numbersOf(idle)).toEqual(numbersOf(reader));
   });
 
   it('is rejected beyond the limit of the address, until one is closed', async () => {
@@ -254,7 +297,7 @@ describe('stream of events', () => {
     const readers = () =>
       selectRows<{ pid: number }>(
         service.database,
-        `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%pg_snapshot_xmin%'
+        `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%FROM event_feed f LEFT JOIN%'
            AND pid <> pg_backend_pid() AND query_start > now() - interval '900 milliseconds'`,
       );
     const follower = await follow(service);

@@ -76,7 +76,7 @@ export async function addEvent(client: Client, orderId: string): Promise<void> {
 export async function readFeed({ feed }: FeedInstance, from = 0): Promise<FeedEvent[]> {
   const events: FeedEvent[] = [];
   for (let after = from; ;) {
-    const page = await feed.findPage(null, { after, limit: 100, types: undefined });
+    const page = await feed.findPage(null, { after, limit: 100 });
     events.push(...page.events);
     if (page.readUntil === page.lastNo) return events;
     after = page.readUntil;

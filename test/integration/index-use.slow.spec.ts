@@ -3,10 +3,10 @@ import { DataSource } from 'typeorm';
 import { ENTITIES } from '../../src/app.module.js';
 import { FiguresRepository } from '../../src/operations/figures/figures.repository.js';
 import { AddressRepository } from '../../src/orders/addresses/address.repository.js';
+import { EventFeedRepository } from '../../src/events/event-feed.repository.js';
 import { PersonalDataRepository } from '../../src/operations/personal-data/personal-data.repository.js';
 import { OrderRepository } from '../../src/orders/order.repository.js';
 import { IdempotencyRepository } from '../../src/idempotency/idempotency.repository.js';
-import { OrderChangesRepository } from '../../src/orders/stream/order-changes.repository.js';
 import { PointReads } from '../../src/platform/database/batching/point-reads.js';
 import type { OrderFilter } from '../../src/orders/search/order-conditions.js';
 import { dataSourceOptions } from '../../src/platform/database/data-source.js';
@@ -158,24 +158,12 @@ describe('index use with many rows', () => {
     expect(await indexesUsedBy(() => repository.timeConfirmations(...span, 50))).toContain('orders_pkey');
   });
 
-  it('events since a transaction', async () => {
-    const repository = new OrderChangesRepository(dataSource);
-    const place = await repository.findLast();
-    const changes = await indexesUsedBy(() => repository.findChanges(place, 1_000));
-    expect(new Set(changes)).toEqual(
-      new Set(['order_events_by_transaction', 'order_events_pkey', 'orders_pkey']),
-    );
-    for (const find of [
-      () => repository.findLast(),
-      () => repository.findById(place.transaction, place.id),
-    ]) {
-      expect(await indexesUsedBy(find)).toEqual(['order_events_by_transaction']);
-    }
-    const byNumber = () => repository.findByNumber(place.transaction, place.orderId, place.seq);
-    expect(await indexesUsedBy(byNumber)).toHaveLength(1);
-    // The 2,001 events that are read are as small a part of this table as of a large one.
-    const earlier = await indexesUsedBy(() => repository.findLastChanges(place.transaction, 10));
-    expect(new Set(earlier)).toEqual(new Set(['order_events_by_transaction', 'orders_pkey']));
+  it('events of the feed after a number', async () => {
+    const repository = new EventFeedRepository(dataSource);
+    const all = await indexesUsedBy(() => repository.findPage(null, { after: 10, limit: 1_000 }));
+    expect(all.toSorted()).toEqual(['order_events_feed', 'orders_pkey']);
+    const own = await indexesUsedBy(() => repository.findPage('rare', { after: 10, limit: 1_000 }));
+    expect(own.toSorted()).toEqual(['order_events_pkey', 'orders_by_customer']);
   });
 
   it('tasks and deliveries of an order', async () => {

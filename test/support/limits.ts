@@ -10,8 +10,7 @@ import { MAX_LINES } from '../../src/orders/pricing/placement-request.js';
 import { MAX_WAIT_SECONDS } from '../../src/events/dto/list-feed.dto.js';
 import { MAX_SCANNED } from '../../src/events/event-feed.repository.js';
 import { FEED_READS } from '../../src/events/events.controller.js';
-import { STREAMS } from '../../src/orders/stream/order-stream.js';
-import { MAX_REPLAYED } from '../../src/orders/stream/recent-changes.js';
+import { STREAMS } from '../../src/events/order-stream.js';
 import { type Bulkhead, PLACEMENTS, READS } from '../../src/platform/http/bounded-routes.js';
 import { MAX_AT_ONCE, MIN_LENGTH } from '../../src/platform/http/edge/compression.js';
 import { MAX_CALLERS, MAX_NETWORKS } from '../../src/platform/http/edge/rate-limit-store.js';
@@ -92,7 +91,6 @@ const LIMITS: [what: string, value: number, unit: string, reason: string][] = [
     'milliseconds',
     'a busy disk or network; then the connection is reset',
   ],
-  ['Events replayed to a client', MAX_REPLAYED, 'events', 'after more of them it is quicker to read a list'],
   [
     'Events looked at by `GET /events`',
     MAX_SCANNED,

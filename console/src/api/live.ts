@@ -12,7 +12,7 @@ export const liveState = new Store<LiveState>('connecting');
 /** The service sends something at least every 15 seconds; without anything for this long the line is dead. */
 const SILENCE_MS = 20_000;
 
-/** The service ends every stream from time to time to check the credentials again; a quick reconnect is not shown. */
+/** A service that restarts ends its streams; a quick reconnect to another instance is not shown. */
 const UNNOTICED_MS = 1_500;
 
 /** The first and the longest pause before a stream that was refused is asked for again; each is twice the one before. */

@@ -26,6 +26,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Null without authentication: on public routes, and where there is no route. */
     caller: RequestCaller | null;
+    /** Whether a new request with the same credentials would have the same caller and be accepted. */
+    isStillAllowed(): Promise<boolean>;
   }
   interface FastifyContextConfig {
     access?: RouteAccess;

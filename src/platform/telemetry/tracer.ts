@@ -57,7 +57,9 @@ export async function traced<T>(
   const context = currentContext();
   const span = tracer.start({ ...start, parent: context?.trace });
   try {
-    return await runInContext({ work: newRequestContext(), ...context, trace: span.context }, () => work(span));
+    return await runInContext({ work: newRequestContext(), ...context, trace: span.context }, () =>
+      work(span),
+    );
   } catch (error) {
     span.fail(typeOf(error));
     throw error;

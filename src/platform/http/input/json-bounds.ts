@@ -1,4 +1,12 @@
-import { CLOSE_LIST, CLOSE_OBJECT, endOfString, isName, OPEN_LIST, OPEN_OBJECT, QUOTE } from '../../json-text.js';
+import {
+  CLOSE_LIST,
+  CLOSE_OBJECT,
+  endOfString,
+  isName,
+  OPEN_LIST,
+  OPEN_OBJECT,
+  QUOTE,
+} from '../../json-text.js';
 
 /** An order is three levels deep; much deeper input is an attack on recursive code. */
 export const MAX_DEPTH = 16;

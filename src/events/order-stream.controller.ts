@@ -1,12 +1,12 @@
 import { Controller, Get, Headers, Req, Res } from '@nestjs/common';
 import { ApiHeader, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Bounded } from '../../platform/http/bounded-routes.js';
-import { type Caller, CurrentCaller, RequireScopes } from '../../auth/access.js';
-import { ApiOrderProblems } from '../dto/order-problem.response.js';
-import { READ_PROBLEMS } from '../dto/orders.openapi.js';
-import { ownerFor } from '../ownership.js';
-import { LAST_EVENT_ID, STREAMED } from './order-stream.openapi.js';
+import { ApiOrderProblems } from '../orders/dto/order-problem.response.js';
+import { READ_PROBLEMS } from '../orders/dto/orders.openapi.js';
+import { ownerFor } from '../orders/ownership.js';
+import { Bounded } from '../platform/http/bounded-routes.js';
+import { type Caller, CurrentCaller, RequireScopes } from '../auth/access.js';
+import { LAST_EVENT_ID, STREAMED } from './dto/order-stream.openapi.js';
 import { OrderStream, STREAMS } from './order-stream.js';
 
 /** Stops browsers and proxies from buffering the stream. */
@@ -20,7 +20,7 @@ const HEADERS = {
 @ApiTags('orders')
 @Controller('orders')
 export class OrderStreamController {
-  constructor(private readonly changes: OrderStream) {}
+  constructor(private readonly stream: OrderStream) {}
 
   @Get('stream')
   @RequireScopes('orders:read')
@@ -42,7 +42,8 @@ export class OrderStreamController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     void reply.headers(HEADERS);
-    const isHead = request.method === 'HEAD';
-    await reply.send(isHead ? '' : await this.changes.follow(ownerFor(caller), lastEventId));
+    if (request.method === 'HEAD') return void (await reply.send(''));
+    const isStillAllowed = (): Promise<boolean> => request.isStillAllowed();
+    await reply.send(await this.stream.follow({ owner: ownerFor(caller), lastEventId, isStillAllowed }));
   }
 }

@@ -6,6 +6,7 @@ import { OrderRepository } from '../orders/order.repository.js';
 import { PlaceOrderSaga } from '../orders/placement/place-order-saga.js';
 import { inTransaction } from '../platform/database/transaction.js';
 import { requestDeadline } from '../platform/telemetry/request-context.js';
+import { Tasks } from '../tasks/tasks.service.js';
 import { type Decision, IncidentSettlement } from './incident-settlement.js';
 import type { NamedIncident } from './incidents.service.js';
 import { databaseNow } from '../platform/database/database-clock.js';
@@ -17,6 +18,7 @@ export class PendingOrders {
     private readonly dataSource: DataSource,
     private readonly orders: OrderRepository,
     private readonly placement: PlaceOrderSaga,
+    private readonly tasks: Tasks,
     private readonly settlement: IncidentSettlement,
     private readonly settings: Settings,
   ) {}
@@ -27,6 +29,7 @@ export class PendingOrders {
     if (taken?.order.version !== order.version) return undefined;
     const at = databaseNow();
     const isRecorded = await inTransaction(this.dataSource, async (transaction) => {
+      if (!(await this.tasks.lock(transaction, taken.lease))) return false;
       if (!(await this.orders.touch(transaction, taken.order, at))) return false;
       await this.settlement.record(transaction, taken.order, incident, decision, at);
       return true;

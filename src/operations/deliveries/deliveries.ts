@@ -3,10 +3,10 @@ import { OrderRepository } from '../../orders/order.repository.js';
 import { orderNotFound } from '../../orders/order.problems.js';
 import { isOrderId } from '../../orders/orders.service.js';
 import { databaseNow } from '../../platform/database/database-clock.js';
-import { type TaskReport, TaskReportsRepository } from '../../tasks/task-reports.repository.js';
+import { type TaskReport, TaskReportsRepository } from '../task-reports.repository.js';
 import { TaskRepository } from '../../tasks/task.repository.js';
-import { numberOfTask, TASK_INCIDENTS, type TaskIncidentKind } from '../incident-finder.js';
-import { IncidentsService } from '../incidents.service.js';
+import { numberOfTask, TASK_INCIDENTS, type TaskIncidentKind } from '../incidents/incident-finder.js';
+import { IncidentsService } from '../incidents/incidents.service.js';
 import { deliveryNotFound, deliveryNotWaiting } from '../operations.problems.js';
 
 /** No order has nearly as many: a notification for each change of its status, and one task or two besides. */

@@ -4,7 +4,7 @@ import { Inventory, StockJournal } from '../../orders/order.ports.js';
 import { Deadline } from '../../platform/deadline.js';
 import { type Baseline, type Books, compare, type ProductDrift, widest } from './drift.js';
 import { DriftRepository } from './drift.repository.js';
-import { NIL_ID } from '../incident-finder.js';
+import { NIL_ID } from '../incidents/incident-finder.js';
 import { databaseNow } from '../../platform/database/database-clock.js';
 
 /** Products compared in one batch: few enough that the books change little while the inventory answers. */

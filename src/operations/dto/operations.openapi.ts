@@ -5,7 +5,7 @@ import {
   problemDecorator,
   ProblemResponse,
 } from '../../platform/http/problem.openapi.js';
-import { INCIDENT_ACTIONS, INCIDENT_KINDS, type IncidentAction } from '../incident.js';
+import { INCIDENT_ACTIONS, INCIDENT_KINDS, type IncidentAction } from '../incidents/incident.js';
 import { IncidentListResponse, RedriveResponse, SettlementResponse } from './incident.response.js';
 import { RedriveDto, SettleIncidentDto } from './settle-incident.dto.js';
 import { actionNotAllowed, incidentInProgress, incidentNotFound } from '../operations.problems.js';

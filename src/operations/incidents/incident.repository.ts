@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import type { OrderLine } from '../orders/order.ports.js';
-import type { Tally } from '../tasks/task-reports.repository.js';
+import type { OrderLine } from '../../orders/order.ports.js';
+import type { Tally } from '../task-reports.repository.js';
 import type { IncidentAction } from './incident.js';
 
 /** A line that may still be held for an order that is not live. */

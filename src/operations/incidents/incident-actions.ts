@@ -1,13 +1,13 @@
 import { Injectable } from '@nestjs/common';
-import type { Order } from '../orders/order.entity.js';
-import { OrderRepository } from '../orders/order.repository.js';
-import { isLive } from '../orders/order-status.js';
-import { mapBounded } from '../platform/upstream/upstream-parallel.js';
+import type { Order } from '../../orders/order.entity.js';
+import { OrderRepository } from '../../orders/order.repository.js';
+import { isLive } from '../../orders/order-status.js';
+import { mapBounded } from '../../platform/upstream/upstream-parallel.js';
 import { parseIncidentId, type Subject, textOf } from './incident.js';
 import { type Decision, IncidentSettlement } from './incident-settlement.js';
 import { IncidentRepository, type Settled } from './incident.repository.js';
 import { IncidentsService } from './incidents.service.js';
-import { actionNotAllowed, incidentInProgress, incidentNotFound } from './operations.problems.js';
+import { actionNotAllowed, incidentInProgress, incidentNotFound } from '../operations.problems.js';
 import { PendingOrders } from './pending-orders.js';
 
 /** An order that changes three times during one decision is in use elsewhere. */
@@ -30,7 +30,7 @@ export interface Settlement {
 
 /** Decisions of people about incidents. */
 @Injectable()
-export class OperationsService {
+export class IncidentActions {
   constructor(
     private readonly incidents: IncidentsService,
     private readonly settlement: IncidentSettlement,

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import type { Task } from './task.entity.js';
+import type { Task } from '../tasks/task.entity.js';
 
 /** A task that ran out of attempts. At most one of an order and lane, since it blocks those behind it. */
 export interface DeadTask {

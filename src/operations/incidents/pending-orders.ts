@@ -1,15 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { Settings } from '../config/settings.js';
-import type { Order } from '../orders/order.entity.js';
-import { OrderRepository } from '../orders/order.repository.js';
-import { PlaceOrderSaga } from '../orders/placement/place-order-saga.js';
-import { inTransaction } from '../platform/database/transaction.js';
-import { requestDeadline } from '../platform/telemetry/request-context.js';
-import { Tasks } from '../tasks/tasks.service.js';
+import { Settings } from '../../config/settings.js';
+import type { Order } from '../../orders/order.entity.js';
+import { OrderRepository } from '../../orders/order.repository.js';
+import { PlaceOrderSaga } from '../../orders/placement/place-order-saga.js';
+import { inTransaction } from '../../platform/database/transaction.js';
+import { requestDeadline } from '../../platform/telemetry/request-context.js';
+import { Tasks } from '../../tasks/tasks.service.js';
 import { type Decision, IncidentSettlement } from './incident-settlement.js';
 import type { NamedIncident } from './incidents.service.js';
-import { databaseNow } from '../platform/database/database-clock.js';
+import { databaseNow } from '../../platform/database/database-clock.js';
 
 /** Pending orders, which are resolved by resuming their placement. */
 @Injectable()

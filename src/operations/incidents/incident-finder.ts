@@ -1,13 +1,13 @@
 import { Injectable } from '@nestjs/common';
-import { Settings } from '../config/settings.js';
-import { smallestIdAt } from '../orders/dto/list-orders.dto.js';
-import { CHECK_OUT_CART, NOTIFY, RELEASE_STOCK } from '../orders/order.tasks.js';
-import { Inventory, StockJournal } from '../orders/order.ports.js';
-import type { TaskKind } from '../tasks/task-kind.js';
-import { type DeadTask, type Tally, TaskReportsRepository } from '../tasks/task-reports.repository.js';
+import { Settings } from '../../config/settings.js';
+import { smallestIdAt } from '../../orders/dto/list-orders.dto.js';
+import { CHECK_OUT_CART, NOTIFY, RELEASE_STOCK } from '../../orders/order.tasks.js';
+import { Inventory, StockJournal } from '../../orders/order.ports.js';
+import type { TaskKind } from '../../tasks/task-kind.js';
+import { type DeadTask, type Tally, TaskReportsRepository } from '../task-reports.repository.js';
 import { type DoubtEvent, type DoubtfulLine, IncidentRepository } from './incident.repository.js';
 import { compareSubjects, type Incident, type IncidentAction, type IncidentKind } from './incident.js';
-import { databaseNow } from '../platform/database/database-clock.js';
+import { databaseNow } from '../../platform/database/database-clock.js';
 
 /** Lines in doubt that are looked at in one go. Most of them are no incidents while an inventory is down. */
 const BATCH_SIZE = 500;

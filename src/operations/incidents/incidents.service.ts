@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { MAX_LINES } from '../orders/placement/order-drafts.js';
+import { MAX_LINES } from '../../orders/placement/order-drafts.js';
 import {
   compareSubjects,
   type Incident,

@@ -1,7 +1,7 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiBody, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
-import { BoundedReads } from '../platform/http/bounded-routes.js';
-import { type Caller, CurrentCaller, RequireScopes } from '../platform/http/caller.js';
+import { BoundedReads } from '../../platform/http/bounded-routes.js';
+import { type Caller, CurrentCaller, RequireScopes } from '../../platform/http/caller.js';
 import {
   ApiOperationProblems,
   INCIDENTS,
@@ -11,20 +11,20 @@ import {
   SETTLE_BODY,
   SETTLED,
   SETTLING_PROBLEMS,
-} from './dto/operations.openapi.js';
-import { IncidentListResponse, RedriveResponse, SettlementResponse } from './dto/incident.response.js';
-import { ListIncidentsDto } from './dto/list-incidents.dto.js';
-import { RedriveDto, SettleIncidentDto } from './dto/settle-incident.dto.js';
+} from '../dto/operations.openapi.js';
+import { IncidentListResponse, RedriveResponse, SettlementResponse } from '../dto/incident.response.js';
+import { ListIncidentsDto } from '../dto/list-incidents.dto.js';
+import { RedriveDto, SettleIncidentDto } from '../dto/settle-incident.dto.js';
 import { parseIncidentId } from './incident.js';
 import { IncidentsService } from './incidents.service.js';
-import { OperationsService } from './operations.service.js';
+import { IncidentActions } from './incident-actions.js';
 
 @ApiTags('operations')
 @Controller('operations')
-export class OperationsController {
+export class IncidentsController {
   constructor(
     private readonly incidents: IncidentsService,
-    private readonly operations: OperationsService,
+    private readonly operations: IncidentActions,
   ) {}
 
   @Get('incidents')

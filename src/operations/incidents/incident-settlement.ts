@@ -1,16 +1,16 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import type { Order } from '../orders/order.entity.js';
-import { RELEASE_STOCK, releaseStockTask } from '../orders/order.tasks.js';
-import { StockJournal } from '../orders/order.ports.js';
-import { OrderRepository } from '../orders/order.repository.js';
-import type { Sql } from '../platform/database/connection.js';
-import { inTransaction } from '../platform/database/transaction.js';
-import { Tasks } from '../tasks/tasks.service.js';
+import type { Order } from '../../orders/order.entity.js';
+import { RELEASE_STOCK, releaseStockTask } from '../../orders/order.tasks.js';
+import { StockJournal } from '../../orders/order.ports.js';
+import { OrderRepository } from '../../orders/order.repository.js';
+import type { Sql } from '../../platform/database/connection.js';
+import { inTransaction } from '../../platform/database/transaction.js';
+import { Tasks } from '../../tasks/tasks.service.js';
 import type { IncidentAction } from './incident.js';
 import { TASK_INCIDENTS, type TaskIncidentKind } from './incident-finder.js';
 import type { NamedIncident } from './incidents.service.js';
-import { databaseNow } from '../platform/database/database-clock.js';
+import { databaseNow } from '../../platform/database/database-clock.js';
 
 /** A person's decision about an incident. */
 export interface Decision {

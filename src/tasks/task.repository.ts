@@ -237,18 +237,24 @@ export class TaskRepository {
     await queryAtOnce(this.dataSource, BY_INDEX, RETURN_UNSTARTED.of(leases.map(keyOf)));
   }
 
-  /** Makes dead tasks of orders due again. @returns how many still were dead */
+  /**
+   * Makes dead tasks of orders due again.
+   *
+   * @param leaseVersion only those that had no attempt since
+   * @returns how many still were dead
+   */
   async retryDead(
     sql: Sql,
     kind: string,
     orderIds: readonly string[],
     moreAttempts: number,
+    leaseVersion?: number,
   ): Promise<number> {
     // Attempts continue to count, so that the number includes those before the redrive.
     const [, affected] = await sql.query<[unknown, number]>(
       `UPDATE tasks SET state = 'ready', run_at = now(), dead_at = NULL, max_attempts = attempts + $3
-       WHERE kind = $1 AND state = 'dead' AND order_id = ANY ($2)`,
-      [kind, orderIds, moreAttempts],
+       WHERE kind = $1 AND state = 'dead' AND order_id = ANY ($2) AND lease_version = coalesce($4, lease_version)`,
+      [kind, orderIds, moreAttempts, leaseVersion],
     );
     return affected;
   }
@@ -258,10 +264,12 @@ export class TaskRepository {
     sql: Sql,
     { name, lane }: { name: string; lane: string },
     orderId: string,
+    leaseVersion?: number,
   ): Promise<boolean> {
     const [, affected] = await sql.query<[unknown, number]>(
-      `DELETE FROM tasks WHERE kind = $1 AND state = 'dead' AND order_id = $2`,
-      [name, orderId],
+      `DELETE FROM tasks
+       WHERE kind = $1 AND state = 'dead' AND order_id = $2 AND lease_version = coalesce($3, lease_version)`,
+      [name, orderId, leaseVersion],
     );
     await runAll(sql, PROMOTE.of([[orderId, lane]]));
     return affected > 0;

@@ -141,13 +141,23 @@ export class Tasks implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
   }
 
   /** Gives the dead tasks of orders as many attempts again. @returns how many there were */
-  async retryDead(transaction: Sql, kind: TaskKind, orderIds: readonly string[]): Promise<number> {
-    return this.repository.retryDead(transaction, kind.name, orderIds, this.maxAttempts);
+  async retryDead(
+    transaction: Sql,
+    kind: TaskKind,
+    orderIds: readonly string[],
+    leaseVersion?: number,
+  ): Promise<number> {
+    return this.repository.retryDead(transaction, kind.name, orderIds, this.maxAttempts, leaseVersion);
   }
 
   /** Gives up the dead task of an order. @returns whether there was one */
-  async writeOffDead(transaction: Sql, kind: TaskKind, orderId: string): Promise<boolean> {
-    return this.repository.deleteDead(transaction, kind, orderId);
+  async writeOffDead(
+    transaction: Sql,
+    kind: TaskKind,
+    orderId: string,
+    leaseVersion?: number,
+  ): Promise<boolean> {
+    return this.repository.deleteDead(transaction, kind, orderId, leaseVersion);
   }
 
   onApplicationBootstrap(): void {

@@ -62,7 +62,13 @@ export class IncidentSettlement {
     { action, reason, actor }: Decision,
     at: Date,
   ): Promise<void> {
-    const data = { incident: incident.id, kind: incident.kind, action };
+    const units = action === 'write_off' ? unitsOf(order, incident) : [];
+    const data = {
+      incident: incident.id,
+      kind: incident.kind,
+      action,
+      ...(units.length > 0 && { units_perhaps_held: units }),
+    };
     const change = { type: 'incident_settled', actor, reason, data, at } as const;
     await this.orders.insertEvent(transaction, order.id, order.version + 1, change, null, null);
   }
@@ -78,10 +84,10 @@ export class IncidentSettlement {
         return this.settleReservation(sql, order, incident, action);
       case 'stock_release':
         if (action === 'write_off') await this.writeOffStock(sql, order);
-        return this.settleTask(sql, incident.kind, order.id, action);
+        return this.settleTask(sql, incident.kind, incident, action);
       case 'notification':
       case 'cart_checkout':
-        return this.settleTask(sql, incident.kind, order.id, action);
+        return this.settleTask(sql, incident.kind, incident, action);
       case 'pending_order':
         throw new Error('pending orders are completed by their placement');
     }
@@ -127,16 +133,26 @@ export class IncidentSettlement {
     }
   }
 
+  /** By compare-and-set: a task that ran again since it was listed is another incident. */
   private async settleTask(
     sql: Sql,
     kind: TaskIncidentKind,
-    orderId: string,
+    { orderId, leaseVersion }: NamedIncident,
     action: IncidentAction,
   ): Promise<void> {
     const isSettled =
       action === 'retry'
-        ? (await this.tasks.retryDead(sql, TASK_INCIDENTS[kind], [orderId])) > 0
-        : await this.tasks.writeOffDead(sql, TASK_INCIDENTS[kind], orderId);
+        ? (await this.tasks.retryDead(sql, TASK_INCIDENTS[kind], [orderId], leaseVersion)) > 0
+        : await this.tasks.writeOffDead(sql, TASK_INCIDENTS[kind], orderId, leaseVersion);
     if (!isSettled) throw new Overtaken();
   }
+}
+
+/** Units that the inventory may hold for good when an incident about stock is written off, for the history. */
+function unitsOf(order: Order, { kind, number }: NamedIncident): object[] {
+  const isAbout = (line: number): boolean =>
+    kind === 'stock_release' || (kind === 'reservation' && line === number);
+  return order.items
+    .filter(({ id, reservation }) => isAbout(id) && reservation !== 'released')
+    .map(({ id, productId, quantity }) => ({ line: id, product_id: productId, quantity }));
 }

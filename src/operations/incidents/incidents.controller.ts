@@ -1,9 +1,14 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiBody, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
-import { BoundedReads } from '../../platform/http/bounded-routes.js';
+import { BULK_CHANGES } from '../../orders/bulk/bulk-status.js';
+import { Bounded, BoundedReads } from '../../platform/http/bounded-routes.js';
 import { type Caller, CurrentCaller, RequireScopes } from '../../platform/http/caller.js';
 import {
   ApiOperationProblems,
+  BULK_BODY,
+  BULK_PROBLEMS,
+  BULK_SETTLED,
+  CAUSES,
   INCIDENTS,
   REDRIVE_BODY,
   REDRIVE_PROBLEMS,
@@ -13,6 +18,12 @@ import {
   SETTLING_PROBLEMS,
 } from '../dto/operations.openapi.js';
 import { IncidentListResponse, RedriveResponse, SettlementResponse } from '../dto/incident.response.js';
+import {
+  BulkIncidentsDto,
+  BulkIncidentsResponse,
+  IncidentCausesResponse,
+  MAX_BULK_INCIDENTS,
+} from '../dto/bulk-incidents.dto.js';
 import { ListIncidentsDto } from '../dto/list-incidents.dto.js';
 import { RedriveDto, SettleIncidentDto } from '../dto/settle-incident.dto.js';
 import { parseIncidentId } from './incident.js';
@@ -24,7 +35,7 @@ import { IncidentActions } from './incident-actions.js';
 export class IncidentsController {
   constructor(
     private readonly incidents: IncidentsService,
-    private readonly operations: IncidentActions,
+    private readonly actions: IncidentActions,
   ) {}
 
   @Get('incidents')
@@ -47,6 +58,44 @@ export class IncidentsController {
     return IncidentListResponse.from(await this.incidents.list(kind, limit, after));
   }
 
+  @Get('incidents/causes')
+  @RequireScopes('operations')
+  @BoundedReads()
+  @ApiOperation({
+    operationId: 'listIncidentCauses',
+    summary: 'Open incidents by kind and cause',
+    description:
+      'Shows what incidents have in common, as after an outage, and what can be done about all of them.',
+  })
+  @ApiResponse(CAUSES)
+  @ApiOperationProblems('overloaded', 'database-unavailable')
+  async causes(): Promise<IncidentCausesResponse> {
+    return IncidentCausesResponse.from(await this.incidents.findGroups());
+  }
+
+  @Post('incidents/bulk')
+  @RequireScopes('operations')
+  @Bounded(BULK_CHANGES)
+  @HttpCode(200)
+  @ApiOperation({
+    operationId: 'settleManyIncidents',
+    summary: 'Resolve all incidents of one kind and cause by one action',
+    description:
+      'Each incident is resolved as by `POST /operations/incidents/{incident_id}`, and each order has the decision in ' +
+      'its history. One call takes a limited number: call again while `remaining` is not 0. No incident is resolved twice.',
+  })
+  @ApiBody(BULK_BODY)
+  @ApiResponse(BULK_SETTLED)
+  @ApiOperationProblems(...BULK_PROBLEMS)
+  async settleMany(
+    @Body() body: BulkIncidentsDto,
+    @CurrentCaller() caller: Caller,
+  ): Promise<BulkIncidentsResponse> {
+    const { action, kind, cause, reason, limit = MAX_BULK_INCIDENTS } = body;
+    const result = await this.actions.settleMany({ action, kind, cause, reason, limit, actor: caller.id });
+    return BulkIncidentsResponse.from(body, result);
+  }
+
   @Post('incidents/:incident_id')
   @RequireScopes('operations')
   @BoundedReads()
@@ -67,7 +116,7 @@ export class IncidentsController {
     @Body() { action, reason }: SettleIncidentDto,
     @CurrentCaller() caller: Caller,
   ): Promise<SettlementResponse> {
-    return SettlementResponse.from(await this.operations.settle(id, { action, reason, actor: caller.id }));
+    return SettlementResponse.from(await this.actions.settle(id, { action, reason, actor: caller.id }));
   }
 
   @Post('notifications/redrive')
@@ -77,12 +126,22 @@ export class IncidentsController {
   @ApiOperation({
     operationId: 'redriveNotifications',
     summary: 'Send again all notifications that ran out of attempts',
-    description: 'The messages about one order arrive in the order of its events.',
+    description:
+      'The same as `POST /operations/incidents/bulk` with the action `retry` and the kind `notification`. The messages ' +
+      'about one order arrive in the order of its events.',
   })
   @ApiBody(REDRIVE_BODY)
   @ApiResponse(REDRIVEN)
   @ApiOperationProblems(...REDRIVE_PROBLEMS)
   async redrive(@Body() { reason }: RedriveDto, @CurrentCaller() caller: Caller): Promise<RedriveResponse> {
-    return this.operations.redriveNotifications({ reason, actor: caller.id });
+    const { changed, remaining } = await this.actions.settleMany({
+      action: 'retry',
+      kind: 'notification',
+      cause: undefined,
+      reason,
+      limit: MAX_BULK_INCIDENTS,
+      actor: caller.id,
+    });
+    return { count: changed, more: remaining > 0 };
   }
 }

@@ -8,7 +8,7 @@ import {
   type IncidentKind,
 } from './incident.js';
 import type { Subject } from './incident.js';
-import { IncidentFinder, NIL_ID } from './incident-finder.js';
+import { IncidentFinder, type IncidentGroup, NIL_ID, type TaskIncidentKind } from './incident-finder.js';
 import { IncidentRepository, type Settled } from './incident.repository.js';
 
 /** An incident under the id that it has now. */
@@ -53,6 +53,20 @@ export class IncidentsService {
     const found = await Promise.all(kinds.map((one) => this.finder.find(one, orderId, MAX_OF_ONE_ORDER)));
     const own = found.flat().filter((incident) => incident.orderId === orderId);
     return { incidents: await this.name(own.toSorted(compareSubjects)), nextCursor: null };
+  }
+
+  async findGroups(): Promise<IncidentGroup[]> {
+    return this.finder.findGroups();
+  }
+
+  /** @returns incidents of dead tasks with a cause, and the number of all of them */
+  async findDead(
+    kind: TaskIncidentKind,
+    cause: string | undefined,
+    limit: number,
+  ): Promise<{ incidents: NamedIncident[]; total: number }> {
+    const { incidents, total } = await this.finder.findDead(kind, cause, limit);
+    return { incidents: await this.name(incidents), total };
   }
 
   /** @returns the current incident, of any round; undefined when none is open */

@@ -103,6 +103,12 @@ const GUARDED: Record<string, Row> = {
   'HEAD /orders/:order_id/events': { path: (id) => `/orders/${id}/events`, answers: READS },
   'GET /operations/incidents': { answers: OPERATES },
   'HEAD /operations/incidents': { answers: OPERATES },
+  'GET /operations/incidents/causes': { answers: OPERATES },
+  'HEAD /operations/incidents/causes': { answers: OPERATES },
+  'POST /operations/incidents/bulk': {
+    body: { action: 'retry', kind: 'notification' },
+    answers: OPERATES,
+  },
   'GET /operations/figures': { answers: OPERATES },
   'HEAD /operations/figures': { answers: OPERATES },
   'GET /orders/:order_id/deliveries': { path: (id) => `/orders/${id}/deliveries`, answers: DELIVERIES },

@@ -47,8 +47,7 @@ export class BulkIncidentsDto extends RedriveDto {
     type: 'integer',
     minimum: 1,
     maximum: MAX_BULK_INCIDENTS,
-    default: MAX_BULK_INCIDENTS,
-    description: 'At most this many, those of the oldest orders first.',
+    description: `At most this many, those of the oldest orders first; ${MAX_BULK_INCIDENTS} where it is absent.`,
   })
   @MayBeAbsent()
   @Max(MAX_BULK_INCIDENTS, { message: `must be at most ${MAX_BULK_INCIDENTS}` })

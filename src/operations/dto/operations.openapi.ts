@@ -179,5 +179,6 @@ export const REDRIVE_PROBLEMS: DocumentedProblem[] = [
   Problem.invalidRequest([{ field: 'reason', message: 'must be text' }]),
   413,
   415,
+  'overloaded',
   'database-unavailable',
 ];

@@ -121,7 +121,7 @@ export class IncidentsController {
 
   @Post('notifications/redrive')
   @RequireScopes('operations')
-  @BoundedReads()
+  @Bounded(BULK_CHANGES)
   @HttpCode(200)
   @ApiOperation({
     operationId: 'redriveNotifications',

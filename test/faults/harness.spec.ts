@@ -23,7 +23,21 @@ const CAMPAIGNS = {
     '--seed 9 --orders 30 --faults none --instances 1 --inventory per-product --points placement.after-settle,placement.after-settle'.split(
       ' ',
     ),
+  pair: '--seed 5 --orders 100 --faults none --instances 2 --inventory per-product'.split(' '),
 };
+
+/** Orders whose first message is slow in the two breaks of leases: enough of them are changed in time. */
+const SLOW = `task.kind === 'notify' && task.seq === 2 && /[0-7]$/.test(task.orderId)`;
+
+const HANDLER_CALL = 'this.handler(task, deadline)';
+
+/** Makes one attempt at a message slow, before it is sent. */
+const slowAttempt = (attempt: number, ms: number): Break => ({
+  file: 'tasks/task-runner.js',
+  from: HANDLER_CALL,
+  to: `(${SLOW} && task.attempts === ${attempt}
+    ? new Promise((resolve) => setTimeout(resolve, ${ms})).then(() => ${HANDLER_CALL}) : ${HANDLER_CALL})`,
+});
 
 type CampaignName = keyof typeof CAMPAIGNS;
 
@@ -144,6 +158,42 @@ const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes
       from: "await reachPausePoint('notification.before-send', orderId);",
       to: 'if (seq === 2) await new Promise((resolve) => setTimeout(resolve, 2_000));',
     },
+  ],
+  [
+    'P5',
+    'an attempt is acknowledged without a check of its lease, which another one has taken',
+    'pair',
+    {
+      file: 'tasks/task.repository.js',
+      from: 'AND t.seq = l.seq AND t.lease_version = l.lease_version',
+      to: 'AND t.seq = l.seq',
+    },
+    {
+      // The lease ends before the first attempt is acknowledged, and the second attempt is still to send its message.
+      file: 'tasks/task-runner.js',
+      from: 'return this.policy.attemptTimeoutMs + LEASE_MARGIN_MS;',
+      to: 'return 3_000;',
+    },
+    {
+      file: 'tasks/task-worker.js',
+      from: 'const failure = await runner.run(task, claimedAt);',
+      to: `const failure = await runner.run(task, claimedAt);
+        if (${SLOW} && task.attempts === 1) await sleep(4_500);`,
+    },
+    slowAttempt(2, 2_500),
+  ],
+  [
+    'P5',
+    'two instances run one lane, because a claim does not hide the task from others',
+    'pair',
+    { file: 'tasks/task.repository.js', from: 'run_at = due.lease_end', to: 'run_at = t.run_at' },
+    {
+      // Neither does the first lease, which the insert takes.
+      file: 'tasks/task.repository.js',
+      from: "now() + ?::integer * interval '1 millisecond', now(), ?, ?, ?, 'ready',",
+      to: "now() + 0 * ?::integer * interval '1 millisecond', now(), ?, ?, ?, 'ready',",
+    },
+    slowAttempt(1, 1_500),
   ],
   [
     'P5',

@@ -1,6 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsIn, IsInt, IsString, Max, MaxLength, Min } from 'class-validator';
 import { MayBeAbsent } from '../../orders/dto/text.decorators.js';
+import { databaseNow } from '../../platform/database/database-clock.js';
 import { MAX_CAUSE_LENGTH } from '../incidents/incident-cause.js';
 import {
   TASK_ACTIONS,
@@ -98,19 +99,23 @@ export class IncidentCauseResponse {
   @ApiProperty({ format: 'date-time', description: 'When the oldest became an incident.' })
   oldest_since!: string;
 
+  @ApiProperty({ type: 'integer', minimum: 0, example: 5400 })
+  oldest_age_seconds!: number;
+
   @ApiProperty({
     type: [IncidentActionResponse],
     description: 'What can be done about all of them; empty where each one needs a decision.',
   })
   bulk_actions!: IncidentActionResponse[];
 
-  static from({ kind, cause, count, oldest }: IncidentGroup): IncidentCauseResponse {
+  static from({ kind, cause, count, oldest }: IncidentGroup, now: Date): IncidentCauseResponse {
     const actions = TASK_KINDS.some((name) => name === kind) ? TASK_ACTIONS : [];
     return {
       kind,
       cause,
       count,
       oldest_since: oldest.toISOString(),
+      oldest_age_seconds: Math.max(0, Math.floor((now.getTime() - oldest.getTime()) / 1_000)),
       bulk_actions: actions.map((action) => ({ action, description: textOf(kind, action).does })),
     };
   }
@@ -124,9 +129,10 @@ export class IncidentCausesResponse {
   causes!: IncidentCauseResponse[];
 
   static from(groups: readonly IncidentGroup[]): IncidentCausesResponse {
+    const now = databaseNow();
     return {
       count: groups.reduce((sum, { count }) => sum + count, 0),
-      causes: groups.slice(0, MAX_CAUSES).map((group) => IncidentCauseResponse.from(group)),
+      causes: groups.slice(0, MAX_CAUSES).map((group) => IncidentCauseResponse.from(group, now)),
     };
   }
 }

@@ -78,6 +78,7 @@ export const CAUSES = {
         cause: EXAMPLE_CAUSE,
         count: 540,
         oldest_since: SINCE,
+        oldest_age_seconds: 5400,
         bulk_actions: NOTIFICATION_ACTIONS,
       },
     ],

@@ -1367,6 +1367,8 @@ export interface components {
        * @description When the oldest became an incident.
        */
       oldest_since: string;
+      /** @example 5400 */
+      oldest_age_seconds: number;
       /** @description What can be done about all of them; empty where each one needs a decision. */
       bulk_actions: components['schemas']['IncidentActionResponse'][];
     };
@@ -1397,11 +1399,8 @@ export interface components {
        * @example notification service: answered 500
        */
       cause?: string;
-      /**
-       * @description At most this many, those of the oldest orders first.
-       * @default 500
-       */
-      limit: number;
+      /** @description At most this many, those of the oldest orders first; 500 where it is absent. */
+      limit?: number;
     };
     BulkIncidentsResponse: {
       /** @enum {string} */
@@ -7849,6 +7848,7 @@ export interface operations {
            *           "cause": "notification service: answered 500",
            *           "count": 540,
            *           "oldest_since": "2026-11-21T20:53:23.456Z",
+           *           "oldest_age_seconds": 5400,
            *           "bulk_actions": [
            *             {
            *               "action": "retry",

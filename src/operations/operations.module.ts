@@ -8,6 +8,7 @@ import { DeliveriesController } from './deliveries/deliveries.controller.js';
 import { FiguresController } from './figures/figures.controller.js';
 import { FiguresRepository } from './figures/figures.repository.js';
 import { FiguresService } from './figures/figures.js';
+import { BulkIncidents } from './incidents/bulk-incidents.js';
 import { IncidentFinder } from './incidents/incident-finder.js';
 import { IncidentSettlement } from './incidents/incident-settlement.js';
 import { IncidentRepository } from './incidents/incident.repository.js';
@@ -41,6 +42,7 @@ export class OperationsModule {
         IncidentSettlement,
         PendingOrders,
         IncidentActions,
+        BulkIncidents,
         DriftRepository,
         OperationsMetrics,
         PersonalDataRepository,

@@ -78,10 +78,11 @@ export class TaskReportsRepository {
     );
   }
 
-  async countDead(kind: string): Promise<Tally> {
+  async countDead(kind: string, reasons?: readonly string[]): Promise<Tally> {
     const [row] = await this.dataSource.query<Tally[]>(
-      `SELECT count(*)::int AS count, min(dead_at) AS oldest FROM tasks WHERE kind = $1 AND state = 'dead'`,
-      [kind],
+      `SELECT count(*)::int AS count, min(dead_at) AS oldest FROM tasks
+       WHERE kind = $1 AND state = 'dead' AND ($2::text[] IS NULL OR ${REASON} = ANY ($2))`,
+      [kind, reasons ?? null],
     );
     return row ?? { count: 0, oldest: null };
   }

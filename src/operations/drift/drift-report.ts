@@ -64,7 +64,18 @@ export class DriftReport {
       }),
     );
     for (const product of found) await this.keep(product, at);
-    return found;
+    return this.explain(found);
+  }
+
+  /** Adds what people wrote off to products of which units are missing. */
+  private async explain(found: readonly ProductDrift[]): Promise<ProductDrift[]> {
+    const missing = found.filter(({ verdict }) => verdict === 'missing').map(({ productId }) => productId);
+    if (missing.length === 0) return [...found];
+    const units = await this.repository.sumWrittenOff(missing);
+    return found.map((product) => {
+      const writtenOff = units.get(product.productId);
+      return writtenOff === undefined ? product : { ...product, writtenOff };
+    });
   }
 
   /** A product that the inventory has never known has nothing to be compared with later. */

@@ -11,12 +11,9 @@ import {
 } from '../incidents/incident-finder.js';
 import { INCIDENT_KIND_NAMES, type IncidentKind, textOf } from '../incidents/incident.js';
 import type { IncidentGroup } from '../incidents/incident-finder.js';
-import type { BulkResult } from '../incidents/incident-actions.js';
+import { type BulkResult, MAX_BULK_INCIDENTS } from '../incidents/bulk-incidents.js';
 import { IncidentActionResponse } from './incident.response.js';
 import { RedriveDto } from './settle-incident.dto.js';
-
-/** Incidents resolved by one call, so that its response comes within seconds. */
-export const MAX_BULK_INCIDENTS = 500;
 
 const EXAMPLE_CAUSE = 'notification service: answered 500';
 

@@ -30,6 +30,9 @@ const MAX_STUCK = 10_000;
 /** Different reasons of dead tasks that are looked at: after normalisation only a few causes are left. */
 const MAX_REASONS = 1_000;
 
+/** Reasons of dead tasks; undefined for every reason. */
+export type Reasons = readonly string[] | undefined;
+
 /** Incidents of the same kind with the same cause. */
 export interface IncidentGroup {
   kind: IncidentKind;
@@ -77,21 +80,20 @@ export class IncidentFinder {
     return dead.map((task) => toTaskIncident(kind, task));
   }
 
-  /** @returns incidents of dead tasks, those of the oldest orders first, and the number of all of them */
-  async findDead(
-    kind: TaskIncidentKind,
-    cause: string | undefined,
-    limit: number,
-  ): Promise<{ incidents: Incident[]; total: number }> {
+  /** @returns incidents of dead tasks for these reasons, those of the oldest orders first */
+  async findDead(kind: TaskIncidentKind, reasons: Reasons, limit: number): Promise<Incident[]> {
+    const dead = await this.tasks.findDead(TASK_INCIDENTS[kind].name, NIL_ID, limit, reasons);
+    return dead.map((task) => toTaskIncident(kind, task));
+  }
+
+  async countDead(kind: TaskIncidentKind, reasons: Reasons): Promise<number> {
+    return (await this.tasks.countDead(TASK_INCIDENTS[kind].name, reasons)).count;
+  }
+
+  /** The reasons of dead tasks that have a cause. */
+  async findReasons(kind: TaskIncidentKind, cause: string): Promise<string[]> {
     const groups = await this.tasks.groupDead([TASK_INCIDENTS[kind].name], MAX_REASONS);
-    const chosen = groups.filter(({ reason }) => cause === undefined || causeOf(reason) === cause);
-    const reasons = chosen.map(({ reason }) => reason);
-    const dead =
-      limit === 0 ? [] : await this.tasks.findDead(TASK_INCIDENTS[kind].name, NIL_ID, limit, reasons);
-    return {
-      incidents: dead.map((task) => toTaskIncident(kind, task)),
-      total: chosen.reduce((sum, { count }) => sum + count, 0),
-    };
+    return groups.map(({ reason }) => reason).filter((reason) => causeOf(reason) === cause);
   }
 
   /** All incidents by kind and cause, the most frequent cause first. */

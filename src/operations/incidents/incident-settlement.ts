@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { Counter } from 'prom-client';
 import { DataSource } from 'typeorm';
 import type { Order } from '../../orders/order.entity.js';
 import { RELEASE_STOCK, releaseStockTask } from '../../orders/order.tasks.js';
@@ -17,6 +18,17 @@ export interface Decision {
   action: IncidentAction;
   reason: string | undefined;
   actor: string;
+}
+
+const resolutions = new Counter({
+  name: 'order_incidents_resolved_total',
+  help: 'Incidents that people resolved, by kind and action (retry, release, write_off).',
+  labelNames: ['kind', 'action'] as const,
+});
+
+/** To be called once the decision is committed. */
+export function countResolution({ kind }: NamedIncident, { action }: Decision): void {
+  resolutions.inc({ kind, action });
 }
 
 /** A concurrent change was first: roll back and read again. */
@@ -42,12 +54,14 @@ export class IncidentSettlement {
   async settle(order: Order, incident: NamedIncident, decision: Decision): Promise<Date | undefined> {
     const at = databaseNow();
     try {
-      return await inTransaction(this.dataSource, async (transaction) => {
-        if (!(await this.orders.touch(transaction, order, at))) return undefined;
+      const isSettled = await inTransaction(this.dataSource, async (transaction) => {
+        if (!(await this.orders.touch(transaction, order, at))) return false;
         await this.apply(transaction, order, incident, decision.action);
         await this.record(transaction, order, incident, decision, at);
-        return at;
+        return true;
       });
+      if (isSettled) countResolution(incident, decision);
+      return isSettled ? at : undefined;
     } catch (error) {
       if (error instanceof Overtaken) return undefined;
       throw error;

@@ -22,11 +22,12 @@ import {
   BulkIncidentsDto,
   BulkIncidentsResponse,
   IncidentCausesResponse,
-  MAX_BULK_INCIDENTS,
 } from '../dto/bulk-incidents.dto.js';
 import { ListIncidentsDto } from '../dto/list-incidents.dto.js';
 import { RedriveDto, SettleIncidentDto } from '../dto/settle-incident.dto.js';
 import { parseIncidentId } from './incident.js';
+import { BulkIncidents } from './bulk-incidents.js';
+import { IncidentFinder } from './incident-finder.js';
 import { IncidentsService } from './incidents.service.js';
 import { IncidentActions } from './incident-actions.js';
 
@@ -35,7 +36,9 @@ import { IncidentActions } from './incident-actions.js';
 export class IncidentsController {
   constructor(
     private readonly incidents: IncidentsService,
+    private readonly finder: IncidentFinder,
     private readonly actions: IncidentActions,
+    private readonly bulk: BulkIncidents,
   ) {}
 
   @Get('incidents')
@@ -70,7 +73,7 @@ export class IncidentsController {
   @ApiResponse(CAUSES)
   @ApiOperationProblems('overloaded', 'database-unavailable')
   async causes(): Promise<IncidentCausesResponse> {
-    return IncidentCausesResponse.from(await this.incidents.findGroups());
+    return IncidentCausesResponse.from(await this.finder.findGroups());
   }
 
   @Post('incidents/bulk')
@@ -91,8 +94,8 @@ export class IncidentsController {
     @Body() body: BulkIncidentsDto,
     @CurrentCaller() caller: Caller,
   ): Promise<BulkIncidentsResponse> {
-    const { action, kind, cause, reason, limit = MAX_BULK_INCIDENTS } = body;
-    const result = await this.actions.settleMany({ action, kind, cause, reason, limit, actor: caller.id });
+    const { action, kind, cause, reason, limit } = body;
+    const result = await this.bulk.settle({ action, kind, cause, reason, limit, actor: caller.id });
     return BulkIncidentsResponse.from(body, result);
   }
 
@@ -134,12 +137,10 @@ export class IncidentsController {
   @ApiResponse(REDRIVEN)
   @ApiOperationProblems(...REDRIVE_PROBLEMS)
   async redrive(@Body() { reason }: RedriveDto, @CurrentCaller() caller: Caller): Promise<RedriveResponse> {
-    const { changed, remaining } = await this.actions.settleMany({
+    const { changed, remaining } = await this.bulk.settle({
       action: 'retry',
       kind: 'notification',
-      cause: undefined,
       reason,
-      limit: MAX_BULK_INCIDENTS,
       actor: caller.id,
     });
     return { count: changed, more: remaining > 0 };

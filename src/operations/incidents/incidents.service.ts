@@ -8,7 +8,7 @@ import {
   type IncidentKind,
 } from './incident.js';
 import type { Subject } from './incident.js';
-import { IncidentFinder, type IncidentGroup, NIL_ID, type TaskIncidentKind } from './incident-finder.js';
+import { IncidentFinder, NIL_ID, type Reasons, type TaskIncidentKind } from './incident-finder.js';
 import { IncidentRepository, type Settled } from './incident.repository.js';
 
 /** An incident under the id that it has now. */
@@ -55,18 +55,9 @@ export class IncidentsService {
     return { incidents: await this.name(own.toSorted(compareSubjects)), nextCursor: null };
   }
 
-  async findGroups(): Promise<IncidentGroup[]> {
-    return this.finder.findGroups();
-  }
-
-  /** @returns incidents of dead tasks with a cause, and the number of all of them */
-  async findDead(
-    kind: TaskIncidentKind,
-    cause: string | undefined,
-    limit: number,
-  ): Promise<{ incidents: NamedIncident[]; total: number }> {
-    const { incidents, total } = await this.finder.findDead(kind, cause, limit);
-    return { incidents: await this.name(incidents), total };
+  /** @returns incidents of dead tasks for these reasons, those of the oldest orders first */
+  async findDead(kind: TaskIncidentKind, reasons: Reasons, limit: number): Promise<NamedIncident[]> {
+    return this.name(await this.finder.findDead(kind, reasons, limit));
   }
 
   /** @returns the current incident, of any round; undefined when none is open */

@@ -7,7 +7,7 @@ import { PlaceOrderSaga } from '../../orders/placement/place-order-saga.js';
 import { inTransaction } from '../../platform/database/transaction.js';
 import { requestDeadline } from '../../platform/telemetry/request-context.js';
 import { Tasks } from '../../tasks/tasks.service.js';
-import { type Decision, IncidentSettlement } from './incident-settlement.js';
+import { countResolution, type Decision, IncidentSettlement } from './incident-settlement.js';
 import type { NamedIncident } from './incidents.service.js';
 import { databaseNow } from '../../platform/database/database-clock.js';
 
@@ -35,6 +35,7 @@ export class PendingOrders {
       return true;
     });
     if (!isRecorded) return undefined;
+    countResolution(incident, decision);
     const current = { ...taken, order: { ...order, version: order.version + 1, updatedAt: at } };
     if (decision.action === 'release') {
       await this.placement.abandon(current, decision.actor);

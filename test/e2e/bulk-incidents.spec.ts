@@ -57,6 +57,12 @@ async function resolvedEvents(id: string): Promise<OrderEvent[]> {
   return (await listEvents(service, id)).filter(({ type }) => type === 'incident_settled');
 }
 
+async function countWriteOffs(): Promise<number> {
+  const { body } = await service.request('GET', '/metrics');
+  const name = 'order_incidents_resolved_total{kind="notification",action="write_off"}';
+  return Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(String(body))?.[1] ?? 0);
+}
+
 describe('GET /operations/incidents/causes', () => {
   it('returns no causes without incidents', async () => {
     expect(await listCauses()).toEqual({ count: 0, causes: [] });
@@ -151,11 +157,16 @@ describe('POST /operations/incidents/bulk', () => {
       settleIncident(service, `notification-${ids[0]}-2-1`, 'write_off'),
       ...actions.map((action) => resolveAll({ action, kind: 'notification' })),
     ]);
+    const events = (await Promise.all(ids.map(resolvedEvents))).flat();
+    expect(events.map(({ data }) => data?.['incident']).toSorted()).toEqual(
+      ids.map((id) => `notification-${id}-2-1`).toSorted(),
+    );
     const changed = results.reduce((sum, result) => sum + result.changed, 0);
-    expect(changed + (single.status === 200 ? 1 : 0)).toBe(ids.length);
+    // The single one has another action than a bulk call that was first, or repeats its decision.
+    expect([200, 409]).toContain(single.status);
+    expect([ids.length, ids.length - 1]).toContain(changed);
     for (const id of ids) {
-      const [event, ...more] = await resolvedEvents(id);
-      expect(more).toEqual([]);
+      const [event] = await resolvedEvents(id);
       const expected = event?.data?.['action'] === 'retry' ? ['confirmed', 'shipped'] : ['shipped'];
       await eventually(() => statusesTold(service.sandbox, id).length === expected.length);
       expect(statusesTold(service.sandbox, id)).toEqual(expected);
@@ -176,13 +187,8 @@ describe('POST /operations/incidents/bulk', () => {
 
   it('is counted by kind and action', async () => {
     await placeUntold();
-    const count = async () => {
-      const { body } = await service.request('GET', '/metrics');
-      const name = 'order_incidents_resolved_total{kind="notification",action="write_off"}';
-      return Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(String(body))?.[1] ?? 0);
-    };
-    const before = await count();
+    const before = await countWriteOffs();
     await resolveAll({ action: 'write_off', kind: 'notification' });
-    expect(await count()).toBe(before + 1);
+    expect(await countWriteOffs()).toBe(before + 1);
   });
 });

@@ -67,17 +67,9 @@ const orderOfCustomer = () => placeOrder(service, { ...order(), customer_id: CUS
 
 const GUARDED: Record<string, Row> = {
   'POST /orders': { answers: { ...PLACES, otherCustomer: 201 } },
-  'POST /orders/:id': {
-    path: () => `/orders/${CUSTOMER}`,
-    answers: PLACES,
-  },
-  'POST /orders/preview': {
-    answers: { ...PREVIEWS, otherCustomer: 200 },
-  },
-  'POST /orders/:customer_id/preview': {
-    path: () => `/orders/${CUSTOMER}/preview`,
-    answers: PREVIEWS,
-  },
+  'POST /orders/:id': { path: () => `/orders/${CUSTOMER}`, answers: PLACES },
+  'POST /orders/preview': { answers: { ...PREVIEWS, otherCustomer: 200 } },
+  'POST /orders/:customer_id/preview': { path: () => `/orders/${CUSTOMER}/preview`, answers: PREVIEWS },
   'GET /orders': { answers: LISTS },
   'HEAD /orders': { answers: LISTS },
   'GET /orders/export': { answers: LISTS },
@@ -105,10 +97,7 @@ const GUARDED: Record<string, Row> = {
   'HEAD /operations/incidents': { answers: OPERATES },
   'GET /operations/incidents/causes': { answers: OPERATES },
   'HEAD /operations/incidents/causes': { answers: OPERATES },
-  'POST /operations/incidents/bulk': {
-    body: { action: 'retry', kind: 'notification' },
-    answers: OPERATES,
-  },
+  'POST /operations/incidents/bulk': { body: { action: 'retry', kind: 'notification' }, answers: OPERATES },
   'GET /operations/figures': { answers: OPERATES },
   'HEAD /operations/figures': { answers: OPERATES },
   'GET /orders/:order_id/deliveries': { path: (id) => `/orders/${id}/deliveries`, answers: DELIVERIES },

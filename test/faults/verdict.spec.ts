@@ -77,24 +77,24 @@ describe('verdict on an order with erased personal data', () => {
   });
 });
 
+/** The messages of these events in this order; a repetition is answered from memory. */
+const sent = (...seqs: number[]) =>
+  seqs.map((seq, index) => {
+    const isFirst = seqs.indexOf(seq) === index;
+    return {
+      sequence: index,
+      at: index,
+      key: `${ID}/${seq}/notify`,
+      order_id: ID,
+      customer_name: 'Alice',
+      customer_email: 'alice@example.com',
+      status: seq === 2 ? 'confirmed' : 'shipped',
+      duplicate: !isFirst,
+      delivered: isFirst,
+    };
+  });
 describe('verdict on the messages about an order', () => {
   const SHIPPED = eventOf(3, 'status_changed', 'confirmed', 'shipped');
-  /** The messages of these events in this order; a repetition is answered from memory. */
-  const sent = (...seqs: number[]) =>
-    seqs.map((seq, index) => {
-      const isFirst = seqs.indexOf(seq) === index;
-      return {
-        sequence: index,
-        at: index,
-        key: `${ID}/${seq}/notify`,
-        order_id: ID,
-        customer_name: 'Alice',
-        customer_email: 'alice@example.com',
-        status: seq === 2 ? 'confirmed' : 'shipped',
-        duplicate: !isFirst,
-        delivered: isFirst,
-      };
-    });
   const judged = (...seqs: number[]) => {
     const evidence = evidenceOf([PLACED, CONFIRMED, SHIPPED], 3, 'alice@example.com');
     const order = { ...evidence.orders.get(ID), status: 'shipped' } as OrderRow;

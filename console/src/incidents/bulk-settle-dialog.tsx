@@ -58,9 +58,9 @@ export function BulkSettleDialog({ group, action, onClose }: Props) {
         </p>
         <p className="muted">Cause: {cause}</p>
         {settle.isPending && count > AT_ONCE && (
-          <p role="status">
+          <output>
             {done} of {count} resolved
-          </p>
+          </output>
         )}
         {settle.isError && <ProblemBox error={settle.error} purpose="change" />}
       </ReasonForm>

@@ -67,7 +67,7 @@ export class DriftReport {
     return this.explain(found);
   }
 
-  /** Adds what people wrote off to products of which units are missing. */
+  /** Adds what people wrote off to products with missing units. */
   private async explain(found: readonly ProductDrift[]): Promise<ProductDrift[]> {
     const missing = found.filter(({ verdict }) => verdict === 'missing').map(({ productId }) => productId);
     if (missing.length === 0) return [...found];

@@ -62,7 +62,7 @@ const ERASURE: Budget = {
 };
 
 /** Budgets by `operationId` of the OpenAPI document. */
-/** Of the few incidents of a campaign; 500 take a second of which the database has the larger share. */
+/** Of the few incidents of a campaign; 500 take a second, most of it in the database. */
 const MANY_INCIDENTS: Budget = {
   cpuMs: 60,
   answerBytes: PROBLEM_BYTES,

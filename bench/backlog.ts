@@ -1,12 +1,22 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseOptions, readWhole, runCommand, say } from '../test/support/command-line.ts';
 import { Load, type Outcome } from './load/load.ts';
 import { LoadedOrders } from './load/loaded-orders.ts';
 import { Works } from './load/works.ts';
-import { countOpenTasks, readSettings, untilDrained, withClient } from './support/database.ts';
+import { type ClaimCost, measureClaims } from './support/claims.ts';
+import {
+  countCpuOfSessions,
+  countOpenTasks,
+  readSettings,
+  untilDrained,
+  withClient,
+} from './support/database.ts';
+import { cpuOf } from './support/processes.ts';
 import { describeMachine, finish, number } from './support/report.ts';
 import { leaveNothing, type Scene, withScene } from './support/scene.ts';
 
-const HELP = `Measures how fast a backlog of notifications drains under full load.
+const HELP = `Measures what waiting tasks cost: how fast a backlog of notifications drains under full load, a claim with few
+and with many waiting tasks, and the processor time of an instance that has nothing to do.
 
 Usage: npm run bench:backlog [-- options]
 
@@ -30,6 +40,11 @@ const DEFAULT_MINUTES = 10;
 const MAX_MINUTES = 120;
 
 const WARM_UP_SECONDS = 3;
+/** Waiting tasks of the claim that the backlog's is compared with. */
+const FEW_JOBS = 100;
+/** After its start an instance still has work of its own for some seconds. */
+const SETTLE_SECONDS = 10;
+const IDLE_SECONDS = 30;
 /** Duration of the baseline without a backlog, and the interval of the progress lines with one. */
 const SLICE_SECONDS = 5;
 
@@ -44,6 +59,12 @@ interface Slice extends Outcome {
   left: number;
   /** Those left of the ones that waited. */
   waiting: number;
+}
+
+/** Processor time of an instance that has nothing to do, and of its database, in milliseconds a second. */
+interface Idle {
+  service: number;
+  database: number;
 }
 
 interface BacklogOptions {
@@ -68,6 +89,28 @@ async function withLoad<Result>(
   }
 }
 
+async function measureIdle(scene: Scene): Promise<Idle> {
+  const databaseUrl = await scene.createTables('idle');
+  const service = await scene.startService(databaseUrl, SETTINGS);
+  try {
+    await sleep(SETTLE_SECONDS * 1_000);
+    const usedBySessions = await countCpuOfSessions(databaseUrl);
+    const before = (await cpuOf(service.pid)) ?? Number.NaN;
+    await sleep(IDLE_SECONDS * 1_000);
+    const after = (await cpuOf(service.pid)) ?? Number.NaN;
+    return { service: (after - before) / IDLE_SECONDS, database: (await usedBySessions()) / IDLE_SECONDS };
+  } finally {
+    await service.stop();
+  }
+}
+
+/** A claim from the few waiting tasks of a database of its own. */
+async function measureFewClaims(scene: Scene): Promise<ClaimCost> {
+  const databaseUrl = await scene.createTables('few');
+  await LoadedOrders.load(databaseUrl, scene.folder, { count: FEW_JOBS, waiting: FEW_JOBS });
+  return measureClaims(databaseUrl);
+}
+
 async function measureAlone(scene: Scene, { jobs, clients }: BacklogOptions): Promise<Outcome> {
   const databaseUrl = await scene.createTables('alone');
   await LoadedOrders.load(databaseUrl, scene.folder, { count: jobs });
@@ -84,12 +127,15 @@ interface Drained {
   /** Jobs that waited when the first order was placed. */
   waiting: number;
   slices: Slice[];
+  /** A claim while all of them wait. */
+  claim: ClaimCost;
 }
 
 async function drain(scene: Scene, { jobs, clients, minutes }: BacklogOptions): Promise<Drained> {
   const databaseUrl = await scene.createTables('backlog');
   say(`loading ${jobs} jobs`);
   await LoadedOrders.load(databaseUrl, scene.folder, { count: jobs, waiting: jobs });
+  const claim = await measureClaims(databaseUrl);
   // As soon as it has started, the service does jobs; it is measured from its first order on.
   return withLoad(scene, databaseUrl, async (load) => {
     const slices: Slice[] = [];
@@ -113,7 +159,7 @@ async function drain(scene: Scene, { jobs, clients, minutes }: BacklogOptions): 
           `${waiting} still wait, ${left} jobs left in all`,
       );
     }
-    return { waiting: waitingFirst, slices };
+    return { waiting: waitingFirst, slices, claim };
   });
 }
 
@@ -140,6 +186,13 @@ function report(alone: Outcome, { waiting, slices }: Drained, clients: number): 
   ];
 }
 
+function describeClaims(few: ClaimCost, { claim, waiting }: Drained): string {
+  return (
+    `claim: ${number(claim.ms, 2)} ms and ${claim.buffers} pages with ${waiting} waiting tasks, ` +
+    `${number(few.ms, 2)} ms and ${few.buffers} pages with ${FEW_JOBS} (${number(claim.ms / few.ms, 2)} times, target: 1)`
+  );
+}
+
 async function main(): Promise<void> {
   const text = { type: 'string' } as const;
   const options = {
@@ -157,15 +210,23 @@ async function main(): Promise<void> {
     minutes: readWhole(given.minutes, 'minutes', DEFAULT_MINUTES, MAX_MINUTES),
   };
   await withScene(async (scene) => {
+    say('an idle instance');
+    const idle = await measureIdle(scene);
+    say(`  ${number(idle.service, 1)} ms a second, its database ${number(idle.database, 1)}`);
+    const few = await measureFewClaims(scene);
     say('placing without a backlog');
     const alone = await measureAlone(scene, measures);
     say(`  ${describe(alone)}`);
     const drained = await drain(scene, measures);
-    const lines = report(alone, drained, measures.clients);
+    const lines = [
+      ...report(alone, drained, measures.clients),
+      describeClaims(few, drained),
+      `idle instance: ${number(idle.service, 1)} ms of processor time a second (target: 10), its database ${number(idle.database, 1)}`,
+    ];
     say('');
     for (const line of lines) say(line);
     const settings = await readSettings(await scene.createDatabase('settings'));
-    await finish(describeMachine(settings), { measures, alone, ...drained }, json);
+    await finish(describeMachine(settings), { measures, idle, few, alone, ...drained }, json);
   });
 }
 

@@ -236,6 +236,46 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/operations/incidents/causes': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Open incidents by kind and cause
+     * @description Shows what incidents have in common, as after an outage, and what can be done about all of them.
+     */
+    get: operations['listIncidentCauses'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/operations/incidents/bulk': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Resolve all incidents of one kind and cause by one action
+     * @description Each incident is resolved as by `POST /operations/incidents/{incident_id}`, and each order has the decision in its history. One call takes a limited number: call again while `remaining` is not 0. No incident is resolved twice.
+     */
+    post: operations['settleManyIncidents'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/operations/incidents/{incident_id}': {
     parameters: {
       query?: never;
@@ -267,7 +307,7 @@ export interface paths {
     put?: never;
     /**
      * Send again all notifications that ran out of attempts
-     * @description The messages about one order arrive in the order of its events.
+     * @description The same as `POST /operations/incidents/bulk` with the action `retry` and the kind `notification`. The messages about one order arrive in the order of its events.
      */
     post: operations['redriveNotifications'];
     delete?: never;
@@ -1277,8 +1317,21 @@ export interface components {
        * @example 2
        */
       event_seq?: number;
-      /** @example notification service: answered 500 */
+      /**
+       * @description Holds no personal data.
+       * @example notification service: answered 500
+       */
       reason: string;
+      /**
+       * @description The reason without the ids, lines and durations that differ from incident to incident.
+       * @example notification service: answered 500
+       */
+      cause: string;
+      /**
+       * @description Attempts so far, of a task: all kinds except a reservation.
+       * @example 12
+       */
+      attempts?: number;
       /**
        * Format: date-time
        * @description When it became an incident.
@@ -1298,6 +1351,74 @@ export interface components {
       incidents: components['schemas']['IncidentResponse'][];
       /** @description Where the next page begins; null on the last one. */
       next_cursor: string | null;
+    };
+    IncidentCauseResponse: {
+      /** @enum {string} */
+      kind: 'reservation' | 'notification' | 'stock_release' | 'cart_checkout' | 'pending_order';
+      /**
+       * @description The reason without the ids, lines and durations that differ from incident to incident.
+       * @example notification service: answered 500
+       */
+      cause: string;
+      /** @example 540 */
+      count: number;
+      /**
+       * Format: date-time
+       * @description When the oldest became an incident.
+       */
+      oldest_since: string;
+      /** @example 5400 */
+      oldest_age_seconds: number;
+      /** @description What can be done about all of them; empty where each one needs a decision. */
+      bulk_actions: components['schemas']['IncidentActionResponse'][];
+    };
+    IncidentCausesResponse: {
+      /**
+       * @description Number of open incidents.
+       * @example 540
+       */
+      count: number;
+      /** @description The most frequent first, at most 100. */
+      causes: components['schemas']['IncidentCauseResponse'][];
+    };
+    BulkIncidentsDto: {
+      /** @example Left with the courier */
+      reason?: string;
+      /**
+       * @description What is done about each incident.
+       * @enum {string}
+       */
+      action: 'retry' | 'write_off';
+      /**
+       * @description Incidents of this kind. The other kinds need a decision about each one.
+       * @enum {string}
+       */
+      kind: 'notification' | 'stock_release' | 'cart_checkout';
+      /**
+       * @description Only incidents with this cause, as listed by `GET /operations/incidents/causes`.
+       * @example notification service: answered 500
+       */
+      cause?: string;
+      /** @description At most this many, those of the oldest orders first; 500 where it is absent. */
+      limit?: number;
+    };
+    BulkIncidentsResponse: {
+      /** @enum {string} */
+      action: 'retry' | 'write_off';
+      /** @enum {string} */
+      kind: 'notification' | 'stock_release' | 'cart_checkout';
+      /** @example notification service: answered 500 */
+      cause: string | null;
+      /**
+       * @description Number of incidents resolved.
+       * @example 500
+       */
+      changed: number;
+      /**
+       * @description Number of such incidents that are open now. Call again to go on.
+       * @example 40
+       */
+      remaining: number;
     };
     SettleIncidentDto: {
       /** @example Left with the courier */
@@ -7406,6 +7527,8 @@ export interface operations {
            *           "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
            *           "event_seq": 2,
            *           "reason": "notification service: answered 500",
+           *           "cause": "notification service: answered 500",
+           *           "attempts": 12,
            *           "since": "2026-11-21T20:53:23.456Z",
            *           "age_seconds": 5400,
            *           "actions": [
@@ -7671,6 +7794,665 @@ export interface operations {
           'application/problem+json': components['schemas']['OperationProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/database-unavailable' | '/problems/overloaded' | '/problems/issuer-unavailable';
+          };
+        };
+      };
+    };
+  };
+  listIncidentCauses: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The open incidents by kind and cause. */
+      200: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          /**
+           * @example {
+           *       "count": 540,
+           *       "causes": [
+           *         {
+           *           "kind": "notification",
+           *           "cause": "notification service: answered 500",
+           *           "count": 540,
+           *           "oldest_since": "2026-11-21T20:53:23.456Z",
+           *           "oldest_age_seconds": 5400,
+           *           "bulk_actions": [
+           *             {
+           *               "action": "retry",
+           *               "description": "Send the message again, and then those about the same order that wait behind it."
+           *             },
+           *             {
+           *               "action": "write_off",
+           *               "description": "The customer is not notified of this change; later messages about the order are sent."
+           *             }
+           *           ]
+           *         }
+           *       ]
+           *     }
+           */
+          'application/json': components['schemas']['IncidentCausesResponse'];
+        };
+      };
+      400: components['responses']['Malformed400'];
+      /** @description The request has no credentials, or invalid ones. */
+      401: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OperationProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/authentication-required' | '/problems/invalid-credentials';
+          };
+        };
+      };
+      /** @description The caller may not do this. */
+      403: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate'?: string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OperationProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/insufficient-scope' | '/problems/cross-site-request';
+          };
+        };
+      };
+      408: components['responses']['Malformed408'];
+      413: components['responses']['Malformed413'];
+      414: components['responses']['Malformed414'];
+      415: components['responses']['Malformed415'];
+      417: components['responses']['Malformed417'];
+      /** @description Too many requests, in a minute or at a time. */
+      429: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OperationProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
+          };
+        };
+      };
+      431: components['responses']['Malformed431'];
+      /** @description The service has failed. The fault has been logged under the id of the request. */
+      500: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/internal-error';
+          };
+        };
+      };
+      /** @description Something that is needed does not answer; to be tried again. */
+      503: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OperationProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/overloaded' | '/problems/database-unavailable' | '/problems/issuer-unavailable';
+          };
+        };
+      };
+    };
+  };
+  settleManyIncidents: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['BulkIncidentsDto'];
+      };
+    };
+    responses: {
+      /** @description How many incidents were resolved, and how many are left. */
+      200: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          /**
+           * @example {
+           *       "action": "retry",
+           *       "kind": "notification",
+           *       "cause": "notification service: answered 500",
+           *       "changed": 500,
+           *       "remaining": 40
+           *     }
+           */
+          'application/json': components['schemas']['BulkIncidentsResponse'];
+        };
+      };
+      /** @description The request is wrong, or can not be met. */
+      400: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OperationProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/invalid-request' | '/problems/malformed-request';
+          };
+        };
+      };
+      /** @description The request has no credentials, or invalid ones. */
+      401: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OperationProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/authentication-required' | '/problems/invalid-credentials';
+          };
+        };
+      };
+      /** @description The caller may not do this. */
+      403: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate'?: string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OperationProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/insufficient-scope' | '/problems/cross-site-request';
+          };
+        };
+      };
+      408: components['responses']['Malformed408'];
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OperationProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/payload-too-large';
+          };
+        };
+      };
+      414: components['responses']['Malformed414'];
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OperationProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/unsupported-media-type';
+          };
+        };
+      };
+      417: components['responses']['Malformed417'];
+      /** @description Too many requests, in a minute or at a time. */
+      429: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OperationProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
+          };
+        };
+      };
+      431: components['responses']['Malformed431'];
+      /** @description The service has failed. The fault has been logged under the id of the request. */
+      500: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/internal-error';
+          };
+        };
+      };
+      /** @description Something that is needed does not answer; to be tried again. */
+      503: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OperationProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/overloaded' | '/problems/database-unavailable' | '/problems/issuer-unavailable';
           };
         };
       };
@@ -8549,7 +9331,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OperationProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/database-unavailable' | '/problems/overloaded' | '/problems/issuer-unavailable';
+            type?: '/problems/overloaded' | '/problems/database-unavailable' | '/problems/issuer-unavailable';
           };
         };
       };

@@ -27,7 +27,7 @@ import { ProblemFilter } from './platform/http/problem.filter.js';
 import { RequestValidationPipe } from './platform/http/input/validation.pipe.js';
 import { type LogDestination, loggerOptions } from './platform/logger-options.js';
 import { MetricsModule } from './platform/metrics/metrics.module.js';
-import { Delivery } from './tasks/delivery.entity.js';
+import { Delivery } from './orders/history/delivery.entity.js';
 import { Task } from './tasks/task.entity.js';
 import { TasksModule } from './tasks/tasks.module.js';
 

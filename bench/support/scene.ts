@@ -73,7 +73,7 @@ export async function withScene<Result>(
 }
 
 /** Loads a module of the built service: Node runs this file as it is, but not those with decorators. */
-async function loadBuilt<Module>(path: string): Promise<Module> {
+export async function loadBuilt<Module>(path: string): Promise<Module> {
   return (await import(pathToFileURL(join(DIST, path)).href)) as Module;
 }
 

@@ -6,10 +6,10 @@ import { OrderRepository } from '../orders/order.repository.js';
 import { PLACE_ORDER } from '../orders/order.tasks.js';
 import { isDatabaseUnavailable } from '../platform/database/session/database-errors.js';
 import { Metrics } from '../platform/metrics/metrics.js';
-import { TaskReportsRepository } from '../tasks/task-reports.repository.js';
+import { TaskReportsRepository } from './task-reports.repository.js';
 import { DriftRepository } from './drift/drift.repository.js';
-import { INCIDENT_KIND_NAMES } from './incident.js';
-import { IncidentFinder, TASK_INCIDENTS } from './incident-finder.js';
+import { INCIDENT_KIND_NAMES } from './incidents/incident.js';
+import { IncidentFinder, TASK_INCIDENTS } from './incidents/incident-finder.js';
 import { databaseNow } from '../platform/database/database-clock.js';
 
 /** Cache lifetime for several scrapers: the values change within minutes. */

@@ -8,17 +8,20 @@ import { DeliveriesController } from './deliveries/deliveries.controller.js';
 import { FiguresController } from './figures/figures.controller.js';
 import { FiguresRepository } from './figures/figures.repository.js';
 import { FiguresService } from './figures/figures.js';
-import { IncidentFinder } from './incident-finder.js';
-import { IncidentSettlement } from './incident-settlement.js';
-import { IncidentRepository } from './incident.repository.js';
-import { IncidentsService } from './incidents.service.js';
-import { OperationsController } from './operations.controller.js';
+import { BulkIncidents } from './incidents/bulk-incidents.js';
+import { IncidentFinder } from './incidents/incident-finder.js';
+import { IncidentSettlement } from './incidents/incident-settlement.js';
+import { IncidentRepository } from './incidents/incident.repository.js';
+import { IncidentsService } from './incidents/incidents.service.js';
+import { IncidentsController } from './incidents/incidents.controller.js';
 import { OperationsMetrics } from './operations.metrics.js';
-import { OperationsService } from './operations.service.js';
-import { PendingOrders } from './pending-orders.js';
+import { IncidentActions } from './incidents/incident-actions.js';
+import { PendingOrders } from './incidents/pending-orders.js';
 import { PersonalDataController } from './personal-data/personal-data.controller.js';
 import { PersonalData } from './personal-data/personal-data.js';
 import { PersonalDataRepository } from './personal-data/personal-data.repository.js';
+
+import { TaskReportsRepository } from './task-reports.repository.js';
 
 type Imports = NonNullable<ModuleMetadata['imports']>;
 
@@ -30,14 +33,16 @@ export class OperationsModule {
     return {
       module: OperationsModule,
       imports,
-      controllers: [OperationsController, FiguresController, DeliveriesController, PersonalDataController],
+      controllers: [IncidentsController, FiguresController, DeliveriesController, PersonalDataController],
       providers: [
+        TaskReportsRepository,
         IncidentRepository,
         IncidentFinder,
         IncidentsService,
         IncidentSettlement,
         PendingOrders,
-        OperationsService,
+        IncidentActions,
+        BulkIncidents,
         DriftRepository,
         OperationsMetrics,
         PersonalDataRepository,

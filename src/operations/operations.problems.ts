@@ -1,6 +1,6 @@
 import { Problem, RETRY_AFTER } from '../platform/http/problem.js';
 import { defineProblemTypes } from '../platform/http/problems/problem-types.js';
-import type { IncidentAction } from './incident.js';
+import type { IncidentAction } from './incidents/incident.js';
 
 /** The errors of resolving incidents. */
 export const OPERATIONS_PROBLEMS = defineProblemTypes({

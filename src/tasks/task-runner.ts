@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { Deadline } from '../platform/deadline.js';
 import { withDeadline } from '../platform/telemetry/request-context.js';
-import { AdaptiveLimit } from './adaptive-limit.js';
+import { AdaptiveLimit } from '../platform/adaptive-limit.js';
 import type { LeasedTask, TaskHandler, TaskPolicy } from './task-kind.js';
 import { observeAttempt, observeLimit } from './task-telemetry.js';
 

@@ -36,18 +36,11 @@ export interface FailedAttempt {
   error: string;
 }
 
-/** A plan that was made while the table was nearly empty would read all of it. */
-const BY_INDEX = BEGIN_BY_INDEX;
-
 const COLUMNS = `order_id, lane, seq, id, kind, payload, context, run_at, created_at, lease_version, attempts, max_attempts`;
 
 const INSERT_FIRST = new MultiRowStatement(
-  `(?, ?, ?, ?, ?, ?, ?, now(), now(), 0, 0, ?, 'ready')`,
-  (rows) => `INSERT INTO tasks (${COLUMNS}, state) VALUES ${rows}`,
-);
-
-const INSERT_LEASED = new MultiRowStatement(
-  `(?, ?, ?, ?, ?, ?, ?, now() + ? * interval '1 millisecond', now(), 1, 1, ?, 'ready', now() + ? * interval '1 millisecond')`,
+  `(?, ?, ?, ?, ?, ?, ?, now() + ?::integer * interval '1 millisecond', now(), ?, ?, ?, 'ready',
+    now() + ?::integer * interval '1 millisecond')`,
   (rows) => `INSERT INTO tasks (${COLUMNS}, state, lease_until) VALUES ${rows}`,
 );
 
@@ -142,20 +135,21 @@ UPDATE tasks t SET lease_until = NULL, run_at = now(), attempts = t.attempts - 1
 FROM (VALUES ${rows}) AS l (order_id, lane, seq, lease_version) WHERE ${HAS_LEASE}`,
 );
 
-/** The statements by which tasks move from one state to the next. */
+/**
+ * The statements by which tasks move from one state to the next. Those of the worker are planned by index: a plan that
+ * was made while the table was nearly empty would read all of it.
+ */
 @Injectable()
 export class TaskRepository {
   constructor(private readonly dataSource: DataSource) {}
 
   /** Inserts tasks whose lanes are certainly empty. The caller holds the first lease of those with a `leaseMs`. */
   insertFirst(tasks: readonly FirstTask[]): Statement[] {
-    const leased = tasks.filter(({ leaseMs }) => leaseMs !== undefined);
-    const due = tasks.filter(({ leaseMs }) => leaseMs === undefined);
-    const rows = leased.map(({ leaseMs, ...task }) => {
-      const values = valuesOf(task);
-      return [...values.slice(0, -1), leaseMs, task.maxAttempts, leaseMs];
+    const rows = tasks.map(({ leaseMs, ...task }) => {
+      const begun = leaseMs === undefined ? 0 : 1;
+      return [...valuesOf(task).slice(0, -1), leaseMs ?? 0, begun, begun, task.maxAttempts, leaseMs ?? null];
     });
-    return [...INSERT_LEASED.of(rows), ...INSERT_FIRST.of(due.map(valuesOf))];
+    return INSERT_FIRST.of(rows);
   }
 
   /** Inserts tasks behind those of their lanes. The caller's transaction has locked the order. */
@@ -209,13 +203,13 @@ export class TaskRepository {
   /** Leases due tasks, the longest due first. Two instances that meet may get fewer than there are. */
   async claim(requests: readonly ClaimRequest[]): Promise<LeasedTask[]> {
     const statements = CLAIM.of(requests.map(({ kind, limit, leaseMs }) => [kind, limit, leaseMs]));
-    const results = await queryAtOnce(this.dataSource, BY_INDEX, statements);
+    const results = await queryAtOnce(this.dataSource, BEGIN_BY_INDEX, statements);
     return results.flatMap(({ rows }) => rows as LeasedTask[]);
   }
 
   /** Ends tasks that succeeded and frees those behind them. A lease that was lost changes nothing. */
   async finish(leases: readonly Lease[]): Promise<void> {
-    await queryAtOnce(this.dataSource, BY_INDEX, [
+    await queryAtOnce(this.dataSource, BEGIN_BY_INDEX, [
       ...FINISH.of(leases.map(keyOf)),
       ...PROMOTE.of(leases.map(({ orderId, lane }) => [orderId, lane])),
     ]);
@@ -229,26 +223,32 @@ export class TaskRepository {
       pauseMs,
       error,
     ]);
-    await queryAtOnce(this.dataSource, BY_INDEX, FAIL.of(rows));
+    await queryAtOnce(this.dataSource, BEGIN_BY_INDEX, FAIL.of(rows));
   }
 
   /** Returns leases under which nothing was begun; they do not count as attempts. */
   async returnUnstarted(leases: readonly Lease[]): Promise<void> {
-    await queryAtOnce(this.dataSource, BY_INDEX, RETURN_UNSTARTED.of(leases.map(keyOf)));
+    await queryAtOnce(this.dataSource, BEGIN_BY_INDEX, RETURN_UNSTARTED.of(leases.map(keyOf)));
   }
 
-  /** Makes dead tasks of orders due again. @returns how many still were dead */
+  /**
+   * Makes dead tasks of orders due again.
+   *
+   * @param leaseVersion only those that had no attempt since
+   * @returns how many still were dead
+   */
   async retryDead(
     sql: Sql,
     kind: string,
     orderIds: readonly string[],
     moreAttempts: number,
+    leaseVersion?: number,
   ): Promise<number> {
     // Attempts continue to count, so that the number includes those before the redrive.
     const [, affected] = await sql.query<[unknown, number]>(
       `UPDATE tasks SET state = 'ready', run_at = now(), dead_at = NULL, max_attempts = attempts + $3
-       WHERE kind = $1 AND state = 'dead' AND order_id = ANY ($2)`,
-      [kind, orderIds, moreAttempts],
+       WHERE kind = $1 AND state = 'dead' AND order_id = ANY ($2) AND lease_version = coalesce($4, lease_version)`,
+      [kind, orderIds, moreAttempts, leaseVersion],
     );
     return affected;
   }
@@ -258,10 +258,12 @@ export class TaskRepository {
     sql: Sql,
     { name, lane }: { name: string; lane: string },
     orderId: string,
+    leaseVersion?: number,
   ): Promise<boolean> {
     const [, affected] = await sql.query<[unknown, number]>(
-      `DELETE FROM tasks WHERE kind = $1 AND state = 'dead' AND order_id = $2`,
-      [name, orderId],
+      `DELETE FROM tasks
+       WHERE kind = $1 AND state = 'dead' AND order_id = $2 AND lease_version = coalesce($3, lease_version)`,
+      [name, orderId, leaseVersion],
     );
     await runAll(sql, PROMOTE.of([[orderId, lane]]));
     return affected > 0;

@@ -100,7 +100,6 @@ export class Tasks implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
     return { task: prepared, lease: firstLeaseOf(prepared) };
   }
 
-  /** The statements that insert prepared tasks. */
   insertFirst(tasks: readonly FirstTask[]): Statement[] {
     return this.repository.insertFirst(tasks);
   }
@@ -120,34 +119,40 @@ export class Tasks implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
     this.worker?.wake();
   }
 
-  /** Leases the task of an order, if it is due. */
   async claim(kind: TaskKind, orderId: string, leaseMs: number): Promise<LeasedTask | undefined> {
     return this.repository.claimOne(kind, orderId, leaseMs);
   }
 
-  /** Ends leased tasks as part of the transaction that does what they are for. Refuses where a lease was lost. */
   complete(leases: readonly Lease[]): Statement[] {
     return this.repository.complete(leases);
   }
 
-  /** Ends a lease: the task is due again after a pause. A lease that was lost changes nothing. */
   async postpone(lease: Lease, pauseMs: number): Promise<void> {
     await this.repository.postpone(lease, pauseMs);
   }
 
-  /** Locks a leased task until the end of the transaction. @returns false if the lease was lost */
   async lock(transaction: Sql, lease: Lease): Promise<boolean> {
     return this.repository.lock(transaction, lease);
   }
 
   /** Gives the dead tasks of orders as many attempts again. @returns how many there were */
-  async retryDead(transaction: Sql, kind: TaskKind, orderIds: readonly string[]): Promise<number> {
-    return this.repository.retryDead(transaction, kind.name, orderIds, this.maxAttempts);
+  async retryDead(
+    transaction: Sql,
+    kind: TaskKind,
+    orderIds: readonly string[],
+    leaseVersion?: number,
+  ): Promise<number> {
+    return this.repository.retryDead(transaction, kind.name, orderIds, this.maxAttempts, leaseVersion);
   }
 
   /** Gives up the dead task of an order. @returns whether there was one */
-  async writeOffDead(transaction: Sql, kind: TaskKind, orderId: string): Promise<boolean> {
-    return this.repository.deleteDead(transaction, kind, orderId);
+  async writeOffDead(
+    transaction: Sql,
+    kind: TaskKind,
+    orderId: string,
+    leaseVersion?: number,
+  ): Promise<boolean> {
+    return this.repository.deleteDead(transaction, kind, orderId, leaseVersion);
   }
 
   onApplicationBootstrap(): void {

@@ -9,6 +9,7 @@ import {
   placeOrder,
   statusesTold,
 } from '../support/builders.js';
+import { queryDatabase } from '../support/invariants.js';
 import { getOrder, listEvents, listIncidents, setStatus, type WithApi } from '../support/client.js';
 import { eventually } from '../support/service.js';
 import { findBarriers, TEST_MS, TestConsole } from './console.js';
@@ -73,6 +74,42 @@ describe('incidents in the console', () => {
         actor: 'key:operator',
         reason: 'The service is back',
       });
+      expect(complaints).toEqual([]);
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+
+  itInBrowser(
+    'are grouped by cause, and retried or written off together after a confirmation',
+    async () => {
+      const ids = [await placeUntold(), await placeUntold(), await placeUntold()];
+      await queryDatabase(
+        tested.service.database.url,
+        `UPDATE tasks SET last_error = 'notification service: answered 500' WHERE state = 'dead'`,
+      );
+      const { page, complaints } = await tested.open('/incidents', 'operator');
+      await page.getByRole('table', { name: 'Same cause' }).getByText('3 incidents').waitFor();
+      expect(await findBarriers(page)).toEqual([]);
+      await endFaults(tested.service.sandbox);
+      await page.getByRole('button', { name: /^Write off all 3: / }).press('Enter');
+      const dialog = page.getByRole('dialog', { name: 'Write off 3 incidents' });
+      await dialog.getByText('not notified of this change', { exact: false }).waitFor();
+      expect(await findBarriers(page)).toEqual([]);
+      await page.keyboard.press('Escape');
+      await dialog.waitFor({ state: 'detached' });
+      await page.getByRole('button', { name: /^Retry all 3: / }).press('Enter');
+      await page.getByLabel('Reason').fill('The service is back');
+      await page.getByRole('button', { name: 'Retry 3 incidents' }).click();
+      await page.getByText('No open incidents').waitFor();
+      for (const id of ids) {
+        await eventually(() => statusesTold(tested.service.sandbox, id).includes('confirmed'));
+        expect((await listEvents(colleague, id)).at(-1)).toMatchObject({
+          type: 'incident_settled',
+          actor: 'key:operator',
+          reason: 'The service is back',
+        });
+      }
       expect(complaints).toEqual([]);
       await page.context().close();
     },

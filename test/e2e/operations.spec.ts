@@ -82,6 +82,8 @@ describe('GET /operations/incidents', () => {
       order_id: id,
       event_seq: 2,
       reason: 'notification service: answered 500',
+      cause: 'notification service: answered 500',
+      attempts: 1,
       since: expect.stringMatching(/Z$/),
       age_seconds: expect.any(Number),
       actions: [
@@ -225,6 +227,9 @@ describe('stock release that ran out of attempts', () => {
     );
     expect(lines).toEqual([{ reservation: 'released' }]);
     expect(stockOf(service.sandbox, product)).toBe(6);
+    expect(await settledEvents(order_id)).toMatchObject([
+      { data: { units_perhaps_held: [{ line: 1, product_id: product, quantity: 4 }] } },
+    ]);
     expect((await incidentsOf(order_id)).filter(({ kind }) => kind === 'stock_release')).toEqual([]);
   });
 });

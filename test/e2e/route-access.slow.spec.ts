@@ -67,17 +67,9 @@ const orderOfCustomer = () => placeOrder(service, { ...order(), customer_id: CUS
 
 const GUARDED: Record<string, Row> = {
   'POST /orders': { answers: { ...PLACES, otherCustomer: 201 } },
-  'POST /orders/:id': {
-    path: () => `/orders/${CUSTOMER}`,
-    answers: PLACES,
-  },
-  'POST /orders/preview': {
-    answers: { ...PREVIEWS, otherCustomer: 200 },
-  },
-  'POST /orders/:customer_id/preview': {
-    path: () => `/orders/${CUSTOMER}/preview`,
-    answers: PREVIEWS,
-  },
+  'POST /orders/:id': { path: () => `/orders/${CUSTOMER}`, answers: PLACES },
+  'POST /orders/preview': { answers: { ...PREVIEWS, otherCustomer: 200 } },
+  'POST /orders/:customer_id/preview': { path: () => `/orders/${CUSTOMER}/preview`, answers: PREVIEWS },
   'GET /orders': { answers: LISTS },
   'HEAD /orders': { answers: LISTS },
   'GET /orders/export': { answers: LISTS },
@@ -103,6 +95,9 @@ const GUARDED: Record<string, Row> = {
   'HEAD /orders/:order_id/events': { path: (id) => `/orders/${id}/events`, answers: READS },
   'GET /operations/incidents': { answers: OPERATES },
   'HEAD /operations/incidents': { answers: OPERATES },
+  'GET /operations/incidents/causes': { answers: OPERATES },
+  'HEAD /operations/incidents/causes': { answers: OPERATES },
+  'POST /operations/incidents/bulk': { body: { action: 'retry', kind: 'notification' }, answers: OPERATES },
   'GET /operations/figures': { answers: OPERATES },
   'HEAD /operations/figures': { answers: OPERATES },
   'GET /orders/:order_id/deliveries': { path: (id) => `/orders/${id}/deliveries`, answers: DELIVERIES },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Evidence, EventRow } from './verdict/evidence.js';
+import type { Evidence, EventRow, OrderRow } from './verdict/evidence.js';
 import { judge } from './verdict/judge.js';
 
 const ID = '01a1ffe2-9b80-748a-ba30-787d85a2b441';
@@ -74,6 +74,42 @@ describe('verdict on an order with erased personal data', () => {
     expect(gap).toMatchObject([{ promise: 'P5', orderId: ID }]);
     const untold = judge(evidenceOf([PLACED, CONFIRMED], 2, 'alice@example.com')).violations;
     expect(untold).toMatchObject([{ promise: 'P1', orderId: ID }]);
+  });
+});
+
+/** The messages of these events in this order; a repetition is answered from memory. */
+const sent = (...seqs: number[]) =>
+  seqs.map((seq, index) => {
+    const isFirst = seqs.indexOf(seq) === index;
+    return {
+      sequence: index,
+      at: index,
+      key: `${ID}/${seq}/notify`,
+      order_id: ID,
+      customer_name: 'Alice',
+      customer_email: 'alice@example.com',
+      status: seq === 2 ? 'confirmed' : 'shipped',
+      duplicate: !isFirst,
+      delivered: isFirst,
+    };
+  });
+describe('verdict on the messages about an order', () => {
+  const SHIPPED = eventOf(3, 'status_changed', 'confirmed', 'shipped');
+  const judged = (...seqs: number[]) => {
+    const evidence = evidenceOf([PLACED, CONFIRMED, SHIPPED], 3, 'alice@example.com');
+    const order = { ...evidence.orders.get(ID), status: 'shipped' } as OrderRow;
+    const orders = new Map([[ID, order]]);
+    return judge({ ...evidence, orders, messages: sent(...seqs) }).violations.map(
+      ({ promise, what }) => `${promise} ${what}`,
+    );
+  };
+
+  it('accepts a repetition before the next message', () => {
+    expect(judged(2, 2, 3, 3)).toEqual([]);
+  });
+
+  it('finds a repetition after the next message, although it was answered from memory', () => {
+    expect(judged(2, 3, 2)).toEqual(['P5 the notifications were sent in the order of events 2,3,2']);
   });
 });
 

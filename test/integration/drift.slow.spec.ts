@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
   catalogSettings,
+  endFaults,
   line,
   newProduct,
   orderBody,
@@ -10,6 +11,7 @@ import {
   stockOf,
   type TestFleet,
 } from '../support/builders.js';
+import { findIncidents, settleIncident } from '../support/incidents.js';
 import { queryDatabase } from '../support/invariants.js';
 import { runReport } from '../support/report-command.js';
 import { eventually, testSettings, type TestService } from '../support/service.js';
@@ -98,6 +100,25 @@ describe('drift report with an inventory', () => {
     expect((await drift(['--product', product, '--rebase'])).code).toBe(0);
     await order(product, 5);
     expect(await driftOf(product)).toMatchObject({ code: 0, verdict: 'as_expected', quantity: 45 });
+  });
+
+  it('names the units of missing stock that were written off', async () => {
+    const product = newProduct(fleet.sandbox);
+    const id = await order(product, 3);
+    await order(product, 1);
+    await driftOf(product);
+    fleet.sandbox.services.inventory.faults.add({ kind: 'away' });
+    await service.request('PUT', `/orders/${id}`, { status: 'cancelled' });
+    const kill = `UPDATE tasks SET state = 'dead', dead_at = now(), lease_until = NULL
+      WHERE order_id = $1 AND lane = 'stock' AND last_error IS NOT NULL AND lease_until IS NULL RETURNING 1`;
+    await eventually(async () => (await queryDatabase(fleet.database.url, kill, [id])).length > 0);
+    const [incident] = await findIncidents(service, id);
+    const answer = await settleIncident(service, incident?.incident_id ?? '', 'write_off', 'Lost');
+    expect(answer.status).toBe(200);
+    await endFaults(fleet.sandbox);
+    const missing = { code: 1, verdict: 'missing', drift: -3, units_written_off: 3 };
+    expect(await driftOf(product)).toMatchObject(missing);
+    expect((await drift(['--product', product])).out).toContain('3 units were written off');
   });
 
   it('compares only products that were ordered since --since', async () => {

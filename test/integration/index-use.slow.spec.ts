@@ -10,7 +10,7 @@ import { IdempotencyRepository } from '../../src/idempotency/idempotency.reposit
 import { PointReads } from '../../src/platform/database/batching/point-reads.js';
 import type { OrderFilter } from '../../src/orders/search/order-conditions.js';
 import { dataSourceOptions } from '../../src/platform/database/data-source.js';
-import { TaskReportsRepository } from '../../src/tasks/task-reports.repository.js';
+import { TaskReportsRepository } from '../../src/operations/task-reports.repository.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { queryDatabase } from '../support/invariants.js';
 

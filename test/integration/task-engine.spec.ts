@@ -101,6 +101,19 @@ describe('tasks of a lane', () => {
     expect(await writeOff()).toBe(false);
   });
 
+  it('are neither retried nor written off under the lease version of an earlier attempt', async () => {
+    const orderId = newOrderId();
+    await insert(instance, orderId, 1);
+    instance.work(async () => {
+      throw new Error('broken');
+    });
+    await eventually(async () => (await tasks.countIn('dead')) === 1);
+    const { dataSource, repository } = instance;
+    expect(await repository.retryDead(dataSource, KIND.name, [orderId], 2, 1)).toBe(0);
+    expect(await repository.deleteDead(dataSource, KIND, orderId, 1)).toBe(false);
+    expect(await repository.deleteDead(dataSource, KIND, orderId, 2)).toBe(true);
+  });
+
   it('wait behind a task that is retried later', async () => {
     const orderId = newOrderId();
     await insert(instance, orderId, 1, 2);

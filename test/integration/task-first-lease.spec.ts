@@ -78,8 +78,11 @@ describe('first lease of a task', () => {
     const orderId = newOrderId();
     const prepared = await prepare(orderId);
     expect(await instance.repository.claim([ANY])).toEqual([]);
-    await database.query('UPDATE tasks SET run_at = now(), lease_until = now()');
-    expect(await (await database.start()).repository.claim([ANY])).toMatchObject([
+    // Connected before the lease ends: the worker of this process looks for due tasks too.
+    const other = await database.start();
+    await other.dataSource.query('SELECT 1');
+    await other.dataSource.query('UPDATE tasks SET run_at = now(), lease_until = now()');
+    expect(await other.repository.claim([ANY])).toMatchObject([
       { orderId, attempts: 2, leaseVersion: 2 },
     ]);
     // Returns the permit in this process, which does not really die.

@@ -128,7 +128,11 @@ const LIMITS: [what: string, value: number, unit: string, reason: string][] = [
 const BULKHEADS: [bulkhead: Bulkhead, requests: string, size: string][] = [
   [READS, 'reads, changes of one order, erasures, incidents', '10 for each of `DATABASE_POOL_SIZE`'],
   [PLACEMENTS, 'orders and previews', '`MAX_PLACEMENTS`, fewer while the event loop is late'],
-  [BULK_CHANGES, '`POST /orders/bulk-status`', 'fixed'],
+  [
+    BULK_CHANGES,
+    '`POST /orders/bulk-status`, `POST /operations/incidents/bulk`, `POST /operations/notifications/redrive`',
+    'fixed',
+  ],
   [EXPORTS, '`GET` and `HEAD /orders/export`, until the last byte is sent', 'fixed'],
   [FEED_READS, '`GET /events`, waiting ones included', 'fixed'],
   [STREAMS, '`GET /orders/stream`, until it ends and for a second at least', 'fixed'],

@@ -7,6 +7,7 @@ import { formatDuration } from '../time/zone.ts';
 import { Empty } from '../ui/empty.tsx';
 import { ProblemBox } from '../ui/problem-box.tsx';
 import { useRowKeys } from '../ui/row-keys.ts';
+import { CauseTable } from './cause-table.tsx';
 import { IncidentRow } from './incident-row.tsx';
 import { incidentsQuery } from './incidents.query.ts';
 import { SettleDialog } from './settle-dialog.tsx';
@@ -28,6 +29,7 @@ export function IncidentsPage() {
       {error && <ProblemBox error={error} onRetry={() => void refetch()} />}
       {isPending && <p className="muted loading">Loading the incidents …</p>}
       {!error && data?.count === 0 && <NoIncidents />}
+      <CauseTable />
       {data && data.count > 0 && (
         <table className="list" role="table" aria-label="Incidents" ref={list}>
           <thead role="rowgroup">

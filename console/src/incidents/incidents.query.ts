@@ -20,6 +20,15 @@ export function orderIncidentsQuery(orderId: string) {
   });
 }
 
+/** Open incidents by kind and cause. */
+export function incidentCausesQuery() {
+  return queryOptions({
+    queryKey: ['incidents', 'causes'],
+    queryFn: () => send(api.GET('/operations/incidents/causes')),
+    refetchInterval: refreshEvery(REFRESH_MS),
+  });
+}
+
 /** A page of incidents, oldest first. @param cursor where it begins; null for the first */
 export function incidentsQuery(cursor: string | null) {
   const query = { limit: PAGE, ...(cursor !== null && { cursor }) };

@@ -3,18 +3,21 @@ import { OrderRepository } from '../../orders/order.repository.js';
 import { orderNotFound } from '../../orders/order.problems.js';
 import { isOrderId } from '../../orders/orders.service.js';
 import { databaseNow } from '../../platform/database/database-clock.js';
-import { type TaskReport, TaskReportsRepository } from '../../tasks/task-reports.repository.js';
+import { type TaskReport, TaskReportsRepository } from '../task-reports.repository.js';
 import { TaskRepository } from '../../tasks/task.repository.js';
-import { numberOfTask, TASK_INCIDENTS, type TaskIncidentKind } from '../incident-finder.js';
-import { IncidentsService } from '../incidents.service.js';
+import {
+  numberOfTask,
+  TASK_INCIDENTS,
+  TASK_KINDS,
+  type TaskIncidentKind,
+} from '../incidents/incident-finder.js';
+import { IncidentsService } from '../incidents/incidents.service.js';
 import { deliveryNotFound, deliveryNotWaiting } from '../operations.problems.js';
 
 /** No order has nearly as many: a notification for each change of its status, and one task or two besides. */
 const MAX_DELIVERIES = 200;
 
-const KINDS = Object.keys(TASK_INCIDENTS) as TaskIncidentKind[];
-
-const TASK_KINDS = KINDS.map((kind) => TASK_INCIDENTS[kind].name);
+const TASK_NAMES = TASK_KINDS.map((kind) => TASK_INCIDENTS[kind].name);
 
 /** A delivery to another service about an order. */
 export interface DeliveryReport extends Omit<TaskReport, 'kind'> {
@@ -38,7 +41,7 @@ export class Deliveries {
     const order = isOrderId(orderId) ? await this.orders.findOrder(orderId) : undefined;
     if (!order) throw orderNotFound(orderId);
     const deliveries: DeliveryReport[] = [];
-    for (const report of await this.reports.findByOrder(order.id, TASK_KINDS, MAX_DELIVERIES))
+    for (const report of await this.reports.findByOrder(order.id, TASK_NAMES, MAX_DELIVERIES))
       deliveries.push(await this.toDelivery(order.id, report));
     return deliveries;
   }
@@ -56,7 +59,7 @@ export class Deliveries {
   }
 
   private async toDelivery(orderId: string, report: TaskReport): Promise<DeliveryReport> {
-    const kind = KINDS.find((name) => TASK_INCIDENTS[name].name === report.kind);
+    const kind = TASK_KINDS.find((name) => TASK_INCIDENTS[name].name === report.kind);
     if (!kind) throw new Error(`tasks of kind ${report.kind} are no deliveries`);
     if (report.standing !== 'failed') return { ...report, kind, incidentId: undefined };
     const incident = await this.incidents.find({ kind, orderId, number: numberOfTask(kind, report.seq) });

@@ -1,6 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import type { TaskStanding } from '../../tasks/task-reports.repository.js';
-import { numberOfTask, TASK_INCIDENTS, type TaskIncidentKind } from '../incident-finder.js';
+import type { TaskStanding } from '../task-reports.repository.js';
+import { numberOfTask, TASK_INCIDENTS, type TaskIncidentKind } from '../incidents/incident-finder.js';
 import type { DeliveryReport } from './deliveries.js';
 
 /** The API's words. */

@@ -4,7 +4,7 @@ import { Inventory, StockJournal } from '../../orders/order.ports.js';
 import { Deadline } from '../../platform/deadline.js';
 import { type Baseline, type Books, compare, type ProductDrift, widest } from './drift.js';
 import { DriftRepository } from './drift.repository.js';
-import { NIL_ID } from '../incident-finder.js';
+import { NIL_ID } from '../incidents/incident-finder.js';
 import { databaseNow } from '../../platform/database/database-clock.js';
 
 /** Products compared in one batch: few enough that the books change little while the inventory answers. */
@@ -64,7 +64,18 @@ export class DriftReport {
       }),
     );
     for (const product of found) await this.keep(product, at);
-    return found;
+    return this.explain(found);
+  }
+
+  /** Adds what people wrote off to products with missing units. */
+  private async explain(found: readonly ProductDrift[]): Promise<ProductDrift[]> {
+    const missing = found.filter(({ verdict }) => verdict === 'missing').map(({ productId }) => productId);
+    if (missing.length === 0) return [...found];
+    const units = await this.repository.sumWrittenOff(missing);
+    return found.map((product) => {
+      const writtenOff = units.get(product.productId);
+      return writtenOff === undefined ? product : { ...product, writtenOff };
+    });
   }
 
   /** A product that the inventory has never known has nothing to be compared with later. */

@@ -31,23 +31,26 @@ export function renderDrift(products: readonly ProductDrift[]): string {
 
 /** The report for programs: every product, under names that will stay. */
 export function renderDriftJson(products: readonly ProductDrift[]): string {
-  const body = products.map(({ productId, quantity, books, baseline, journal, drift, verdict }) => ({
-    product_id: productId,
-    verdict,
-    drift,
-    quantity,
-    units_sold: books.sold,
-    units_perhaps_held: books.held,
-    units_taken_by_journal: journal ?? null,
-    baseline: baseline
-      ? {
-          at: baseline.at.toISOString(),
-          quantity: baseline.quantity,
-          units_sold: baseline.sold,
-          units_perhaps_held: baseline.held,
-        }
-      : null,
-  }));
+  const body = products.map(
+    ({ productId, quantity, books, baseline, journal, drift, verdict, writtenOff = 0 }) => ({
+      product_id: productId,
+      verdict,
+      drift,
+      units_written_off: writtenOff,
+      quantity,
+      units_sold: books.sold,
+      units_perhaps_held: books.held,
+      units_taken_by_journal: journal ?? null,
+      baseline: baseline
+        ? {
+            at: baseline.at.toISOString(),
+            quantity: baseline.quantity,
+            units_sold: baseline.sold,
+            units_perhaps_held: baseline.held,
+          }
+        : null,
+    }),
+  );
   return `${JSON.stringify({ products: body, alarming: products.filter(isAlarming).length }, null, 2)}\n`;
 }
 
@@ -57,7 +60,7 @@ export function isAlarming({ verdict }: ProductDrift): boolean {
 }
 
 function toCells(product: ProductDrift): string[] {
-  const { productId, quantity, drift, verdict } = product;
+  const { productId, quantity, drift, verdict, writtenOff } = product;
   const sign = drift > 0 ? '+' : '';
   return [
     productId,
@@ -65,7 +68,9 @@ function toCells(product: ProductDrift): string[] {
     expected(product),
     `${sign}${drift}`,
     verdict,
-    MEANINGS[verdict],
+    writtenOff === undefined
+      ? MEANINGS[verdict]
+      : `${writtenOff} units were written off as incidents and may still be held. ${MEANINGS[verdict]}`,
   ];
 }
 

@@ -46,6 +46,21 @@ export class DriftRepository {
     return new Map(rows.map(({ productId, sold, held }) => [productId, { sold, held }]));
   }
 
+  /** Units that incidents were written off for since the baseline, although the inventory may still hold them. */
+  async sumWrittenOff(productIds: readonly string[]): Promise<Map<string, number>> {
+    const rows = await this.dataSource.query<{ productId: string; units: number }[]>(
+      `SELECT i.product_id AS "productId", sum(i.quantity)::float8 AS units
+       FROM order_items i JOIN orders o ON o.id = i.order_id JOIN order_events e ON e.order_id = o.id
+         JOIN stock_drift d ON d.product_id = i.product_id
+       WHERE i.product_id = ANY ($1) AND o.status IN ('rejected', 'failed', 'cancelled')
+         AND e.type = 'incident_settled' AND e.occurred_at > d.baseline_at
+         AND e.data->'units_perhaps_held' @> jsonb_build_array(jsonb_build_object('line', i.id))
+       GROUP BY i.product_id`,
+      [productIds],
+    );
+    return new Map(rows.map(({ productId, units }) => [productId, units]));
+  }
+
   async findBaselines(productIds: readonly string[]): Promise<Map<string, Baseline>> {
     const rows = await this.dataSource.query<(Baseline & { productId: string })[]>(
       `SELECT product_id AS "productId", baseline_quantity::float8 AS quantity, baseline_sold::float8 AS sold,

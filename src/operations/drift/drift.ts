@@ -48,6 +48,8 @@ export interface ProductDrift extends Observation {
   verdict: DriftVerdict;
   /** Units that the inventory has more (positive) or fewer (negative) than the books can explain. */
   drift: number;
+  /** Units that people wrote off since the baseline and that the inventory may still hold; of missing units only. */
+  writtenOff?: number;
 }
 
 /** Compares the stock of the inventory with the expected stock of the books. */

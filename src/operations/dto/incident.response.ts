@@ -1,13 +1,14 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { INCIDENT_ACTIONS, INCIDENT_KIND_NAMES, type IncidentAction, textOf } from '../incident.js';
-import type { IncidentKind } from '../incident.js';
-import type { IncidentPage, NamedIncident } from '../incidents.service.js';
-import type { Settlement } from '../operations.service.js';
+import { causeOf } from '../incidents/incident-cause.js';
+import { INCIDENT_ACTIONS, INCIDENT_KIND_NAMES, type IncidentAction, textOf } from '../incidents/incident.js';
+import type { IncidentKind } from '../incidents/incident.js';
+import type { IncidentPage, NamedIncident } from '../incidents/incidents.service.js';
+import type { Settlement } from '../incidents/incident-actions.js';
 import { databaseNow } from '../../platform/database/database-clock.js';
 
 const EXAMPLE_ORDER = '01a1ffe2-9b80-748a-ba30-787d85a2b441';
 
-class IncidentActionResponse {
+export class IncidentActionResponse {
   @ApiProperty({ enum: INCIDENT_ACTIONS })
   action!: IncidentAction;
 
@@ -41,8 +42,22 @@ export class IncidentResponse {
   })
   event_seq?: number;
 
-  @ApiProperty({ example: 'notification service: answered 500' })
+  @ApiProperty({ example: 'notification service: answered 500', description: 'Holds no personal data.' })
   reason!: string;
+
+  @ApiProperty({
+    example: 'notification service: answered 500',
+    description: 'The reason without the ids, lines and durations that differ from incident to incident.',
+  })
+  cause!: string;
+
+  @ApiPropertyOptional({
+    type: 'integer',
+    minimum: 0,
+    example: 12,
+    description: 'Attempts so far, of a task: all kinds except a reservation.',
+  })
+  attempts?: number;
 
   @ApiProperty({ format: 'date-time', description: 'When it became an incident.' })
   since!: string;
@@ -54,7 +69,7 @@ export class IncidentResponse {
   actions!: IncidentActionResponse[];
 
   static from(incident: NamedIncident, now: Date): IncidentResponse {
-    const { id, kind, orderId, number, productId, quantity, reason, since, actions } = incident;
+    const { id, kind, orderId, number, productId, quantity, reason, since, attempts, actions } = incident;
     return {
       incident_id: id,
       kind,
@@ -62,6 +77,8 @@ export class IncidentResponse {
       ...(kind === 'reservation' && { line: number, product_id: productId, quantity }),
       ...(kind === 'notification' && { event_seq: number }),
       reason,
+      cause: causeOf(reason),
+      ...(attempts !== undefined && { attempts }),
       since: since.toISOString(),
       age_seconds: Math.max(0, Math.floor((now.getTime() - since.getTime()) / 1_000)),
       actions: actions.map((action) => ({ action, description: textOf(kind, action).does })),

@@ -5,8 +5,10 @@ import {
   problemDecorator,
   ProblemResponse,
 } from '../../platform/http/problem.openapi.js';
-import { INCIDENT_ACTIONS, INCIDENT_KINDS, type IncidentAction } from '../incident.js';
+import { TASK_KINDS } from '../incidents/incident-finder.js';
+import { INCIDENT_ACTIONS, INCIDENT_KINDS, type IncidentAction } from '../incidents/incident.js';
 import { IncidentListResponse, RedriveResponse, SettlementResponse } from './incident.response.js';
+import { BulkIncidentsDto, BulkIncidentsResponse, IncidentCausesResponse } from './bulk-incidents.dto.js';
 import { RedriveDto, SettleIncidentDto } from './settle-incident.dto.js';
 import { actionNotAllowed, incidentInProgress, incidentNotFound } from '../operations.problems.js';
 
@@ -31,7 +33,14 @@ class OperationProblemResponse extends ProblemResponse {
 /** Documents the errors of an operation of this feature. */
 export const ApiOperationProblems = problemDecorator(OperationProblemResponse);
 
+const EXAMPLE_CAUSE = 'notification service: answered 500';
+
 const SINCE = '2026-11-21T20:53:23.456Z';
+
+const NOTIFICATION_ACTIONS = Object.entries(INCIDENT_KINDS.notification).map(([action, { does }]) => ({
+  action,
+  description: does,
+}));
 
 export const INCIDENTS = {
   status: 200,
@@ -46,15 +55,65 @@ export const INCIDENTS = {
         order_id: EXAMPLE_ORDER,
         event_seq: 2,
         reason: 'notification service: answered 500',
+        cause: EXAMPLE_CAUSE,
+        attempts: 12,
         since: SINCE,
         age_seconds: 5400,
-        actions: Object.entries(INCIDENT_KINDS.notification).map(([action, { does }]) => ({
-          action,
-          description: does,
-        })),
+        actions: NOTIFICATION_ACTIONS,
       },
     ],
     next_cursor: null,
+  },
+};
+
+export const CAUSES = {
+  status: 200,
+  description: 'The open incidents by kind and cause.',
+  type: IncidentCausesResponse,
+  example: {
+    count: 540,
+    causes: [
+      {
+        kind: 'notification',
+        cause: EXAMPLE_CAUSE,
+        count: 540,
+        oldest_since: SINCE,
+        oldest_age_seconds: 5400,
+        bulk_actions: NOTIFICATION_ACTIONS,
+      },
+    ],
+  },
+};
+
+export const BULK_BODY = {
+  type: BulkIncidentsDto,
+  examples: {
+    retry: {
+      summary: 'Send all messages again that failed for one cause',
+      value: {
+        action: 'retry',
+        kind: 'notification',
+        cause: EXAMPLE_CAUSE,
+        reason: 'The service is back',
+      },
+    },
+    write_off: {
+      summary: 'Give up the oldest 100',
+      value: { action: 'write_off', kind: 'notification', limit: 100 },
+    },
+  },
+};
+
+export const BULK_SETTLED = {
+  status: 200,
+  description: 'How many incidents were resolved, and how many are left.',
+  type: BulkIncidentsResponse,
+  example: {
+    action: 'retry',
+    kind: 'notification',
+    cause: EXAMPLE_CAUSE,
+    changed: 500,
+    remaining: 40,
   },
 };
 
@@ -109,9 +168,18 @@ export const SETTLING_PROBLEMS: DocumentedProblem[] = [
   'database-unavailable',
 ];
 
+export const BULK_PROBLEMS: DocumentedProblem[] = [
+  Problem.invalidRequest([{ field: 'kind', message: `must be one of ${TASK_KINDS.join(', ')}` }]),
+  413,
+  415,
+  'overloaded',
+  'database-unavailable',
+];
+
 export const REDRIVE_PROBLEMS: DocumentedProblem[] = [
   Problem.invalidRequest([{ field: 'reason', message: 'must be text' }]),
   413,
   415,
+  'overloaded',
   'database-unavailable',
 ];

@@ -8,7 +8,7 @@ import {
   upstreamStates,
 } from '../../platform/upstream/upstream-circuit.js';
 import { mapBounded } from '../../platform/upstream/upstream-parallel.js';
-import { TaskReportsRepository } from '../../tasks/task-reports.repository.js';
+import { TaskReportsRepository } from '../task-reports.repository.js';
 import { FiguresRepository, type StatusCount } from './figures.repository.js';
 import { percentile, type Weighted } from './percentile.js';
 import { databaseNow } from '../../platform/database/database-clock.js';

@@ -4,7 +4,7 @@ import { type HeldReservation, Inventory, type ReservationBook } from '../../ord
 import { databaseNow } from '../../platform/database/database-clock.js';
 import { Deadline } from '../../platform/deadline.js';
 import { DriftReport } from '../drift/drift-report.js';
-import { NIL_ID } from '../incident-finder.js';
+import { NIL_ID } from '../incidents/incident-finder.js';
 import type { Findings, LostStatus, MissingOrder, ReservationFinding } from './findings.js';
 import { isOrderId, type KnownOrders } from './known-orders.js';
 import { ReconcileRepository, type StoredOrder } from './reconcile.repository.js';

@@ -3,6 +3,7 @@ import { DataSource } from 'typeorm';
 import type { Sql } from '../../platform/database/connection.js';
 import { inTransaction } from '../../platform/database/transaction.js';
 import type { Deadline } from '../../platform/deadline.js';
+import type { Lease } from '../../tasks/task.repository.js';
 import { Tasks } from '../../tasks/tasks.service.js';
 import { reachPausePoint } from '../../pause-points/pause-points.js';
 import type { OrderItem } from '../order-item.entity.js';
@@ -30,26 +31,27 @@ export class StockRelease implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    this.tasks.register(RELEASE_STOCK, ({ orderId }, deadline) => this.release(orderId, deadline));
+    this.tasks.register(RELEASE_STOCK, (lease, deadline) => this.release(lease, deadline));
   }
 
   /** @throws {Error} when some of the stock may still be held, so that the task retries */
-  private async release(orderId: string, deadline: Deadline): Promise<void> {
+  private async release(lease: Lease, deadline: Deadline): Promise<void> {
+    const { orderId } = lease;
     const order = await this.orders.findOrder(orderId);
     if (!order || isLive(order.status))
       throw new Error(`order ${orderId} is live, its stock is not to be released`);
-    if (this.inventory.repeatable) await this.releaseRepeatably(order, deadline);
-    else await this.releaseOnce(order, deadline);
+    if (this.inventory.repeatable) await this.releaseRepeatably(order, lease, deadline);
+    else await this.releaseOnce(order, lease, deadline);
   }
 
   /** Calls are idempotent, so a line in doubt is retried until its outcome is known. */
-  private async releaseRepeatably(order: Order, deadline: Deadline): Promise<void> {
+  private async releaseRepeatably(order: Order, lease: Lease, deadline: Deadline): Promise<void> {
     const items = order.items.filter((item) => item.reservation !== 'released');
     if (items.length === 0) return;
     await reachPausePoint('release.before-call', order.id);
     const { outcomes, call } = await this.giveBack(order, items, deadline);
     await reachPausePoint('release.before-record', order.id);
-    await this.recordReleased(order, outcomes, call);
+    await this.recordReleased(lease, outcomes, call);
     await reachPausePoint('release.after-record', order.id);
     const open = outcomes.find((outcome) => outcome.outcome === 'unknown');
     if (open) throw new Error(`line ${open.line} may still be held: ${open.reason}`);
@@ -59,16 +61,19 @@ export class StockRelease implements OnModuleInit {
    * Releases each line at most once: the line is marked as in doubt before the call, so that a crash leaves it to a
    * person instead of releasing the units twice. Underselling is better than overselling.
    */
-  private async releaseOnce(order: Order, deadline: Deadline): Promise<void> {
+  private async releaseOnce(order: Order, lease: Lease, deadline: Deadline): Promise<void> {
     const held = order.items.filter((item) => item.reservation === 'held');
     const lines = held.map((item) => item.id);
-    const claimed = await this.orders.setReservation(this.dataSource, order.id, lines, ['held'], 'in_doubt');
+    const claimed = await inTransaction(this.dataSource, async (transaction) => {
+      await this.requireLease(transaction, lease);
+      return this.orders.setReservation(transaction, order.id, lines, ['held'], 'in_doubt');
+    });
     if (claimed.length === 0) return;
     await reachPausePoint('release.claimed', order.id);
     const items = held.filter((item) => claimed.includes(item.id));
     const { outcomes, call } = await this.giveBack(order, items, deadline);
     await reachPausePoint('release.before-record', order.id);
-    await this.recordReleased(order, outcomes, call);
+    await this.recordReleased(lease, outcomes, call);
     const inDoubt = outcomes.filter((outcome) => outcome.outcome === 'unknown');
     if (inDoubt.length === 0) return;
     const data = { lines: inDoubt.map((outcome) => outcome.line), calls: [call] };
@@ -79,7 +84,7 @@ export class StockRelease implements OnModuleInit {
       data,
       at: databaseNow(),
     } as const;
-    await this.record(order.id, change, async () => true);
+    await this.record(lease, change, async () => true);
   }
 
   private giveBack(order: Order, items: readonly OrderItem[], deadline: Deadline) {
@@ -88,7 +93,7 @@ export class StockRelease implements OnModuleInit {
   }
 
   private async recordReleased(
-    order: Order,
+    lease: Lease,
     outcomes: readonly ReleaseOutcome[],
     call: InventoryCall,
   ): Promise<void> {
@@ -96,9 +101,11 @@ export class StockRelease implements OnModuleInit {
     if (lines.length === 0) return;
     const data = { lines, calls: [call] };
     const change = { type: 'stock_released', actor: ACTOR, data, at: databaseNow() } as const;
-    await this.record(order.id, change, async (transaction) => {
+    await this.record(lease, change, async (transaction) => {
       const from = ['held', 'in_doubt'] as const;
-      return (await this.orders.setReservation(transaction, order.id, lines, from, 'released')).length > 0;
+      return (
+        (await this.orders.setReservation(transaction, lease.orderId, lines, from, 'released')).length > 0
+      );
     });
   }
 
@@ -107,15 +114,18 @@ export class StockRelease implements OnModuleInit {
    * change it is read again.
    */
   private async record(
-    orderId: string,
+    lease: Lease,
     change: Change,
     write: (transaction: Sql) => Promise<boolean>,
   ): Promise<void> {
+    const { orderId } = lease;
     for (let attempt = 1; attempt <= RECORD_ATTEMPTS; attempt += 1) {
       const order = await this.orders.findOrder(orderId);
       if (!order) break;
       const isRecorded = await inTransaction(this.dataSource, async (transaction) => {
         if (!(await this.orders.touch(transaction, order, change.at))) return false;
+        // After the order's row, as where a person resolves an incident: locked the other way round they could deadlock.
+        await this.requireLease(transaction, lease);
         if (!(await write(transaction)))
           throw new Error(`the lines of order ${orderId} were resolved concurrently`);
         await this.orders.insertEvent(transaction, orderId, order.version + 1, change, null, null);
@@ -125,6 +135,12 @@ export class StockRelease implements OnModuleInit {
       if (isRecorded) return;
     }
     throw new Error(`order ${orderId} keeps changing`);
+  }
+
+  /** Another instance has the lease, or a person wrote the task off: this attempt must change nothing. */
+  private async requireLease(transaction: Sql, lease: Lease): Promise<void> {
+    if (!(await this.tasks.lock(transaction, lease)))
+      throw new Error('the lease of this attempt was lost, so its result is not recorded');
   }
 }
 

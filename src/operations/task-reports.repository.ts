@@ -1,15 +1,22 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import type { Task } from './task.entity.js';
+import type { Task } from '../tasks/task.entity.js';
 
 /** A task that ran out of attempts. At most one of an order and lane, since it blocks those behind it. */
-export interface DeadTask {
-  orderId: string;
-  seq: number;
+export interface DeadTask extends Pick<Task, 'orderId' | 'seq' | 'leaseVersion' | 'attempts'> {
   /** Why the last attempt failed. */
-  reason: string | null;
+  reason: string;
   deadAt: Date;
 }
+
+/** Dead tasks of a kind with the same reason. */
+export interface DeadGroup extends Pick<DeadTask, 'reason'> {
+  kind: string;
+  count: number;
+  oldest: Date;
+}
+
+const REASON = `coalesce(last_error, 'the last attempt left no reason')`;
 
 /** How a task stands: `waiting` for its turn, its first or its next attempt. */
 export type TaskStanding = 'waiting' | 'under_way' | 'done' | 'failed';
@@ -45,19 +52,37 @@ export interface Tally {
 export class TaskReportsRepository {
   constructor(private readonly dataSource: DataSource) {}
 
-  /** Dead tasks of a kind, by order. */
-  async findDead(kind: string, fromOrderId: string, limit: number): Promise<DeadTask[]> {
+  /** Dead tasks of a kind, by order. @param reasons only those with one of these reasons */
+  async findDead(
+    kind: string,
+    fromOrderId: string,
+    limit: number,
+    reasons?: readonly string[],
+  ): Promise<DeadTask[]> {
     return this.dataSource.query<DeadTask[]>(
-      `SELECT order_id AS "orderId", seq, last_error AS reason, dead_at AS "deadAt"
-       FROM tasks WHERE kind = $1 AND state = 'dead' AND order_id >= $2 ORDER BY order_id LIMIT $3`,
-      [kind, fromOrderId, limit],
+      `SELECT order_id AS "orderId", seq, lease_version AS "leaseVersion", attempts, ${REASON} AS reason,
+         dead_at AS "deadAt"
+       FROM tasks WHERE kind = $1 AND state = 'dead' AND order_id >= $2 AND ($4::text[] IS NULL OR ${REASON} = ANY ($4))
+       ORDER BY order_id LIMIT $3`,
+      [kind, fromOrderId, limit, reasons ?? null],
     );
   }
 
-  async countDead(kind: string): Promise<Tally> {
+  /** Dead tasks by their reasons, the most frequent reasons first. */
+  async groupDead(kinds: readonly string[], limit: number): Promise<DeadGroup[]> {
+    return this.dataSource.query<DeadGroup[]>(
+      `SELECT kind, ${REASON} AS reason, count(*)::int AS count, min(dead_at) AS oldest
+       FROM tasks WHERE kind = ANY ($1) AND state = 'dead' GROUP BY kind, ${REASON}
+       ORDER BY count(*) DESC, reason LIMIT $2`,
+      [kinds, limit],
+    );
+  }
+
+  async countDead(kind: string, reasons?: readonly string[]): Promise<Tally> {
     const [row] = await this.dataSource.query<Tally[]>(
-      `SELECT count(*)::int AS count, min(dead_at) AS oldest FROM tasks WHERE kind = $1 AND state = 'dead'`,
-      [kind],
+      `SELECT count(*)::int AS count, min(dead_at) AS oldest FROM tasks
+       WHERE kind = $1 AND state = 'dead' AND ($2::text[] IS NULL OR ${REASON} = ANY ($2))`,
+      [kind, reasons ?? null],
     );
     return row ?? { count: 0, oldest: null };
   }

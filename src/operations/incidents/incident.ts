@@ -3,8 +3,8 @@
  * operator. `result`: its result, for the response.
  *
  * `reservation`: a line of an order that is not live, with an unknown reservation. `notification`, `stock_release`,
- * `cart_checkout`: a task out of attempts. `pending_order`: an order that neither its request nor recovery has
- * completed in time.
+ * `cart_checkout`: a dead task. `pending_order`: an order that neither its request nor recovery has completed in time;
+ * its task has no last attempt, so it never dies.
  */
 export const INCIDENT_KINDS = {
   reservation: {
@@ -17,7 +17,7 @@ export const INCIDENT_KINDS = {
       result: 'The units are being released.',
     },
     write_off: {
-      does: 'You have made sure that nothing is held for this line, or accept the loss: the inventory is not called.',
+      does: 'You have made sure that nothing is held for this line, or accept the loss: the inventory is not called, and units that it still holds stay held.',
       result: 'The line counts as released; the inventory was not called.',
     },
   },
@@ -37,7 +37,7 @@ export const INCIDENT_KINDS = {
       result: 'The release of the stock is being retried.',
     },
     write_off: {
-      does: 'You have made sure that nothing is held for this order, or accept the loss: the inventory is not called.',
+      does: 'You have made sure that nothing is held for this order, or accept the loss: the inventory is not called, and units that it still holds stay held.',
       result: 'All lines count as released; the inventory was not called.',
     },
   },
@@ -90,6 +90,10 @@ export interface Incident extends Subject {
   reason: string;
   since: Date;
   actions: IncidentAction[];
+  /** Attempts of its task, if it has one. */
+  attempts?: number;
+  /** Lease version of a dead task: another attempt since then has raised it. */
+  leaseVersion?: number;
   productId?: string;
   quantity?: number;
 }

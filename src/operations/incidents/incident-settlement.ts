@@ -1,22 +1,34 @@
 import { Injectable } from '@nestjs/common';
+import { Counter } from 'prom-client';
 import { DataSource } from 'typeorm';
-import type { Order } from '../orders/order.entity.js';
-import { RELEASE_STOCK, releaseStockTask } from '../orders/order.tasks.js';
-import { StockJournal } from '../orders/order.ports.js';
-import { OrderRepository } from '../orders/order.repository.js';
-import type { Sql } from '../platform/database/connection.js';
-import { inTransaction } from '../platform/database/transaction.js';
-import { Tasks } from '../tasks/tasks.service.js';
+import type { Order } from '../../orders/order.entity.js';
+import { RELEASE_STOCK, releaseStockTask } from '../../orders/order.tasks.js';
+import { StockJournal } from '../../orders/order.ports.js';
+import { OrderRepository } from '../../orders/order.repository.js';
+import type { Sql } from '../../platform/database/connection.js';
+import { inTransaction } from '../../platform/database/transaction.js';
+import { Tasks } from '../../tasks/tasks.service.js';
 import type { IncidentAction } from './incident.js';
 import { TASK_INCIDENTS, type TaskIncidentKind } from './incident-finder.js';
 import type { NamedIncident } from './incidents.service.js';
-import { databaseNow } from '../platform/database/database-clock.js';
+import { databaseNow } from '../../platform/database/database-clock.js';
 
 /** A person's decision about an incident. */
 export interface Decision {
   action: IncidentAction;
   reason: string | undefined;
   actor: string;
+}
+
+const resolutions = new Counter({
+  name: 'order_incidents_resolved_total',
+  help: 'Incidents that people resolved, by kind and action (retry, release, write_off).',
+  labelNames: ['kind', 'action'] as const,
+});
+
+/** To be called once the decision is committed. */
+export function countResolution({ kind }: NamedIncident, { action }: Decision): void {
+  resolutions.inc({ kind, action });
 }
 
 /** A concurrent change was first: roll back and read again. */
@@ -42,12 +54,14 @@ export class IncidentSettlement {
   async settle(order: Order, incident: NamedIncident, decision: Decision): Promise<Date | undefined> {
     const at = databaseNow();
     try {
-      return await inTransaction(this.dataSource, async (transaction) => {
-        if (!(await this.orders.touch(transaction, order, at))) return undefined;
+      const isSettled = await inTransaction(this.dataSource, async (transaction) => {
+        if (!(await this.orders.touch(transaction, order, at))) return false;
         await this.apply(transaction, order, incident, decision.action);
         await this.record(transaction, order, incident, decision, at);
-        return at;
+        return true;
       });
+      if (isSettled) countResolution(incident, decision);
+      return isSettled ? at : undefined;
     } catch (error) {
       if (error instanceof Overtaken) return undefined;
       throw error;
@@ -62,7 +76,13 @@ export class IncidentSettlement {
     { action, reason, actor }: Decision,
     at: Date,
   ): Promise<void> {
-    const data = { incident: incident.id, kind: incident.kind, action };
+    const units = action === 'write_off' ? unitsOf(order, incident) : [];
+    const data = {
+      incident: incident.id,
+      kind: incident.kind,
+      action,
+      ...(units.length > 0 && { units_perhaps_held: units }),
+    };
     const change = { type: 'incident_settled', actor, reason, data, at } as const;
     await this.orders.insertEvent(transaction, order.id, order.version + 1, change, null, null);
   }
@@ -78,10 +98,10 @@ export class IncidentSettlement {
         return this.settleReservation(sql, order, incident, action);
       case 'stock_release':
         if (action === 'write_off') await this.writeOffStock(sql, order);
-        return this.settleTask(sql, incident.kind, order.id, action);
+        return this.settleTask(sql, incident.kind, incident, action);
       case 'notification':
       case 'cart_checkout':
-        return this.settleTask(sql, incident.kind, order.id, action);
+        return this.settleTask(sql, incident.kind, incident, action);
       case 'pending_order':
         throw new Error('pending orders are completed by their placement');
     }
@@ -127,16 +147,26 @@ export class IncidentSettlement {
     }
   }
 
+  /** By compare-and-set: a task that ran again since it was listed is another incident. */
   private async settleTask(
     sql: Sql,
     kind: TaskIncidentKind,
-    orderId: string,
+    { orderId, leaseVersion }: NamedIncident,
     action: IncidentAction,
   ): Promise<void> {
     const isSettled =
       action === 'retry'
-        ? (await this.tasks.retryDead(sql, TASK_INCIDENTS[kind], [orderId])) > 0
-        : await this.tasks.writeOffDead(sql, TASK_INCIDENTS[kind], orderId);
+        ? (await this.tasks.retryDead(sql, TASK_INCIDENTS[kind], [orderId], leaseVersion)) > 0
+        : await this.tasks.writeOffDead(sql, TASK_INCIDENTS[kind], orderId, leaseVersion);
     if (!isSettled) throw new Overtaken();
   }
+}
+
+/** Units that the inventory may hold for good when an incident about stock is written off, for the history. */
+function unitsOf(order: Order, { kind, number }: NamedIncident): object[] {
+  const isAbout = (line: number): boolean =>
+    kind === 'stock_release' || (kind === 'reservation' && line === number);
+  return order.items
+    .filter(({ id, reservation }) => isAbout(id) && reservation !== 'released')
+    .map(({ id, productId, quantity }) => ({ line: id, product_id: productId, quantity }));
 }

@@ -1,13 +1,19 @@
 import { Injectable } from '@nestjs/common';
-import { Settings } from '../config/settings.js';
-import { smallestIdAt } from '../orders/dto/list-orders.dto.js';
-import { CHECK_OUT_CART, NOTIFY, RELEASE_STOCK } from '../orders/order.tasks.js';
-import { Inventory, StockJournal } from '../orders/order.ports.js';
-import type { TaskKind } from '../tasks/task-kind.js';
-import { type DeadTask, type Tally, TaskReportsRepository } from '../tasks/task-reports.repository.js';
+import { Settings } from '../../config/settings.js';
+import { smallestIdAt } from '../../orders/dto/list-orders.dto.js';
+import { CHECK_OUT_CART, NOTIFY, RELEASE_STOCK } from '../../orders/order.tasks.js';
+import { Inventory, StockJournal } from '../../orders/order.ports.js';
+import type { TaskKind } from '../../tasks/task-kind.js';
+import {
+  type DeadGroup,
+  type DeadTask,
+  type Tally,
+  TaskReportsRepository,
+} from '../task-reports.repository.js';
+import { causeOf } from './incident-cause.js';
 import { type DoubtEvent, type DoubtfulLine, IncidentRepository } from './incident.repository.js';
 import { compareSubjects, type Incident, type IncidentAction, type IncidentKind } from './incident.js';
-import { databaseNow } from '../platform/database/database-clock.js';
+import { databaseNow } from '../../platform/database/database-clock.js';
 
 /** Lines in doubt that are looked at in one go. Most of them are no incidents while an inventory is down. */
 const BATCH_SIZE = 500;
@@ -21,7 +27,21 @@ const PATIENCE_MS = 20_000;
 /** Movements that need a person: far more than people can handle. */
 const MAX_STUCK = 10_000;
 
-/** The kinds of tasks that become incidents when they are dead. */
+/** Different reasons of dead tasks that are looked at: after normalisation only a few causes are left. */
+const MAX_REASONS = 1_000;
+
+/** Reasons of dead tasks; undefined for every reason. */
+export type Reasons = readonly string[] | undefined;
+
+/** Incidents of the same kind with the same cause. */
+export interface IncidentGroup {
+  kind: IncidentKind;
+  cause: string;
+  count: number;
+  oldest: Date;
+}
+
+/** The kinds of tasks that become incidents when they are dead. `place-order` never dies. */
 export const TASK_INCIDENTS = {
   notification: NOTIFY,
   stock_release: RELEASE_STOCK,
@@ -29,6 +49,13 @@ export const TASK_INCIDENTS = {
 } as const satisfies Partial<Record<IncidentKind, TaskKind>>;
 
 export type TaskIncidentKind = keyof typeof TASK_INCIDENTS;
+
+export const TASK_KINDS = Object.keys(TASK_INCIDENTS) as TaskIncidentKind[];
+
+/** What can be done about a dead task, alone or with all others of its kind and cause. */
+export const TASK_ACTIONS = ['retry', 'write_off'] as const satisfies IncidentAction[];
+
+export type TaskAction = (typeof TASK_ACTIONS)[number];
 
 export function isTaskIncident(kind: IncidentKind): kind is TaskIncidentKind {
   return kind in TASK_INCIDENTS;
@@ -51,6 +78,42 @@ export class IncidentFinder {
     if (kind === 'pending_order') return this.findPendingOrders(fromOrderId, limit);
     const dead = await this.tasks.findDead(TASK_INCIDENTS[kind].name, fromOrderId, limit);
     return dead.map((task) => toTaskIncident(kind, task));
+  }
+
+  /** @returns incidents of dead tasks for these reasons, those of the oldest orders first */
+  async findDead(kind: TaskIncidentKind, reasons: Reasons, limit: number): Promise<Incident[]> {
+    const dead = await this.tasks.findDead(TASK_INCIDENTS[kind].name, NIL_ID, limit, reasons);
+    return dead.map((task) => toTaskIncident(kind, task));
+  }
+
+  async countDead(kind: TaskIncidentKind, reasons: Reasons): Promise<number> {
+    return (await this.tasks.countDead(TASK_INCIDENTS[kind].name, reasons)).count;
+  }
+
+  /** The reasons of dead tasks that have a cause. */
+  async findReasons(kind: TaskIncidentKind, cause: string): Promise<string[]> {
+    const groups = await this.tasks.groupDead([TASK_INCIDENTS[kind].name], MAX_REASONS);
+    return groups.map(({ reason }) => reason).filter((reason) => causeOf(reason) === cause);
+  }
+
+  /** All incidents by kind and cause, the most frequent cause first. */
+  async findGroups(): Promise<IncidentGroup[]> {
+    const names = TASK_KINDS.map((kind) => TASK_INCIDENTS[kind].name);
+    const dead = (await this.tasks.groupDead(names, MAX_REASONS)).map(toIncidentGroup);
+    const others = (['reservation', 'pending_order'] as const).map((kind) =>
+      this.find(kind, NIL_ID, MAX_STUCK),
+    );
+    const single = (await Promise.all(others))
+      .flat()
+      .map(({ kind, reason, since }) => ({ kind, cause: causeOf(reason), count: 1, oldest: since }));
+    const groups = new Map<string, IncidentGroup>();
+    for (const one of [...dead, ...single]) {
+      const key = `${one.kind} ${one.cause}`;
+      const known = groups.get(key) ?? { ...one, count: 0 };
+      const oldest = one.oldest < known.oldest ? one.oldest : known.oldest;
+      groups.set(key, { ...known, count: known.count + one.count, oldest });
+    }
+    return [...groups.values()].toSorted((one, other) => other.count - one.count);
   }
 
   async tally(kind: IncidentKind): Promise<Tally> {
@@ -109,7 +172,10 @@ export class IncidentFinder {
       // Idempotent calls are left to the dead task, which is an incident of its own.
       if (repeatable && dead.has(line.orderId)) return [];
       return [
-        toReservationIncident(line, causeOf(line, events), [repeatable ? 'retry' : 'release', 'write_off']),
+        toReservationIncident(line, doubtAbout(line, events), [
+          repeatable ? 'retry' : 'release',
+          'write_off',
+        ]),
       ];
     });
   }
@@ -117,13 +183,14 @@ export class IncidentFinder {
   private async findPendingOrders(fromOrderId: string, limit: number): Promise<Incident[]> {
     const orders = await this.repository.findOverdue(fromOrderId, this.overdueBefore(), limit);
     const windowMs = this.settings.RECOVERY_WINDOW_MS;
-    return orders.map(({ orderId, placedAt }) => ({
+    return orders.map(({ orderId, placedAt, attempts }) => ({
       kind: 'pending_order',
       orderId,
       number: 0,
       reason: `still pending although the recovery window of ${windowMs} ms is over: recovery does not run, or fails`,
       since: new Date(placedAt.getTime() + windowMs),
       actions: ['retry', 'release'],
+      ...(attempts !== null && { attempts }),
     }));
   }
 
@@ -145,7 +212,7 @@ function nameOf({ orderId, number }: Incident): string {
   return `${orderId}/${number}`;
 }
 
-function causeOf(line: DoubtfulLine, events: readonly DoubtEvent[]): { reason: string; since: Date } {
+function doubtAbout(line: DoubtfulLine, events: readonly DoubtEvent[]): { reason: string; since: Date } {
   const event = events.findLast((one) => one.orderId === line.orderId && one.lines.includes(line.line));
   return { reason: event?.reason ?? CAUSE_UNKNOWN, since: event?.occurredAt ?? line.changedAt };
 }
@@ -158,15 +225,18 @@ function toReservationIncident(
   return { kind: 'reservation', orderId, number: line, reason, since, actions, productId, quantity };
 }
 
-function toTaskIncident(kind: TaskIncidentKind, { orderId, seq, reason, deadAt }: DeadTask): Incident {
-  return {
-    kind,
-    orderId,
-    number: numberOfTask(kind, seq),
-    reason: reason ?? 'the last attempt left no reason',
-    since: deadAt,
-    actions: ['retry', 'write_off'],
-  };
+function toTaskIncident(
+  kind: TaskIncidentKind,
+  { orderId, seq, reason, deadAt: since, attempts, leaseVersion }: DeadTask,
+): Incident {
+  const number = numberOfTask(kind, seq);
+  return { kind, orderId, number, reason, since, actions: [...TASK_ACTIONS], attempts, leaseVersion };
+}
+
+function toIncidentGroup({ kind: task, reason, count, oldest }: DeadGroup): IncidentGroup {
+  const kind = TASK_KINDS.find((name) => TASK_INCIDENTS[name].name === task);
+  if (!kind) throw new Error(`dead tasks of kind ${task} are no incidents`);
+  return { kind, cause: causeOf(reason), count, oldest };
 }
 
 /** Which event a notification is about; 0 for other tasks, which are about the order. */

@@ -1,23 +1,16 @@
 import { Injectable } from '@nestjs/common';
-import type { Order } from '../orders/order.entity.js';
-import { OrderRepository } from '../orders/order.repository.js';
-import { isLive } from '../orders/order-status.js';
-import { mapBounded } from '../platform/upstream/upstream-parallel.js';
+import type { Order } from '../../orders/order.entity.js';
+import { OrderRepository } from '../../orders/order.repository.js';
+import { isLive } from '../../orders/order-status.js';
 import { parseIncidentId, type Subject, textOf } from './incident.js';
 import { type Decision, IncidentSettlement } from './incident-settlement.js';
 import { IncidentRepository, type Settled } from './incident.repository.js';
 import { IncidentsService } from './incidents.service.js';
-import { actionNotAllowed, incidentInProgress, incidentNotFound } from './operations.problems.js';
+import { actionNotAllowed, incidentInProgress, incidentNotFound } from '../operations.problems.js';
 import { PendingOrders } from './pending-orders.js';
 
 /** An order that changes three times during one decision is in use elsewhere. */
 const SETTLE_ATTEMPTS = 3;
-
-/** Messages redriven by one call, so that its response comes within seconds. */
-const REDRIVE_AT_ONCE = 500;
-
-/** Decisions written at the same time by one call: quick, and most connections stay free for orders. */
-const REDRIVE_CONCURRENCY = 4;
 
 /** The result of a decision: the same for every retry. */
 export interface Settlement {
@@ -30,7 +23,7 @@ export interface Settlement {
 
 /** Decisions of people about incidents. */
 @Injectable()
-export class OperationsService {
+export class IncidentActions {
   constructor(
     private readonly incidents: IncidentsService,
     private readonly settlement: IncidentSettlement,
@@ -63,20 +56,6 @@ export class OperationsService {
       if (settledAt) return answer(id, subject, decision, settledAt);
     }
     throw incidentInProgress(subject.orderId);
-  }
-
-  /**
-   * Has dead notifications sent again, those of the oldest orders first.
-   *
-   * @returns how many, and whether there may be more
-   */
-  async redriveNotifications(decision: Omit<Decision, 'action'>): Promise<{ count: number; more: boolean }> {
-    const { incidents, nextCursor } = await this.incidents.list('notification', REDRIVE_AT_ONCE);
-    const settled = await mapBounded(incidents, REDRIVE_CONCURRENCY, async (incident) => {
-      const order = await this.orders.findOrder(incident.orderId);
-      return order && this.settlement.settle(order, incident, { ...decision, action: 'retry' });
-    });
-    return { count: settled.filter((at) => at !== undefined).length, more: nextCursor !== null };
   }
 
   /** The result for an incident that is not open: it was resolved before, is in progress, or never existed. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { retryPauseMs } from './retry-pause.js';
+import { retryPauseMs } from './task-kind.js';
 
 const limits = (maxPauseMs: number) => ({ firstPauseMs: 1_000, maxPauseMs });
 

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { MAX_LINES } from '../orders/pricing/placement-request.js';
+import { MAX_LINES } from '../../orders/pricing/placement-request.js';
 import {
   compareSubjects,
   type Incident,
@@ -8,7 +8,7 @@ import {
   type IncidentKind,
 } from './incident.js';
 import type { Subject } from './incident.js';
-import { IncidentFinder, NIL_ID } from './incident-finder.js';
+import { IncidentFinder, NIL_ID, type Reasons, type TaskIncidentKind } from './incident-finder.js';
 import { IncidentRepository, type Settled } from './incident.repository.js';
 
 /** An incident under the id that it has now. */
@@ -53,6 +53,11 @@ export class IncidentsService {
     const found = await Promise.all(kinds.map((one) => this.finder.find(one, orderId, MAX_OF_ONE_ORDER)));
     const own = found.flat().filter((incident) => incident.orderId === orderId);
     return { incidents: await this.name(own.toSorted(compareSubjects)), nextCursor: null };
+  }
+
+  /** @returns incidents of dead tasks for these reasons, those of the oldest orders first */
+  async findDead(kind: TaskIncidentKind, reasons: Reasons, limit: number): Promise<NamedIncident[]> {
+    return this.name(await this.finder.findDead(kind, reasons, limit));
   }
 
   /** @returns the current incident, of any round; undefined when none is open */

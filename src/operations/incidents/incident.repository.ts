@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import type { OrderLine } from '../orders/order.ports.js';
-import type { Tally } from '../tasks/task-reports.repository.js';
+import { PLACE_ORDER } from '../../orders/order.tasks.js';
+import type { OrderLine } from '../../orders/order.ports.js';
+import type { Tally } from '../task-reports.repository.js';
 import type { IncidentAction } from './incident.js';
 
 /** A line that may still be held for an order that is not live. */
@@ -33,6 +34,8 @@ export interface Settled {
 export interface OverdueOrder {
   orderId: string;
   placedAt: Date;
+  /** Attempts of its placement; null where it has no task. */
+  attempts: number | null;
 }
 
 /** Reads for operations, by partial indexes on exactly these rows. */
@@ -90,9 +93,10 @@ export class IncidentRepository {
   /** Orders that are still pending although placed before a time, which is given as the smallest id of that time. */
   async findOverdue(fromId: string, beforeId: string, limit: number): Promise<OverdueOrder[]> {
     return this.dataSource.query<OverdueOrder[]>(
-      `SELECT id AS "orderId", placed_at AS "placedAt" FROM orders
-       WHERE status = 'pending' AND id >= $1 AND id < $2 ORDER BY id LIMIT $3`,
-      [fromId, beforeId, limit],
+      `SELECT o.id AS "orderId", o.placed_at AS "placedAt", t.attempts
+       FROM orders o LEFT JOIN tasks t ON t.order_id = o.id AND t.lane = $4
+       WHERE o.status = 'pending' AND o.id >= $1 AND o.id < $2 ORDER BY o.id LIMIT $3`,
+      [fromId, beforeId, limit, PLACE_ORDER.lane],
     );
   }
 

@@ -1,0 +1,85 @@
+import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import type { IncidentCause, IncidentAction } from '../api/types.ts';
+import { formatDuration } from '../time/zone.ts';
+import { ProblemBox } from '../ui/problem-box.tsx';
+import { BulkSettleDialog } from './bulk-settle-dialog.tsx';
+import { ACTIONS, KINDS } from './incident-row.tsx';
+import { incidentCausesQuery } from './incidents.query.ts';
+
+/** Incidents that have their kind and cause in common, with the actions on all of them. Nothing where none have. */
+export function CauseTable() {
+  const { data, error, refetch } = useQuery(incidentCausesQuery());
+  const [chosen, setChosen] = useState<{ group: IncidentCause; action: IncidentAction } | null>(null);
+  const groups = data?.causes.filter(({ count }) => count > 1) ?? [];
+  if (error) return <ProblemBox error={error} onRetry={() => void refetch()} />;
+  return (
+    <>
+      {groups.length > 0 && (
+        <section aria-labelledby="causes">
+          <h2 id="causes">Same cause</h2>
+          <table className="list" role="table" aria-labelledby="causes">
+            <thead role="rowgroup">
+              <tr role="row">
+                {['Oldest', 'Incidents', 'Cause', 'Actions'].map((name) => (
+                  <th key={name} role="columnheader" scope="col">
+                    {name}
+                  </th>
+                ))}
+              </tr>
+            </thead>
+            <tbody role="rowgroup">
+              {groups.map((group) => (
+                <CauseRow
+                  key={`${group.kind} ${group.cause}`}
+                  group={group}
+                  onChoose={(action) => setChosen({ group, action })}
+                />
+              ))}
+            </tbody>
+          </table>
+        </section>
+      )}
+      {chosen && <BulkSettleDialog {...chosen} onClose={() => setChosen(null)} />}
+    </>
+  );
+}
+
+interface RowProps {
+  group: IncidentCause;
+  onChoose: (action: IncidentAction) => void;
+}
+
+function CauseRow({ group, onChoose }: RowProps) {
+  const { kind, cause, count, oldest_since: since, oldest_age_seconds: age, bulk_actions: actions } = group;
+  return (
+    <tr role="row">
+      <td role="cell" className="cell-age">
+        <time dateTime={since}>{formatDuration(age)}</time>
+      </td>
+      <td role="cell" className="cell-kind">
+        <span className="two-part">
+          <span>{KINDS[kind]}</span>
+          <span className="muted">{count} incidents</span>
+        </span>
+      </td>
+      <td role="cell" className="cell-reason">
+        {cause}
+      </td>
+      <td role="cell" className="cell-actions">
+        {actions.map(({ action, description }) => (
+          <button
+            key={action}
+            type="button"
+            className="button"
+            title={description}
+            aria-label={`${ACTIONS[action]} all ${count}: ${KINDS[kind]}, ${cause}`}
+            onClick={() => onChoose(action)}
+          >
+            {ACTIONS[action]} all
+          </button>
+        ))}
+      </td>
+    </tr>
+  );
+}

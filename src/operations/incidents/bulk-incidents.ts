@@ -1,0 +1,63 @@
+import { Injectable } from '@nestjs/common';
+import { Settings } from '../../config/settings.js';
+import { OrderRepository } from '../../orders/order.repository.js';
+import { requestDeadline } from '../../platform/telemetry/request-context.js';
+import { mapBounded } from '../../platform/upstream/upstream-parallel.js';
+import { IncidentFinder, type TaskAction, type TaskIncidentKind } from './incident-finder.js';
+import { type Decision, IncidentSettlement } from './incident-settlement.js';
+import { IncidentsService } from './incidents.service.js';
+
+/** Incidents resolved by one call, so that its response comes within seconds. */
+export const MAX_BULK_INCIDENTS = 500;
+
+/** Decisions written at the same time by one call: quick, and most connections stay free for orders. */
+const CONCURRENCY = 4;
+
+/** Share of the request's time that a call uses: its last statements must end before the deadline too. */
+const TIME_SHARE = 0.5;
+
+/** The incidents of one call, and what is done about each. */
+export interface BulkDecision extends Decision {
+  action: TaskAction;
+  kind: TaskIncidentKind;
+  /** As `causeOf` returns it; undefined for every cause. */
+  cause?: string | undefined;
+  limit?: number | undefined;
+}
+
+export interface BulkResult {
+  /** Incidents that this call resolved. */
+  changed: number;
+  /** Incidents of the kind and cause that are open now. */
+  remaining: number;
+}
+
+/** Decisions of people about many dead tasks. */
+@Injectable()
+export class BulkIncidents {
+  constructor(
+    private readonly finder: IncidentFinder,
+    private readonly incidents: IncidentsService,
+    private readonly settlement: IncidentSettlement,
+    private readonly orders: OrderRepository,
+    private readonly settings: Settings,
+  ) {}
+
+  /**
+   * Resolves dead tasks of one kind and cause, those of the oldest orders first, each in a transaction of its own. A
+   * call that is repeated goes on with those that are left.
+   */
+  async settle({ kind, cause, limit = MAX_BULK_INCIDENTS, ...decision }: BulkDecision): Promise<BulkResult> {
+    const deadline = requestDeadline(this.settings.REQUEST_DEADLINE_MS);
+    const reserveMs = deadline.remaining() * (1 - TIME_SHARE);
+    const reasons = cause === undefined ? undefined : await this.finder.findReasons(kind, cause);
+    const incidents = await this.incidents.findDead(kind, reasons, limit);
+    const settled = await mapBounded(incidents, CONCURRENCY, async (incident) => {
+      if (deadline.remaining() < reserveMs) return undefined;
+      const order = await this.orders.findOrder(incident.orderId);
+      return order && this.settlement.settle(order, incident, decision);
+    });
+    const changed = settled.filter((at) => at !== undefined).length;
+    return { changed, remaining: await this.finder.countDead(kind, reasons) };
+  }
+}

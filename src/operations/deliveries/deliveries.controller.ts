@@ -4,7 +4,7 @@ import { EXAMPLE_ORDER } from '../../orders/dto/orders.openapi.js';
 import { orderNotFound } from '../../orders/order.problems.js';
 import { BoundedReads } from '../../platform/http/bounded-routes.js';
 import { RequireScopes } from '../../auth/access.js';
-import { ApiOperationProblems } from '../dto/operations.openapi.js';
+import { ApiOperationProblems } from '../operations.openapi.js';
 import { deliveryNotFound, deliveryNotWaiting } from '../operations.problems.js';
 import { Deliveries } from './deliveries.js';
 import { DeliveriesResponse, DeliveryResponse } from './delivery.response.js';

@@ -3,7 +3,7 @@ import { ApiOperation, ApiPropertyOptional, ApiResponse, ApiTags } from '@nestjs
 import { IsIn } from 'class-validator';
 import { BoundedReads } from '../../platform/http/bounded-routes.js';
 import { RequireScopes } from '../../auth/access.js';
-import { ApiOperationProblems } from '../dto/operations.openapi.js';
+import { ApiOperationProblems } from '../operations.openapi.js';
 import { FiguresResponse } from './figures.response.js';
 import { FiguresService, type FiguresWindow, WINDOWS } from './figures.js';
 

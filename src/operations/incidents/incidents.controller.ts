@@ -16,15 +16,15 @@ import {
   SETTLE_BODY,
   SETTLED,
   SETTLING_PROBLEMS,
-} from '../dto/operations.openapi.js';
-import { IncidentListResponse, RedriveResponse, SettlementResponse } from '../dto/incident.response.js';
+} from '../operations.openapi.js';
+import { IncidentListResponse, RedriveResponse, SettlementResponse } from './dto/incident.response.js';
 import {
   BulkIncidentsDto,
   BulkIncidentsResponse,
   IncidentCausesResponse,
-} from '../dto/bulk-incidents.dto.js';
-import { ListIncidentsDto } from '../dto/list-incidents.dto.js';
-import { RedriveDto, SettleIncidentDto } from '../dto/settle-incident.dto.js';
+} from './dto/bulk-incidents.dto.js';
+import { ListIncidentsDto } from './dto/list-incidents.dto.js';
+import { RedriveDto, SettleIncidentDto } from './dto/settle-incident.dto.js';
 import { parseIncidentId } from './incident.js';
 import { BulkIncidents } from './bulk-incidents.js';
 import { IncidentFinder } from './incident-finder.js';

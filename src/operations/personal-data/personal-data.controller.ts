@@ -6,7 +6,7 @@ import { BoundedReads } from '../../platform/http/bounded-routes.js';
 import { type Caller, CurrentCaller, RequireScopes } from '../../auth/access.js';
 import { Problem } from '../../platform/http/problem.js';
 import { ApiProblems } from '../../platform/http/problem.openapi.js';
-import { ErasePersonalDataDto, ErasureResponse } from '../dto/personal-data.dto.js';
+import { ErasePersonalDataDto, ErasureResponse } from './personal-data.dto.js';
 import { PersonalData } from './personal-data.js';
 
 const ERASED = {

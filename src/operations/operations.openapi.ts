@@ -1,16 +1,16 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
-import { Problem } from '../../platform/http/problem.js';
+import { Problem } from '../platform/http/problem.js';
 import {
   type DocumentedProblem,
   problemDecorator,
   ProblemResponse,
-} from '../../platform/http/problem.openapi.js';
-import { TASK_KINDS } from '../incidents/incident-finder.js';
-import { INCIDENT_ACTIONS, INCIDENT_KINDS, type IncidentAction } from '../incidents/incident.js';
-import { IncidentListResponse, RedriveResponse, SettlementResponse } from './incident.response.js';
-import { BulkIncidentsDto, BulkIncidentsResponse, IncidentCausesResponse } from './bulk-incidents.dto.js';
-import { RedriveDto, SettleIncidentDto } from './settle-incident.dto.js';
-import { actionNotAllowed, incidentInProgress, incidentNotFound } from '../operations.problems.js';
+} from '../platform/http/problem.openapi.js';
+import { TASK_KINDS } from './incidents/incident-finder.js';
+import { INCIDENT_ACTIONS, INCIDENT_KINDS, type IncidentAction } from './incidents/incident.js';
+import { IncidentListResponse, RedriveResponse, SettlementResponse } from './incidents/dto/incident.response.js';
+import { BulkIncidentsDto, BulkIncidentsResponse, IncidentCausesResponse } from './incidents/dto/bulk-incidents.dto.js';
+import { RedriveDto, SettleIncidentDto } from './incidents/dto/settle-incident.dto.js';
+import { actionNotAllowed, incidentInProgress, incidentNotFound } from './operations.problems.js';
 
 const EXAMPLE_ORDER = '01a1ffe2-9b80-748a-ba30-787d85a2b441';
 

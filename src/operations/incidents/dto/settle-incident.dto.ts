@@ -1,7 +1,7 @@
 import { ApiProperty, PickType } from '@nestjs/swagger';
 import { IsIn } from 'class-validator';
-import { UpdateStatusDto } from '../../orders/dto/update-status.dto.js';
-import { INCIDENT_ACTIONS, type IncidentAction } from '../incidents/incident.js';
+import { UpdateStatusDto } from '../../../orders/dto/update-status.dto.js';
+import { INCIDENT_ACTIONS, type IncidentAction } from '../incident.js';
 
 /** Body of `POST /operations/notifications/redrive`. */
 export class RedriveDto extends PickType(UpdateStatusDto, ['reason'] as const) {}

@@ -1,10 +1,10 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { causeOf } from '../incidents/incident-cause.js';
-import { INCIDENT_ACTIONS, INCIDENT_KIND_NAMES, type IncidentAction, textOf } from '../incidents/incident.js';
-import type { IncidentKind } from '../incidents/incident.js';
-import type { IncidentPage, NamedIncident } from '../incidents/incidents.service.js';
-import type { Settlement } from '../incidents/incident-actions.js';
-import { databaseNow } from '../../platform/database/database-clock.js';
+import { causeOf } from '../incident-cause.js';
+import { INCIDENT_ACTIONS, INCIDENT_KIND_NAMES, type IncidentAction, textOf } from '../incident.js';
+import type { IncidentKind } from '../incident.js';
+import type { IncidentPage, NamedIncident } from '../incidents.service.js';
+import type { Settlement } from '../incident-actions.js';
+import { databaseNow } from '../../../platform/database/database-clock.js';
 
 const EXAMPLE_ORDER = '01a1ffe2-9b80-748a-ba30-787d85a2b441';
 

@@ -6,9 +6,9 @@ import {
   ValidatorConstraint,
   type ValidatorConstraintInterface,
 } from 'class-validator';
-import { ListOrdersDto } from '../../orders/dto/list-orders.dto.js';
-import { MayBeAbsent } from '../../orders/dto/text.decorators.js';
-import { INCIDENT_KIND_NAMES, type IncidentKind, parseIncidentId } from '../incidents/incident.js';
+import { ListOrdersDto } from '../../../orders/dto/list-orders.dto.js';
+import { MayBeAbsent } from '../../../orders/dto/text.decorators.js';
+import { INCIDENT_KIND_NAMES, type IncidentKind, parseIncidentId } from '../incident.js';
 
 @ValidatorConstraint({ name: 'isIncidentId' })
 class IsIncidentId implements ValidatorConstraintInterface {

@@ -13,6 +13,9 @@ const newFields = fc.dictionary(
   { minKeys: 1 },
 );
 
+const ofRequest = (more: object) => fingerprintOf({ ...REQUEST, ...more }, LAYOUT);
+const ofLine = (more: object) => fingerprintOf({ ...REQUEST, lines: [{ id: 'a', ...more }] }, LAYOUT);
+
 function reversed<T extends object>(value: T): T {
   return Object.fromEntries(Object.entries(value).toReversed()) as T;
 }
@@ -21,8 +24,6 @@ describe('fingerprint of a request', () => {
   it('changes with any new field, of the request or of an element of a list', () => {
     fc.assert(
       fc.property(newFields, (fields) => {
-        const ofRequest = (more: object) => fingerprintOf({ ...REQUEST, ...more }, LAYOUT);
-        const ofLine = (more: object) => fingerprintOf({ ...REQUEST, lines: [{ id: 'a', ...more }] }, LAYOUT);
         const changed = { ...fields, new_field: 'changed' };
         const all = [{}, fields, changed].flatMap((more) => [ofRequest(more), ofLine(more)]);
         expect(new Set(all).size).toBe(6);

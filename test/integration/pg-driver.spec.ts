@@ -85,7 +85,7 @@ describe('the PostgreSQL driver', () => {
     const handlers = Object.getOwnPropertyNames(Query.prototype).filter((name) => name.startsWith('handle'));
     expect(handlers.toSorted()).toEqual([
       'handleCommandComplete',
-      // Of COPY, of statements without text and of the option `rows`, none of which is pipelined.
+      // COPY, statements without text and the option `rows` are never pipelined.
       'handleCopyData',
       'handleCopyInResponse',
       'handleDataRow',

@@ -1,4 +1,5 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { Count, Positive, Uuid } from '../../platform/http/fields.openapi.js';
 import { OrderProblemResponse } from '../dto/order-problem.response.js';
 import { ORDER_STATUS_NAMES, type OrderStatus } from '../order-status.js';
 import type { BulkOutcome, BulkResult } from './bulk-status.js';
@@ -6,7 +7,7 @@ import type { BulkOutcome, BulkResult } from './bulk-status.js';
 const OUTCOMES: BulkOutcome[] = ['changed', 'unchanged', 'refused'];
 
 export class BulkResultResponse {
-  @ApiProperty({ format: 'uuid' })
+  @Uuid()
   order_id!: string;
 
   @ApiProperty({
@@ -22,12 +23,7 @@ export class BulkResultResponse {
   })
   status?: OrderStatus;
 
-  @ApiPropertyOptional({
-    type: 'integer',
-    minimum: 1,
-    example: 3,
-    description: 'At which the order is then.',
-  })
+  @Positive.optional(3, 'At which the order is then.')
   version?: number;
 
   @ApiPropertyOptional({
@@ -50,13 +46,13 @@ export class BulkStatusResponse {
   @ApiProperty({ enum: ORDER_STATUS_NAMES, description: 'The status that was asked for.' })
   status!: OrderStatus;
 
-  @ApiProperty({ type: 'integer', minimum: 0, example: 1 })
+  @Count(1)
   changed!: number;
 
-  @ApiProperty({ type: 'integer', minimum: 0, example: 0 })
+  @Count(0)
   unchanged!: number;
 
-  @ApiProperty({ type: 'integer', minimum: 0, example: 1 })
+  @Count(1)
   refused!: number;
 
   @ApiProperty({

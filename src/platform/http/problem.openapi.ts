@@ -1,11 +1,6 @@
 import { applyDecorators } from '@nestjs/common';
-import {
-  ApiExtraModels,
-  ApiProperty,
-  ApiPropertyOptional,
-  ApiResponse,
-  getSchemaPath,
-} from '@nestjs/swagger';
+import { ApiExtraModels, ApiPropertyOptional, ApiResponse, getSchemaPath } from '@nestjs/swagger';
+import { Integer, Text } from './fields.openapi.js';
 import type { ContentObject, HeadersObject } from './openapi-objects.js';
 import { MAX_ERRORS, Problem, PROBLEM_MEDIA_TYPE } from './problem.js';
 import { HTTP_PROBLEMS } from './problems/http.problems.js';
@@ -13,25 +8,25 @@ import { PROBLEM_PATH } from './problems/problem-types.js';
 import { challengeHeader, retryAfterHeader } from './response-headers.openapi.js';
 
 class FieldErrorResponse {
-  @ApiProperty({ example: 'items[0].quantity', description: 'Empty for the body as a whole.' })
+  @Text('items[0].quantity', 'Empty for the body as a whole.')
   field!: string;
 
-  @ApiProperty({ example: 'must be at least 1' })
+  @Text('must be at least 1')
   message!: string;
 }
 
 /** Problem details (RFC 9457); features that have further members extend it. */
 export class ProblemResponse {
-  @ApiProperty({ format: 'uri-reference', example: '/problems/invalid-request' })
+  @Text('/problems/invalid-request', undefined, { format: 'uri-reference' })
   type!: string;
 
-  @ApiProperty({ example: 'Invalid request', description: 'The same for all problems of a type.' })
+  @Text('Invalid request', 'The same for all problems of a type.')
   title!: string;
 
-  @ApiProperty({ type: 'integer', minimum: 400, maximum: 599, example: 400 })
+  @Integer(400, undefined, { minimum: 400, maximum: 599 })
   status!: number;
 
-  @ApiProperty({ example: 'The request is not valid: items[0].quantity must be at least 1' })
+  @Text('The request is not valid: items[0].quantity must be at least 1')
   detail!: string;
 
   @ApiPropertyOptional({
@@ -55,7 +50,7 @@ export class ProblemResponse {
   })
   allowed_methods?: string[];
 
-  @ApiPropertyOptional({ example: 'orders:read', description: 'What the caller would need.' })
+  @Text.optional('orders:read', 'What the caller would need.')
   required_scope?: string;
 }
 

@@ -150,10 +150,10 @@ function completeOperation(path: string, operation: OperationObject): void {
 }
 
 /** Every JSON body of a response gets the example that its fields have. */
-function addExamples(document: OpenAPIObject, { responses }: OperationObject): void {
+function addExamples(document: OpenAPIObject, { operationId = '', responses }: OperationObject): void {
   for (const response of Object.values(responses)) {
     const json = response && 'content' in response ? response.content?.['application/json'] : undefined;
-    if (json?.schema && !json.examples) json.example ??= exampleOf(document, json.schema);
+    if (json?.schema && !json.examples) json.example ??= exampleOf(document, json.schema, operationId);
   }
 }
 

@@ -551,7 +551,14 @@ export interface components {
        * @example key:warehouse
        */
       id: string;
-      /** @description What it may do. */
+      /**
+       * @description What it may do.
+       * @example [
+       *       "orders:read",
+       *       "orders:read:all",
+       *       "orders:status"
+       *     ]
+       */
       scopes: ('orders:place' | 'orders:read' | 'orders:read:all' | 'orders:status' | 'operations')[];
       /**
        * @description The customer that the caller is, who reads only its own data; null for other callers.
@@ -787,9 +794,15 @@ export interface components {
       total_amount: number | null;
       /** @example USD */
       currency: string;
-      /** @description Whether the order would be confirmed if it were placed now. */
+      /**
+       * @description Whether the order would be confirmed if it were placed now.
+       * @example true
+       */
       can_be_placed: boolean;
-      /** @description Why it would be refused, each as the problem that placing it would be answered with; the first is the one that would be. */
+      /**
+       * @description Why it would be refused, each as the problem that placing it would be answered with; the first is the one that would be.
+       * @example []
+       */
       problems: components['schemas']['OrderProblemResponse'][];
     };
     PlaceCustomerOrderDto: {
@@ -926,7 +939,7 @@ export interface components {
        * @description When the order was placed.
        */
       timestamp: string;
-      /** @example 139.97 */
+      /** @example 159.98 */
       total_amount: number;
       /**
        * @description ISO 4217 code.
@@ -993,7 +1006,10 @@ export interface components {
        * @example USD
        */
       currency: string;
-      /** @enum {string} */
+      /**
+       * @example confirmed
+       * @enum {string}
+       */
       status:
         | 'pending'
         | 'confirmed'
@@ -1029,7 +1045,10 @@ export interface components {
        */
       count: number;
       orders: components['schemas']['OrderResponse'][];
-      /** @description Where the next page begins; null on the last one. */
+      /**
+       * @description Where the next page begins; null on the last one.
+       * @example null
+       */
       next_cursor: string | null;
     };
     UpdateStatusDto: {
@@ -1114,6 +1133,7 @@ export interface components {
        * @example placement
        */
       actor: string;
+      /** @example null */
       reason: string | null;
       /** @description What else there is to say, different from event to event. */
       data:
@@ -4285,7 +4305,7 @@ export interface operations {
            *           "status": "confirmed",
            *           "version": 2,
            *           "timestamp": "2026-11-21T20:53:23.456Z",
-           *           "updated_at": "2026-11-21T20:53:23.464Z"
+           *           "updated_at": "2026-11-21T20:53:23.456Z"
            *         }
            *       ],
            *       "next_cursor": null
@@ -4671,11 +4691,11 @@ export interface operations {
           /**
            * @example {
            *       "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+           *       "timestamp": "2026-11-21T20:53:23.456Z",
+           *       "currency": "USD",
            *       "status": "pending",
            *       "message": "Order accepted, and yet to be confirmed",
-           *       "timestamp": "2026-11-21T20:53:23.456Z",
-           *       "total_amount": null,
-           *       "currency": "USD"
+           *       "total_amount": null
            *     }
            */
           'application/json': components['schemas']['OrderAcceptedResponse'];
@@ -6219,11 +6239,11 @@ export interface operations {
           /**
            * @example {
            *       "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+           *       "timestamp": "2026-11-21T20:53:23.456Z",
+           *       "currency": "USD",
            *       "status": "pending",
            *       "message": "Order accepted, and yet to be confirmed",
-           *       "timestamp": "2026-11-21T20:53:23.456Z",
-           *       "total_amount": null,
-           *       "currency": "USD"
+           *       "total_amount": null
            *     }
            */
           'application/json': components['schemas']['OrderAcceptedResponse'];

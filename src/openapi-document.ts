@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import { exampleOf } from './openapi-examples.js';
 import type { OperationObject, ResponseObject } from './platform/http/openapi-objects.js';
 import { examplesOf, ProblemResponse, problemContent } from './platform/http/problem.openapi.js';
 import {
@@ -74,7 +75,10 @@ export function buildOpenApiDocument(app: INestApplication): OpenAPIObject {
   document.info.license = { name: 'Apache License 2.0', identifier: 'Apache-2.0' } as { name: string };
   for (const [path, item] of Object.entries(document.paths)) {
     for (const operation of METHODS.map((method) => item[method])) {
-      if (operation) completeOperation(path, operation);
+      if (operation) {
+        completeOperation(path, operation);
+        addExamples(document, operation);
+      }
       closeSchemas(document, operation?.requestBody);
     }
   }
@@ -142,6 +146,14 @@ function completeOperation(path: string, operation: OperationObject): void {
       ...CACHE_HEADERS,
       ...REQUEST_ID_HEADER,
     };
+  }
+}
+
+/** Every JSON body of a response gets the example that its fields have. */
+function addExamples(document: OpenAPIObject, { operationId = '', responses }: OperationObject): void {
+  for (const response of Object.values(responses)) {
+    const json = response && 'content' in response ? response.content?.['application/json'] : undefined;
+    if (json?.schema && !json.examples) json.example ??= exampleOf(document, json.schema, operationId);
   }
 }
 

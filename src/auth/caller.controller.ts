@@ -1,20 +1,24 @@
 import { Controller, Get } from '@nestjs/common';
 import { ApiOperation, ApiProperty, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { Text } from '../platform/http/fields.openapi.js';
 import { type Caller, CurrentCaller, RequireKnownCaller, type Scope, SCOPES } from './access.js';
 
 class CallerResponse {
-  @ApiProperty({ example: 'key:warehouse', description: 'What the history of orders calls this caller.' })
+  @Text('key:warehouse', 'What the history of orders calls this caller.')
   id!: string;
 
-  @ApiProperty({ enum: SCOPES, isArray: true, description: 'What it may do.' })
+  @ApiProperty({
+    enum: SCOPES,
+    isArray: true,
+    example: ['orders:read', 'orders:read:all', 'orders:status'],
+    description: 'What it may do.',
+  })
   scopes!: Scope[];
 
-  @ApiProperty({
-    type: 'string',
-    nullable: true,
-    example: null,
-    description: 'The customer that the caller is, who reads only its own data; null for other callers.',
-  })
+  @Text.nullable(
+    null,
+    'The customer that the caller is, who reads only its own data; null for other callers.',
+  )
   customer_id!: string | null;
 
   static from({ id, scopes, customerId }: Caller): CallerResponse {
@@ -33,16 +37,7 @@ export class CallerController {
     summary: 'The caller and its scopes',
     description: 'Returns the identity and scopes of a valid token or key.',
   })
-  @ApiResponse({
-    status: 200,
-    description: 'The caller of this request.',
-    type: CallerResponse,
-    example: {
-      id: 'key:warehouse',
-      scopes: ['orders:read', 'orders:read:all', 'orders:status'],
-      customer_id: null,
-    },
-  })
+  @ApiResponse({ status: 200, description: 'The caller of this request.', type: CallerResponse })
   get(@CurrentCaller() caller: Caller): CallerResponse {
     return CallerResponse.from(caller);
   }

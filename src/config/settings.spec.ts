@@ -1,10 +1,8 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { getMetadataStorage } from 'class-validator';
 import { loadSettings, SettingsError } from './load-settings.js';
-import { Settings } from './settings.js';
 
 const DATABASE_URL = 'postgres://orders:secret@localhost:5432/orders';
 
@@ -106,15 +104,5 @@ describe('settings', () => {
     const file = join(mkdtempSync(join(tmpdir(), 'settings-')), 'ca.pem');
     writeFileSync(file, 'a certificate');
     expect(problemsOf({ DATABASE_TLS: 'verify', DATABASE_TLS_CA_FILE: file })).toEqual([]);
-  });
-
-  it('are the ones in the table of settings', () => {
-    const table = readFileSync(new URL('../../docs/reference/settings.md', import.meta.url), 'utf8');
-    const rows = table.split('\n').filter((line) => /^\| `[A-Z_]+`/.test(line));
-    const explained = rows.flatMap((row) => [...(row.split('|')[1] ?? '').matchAll(/`([A-Z_]+)`/g)]);
-    const declared = getMetadataStorage().getTargetValidationMetadatas(Settings, '', true, false);
-    expect(explained.map(([, name = '']) => name).toSorted()).toEqual(
-      [...new Set(declared.map(({ propertyName }) => propertyName))].toSorted(),
-    );
   });
 });

@@ -1,7 +1,8 @@
 import { CURRENCIES } from './currencies.js';
 import { Type } from 'class-transformer';
 import { IsIn, IsNumber, IsOptional, IsString, Matches, Max, Min } from 'class-validator';
-import { Flag, HttpUrl, Networks, OptionalHttpUrl, Origins, WholeNumber } from './setting.decorators.js';
+import { HttpSettings } from './http.settings.js';
+import { Flag, HttpUrl, OptionalHttpUrl, WholeNumber } from './setting.decorators.js';
 
 /** How the connection to PostgreSQL is encrypted; `rds` verifies against Amazon's published authorities. */
 export const DATABASE_TLS_MODES = ['off', 'require', 'verify', 'rds'] as const;
@@ -16,12 +17,6 @@ export const TRACE_SAMPLERS = [
   'parentbased_traceidratio',
 ] as const;
 
-/** Authentication methods. */
-export const AUTH_MODES = ['none', 'jwt', 'api-key', 'jwt,api-key', 'api-key,jwt'] as const;
-
-/** Asymmetric signatures: with `none` or `HS256` every verifier of a token could also issue one. */
-const SIGNATURE = '(RS256|RS384|RS512|PS256|PS384|PS512|ES256|ES384|ES512|EdDSA)';
-
 /** Above the number of connections to one service, notifications would wait in this process. */
 const MAX_NOTIFICATION_CONCURRENCY = 128;
 
@@ -31,199 +26,140 @@ const MAX_UPSTREAM_TIMEOUT_MS = 10_000;
 /**
  * Every setting of the service, under the name of its environment variable, with its default.
  *
- * Times are in the unit that the name ends with. `docs/reference/settings.md` explains each for its users; a test keeps the two
- * lists equal.
+ * Times are in the unit that the name ends with. `npm run reference` makes `docs/reference/settings.md` from the fields, their
+ * validation and their comments, which are for operators; a comment that starts with `##` is the heading of a group.
  */
-export class Settings {
-  @IsIn(['development', 'test', 'production'])
-  NODE_ENV: 'development' | 'test' | 'production' = 'development';
-
-  /** Loopback outside of production, where nothing authenticates callers by default; every address in production. */
-  @IsString()
-  HOST!: string;
-
-  @WholeNumber(0, 65_535)
-  PORT: number = 8080;
-
-  /** Where metrics are served, apart from everything else; on `PORT` where it is not set. */
-  @IsOptional()
-  @WholeNumber(1, 65_535)
-  METRICS_PORT?: number;
-
-  /** Proxies whose `X-Forwarded-For` is trusted. None by default: any client can send that header. */
-  @Networks()
-  TRUST_PROXY: string[] = [];
+export class Settings extends HttpSettings {
+  // ## Database
 
   /**
-   * How long a connection is kept open between two requests. Longer than the minute after which most load balancers
-   * close theirs: a request that they send on a connection that is being closed here fails with 502.
+   * `postgres://user:password@host:5432/database`. What it leaves out is taken from `PGHOST`, `PGPORT`, `PGDATABASE`, `PGUSER`,
+   * `PGPASSWORD` and `PGPASSFILE`; other `PG*` variables, such as `PGSSLMODE`, are ignored.
    */
-  @WholeNumber(1_000, 3_600_000)
-  KEEP_ALIVE_TIMEOUT_MS: number = 72_000;
-
-  /** Sites whose pages may call from a browser. */
-  @Origins()
-  CORS_ORIGINS: string[] = [];
-
-  /** Requests a minute that this instance answers to one caller; 0 turns the limit off. */
-  @WholeNumber(0, 1_000_000)
-  RATE_LIMIT_PER_MINUTE: number = 0;
-
-  /** Whether a status change requires `If-Match` with the version that was read. */
-  @Flag()
-  REQUIRE_IF_MATCH: boolean = false;
-
-  @IsIn(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
-  LOG_LEVEL: string = 'info';
-
-  @IsIn(AUTH_MODES, { message: 'must be none, jwt, api-key or jwt,api-key' })
-  AUTH: (typeof AUTH_MODES)[number] = 'none';
-
-  /** Compared with the claim `iss`, character by character. */
-  @IsOptional()
-  @IsString()
-  JWT_ISSUER?: string;
-
-  /** One of the values of the claim `aud`. */
-  @IsOptional()
-  @IsString()
-  JWT_AUDIENCE?: string;
-
-  @OptionalHttpUrl()
-  JWT_JWKS_URL?: string;
-
-  @Matches(new RegExp(`^${SIGNATURE}(,${SIGNATURE})*$`), {
-    message: 'must be a list of asymmetric algorithms such as RS256,ES256',
-  })
-  JWT_ALGORITHMS: string = 'RS256';
-
-  /** By how much the clocks of the issuer and of this service may differ; more would keep expired tokens alive. */
-  @WholeNumber(0, 300)
-  JWT_CLOCK_TOLERANCE_SECONDS: number = 30;
-
-  /** The claim that holds the id of the customer; its name is quoted in a header of answers. */
-  @Matches(/^[!#-[\]-~]+$/, { message: 'must be the name of a claim' })
-  JWT_CUSTOMER_CLAIM: string = 'sub';
-
-  /** The keys as JSON, for hosts that have no files. */
-  @IsOptional()
-  @IsString()
-  API_KEYS?: string;
-
-  @IsOptional()
-  @IsString()
-  API_KEYS_FILE?: string;
-
-  @Flag()
-  HEALTH_PUBLIC: boolean = true;
-
-  @Flag()
-  DOCS_PUBLIC: boolean = true;
-
-  @Flag()
-  ADMIN_CONSOLE: boolean = true;
-
   @Matches(/^postgres(ql)?:\/\/\S+$/, {
     message: 'must be a URL such as postgres://user:password@host:5432/orders',
   })
   DATABASE_URL!: string;
 
+  /**
+   * `require`: encrypted, without a check of the server. `verify`: certificate and name are checked against
+   * `DATABASE_TLS_CA_FILE`. `rds`: they are checked against Amazon's published authorities.
+   */
   @IsIn(DATABASE_TLS_MODES)
   DATABASE_TLS: (typeof DATABASE_TLS_MODES)[number] = 'off';
 
+  /** PEM file of the authority to trust. Needed for `verify`. */
   @IsOptional()
   @IsString()
   DATABASE_TLS_CA_FILE?: string;
 
+  /** Connections for requests; background work has four of its own. */
   @WholeNumber(2, 500)
   DATABASE_POOL_SIZE: number = 10;
 
+  /** Create and upgrade tables at the start. `false`: run `npm run migrate` yourself. */
   @Flag()
   MIGRATE_ON_START: boolean = true;
 
+  // ## Other services
+
+  /** The inventory (system A). */
   @HttpUrl()
   INVENTORY_SERVICE_URL: string = 'http://inventory-service:8081';
 
+  /** `reservations`: the inventory reserves whole orders (docs/reservations.md), which is faster. */
   @IsIn(['per-product', 'reservations'])
   INVENTORY_API: 'per-product' | 'reservations' = 'per-product';
 
   /**
-   * Whether the inventory acts once per `Idempotency-Key`. False by default: an inventory that ignores keys oversells when
-   * a call is repeated, and one that honours them only leaves more to a person. The reservations contract demands it.
+   * `true`: the per-product inventory acts once per `Idempotency-Key`, so calls without a response are retried. `false`: such a call
+   * is never retried, and an unknown outcome becomes an incident. Set `true` only if your inventory stores keys: otherwise it
+   * oversells. Without effect on `reservations`, whose contract demands keys, and on the catalog.
    */
   @Flag()
   INVENTORY_HONOURS_IDEMPOTENCY_KEYS: boolean = false;
 
+  /** The notification service (system A). */
   @HttpUrl()
   NOTIFICATION_SERVICE_URL: string = 'http://notification-service:8082';
 
-  /** Notifications that this instance sends at a time, at most. It starts with 16 and adapts to the service. */
+  /**
+   * Maximum of concurrent notifications per instance. It starts with 16 and adapts: more while calls stay quick, fewer when they
+   * slow down or fail.
+   */
   @WholeNumber(1, MAX_NOTIFICATION_CONCURRENCY)
   NOTIFICATION_CONCURRENCY: number = 128;
 
+  /** The catalog (system B). If set, stock is kept there instead of in the inventory. */
   @OptionalHttpUrl()
   PRODUCT_CATALOG_SERVICE_URL?: string;
 
   /**
-   * Calls to the catalog at a time. With 1, it is 1 over all instances, because the catalog of system B mixes up the answers
-   * to parallel calls; more than 1 is a limit of each instance.
+   * Concurrent calls to the catalog. `1` is one over all instances, because the catalog of system B mixes up the responses to
+   * parallel calls. Set more, which is then per instance, only for a catalog that answers them correctly.
    */
   @WholeNumber(1, 100)
   PRODUCT_CATALOG_CONCURRENCY: number = 1;
 
+  /** The carts (system B). Without it every order names its items. */
   @OptionalHttpUrl()
   SHOPPING_CART_SERVICE_URL?: string;
-
-  /** How long names, prices and stock are remembered that orders have looked up; an order is refused on fresh ones only. */
-  @WholeNumber(0, 60_000)
-  PRODUCT_MEMORY_MS: number = 0;
-
-  @IsIn(['verify', 'trust'])
-  PRICE_CHECK: 'verify' | 'trust' = 'verify';
-
-  @IsIn(CURRENCIES, { message: 'must be an ISO 4217 currency code such as USD' })
-  DEFAULT_CURRENCY: string = 'USD';
 
   /** Timeout of one attempt of one call to another service; 10 s for notifications and cart checkouts. */
   @WholeNumber(50, MAX_UPSTREAM_TIMEOUT_MS)
   UPSTREAM_TIMEOUT_MS: number = 2_000;
 
-  /** Deadline of an order; all calls and their retries fit into it. */
+  /** How long looked-up names, prices and stock are cached; an order is refused only after a fresh look-up. */
+  @WholeNumber(0, 60_000)
+  PRODUCT_MEMORY_MS: number = 0;
+
+  // ## Orders
+
+  /** `verify`: a price in a request must be the current one. `trust`: it is used without a comparison. */
+  @IsIn(['verify', 'trust'])
+  PRICE_CHECK: 'verify' | 'trust' = 'verify';
+
+  /** Currency of the inventory's prices; a currency in use, not a withdrawn one. */
+  @IsIn(CURRENCIES, { message: 'must be an ISO 4217 currency code such as USD' })
+  DEFAULT_CURRENCY: string = 'USD';
+
+  /** Deadline of a request, with all calls and their retries; at least three upstream timeouts. */
   @WholeNumber(100, 120_000)
   REQUEST_DEADLINE_MS: number = 10_000;
 
-  /** How long recovery drives an unsettled order forward before it takes the order back. */
+  /** How long recovery retries a placement before it compensates; at least two request deadlines. */
   @WholeNumber(200, 86_400_000)
   RECOVERY_WINDOW_MS: number = 60_000;
 
-  /** How often each instance looks for abandoned placements. */
+  /** How often each instance looks for pending orders without a running placement. */
   @WholeNumber(50, 60_000)
   RECOVERY_INTERVAL_MS: number = 1_000;
 
-  /**
-   * `async`: orders are stored and answered with 202 before their placement completes, as if every client preferred
-   * it.
-   */
+  /** `async`: every order is answered with 202 before its placement completes, as if every client preferred `respond-async`. */
   @IsIn(['sync', 'async'])
   PLACEMENT_MODE: 'sync' | 'async' = 'sync';
 
-  /** Orders that this instance places at the same time; beyond it they are refused at once. */
+  /**
+   * Maximum of concurrent placements per instance, lower while the event loop is overloaded. Beyond it the response is 503
+   * `overloaded`, at once.
+   */
   @WholeNumber(1, 10_000)
   MAX_PLACEMENTS: number = 32;
 
-  /** Placements at the same time that are written together, in one transaction, at most; 1 for each on its own. */
+  /** Maximum of concurrent placements that share a transaction. `1`: each has its own. */
   @WholeNumber(1, 500)
   PLACEMENT_BATCH_SIZE: number = 64;
 
-  /** How long the service keeps serving, but not ready, after the signal to stop. */
-  @WholeNumber(0, 300_000)
-  SHUTDOWN_DELAY_MS: number = 0;
+  // ## Retention
 
-  /** Lifetime of an `Idempotency-Key`. */
+  /** How long an `Idempotency-Key` is kept. */
   @WholeNumber(1, 8_760)
   IDEMPOTENCY_KEY_HOURS: number = 24;
 
-  /** Days for which rejected orders are kept; 0 keeps them for ever. */
+  /**
+   * How many days rejected orders are kept, with their lines and history, and never shorter than keys. `0` keeps them for
+   * ever.
+   */
   @WholeNumber(0, 36_500)
   REJECTED_ORDER_DAYS: number = 0;
 
@@ -231,47 +167,58 @@ export class Settings {
   @WholeNumber(50, 3_600_000)
   PURGE_INTERVAL_MS: number = 60_000;
 
+  // ## Background tasks
+
   /**
-   * Retries of a task before it becomes an incident. With the longest backoff the default lasts for three days:
-   * longer than an unattended weekend.
+   * Retries of a background task, such as a notification, before it becomes an incident. With the longest backoff the default lasts
+   * for three days: longer than an unattended weekend.
    */
   @WholeNumber(0, 1_000_000)
   JOB_RETRY_LIMIT: number = 9_000;
 
-  /** Longest wait between two attempts at a background job; short, so that a service that is back is found soon. */
+  /** Maximum backoff between two attempts; short, so that a service that is back is found soon. */
   @WholeNumber(1, 3_600)
   JOB_RETRY_MAX_SECONDS: number = 30;
 
-  /** Where traces are sent, with `/v1/traces` added to it. Traces are recorded where this or the next is set. */
+  // ## Traces
+
+  /**
+   * Where traces are sent, by OTLP over HTTP; `/v1/traces` is added to it. Without this or the next setting there are no traces
+   * (docs/operations.md#traces).
+   */
   @OptionalHttpUrl()
   OTEL_EXPORTER_OTLP_ENDPOINT?: string;
 
-  /** Where traces are sent, as it is. */
+  /** Where traces are sent, used unchanged. */
   @OptionalHttpUrl()
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT?: string;
 
-  /** The only supported protocol: another one would go to an endpoint that does not understand it. */
+  /** The only supported protocol. */
   @IsIn(['http/protobuf'])
   OTEL_EXPORTER_OTLP_PROTOCOL: string = 'http/protobuf';
 
+  /** `none`: no traces. */
   @IsIn(['otlp', 'none'])
   OTEL_TRACES_EXPORTER: 'otlp' | 'none' = 'otlp';
 
-  /** Turns traces off, regardless of the other settings. */
+  /** `true`: no traces, regardless of the other settings. */
   @Flag()
   OTEL_SDK_DISABLED: boolean = false;
 
+  /** Which traces are recorded. */
   @IsIn(TRACE_SAMPLERS)
   OTEL_TRACES_SAMPLER: (typeof TRACE_SAMPLERS)[number] = 'parentbased_always_on';
 
-  /** Which part of all traces is recorded, for the samplers by ratio. */
+  /** Fraction of traces that is recorded, for the samplers with `traceidratio`. */
   @Type(() => Number)
   @IsNumber()
   @Min(0)
   @Max(1)
   OTEL_TRACES_SAMPLER_ARG: number = 1;
 
-  /** URL of the fault harness, which is called at every pause point. */
+  // ## Tests
+
+  /** URL of the fault harness (`npm run faults`), called at every pause point; refused in production. */
   @OptionalHttpUrl()
   PAUSE_POINTS_URL?: string;
 }

@@ -30,31 +30,28 @@ export class OperationsMetrics {
   private readonly available: Gauge;
   private readonly incidents = this.gauge(
     'order_incidents',
-    'What waits for a person: GET /operations/incidents.',
+    'Open incidents, which need a decision by a person: GET /operations/incidents.',
     'kind',
   );
   private readonly oldestIncident = this.gauge(
     'order_incident_oldest_age_seconds',
-    'How long the oldest incident has waited for a person; 0 where there is none.',
+    'Age of the oldest open incident; 0 without one.',
     'kind',
   );
   private readonly jobsWaiting = this.gauge(
     'jobs_waiting',
-    'Background tasks that are not finished, dead ones not included.',
+    'Background tasks that are not finished, by kind (label queue, such as notify); dead ones are incidents and not included.',
     'queue',
   );
   private readonly oldestJob = this.gauge(
     'jobs_waiting_oldest_age_seconds',
-    'Age of the oldest of them; 0 where there is none.',
+    'Time since the oldest unfinished background task was inserted; 0 without one.',
     'queue',
   );
-  private readonly pendingOrders = this.gauge(
-    'orders_pending',
-    'Orders whose placement is not complete yet.',
-  );
+  private readonly pendingOrders = this.gauge('orders_pending', 'Orders whose placement is not complete.');
   private readonly oldestPending = this.gauge(
     'orders_pending_oldest_age_seconds',
-    'Age of the oldest order whose placement is not complete; 0 when there is none.',
+    'Age of the oldest order whose placement is not complete; 0 without one.',
   );
   private readonly toRecover = this.gauge(
     'orders_to_recover',
@@ -66,17 +63,20 @@ export class OperationsMetrics {
   );
   private readonly driftUnits = this.gauge(
     'stock_drift_units',
-    'Units that the inventory has more (surplus) or fewer (missing) than the books explain, by the last npm run drift.',
+    'Units that the inventory has more (surplus) or fewer (missing) than the orders explain, by the last npm run drift.',
     'direction',
   );
   private readonly driftAge = this.gauge(
     'stock_drift_report_age_seconds',
-    'How long ago npm run drift was last run; -1 if never.',
+    'Time since the last npm run drift; -1 without one.',
   );
-  private readonly lastEvent = this.gauge('event_feed_last_number', 'The last number of the feed of events.');
+  private readonly lastEvent = this.gauge(
+    'event_feed_last_number',
+    'Last number of the feed of events (GET /events).',
+  );
   private readonly isBackfilled = this.gauge(
     'event_feed_is_complete',
-    '0 while events from before the feed are being numbered, during which new events wait.',
+    '0 while events from before the feed are being numbered; new events wait until it is 1.',
   );
   private readonly unnumbered = this.gauge(
     'event_feed_unnumbered',
@@ -84,7 +84,7 @@ export class OperationsMetrics {
   );
   private readonly oldestUnnumbered = this.gauge(
     'event_feed_unnumbered_oldest_age_seconds',
-    'How long ago the oldest of them happened; 0 where there is none.',
+    'Age of the oldest new event that waits for its number; 0 without one.',
   );
 
   constructor(
@@ -97,7 +97,7 @@ export class OperationsMetrics {
   ) {
     this.available = new Gauge({
       name: 'database_metrics_available',
-      help: 'Whether what has to be looked up in the database is among the metrics: 0 while it does not answer.',
+      help: '1 while the database answers; 0 otherwise, and the metrics from the database are absent then.',
       registers: [],
       collect: () => this.measure(),
     });

@@ -9,19 +9,19 @@ import type { OrderStatus } from './order-status.js';
 
 const placements = new Counter({
   name: 'order_placements_total',
-  help: 'Requests for an order, repetitions left out, by what they came to (confirmed, accepted, rejected, unsettled, failed) and why: a problem type.',
+  help: 'Requests for orders by outcome (confirmed, accepted: 202, rejected, unsettled, failed) and reason, a problem type. Replays are not counted.',
   labelNames: ['outcome', 'reason'] as const,
 });
 
 const statusChanges = new Counter({
   name: 'order_status_changes_total',
-  help: 'Changes of the status of orders; from is empty for an order that is new.',
+  help: 'Changes of order status; from is empty for a new order.',
   labelNames: ['from', 'to'] as const,
 });
 
 const recoveries = new Counter({
   name: 'order_recoveries_total',
-  help: 'Placements that recovery resumed, by result: the status of the order, taken_back after the recovery window, or fault.',
+  help: 'Placements that recovery resumed, by result: the status then, taken_back after RECOVERY_WINDOW_MS, or fault.',
   labelNames: ['result'] as const,
 });
 

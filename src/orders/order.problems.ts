@@ -21,7 +21,7 @@ export const ORDER_PROBLEMS = defineProblemTypes({
     status: 403,
     title: 'Customer not permitted',
     cause: 'The caller is a customer, and the order names another one.',
-    remedy: 'Leave the customer out, or name the one that the token is of.',
+    remedy: 'Leave the customer out, or name the customer of the token.',
     members: { customer_id: 'the customer that the caller is' },
   },
   'cart-not-found': {
@@ -79,7 +79,7 @@ export const ORDER_PROBLEMS = defineProblemTypes({
   'total-changed': {
     status: 409,
     title: 'Total changed',
-    cause: 'The prices of now add up to something other than `expected_total`.',
+    cause: 'The current prices add up to a total other than `expected_total`.',
     remedy: 'Show the customer the new total, and order again with it or without any.',
     members: {
       expected_total: 'what the request expected',
@@ -92,9 +92,9 @@ export const ORDER_PROBLEMS = defineProblemTypes({
   'placement-failed': {
     status: 503,
     title: 'Order could not be placed',
-    cause: 'It could not be found out whether the stock was reserved, so the order was taken back.',
-    remedy: 'Place a new order, with a new `Idempotency-Key`. This one will not come to life again.',
-    members: { order_id: 'the order that was taken back' },
+    cause: 'The outcome of the reservation stayed unknown, so the order failed and its stock is released.',
+    remedy: 'Place a new order, with a new `Idempotency-Key`. The failed order stays failed.',
+    members: { order_id: 'the failed order' },
   },
   'placement-unsettled': {
     status: 503,
@@ -106,7 +106,7 @@ export const ORDER_PROBLEMS = defineProblemTypes({
   'transition-not-allowed': {
     status: 409,
     title: 'Status transition not allowed',
-    cause: 'From the status that the order has, there is no way to the one asked for.',
+    cause: 'The order can not change from its current status to the requested one.',
     remedy: 'Choose one of `allowed_transitions`.',
     members: {
       current_status: 'the status that the order has',
@@ -123,7 +123,7 @@ export const ORDER_PROBLEMS = defineProblemTypes({
   'if-match-required': {
     status: 428,
     title: 'Precondition required',
-    cause: 'This service is set up to change an order only for who says which version was seen.',
+    cause: 'The service requires `If-Match` for every change of an order (`REQUIRE_IF_MATCH`).',
     remedy: 'Read the order, and send its `ETag` as `If-Match`; `*` means any version.',
   },
 });

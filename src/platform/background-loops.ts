@@ -61,7 +61,7 @@ export class BackgroundLoops {
     const registers = [registry];
     const age: Gauge<'loop'> = new Gauge({
       name: 'background_loop_last_success_age_seconds',
-      help: 'How long ago a background loop completed a pass, or a step of a long one; loops that run only.',
+      help: 'Time since a running background loop of this instance completed a pass, or a step of a long one.',
       labelNames: ['loop'],
       registers,
       collect: () => {
@@ -72,7 +72,7 @@ export class BackgroundLoops {
     });
     const allowed: Gauge<'loop'> = new Gauge({
       name: 'background_loop_allowed_age_seconds',
-      help: 'The age of its last success beyond which a background loop stands still and the instance is not ready.',
+      help: 'Age of the last success beyond which a background loop stands still and the instance is not ready: its interval and 30 s.',
       labelNames: ['loop'],
       registers,
       collect: () => {

@@ -9,14 +9,14 @@ const BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 const attemptDuration = new Histogram({
   name: 'job_attempt_duration_seconds',
-  help: 'Duration of attempts at background tasks, by kind (label queue) and outcome (completed, failed).',
+  help: 'Attempts at background tasks by kind (label queue) and outcome (completed, failed).',
   labelNames: ['queue', 'outcome'] as const,
   buckets: BUCKETS_S,
 });
 
 const concurrencyLimit = new Gauge({
   name: 'job_concurrency_limit',
-  help: 'Background tasks of a kind (label queue) that this instance runs at a time, at most. It adapts to the service that they call.',
+  help: 'Background tasks of a kind (label queue) that this instance runs at a time, at most. Grows while the service that they call is quick, shrinks when it slows down or fails.',
   labelNames: ['queue'] as const,
 });
 

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { STATUS_CODES } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Problem } from '../../src/platform/http/problem.js';
@@ -10,7 +9,6 @@ import { startTestService, type TestService } from '../support/service.js';
 const TYPES = [...problemTypes()];
 const HTML = { accept: 'text/html,application/xhtml+xml,application/json;q=0.8' };
 const JSON_ONLY = { accept: 'application/json' };
-const ERRORS = readFileSync(new URL('../../docs/reference/errors.md', import.meta.url), 'utf8');
 const SOURCES = readTree('src');
 
 let service: TestService;
@@ -45,10 +43,6 @@ describe('problem type', () => {
     expect(answer.body).toEqual({ type: `/problems/${name}`, ...type, members });
   });
 
-  it.each(TYPES)('%s is documented in the table of errors', (name, { status }) => {
-    expect(ERRORS).toMatch(new RegExp(`^\\| \`${name}\` +\\| ${status} +\\|`, 'm'));
-  });
-
   it.each(TYPES)('%s is used by the code', (name) => {
     // Its definition is followed by a colon; any other occurrence is a use.
     const used = new RegExp(`'${name}'(?!:)`);
@@ -57,12 +51,6 @@ describe('problem type', () => {
 });
 
 describe('problem types', () => {
-  it('match the table of errors exactly', () => {
-    const rows = ERRORS.split('\n').filter((row) => /^\| `[a-z-]+` +\| \d{3} +\|/.test(row));
-    const named = rows.map((row) => /`([a-z-]+)`/.exec(row)?.[1] ?? '');
-    expect(named.toSorted()).toEqual(TYPES.map(([name]) => name).toSorted());
-  });
-
   it('are listed at /problems as a page and as JSON', async () => {
     const page = await service.request('GET', '/problems', undefined, HTML);
     const list = await service.request('GET', '/problems', undefined, JSON_ONLY);

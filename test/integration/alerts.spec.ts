@@ -102,12 +102,4 @@ describe('docs/operations.md', () => {
       expect(handbook).toContain(`\n### ${alert}\n`);
     },
   );
-
-  it('explains every metric of the service, and no other', () => {
-    const own = [...names]
-      .filter((name) => !/^(nodejs|process)_/.test(name) && !/_(bucket|sum)$/.test(name))
-      .map((name) => name.replace(/_count$/, ''));
-    const explained = [...handbook.matchAll(/^\| `([a-z_]+)`/gm)].map(([, name = '']) => name);
-    expect(explained.toSorted()).toEqual(own.toSorted());
-  });
 });

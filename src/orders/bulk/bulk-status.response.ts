@@ -1,4 +1,5 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { Count, Positive, Uuid } from '../../platform/http/fields.openapi.js';
 import type { Problem } from '../../platform/http/problem.js';
 import { OrderProblemResponse } from '../dto/order-problem.response.js';
 import type { Order } from '../order.entity.js';
@@ -19,7 +20,7 @@ export interface BulkResult {
 }
 
 export class BulkResultResponse {
-  @ApiProperty({ format: 'uuid' })
+  @Uuid()
   order_id!: string;
 
   @ApiProperty({
@@ -35,12 +36,7 @@ export class BulkResultResponse {
   })
   status?: OrderStatus;
 
-  @ApiPropertyOptional({
-    type: 'integer',
-    minimum: 1,
-    example: 3,
-    description: 'At which the order is then.',
-  })
+  @Positive.optional(3, 'At which the order is then.')
   version?: number;
 
   @ApiPropertyOptional({
@@ -63,13 +59,13 @@ export class BulkStatusResponse {
   @ApiProperty({ enum: ORDER_STATUS_NAMES, description: 'The status that was asked for.' })
   status!: OrderStatus;
 
-  @ApiProperty({ type: 'integer', minimum: 0, example: 1 })
+  @Count(1)
   changed!: number;
 
-  @ApiProperty({ type: 'integer', minimum: 0, example: 0 })
+  @Count(0)
   unchanged!: number;
 
-  @ApiProperty({ type: 'integer', minimum: 0, example: 1 })
+  @Count(1)
   refused!: number;
 
   @ApiProperty({

@@ -1,6 +1,8 @@
+import { applyDecorators } from '@nestjs/common';
 import { ApiPropertyOptional, PickType } from '@nestjs/swagger';
 import { Transform, Type } from 'class-transformer';
 import { IsInt, IsISO8601, IsUUID, Matches, Max, MaxLength, Min } from 'class-validator';
+import { MAX_ID_LENGTH } from '../../platform/http/input/opaque-id.js';
 import { MAX_EMAIL_LENGTH } from '../addresses/email-address.js';
 import { parseStatus } from '../order-status.js';
 import type { OrderFilter } from '../search/order-conditions.js';
@@ -21,10 +23,26 @@ const SAME_ADDRESS =
 
 /** A date, which means midnight UTC, or a time with its zone. The rarely used forms of ISO 8601 are rejected. */
 const TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/;
-const TIME_SCHEMA = { type: 'string', pattern: TIME.source } as const;
 const TIME_FORMS =
   'A time with its zone, as in 2026-01-31T12:00:00Z, or a day, which begins at midnight UTC.';
 const TIME_MESSAGE = { message: 'must be a day or a time with its zone, as in 2026-01-31T12:00:00Z' };
+
+function TimeFilter(meaning: string): PropertyDecorator {
+  return applyDecorators(
+    ApiPropertyOptional({ type: 'string', pattern: TIME.source, description: `${meaning} ${TIME_FORMS}` }),
+    Matches(TIME, TIME_MESSAGE),
+    IsISO8601({ strict: true }, TIME_MESSAGE),
+    MayBeAbsent(),
+  );
+}
+
+function IdFilter(description: string): PropertyDecorator {
+  return applyDecorators(
+    ApiPropertyOptional({ type: 'string', minLength: 1, maxLength: MAX_ID_LENGTH, description }),
+    IsOpaqueId(),
+    MayBeAbsent(),
+  );
+}
 
 /** Query of `GET /orders`: the page, and the filters, which are combined by AND. */
 export class ListOrdersDto {
@@ -33,14 +51,7 @@ export class ListOrdersDto {
   @IsOrderStatus()
   status?: string;
 
-  @ApiPropertyOptional({
-    type: 'string',
-    minLength: 1,
-    maxLength: 128,
-    description: 'Orders of this customer.',
-  })
-  @MayBeAbsent()
-  @IsOpaqueId()
+  @IdFilter('Orders of this customer.')
   customer_id?: string;
 
   @ApiPropertyOptional({
@@ -53,14 +64,7 @@ export class ListOrdersDto {
   @IsStorableEmail()
   customer_email?: string;
 
-  @ApiPropertyOptional({
-    type: 'string',
-    minLength: 1,
-    maxLength: 128,
-    description: 'Orders with a line of this product.',
-  })
-  @MayBeAbsent()
-  @IsOpaqueId()
+  @IdFilter('Orders with a line of this product.')
   product_id?: string;
 
   @ApiPropertyOptional({
@@ -78,16 +82,10 @@ export class ListOrdersDto {
   @Matches(/\S/, { message: 'must not be blank' })
   q?: string;
 
-  @ApiPropertyOptional({ ...TIME_SCHEMA, description: `Placed at this time or later. ${TIME_FORMS}` })
-  @MayBeAbsent()
-  @IsISO8601({ strict: true }, TIME_MESSAGE)
-  @Matches(TIME, TIME_MESSAGE)
+  @TimeFilter('Placed at this time or later.')
   placed_from?: string;
 
-  @ApiPropertyOptional({ ...TIME_SCHEMA, description: `Placed before this time. ${TIME_FORMS}` })
-  @MayBeAbsent()
-  @IsISO8601({ strict: true }, TIME_MESSAGE)
-  @Matches(TIME, TIME_MESSAGE)
+  @TimeFilter('Placed before this time.')
   placed_to?: string;
 
   @ApiPropertyOptional({

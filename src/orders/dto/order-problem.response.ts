@@ -1,56 +1,53 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiPropertyOptional } from '@nestjs/swagger';
+import { Decimal, Integer, Positive, Text } from '../../platform/http/fields.openapi.js';
 import { problemDecorator, ProblemResponse } from '../../platform/http/problem.openapi.js';
 import { ORDER_STATUS_NAMES, type OrderStatus } from '../order-status.js';
 
 class ShortageResponse {
-  @ApiProperty({ example: '4' })
+  @Text('4')
   product_id!: string;
 
-  @ApiProperty({ type: 'integer', example: 500, description: 'Units of all lines with this product.' })
+  @Integer(500, 'Units of all lines with this product.')
   requested!: number;
 
-  @ApiPropertyOptional({
-    type: 'integer',
-    example: 25,
-    description: 'Absent where only the refusal of the inventory is known.',
-  })
+  @Integer.optional(25, 'Absent where only the refusal of the inventory is known.')
   available?: number;
 
-  @ApiProperty({ example: 'requested 500, available 25' })
+  @Text('requested 500, available 25')
   reason!: string;
 }
 
 class PriceDifferenceResponse {
-  @ApiProperty({ type: 'integer', minimum: 1, example: 1, description: 'Line of the request, from 1.' })
+  @Positive(1, 'Line of the request, from 1.')
   line!: number;
 
-  @ApiProperty({ example: 'PROD001' })
+  @Text('PROD001')
   product_id!: string;
 
-  @ApiProperty({ example: 74.99 })
+  @Decimal(74.99)
   requested_price!: number;
 
-  @ApiProperty({ example: 79.99 })
+  @Decimal(79.99)
   current_price!: number;
 }
 
 class PricedLineResponse {
-  @ApiProperty({ type: 'integer', minimum: 1, example: 1, description: 'Line of the request, from 1.' })
+  @Positive(1, 'Line of the request, from 1.')
   line!: number;
 
-  @ApiProperty({ example: 'PROD001' })
+  @Text('PROD001')
   product_id!: string;
 
-  @ApiProperty({ type: 'integer', example: 2 })
+  @Integer(2)
   quantity!: number;
 
-  @ApiPropertyOptional({ example: 74.99, description: 'Where the request has named one.' })
+  @Decimal.optional(74.99, 'Where the request has named one.')
   requested_price?: number;
 
-  @ApiProperty({ type: 'number', nullable: true, example: 79.99 })
+  @Decimal.nullable(79.99)
   price!: number | null;
 
-  @ApiProperty({ type: 'number', nullable: true, example: 159.98 })
+  @Decimal.nullable(159.98)
   line_total!: number | null;
 }
 
@@ -64,7 +61,7 @@ export class OrderProblemResponse extends ProblemResponse {
   })
   order_id?: string | null;
 
-  @ApiPropertyOptional({ example: '42', description: 'The customer that the caller is.' })
+  @Text.optional('42', 'The customer that the caller is.')
   customer_id?: string;
 
   @ApiPropertyOptional({ type: [ShortageResponse], description: 'Every product that can not be had.' })
@@ -73,15 +70,10 @@ export class OrderProblemResponse extends ProblemResponse {
   @ApiPropertyOptional({ type: [PriceDifferenceResponse], description: 'Every line with another price.' })
   differences?: PriceDifferenceResponse[];
 
-  @ApiPropertyOptional({ example: 150, description: 'The total that the request expected.' })
+  @Decimal.optional(150, 'The total that the request expected.')
   expected_total?: number;
 
-  @ApiPropertyOptional({
-    type: 'number',
-    nullable: true,
-    example: 159.98,
-    description: 'The current total; null when a product is unknown.',
-  })
+  @Decimal.optional(159.98, 'The current total; null when a product is unknown.', { nullable: true })
   current_total?: number | null;
 
   @ApiPropertyOptional({ type: [PricedLineResponse], description: 'What the total is made of.' })
@@ -101,11 +93,7 @@ export class OrderProblemResponse extends ProblemResponse {
   @ApiPropertyOptional({ enum: ORDER_STATUS_NAMES, isArray: true, example: ['delivered'] })
   allowed_transitions?: OrderStatus[];
 
-  @ApiPropertyOptional({
-    type: 'integer',
-    example: 3,
-    description: 'The current version; read the order again.',
-  })
+  @Integer.optional(3, 'The current version; read the order again.')
   current_version?: number;
 }
 

@@ -1,4 +1,5 @@
-import { ApiExtraModels, ApiProperty, ApiPropertyOptional, getSchemaPath, OmitType } from '@nestjs/swagger';
+import { ApiExtraModels, ApiProperty, getSchemaPath, OmitType } from '@nestjs/swagger';
+import { Count, Decimal, Positive, Text, Time, Uuid } from '../../platform/http/fields.openapi.js';
 import { PROBLEM_PATH } from '../../platform/http/problems/problem-types.js';
 import type { InventoryCall } from '../history/inventory-calls.js';
 import { ORDER_EVENT_TYPES, type OrderEvent } from '../order-event.entity.js';
@@ -12,22 +13,22 @@ import { toJsonNumberOrNull } from '../pricing/order-pricing.js';
 const NULLABLE_STATUS = { oneOf: [{ type: 'string', enum: ORDER_STATUS_NAMES }, { type: 'null' }] };
 
 export class OrderConfirmationResponse {
-  @ApiProperty({ format: 'uuid' })
+  @Uuid()
   order_id!: string;
 
   @ApiProperty({ enum: ['confirmed'] })
   status!: 'confirmed';
 
-  @ApiProperty({ example: 'Order placed successfully' })
+  @Text('Order placed successfully')
   message!: string;
 
-  @ApiProperty({ format: 'date-time', description: 'When the order was placed.' })
+  @Time('When the order was placed.')
   timestamp!: string;
 
-  @ApiProperty({ example: 139.97 })
+  @Decimal(159.98)
   total_amount!: number;
 
-  @ApiProperty({ pattern: '^[A-Z]{3}$', description: 'ISO 4217 code.', example: 'USD' })
+  @Text('USD', 'ISO 4217 code.', { pattern: '^[A-Z]{3}$' })
   currency!: string;
 }
 
@@ -40,39 +41,24 @@ export class OrderAcceptedResponse extends OmitType(OrderConfirmationResponse, [
   @ApiProperty({ enum: ['pending'] })
   status!: 'pending';
 
-  @ApiProperty({ example: 'Order accepted, and yet to be confirmed' })
+  @Text('Order accepted, and yet to be confirmed')
   message!: string;
 
-  @ApiProperty({
-    type: 'number',
-    nullable: true,
-    example: null,
-    description: 'Null until the order is priced.',
-  })
+  @Decimal.nullable(null, 'Null until the order is priced.')
   total_amount!: number | null;
 }
 
 export class OrderItemResponse {
-  @ApiProperty({ example: 'PROD001' })
+  @Text('PROD001')
   product_id!: string;
 
-  @ApiProperty({
-    type: 'string',
-    nullable: true,
-    example: 'Wireless Headphones',
-    description: 'Null, like the price, while the order is pending and not priced.',
-  })
+  @Text.nullable('Wireless Headphones', 'Null, like the price, while the order is pending and not priced.')
   product_name!: string | null;
 
-  @ApiProperty({ type: 'integer', minimum: 1, example: 2 })
+  @Positive(2)
   quantity!: number;
 
-  @ApiProperty({
-    type: 'number',
-    nullable: true,
-    example: 79.99,
-    description: 'Price of one unit when the order was placed.',
-  })
+  @Decimal.nullable(79.99, 'Price of one unit when the order was placed.')
   price!: number | null;
 
   static from(item: OrderItem): OrderItemResponse {
@@ -86,48 +72,40 @@ export class OrderItemResponse {
 }
 
 export class OrderResponse {
-  @ApiProperty({ format: 'uuid' })
+  @Uuid()
   order_id!: string;
 
-  @ApiProperty({ type: 'string', nullable: true, example: '42' })
+  @Text.nullable('42')
   customer_id!: string | null;
 
-  @ApiProperty({ type: 'string', nullable: true, example: 'Alice Johnson' })
+  @Text.nullable('Alice Johnson')
   customer_name!: string | null;
 
-  @ApiProperty({ type: 'string', nullable: true, example: 'alice@example.com' })
+  @Text.nullable('alice@example.com')
   customer_email!: string | null;
 
   @ApiProperty({ type: [OrderItemResponse] })
   items!: OrderItemResponse[];
 
-  @ApiProperty({
-    type: 'number',
-    nullable: true,
-    example: 159.98,
-    description: 'Null while the order is pending and not priced.',
-  })
+  @Decimal.nullable(159.98, 'Null while the order is pending and not priced.')
   total_amount!: number | null;
 
-  @ApiProperty({ pattern: '^[A-Z]{3}$', description: 'ISO 4217 code.', example: 'USD' })
+  @Text('USD', 'ISO 4217 code.', { pattern: '^[A-Z]{3}$' })
   currency!: string;
 
-  @ApiProperty({ enum: ORDER_STATUS_NAMES })
+  @ApiProperty({ enum: ORDER_STATUS_NAMES, example: 'confirmed' })
   status!: OrderStatus;
 
-  @ApiProperty({ type: 'integer', minimum: 1, example: 2, description: 'Also the ETag.' })
+  @Positive(2, 'Also the ETag.')
   version!: number;
 
-  @ApiProperty({ format: 'date-time', description: 'When the order was placed.' })
+  @Time('When the order was placed.')
   timestamp!: string;
 
-  @ApiProperty({ format: 'date-time' })
+  @Time()
   updated_at!: string;
 
-  @ApiPropertyOptional({
-    example: '/problems/insufficient-stock',
-    description: 'Problem type, of a rejected or failed order.',
-  })
+  @Text.optional('/problems/insufficient-stock', 'Problem type, of a rejected or failed order.')
   failure?: string;
 
   static from(order: Order): OrderResponse {
@@ -149,17 +127,13 @@ export class OrderResponse {
 }
 
 export class OrderListResponse {
-  @ApiProperty({ type: 'integer', minimum: 0, description: 'Number of orders in this answer.', example: 1 })
+  @Count(1, 'Number of orders in this answer.')
   count!: number;
 
   @ApiProperty({ type: [OrderResponse] })
   orders!: OrderResponse[];
 
-  @ApiProperty({
-    type: 'string',
-    nullable: true,
-    description: 'Where the next page begins; null on the last one.',
-  })
+  @Text.nullable(null, 'Where the next page begins; null on the last one.')
   next_cursor!: string | null;
 
   static from(page: OrderPage): OrderListResponse {
@@ -187,23 +161,13 @@ export class InventoryCallResponse implements InventoryCall {
   })
   attempts!: Record<string, number>;
 
-  @ApiProperty({
-    type: 'integer',
-    minimum: 0,
-    example: 12,
-    description: 'From the first attempt to the last answer.',
-  })
+  @Count(12, 'From the first attempt to the last answer.')
   duration_ms!: number;
 }
 
 @ApiExtraModels(InventoryCallResponse)
 export class OrderEventResponse {
-  @ApiProperty({
-    type: 'integer',
-    minimum: 1,
-    example: 2,
-    description: 'From 1 without a gap; the version that the event led to.',
-  })
+  @Positive(2, 'From 1 without a gap; the version that the event led to.')
   seq!: number;
 
   @ApiProperty({ enum: ORDER_EVENT_TYPES })
@@ -215,10 +179,10 @@ export class OrderEventResponse {
   @ApiProperty(NULLABLE_STATUS)
   to!: OrderStatus | null;
 
-  @ApiProperty({ description: 'Who caused it.', example: 'placement' })
+  @Text('placement', 'Who caused it.')
   actor!: string;
 
-  @ApiProperty({ type: 'string', nullable: true })
+  @Text.nullable(null)
   reason!: string | null;
 
   @ApiProperty({
@@ -236,7 +200,7 @@ export class OrderEventResponse {
   })
   data!: Record<string, unknown> | null;
 
-  @ApiProperty({ format: 'date-time' })
+  @Time()
   timestamp!: string;
 
   static from(event: OrderEvent): OrderEventResponse {
@@ -254,7 +218,7 @@ export class OrderEventResponse {
 }
 
 export class OrderEventsResponse {
-  @ApiProperty({ format: 'uuid' })
+  @Uuid()
   order_id!: string;
 
   @ApiProperty({ type: [OrderEventResponse] })

@@ -2,8 +2,7 @@ import { getSchemaPath } from '@nestjs/swagger';
 import { keyInProgress, keyReused } from '../../idempotency/idempotency.problems.js';
 import { Problem } from '../../platform/http/problem.js';
 import type { DocumentedProblem } from '../../platform/http/problem.openapi.js';
-import { etagHeader, retryAfterHeader } from '../../platform/http/response-headers.openapi.js';
-import type { InventoryCall } from '../history/inventory-calls.js';
+import { etagHeader, header, retryAfterHeader } from '../../platform/http/response-headers.openapi.js';
 import {
   ifMatchRequired,
   orderNotFound,
@@ -28,48 +27,39 @@ export const EXAMPLE_ORDER = '01a1ffe2-9b80-748a-ba30-787d85a2b441';
 
 const EXAMPLE_TIME = '2026-11-21T20:53:23.456Z';
 
-const LOCATION = {
-  Location: {
-    description: 'Where the order is.',
-    required: true,
-    schema: { type: 'string', format: 'uri-reference' },
-    example: `/orders/${EXAMPLE_ORDER}`,
-  },
-};
+const LOCATION = header('Location', 'Where the order is.', {
+  required: true,
+  format: 'uri-reference',
+  example: `/orders/${EXAMPLE_ORDER}`,
+});
 
-export const IDEMPOTENCY_KEY = {
-  name: 'Idempotency-Key',
-  required: false,
-  description:
-    'Up to 255 printable characters, quoted or bare. The same key gives the same order and the same answer, for ' +
+/** An optional header of a request. */
+function requestHeader(name: string, description: string, schema = {}) {
+  return { name, required: false, description, schema: { type: 'string', ...schema } };
+}
+
+// No example: Swagger UI would send it with every order, which would then be taken for the same.
+export const IDEMPOTENCY_KEY = requestHeader(
+  'Idempotency-Key',
+  'Up to 255 printable characters, quoted or bare. The same key gives the same order and the same answer, for ' +
     '`IDEMPOTENCY_KEY_HOURS` (24 unless set otherwise) from the first request; then it is forgotten.',
-  // No example: Swagger UI would send it with every order, which would then be taken for the same.
-  schema: { type: 'string', minLength: 1 },
-};
+  { minLength: 1 },
+);
 
-export const PREFER = {
-  name: 'Prefer',
-  required: false,
-  description:
-    '`respond-async` (RFC 7240): the order is stored and answered with 202; poll its URL for the result.',
-  schema: { type: 'string' },
-};
+export const PREFER = requestHeader(
+  'Prefer',
+  '`respond-async` (RFC 7240): the order is stored and answered with 202; poll its URL for the result.',
+);
 
-export const IF_MATCH = {
-  name: 'If-Match',
-  required: false,
-  description:
-    'ETag of the order that the caller has seen; the change is refused (412) if there is a newer one.',
-  schema: { type: 'string' },
-};
+export const IF_MATCH = requestHeader(
+  'If-Match',
+  'ETag of the order that the caller has seen; the change is refused (412) if there is a newer one.',
+);
 
-export const IF_NONE_MATCH = {
-  name: 'If-None-Match',
-  required: false,
-  description:
-    'ETags of the versions of the order that the caller has; there is no body (304) if nothing is newer.',
-  schema: { type: 'string' },
-};
+export const IF_NONE_MATCH = requestHeader(
+  'If-None-Match',
+  'ETags of the versions of the order that the caller has; there is no body (304) if nothing is newer.',
+);
 
 export const NOT_MODIFIED = {
   status: 304,
@@ -119,14 +109,6 @@ export const CONFIRMED = {
   description: 'The order is confirmed.',
   type: OrderConfirmationResponse,
   headers: { ...LOCATION, ...etagHeader(true) },
-  example: {
-    order_id: EXAMPLE_ORDER,
-    status: 'confirmed',
-    message: 'Order placed successfully',
-    timestamp: EXAMPLE_TIME,
-    total_amount: 159.98,
-    currency: 'USD',
-  },
 };
 
 export const ACCEPTED = {
@@ -138,19 +120,9 @@ export const ACCEPTED = {
     ...LOCATION,
     ...etagHeader(true),
     ...retryAfterHeader(true),
-    'Preference-Applied': {
-      description: '`respond-async` where the request preferred it (RFC 7240).',
-      required: false,
-      schema: { type: 'string', enum: ['respond-async'] },
-    },
-  },
-  example: {
-    order_id: EXAMPLE_ORDER,
-    status: 'pending',
-    message: 'Order accepted, and yet to be confirmed',
-    timestamp: EXAMPLE_TIME,
-    total_amount: null,
-    currency: 'USD',
+    ...header('Preference-Applied', '`respond-async` where the request preferred it (RFC 7240).', {
+      enum: ['respond-async'],
+    }),
   },
 };
 
@@ -158,8 +130,7 @@ export const ACCEPTED = {
 export const ORDER = {
   order_id: EXAMPLE_ORDER,
   customer_id: '42',
-  customer_name: 'Alice Johnson',
-  customer_email: 'alice@example.com',
+  ...CUSTOMER,
   items: [{ product_id: 'PROD001', product_name: 'Wireless Headphones', quantity: 2, price: 79.99 }],
   total_amount: 159.98,
   currency: 'USD',
@@ -168,8 +139,6 @@ export const ORDER = {
   timestamp: EXAMPLE_TIME,
   updated_at: '2026-11-21T20:53:23.464Z',
 };
-
-const PAGE = { count: 1, orders: [ORDER], next_cursor: null };
 
 export const ORDER_OR_LIST = {
   status: 200,
@@ -182,37 +151,27 @@ export const ORDER_OR_LIST = {
         order: { summary: 'An order', value: ORDER },
         customer: {
           summary: 'The orders of a customer',
-          value: PAGE,
+          value: { count: 1, orders: [ORDER], next_cursor: null },
         },
       },
     },
   },
 };
 
-export const ORDERS = {
-  status: 200,
-  description: 'A page of the orders.',
-  type: OrderListResponse,
-  example: PAGE,
-};
+export const ORDERS = { status: 200, description: 'A page of the orders.', type: OrderListResponse };
 
-const PLACED = {
-  seq: 1,
-  type: 'placed',
-  from: null,
-  to: 'pending',
-  actor: 'anonymous',
-  reason: null,
-  data: null,
-  timestamp: EXAMPLE_TIME,
-};
+function event(
+  seq: number,
+  type: string,
+  from: string | null,
+  to: string,
+  actor: string,
+  data: object | null,
+) {
+  return { seq, type, from, to, actor, reason: null, data, timestamp: EXAMPLE_TIME };
+}
 
-const RESERVED: InventoryCall = {
-  operation: 'reserve',
-  lines: { held: 2 },
-  attempts: { '2xx': 2 },
-  duration_ms: 5,
-};
+const RESERVED = { operation: 'reserve', lines: { held: 2 }, attempts: { '2xx': 2 }, duration_ms: 5 };
 
 export const EVENTS = {
   status: 200,
@@ -221,16 +180,8 @@ export const EVENTS = {
   example: {
     order_id: EXAMPLE_ORDER,
     events: [
-      PLACED,
-      {
-        ...PLACED,
-        seq: 2,
-        type: 'status_changed',
-        from: 'pending',
-        to: 'confirmed',
-        actor: 'placement',
-        data: { calls: [RESERVED] },
-      },
+      event(1, 'placed', null, 'pending', 'anonymous', null),
+      event(2, 'status_changed', 'pending', 'confirmed', 'placement', { calls: [RESERVED] }),
     ],
   },
 };

@@ -1,6 +1,7 @@
 import { getSchemaPath } from '@nestjs/swagger';
 import { Problem } from '../../platform/http/problem.js';
 import type { DocumentedProblem } from '../../platform/http/problem.openapi.js';
+import { header } from '../../platform/http/response-headers.openapi.js';
 import { OrderResponse } from '../dto/order.response.js';
 import { ORDER, READ_PROBLEMS } from '../dto/orders.openapi.js';
 
@@ -27,18 +28,14 @@ export const EXPORTED = {
     'The orders, newest first. The last line is `{"count": 1}` in NDJSON, and in CSV a row that begins with ' +
     '`end of export: 1 orders`. If the export fails, the line is missing and the connection is reset.',
   headers: {
-    'Content-Disposition': {
-      description: 'Has browsers save the answer, under a name with the time.',
+    ...header('Content-Disposition', 'Has browsers save the answer, under a name with the time.', {
       required: true,
-      schema: { type: 'string' },
       example: 'attachment; filename="orders-20261121T205323Z.csv"',
-    },
-    'X-Total-Count': {
-      description: 'The number of orders. Only in the response to `HEAD`.',
-      required: false,
-      schema: { type: 'string', pattern: '^[0-9]+$' },
+    }),
+    ...header('X-Total-Count', 'The number of orders. Only in the response to `HEAD`.', {
+      pattern: '^[0-9]+$',
       example: '3',
-    },
+    }),
   },
   content: {
     'text/csv': { schema: { type: 'string' }, example: CSV_EXAMPLE },

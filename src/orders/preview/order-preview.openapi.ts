@@ -23,23 +23,6 @@ export const PREVIEW = {
   status: 200,
   description: 'What the order would come to.',
   type: OrderPreviewResponse,
-  example: {
-    lines: [
-      {
-        product_id: 'PROD001',
-        product_name: 'Wireless Headphones',
-        quantity: 2,
-        price: 79.99,
-        line_total: 159.98,
-        availability: 'enough',
-        missing: 0,
-      },
-    ],
-    total_amount: 159.98,
-    currency: 'USD',
-    can_be_placed: true,
-    problems: [],
-  },
 };
 
 export const PREVIEW_PROBLEMS: DocumentedProblem[] = [

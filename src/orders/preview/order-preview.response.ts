@@ -1,4 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
+import { Decimal, Integer, Positive, Text } from '../../platform/http/fields.openapi.js';
 import { OrderProblemResponse } from '../dto/order-problem.response.js';
 import { toJsonNumberOrNull } from '../pricing/order-pricing.js';
 import type { QuotedLine } from '../pricing/order-quote.js';
@@ -7,34 +8,25 @@ import type { Preview } from './order-preview.js';
 const AVAILABILITIES = ['enough', 'short', 'unknown_product'] as const;
 
 export class PreviewLineResponse {
-  @ApiProperty({ example: 'PROD001' })
+  @Text('PROD001')
   product_id!: string;
 
-  @ApiProperty({
-    type: 'string',
-    nullable: true,
-    example: 'Wireless Headphones',
-    description: 'Null, as the amounts, where there is no such product.',
-  })
+  @Text.nullable('Wireless Headphones', 'Null, as the amounts, where there is no such product.')
   product_name!: string | null;
 
-  @ApiProperty({ type: 'integer', minimum: 1, example: 2 })
+  @Positive(2)
   quantity!: number;
 
-  @ApiProperty({ type: 'number', nullable: true, example: 79.99, description: 'Price of one unit.' })
+  @Decimal.nullable(79.99, 'Price of one unit.')
   price!: number | null;
 
-  @ApiProperty({ type: 'number', nullable: true, example: 159.98 })
+  @Decimal.nullable(159.98)
   line_total!: number | null;
 
   @ApiProperty({ enum: AVAILABILITIES })
   availability!: (typeof AVAILABILITIES)[number];
 
-  @ApiProperty({
-    type: 'integer',
-    example: 0,
-    description: 'Units of the product that are too few for all of its lines together.',
-  })
+  @Integer(0, 'Units of the product that are too few for all of its lines together.')
   missing!: number;
 
   static from(line: QuotedLine): PreviewLineResponse {
@@ -54,22 +46,18 @@ export class OrderPreviewResponse {
   @ApiProperty({ type: [PreviewLineResponse] })
   lines!: PreviewLineResponse[];
 
-  @ApiProperty({
-    type: 'number',
-    nullable: true,
-    example: 159.98,
-    description: 'Null where there is no such product as one that was asked for.',
-  })
+  @Decimal.nullable(159.98, 'Null where there is no such product as one that was asked for.')
   total_amount!: number | null;
 
-  @ApiProperty({ example: 'USD' })
+  @Text('USD')
   currency!: string;
 
-  @ApiProperty({ description: 'Whether the order would be confirmed if it were placed now.' })
+  @ApiProperty({ example: true, description: 'Whether the order would be confirmed if it were placed now.' })
   can_be_placed!: boolean;
 
   @ApiProperty({
     type: [OrderProblemResponse],
+    example: [],
     description:
       'Why it would be refused, each as the problem that placing it would be answered with; the first is the one ' +
       'that would be.',

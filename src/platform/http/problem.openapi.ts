@@ -1,37 +1,32 @@
 import { applyDecorators } from '@nestjs/common';
-import {
-  ApiExtraModels,
-  ApiProperty,
-  ApiPropertyOptional,
-  ApiResponse,
-  getSchemaPath,
-} from '@nestjs/swagger';
+import { ApiExtraModels, ApiPropertyOptional, ApiResponse, getSchemaPath } from '@nestjs/swagger';
+import { Integer, Text } from './fields.openapi.js';
 import type { ContentObject, HeadersObject } from './openapi-objects.js';
-import { MAX_ERRORS, Problem, PROBLEM_MEDIA_TYPE } from './problem.js';
+import { concurrencyLimitExceeded, MAX_ERRORS, overloaded, Problem, PROBLEM_MEDIA_TYPE } from './problem.js';
 import { HTTP_PROBLEMS } from './problems/http.problems.js';
 import { PROBLEM_PATH } from './problems/problem-types.js';
 import { challengeHeader, retryAfterHeader } from './response-headers.openapi.js';
 
 class FieldErrorResponse {
-  @ApiProperty({ example: 'items[0].quantity', description: 'Empty for the body as a whole.' })
+  @Text('items[0].quantity', 'Empty for the body as a whole.')
   field!: string;
 
-  @ApiProperty({ example: 'must be at least 1' })
+  @Text('must be at least 1')
   message!: string;
 }
 
 /** Problem details (RFC 9457); features that have further members extend it. */
 export class ProblemResponse {
-  @ApiProperty({ format: 'uri-reference', example: '/problems/invalid-request' })
+  @Text('/problems/invalid-request', undefined, { format: 'uri-reference' })
   type!: string;
 
-  @ApiProperty({ example: 'Invalid request', description: 'The same for all problems of a type.' })
+  @Text('Invalid request', 'The same for all problems of a type.')
   title!: string;
 
-  @ApiProperty({ type: 'integer', minimum: 400, maximum: 599, example: 400 })
+  @Integer(400, undefined, { minimum: 400, maximum: 599 })
   status!: number;
 
-  @ApiProperty({ example: 'The request is not valid: items[0].quantity must be at least 1' })
+  @Text('The request is not valid: items[0].quantity must be at least 1')
   detail!: string;
 
   @ApiPropertyOptional({
@@ -55,7 +50,7 @@ export class ProblemResponse {
   })
   allowed_methods?: string[];
 
-  @ApiPropertyOptional({ example: 'orders:read', description: 'What the caller would need.' })
+  @Text.optional('orders:read', 'What the caller would need.')
   required_scope?: string;
 }
 
@@ -86,20 +81,17 @@ const DESCRIPTIONS: Record<number, string> = {
   503: 'Something that is needed does not answer; to be tried again.',
 };
 
-/** Details of the examples of general problems; for the others the title is enough. */
-const DETAILS: Partial<Record<GeneralProblemName, string>> = {
-  'invalid-request': 'The request is not valid: limit must be at most 200',
-  'upstream-unavailable': 'The inventory service does not answer',
-  'upstream-answer-invalid':
+/** Examples of general problems whose title does not say enough. */
+const EXAMPLES: Partial<Record<GeneralProblemName, Problem>> = {
+  'invalid-request': Problem.invalidRequest([{ field: 'limit', message: 'must be at most 200' }]),
+  'upstream-unavailable': Problem.http('upstream-unavailable', 'The inventory service does not answer'),
+  'upstream-answer-invalid': Problem.http(
+    'upstream-answer-invalid',
     'The inventory service gave an invalid answer: the price of PROD001 is not an amount in USD',
-  'concurrency-limit-exceeded':
-    'This caller has as many requests of this kind in progress as one caller may have',
-  overloaded: 'The service has too much to do at the moment; nothing was done for this request',
-  'not-ready': 'The service is being stopped',
-};
-
-const EXTENSIONS: Partial<Record<GeneralProblemName, Record<string, unknown>>> = {
-  'invalid-request': { errors: [{ field: 'limit', message: 'must be at most 200' }] },
+  ),
+  'concurrency-limit-exceeded': concurrencyLimitExceeded(),
+  overloaded: overloaded(),
+  'not-ready': Problem.http('not-ready', 'The service is being stopped'),
 };
 
 /**
@@ -196,5 +188,5 @@ export function examplesOf(problem: DocumentedProblem): Problem[] {
   const names = Object.keys(HTTP_PROBLEMS) as GeneralProblemName[];
   return names
     .filter((name) => name === problem || HTTP_PROBLEMS[name].status === problem)
-    .map((name) => Problem.http(name, DETAILS[name] ?? HTTP_PROBLEMS[name].title, EXTENSIONS[name]));
+    .map((name) => EXAMPLES[name] ?? Problem.http(name, HTTP_PROBLEMS[name].title));
 }

@@ -32,7 +32,7 @@ const UNREMARKABLE = new Set(['not-ready', 'overloaded']);
 
 const requestDuration = new Histogram({
   name: 'http_request_duration_seconds',
-  help: 'How long requests took to be answered, by the pattern of their route.',
+  help: 'Duration of requests by the pattern of their route (unmatched without one).',
   labelNames: ['method', 'route', 'status'] as const,
   buckets: BUCKETS_S,
 });

@@ -22,7 +22,7 @@ export class Metrics {
     const { version } = JSON.parse(readFileSync(PACKAGE, 'utf8')) as { version: string };
     new Gauge({
       name: 'order_service_build_info',
-      help: 'Always 1; its labels say what runs.',
+      help: 'Always 1; the labels say which version runs on which Node.js.',
       labelNames: ['version', 'node'],
       registers,
     }).set({ version, node: process.version }, 1);

@@ -12,12 +12,12 @@ export class PoolMetrics {
     const registers = [registry];
     new Gauge({
       name: 'database_pool_limit',
-      help: 'Connections that the pool may have at most (DATABASE_POOL_SIZE).',
+      help: 'Maximum of connections of the pool (DATABASE_POOL_SIZE).',
       registers,
     }).set(settings.DATABASE_POOL_SIZE);
     const connections: Gauge<'state'> = new Gauge({
       name: 'database_pool_connections',
-      help: 'Connections of the pool, by what they do (in_use, idle).',
+      help: 'Connections of the pool by state (in_use, idle).',
       labelNames: ['state'],
       registers,
       collect: () => {

@@ -11,21 +11,21 @@ const STATES: readonly CircuitState[] = ['closed', 'open', 'half_open'];
 
 const attemptDuration = new Histogram({
   name: 'upstream_request_duration_seconds',
-  help: 'How long attempts at calls to other services took. outcome: the class of the status that came, or why none did.',
+  help: 'Attempts at calls to other services. outcome: 2xx to 5xx, timeout, connection, not_sent, garbage (not JSON) or invalid (JSON that breaks the contract).',
   labelNames: ['upstream', 'method', 'outcome'] as const,
   buckets: BUCKETS_S,
 });
 
 const turnedAway = new Counter({
   name: 'upstream_requests_turned_away_total',
-  help: 'Calls that were not made because the circuit of the service was open.',
+  help: 'Calls that the open circuit of a service refused.',
   labelNames: ['upstream', 'method'] as const,
 });
 
 /** Reads the state at each scrape, so that it needs no updates. */
 const circuitState = new Gauge({
   name: 'upstream_circuit_state',
-  help: '1 for the state in which the circuit of a service is. closed: calls are made; open: none are; half_open: one tries.',
+  help: '1 for the state that the circuit of a service is in: closed (calls pass), open (calls are refused) or half_open (one trial call).',
   labelNames: ['upstream', 'state'] as const,
   collect: () => {
     for (const { upstream, state } of upstreamStates()) {

@@ -21,7 +21,7 @@ const SIZES: readonly PrefixLength[] = [ONE_CUSTOMER, { ipv6: 48, ipv4: 24 }, { 
 
 const full = new Counter({
   name: 'rate_limit_table_full_total',
-  help: 'How often a table of the rate limit had no room: an address was counted by a larger network, or callers were forgotten.',
+  help: 'How often a table of the rate limit was full: a request was counted by a larger network (addresses), or half of the callers were forgotten (callers).',
   labelNames: ['table'] as const,
 });
 full.inc({ table: 'addresses' }, 0);

@@ -3,7 +3,7 @@ import type { CallerBulkhead, RefusalReason } from './caller-bulkhead.js';
 
 const refusals = new Counter({
   name: 'bulkhead_refusals_total',
-  help: 'Requests refused by kind and reason: caller_share (this caller has too many in progress), processor_share (it has used its processor time) or full.',
+  help: 'Requests refused by kind and reason: caller_share (a customer had its share, 429), processor_share (a caller had its processor time, 429) or full (503).',
   labelNames: ['kind', 'reason'] as const,
 });
 
@@ -14,7 +14,7 @@ const slowReaders = new Counter({
 
 const processorWaits = new Histogram({
   name: 'processor_share_wait_seconds',
-  help: 'How long requests waited because their caller had used its share of the processor time, by kind; others did not wait.',
+  help: 'How long requests waited because their caller had used its processor time; unbounded requests have no permits, refused ones had no right to their route.',
   labelNames: ['kind'] as const,
   buckets: [0.01, 0.05, 0.25, 1],
 });
@@ -36,7 +36,7 @@ export function measureBulkheads(registry: Registry, bulkheads: ReadonlyMap<stri
   const registers = [registry];
   const permits: Gauge<'kind'> = new Gauge({
     name: 'bulkhead_permits',
-    help: 'Requests of a kind that may be in progress at a time.',
+    help: 'Requests of a kind that may be in progress at a time (docs/reference/limits.md#shares).',
     labelNames: ['kind'],
     registers,
     collect: () => {

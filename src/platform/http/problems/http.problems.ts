@@ -24,7 +24,7 @@ export const HTTP_PROBLEMS = defineProblemTypes({
   'authentication-required': {
     status: 401,
     title: 'Authentication required',
-    cause: 'This address is for callers that are known, and the request has neither a token nor a key.',
+    cause: 'This URL requires authentication, and the request has neither a token nor a key.',
     remedy:
       'Send one of what `WWW-Authenticate` asks for: a token as `Authorization: Bearer`, a key as `X-API-Key`.',
   },
@@ -52,7 +52,7 @@ export const HTTP_PROBLEMS = defineProblemTypes({
   'not-found': {
     status: 404,
     title: 'Not found',
-    cause: 'The service has no address like this one.',
+    cause: 'Nothing is served at this URL.',
     remedy: 'Compare the path with the document at /docs-json; a slash too many is another address.',
   },
   'method-not-allowed': {
@@ -95,7 +95,7 @@ export const HTTP_PROBLEMS = defineProblemTypes({
   'rate-limit-exceeded': {
     status: 429,
     title: 'Too many requests',
-    cause: 'This caller has sent more requests in a minute than it may. This one has not been looked at.',
+    cause: 'This caller has sent more requests in a minute than it may. This request was not processed.',
     remedy: `${REPEAT} The fields \`RateLimit\` and \`RateLimit-Policy\` of every answer say how many are left.`,
   },
   'concurrency-limit-exceeded': {

@@ -7,8 +7,16 @@ import {
 } from '../platform/http/problem.openapi.js';
 import { TASK_KINDS } from './incidents/incident-finder.js';
 import { INCIDENT_ACTIONS, INCIDENT_KINDS, type IncidentAction } from './incidents/incident.js';
-import { IncidentListResponse, RedriveResponse, SettlementResponse } from './incidents/dto/incident.response.js';
-import { BulkIncidentsDto, BulkIncidentsResponse, IncidentCausesResponse } from './incidents/dto/bulk-incidents.dto.js';
+import {
+  IncidentListResponse,
+  RedriveResponse,
+  SettlementResponse,
+} from './incidents/dto/incident.response.js';
+import {
+  BulkIncidentsDto,
+  BulkIncidentsResponse,
+  IncidentCausesResponse,
+} from './incidents/dto/bulk-incidents.dto.js';
 import { RedriveDto, SettleIncidentDto } from './incidents/dto/settle-incident.dto.js';
 import { actionNotAllowed, incidentInProgress, incidentNotFound } from './operations.problems.js';
 

@@ -18,11 +18,7 @@ import {
   SETTLING_PROBLEMS,
 } from '../operations.openapi.js';
 import { IncidentListResponse, RedriveResponse, SettlementResponse } from './dto/incident.response.js';
-import {
-  BulkIncidentsDto,
-  BulkIncidentsResponse,
-  IncidentCausesResponse,
-} from './dto/bulk-incidents.dto.js';
+import { BulkIncidentsDto, BulkIncidentsResponse, IncidentCausesResponse } from './dto/bulk-incidents.dto.js';
 import { ListIncidentsDto } from './dto/list-incidents.dto.js';
 import { RedriveDto, SettleIncidentDto } from './dto/settle-incident.dto.js';
 import { parseIncidentId } from './incident.js';

@@ -3,12 +3,7 @@ import { IsIn, IsInt, IsString, Max, MaxLength, Min } from 'class-validator';
 import { MayBeAbsent } from '../../../orders/dto/text.decorators.js';
 import { databaseNow } from '../../../platform/database/database-clock.js';
 import { MAX_CAUSE_LENGTH } from '../incident-cause.js';
-import {
-  TASK_ACTIONS,
-  TASK_KINDS,
-  type TaskAction,
-  type TaskIncidentKind,
-} from '../incident-finder.js';
+import { TASK_ACTIONS, TASK_KINDS, type TaskAction, type TaskIncidentKind } from '../incident-finder.js';
 import { INCIDENT_KIND_NAMES, type IncidentKind, textOf } from '../incident.js';
 import type { IncidentGroup } from '../incident-finder.js';
 import { type BulkResult, MAX_BULK_INCIDENTS } from '../bulk-incidents.js';

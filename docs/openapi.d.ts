@@ -104,26 +104,6 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
-  '/orders/stream': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    /**
-     * What happens to orders, as it happens
-     * @description Server-sent events: each event of each order, once and in order, from now on or after `Last-Event-ID`. A customer receives the events of its own orders.
-     */
-    get: operations['streamOrders'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
   '/orders': {
     parameters: {
       query?: never;
@@ -208,6 +188,26 @@ export interface paths {
      * @description Every event of every order, from the first one on, in order per order and numbered without a gap. Repeat the request with `after` set to `next_after`. Without the scope `orders:read:all`, a customer reads the events of its own orders.
      */
     get: operations['listEvents'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/orders/stream': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * What happens to orders, as it happens
+     * @description Server-sent events: each event of each order, once and in order, from now on or after `Last-Event-ID`. A customer receives the events of its own orders.
+     */
+    get: operations['streamOrders'];
     put?: never;
     post?: never;
     delete?: never;
@@ -3815,274 +3815,6 @@ export interface operations {
       };
     };
   };
-  streamOrders: {
-    parameters: {
-      query?: never;
-      header?: {
-        /** @description The `id` received last: the events after it are sent first. The answer begins with a `reset` if the database does not have that position. */
-        'Last-Event-ID'?: string;
-      };
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Events, as they happen. Every stream ends after some minutes; reconnect with the last `id`. */
-      200: {
-        headers: {
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
-           * @example no-store
-           */
-          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
-          /**
-           * @description The request headers that the response depends on.
-           * @example Authorization, X-API-Key
-           */
-          Vary?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          /**
-           * @example retry: 1000
-           *     id: 810-b01c44d19a7e52f0
-           *
-           *     event: change
-           *     id: 812-4b7d1c9e02a6f358
-           *     data: {"order_id":"01a1ffe2-9b80-748a-ba30-787d85a2b441","version":3,"type":"status_changed","from":"confirmed","to":"shipped","actor":"key:warehouse","time":"2026-11-21T20:53:23.456Z"}
-           */
-          'text/event-stream': string;
-        };
-      };
-      400: components['responses']['Malformed400'];
-      /** @description The request has no credentials, or invalid ones. */
-      401: {
-        headers: {
-          /**
-           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
-           * @example Bearer realm="order-service"
-           */
-          'WWW-Authenticate': string;
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
-           * @example no-store
-           */
-          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
-          /**
-           * @description The request headers that the response depends on.
-           * @example Authorization, X-API-Key
-           */
-          Vary?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
-            /** @enum {string} */
-            type?: '/problems/authentication-required' | '/problems/invalid-credentials';
-          };
-        };
-      };
-      /** @description The caller may not do this. */
-      403: {
-        headers: {
-          /**
-           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
-           * @example Bearer realm="order-service"
-           */
-          'WWW-Authenticate'?: string;
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
-           * @example no-store
-           */
-          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
-          /**
-           * @description The request headers that the response depends on.
-           * @example Authorization, X-API-Key
-           */
-          Vary?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
-            /** @enum {string} */
-            type?: '/problems/insufficient-scope' | '/problems/cross-site-request';
-          };
-        };
-      };
-      408: components['responses']['Malformed408'];
-      413: components['responses']['Malformed413'];
-      414: components['responses']['Malformed414'];
-      415: components['responses']['Malformed415'];
-      417: components['responses']['Malformed417'];
-      /** @description Too many requests, in a minute or at a time. */
-      429: {
-        headers: {
-          /**
-           * @description Seconds to wait before the request is repeated.
-           * @example 2
-           */
-          'Retry-After': string;
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
-           * @example no-store
-           */
-          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
-          /**
-           * @description The request headers that the response depends on.
-           * @example Authorization, X-API-Key
-           */
-          Vary?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
-            /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
-          };
-        };
-      };
-      431: components['responses']['Malformed431'];
-      /** @description The service has failed. The fault has been logged under the id of the request. */
-      500: {
-        headers: {
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
-           * @example no-store
-           */
-          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
-          /**
-           * @description The request headers that the response depends on.
-           * @example Authorization, X-API-Key
-           */
-          Vary?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
-            /** @enum {string} */
-            type?: '/problems/internal-error';
-          };
-        };
-      };
-      /** @description Something that is needed does not answer; to be tried again. */
-      503: {
-        headers: {
-          /**
-           * @description Seconds to wait before the request is repeated.
-           * @example 2
-           */
-          'Retry-After': string;
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
-           * @example no-store
-           */
-          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
-          /**
-           * @description The request headers that the response depends on.
-           * @example Authorization, X-API-Key
-           */
-          Vary?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
-            /** @enum {string} */
-            type?: '/problems/overloaded' | '/problems/database-unavailable' | '/problems/issuer-unavailable';
-          };
-        };
-      };
-    };
-  };
   listOrders: {
     parameters: {
       query?: {
@@ -7134,7 +6866,275 @@ export interface operations {
           };
         };
       };
-      /** @description The request does not say who is calling, or with credentials that are not valid. */
+      /** @description The request has no credentials, or invalid ones. */
+      401: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/authentication-required' | '/problems/invalid-credentials';
+          };
+        };
+      };
+      /** @description The caller may not do this. */
+      403: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate'?: string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/insufficient-scope' | '/problems/cross-site-request';
+          };
+        };
+      };
+      408: components['responses']['Malformed408'];
+      413: components['responses']['Malformed413'];
+      414: components['responses']['Malformed414'];
+      415: components['responses']['Malformed415'];
+      417: components['responses']['Malformed417'];
+      /** @description Too many requests, in a minute or at a time. */
+      429: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
+          };
+        };
+      };
+      431: components['responses']['Malformed431'];
+      /** @description The service has failed. The fault has been logged under the id of the request. */
+      500: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/internal-error';
+          };
+        };
+      };
+      /** @description Something that is needed does not answer; to be tried again. */
+      503: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/overloaded' | '/problems/database-unavailable' | '/problems/issuer-unavailable';
+          };
+        };
+      };
+    };
+  };
+  streamOrders: {
+    parameters: {
+      query?: never;
+      header?: {
+        /** @description The `id` received last, which is a `feed_no` of `GET /events`: the events after it are sent first, however many there are. The stream begins with a `reset` if the feed does not have that number. */
+        'Last-Event-ID'?: string;
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Events, as they happen, for as long as the client reads and its credentials are valid. Reconnect with the last `id`. */
+      200: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          /**
+           * @example retry: 1000
+           *     id: 4710
+           *
+           *     event: change
+           *     id: 4711
+           *     data: {"order_id":"01a1ffe2-9b80-748a-ba30-787d85a2b441","version":3,"type":"status_changed","from":"confirmed","to":"shipped","actor":"key:warehouse","time":"2026-11-21T20:53:23.456Z"}
+           */
+          'text/event-stream': string;
+        };
+      };
+      400: components['responses']['Malformed400'];
+      /** @description The request has no credentials, or invalid ones. */
       401: {
         headers: {
           /**

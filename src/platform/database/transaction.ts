@@ -12,7 +12,7 @@ const RETRYABLE_SQLSTATES = new Set(['40001', '40P01']);
 /** Begins a transaction with default options. */
 export const BEGIN: readonly Statement[] = [{ text: 'BEGIN', values: [] }];
 
-/** The statements of the transaction find their rows by index, whatever the planner assumes about the size of a table. */
+/** The statements of the transaction find their rows by index, regardless of what the planner assumes about a table's size. */
 const ONLY_INDEXES: Statement = { text: 'SET LOCAL enable_seqscan = off', values: [] };
 
 export const BEGIN_BY_INDEX: readonly Statement[] = [...BEGIN, ONLY_INDEXES];

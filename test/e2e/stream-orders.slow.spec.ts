@@ -200,28 +200,6 @@ describe('follower of GET /orders/stream', () => {
   });
 });
 
-describe('follower that can not resume', () => {
-  it.each([
-    '',
-    'yesterday',
-    '1 OR true',
-    '-1',
-    '999999999999999',
-    '9'.repeat(30),
-    // Positions of earlier releases.
-    '810-b01c44d19a7e52f0',
-    '812-01a1ffe2-9b80-748a-ba30-787d85a2b441-3',
-  ])('receives a reset for %j, and the events from now on', async (lastEventId) => {
-    const last = await lastNumber();
-    const follower = await follow(service, lastEventId);
-    await eventually(() => isReset(follower));
-    expect(follower.lastId()).toBe(String(last));
-    const id = await place();
-    await eventually(() => toldOf(follower, [id]).length === 2);
-    expect(numbersOf(follower)).toEqual([last + 1, last + 2]);
-  });
-});
-
 describe('follower that was away', () => {
   it('receives every event since its number, however many and however old', async () => {
     const follower = await follow(service);

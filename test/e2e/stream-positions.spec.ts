@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Client } from 'pg';
 import { OrderStream } from '../../src/events/order-stream.js';
@@ -47,6 +48,27 @@ const lose = (id: string) =>
      UPDATE event_feed SET last_no = last_no - (SELECT count(*) FROM lost)`,
     [id],
   );
+
+describe('position that is no number of the feed', () => {
+  it.each([
+    '',
+    'yesterday',
+    '1 OR true',
+    '-1',
+    '999999999999999',
+    '9'.repeat(30),
+    // Positions of earlier releases.
+    '810-b01c44d19a7e52f0',
+    '812-01a1ffe2-9b80-748a-ba30-787d85a2b441-3',
+  ])('causes a reset, and the stream continues from now on: %j', async (lastEventId) => {
+    const { position } = await placeAndRead(await follow(service));
+    const follower = await follow(service, lastEventId);
+    await eventually(() => resetsOf(follower) === 1);
+    expect(follower.lastId()).toBe(position);
+    await placeAndRead(follower);
+    expect(follower.changes()).toHaveLength(2);
+  });
+});
 
 describe('number whose event the database has lost', () => {
   it('causes a reset for connected followers, which then receive new events', async () => {
@@ -108,6 +130,11 @@ describe('feed that is not complete', () => {
     await eventually(() => resetsOf(follower) > 2);
     await client.query('COMMIT');
     await client.end();
+    await eventually(
+      async () => (await query('SELECT 1 FROM event_feed WHERE backfill_order_id IS NULL')).length === 1,
+    );
+    // The last reset is one beat later.
+    await sleep(1_000);
     await placeAndRead(follower);
     expect(follower.changes()).toHaveLength(2);
     await upgraded.stop();

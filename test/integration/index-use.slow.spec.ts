@@ -3,7 +3,6 @@ import { DataSource } from 'typeorm';
 import { ENTITIES } from '../../src/app.module.js';
 import { FiguresRepository } from '../../src/operations/figures/figures.repository.js';
 import { AddressRepository } from '../../src/orders/addresses/address.repository.js';
-import { EventFeedRepository } from '../../src/events/event-feed.repository.js';
 import { PersonalDataRepository } from '../../src/operations/personal-data/personal-data.repository.js';
 import { OrderRepository } from '../../src/orders/order.repository.js';
 import { IdempotencyRepository } from '../../src/idempotency/idempotency.repository.js';
@@ -156,14 +155,6 @@ describe('index use with many rows', () => {
     const span = ['01a1ffe2-0000-0000-0000-000000000000', '01a20000-0000-0000-0000-000000000000'] as const;
     expect(await indexesUsedBy(() => repository.countOrders(...span, 2_000))).toEqual(['orders_pkey']);
     expect(await indexesUsedBy(() => repository.timeConfirmations(...span, 50))).toContain('orders_pkey');
-  });
-
-  it('events of the feed after a number', async () => {
-    const repository = new EventFeedRepository(dataSource);
-    const all = await indexesUsedBy(() => repository.findPage(null, { after: 10, limit: 1_000 }));
-    expect(all.toSorted()).toEqual(['order_events_feed', 'orders_pkey']);
-    const own = await indexesUsedBy(() => repository.findPage('rare', { after: 10, limit: 1_000 }));
-    expect(own.toSorted()).toEqual(['order_events_pkey', 'orders_by_customer']);
   });
 
   it('tasks and deliveries of an order', async () => {

@@ -1,8 +1,8 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import type { EmbeddedPostgres } from '../../src/platform/database/embedded-postgres.js';
+import { fileURLToPath } from 'node:url';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../sandbox/postgres/embedded-postgres.ts';
 import { freePort } from '../../test/support/free-port.ts';
 import { imageOptions } from '../../test/support/image-options.ts';
 import { withClient } from './database.ts';
@@ -72,11 +72,6 @@ export async function withScene<Result>(
   }
 }
 
-/** Loads a module of the built service: Node runs this file as it is, but not those with decorators. */
-async function loadBuilt<Module>(path: string): Promise<Module> {
-  return (await import(pathToFileURL(join(DIST, path)).href)) as Module;
-}
-
 async function openScene(databaseSettings: Record<string, string>): Promise<Scene> {
   const cleanups: (() => Promise<unknown>)[] = [];
   let closing: Promise<void> | undefined;
@@ -125,9 +120,6 @@ async function startDatabase(
   dataDirectory: string,
   settings: Record<string, string>,
 ): Promise<EmbeddedPostgres> {
-  const { startEmbeddedPostgres } = await loadBuilt<
-    typeof import('../../src/platform/database/embedded-postgres.js')
-  >('platform/database/embedded-postgres.js');
   const options = { dataDirectory, database: 'orders', maxConnections: MAX_CONNECTIONS };
   const server = await startEmbeddedPostgres(options);
   const entries = Object.entries(settings);

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const FIRST_RUN = fileURLToPath(new URL('../../dist/sandbox/first-run.js', import.meta.url));
+const FIRST_RUN = fileURLToPath(new URL('../../sandbox/first-run.ts', import.meta.url));
 
 /** The first start initializes a database, which takes time on a busy machine; a test has at most two first starts. */
 const SLOW_MS = 180_000;

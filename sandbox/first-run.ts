@@ -1,15 +1,15 @@
-import '../platform/require-node.js';
+import '../src/platform/require-node.ts';
 import { join } from 'node:path';
-import { describeReach } from '../config/listen-address.js';
-import { SettingsError } from '../config/load-settings.js';
-import type { RunningService } from '../main.js';
-import { EmbeddedPostgresError } from '../platform/database/embedded-postgres.js';
-import { endProcess } from '../platform/end-process.js';
-import { EXIT_FAILED, HELP, readOptions, Refusal } from './first-run/options.js';
-import { checkPorts, type Environment, makePlan, type Plan, VARIABLES } from './first-run/plan.js';
-import { SupervisedPostgres } from './first-run/supervised-postgres.js';
-import { messageOf } from './input.js';
-import { PortTaken, type Sandbox, startSandbox } from './sandbox.js';
+import { describeReach } from '../src/config/listen-address.ts';
+import type { RunningService } from '../src/main.js';
+import { endProcess } from '../src/platform/end-process.ts';
+import { EXIT_FAILED, HELP, readOptions, Refusal } from './first-run/options.ts';
+import { loadBuilt } from './first-run/build.ts';
+import { checkPorts, type Environment, makePlan, type Plan, VARIABLES } from './first-run/plan.ts';
+import { messageOf } from './input.ts';
+import { EmbeddedPostgresError } from './postgres/embedded-postgres.ts';
+import { SupervisedPostgres } from './postgres/supervised-postgres.ts';
+import { PortTaken, type Sandbox, startSandbox } from './sandbox.ts';
 
 /** npm passes a Ctrl-C on to a process that has it from the terminal already: these two are one. */
 const SAME_SIGNAL_MS = 500;
@@ -90,7 +90,7 @@ async function startStandIns(todo: Plan, environment: Environment): Promise<Sand
 
 /** Loaded only when everything it needs is there: it is the larger part of the program. */
 async function startTheService(): Promise<RunningService> {
-  const { startService } = await import('../main.js');
+  const { startService } = await loadBuilt<typeof import('../src/main.js')>('main.js');
   return startService();
 }
 
@@ -133,7 +133,7 @@ async function run(args: string[], environment: Environment): Promise<void> {
   const running = new Running();
   try {
     // In production no stand-in replaces a missing setting: the service reports it.
-    const todo = environment['NODE_ENV'] === 'production' ? undefined : makePlan(options, environment);
+    const todo = environment['NODE_ENV'] === 'production' ? undefined : await makePlan(options, environment);
     if (todo) await checkPorts(todo);
     if (todo?.database) running.database = await startDatabase(options.data, environment);
     if (todo && !interruption.isPending) running.sandbox = await startStandIns(todo, environment);
@@ -154,8 +154,8 @@ async function main(): Promise<void> {
     endProcess(0);
   } catch (error) {
     const forPeople =
-      [Refusal, SettingsError, EmbeddedPostgresError, PortTaken].some((type) => error instanceof type) ||
-      (error instanceof Error && 'code' in error);
+      [Refusal, EmbeddedPostgresError, PortTaken].some((type) => error instanceof type) ||
+      (error instanceof Error && ('code' in error || error.name === 'SettingsError'));
     process.stderr.write(`${forPeople || !(error instanceof Error) ? messageOf(error) : error.stack}\n`);
     endProcess(error instanceof Refusal ? error.exitCode : EXIT_FAILED);
   }

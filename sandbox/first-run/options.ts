@@ -1,12 +1,12 @@
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { messageOf } from '../input.js';
-import { DEFAULT_PORTS } from '../sandbox.js';
-import type { ServiceName } from '../service-server.js';
+import { messageOf } from '../input.ts';
+import { DEFAULT_PORTS } from '../sandbox.ts';
+import type { ServiceName } from '../service-server.ts';
 
-/** The project's root, in `dist` as in `src`, so that the data are found from any working directory. */
-const PROJECT = fileURLToPath(new URL('../../../', import.meta.url));
+/** The project's root, so that the data are found from any working directory. */
+const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
 
 export const HELP = `Starts the order service, and a stand-in for every dependency without a setting.
 
@@ -38,11 +38,11 @@ export interface Options {
 
 /** A reason not to start, for the person who started it. */
 export class Refusal extends Error {
-  constructor(
-    message: string,
-    readonly exitCode = EXIT_FAILED,
-  ) {
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode = EXIT_FAILED) {
     super(message);
+    this.exitCode = exitCode;
     this.name = 'Refusal';
   }
 }

@@ -8,7 +8,7 @@ COPY package.json package-lock.json ./
 COPY packages ./packages
 RUN --mount=type=cache,target=/root/.npm \
     npm ci --ignore-scripts --no-audit --no-fund
-COPY nest-cli.json tsconfig.json ./
+COPY tsconfig.json ./
 COPY src ./src
 COPY console ./console
 COPY scripts ./scripts

@@ -54,13 +54,17 @@ function build(folder) {
 const dist = join(PROJECT, 'dist');
 const stamp = join(dist, 'inputs.sha256');
 const hash = hashOfInputs();
-const isFresh = existsSync(join(dist, 'main.js')) && existsSync(stamp) && readFileSync(stamp, 'utf8') === hash;
+const isFresh =
+  existsSync(join(dist, 'main.js')) && existsSync(stamp) && readFileSync(stamp, 'utf8') === hash;
 if (!isFresh) {
+  const startedAt = performance.now();
+  process.stderr.write('Building the service and the console ...\n');
   const [next, previous] = ['next', 'previous'].map((name) => join(PROJECT, `dist.${name}-${process.pid}`));
   if (build(next)) {
     writeFileSync(join(next, 'inputs.sha256'), hash);
     if (existsSync(dist)) renameSync(dist, previous);
     renameSync(next, dist);
+    process.stderr.write(`Built in ${Math.round((performance.now() - startedAt) / 1_000)} s\n`);
   } else {
     process.exitCode = 1;
   }

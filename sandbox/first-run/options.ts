@@ -17,9 +17,11 @@ Usage: npm start [-- options]
   --notification-port <port>    of the one for notifications (default: ${DEFAULT_PORTS.notification})
   --catalog-port <port>         of the one for the product catalog (default: ${DEFAULT_PORTS.catalog})
   --carts-port <port>           of the one for shopping carts (default: ${DEFAULT_PORTS.carts})
+  --demo                        place some orders, to have something to look at
   --help                        show this text
 
-Settings are environment variables, for example PORT=8090 npm start. What they name is not started in its place:
+Settings are environment variables, for example PORT=8090 npm start; LOG_LEVEL=info logs every request. What these name
+is not started in its place:
 
   DATABASE_URL                  otherwise a PostgreSQL is started that needs no installation
   INVENTORY_SERVICE_URL, NOTIFICATION_SERVICE_URL, PRODUCT_CATALOG_SERVICE_URL, SHOPPING_CART_SERVICE_URL
@@ -34,6 +36,7 @@ const EXIT_WRONG_ARGUMENTS = 2;
 export interface Options {
   data: string;
   ports: Record<ServiceName, number>;
+  demo: boolean;
 }
 
 /** A reason not to start, for the person who started it. */
@@ -61,7 +64,10 @@ function parse(args: string[]) {
   const stock = { 'inventory-port': text, 'catalog-port': text };
   const ports = { ...stock, 'notification-port': text, 'carts-port': text };
   try {
-    return parseArgs({ args, options: { data: text, ...ports, help: { type: 'boolean' } } }).values;
+    return parseArgs({
+      args,
+      options: { data: text, ...ports, demo: { type: 'boolean' }, help: { type: 'boolean' } },
+    }).values;
   } catch (error) {
     throw new Refusal(`${messageOf(error)}\nSee npm start -- --help.`, EXIT_WRONG_ARGUMENTS);
   }
@@ -79,5 +85,6 @@ export function readOptions(args: string[]): Options | null {
       catalog: readPort(values['catalog-port'], 'catalog'),
       carts: readPort(values['carts-port'], 'carts'),
     },
+    demo: values.demo ?? false,
   };
 }

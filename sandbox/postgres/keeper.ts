@@ -17,7 +17,6 @@ export interface KeeperOptions {
   settings: string[];
 }
 
-/** The only message of a keeper to its parent. */
 export type KeeperAnswer = { url: string } | { failed: string };
 
 /** `fast` ends the connections and writes everything out; `immediate` is like a crash. */

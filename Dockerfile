@@ -8,7 +8,7 @@ COPY package.json package-lock.json ./
 COPY packages ./packages
 RUN --mount=type=cache,target=/root/.npm \
     npm ci --ignore-scripts --no-audit --no-fund
-COPY nest-cli.json tsconfig.json ./
+COPY tsconfig.json ./
 COPY src ./src
 COPY console ./console
 COPY scripts ./scripts
@@ -23,7 +23,18 @@ RUN --mount=type=cache,target=/root/.npm \
     npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund \
     && find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete
 
-FROM base
+# The stand-ins of docker-compose.yml, which Node runs as they are. They are no part of the image for production.
+FROM base AS sandbox
+# The only folder that they may write to.
+RUN install --directory --owner=node --group=node /data
+COPY package.json ./
+COPY packages ./packages
+COPY --from=production-dependencies /app/node_modules ./node_modules
+COPY src ./src
+COPY sandbox ./sandbox
+USER 1000:1000
+
+FROM base AS production
 # Stack traces name the lines of src/ instead of those of dist/.
 # A load balancer gets this long to notice that an instance is being stopped, before its port closes.
 # A container is reached from outside of itself only by an address other than loopback.
@@ -31,9 +42,7 @@ ENV NODE_ENV=production \
     HOST=0.0.0.0 \
     SHUTDOWN_DELAY_MS=5000 \
     NODE_OPTIONS=--enable-source-maps
-# The only folder that the program may write to, and only the stand-ins in dist/sandbox do: the service itself keeps
-# everything in PostgreSQL, so it also runs with a read-only file system.
-RUN install --directory --owner=node --group=node /data
+# The service keeps everything in PostgreSQL, so it also runs with a read-only file system.
 COPY package.json ./
 COPY packages ./packages
 COPY --from=production-dependencies /app/node_modules ./node_modules

@@ -2,7 +2,7 @@
 // Plain JavaScript without dependencies: it has to work where nothing is installed, on any Node.js.
 import { existsSync } from 'node:fs';
 
-const TOOLS = ['@nestjs/cli', 'vite', 'typescript', 'node'];
+const TOOLS = ['vite', 'typescript', 'node'];
 
 const isThere = (path) => existsSync(new URL(`../${path}`, import.meta.url));
 

@@ -3,6 +3,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { Logger, PinoLogger } from 'nestjs-pino';
 import { serveAdminConsole } from './admin/admin-console.js';
+import { serveStartPage } from './admin/start-page.js';
 import { AppModule } from './app.module.js';
 import { Authenticator } from './auth/authenticator.js';
 import { declareRoutes, guardRoutes } from './auth/route-access.js';
@@ -73,6 +74,7 @@ export async function createApplication(
   app.get(Availability).announceTo(server);
   serveOpenApiDocument(app);
   serveAdminConsole(server, settings, logger);
+  serveStartPage(server, settings);
   try {
     await app.init();
   } catch (error) {

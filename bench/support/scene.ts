@@ -2,7 +2,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import type { EmbeddedPostgres } from '../../src/platform/database/embedded-postgres.js';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../sandbox/postgres/embedded-postgres.ts';
 import { freePort } from '../../test/support/free-port.ts';
 import { imageOptions } from '../../test/support/image-options.ts';
 import { withClient } from './database.ts';
@@ -125,9 +125,6 @@ async function startDatabase(
   dataDirectory: string,
   settings: Record<string, string>,
 ): Promise<EmbeddedPostgres> {
-  const { startEmbeddedPostgres } = await loadBuilt<
-    typeof import('../../src/platform/database/embedded-postgres.js')
-  >('platform/database/embedded-postgres.js');
   const options = { dataDirectory, database: 'orders', maxConnections: MAX_CONNECTIONS };
   const server = await startEmbeddedPostgres(options);
   const entries = Object.entries(settings);

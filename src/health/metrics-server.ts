@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
-import { findForeignPage } from '../platform/http/edge/foreign-pages.js';
+import { findForeignPage } from '../platform/http/edge/foreign-page.js';
 import { Metrics } from '../platform/metrics/metrics.js';
 
 /** A scraper sends a line and a few headers; a slower client is stuck or malicious. */

@@ -5,9 +5,9 @@ import { ProductCatalogAdapter } from '../../src/inventory/catalog/product-catal
 import { ReservationsAdapter } from '../../src/inventory/reservations.adapter.js';
 import type { Inventory, ReleaseLine, ReservationLine } from '../../src/orders/order.ports.js';
 import { Deadline } from '../../src/platform/deadline.js';
-import type { FaultRule } from '../../src/sandbox/faults.js';
-import { startSandbox } from '../../src/sandbox/sandbox.js';
-import type { Sandbox } from '../../src/sandbox/sandbox.js';
+import type { FaultRule } from '../../sandbox/faults.js';
+import { startSandbox } from '../../sandbox/sandbox.js';
+import type { Sandbox } from '../../sandbox/sandbox.js';
 import { cleanUp, clientFor, json, startUpstream } from './upstream-stub.js';
 
 const TIMEOUT_MS = 300;

@@ -6,9 +6,9 @@ import { ReservationsAdapter } from '../../src/inventory/reservations.adapter.js
 import type { Inventory, ReleaseLine, ReservationLine } from '../../src/orders/order.ports.js';
 import { Deadline } from '../../src/platform/deadline.js';
 import { UpstreamFault } from '../../src/platform/upstream/upstream-fault.js';
-import type { FaultRule } from '../../src/sandbox/faults.js';
-import { startSandbox } from '../../src/sandbox/sandbox.js';
-import type { Sandbox } from '../../src/sandbox/sandbox.js';
+import type { FaultRule } from '../../sandbox/faults.js';
+import { startSandbox } from '../../sandbox/sandbox.js';
+import type { Sandbox } from '../../sandbox/sandbox.js';
 import { createTestDatabase } from '../support/database.js';
 import type { TestDatabase } from '../support/database.js';
 import { cleanUp, clientFor, learn } from './upstream-stub.js';

@@ -6,9 +6,9 @@ import { HttpNotifications } from '../../src/notifications/http-notifications.js
 import { Deadline } from '../../src/platform/deadline.js';
 import { UndiciTransport } from '../../src/platform/upstream/undici-transport.js';
 import { UpstreamFault } from '../../src/platform/upstream/upstream-fault.js';
-import type { FaultRule } from '../../src/sandbox/faults.js';
-import { startSandbox } from '../../src/sandbox/sandbox.js';
-import type { Sandbox } from '../../src/sandbox/sandbox.js';
+import type { FaultRule } from '../../sandbox/faults.js';
+import { startSandbox } from '../../sandbox/sandbox.js';
+import type { Sandbox } from '../../sandbox/sandbox.js';
 import { cleanUp, startUpstream } from './upstream-stub.js';
 
 const MESSAGE = {

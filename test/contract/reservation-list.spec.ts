@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { ReservationsAdapter } from '../../src/inventory/reservations.adapter.js';
 import { Deadline } from '../../src/platform/deadline.js';
-import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.js';
+import { type Sandbox, startSandbox } from '../../sandbox/sandbox.js';
 import { cleanUp, clientFor, json, startUpstream } from './upstream-stub.js';
 
 const TIMEOUT_MS = 300;

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import type { FaultRule, Faults } from '../../src/sandbox/faults.js';
-import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.js';
+import type { FaultRule, Faults } from '../../sandbox/faults.js';
+import { type Sandbox, startSandbox } from '../../sandbox/sandbox.js';
 
 const LATE_MS = 100;
 

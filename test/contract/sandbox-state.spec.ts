@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { PortTaken, type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.js';
+import { PortTaken, type Sandbox, type SandboxOptions, startSandbox } from '../../sandbox/sandbox.js';
 
 const ANY_PORT = { inventory: 0, notification: 0, catalog: 0, carts: 0 };
 const MESSAGE = {
@@ -161,7 +161,7 @@ describe('sandbox port in use', () => {
 });
 
 describe('sandbox command', () => {
-  const program = join(import.meta.dirname, '../../dist/sandbox/main.js');
+  const program = join(import.meta.dirname, '../../sandbox/main.ts');
   const run = promisify(execFile);
   const runFailing = (...args: string[]): Promise<unknown> =>
     run(process.execPath, [program, ...args]).then(

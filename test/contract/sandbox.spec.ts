@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.js';
+import { type Sandbox, startSandbox } from '../../sandbox/sandbox.js';
 
 const ANY_PORT = { inventory: 0, notification: 0, catalog: 0, carts: 0 };
 const ISO_TIME = expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/);

@@ -2,9 +2,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { NoShoppingCarts } from '../../src/carts/no-shopping-carts.js';
 import { ShoppingCartServiceAdapter } from '../../src/carts/shopping-cart-service.adapter.js';
 import { Deadline } from '../../src/platform/deadline.js';
-import type { FaultRule } from '../../src/sandbox/faults.js';
-import { startSandbox } from '../../src/sandbox/sandbox.js';
-import type { Sandbox } from '../../src/sandbox/sandbox.js';
+import type { FaultRule } from '../../sandbox/faults.js';
+import { startSandbox } from '../../sandbox/sandbox.js';
+import type { Sandbox } from '../../sandbox/sandbox.js';
 import { cleanUp, clientFor, startUpstream } from './upstream-stub.js';
 
 const TIMEOUT_MS = 1_000;

@@ -107,7 +107,6 @@ describe('an unknown path or method is rejected', () => {
 
   it.each<[string, string, string, number]>([
     ['an unknown route', 'GET', '/order', 404],
-    ['the root', 'GET', '/', 404],
     ['a route below an order', 'GET', '/orders/42/items', 404],
     ['an unknown method', 'DELETE', '/orders/42', 405],
     ['a method that the list does not support', 'PUT', '/orders', 405],

@@ -39,28 +39,28 @@ async function run(
 }
 
 const built = (source: string): string =>
-  join(PROJECT, source.replace('src/', 'dist/').replace('.ts', '.js'));
+  join(PROJECT, source.startsWith('src/') ? source.replace('src/', 'dist/').replace('.ts', '.js') : source);
 
 describe('command line', () => {
   afterAll(() => rmSync(root, { recursive: true, force: true }));
 
   it.each<[string, string[], number, string, Record<string, string>?]>([
-    ['main', [], 1, 'DATABASE_URL: is needed'],
-    ['platform/database/migrate', [], 1, 'DATABASE_URL: is needed'],
-    ['api-key', [], 2, '--name and --scopes are needed'],
-    ['drift', [], 2, 'DATABASE_URL: is needed'],
-    ['drift', ['--since', 'ever'], 2, '--since must be a day'],
-    ['reconcile', [], 2, 'DATABASE_URL: is needed'],
-    ['reconcile', ['--apply'], 2, '--apply needs --since'],
-    ['reconcile', ['--orders', 'no-such-file'], 2, '--orders no-such-file: '],
-    ['openapi', ['--no-such-thing'], 1, '--no-such-thing'],
+    ['src/main', [], 1, 'DATABASE_URL: is needed'],
+    ['src/platform/database/migrate', [], 1, 'DATABASE_URL: is needed'],
+    ['src/api-key', [], 2, '--name and --scopes are needed'],
+    ['src/drift', [], 2, 'DATABASE_URL: is needed'],
+    ['src/drift', ['--since', 'ever'], 2, '--since must be a day'],
+    ['src/reconcile', [], 2, 'DATABASE_URL: is needed'],
+    ['src/reconcile', ['--apply'], 2, '--apply needs --since'],
+    ['src/reconcile', ['--orders', 'no-such-file'], 2, '--orders no-such-file: '],
+    ['src/openapi', ['--no-such-thing'], 1, '--no-such-thing'],
     ['sandbox/main', ['--service', 'none'], 2, '--service must be one of'],
     ['sandbox/first-run', ['--no-such-thing'], 2, '--no-such-thing'],
     ['sandbox/first-run', [], 1, 'DATABASE_URL: is needed', { NODE_ENV: 'production' }],
   ])(
     '%s %j exits with its reason when it can not start',
     async (name, args, code, reason, environment = {}) => {
-      const ended = await run(process.execPath, [built(`src/${name}.ts`), ...args], environment);
+      const ended = await run(process.execPath, [built(`${name}.ts`), ...args], environment);
       expect(ended).toEqual({ code, output: expect.stringContaining(reason) });
     },
   );

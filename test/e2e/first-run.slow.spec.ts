@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const FIRST_RUN = fileURLToPath(new URL('../../dist/sandbox/first-run.js', import.meta.url));
+const FIRST_RUN = fileURLToPath(new URL('../../sandbox/first-run.ts', import.meta.url));
 
 /** The first start initializes a database, which takes time on a busy machine; a test has at most two first starts. */
 const SLOW_MS = 180_000;
@@ -103,6 +103,7 @@ describe('npm start', () => {
       expect(await statusOf(`${first.url}/health`)).toBe(200);
       expect(await statusOf(`${first.url}/health/ready`)).toBe(200);
       expect(await statusOf(`${first.url}/docs`)).toBe(200);
+      expect(await (await fetch(first.url)).text()).toContain(`curl ${first.url}/orders`);
       const cart = await fetch(`${first.url}/orders/1`, { method: 'POST' });
       expect(cart.status).toBe(201);
       const stopped = await placeOrder(first.url);
@@ -165,7 +166,7 @@ describe('npm start', () => {
       child.stdout?.once('data', () => child.kill('SIGINT'));
       const { code, output } = await refusalOf(child);
       expect(code).toBe(0);
-      expect(output).toBe('Starting PostgreSQL ...\n');
+      expect(output).toMatch(/^Starting PostgreSQL \.\.\.\n {2}[\d.]+ s\n\nStopping;.*\nStopped\. /);
       expect(await readdir(join(data, 'postgres', 'cluster', 'data'))).not.toContain('postmaster.pid');
     },
     SLOW_MS,

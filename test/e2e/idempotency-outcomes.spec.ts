@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import type { FaultRule } from '../../src/sandbox/faults.js';
+import type { FaultRule } from '../../sandbox/faults.js';
 import {
   countByStatus,
   expectProblem,

@@ -17,7 +17,7 @@ import {
   type TestFleet,
 } from '../support/builders.js';
 import { eventually, type TestResponse, type TestService } from '../support/service.js';
-import type { Sandbox } from '../../src/sandbox/sandbox.js';
+import type { Sandbox } from '../../sandbox/sandbox.js';
 
 const TIMEOUTS = { UPSTREAM_TIMEOUT_MS: '300', REQUEST_DEADLINE_MS: '1000' };
 

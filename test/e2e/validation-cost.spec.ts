@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.js';
+import { type Sandbox, startSandbox } from '../../sandbox/sandbox.js';
 import { sendBytes } from '../support/builders.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { processorTimeOf } from '../support/processor-time.js';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.js';
-import type { ServiceName } from '../../src/sandbox/service-server.js';
+import { type Sandbox, startSandbox } from '../../sandbox/sandbox.js';
+import type { ServiceName } from '../../sandbox/service-server.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import {
   countOpenTasks,

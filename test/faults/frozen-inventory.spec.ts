@@ -9,7 +9,7 @@ import { listIncidents, setStatus } from '../support/client.js';
 import { eventually, startTestService, type TestService } from '../support/service.js';
 import { type Process, startProcess } from './world/processes.ts';
 
-const SANDBOX = fileURLToPath(new URL('../../dist/sandbox/main.js', import.meta.url));
+const SANDBOX = fileURLToPath(new URL('../../sandbox/main.ts', import.meta.url));
 
 /** Longer than all attempts of a call with the default timeouts. */
 const FROZEN_MS = 7_000;

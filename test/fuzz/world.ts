@@ -49,9 +49,9 @@ export class World {
 
   static async start({ dist, databaseUrl }: FuzzOptions): Promise<World> {
     const folder = await mkdtemp(join(tmpdir(), 'order-fuzz-'));
-    const upstreams = await Upstreams.start({ dist, inventory: 'per-product' }, folder);
+    const upstreams = await Upstreams.start({ inventory: 'per-product' }, folder);
     await upstreams.setStock(PRODUCTS);
-    const database = await CampaignDatabase.start({ dist, databaseUrl });
+    const database = await CampaignDatabase.start({ databaseUrl });
     const port = await freePort();
     const settings = {
       NODE_ENV: 'test',

@@ -10,8 +10,8 @@ import type { ReleaseLine, ReservationLine } from '../../src/orders/order.ports.
 import { Deadline } from '../../src/platform/deadline.js';
 import { UndiciTransport } from '../../src/platform/upstream/undici-transport.js';
 import { UpstreamClient } from '../../src/platform/upstream/upstream-client.js';
-import { startSandbox } from '../../src/sandbox/sandbox.js';
-import type { Sandbox } from '../../src/sandbox/sandbox.js';
+import { startSandbox } from '../../sandbox/sandbox.js';
+import type { Sandbox } from '../../sandbox/sandbox.js';
 import { createTestDatabase } from '../support/database.js';
 
 export const TIMEOUT_MS = 300;

@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import { loadSettings } from '../../src/config/load-settings.js';
 import { dataSourceOptions } from '../../src/platform/database/data-source.js';
 import { migrate, migrateDatabase, prepareDatabase } from '../../src/platform/database/migrate.js';
-import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.js';
+import { type Sandbox, startSandbox } from '../../sandbox/sandbox.js';
 import { line, newProduct, orderBody, placeOrder, selectRows } from '../support/builders.js';
 import { listOrders, type OrderQuery } from '../support/client.js';
 import { createBareDatabase, createTestDatabase, type TestDatabase } from '../support/database.js';

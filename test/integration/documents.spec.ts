@@ -126,6 +126,14 @@ it('names of tests are found in commands and in tables', () => {
   ]);
 });
 
+it('the image for production is the last stage of the Dockerfile, without the sandbox', () => {
+  const stages = read('Dockerfile').split(/^FROM \S+ AS /m);
+  expect(stages.at(-1)).toMatch(/^production\n/);
+  expect(stages.at(-1)).not.toContain('sandbox');
+  const targets = [...read('docker-compose.yml').matchAll(/target: (\w+)/g)].map(([, target]) => target);
+  expect(targets).toEqual(['production', 'sandbox']);
+});
+
 it('image, npm and benchmarks start the service with the same Node options', () => {
   const [, command = ''] = /^CMD (\[.*\])$/m.exec(read('Dockerfile')) ?? [];
   const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };

@@ -1,14 +1,10 @@
 import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { chown, readFile, stat, writeFile } from 'node:fs/promises';
+import { chown, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  type EmbeddedPostgres,
-  startEmbeddedPostgres,
-} from '../../src/platform/database/embedded-postgres.js';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../sandbox/postgres/embedded-postgres.js';
 import { queryDatabase } from '../support/invariants.js';
-import { eventually } from '../support/service.js';
 
 /** The first start on a slow machine initializes a whole database. */
 const SLOW_MS = 120_000;
@@ -26,19 +22,6 @@ async function start(options: { dataDirectory: string }): Promise<EmbeddedPostgr
   const database = await startEmbeddedPostgres({ durable: false, ...options });
   started.push(database);
   return database;
-}
-
-async function readPid(folder: string): Promise<number> {
-  return Number.parseInt(await readFile(join(folder, 'cluster', 'data', 'postmaster.pid'), 'utf8'), 10);
-}
-
-function isGone(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return false;
-  } catch {
-    return true;
-  }
 }
 
 describe('postmaster.pid of the embedded PostgreSQL', () => {
@@ -64,21 +47,6 @@ describe('postmaster.pid of the embedded PostgreSQL', () => {
       await chown(file, uid, gid);
       const second = await start({ dataDirectory });
       expect(await queryDatabase(second.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
-    },
-    SLOW_MS,
-  );
-
-  it(
-    'prevents a second start beside a running server even when it is damaged',
-    async () => {
-      const dataDirectory = newFolder();
-      const first = await start({ dataDirectory });
-      const pid = await readPid(dataDirectory);
-      await writeFile(join(dataDirectory, 'cluster', 'data', 'postmaster.pid'), '');
-      await expect(start({ dataDirectory })).rejects.toThrow(/is still running \(process \d+\)/);
-      expect(await queryDatabase(first.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
-      await first.stop('immediate');
-      await eventually(() => isGone(pid));
     },
     SLOW_MS,
   );

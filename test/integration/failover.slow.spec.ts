@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { migrateDatabase } from '../../src/platform/database/migrate.js';
-import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.js';
+import { type Sandbox, startSandbox } from '../../sandbox/sandbox.js';
 import { line, newProduct, orderBody, stockOf } from '../support/builders.js';
 import { type Follower, follow } from '../support/event-stream.js';
 import { queryDatabase } from '../support/invariants.js';

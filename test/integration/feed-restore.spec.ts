@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
   type EmbeddedPostgres,
   startEmbeddedPostgres,
-} from '../../src/platform/database/embedded-postgres.js';
+} from '../../sandbox/postgres/embedded-postgres.js';
 import { migrateDatabase } from '../../src/platform/database/migrate.js';
 import { line, newProduct, orderBody, placeOrder } from '../support/builders.js';
 import { type Follower, follow } from '../support/event-stream.js';

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { PausePoint } from '../../src/pause-points/pause-points.js';
-import type { FaultRule } from '../../src/sandbox/faults.js';
+import type { FaultRule } from '../../sandbox/faults.js';
 import { PauseServer } from '../faults/world/pause-server.js';
 import {
   callsTo,

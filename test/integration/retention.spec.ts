@@ -5,7 +5,7 @@ import { orderBody, placeWithKey } from '../support/builders.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { queryDatabase } from '../support/invariants.js';
 import { eventually, startTestService, type TestService } from '../support/service.js';
-import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.js';
+import { type Sandbox, startSandbox } from '../../sandbox/sandbox.js';
 
 /** More than two batches. */
 const EXPIRED = 2_500;

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
-import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.js';
+import { type Sandbox, startSandbox } from '../../sandbox/sandbox.js';
 import { orderBody, setStock, statusesTold } from '../support/builders.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { countOpenTasks } from '../support/invariants.js';

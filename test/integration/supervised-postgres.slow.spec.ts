@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { SupervisedPostgres } from '../../src/sandbox/first-run/supervised-postgres.js';
+import { SupervisedPostgres } from '../../sandbox/postgres/supervised-postgres.js';
 import { queryDatabase } from '../support/invariants.js';
 import { eventually } from '../support/service.js';
 

@@ -5,10 +5,7 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { DataSource } from 'typeorm';
 import { Deadline } from '../../src/platform/deadline.js';
 import { dataSourceOptions } from '../../src/platform/database/data-source.js';
-import {
-  type EmbeddedPostgres,
-  startEmbeddedPostgres,
-} from '../../src/platform/database/embedded-postgres.js';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../sandbox/postgres/embedded-postgres.js';
 import { isDatabaseUnavailable } from '../../src/platform/database/session/database-errors.js';
 import { BEGIN, commitAtOnce } from '../../src/platform/database/transaction.js';
 import { withDeadline } from '../../src/platform/telemetry/request-context.js';

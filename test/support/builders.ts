@@ -1,9 +1,9 @@
 import { expect } from '@jest/globals';
 import { Client } from 'pg';
 import { upstreamStates } from '../../src/platform/upstream/upstream-circuit.js';
-import type { CallRecord, ServiceName } from '../../src/sandbox/service-server.js';
-import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.js';
-import type { LedgerEntry } from '../../src/sandbox/stock.js';
+import type { CallRecord, ServiceName } from '../../sandbox/service-server.js';
+import { type Sandbox, type SandboxOptions, startSandbox } from '../../sandbox/sandbox.js';
+import type { LedgerEntry } from '../../sandbox/stock.js';
 import { type PlaceOrderBody, type PlacementHeaders, succeeded, type WithApi } from './client.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
 import { eventually, readAnswer, startTestService, type TestResponse, type TestService } from './service.js';

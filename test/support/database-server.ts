@@ -4,7 +4,7 @@ import { request } from 'node:http';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { startEmbeddedPostgres } from '../../src/platform/database/embedded-postgres.js';
+import { startEmbeddedPostgres } from '../../sandbox/postgres/embedded-postgres.js';
 import { migrateDatabase } from '../../src/platform/database/migrate.js';
 import {
   administer,

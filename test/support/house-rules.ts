@@ -17,7 +17,7 @@ export const MAX_LINES_OF_FUNCTION = 60;
 /** A class that needs more has more than one job. */
 export const MAX_CONSTRUCTOR_PARAMETERS = 6;
 
-/** The parts of `src` that each part may import besides itself. Files at the top may import all but the sandbox. */
+/** The parts of `src` that each part may import besides itself. Files at the top may import all. */
 const ALLOWED_IMPORTS: Record<string, readonly string[]> = {
   config: [],
   'pause-points': [],
@@ -33,17 +33,21 @@ const ALLOWED_IMPORTS: Record<string, readonly string[]> = {
   operations: ['orders', 'auth', 'events', 'tasks', 'platform', 'config'],
   health: ['orders', 'auth', 'platform', 'config'],
   admin: ['platform', 'config'],
-  sandbox: ['platform', 'config', 'main'],
 };
 
 /** Readers of the environment outside of `src/config`, with the reason. */
 export const ENVIRONMENT_READERS: Record<string, string> = {
-  'src/sandbox/first-run.ts': 'passes the URLs of the processes that it started to the service',
-  'src/platform/database/embedded-postgres-launch.ts': 'passes the environment on to another program',
+  'sandbox/first-run.ts': 'passes the URLs of the processes that it started to the service',
+  'sandbox/postgres/embedded-postgres.ts': 'passes the environment on to another program',
 };
 
 /** `process.exit()` right after the start may hang: see end-process.ts. */
-const EXITING_FILES = new Set(['src/platform/end-process.ts', 'src/platform/require-node.ts']);
+const EXITING_FILES = new Set([
+  'src/platform/end-process.ts',
+  'src/platform/require-node.ts',
+  // Its end must not wait for a library.
+  'sandbox/postgres/keeper.ts',
+]);
 
 /** Entry points of `node`. On an old Node.js their other imports would fail with an obscure error. */
 export const COMMANDS = new Set([
@@ -53,8 +57,8 @@ export const COMMANDS = new Set([
   'src/reconcile.ts',
   'src/openapi.ts',
   'src/platform/database/migrate.ts',
-  'src/sandbox/first-run.ts',
-  'src/sandbox/main.ts',
+  'sandbox/first-run.ts',
+  'sandbox/main.ts',
 ]);
 
 /** Suffix of the file name by the decorator of its class. */
@@ -78,7 +82,7 @@ const PARAPHRASES =
 
 /** Files that keep such words, why, and which; without a word, all of them. */
 export const KEPT_WORDS: Record<string, readonly [reason: string, ...words: string[]]> = {
-  'src/platform/database/embedded-postgres-launch.ts': ['the name of a Unix account', 'nobody'],
+  'sandbox/postgres/account.ts': ['the name of a Unix account', 'nobody'],
   'test/support/house-rules.ts': ['the rule itself'],
   'test/integration/house-rules.spec.ts': ['samples of the rule'],
 };
@@ -111,7 +115,7 @@ export function readTree(...folders: string[]): Code[] {
 }
 
 /** Every node of a kind, including tokens, because comments are attached to tokens. */
-function collect<Found extends ts.Node>(
+export function collect<Found extends ts.Node>(
   tree: ts.SourceFile,
   isWanted: (node: ts.Node) => node is Found,
 ): Found[] {
@@ -239,7 +243,7 @@ export const abruptExits: Rule = ({ path, tree }) =>
         .map((node) => `calls process.exit in line ${lineOf(tree, node.getStart(tree))}; use endProcess`);
 
 export const lateNodeChecks: Rule = ({ path, tree }) =>
-  !COMMANDS.has(path) || importsOf({ path, tree, text: '' })[0]?.endsWith('/require-node.js')
+  !COMMANDS.has(path) || /\/require-node\.[jt]s$/.test(importsOf({ path, tree, text: '' })[0] ?? '')
     ? []
     : ['does not import require-node.js first'];
 
@@ -255,8 +259,8 @@ export const forbiddenImports: Rule = (code) => {
       .join('/');
     if (!target.startsWith('src/')) return [`imports ${specifier}, which is not in src`];
     const targetPart = partOf(target);
-    const isAllowed = allowed ? allowed.includes(targetPart) : targetPart !== 'sandbox';
-    if (targetPart !== part && !isAllowed) return [`${part} imports ${targetPart}`];
+    if (targetPart !== part && allowed?.includes(targetPart) === false)
+      return [`${part} imports ${targetPart}`];
     // Only app.module combines modules; a feature may import the modules of the platform that it needs.
     const isForeignModule =
       target.endsWith('.module.js') && ![part, 'platform', 'config', 'app.module'].includes(targetPart);

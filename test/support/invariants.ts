@@ -1,5 +1,5 @@
 import { Client } from 'pg';
-import type { Sandbox } from '../../src/sandbox/sandbox.js';
+import type { Sandbox } from '../../sandbox/sandbox.js';
 
 /** Runs one query on a separate connection, outside the service. */
 export async function queryDatabase<Row>(url: string, text: string, values: unknown[] = []): Promise<Row[]> {

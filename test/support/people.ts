@@ -1,5 +1,5 @@
 import { expect } from '@jest/globals';
-import type { Sandbox } from '../../src/sandbox/sandbox.js';
+import type { Sandbox } from '../../sandbox/sandbox.js';
 import { line, newProduct, selectRows } from './builders.js';
 import { type PlaceOrderBody, succeeded } from './client.js';
 import type { TestDatabase } from './database.js';

@@ -3,7 +3,7 @@ import { createApplication } from '../../src/application.js';
 import { loadSettings } from '../../src/config/load-settings.js';
 import type { ConnectionLimits } from '../../src/platform/http/edge/connection-limits.js';
 import { READER_LIMITS, type ReaderLimits } from '../../src/platform/http/load/slow-readers.js';
-import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.js';
+import { type Sandbox, type SandboxOptions, startSandbox } from '../../sandbox/sandbox.js';
 import { type Api, createApi } from './client.js';
 import { checkAnswer, targetOf } from './contract/check.js';
 import { checkLog, rememberSecrets, watchedLog } from './log-watch.js';

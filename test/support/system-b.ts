@@ -1,4 +1,4 @@
-import type { Sandbox } from '../../src/sandbox/sandbox.js';
+import type { Sandbox } from '../../sandbox/sandbox.js';
 import { startFleet, type TestFleet } from './builders.js';
 import type { TestResponse, TestService } from './service.js';
 

@@ -1,4 +1,4 @@
-import type { StockedProduct } from '../../../src/sandbox/stock.js';
+import type { StockedProduct } from '../../../sandbox/stock.ts';
 import { Random } from '../campaign/random.ts';
 import type { ClientRecord } from './record.ts';
 import { addressOf } from './record.ts';

@@ -1,6 +1,6 @@
-import type { CartChange, StoredCart } from '../../../src/sandbox/cart.server.js';
-import type { Message } from '../../../src/sandbox/notification.server.js';
-import type { LedgerEntry } from '../../../src/sandbox/stock.js';
+import type { CartChange, StoredCart } from '../../../sandbox/cart.server.ts';
+import type { Message } from '../../../sandbox/notification.server.ts';
+import type { LedgerEntry } from '../../../sandbox/stock.ts';
 import type { InventoryKind } from '../campaign/options.ts';
 import type { ClientRecord } from '../clients/record.ts';
 import type { CampaignDatabase } from '../world/database.ts';

@@ -1,4 +1,4 @@
-import type { Message } from '../../../src/sandbox/notification.server.js';
+import type { Message } from '../../../sandbox/notification.server.ts';
 import type { EventRow, Evidence, OrderRow } from './evidence.ts';
 import type { Violation } from './violation.ts';
 

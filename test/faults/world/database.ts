@@ -3,9 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { pathToFileURL } from 'node:url';
 import { Client, Pool } from 'pg';
-import type { EmbeddedPostgres } from '../../../src/platform/database/embedded-postgres.js';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../../sandbox/postgres/embedded-postgres.ts';
 import type { CampaignOptions } from '../campaign/options.ts';
 import { freePort } from '../../support/free-port.ts';
 
@@ -18,9 +17,6 @@ const OWN_CONNECTIONS = 4;
 /** The database may be restarting. */
 const QUERY_ATTEMPTS = 60;
 const QUERY_RETRY_MS = 500;
-
-type Starter =
-  (typeof import('../../../src/platform/database/embedded-postgres.js'))['startEmbeddedPostgres'];
 
 /** The database under test. */
 export class CampaignDatabase {
@@ -41,9 +37,9 @@ export class CampaignDatabase {
     this.pool.on('error', () => undefined);
   }
 
-  static async start(options: Pick<CampaignOptions, 'dist' | 'databaseUrl'>): Promise<CampaignDatabase> {
+  static async start(options: Pick<CampaignOptions, 'databaseUrl'>): Promise<CampaignDatabase> {
     if (options.databaseUrl === undefined) {
-      const own = await OwnServer.start(options.dist);
+      const own = await OwnServer.start();
       return new CampaignDatabase(own.url, own, () => own.remove());
     }
     const name = `order_faults_${Date.now().toString(36)}_${randomBytes(3).toString('hex')}`;
@@ -113,10 +109,8 @@ class OwnServer {
     this.server = server;
   }
 
-  static async start(dist: string): Promise<OwnServer> {
+  static async start(): Promise<OwnServer> {
     const folder = await mkdtemp(join(tmpdir(), 'order-faults-postgres-'));
-    const file = pathToFileURL(join(dist, 'platform', 'database', 'embedded-postgres.js')).href;
-    const { startEmbeddedPostgres } = (await import(file)) as { startEmbeddedPostgres: Starter };
     const port = await freePort();
     // Data that a killed server has handed to the operating system is not lost, so there is no need to wait for the
     // disk.

@@ -1,13 +1,14 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { CartChange, StoredCart } from '../../../src/sandbox/cart.server.js';
-import type { Message } from '../../../src/sandbox/notification.server.js';
-import type { ServiceName } from '../../../src/sandbox/service-server.js';
-import type { LedgerEntry, StockedProduct } from '../../../src/sandbox/stock.js';
+import { fileURLToPath } from 'node:url';
+import type { CartChange, StoredCart } from '../../../sandbox/cart.server.ts';
+import type { Message } from '../../../sandbox/notification.server.ts';
+import type { ServiceName } from '../../../sandbox/service-server.ts';
+import type { LedgerEntry, StockedProduct } from '../../../sandbox/stock.ts';
 import type { CampaignOptions } from '../campaign/options.ts';
 import { eventually, type Process, startProcess } from './processes.ts';
 
-/** A fault rule as the control calls of the stand-ins take it; src/sandbox/faults.ts explains each field. */
+/** A fault rule as the control calls of the stand-ins take it; sandbox/faults.ts explains each field. */
 export interface FaultRuleJson {
   kind: 'delay' | 'hang' | 'refuse' | 'reset' | 'status' | 'garbage' | 'truncate' | 'away';
   when?: 'before' | 'after';
@@ -21,6 +22,8 @@ export interface FaultRuleJson {
   retry_after_seconds?: number;
   for_ms?: number;
 }
+
+const SANDBOX = fileURLToPath(new URL('../../../sandbox/main.ts', import.meta.url));
 
 export type StockState = StockedProduct & { initial_quantity: number };
 
@@ -39,15 +42,12 @@ export class Upstreams {
     this.processes = processes;
   }
 
-  static async start(
-    options: Pick<CampaignOptions, 'dist' | 'inventory'>,
-    folder: string,
-  ): Promise<Upstreams> {
+  static async start(options: Pick<CampaignOptions, 'inventory'>, folder: string): Promise<Upstreams> {
     // The catalog of system B mixes up the responses to parallel calls, which the default settings allow for.
-    const first = await startStandIns(options.dist, folder, 'stand-ins', ['--catalog-shares-cursor']);
+    const first = await startStandIns(folder, 'stand-ins', ['--catalog-shares-cursor']);
     if (options.inventory !== 'plain') return new Upstreams(first.urls, [first.process]);
     // Only the inventory ignores keys, so it is a separate process.
-    const plain = await startStandIns(options.dist, folder, 'plain-inventory', ['--ignore-idempotency-keys']);
+    const plain = await startStandIns(folder, 'plain-inventory', ['--ignore-idempotency-keys']);
     return new Upstreams({ ...first.urls, inventory: plain.urls.inventory }, [first.process, plain.process]);
   }
 
@@ -152,13 +152,12 @@ interface LogPage<T> {
 }
 
 async function startStandIns(
-  dist: string,
   folder: string,
   name: string,
   more: string[],
 ): Promise<{ urls: Record<ServiceName, string>; process: Process }> {
   const ports = ['inventory', 'notification', 'catalog', 'carts'].flatMap((one) => [`--${one}-port`, '0']);
-  const args = [join(dist, 'sandbox', 'main.js'), ...ports, '--carts-carry-items', ...more];
+  const args = [SANDBOX, ...ports, '--carts-carry-items', ...more];
   args.push('--notification-delay-ms', String(NOTIFICATION_DELAY_MS));
   const process = startProcess(args, {}, join(folder, `${name}.log`));
   const read = (): [string, string][] =>

@@ -1,4 +1,4 @@
-import type { ServiceName } from '../../../src/sandbox/service-server.js';
+import type { ServiceName } from '../../../sandbox/service-server.ts';
 import type { InventoryKind } from '../campaign/options.ts';
 import type { Random } from '../campaign/random.ts';
 import type { FaultRuleJson, Upstreams } from './upstreams.ts';

@@ -3,8 +3,8 @@ import {
   type EmbeddedPostgres,
   type EmbeddedPostgresOptions,
   startEmbeddedPostgres,
-} from '../../platform/database/embedded-postgres.js';
-import { messageOf } from '../input.js';
+} from './embedded-postgres.ts';
+import { messageOf } from '../input.ts';
 
 /** The waits before each attempt at a restart. Together five minutes: enough to free some space on a full disk. */
 const RESTART_WAITS_MS = [500, 1_000, 2_000, 4_000, 8_000, 15_000, 30_000, 60_000, 60_000, 60_000, 60_000];
@@ -29,12 +29,21 @@ export class SupervisedPostgres {
   private readonly stopSignal = new AbortController();
   private restarting: Promise<void> | undefined;
 
+  private server: EmbeddedPostgres;
+  private readonly options: EmbeddedPostgresOptions;
+  private readonly report: Supervision['report'];
+  private readonly restartWaitsMs: readonly number[];
+
   private constructor(
-    private server: EmbeddedPostgres,
-    private readonly options: EmbeddedPostgresOptions,
-    private readonly report: Supervision['report'],
-    private readonly restartWaitsMs: readonly number[],
+    server: EmbeddedPostgres,
+    options: EmbeddedPostgresOptions,
+    report: Supervision['report'],
+    restartWaitsMs: readonly number[],
   ) {
+    this.server = server;
+    this.options = options;
+    this.report = report;
+    this.restartWaitsMs = restartWaitsMs;
     this.lost = new Promise((resolve) => {
       void this.supervise().then(() => this.isStopping || resolve());
     });

@@ -1,11 +1,11 @@
-import { addCarts, CartBook, type CartSeed, INITIAL_CARTS } from './cart.server.js';
-import { addControls, type Controlled } from './control-api.js';
-import { hasCode, messageOf, readFields, readInteger } from './input.js';
-import { addNotification, NotificationBook } from './notification.server.js';
-import { MAX_ANSWER_DELAY_MS, SERVICE_NAMES, type ServiceName, ServiceServer } from './service-server.js';
-import { StateFile } from './state-file.js';
-import { INITIAL_STOCK, LEDGER_LIMIT, Stock, type StockedProduct } from './stock.js';
-import { addCatalog, addInventory } from './stock.servers.js';
+import { addCarts, CartBook, type CartSeed, INITIAL_CARTS } from './cart.server.ts';
+import { addControls, type Controlled } from './control-api.ts';
+import { hasCode, messageOf, readFields, readInteger } from './input.ts';
+import { addNotification, NotificationBook } from './notification.server.ts';
+import { MAX_ANSWER_DELAY_MS, SERVICE_NAMES, type ServiceName, ServiceServer } from './service-server.ts';
+import { StateFile } from './state-file.ts';
+import { INITIAL_STOCK, LEDGER_LIMIT, Stock, type StockedProduct } from './stock.ts';
+import { addCatalog, addInventory } from './stock.servers.ts';
 
 export const DEFAULT_PORTS: Readonly<Record<ServiceName, number>> = {
   inventory: 8081,
@@ -53,17 +53,21 @@ export interface SandboxOptions {
 
 /** Another program listens where a stand-in was to. */
 export class PortTaken extends Error {
-  constructor(
-    readonly service: ServiceName,
-    readonly host: string,
-    readonly port: number,
-    /** The option of `startSandbox` that chooses another port, as in `ports.inventory`. */
-    readonly setting: string,
-  ) {
+  readonly service: ServiceName;
+  readonly host: string;
+  readonly port: number;
+  /** The option of `startSandbox` that chooses another port, as in `ports.inventory`. */
+  readonly setting: string;
+
+  constructor(service: ServiceName, host: string, port: number, setting: string) {
     super(
       `Port ${port} on ${host}, where the ${service} stand-in was to listen, is taken by another program. ` +
         `Stop that program, or choose another port: ${setting} (--${service}-port).`,
     );
+    this.service = service;
+    this.host = host;
+    this.port = port;
+    this.setting = setting;
     this.name = 'PortTaken';
   }
 }
@@ -78,8 +82,10 @@ export class Sandbox implements Controlled {
   readonly #initial: { stock: readonly StockedProduct[]; carts: readonly CartSeed[] };
   readonly #file: StateFile | null;
   #closed: Promise<void> | null = null;
+  private readonly options: SandboxOptions;
 
-  constructor(private readonly options: SandboxOptions) {
+  constructor(options: SandboxOptions) {
+    this.options = options;
     const { stateFile } = options;
     this.#initial = { stock: options.stock ?? INITIAL_STOCK, carts: options.carts ?? INITIAL_CARTS };
     const log = options.log ?? ((message) => void process.stderr.write(`${message}\n`));

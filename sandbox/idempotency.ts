@@ -1,5 +1,5 @@
-import { BoundedMap } from './bounded-log.js';
-import { readInteger, readList, readText } from './input.js';
+import { BoundedMap } from './bounded-log.ts';
+import { readInteger, readList, readText } from './input.ts';
 
 /** An answer as it goes over the wire: `body` is JSON, and empty where there is none. */
 export interface Answer {

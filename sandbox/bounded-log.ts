@@ -19,8 +19,11 @@ export interface LogPage<T> {
 export class BoundedLog<T extends Numbered> {
   #entries: T[] = [];
   #total = 0;
+  readonly limit: number;
 
-  constructor(readonly limit: number) {}
+  constructor(limit: number) {
+    this.limit = limit;
+  }
 
   /** The sequence number that the next entry has to carry. */
   get nextSequence(): number {
@@ -72,8 +75,11 @@ export class BoundedLog<T extends Numbered> {
 export class BoundedMap<V> {
   #current = new Map<string, V>();
   #previous = new Map<string, V>();
+  readonly limit: number;
 
-  constructor(readonly limit: number) {}
+  constructor(limit: number) {
+    this.limit = limit;
+  }
 
   get(key: string): V | undefined {
     return this.#current.get(key) ?? this.#previous.get(key);

@@ -1,7 +1,7 @@
-import type { BoundedLog, LogPage, Numbered } from './bounded-log.js';
-import { type CartBook, type CartSeed, readCarts } from './cart.server.js';
-import type { FaultKind, FaultRule, Faults } from './faults.js';
-import { type Answer, answer, refusal } from './idempotency.js';
+import type { BoundedLog, LogPage, Numbered } from './bounded-log.ts';
+import { type CartBook, type CartSeed, readCarts } from './cart.server.ts';
+import type { FaultKind, FaultRule, Faults } from './faults.ts';
+import { type Answer, answer, refusal } from './idempotency.ts';
 import {
   BadInput,
   type Fields,
@@ -11,10 +11,10 @@ import {
   readInteger,
   readNumber,
   readText,
-} from './input.js';
-import type { NotificationBook } from './notification.server.js';
-import type { Call, ServiceServer } from './service-server.js';
-import { MAX_PRODUCTS, readLines, readProducts, type Stock, type StockedProduct } from './stock.js';
+} from './input.ts';
+import type { NotificationBook } from './notification.server.ts';
+import type { Call, ServiceServer } from './service-server.ts';
+import { MAX_PRODUCTS, readLines, readProducts, type Stock, type StockedProduct } from './stock.ts';
 
 /** What the control calls work on. */
 export interface Controlled {

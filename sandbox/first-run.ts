@@ -1,15 +1,16 @@
-import '../platform/require-node.js';
+import '../src/platform/require-node.ts';
 import { join } from 'node:path';
-import { describeReach } from '../config/listen-address.js';
-import { SettingsError } from '../config/load-settings.js';
-import type { RunningService } from '../main.js';
-import { EmbeddedPostgresError } from '../platform/database/embedded-postgres.js';
-import { endProcess } from '../platform/end-process.js';
-import { EXIT_FAILED, HELP, readOptions, Refusal } from './first-run/options.js';
-import { checkPorts, type Environment, makePlan, type Plan, VARIABLES } from './first-run/plan.js';
-import { SupervisedPostgres } from './first-run/supervised-postgres.js';
-import { messageOf } from './input.js';
-import { PortTaken, type Sandbox, startSandbox } from './sandbox.js';
+import { describeReach } from '../src/config/listen-address.ts';
+import type { RunningService } from '../src/main.js';
+import { endProcess } from '../src/platform/end-process.ts';
+import { placeDemoOrders } from './first-run/demo.ts';
+import { EXIT_FAILED, HELP, readOptions, Refusal } from './first-run/options.ts';
+import { loadBuilt } from './first-run/build.ts';
+import { checkPorts, type Environment, makePlan, type Plan, VARIABLES } from './first-run/plan.ts';
+import { messageOf } from './input.ts';
+import { EmbeddedPostgresError } from './postgres/embedded-postgres.ts';
+import { SupervisedPostgres } from './postgres/supervised-postgres.ts';
+import { PortTaken, type Sandbox, startSandbox } from './sandbox.ts';
 
 /** npm passes a Ctrl-C on to a process that has it from the terminal already: these two are one. */
 const SAME_SIGNAL_MS = 500;
@@ -47,8 +48,14 @@ class Running {
   database?: SupervisedPostgres;
   sandbox?: Sandbox;
   service?: RunningService;
+  #stopping: Promise<void> | undefined;
 
-  async stop(): Promise<void> {
+  /** Idempotent. */
+  stop(): Promise<void> {
+    return (this.#stopping ??= this.#stop());
+  }
+
+  async #stop(): Promise<void> {
     for (const stop of [
       () => this.service?.stop(),
       () => this.sandbox?.close(),
@@ -64,11 +71,21 @@ class Running {
   }
 }
 
+/** Runs one step of the start, with a line before it and one with its duration after it. */
+async function step<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
+  process.stdout.write(`${name} ...\n`);
+  const startedAt = performance.now();
+  const result = await work();
+  process.stdout.write(`  ${((performance.now() - startedAt) / 1_000).toFixed(1)} s\n`);
+  return result;
+}
+
 async function startDatabase(folder: string, environment: Environment): Promise<SupervisedPostgres> {
-  process.stdout.write('Starting PostgreSQL ...\n');
-  const database = await SupervisedPostgres.start(
-    { dataDirectory: join(folder, 'postgres'), database: 'orders' },
-    { report: (line) => process.stderr.write(`${line}\n`) },
+  const database = await step('Starting PostgreSQL', () =>
+    SupervisedPostgres.start(
+      { dataDirectory: join(folder, 'postgres'), database: 'orders' },
+      { report: (line) => process.stderr.write(`${line}\n`) },
+    ),
   );
   environment['DATABASE_URL'] = database.url;
   return database;
@@ -90,7 +107,7 @@ async function startStandIns(todo: Plan, environment: Environment): Promise<Sand
 
 /** Loaded only when everything it needs is there: it is the larger part of the program. */
 async function startTheService(): Promise<RunningService> {
-  const { startService } = await import('../main.js');
+  const { startService } = await loadBuilt<typeof import('../src/main.js')>('main.js');
   return startService();
 }
 
@@ -133,16 +150,28 @@ async function run(args: string[], environment: Environment): Promise<void> {
   const running = new Running();
   try {
     // In production no stand-in replaces a missing setting: the service reports it.
-    const todo = environment['NODE_ENV'] === 'production' ? undefined : makePlan(options, environment);
+    const isProduction = environment['NODE_ENV'] === 'production';
+    // At the terminal the addresses stay in view.
+    if (!isProduction) environment['LOG_LEVEL'] ||= 'warn';
+    const todo = isProduction ? undefined : await makePlan(options, environment);
     if (todo) await checkPorts(todo);
     if (todo?.database) running.database = await startDatabase(options.data, environment);
-    if (todo && !interruption.isPending) running.sandbox = await startStandIns(todo, environment);
-    if (!interruption.isPending) running.service = await startTheService();
+    if (todo && !interruption.isPending)
+      running.sandbox = await step('Starting the stand-ins', () => startStandIns(todo, environment));
+    if (!interruption.isPending)
+      running.service = todo ? await step('Starting the service', startTheService) : await startTheService();
+    const { service } = running;
+    if (todo?.options.demo && service && !interruption.isPending)
+      await step('Placing demo orders', () => placeDemoOrders(service.url));
     if (todo && !interruption.isPending) process.stdout.write(describe(todo, running));
     const lost = running.database?.lost.then(() => {
       throw new Refusal('The order service ends, because its database is gone.');
     });
     await Promise.race([interruption.happened, ...(lost ? [lost] : [])]);
+    if (todo) process.stdout.write('\nStopping; a second Ctrl-C does not wait for requests in progress.\n');
+    await running.stop();
+    if (todo)
+      process.stdout.write(`Stopped. The data stay in ${options.data}; npm start continues with them.\n`);
   } finally {
     await running.stop();
   }
@@ -154,8 +183,8 @@ async function main(): Promise<void> {
     endProcess(0);
   } catch (error) {
     const forPeople =
-      [Refusal, SettingsError, EmbeddedPostgresError, PortTaken].some((type) => error instanceof type) ||
-      (error instanceof Error && 'code' in error);
+      [Refusal, EmbeddedPostgresError, PortTaken].some((type) => error instanceof type) ||
+      (error instanceof Error && ('code' in error || error.name === 'SettingsError'));
     process.stderr.write(`${forPeople || !(error instanceof Error) ? messageOf(error) : error.stack}\n`);
     endProcess(error instanceof Refusal ? error.exitCode : EXIT_FAILED);
   }

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { BoundedLog, BoundedMap, type Numbered } from './bounded-log.js';
-import { answer } from './idempotency.js';
-import { readBoolean, readFields, readId, readInteger, readList, readText } from './input.js';
-import type { Call, ServiceServer } from './service-server.js';
+import { BoundedLog, BoundedMap, type Numbered } from './bounded-log.ts';
+import { answer } from './idempotency.ts';
+import { readBoolean, readFields, readId, readInteger, readList, readText } from './input.ts';
+import type { Call, ServiceServer } from './service-server.ts';
 
 /** Two messages for each of a million orders; a message takes some 300 bytes. */
 const MESSAGE_LIMIT = 2_000_000;
@@ -29,8 +29,11 @@ export interface Message extends Numbered {
 export class NotificationBook {
   readonly messages = new BoundedLog<Message>(MESSAGE_LIMIT);
   readonly #keys = new BoundedMap<true>(MESSAGE_LIMIT);
+  private readonly changed: () => void;
 
-  constructor(private readonly changed: () => void) {}
+  constructor(changed: () => void) {
+    this.changed = changed;
+  }
 
   reset(): void {
     this.messages.clear();

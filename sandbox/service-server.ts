@@ -1,10 +1,10 @@
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import { findForeignPage } from '../platform/http/edge/foreign-pages.js';
-import { BoundedLog, type Numbered } from './bounded-log.js';
-import { Faults, type Fault, type FaultKind } from './faults.js';
-import { type Answer, JSON_TYPE, MAX_KEY_LENGTH, refusal, StoredAnswers } from './idempotency.js';
-import { BadInput, causeOf } from './input.js';
-import type { Origin } from './stock.js';
+import { findForeignPage } from '../src/platform/http/edge/foreign-page.ts';
+import { BoundedLog, type Numbered } from './bounded-log.ts';
+import { Faults, type Fault, type FaultKind } from './faults.ts';
+import { type Answer, JSON_TYPE, MAX_KEY_LENGTH, refusal, StoredAnswers } from './idempotency.ts';
+import { BadInput, causeOf } from './input.ts';
+import type { Origin } from './stock.ts';
 
 export const SERVICE_NAMES = ['inventory', 'notification', 'catalog', 'carts'] as const;
 export type ServiceName = (typeof SERVICE_NAMES)[number];
@@ -79,8 +79,7 @@ export interface ServiceServerOptions {
 }
 
 function pathOf(url: string): string {
-  const end = url.indexOf('?');
-  return end < 0 ? url : url.slice(0, end);
+  return url.split('?', 1)[0] ?? url;
 }
 
 /** One stand-in: an HTTP server with a call log, idempotency keys and faults. What it answers is added from outside. */
@@ -93,11 +92,12 @@ export class ServiceServer {
   /** Milliseconds between effect and answer. May be changed at any time. */
   delayMs: number;
   readonly #app: FastifyInstance;
+  readonly name: ServiceName;
+  private readonly options: ServiceServerOptions;
 
-  constructor(
-    readonly name: ServiceName,
-    private readonly options: ServiceServerOptions,
-  ) {
+  constructor(name: ServiceName, options: ServiceServerOptions) {
+    this.name = name;
+    this.options = options;
     this.honourIdempotencyKeys = options.honourIdempotencyKeys;
     this.delayMs = options.delayMs;
     // Hanging calls are part of the job, so closing must not wait for them.

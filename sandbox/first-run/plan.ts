@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
-import { loadSettings } from '../../config/load-settings.js';
-import type { Settings } from '../../config/settings.js';
-import { hasCode, messageOf } from '../input.js';
-import { DEFAULT_PORTS } from '../sandbox.js';
-import type { ServiceName } from '../service-server.js';
-import { type Options, Refusal } from './options.js';
+import type { Settings } from '../../src/config/settings.js';
+import { hasCode, messageOf } from '../input.ts';
+import { DEFAULT_PORTS } from '../sandbox.ts';
+import type { ServiceName } from '../service-server.ts';
+import { loadBuilt } from './build.ts';
+import { type Options, Refusal } from './options.ts';
 
 /** Stands for the database that is yet to be started while the other settings are checked. */
 const DATABASE_TO_COME = 'postgres://127.0.0.1/orders';
@@ -29,7 +29,9 @@ export interface Plan {
 }
 
 /** @throws {SettingsError} for wrong settings, before anything is started */
-export function makePlan(options: Options, environment: Environment): Plan {
+export async function makePlan(options: Options, environment: Environment): Promise<Plan> {
+  const { loadSettings } =
+    await loadBuilt<typeof import('../../src/config/load-settings.js')>('config/load-settings.js');
   const database = !environment['DATABASE_URL'];
   const settings = loadSettings(database ? { ...environment, DATABASE_URL: DATABASE_TO_COME } : environment);
   const standIns: ServiceName[] = [];

@@ -1,6 +1,6 @@
 import type { FastifyReply } from 'fastify';
-import { type Answer, JSON_TYPE, refusal } from './idempotency.js';
-import { BadInput } from './input.js';
+import { type Answer, JSON_TYPE, refusal } from './idempotency.ts';
+import { BadInput } from './input.ts';
 
 /** What can be done to a call. See `FaultRule` for each. */
 export type FaultKind = 'delay' | 'hang' | 'refuse' | 'reset' | 'status' | 'garbage' | 'truncate' | 'away';
@@ -105,11 +105,12 @@ class ActiveRule {
   readonly #endsAt: number;
   #seen = 0;
   #injected = 0;
+  readonly id: number;
+  readonly rule: FaultRule;
 
-  constructor(
-    readonly id: number,
-    readonly rule: FaultRule,
-  ) {
+  constructor(id: number, rule: FaultRule) {
+    this.id = id;
+    this.rule = rule;
     const { kind, ms, path, method } = rule;
     const usuallyAfter = kind === 'garbage' || kind === 'truncate';
     this.fault = {

@@ -1,8 +1,8 @@
-import { BoundedLog, type Numbered } from './bounded-log.js';
-import { type Answer, answer, refusal } from './idempotency.js';
-import { BadInput, idToJson, readFields, readId, readInteger, readList } from './input.js';
-import type { Call, ServiceServer } from './service-server.js';
-import { type Origin, readLines, type ReservedLine } from './stock.js';
+import { BoundedLog, type Numbered } from './bounded-log.ts';
+import { type Answer, answer, refusal } from './idempotency.ts';
+import { BadInput, idToJson, readFields, readId, readInteger, readList } from './input.ts';
+import type { Call, ServiceServer } from './service-server.ts';
+import { type Origin, readLines, type ReservedLine } from './stock.ts';
 
 /** More than any test creates. `GET /cart_items` answers with the items of all of them. */
 const MAX_CARTS = 100_000;
@@ -95,11 +95,10 @@ export class CartBook {
   #nextItemId = 1;
   /** The answer to `GET /cart_items`: it is long, asked for with every order, and changes only with a new cart. */
   #itemsAnswer: Answer | null = null;
+  private readonly changed: () => void;
 
-  constructor(
-    carts: readonly CartSeed[],
-    private readonly changed: () => void,
-  ) {
+  constructor(carts: readonly CartSeed[], changed: () => void) {
+    this.changed = changed;
     this.reset(carts);
   }
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { hasCode, messageOf } from './input.js';
+import { hasCode, messageOf } from './input.ts';
 
 /** Changes are collected for this long before the file is written. */
 const DEBOUNCE_MS = 100;
@@ -26,11 +26,15 @@ export class StateFile {
    * @param collect the state, as an object that can be written as JSON
    * @param log called when a write fails; the sandbox continues without the file
    */
-  constructor(
-    private readonly path: string,
-    private readonly collect: () => unknown,
-    private readonly log: (message: string) => void,
-  ) {}
+  private readonly path: string;
+  private readonly collect: () => unknown;
+  private readonly log: (message: string) => void;
+
+  constructor(path: string, collect: () => unknown, log: (message: string) => void) {
+    this.path = path;
+    this.collect = collect;
+    this.log = log;
+  }
 
   /** @returns the file's content, or undefined where there is no such file. @throws when it isn't JSON */
   read(): unknown {

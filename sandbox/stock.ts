@@ -1,5 +1,5 @@
-import { BoundedLog, BoundedMap, type Numbered } from './bounded-log.js';
-import { MAX_QUANTITY, readFields, readId, readInteger, readList, readNumber, readText } from './input.js';
+import { BoundedLog, BoundedMap, type Numbered } from './bounded-log.ts';
+import { MAX_QUANTITY, readFields, readId, readInteger, readList, readNumber, readText } from './input.ts';
 
 /** One product. Inventory and catalog are two faces of the same entry. */
 export interface StockedProduct {
@@ -113,12 +113,10 @@ export class Stock {
   readonly #opening = new Map<string, number>();
   readonly #reservations = new Map<string, readonly ReservedLine[]>();
   readonly #cancelled = new BoundedMap<true>(MAX_CANCELLED);
+  private readonly changed: () => void;
 
-  constructor(
-    products: readonly StockedProduct[],
-    private readonly changed: () => void,
-    ledgerLimit = LEDGER_LIMIT,
-  ) {
+  constructor(products: readonly StockedProduct[], changed: () => void, ledgerLimit = LEDGER_LIMIT) {
+    this.changed = changed;
     this.ledger = new BoundedLog(ledgerLimit);
     this.reset(products);
   }

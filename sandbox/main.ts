@@ -1,19 +1,19 @@
-import '../platform/require-node.js';
+import '../src/platform/require-node.ts';
 import { parseArgs } from 'node:util';
-import { endProcess } from '../platform/end-process.js';
-import { messageOf } from './input.js';
+import { endProcess } from '../src/platform/end-process.ts';
+import { messageOf } from './input.ts';
 import {
   DEFAULT_DELAYS_MS,
   DEFAULT_PORTS,
   type Sandbox,
   type SandboxOptions,
   startSandbox,
-} from './sandbox.js';
-import { MAX_ANSWER_DELAY_MS, SERVICE_NAMES } from './service-server.js';
+} from './sandbox.ts';
+import { MAX_ANSWER_DELAY_MS, SERVICE_NAMES } from './service-server.ts';
 
 const HELP = `Stand-ins for the services that the order service calls.
 
-Usage: node dist/sandbox/main.js [options]
+Usage: node sandbox/main.ts [options]
 
   --service <name>              inventory, notification, catalog, carts or all (default: all);
                                 inventory and catalog share their stock only within one process

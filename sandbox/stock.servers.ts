@@ -1,7 +1,7 @@
-import { type Answer, answer, refusal } from './idempotency.js';
-import { idToJson, MAX_QUANTITY, readFields, readId, readInteger, readNumber, readText } from './input.js';
-import type { Call, ServiceServer } from './service-server.js';
-import { type HoldOutcome, readLines, type Stock, type StockedProduct } from './stock.js';
+import { type Answer, answer, refusal } from './idempotency.ts';
+import { idToJson, MAX_QUANTITY, readFields, readId, readInteger, readNumber, readText } from './input.ts';
+import type { Call, ServiceServer } from './service-server.ts';
+import { type HoldOutcome, readLines, type Stock, type StockedProduct } from './stock.ts';
 
 /** Prices have no upper limit of their own; this keeps out what isn't a price. */
 const MAX_PRICE = 1e15;

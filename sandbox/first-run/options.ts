@@ -1,12 +1,12 @@
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { messageOf } from '../input.js';
-import { DEFAULT_PORTS } from '../sandbox.js';
-import type { ServiceName } from '../service-server.js';
+import { messageOf } from '../input.ts';
+import { DEFAULT_PORTS } from '../sandbox.ts';
+import type { ServiceName } from '../service-server.ts';
 
-/** The project's root, in `dist` as in `src`, so that the data are found from any working directory. */
-const PROJECT = fileURLToPath(new URL('../../../', import.meta.url));
+/** The project's root, so that the data are found from any working directory. */
+const PROJECT = fileURLToPath(new URL('../../', import.meta.url));
 
 export const HELP = `Starts the order service, and a stand-in for every dependency without a setting.
 
@@ -17,9 +17,11 @@ Usage: npm start [-- options]
   --notification-port <port>    of the one for notifications (default: ${DEFAULT_PORTS.notification})
   --catalog-port <port>         of the one for the product catalog (default: ${DEFAULT_PORTS.catalog})
   --carts-port <port>           of the one for shopping carts (default: ${DEFAULT_PORTS.carts})
+  --demo                        place some orders, to have something to look at
   --help                        show this text
 
-Settings are environment variables, for example PORT=8090 npm start. What they name is not started in its place:
+Settings are environment variables, for example PORT=8090 npm start; LOG_LEVEL=info logs every request. What these name
+is not started in its place:
 
   DATABASE_URL                  otherwise a PostgreSQL is started that needs no installation
   INVENTORY_SERVICE_URL, NOTIFICATION_SERVICE_URL, PRODUCT_CATALOG_SERVICE_URL, SHOPPING_CART_SERVICE_URL
@@ -34,15 +36,16 @@ const EXIT_WRONG_ARGUMENTS = 2;
 export interface Options {
   data: string;
   ports: Record<ServiceName, number>;
+  demo: boolean;
 }
 
 /** A reason not to start, for the person who started it. */
 export class Refusal extends Error {
-  constructor(
-    message: string,
-    readonly exitCode = EXIT_FAILED,
-  ) {
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode = EXIT_FAILED) {
     super(message);
+    this.exitCode = exitCode;
     this.name = 'Refusal';
   }
 }
@@ -61,7 +64,10 @@ function parse(args: string[]) {
   const stock = { 'inventory-port': text, 'catalog-port': text };
   const ports = { ...stock, 'notification-port': text, 'carts-port': text };
   try {
-    return parseArgs({ args, options: { data: text, ...ports, help: { type: 'boolean' } } }).values;
+    return parseArgs({
+      args,
+      options: { data: text, ...ports, demo: { type: 'boolean' }, help: { type: 'boolean' } },
+    }).values;
   } catch (error) {
     throw new Refusal(`${messageOf(error)}\nSee npm start -- --help.`, EXIT_WRONG_ARGUMENTS);
   }
@@ -79,5 +85,6 @@ export function readOptions(args: string[]): Options | null {
       catalog: readPort(values['catalog-port'], 'catalog'),
       carts: readPort(values['carts-port'], 'carts'),
     },
+    demo: values.demo ?? false,
   };
 }

@@ -3,10 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import {
-  type EmbeddedPostgres,
-  startEmbeddedPostgres,
-} from '../../sandbox/postgres/embedded-postgres.js';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../sandbox/postgres/embedded-postgres.js';
 import { migrateDatabase } from '../../src/platform/database/migrate.js';
 import { line, newProduct, orderBody, placeOrder } from '../support/builders.js';
 import { type Follower, follow } from '../support/event-stream.js';

@@ -82,9 +82,7 @@ describe('first lease of a task', () => {
     const other = await database.start();
     await other.dataSource.query('SELECT 1');
     await other.dataSource.query('UPDATE tasks SET run_at = now(), lease_until = now()');
-    expect(await other.repository.claim([ANY])).toMatchObject([
-      { orderId, attempts: 2, leaseVersion: 2 },
-    ]);
+    expect(await other.repository.claim([ANY])).toMatchObject([{ orderId, attempts: 2, leaseVersion: 2 }]);
     // Returns the permit in this process, which does not really die.
     prepared.abandon();
   });

@@ -165,7 +165,7 @@ describe('POST /operations/incidents/bulk', () => {
       ...actions.map((action) => resolveAll({ action, kind: 'notification' })),
     ]);
     const events = (await Promise.all(ids.map(resolvedEvents))).flat();
-    expect(events.map(({ data }) => data?.['incident']).toSorted()).toEqual(
+    expect(events.map(({ data }) => String(data?.['incident'])).toSorted()).toEqual(
       ids.map((id) => `notification-${id}-2-1`).toSorted(),
     );
     const changed = results.reduce((sum, result) => sum + result.changed, 0);

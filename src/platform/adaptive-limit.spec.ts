@@ -54,6 +54,14 @@ describe('adaptive limit', () => {
     expect(limit.current).toBe(MAX);
   });
 
+  it('does not stay at 1 when every attempt becomes slow, however few run at a time', () => {
+    const limit = new AdaptiveLimit(MAX);
+    runWindows(limit, 5, 1_000, 5);
+    const limits = runWindows(limit, 60, 1_000, 400);
+    expect(Math.min(...limits)).toBe(1);
+    expect(limits.at(-1)).toBeGreaterThan(16);
+  });
+
   it('grows again after the service has become slower for good', () => {
     const limit = new AdaptiveLimit(MAX);
     runWindows(limit, 60, 1_000, 50);

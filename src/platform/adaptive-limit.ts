@@ -83,7 +83,10 @@ export class AdaptiveLimit {
     }
     this.baselineMs = Math.min(this.baselineMs, meanMs);
     const isSlow = meanMs > Math.max(this.baselineMs * SLOW_FACTOR, this.baselineMs + SLOW_SLACK_MS);
-    if (isSlow) return this.shrunk(SHRINK_FACTOR);
+    if (isSlow && this.limit > 1) return this.shrunk(SHRINK_FACTOR);
+    // One attempt at a time waits for no other: the service, or this machine, is slower now. Without this the limit of a
+    // machine that got busy stayed at 1, and a backlog of 100,000 drained at 2 a second.
+    if (isSlow) this.baselineMs = meanMs;
     return this.wasReached ? Math.ceil(this.limit * GROW_FACTOR) : this.limit;
   }
 

@@ -9,7 +9,6 @@ import {
   crowdedFolders,
   ENVIRONMENT_READERS,
   environmentReaders,
-  forbiddenImports,
   greedyConstructors,
   KEPT_WORDS,
   lateNodeChecks,
@@ -30,7 +29,7 @@ import {
   violations,
   wrongName,
 } from '../support/house-rules.js';
-import { circlesOfFiles, circlesOfFolders } from '../support/import-circles.js';
+import { circlesOfFiles, circlesOfFolders, forbiddenImports } from '../support/import-rules.js';
 import { importsOfSandbox, unstrippableSyntax } from '../support/plain-typescript.js';
 
 const source = readTree('src');

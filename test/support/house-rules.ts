@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { basename, dirname, join, normalize, sep } from 'node:path';
+import { basename, dirname, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
@@ -16,24 +16,6 @@ export const MAX_LINES_OF_FUNCTION = 60;
 
 /** A class that needs more has more than one job. */
 export const MAX_CONSTRUCTOR_PARAMETERS = 6;
-
-/** The parts of `src` that each part may import besides itself. Files at the top may import all. */
-const ALLOWED_IMPORTS: Record<string, readonly string[]> = {
-  config: [],
-  'pause-points': [],
-  platform: ['config'],
-  auth: ['platform', 'config'],
-  idempotency: ['platform', 'config'],
-  tasks: ['platform', 'config'],
-  orders: ['auth', 'idempotency', 'tasks', 'platform', 'pause-points', 'config'],
-  inventory: ['orders', 'platform', 'pause-points', 'config'],
-  carts: ['orders', 'tasks', 'platform', 'pause-points', 'config'],
-  notifications: ['orders', 'tasks', 'platform', 'pause-points', 'config'],
-  events: ['orders', 'auth', 'platform', 'config'],
-  operations: ['orders', 'auth', 'events', 'tasks', 'platform', 'config'],
-  health: ['orders', 'auth', 'platform', 'config'],
-  admin: ['platform', 'config'],
-};
 
 /** Readers of the environment outside of `src/config`, with the reason. */
 export const ENVIRONMENT_READERS: Record<string, string> = {
@@ -162,7 +144,8 @@ export function importsOf({ tree }: Code): string[] {
     .map((node) => node.text);
 }
 
-function partOf(path: string): string {
+/** The folder of `src` that a file is in. */
+export function partOf(path: string): string {
   const [, first = ''] = path.split('/');
   return first.replace(/\.(ts|js)$/, '');
 }
@@ -246,27 +229,6 @@ export const lateNodeChecks: Rule = ({ path, tree }) =>
   !COMMANDS.has(path) || /\/require-node\.[jt]s$/.test(importsOf({ path, tree, text: '' })[0] ?? '')
     ? []
     : ['does not import require-node.js first'];
-
-export const forbiddenImports: Rule = (code) => {
-  const part = partOf(code.path);
-  const isAtTop = code.path.split('/').length === 2;
-  const allowed = isAtTop ? undefined : ALLOWED_IMPORTS[part];
-  if (!isAtTop && !allowed) return [`${part} is not listed among the parts of src`];
-  return importsOf(code).flatMap((specifier) => {
-    if (!specifier.startsWith('.')) return [];
-    const target = normalize(join(dirname(code.path), specifier))
-      .split(sep)
-      .join('/');
-    if (!target.startsWith('src/')) return [`imports ${specifier}, which is not in src`];
-    const targetPart = partOf(target);
-    if (targetPart !== part && allowed?.includes(targetPart) === false)
-      return [`${part} imports ${targetPart}`];
-    // Only app.module combines modules; a feature may import the modules of the platform that it needs.
-    const isForeignModule =
-      target.endsWith('.module.js') && ![part, 'platform', 'config', 'app.module'].includes(targetPart);
-    return isForeignModule && part !== 'app.module' ? [`${part} imports the module ${target}`] : [];
-  });
-};
 
 export const unexplainedEscapes: Rule = (code) =>
   commentsOf(code).filter(

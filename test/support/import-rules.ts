@@ -1,5 +1,44 @@
 import { dirname, join, normalize, sep } from 'node:path';
-import { type Code, importsOf } from './house-rules.js';
+import { type Code, importsOf, partOf, type Rule } from './house-rules.js';
+
+/** The parts of `src` that each part may import besides itself. Files at the top may import all. */
+const ALLOWED_IMPORTS: Record<string, readonly string[]> = {
+  config: [],
+  'pause-points': [],
+  platform: ['config'],
+  auth: ['platform', 'config'],
+  idempotency: ['platform', 'config'],
+  tasks: ['platform', 'config'],
+  orders: ['auth', 'idempotency', 'tasks', 'platform', 'pause-points', 'config'],
+  inventory: ['orders', 'platform', 'pause-points', 'config'],
+  carts: ['orders', 'tasks', 'platform', 'pause-points', 'config'],
+  notifications: ['orders', 'tasks', 'platform', 'pause-points', 'config'],
+  events: ['orders', 'auth', 'platform', 'config'],
+  operations: ['orders', 'auth', 'events', 'tasks', 'platform', 'config'],
+  health: ['orders', 'auth', 'platform', 'config'],
+  admin: ['platform', 'config'],
+};
+
+export const forbiddenImports: Rule = (code) => {
+  const part = partOf(code.path);
+  const isAtTop = code.path.split('/').length === 2;
+  const allowed = isAtTop ? undefined : ALLOWED_IMPORTS[part];
+  if (!isAtTop && !allowed) return [`${part} is not listed among the parts of src`];
+  return importsOf(code).flatMap((specifier) => {
+    if (!specifier.startsWith('.')) return [];
+    const target = normalize(join(dirname(code.path), specifier))
+      .split(sep)
+      .join('/');
+    if (!target.startsWith('src/')) return [`imports ${specifier}, which is not in src`];
+    const targetPart = partOf(target);
+    if (targetPart !== part && allowed?.includes(targetPart) === false)
+      return [`${part} imports ${targetPart}`];
+    // Only app.module combines modules; a feature may import the modules of the platform that it needs.
+    const isForeignModule =
+      target.endsWith('.module.js') && ![part, 'platform', 'config', 'app.module'].includes(targetPart);
+    return isForeignModule && part !== 'app.module' ? [`${part} imports the module ${target}`] : [];
+  });
+};
 
 type Graph = Map<string, Set<string>>;
 

@@ -37,8 +37,8 @@ export default defineConfig({
     assetsInlineLimit: 0,
     // Browsers that know modules know how to load them ahead too.
     modulePreload: { polyfill: false },
-    // Libraries mark what runs in browsers only, which is all of it here.
-    rolldownOptions: { checks: { moduleLevelDirective: false } },
+    // Libraries mark what runs in browsers only, which is all of it here. On a busy machine every plugin is slow.
+    rolldownOptions: { checks: { moduleLevelDirective: false, bundlerTimings: false } },
   },
   server: {
     proxy: {

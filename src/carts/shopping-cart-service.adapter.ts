@@ -84,7 +84,7 @@ export class ShoppingCartServiceAdapter extends ShoppingCarts {
       timeoutMs: BACKGROUND_TIMEOUT_MS,
       // Not idempotent: the call names only the customer, so a retry after an unknown outcome could check out a newer
       // cart. The caller reads the active cart before it retries.
-      repeatable: false,
+      idempotent: false,
       mayBeEmpty: true,
     });
     // Also with 404: the cart was active a moment ago. The caller checks again before a retry.
@@ -119,7 +119,7 @@ export class ShoppingCartServiceAdapter extends ShoppingCarts {
   }
 
   private get(path: readonly string[], deadline: Deadline, maxBytes?: number): Promise<UpstreamAnswer> {
-    return this.client.request({ method: 'GET', path, deadline, repeatable: true, maxBytes });
+    return this.client.request({ method: 'GET', path, deadline, idempotent: true, maxBytes });
   }
 
   private bodyOf(answer: UpstreamAnswer): Record<string, unknown> {

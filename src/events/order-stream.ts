@@ -62,7 +62,7 @@ export interface Follower {
 @Injectable()
 export class OrderStream {
   /** Shorter in tests. */
-  beatMs = BEAT_MS;
+  heartbeatMs = BEAT_MS;
   private readonly logger = new Logger(OrderStream.name);
   private readonly reads = new Semaphore(CONCURRENT_READS);
 
@@ -113,7 +113,7 @@ export class OrderStream {
     let position = start ?? lastNo;
     let { losses } = this.tail;
     let isComplete = true;
-    let beat = Deadline.in(this.beatMs);
+    let heartbeat = Deadline.in(this.heartbeatMs);
     yield `retry: ${RETRY_MS}\nid: ${position}\n\n`;
     if (start === undefined) yield resetTo(position);
     while (!this.tail.hasClosed && !signal.aborted) {
@@ -125,16 +125,16 @@ export class OrderStream {
         position = page.lastNo;
         yield resetTo(position);
         // Nothing of what is numbered has just happened, or it has and waits for its number.
-        if (isBackfilling) await this.tail.wait(position, () => false, beat.remaining(), signal);
+        if (isBackfilling) await this.tail.wait(position, () => false, heartbeat.remaining(), signal);
       } else {
         position = page.readUntil;
         if (page.events.length > 0) yield* chunksOf(page.events);
         else if (position === page.lastNo)
-          await this.tail.wait(position, (event) => isOwn(owner, event), beat.remaining(), signal);
+          await this.tail.wait(position, (event) => isOwn(owner, event), heartbeat.remaining(), signal);
       }
-      if (beat.remaining() > 0) continue;
+      if (heartbeat.remaining() > 0) continue;
       if (!(await isStillAllowed())) return;
-      beat = Deadline.in(this.beatMs);
+      heartbeat = Deadline.in(this.heartbeatMs);
       yield `: still here\nid: ${position}\n\n`;
     }
   }

@@ -39,7 +39,7 @@ export async function findInventoryProduct(
     method: 'GET',
     path: ['inventory', productId],
     deadline,
-    repeatable: true,
+    idempotent: true,
   });
   if (NO_SUCH_PRODUCT.has(answer.status)) return null;
   if (answer.status !== 200) throw unexpectedStatus(client.name, answer.status);
@@ -53,7 +53,7 @@ export class InventoryServiceAdapter extends CachedInventory {
   constructor(
     private readonly client: UpstreamClient,
     /** Whether the service honours `Idempotency-Key`, which makes calls idempotent. */
-    override readonly repeatable: boolean,
+    override readonly idempotent: boolean,
     rememberMs = 0,
   ) {
     super((id, deadline) => findInventoryProduct(client, id, deadline), rememberMs);
@@ -64,9 +64,9 @@ export class InventoryServiceAdapter extends CachedInventory {
     lines: readonly ReservationLine[],
     deadline: Deadline,
   ): Promise<ReserveOutcome[]> {
-    if (!this.repeatable) return this.reserveOneByOne(orderId, lines, deadline);
+    if (!this.idempotent) return this.reserveOneByOne(orderId, lines, deadline);
     // Every line is sent even after a refusal: an earlier call for the same order may have reserved it, so that
-    // leaving it out would not make it certainly untouched.
+    // leaving it out would not make it certainly not attempted.
     return mapBounded(lines, CALLS_AT_ONCE, (line) => this.reserveLine(orderId, line, deadline));
   }
 
@@ -89,7 +89,7 @@ export class InventoryServiceAdapter extends CachedInventory {
     for (const line of lines) {
       const outcome: ReserveOutcome = goOn
         ? await this.reserveLine(orderId, line, deadline)
-        : { line: line.line, outcome: 'untouched' };
+        : { line: line.line, outcome: 'notAttempted' };
       goOn = outcome.outcome === 'held';
       outcomes.push(outcome);
     }
@@ -134,13 +134,13 @@ export class InventoryServiceAdapter extends CachedInventory {
   private unanswered(line: number, error: unknown): ReserveOutcome {
     const reason = reasonOfFault(error);
     // Where a call is made once, nothing came before it either. Elsewhere an earlier attempt may have been carried out.
-    const isUntouched = !this.repeatable && error instanceof UpstreamFault && error.hadNoEffect;
-    return { line, outcome: isUntouched ? 'untouched' : 'unknown', reason };
+    const isUntouched = !this.idempotent && error instanceof UpstreamFault && error.hadNoEffect;
+    return { line, outcome: isUntouched ? 'notAttempted' : 'unknown', reason };
   }
 
   private async releaseLine(orderId: string, line: ReleaseLine, deadline: Deadline): Promise<ReleaseOutcome> {
     if (!line.certainlyHeld) {
-      if (!this.repeatable) {
+      if (!this.idempotent) {
         const reason = `${this.client.name}: can't be asked whether the units were reserved`;
         return { line: line.line, outcome: 'unknown', reason };
       }
@@ -181,14 +181,14 @@ export class InventoryServiceAdapter extends CachedInventory {
       body: { quantity },
       idempotencyKey,
       deadline,
-      repeatable: this.repeatable,
-      ownConnection: !this.repeatable,
+      idempotent: this.idempotent,
+      ownConnection: !this.idempotent,
       mayBeEmpty: action === 'replenish',
     });
   }
 
   private isRefusal(status: number): boolean {
-    return REFUSALS.has(status) || (OTHER_REFUSALS.has(status) && !this.repeatable);
+    return REFUSALS.has(status) || (OTHER_REFUSALS.has(status) && !this.idempotent);
   }
 
   private unexpected(answer: UpstreamAnswer): string {

@@ -63,7 +63,7 @@ function readItem(item: unknown, invalid: (what: string) => UpstreamFault): Held
  * and a released reservation can't be made again, so the outcome can always be learned.
  */
 export class ReservationsAdapter extends CachedInventory {
-  override readonly repeatable = true;
+  override readonly idempotent = true;
 
   override readonly reservations: ReservationBook = {
     list: (after, limit, deadline) => this.list(after, limit, deadline),
@@ -96,7 +96,7 @@ export class ReservationsAdapter extends CachedInventory {
         body: { reservation_id: orderId, items },
         idempotencyKey: `${orderId}/reserve`,
         deadline,
-        repeatable: true,
+        idempotent: true,
         mayBeEmpty: true,
       });
       await reachPausePoint('inventory.after-reserve', orderId);
@@ -128,7 +128,7 @@ export class ReservationsAdapter extends CachedInventory {
         path: ['reservations', orderId],
         idempotencyKey: `${orderId}/release`,
         deadline,
-        repeatable: true,
+        idempotent: true,
         mayBeEmpty: true,
       });
       await reachPausePoint('inventory.after-release', orderId);
@@ -145,7 +145,7 @@ export class ReservationsAdapter extends CachedInventory {
       query: { after, limit: String(limit) },
       deadline,
       timeoutMs: LIST_TIMEOUT_MS,
-      repeatable: true,
+      idempotent: true,
       maxBytes: MAX_LIST_BYTES,
     });
     if (NO_LIST.has(answer.status)) return null;
@@ -164,7 +164,7 @@ export class ReservationsAdapter extends CachedInventory {
     // A refusal that names no line, as for a released reservation, applies to all of them.
     const all = !lines.some(({ productId }) => short.has(productId));
     return lines.map(({ line, productId }) =>
-      all || short.has(productId) ? { line, outcome: 'refused', reason } : { line, outcome: 'untouched' },
+      all || short.has(productId) ? { line, outcome: 'refused', reason } : { line, outcome: 'notAttempted' },
     );
   }
 }

@@ -38,7 +38,7 @@ export class HttpNotifications extends Notifications {
       },
       idempotencyKey,
       deadline,
-      repeatable: false,
+      idempotent: false,
       // The status decides. If an empty 202 counted as a fault, every retry would send the message again.
       mayBeEmpty: true,
     });

@@ -10,7 +10,7 @@ import { FiguresRepository } from './figures/figures.repository.js';
 import { FiguresService } from './figures/figures.js';
 import { BulkIncidents } from './incidents/bulk-incidents.js';
 import { IncidentFinder } from './incidents/incident-finder.js';
-import { IncidentSettlement } from './incidents/incident-settlement.js';
+import { IncidentResolution } from './incidents/incident-resolution.js';
 import { IncidentRepository } from './incidents/incident.repository.js';
 import { IncidentsService } from './incidents/incidents.service.js';
 import { IncidentsController } from './incidents/incidents.controller.js';
@@ -39,7 +39,7 @@ export class OperationsModule {
         IncidentRepository,
         IncidentFinder,
         IncidentsService,
-        IncidentSettlement,
+        IncidentResolution,
         PendingOrders,
         IncidentActions,
         BulkIncidents,

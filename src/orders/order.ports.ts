@@ -26,13 +26,13 @@ export interface ReleaseLine extends ReservationLine {
 }
 
 /**
- * Outcome of one line. `refused`: too few units, or an unknown product. `untouched`: certainly not reserved, because
+ * Outcome of one line. `refused`: too few units, or an unknown product. `notAttempted`: certainly not reserved, because
  * another line was refused. `unknown`: possibly reserved; never treated as refused.
  */
 export type ReserveOutcome =
   | { line: number; outcome: 'held' }
   | { line: number; outcome: 'refused'; reason: string }
-  | { line: number; outcome: 'untouched'; reason?: string }
+  | { line: number; outcome: 'notAttempted'; reason?: string }
   | { line: number; outcome: 'unknown'; reason: string };
 
 export type ReleaseOutcome =
@@ -73,7 +73,7 @@ export abstract class Inventory {
    * Whether `reserve` and `release` act once however often they are called for the same order and line. Where they
    * don't, they are called once, and an unknown outcome is left to a person.
    */
-  abstract readonly repeatable: boolean;
+  abstract readonly idempotent: boolean;
 
   /**
    * Looks products up.
@@ -130,7 +130,7 @@ export abstract class StockJournal {
    *
    * @returns whether the line was stuck; otherwise nothing is recorded
    */
-  abstract settleStuck(sql: Sql, line: OrderLine, isHeld: boolean): Promise<boolean>;
+  abstract resolveStuck(sql: Sql, line: OrderLine, isHeld: boolean): Promise<boolean>;
 
   /** Units taken from each product by completed movements; null without a journal. */
   abstract sumTaken(productIds: readonly string[]): Promise<Map<string, number> | null>;

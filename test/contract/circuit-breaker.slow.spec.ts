@@ -40,12 +40,12 @@ let things = 0;
 /** Names a different resource each time, because failures of one resource alone do not open the circuit. */
 function get(changes: Partial<UpstreamRequest> = {}): UpstreamRequest {
   const path = ['things', String((things += 1))];
-  return { method: 'GET', path, deadline: Deadline.in(5_000), repeatable: true, ...changes };
+  return { method: 'GET', path, deadline: Deadline.in(5_000), idempotent: true, ...changes };
 }
 
 /** Not idempotent, so that each call is one attempt. */
 function once(): UpstreamRequest {
-  return get({ method: 'PUT', body: {}, repeatable: false });
+  return get({ method: 'PUT', body: {}, idempotent: false });
 }
 
 function state(): string | undefined {
@@ -167,7 +167,7 @@ describe('circuit breaker', () => {
     const client = clientFor(upstream.origin, TIMEOUT_MS);
     for (let count = 1; count < MIN_ATTEMPTS; count += 1) await faultOf(client.request(once()));
     // Its first attempt times out and opens the circuit, which rejects the second attempt.
-    const fault = await faultOf(client.request(get({ method: 'PUT', body: {}, repeatable: true })));
+    const fault = await faultOf(client.request(get({ method: 'PUT', body: {}, idempotent: true })));
     expect(state()).toBe('open');
     expect(upstream.calls).toHaveLength(MIN_ATTEMPTS);
     expect(fault.kind).toBe('timeout');

@@ -56,8 +56,8 @@ describe('Inventory Service adapter without idempotency keys', () => {
     const inventory = new InventoryServiceAdapter(clientFor(closed.urls.inventory, TIMEOUT_MS), false);
     await closed.close();
     expect(await inventory.reserve('order', [line(1, 'A-1', 1), line(2, 'B-2', 1)], soon())).toEqual([
-      { line: 1, outcome: 'untouched', reason: expect.stringContaining('could not be reached') },
-      { line: 2, outcome: 'untouched' },
+      { line: 1, outcome: 'notAttempted', reason: expect.stringContaining('could not be reached') },
+      { line: 2, outcome: 'notAttempted' },
     ]);
   });
 
@@ -66,7 +66,7 @@ describe('Inventory Service adapter without idempotency keys', () => {
     expect(await plainInventory().reserve('order', lines, soon())).toMatchObject([
       { line: 1, outcome: 'held' },
       { line: 2, outcome: 'refused' },
-      { line: 3, outcome: 'untouched' },
+      { line: 3, outcome: 'notAttempted' },
     ]);
     expect(putPaths()).toEqual(['/inventory/A-1/reserve', '/inventory/B-2/reserve']);
   });
@@ -81,7 +81,7 @@ describe('Inventory Service adapter without idempotency keys', () => {
     const lines = [line(1, 'A-1', 1), line(2, 'B-2', 1)];
     expect(await plainInventory().reserve('order', lines, soon())).toEqual([
       ...UNKNOWN,
-      { line: 2, outcome: 'untouched' },
+      { line: 2, outcome: 'notAttempted' },
     ]);
     expect(await plainInventory().release('order', certain([line(1, '7', 1)]), soon())).toEqual(UNKNOWN);
     expect(putPaths()).toEqual(['/inventory/A-1/reserve', '/inventory/7/replenish']);
@@ -226,9 +226,9 @@ describe('unexpected status of an inventory', () => {
     ['keyless', 202, 'unknown'],
     ['keyless', 204, 'held'],
     ['keyless', 307, 'unknown'],
-    ['keyless', 401, 'untouched'],
+    ['keyless', 401, 'notAttempted'],
     ['keyless', 403, 'unknown'],
-    ['keyless', 405, 'untouched'],
+    ['keyless', 405, 'notAttempted'],
     ['keyless', 408, 'unknown'],
     ['keyless', 409, 'refused'],
     ['keyless', 422, 'refused'],

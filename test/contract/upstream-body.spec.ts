@@ -15,7 +15,7 @@ async function ask(bytes: Buffer, contentType?: string, status = 200) {
     method: 'GET',
     path: ['things'],
     deadline: Deadline.in(5_000),
-    repeatable: true,
+    idempotent: true,
   } as const;
   return clientFor(upstream.origin, TIMEOUT_MS).request(request);
 }

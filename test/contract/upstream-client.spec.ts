@@ -16,7 +16,7 @@ function put(changes: Partial<UpstreamRequest> = {}): UpstreamRequest {
     body: { secret: 'hunter2' },
     idempotencyKey: 'key-1',
     deadline: Deadline.in(5_000),
-    repeatable: false,
+    idempotent: false,
     ...changes,
   };
 }
@@ -85,7 +85,7 @@ describe('upstream request', () => {
 describe('upstream response', () => {
   it.each([200, 201, 400, 401, 404, 409, 422])('is returned for %d', async (status) => {
     const upstream = await startUpstream((_request, response) => json(response, status, { detail: 'said' }));
-    const answer = await clientFor(upstream.origin, TIMEOUT_MS).request(put({ repeatable: true }));
+    const answer = await clientFor(upstream.origin, TIMEOUT_MS).request(put({ idempotent: true }));
     expect(answer).toEqual({ status, body: { detail: 'said' } });
     expect(upstream.calls).toHaveLength(1);
   });
@@ -161,7 +161,7 @@ describe('upstream request that was not sent', () => {
       upstream.server.close();
       request.socket.destroy();
     });
-    const fault = await faultOf(clientFor(upstream.origin, TIMEOUT_MS).request(put({ repeatable: true })));
+    const fault = await faultOf(clientFor(upstream.origin, TIMEOUT_MS).request(put({ idempotent: true })));
     expect(fault.kind).toBe('connection');
     expect(upstream.calls).toHaveLength(1);
   });
@@ -173,7 +173,7 @@ describe('Retry-After of an upstream response', () => {
       call === 1 ? json(response, status, {}, { 'retry-after': '1' }) : json(response, 200, {}),
     );
     const begun = performance.now();
-    await clientFor(upstream.origin, TIMEOUT_MS).request(put({ repeatable: true }));
+    await clientFor(upstream.origin, TIMEOUT_MS).request(put({ idempotent: true }));
     expect(performance.now() - begun).toBeGreaterThanOrEqual(1_000);
   });
 
@@ -183,7 +183,7 @@ describe('Retry-After of an upstream response', () => {
     );
     const begun = performance.now();
     expect(
-      await faultOf(clientFor(upstream.origin, TIMEOUT_MS).request(put({ repeatable: true }))),
+      await faultOf(clientFor(upstream.origin, TIMEOUT_MS).request(put({ idempotent: true }))),
     ).toMatchObject({
       kind: 'status',
     });

@@ -17,7 +17,7 @@ function put(changes: Partial<UpstreamRequest> = {}): UpstreamRequest {
     body: { secret: 'hunter2' },
     idempotencyKey: 'key-1',
     deadline: Deadline.in(5_000),
-    repeatable: false,
+    idempotent: false,
     ...changes,
   };
 }
@@ -66,7 +66,7 @@ describe('upstream fault', () => {
         if (call < MAX_ATTEMPTS) handler(request, response, call);
         else json(response, 200, { done: true });
       });
-      const answer = await clientFor(upstream.origin, TIMEOUT_MS).request(put({ repeatable: true }));
+      const answer = await clientFor(upstream.origin, TIMEOUT_MS).request(put({ idempotent: true }));
       expect(answer.body).toEqual({ done: true });
       expect(new Set(upstream.calls.map((call) => call.headers['idempotency-key']))).toEqual(
         new Set(['key-1']),
@@ -77,7 +77,7 @@ describe('upstream fault', () => {
   it('is retried at most twice', async () => {
     const upstream = await startUpstream((_request, response) => json(response, 500, {}));
     expect(
-      await faultOf(clientFor(upstream.origin, TIMEOUT_MS).request(put({ repeatable: true }))),
+      await faultOf(clientFor(upstream.origin, TIMEOUT_MS).request(put({ idempotent: true }))),
     ).toMatchObject({
       kind: 'status',
     });
@@ -89,7 +89,7 @@ describe('upstream fault', () => {
       json(response, 307, {}, { location: '/elsewhere' }),
     );
     expect(
-      await faultOf(clientFor(upstream.origin, TIMEOUT_MS).request(put({ repeatable: true }))),
+      await faultOf(clientFor(upstream.origin, TIMEOUT_MS).request(put({ idempotent: true }))),
     ).toMatchObject({
       kind: 'invalid',
     });
@@ -104,7 +104,7 @@ describe('upstream fault', () => {
     const one = performance.now() - begun;
     expect(one).toBeGreaterThanOrEqual(TIMEOUT_MS - 5);
     expect(one).toBeLessThan(TIMEOUT_MS + 200);
-    await faultOf(client.request(put({ repeatable: true, deadline: Deadline.in(400) })));
+    await faultOf(client.request(put({ idempotent: true, deadline: Deadline.in(400) })));
     expect(performance.now() - begun - one).toBeLessThan(600);
   });
 

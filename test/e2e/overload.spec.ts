@@ -60,23 +60,23 @@ it('rejects orders beyond the limit without an effect, while admitted orders com
   );
   // All others are answered while the admitted orders are blocked.
   await eventually(() => answers.length + faults.held === 20);
-  const letIn = faults.held;
+  const admitted = faults.held;
   // On a busy machine fewer orders than the limit are admitted, but always some.
-  expect(letIn).toBeGreaterThan(0);
-  expect(letIn).toBeLessThanOrEqual(MAX_PLACEMENTS);
+  expect(admitted).toBeGreaterThan(0);
+  expect(admitted).toBeLessThanOrEqual(MAX_PLACEMENTS);
   expectRefused(answers);
-  expect(callsTo(service.sandbox).length - calls).toBe(letIn);
+  expect(callsTo(service.sandbox).length - calls).toBe(admitted);
   // Requests that need no upstream service are not affected.
   expect((await service.request('GET', '/orders?limit=1')).status).toBe(200);
   expect((await service.request('GET', '/health/ready')).status).toBe(200);
   faults.clear();
   faults.release();
   await all;
-  expect(answers.slice(-letIn).every((answer) => answer.status === 201)).toBe(true);
+  expect(answers.slice(-admitted).every((answer) => answer.status === 201)).toBe(true);
   const taken = products.map((product) => 100 - (stockOf(service.sandbox, product) ?? 0));
-  expect(taken.reduce((sum, units) => sum + units, 0)).toBe(letIn);
+  expect(taken.reduce((sum, units) => sum + units, 0)).toBe(admitted);
   const after = await countRows(service.database);
-  expect((after['orders'] ?? 0) - (before['orders'] ?? 0)).toBe(letIn);
+  expect((after['orders'] ?? 0) - (before['orders'] ?? 0)).toBe(admitted);
 });
 
 it('returns all permits, however the orders have ended', async () => {
@@ -97,11 +97,11 @@ it('returns all permits, however the orders have ended', async () => {
       service.request('POST', '/orders', orderBody([line(toOrder.next().value ?? '')])),
     );
     await eventually(() => answers.length + faults.held === MAX_PLACEMENTS);
-    const letIn = faults.held;
+    const admitted = faults.held;
     faults.clear();
     faults.release();
     await all;
-    return letIn === MAX_PLACEMENTS && answers.every((answer) => answer.status === 201);
+    return admitted === MAX_PLACEMENTS && answers.every((answer) => answer.status === 201);
   });
 });
 

@@ -63,7 +63,7 @@ describe('two instances at the catalog', () => {
         const outcomes = await adapter.reserve(order, lines, soon(20_000));
         // Both products have the same stock, and all orders reserve them in the same order.
         if (outcomes.every(({ outcome }) => outcome === 'held')) held.push(order);
-        else expect(outcomes.map(({ outcome }) => outcome)).toEqual(['untouched', 'refused']);
+        else expect(outcomes.map(({ outcome }) => outcome)).toEqual(['notAttempted', 'refused']);
         if (held.includes(order) && index % 3 === 0) {
           await adapter.release(order, uncertain(lines), soon(20_000));
           held.splice(held.indexOf(order), 1);
@@ -194,7 +194,7 @@ describe('catalog that returns 4xx to the first call', () => {
     answerOnce(status);
     const refused = [
       { line: 1, outcome: 'refused', reason: expect.any(String) },
-      { line: 2, outcome: 'untouched' },
+      { line: 2, outcome: 'notAttempted' },
     ];
     expect(await world.one.adapter.reserve(order, lines, soon(800))).toEqual(refused);
     expect(await world.other.adapter.reserve(order, lines, soon(800))).toEqual(refused);
@@ -258,10 +258,10 @@ describe('order of several lines at the catalog', () => {
     const order = newOrder();
     const lines = [line(1, 'p3', 1), line(2, 'p2', 11), line(3, 'p1', 1), line(4, 'p2', 1)];
     const expected = [
-      { line: 1, outcome: 'untouched' },
+      { line: 1, outcome: 'notAttempted' },
       { line: 2, outcome: 'refused' },
       { line: 3, outcome: 'held' },
-      { line: 4, outcome: 'untouched' },
+      { line: 4, outcome: 'notAttempted' },
     ];
     expect(await world.one.adapter.reserve(order, lines, soon())).toMatchObject(expected);
     expect(await world.one.adapter.reserve(order, lines, soon())).toMatchObject(expected);

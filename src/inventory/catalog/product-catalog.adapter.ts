@@ -33,7 +33,7 @@ interface GroupOutcome {
   /** Up to the first line that is not held. */
   outcomes: ReserveOutcome[];
   /** The outcome of the lines behind it; null when all are held. */
-  behind: 'untouched' | 'unknown' | null;
+  behind: 'notAttempted' | 'unknown' | null;
 }
 
 /** Lines by product, in the order of the products' ids, so that all orders take their products in the same order. */
@@ -80,7 +80,7 @@ async function findCatalogProduct(
  * critical section per product over all instances, and a journal makes each movement happen once.
  */
 export class ProductCatalogAdapter extends CachedInventory {
-  override readonly repeatable = true;
+  override readonly idempotent = true;
   private readonly logger = new Logger(ProductCatalogAdapter.name);
   private readonly lock: ProductLock;
   private readonly turn: CatalogTurn | undefined;
@@ -118,8 +118,8 @@ export class ProductCatalogAdapter extends CachedInventory {
       for (const { line } of group) {
         if (outcomes.some((outcome) => outcome.line === line)) continue;
         outcomes.push(
-          behind === 'untouched'
-            ? { line, outcome: 'untouched' }
+          behind === 'notAttempted'
+            ? { line, outcome: 'notAttempted' }
             : { line, outcome: 'unknown', reason: 'its turn comes after a line that stopped the order' },
         );
       }
@@ -168,7 +168,7 @@ export class ProductCatalogAdapter extends CachedInventory {
             continue;
           }
           outcomes.push({ line: line.line, outcome: 'refused', reason: result.reason });
-          behind = result.wasHeld ? 'unknown' : 'untouched';
+          behind = result.wasHeld ? 'unknown' : 'notAttempted';
           return;
         }
       });

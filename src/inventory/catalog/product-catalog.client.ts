@@ -84,7 +84,7 @@ export class ProductCatalogClient {
       method: 'GET',
       path: ['products', productId],
       deadline,
-      repeatable: true,
+      idempotent: true,
       inTurn: this.inTurn,
     });
     if (NO_SUCH_PRODUCT.has(answer.status)) return null;
@@ -132,7 +132,7 @@ export class ProductCatalogClient {
       body: { name: product.rawName, price: product.rawPrice, quantity },
       idempotencyKey: key,
       deadline,
-      repeatable: false,
+      idempotent: false,
       mayBeEmpty: true,
     });
     if (isDone(answer.status)) return { isSet: true };

@@ -37,7 +37,7 @@ export class CatalogJournalRepository extends StockJournal {
     });
   }
 
-  override async settleStuck(sql: Sql, line: OrderLine, isHeld: boolean): Promise<boolean> {
+  override async resolveStuck(sql: Sql, line: OrderLine, isHeld: boolean): Promise<boolean> {
     const { reserve, release } = keysOf(line);
     const settled = isHeld
       ? [
@@ -94,7 +94,7 @@ export class NoStockJournal extends StockJournal {
     return Promise.resolve([]);
   }
 
-  override settleStuck(): Promise<boolean> {
+  override resolveStuck(): Promise<boolean> {
     return Promise.resolve(false);
   }
 

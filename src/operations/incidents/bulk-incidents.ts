@@ -4,7 +4,7 @@ import { OrderRepository } from '../../orders/order.repository.js';
 import { requestDeadline } from '../../platform/telemetry/request-context.js';
 import { mapBounded } from '../../platform/upstream/upstream-parallel.js';
 import { IncidentFinder, type TaskAction, type TaskIncidentKind } from './incident-finder.js';
-import { type Decision, IncidentSettlement } from './incident-settlement.js';
+import { type Decision, IncidentResolution } from './incident-resolution.js';
 import { IncidentsService } from './incidents.service.js';
 
 /** Incidents resolved by one call, so that its response comes within seconds. */
@@ -38,7 +38,7 @@ export class BulkIncidents {
   constructor(
     private readonly finder: IncidentFinder,
     private readonly incidents: IncidentsService,
-    private readonly settlement: IncidentSettlement,
+    private readonly settlement: IncidentResolution,
     private readonly orders: OrderRepository,
     private readonly settings: Settings,
   ) {}

@@ -3,7 +3,7 @@ import type { Order } from '../../orders/order.entity.js';
 import { OrderRepository } from '../../orders/order.repository.js';
 import { isLive } from '../../orders/order-status.js';
 import { parseIncidentId, type Subject, textOf } from './incident.js';
-import { type Decision, IncidentSettlement } from './incident-settlement.js';
+import { type Decision, IncidentResolution } from './incident-resolution.js';
 import { IncidentRepository, type Settled } from './incident.repository.js';
 import { IncidentsService } from './incidents.service.js';
 import { actionNotAllowed, incidentInProgress, incidentNotFound } from '../operations.problems.js';
@@ -13,7 +13,7 @@ import { PendingOrders } from './pending-orders.js';
 const SETTLE_ATTEMPTS = 3;
 
 /** The result of a decision: the same for every retry. */
-export interface Settlement {
+export interface Resolution {
   incident: string;
   subject: Subject;
   decision: Decision;
@@ -26,7 +26,7 @@ export interface Settlement {
 export class IncidentActions {
   constructor(
     private readonly incidents: IncidentsService,
-    private readonly settlement: IncidentSettlement,
+    private readonly settlement: IncidentResolution,
     private readonly repository: IncidentRepository,
     private readonly orders: OrderRepository,
     private readonly pending: PendingOrders,
@@ -37,7 +37,7 @@ export class IncidentActions {
    *
    * @throws {Problem} incident-not-found, action-not-allowed, incident-in-progress
    */
-  async settle(id: string, decision: Decision): Promise<Settlement> {
+  async settle(id: string, decision: Decision): Promise<Resolution> {
     const subject = parseIncidentId(id);
     if (!subject) throw incidentNotFound(id);
     for (let attempt = 1; attempt <= SETTLE_ATTEMPTS; attempt += 1) {
@@ -59,7 +59,7 @@ export class IncidentActions {
   }
 
   /** The result for an incident that is not open: it was resolved before, is in progress, or never existed. */
-  private async repeat(id: string, subject: Subject, order: Order, decision: Decision): Promise<Settlement> {
+  private async repeat(id: string, subject: Subject, order: Order, decision: Decision): Promise<Resolution> {
     const settled = (await this.repository.findSettled([order.id])).find(({ incident }) => incident === id);
     if (!settled) throw isUnderWay(order, subject) ? incidentInProgress(order.id) : incidentNotFound(id);
     if (settled.action !== decision.action) throw actionNotAllowed(decision.action, [], settled.action);
@@ -81,7 +81,7 @@ function decisionOf({ action, reason, actor }: Settled): Decision {
   return { action, reason: reason ?? undefined, actor };
 }
 
-function answer(id: string, subject: Subject, decision: Decision, settledAt: Date): Settlement {
+function answer(id: string, subject: Subject, decision: Decision, settledAt: Date): Resolution {
   const { result } = textOf(subject.kind, decision.action);
   return { incident: id, subject, decision, settledAt, result };
 }

@@ -165,15 +165,15 @@ export class IncidentFinder {
     // Read after that: a task that dies in between is in one of the two results at least.
     const dead = await this.tasks.findOrdersWithDead(RELEASE_STOCK.name, orderIds);
     const events = await this.repository.findDoubtEvents(orderIds);
-    const { repeatable } = this.inventory;
+    const { idempotent } = this.inventory;
     return lines.flatMap((line) => {
       // While a task is running, a line may be in doubt for the duration of the call.
       if (open.has(line.orderId)) return [];
       // Idempotent calls are left to the dead task, which is an incident of its own.
-      if (repeatable && dead.has(line.orderId)) return [];
+      if (idempotent && dead.has(line.orderId)) return [];
       return [
         toReservationIncident(line, doubtAbout(line, events), [
-          repeatable ? 'retry' : 'release',
+          idempotent ? 'retry' : 'release',
           'write_off',
         ]),
       ];

@@ -7,7 +7,7 @@ import { PlaceOrderSaga } from '../../orders/place-order/place-order-saga.js';
 import { inTransaction } from '../../platform/database/transaction.js';
 import { requestDeadline } from '../../platform/telemetry/request-context.js';
 import { Tasks } from '../../tasks/tasks.service.js';
-import { countResolution, type Decision, IncidentSettlement } from './incident-settlement.js';
+import { countResolution, type Decision, IncidentResolution } from './incident-resolution.js';
 import type { NamedIncident } from './incidents.service.js';
 import { databaseNow } from '../../platform/database/database-clock.js';
 
@@ -19,7 +19,7 @@ export class PendingOrders {
     private readonly orders: OrderRepository,
     private readonly placement: PlaceOrderSaga,
     private readonly tasks: Tasks,
-    private readonly settlement: IncidentSettlement,
+    private readonly settlement: IncidentResolution,
     private readonly settings: Settings,
   ) {}
 

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import type { ReserveOutcome } from '../order.ports.js';
 import { completionOf, sameForAll } from './completion.js';
 
-const KINDS = ['held', 'refused', 'untouched', 'unknown'] as const;
+const KINDS = ['held', 'refused', 'notAttempted', 'unknown'] as const;
 
 function outcome(line: number, kind: (typeof KINDS)[number]): ReserveOutcome {
   return kind === 'refused' || kind === 'unknown'
@@ -43,7 +43,7 @@ describe('completion of a placement', () => {
   });
 
   it('rejects an order with a refused line, and names each refused line', () => {
-    expect(completionOf(outcomesOf(['held', 'refused', 'untouched']), items(3))).toEqual({
+    expect(completionOf(outcomesOf(['held', 'refused', 'notAttempted']), items(3))).toEqual({
       to: 'rejected',
       reason: 'refused',
       released: [2, 3],
@@ -60,7 +60,7 @@ describe('completion of a placement', () => {
   });
 
   it('leaves no line in doubt that was certainly not asked for', () => {
-    expect(completionOf(outcomesOf(['held', 'untouched']), items(2))).toMatchObject({
+    expect(completionOf(outcomesOf(['held', 'notAttempted']), items(2))).toMatchObject({
       to: 'failed',
       released: [2],
       inDoubt: [],

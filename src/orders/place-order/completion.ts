@@ -58,14 +58,14 @@ type Line = Readonly<{ id: number; productId: string; quantity: number }>;
 export function completionOf(outcomes: readonly ReserveOutcome[], lines: readonly Line[]): Completion {
   const refused = outcomes.filter((outcome) => outcome.outcome === 'refused');
   const unknown = outcomes.filter((outcome) => outcome.outcome === 'unknown');
-  const untouched = outcomes.filter((outcome) => outcome.outcome === 'untouched');
+  const notAttempted = outcomes.filter((outcome) => outcome.outcome === 'notAttempted');
   const about = {
-    released: [...refused, ...untouched].map((outcome) => outcome.line),
+    released: [...refused, ...notAttempted].map((outcome) => outcome.line),
     inDoubt: unknown.map((outcome) => outcome.line),
     shortages: refused.map(({ line, reason }) => shortageOf(line, lines, reason)),
   };
   if (refused.length > 0) return { to: 'rejected', reason: refused[0]?.reason, ...about };
-  const [open] = [...unknown, ...untouched];
+  const [open] = [...unknown, ...notAttempted];
   if (open) return { to: 'failed', reason: open.reason, ...about };
   return { to: 'confirmed', reason: undefined, ...about };
 }
@@ -88,7 +88,7 @@ export interface StepFailure {
 
 /** Ends an order for which certainly nothing is reserved: there is no stock to release. */
 export function endUnreserved({ items }: Order, { refusal, reason }: StepFailure): Completion {
-  const completion = completionOf(sameForAll(items, 'untouched', reason), items);
+  const completion = completionOf(sameForAll(items, 'notAttempted', reason), items);
   if (!refusal) return completion;
   return { ...completion, to: 'rejected', refusal: { failure: refusal.name, data: refusal.extensions } };
 }
@@ -102,7 +102,7 @@ export function endReserved({ items }: Order, { lines, reason, calls }: StepFail
 /** The same outcome of all lines, as without an answer of the inventory. */
 export function sameForAll(
   lines: readonly Line[],
-  outcome: 'untouched' | 'unknown',
+  outcome: 'notAttempted' | 'unknown',
   reason: string,
 ): ReserveOutcome[] {
   return lines.map(({ id }) => ({ line: id, outcome, reason }));

@@ -99,7 +99,7 @@ export class PlaceOrderSaga {
       run: (placement, options) => this.reserve(placement, options),
       compensate: endReserved,
       // An inventory without idempotent calls would reserve a second time.
-      onUnknown: ({ onUnknown }) => (this.inventory.repeatable ? onUnknown : 'compensate'),
+      onUnknown: ({ onUnknown }) => (this.inventory.idempotent ? onUnknown : 'compensate'),
     },
   };
 
@@ -238,12 +238,12 @@ export class PlaceOrderSaga {
     { deadline, mayBeReserved }: PlacementOptions,
   ): Promise<StepResult> {
     // The answer to an earlier call is lost, and a second call would reserve a second time.
-    if (mayBeReserved && !this.inventory.repeatable)
+    if (mayBeReserved && !this.inventory.idempotent)
       return { outcome: 'unknown', reason: 'it is unknown what was reserved' };
     // Without a call certainly nothing is reserved; after a call without time left that would be unknown.
     if (deadline.remaining() === 0 && !mayBeReserved) {
-      const untouched = sameForAll(order.items, 'untouched', NOT_ASKED);
-      return { outcome: 'unknown', reason: NOT_ASKED, lines: untouched };
+      const notAttempted = sameForAll(order.items, 'notAttempted', NOT_ASKED);
+      return { outcome: 'unknown', reason: NOT_ASKED, lines: notAttempted };
     }
     const wanted = order.items.map(({ id, productId, quantity }) => ({ line: id, productId, quantity }));
     const reserve = () => this.inventory.reserve(order.id, wanted, deadline);

@@ -40,7 +40,7 @@ export class StockRelease implements OnModuleInit {
     const order = await this.orders.findOrder(orderId);
     if (!order || isLive(order.status))
       throw new Error(`order ${orderId} is live, its stock is not to be released`);
-    if (this.inventory.repeatable) await this.releaseRepeatably(order, lease, deadline);
+    if (this.inventory.idempotent) await this.releaseRepeatably(order, lease, deadline);
     else await this.releaseOnce(order, lease, deadline);
   }
 
@@ -49,7 +49,7 @@ export class StockRelease implements OnModuleInit {
     const items = order.items.filter((item) => item.reservation !== 'released');
     if (items.length === 0) return;
     await reachPausePoint('release.before-call', order.id);
-    const { outcomes, call } = await this.giveBack(order, items, deadline);
+    const { outcomes, call } = await this.releaseLines(order, items, deadline);
     await reachPausePoint('release.before-record', order.id);
     await this.recordReleased(lease, outcomes, call);
     await reachPausePoint('release.after-record', order.id);
@@ -71,7 +71,7 @@ export class StockRelease implements OnModuleInit {
     if (claimed.length === 0) return;
     await reachPausePoint('release.claimed', order.id);
     const items = held.filter((item) => claimed.includes(item.id));
-    const { outcomes, call } = await this.giveBack(order, items, deadline);
+    const { outcomes, call } = await this.releaseLines(order, items, deadline);
     await reachPausePoint('release.before-record', order.id);
     await this.recordReleased(lease, outcomes, call);
     const inDoubt = outcomes.filter((outcome) => outcome.outcome === 'unknown');
@@ -87,7 +87,7 @@ export class StockRelease implements OnModuleInit {
     await this.record(lease, change, async () => true);
   }
 
-  private giveBack(order: Order, items: readonly OrderItem[], deadline: Deadline) {
+  private releaseLines(order: Order, items: readonly OrderItem[], deadline: Deadline) {
     const release = () => this.inventory.release(order.id, items.map(toReleaseLine), deadline);
     return observeInventory('release', release);
   }

@@ -147,9 +147,9 @@ function entering(
 ): preHandlerAsyncHookHandler {
   return async (request, reply) => {
     try {
-      const giveBack = await bulkhead.enter(permitHolderOf(request), Deadline.in(admissionMs()));
-      if (isLongLived === true) leaveWhenClosed(reply, giveBack, minHoldMs);
-      else request.leaveBulkhead = giveBack;
+      const release = await bulkhead.enter(permitHolderOf(request), Deadline.in(admissionMs()));
+      if (isLongLived === true) leaveWhenClosed(reply, release, minHoldMs);
+      else request.leaveBulkhead = release;
     } catch (error) {
       throw error instanceof BulkheadFullError ? refuse(error.reason) : error;
     }
@@ -157,13 +157,13 @@ function entering(
 }
 
 /** A long response is made while it is sent, so its end is that of its connection or of its last byte. */
-function leaveWhenClosed({ raw }: FastifyReply, giveBack: () => void, minHoldMs: number): void {
+function leaveWhenClosed({ raw }: FastifyReply, release: () => void, minHoldMs: number): void {
   const isLongEnough = Deadline.in(minHoldMs);
   const onClose = (): void => {
-    setTimeout(giveBack, isLongEnough.remaining()).unref();
+    setTimeout(release, isLongEnough.remaining()).unref();
   };
   if (raw.closed || raw.destroyed) onClose();
-  else raw.once('close', minHoldMs > 0 ? onClose : giveBack);
+  else raw.once('close', minHoldMs > 0 ? onClose : release);
 }
 
 /** The permit is released with the response; a slow reader must not keep others out. */

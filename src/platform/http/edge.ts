@@ -3,7 +3,7 @@ import type { PinoLogger } from 'nestjs-pino';
 import type { Settings } from '../../config/settings.js';
 import { serveProblemPages } from './edge/problem-pages.js';
 import { logRequests } from './request-log.js';
-import { letSitesIn, setSecurityHeaders } from './edge/browser-headers.js';
+import { allowOrigins, setSecurityHeaders } from './edge/browser-headers.js';
 import { controlCaches } from './edge/caching.js';
 import { compressJson } from './edge/compression.js';
 import { refuseForeignPages } from './edge/foreign-pages.js';
@@ -25,7 +25,7 @@ export async function setUpEdge(
   compressJson(server);
   setSecurityHeaders(server);
   otherMethods.answerOptions(isCorsOn);
-  if (isCorsOn) await letSitesIn(server, settings.CORS_ORIGINS);
+  if (isCorsOn) await allowOrigins(server, settings.CORS_ORIGINS);
   if (settings.RATE_LIMIT_PER_MINUTE > 0) {
     await RateLimit.impose(server, settings.RATE_LIMIT_PER_MINUTE);
   }

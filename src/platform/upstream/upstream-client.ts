@@ -48,7 +48,7 @@ export interface UpstreamRequest {
    * Whether the service acts once however often it is sent this: true for GET and where it honours the key. All
    * else is sent again only when the attempt certainly had no effect.
    */
-  repeatable: boolean;
+  idempotent: boolean;
   /** Size limit of the answer; 256 KiB unless set. */
   maxBytes?: number;
   /**
@@ -147,7 +147,7 @@ export class UpstreamClient {
         const again =
           attempt < MAX_ATTEMPTS &&
           failure.passing &&
-          (request.repeatable || hadNoEffect) &&
+          (request.idempotent || hadNoEffect) &&
           pause < request.deadline.remaining();
         if (!again) throw mayHaveActed ?? failure.fault;
         await sleep(pause);

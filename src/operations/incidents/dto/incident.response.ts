@@ -3,7 +3,7 @@ import { causeOf } from '../incident-cause.js';
 import { INCIDENT_ACTIONS, INCIDENT_KIND_NAMES, type IncidentAction, textOf } from '../incident.js';
 import type { IncidentKind } from '../incident.js';
 import type { IncidentPage, NamedIncident } from '../incidents.service.js';
-import type { Settlement } from '../incident-actions.js';
+import type { Resolution } from '../incident-actions.js';
 import { databaseNow } from '../../../platform/database/database-clock.js';
 
 const EXAMPLE_ORDER = '01a1ffe2-9b80-748a-ba30-787d85a2b441';
@@ -140,7 +140,7 @@ export class SettlementResponse {
   @ApiProperty({ example: 'The message is being sent again.' })
   result!: string;
 
-  static from({ incident, subject, decision, settledAt, result }: Settlement): SettlementResponse {
+  static from({ incident, subject, decision, settledAt, result }: Resolution): SettlementResponse {
     return {
       incident_id: incident,
       kind: subject.kind,

@@ -67,7 +67,7 @@ export function setSecurityHeaders(server: FastifyInstance): void {
 }
 
 /** Allows pages of these sites to call from a browser (CORS). */
-export async function letSitesIn(server: FastifyInstance, origins: readonly string[]): Promise<void> {
+export async function allowOrigins(server: FastifyInstance, origins: readonly string[]): Promise<void> {
   await server.register(cors, {
     origin: [...origins],
     methods: METHODS,

@@ -43,14 +43,14 @@ describe('permits', () => {
     for (const holder of [customer('a'), staff('b')]) {
       const { count, leave } = await takeAll(bulkhead, holder);
       expect(count).toBe(1);
-      for (const giveBack of leave) giveBack();
+      for (const release of leave) release();
     }
   });
 
   it('are released once, however often that is called, and then free for any caller', async () => {
     const bulkhead = new CallerBulkhead(4, 0);
     const { leave } = await takeAll(bulkhead, customer('a'));
-    for (const giveBack of [...leave, ...leave]) giveBack();
+    for (const release of [...leave, ...leave]) release();
     expect(bulkhead.inUse).toBe(0);
     expect(bulkhead.refusalFor(customer('a'))).toBeUndefined();
   });
@@ -60,7 +60,7 @@ describe('permits', () => {
     const { leave } = await takeAll(bulkhead, staff('a'));
     bulkhead.resize(4);
     expect(bulkhead.refusalFor(staff('b'))).toBe('full');
-    for (const giveBack of leave.slice(0, 3)) giveBack();
+    for (const release of leave.slice(0, 3)) release();
     expect(bulkhead.refusalFor(staff('b'))).toBe('full');
     leave[3]?.();
     expect(bulkhead.refusalFor(staff('b'))).toBeUndefined();
@@ -78,7 +78,7 @@ describe('requests that wait for a permit', () => {
       admitted.push(name);
     };
     const all = [wait('busy'), wait('other'), wait('new'), wait('newer')];
-    for (const giveBack of [last, ...leave.slice(0, 3)]) giveBack();
+    for (const release of [last, ...leave.slice(0, 3)]) release();
     await Promise.all(all);
     expect(admitted).toEqual(['other', 'new', 'newer', 'busy']);
   });
@@ -93,7 +93,7 @@ describe('requests that wait for a permit', () => {
       outcomes.map((outcome) => 'reason' in outcome && (outcome.reason as BulkheadFullError).reason),
     ).toEqual(Array(4).fill('caller_share'));
     expect(bulkhead.refusalFor(customer('b'))).toBeUndefined();
-    for (const giveBack of leave) giveBack();
+    for (const release of leave) release();
     expect(bulkhead.inUse).toBe(0);
   });
 
@@ -103,7 +103,7 @@ describe('requests that wait for a permit', () => {
     const second = bulkhead.enter(customer('a'), SOON());
     const other = await bulkhead.enter(customer('b'), NOW);
     expect(bulkhead.inUse).toBe(2);
-    for (const giveBack of leave) giveBack();
+    for (const release of leave) release();
     (await second)();
     other();
     expect(bulkhead.inUse).toBe(0);

@@ -60,7 +60,7 @@ class Permits {
     this.add(holder, 1);
   }
 
-  giveBack(holder: PermitHolder): void {
+  release(holder: PermitHolder): void {
     this.add(holder, -1);
   }
 
@@ -139,7 +139,7 @@ export class CallerBulkhead {
     return () => {
       if (!isHeld) return;
       isHeld = false;
-      this.permits.giveBack(holder);
+      this.permits.release(holder);
       this.admitNext();
     };
   }
@@ -157,7 +157,7 @@ export class CallerBulkhead {
       await promise;
     } finally {
       clearTimeout(timer);
-      if (this.waiting.delete(waiter)) this.queue.giveBack(holder);
+      if (this.waiting.delete(waiter)) this.queue.release(holder);
     }
   }
 
@@ -165,7 +165,7 @@ export class CallerBulkhead {
   private admitNext(): void {
     for (let next = this.findNext(); next; next = this.findNext()) {
       this.waiting.delete(next);
-      this.queue.giveBack(next.holder);
+      this.queue.release(next.holder);
       this.permits.take(next.holder);
       next.admit();
     }

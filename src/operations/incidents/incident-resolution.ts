@@ -39,7 +39,7 @@ class Overtaken extends Error {}
  * transaction, so that a crash neither loses nor doubles them.
  */
 @Injectable()
-export class IncidentSettlement {
+export class IncidentResolution {
   constructor(
     private readonly dataSource: DataSource,
     private readonly orders: OrderRepository,
@@ -116,7 +116,7 @@ export class IncidentSettlement {
     if (action !== 'retry') {
       const isHeld = action === 'release';
       // Of a line that is stuck the journal knows more than the order, for which it may be held all the time.
-      const wasStuck = await this.journal.settleStuck(sql, { orderId, line, productId }, isHeld);
+      const wasStuck = await this.journal.resolveStuck(sql, { orderId, line, productId }, isHeld);
       const from = wasStuck ? (['held', 'in_doubt'] as const) : (['in_doubt'] as const);
       const settled = await this.orders.setReservation(
         sql,
@@ -143,7 +143,7 @@ export class IncidentSettlement {
     const lines = order.items.map((item) => item.id);
     await this.orders.setReservation(sql, order.id, lines, ['held', 'in_doubt'], 'released');
     for (const { orderId, id: line, productId } of order.items) {
-      await this.journal.settleStuck(sql, { orderId, line, productId }, false);
+      await this.journal.resolveStuck(sql, { orderId, line, productId }, false);
     }
   }
 

@@ -134,6 +134,8 @@ const GUARDED: Record<string, Row> = {
 const DOCS_FILE = '/docs/swagger-ui.css';
 
 const PUBLIC: Record<string, PublicRow> = {
+  'GET /': { answer: 200, isAlways: true },
+  'HEAD /': { answer: 200, isAlways: true },
   'GET /health': { answer: 200 },
   'HEAD /health': { answer: 200 },
   'GET /health/live': { answer: 200 },

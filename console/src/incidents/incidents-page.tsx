@@ -29,7 +29,7 @@ export function IncidentsPage() {
       {error && <ProblemBox error={error} onRetry={() => void refetch()} />}
       {isPending && <p className="muted loading">Loading the incidents …</p>}
       {!error && data?.count === 0 && <NoIncidents />}
-      <CauseTable />
+      {!error && <CauseTable />}
       {data && data.count > 0 && (
         <table className="list" role="table" aria-label="Incidents" ref={list}>
           <thead role="rowgroup">

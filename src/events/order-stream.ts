@@ -78,7 +78,13 @@ export class OrderStream {
     const position = this.positionOf(follower, lastNo);
     addProcessorTime(Math.min(lastNo - (position ?? lastNo), MAX_REMEMBERED) * REPLAYED_EVENT_MS);
     const gone = new AbortController();
-    const texts = this.write(follower, position, lastNo, gone.signal);
+    const texts = this.write(
+      follower,
+      position,
+      lastNo,
+      gone.signal,
+      await this.firstPage(follower, position, lastNo),
+    );
     return new Readable({
       // Outside of the request, whose deadline must not apply. A client that does not read is sent nothing more.
       read() {
@@ -109,15 +115,18 @@ export class OrderStream {
     start: number | undefined,
     lastNo: number,
     signal: AbortSignal,
+    first: FeedPage | undefined,
   ): AsyncGenerator<string, undefined> {
     let position = start ?? lastNo;
+    let ready = first;
     let { losses } = this.tail;
     let isComplete = true;
     let heartbeat = Deadline.in(this.heartbeatMs);
     yield `retry: ${RETRY_MS}\nid: ${position}\n\n`;
     if (start === undefined) yield resetTo(position);
     while (!this.tail.hasClosed && !signal.aborted) {
-      const page = this.tail.findPage(owner, position, PAGE_SIZE) ?? (await this.read(owner, position));
+      const page = ready ?? (await this.pageAfter(owner, position));
+      ready = undefined;
       const isBackfilling = page.backfillOrderId !== null;
       if (isBackfilling || !isComplete || losses !== this.tail.losses || position > page.lastNo) {
         losses = this.tail.losses;
@@ -137,6 +146,19 @@ export class OrderStream {
       heartbeat = Deadline.in(this.heartbeatMs);
       yield `: still here\nid: ${position}\n\n`;
     }
+  }
+
+  /** Within the request, so that it is refused where the database does not answer. */
+  private async firstPage(
+    { owner }: Follower,
+    position: number | undefined,
+    lastNo: number,
+  ): Promise<FeedPage | undefined> {
+    return position === undefined || position === lastNo ? undefined : this.pageAfter(owner, position);
+  }
+
+  private async pageAfter(owner: Owner, position: number): Promise<FeedPage> {
+    return this.tail.findPage(owner, position, PAGE_SIZE) ?? (await this.read(owner, position));
   }
 
   /** Reads events that are not in memory. Rests for as long as that takes, so that replays leave the processor to requests. */

@@ -23,12 +23,12 @@ const toldOf = (follower: Follower, id: string): number[] =>
 
 describe('order stream', () => {
   it('sends heartbeats often enough for proxies in between', () => {
-    expect(service.app.get(OrderStream).beatMs).toBe(15_000);
+    expect(service.app.get(OrderStream).heartbeatMs).toBe(15_000);
   });
 
   it('sends its current position with each heartbeat', async () => {
     const stream = service.app.get(OrderStream);
-    stream.beatMs = 20;
+    stream.heartbeatMs = 20;
     const follower = await follow(service);
     await eventually(() => follower.blocks.length > 3);
     for (const block of follower.blocks)
@@ -49,7 +49,7 @@ describe('order stream of a caller', () => {
   it('ends when its token has expired, and lasts as long as a token is valid', async () => {
     const issuer = await TestIssuer.start();
     const guarded = await startTestService({ settings: issuer.settings, beside: service });
-    guarded.app.get(OrderStream).beatMs = 100;
+    guarded.app.get(OrderStream).heartbeatMs = 100;
     const token = (expiresIn: number) => issuer.token(CUSTOMER, CUSTOMER_SCOPES, { expiresIn }).then(bearer);
     const lasting = await follow(guarded, undefined, await token(3_600));
     const brief = await follow(guarded, undefined, await token(3));
@@ -71,7 +71,7 @@ describe('order stream of a caller', () => {
     await writeFile(file, JSON.stringify([kept.entry, removed.entry]));
     const settings = { AUTH: 'api-key', API_KEYS_FILE: file };
     const guarded = await startTestService({ settings, beside: service });
-    guarded.app.get(OrderStream).beatMs = 100;
+    guarded.app.get(OrderStream).heartbeatMs = 100;
     const [one, other] = [
       await follow(guarded, undefined, apiKey(kept.key)),
       await follow(guarded, undefined, apiKey(removed.key)),

@@ -125,7 +125,7 @@ describe('feed that is not complete', () => {
     await client.query('BEGIN');
     await client.query('SELECT 1 FROM event_feed FOR UPDATE');
     const upgraded = await startTestService({ beside: service });
-    upgraded.app.get(OrderStream).beatMs = 100;
+    upgraded.app.get(OrderStream).heartbeatMs = 100;
     const follower = await follow(upgraded);
     await eventually(() => resetsOf(follower) > 2);
     await client.query('COMMIT');

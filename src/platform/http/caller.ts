@@ -36,5 +36,5 @@ declare module 'fastify' {
 
 /** The authenticated sender of a request; undefined where authentication was not required, or failed. */
 export function identityOf({ caller }: FastifyRequest): string | undefined {
-  return caller === null || caller.id === ANONYMOUS_ID ? undefined : caller.id;
+  return !caller || caller.id === ANONYMOUS_ID ? undefined : caller.id;
 }

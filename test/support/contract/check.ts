@@ -27,7 +27,7 @@ const PROBLEM = 'application/problem+json';
 const NDJSON = 'application/x-ndjson';
 
 /** Paths outside the document: its own pages, what is for other programs, and the controllers of tests. */
-const UNDESCRIBED = /^\/(admin|docs|docs-json|docs-yaml|metrics|problems|probe)(\/|$)/;
+const UNDESCRIBED = /^\/((admin|docs|docs-json|docs-yaml|metrics|problems|probe)(\/|$)|$)/;
 
 /** Enough to see the request and the response; lists of orders are long. */
 const SHOWN_CHARACTERS = 600;

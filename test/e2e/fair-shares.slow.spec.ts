@@ -41,6 +41,9 @@ beforeAll(async () => {
     API_KEYS,
     DATABASE_POOL_SIZE: String(POOL_SIZE),
     MAX_PLACEMENTS: '16',
+    // The longest: calls that hang must not open the circuit, which would reject the calls of others.
+    UPSTREAM_TIMEOUT_MS: '10000',
+    REQUEST_DEADLINE_MS: '30000',
   };
   service = await startTestService({ settings, readers: PATIENCE });
   callers = await knownCallers(issuer);

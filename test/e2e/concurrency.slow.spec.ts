@@ -85,25 +85,29 @@ const INVENTORIES: [
 ];
 
 describe.each(INVENTORIES)('concurrent orders with %s', (_name, instances, settings) => {
-  it('sell 100 units to exactly 100 of 300 orders', async () => {
-    fleet = await startFleet(instances, settings);
-    setStock(fleet.sandbox, PRODUCT, 100);
+  it(
+    'sell 100 units to exactly 100 of 300 orders',
+    async () => {
+      fleet = await startFleet(instances, settings);
+      setStock(fleet.sandbox, PRODUCT, 100);
 
-    const answers = await placeAtOnce(
-      fleet,
-      Array.from({ length: 300 }, () => orderBody([line(PRODUCT)])),
-    );
+      const answers = await placeAtOnce(
+        fleet,
+        Array.from({ length: 300 }, () => orderBody([line(PRODUCT)])),
+      );
 
-    expect(countStatuses(answers)).toEqual({
-      '201 confirmed': 100,
-      '400 /problems/insufficient-stock': 200,
-    });
-    await waitUntilSettled(fleet);
-    expect(stockOf(fleet.sandbox, PRODUCT)).toBe(0);
-    expect((await countByStatus(fleet.database))['confirmed']).toBe(100);
-    const taken = movementsOf(fleet.sandbox, PRODUCT).filter((entry) => entry.route !== 'test');
-    expect(taken.reduce((sum, entry) => sum + entry.delta, 0)).toBe(-100);
-  }, 2 * LONG_DEADLINE_MS);
+      expect(countStatuses(answers)).toEqual({
+        '201 confirmed': 100,
+        '400 /problems/insufficient-stock': 200,
+      });
+      await waitUntilSettled(fleet);
+      expect(stockOf(fleet.sandbox, PRODUCT)).toBe(0);
+      expect((await countByStatus(fleet.database))['confirmed']).toBe(100);
+      const taken = movementsOf(fleet.sandbox, PRODUCT).filter((entry) => entry.route !== 'test');
+      expect(taken.reduce((sum, entry) => sum + entry.delta, 0)).toBe(-100);
+    },
+    2 * LONG_DEADLINE_MS,
+  );
 
   it('never hold more units than there are, and leave no order half-done', async () => {
     fleet = await startFleet(instances, settings);

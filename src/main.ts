@@ -46,7 +46,8 @@ export async function startService(): Promise<RunningService> {
   // Nest gives the loopback address for a server that listens on every address.
   const url = await app.getUrl();
   const logger = new Logger('main');
-  if (settings.AUTH === 'none') logger.warn('Everybody who reaches the port may do everything (AUTH=none)');
+  if (settings.AUTH === 'none')
+    logger.warn('Authentication is off (AUTH=none): every client that reaches the port has all scopes');
   logger.log(`The order service listens on ${url}, ${describeReach(settings.HOST)}`);
   return { url, stopLimitMs: stopLimitOf(settings), stop: () => stop(app, settings, stopTracing) };
 }

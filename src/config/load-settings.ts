@@ -31,7 +31,7 @@ function findOpenDoors(settings: Settings): string[] {
   const problems: string[] = [];
   if (AUTH === 'none' && settings.NODE_ENV === 'production') {
     problems.push(
-      'AUTH: is needed with NODE_ENV=production: jwt, api-key or jwt,api-key; without, everybody who reaches the port may do everything',
+      'AUTH: is needed with NODE_ENV=production: jwt, api-key or jwt,api-key; without it every client that reaches the port has all scopes',
     );
   }
   if (AUTH.includes('jwt')) {

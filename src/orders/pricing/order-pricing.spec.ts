@@ -109,6 +109,7 @@ describe('currencies', () => {
     ...['DEM', 'HRK', 'BGN', 'ANG', 'ZWL', 'SLL', 'CUC'].map((code) => [code, 'withdrawn']),
     ['XAU', 'gold'],
     ['XTS', 'the code for tests'],
+    // No mark of unfinished work: the code of ISO 4217 for "no currency".
     ['XXX', 'the code for the absence of a currency'],
   ])('do not include %s: %s', (code) => {
     expect(CURRENCIES).not.toContain(code);

@@ -3,6 +3,7 @@ import { useState } from 'react';
 import type { IncidentCause, IncidentAction } from '../api/types.ts';
 import { formatDuration } from '../time/zone.ts';
 import { ProblemBox } from '../ui/problem-box.tsx';
+import { TableHead } from '../ui/table-head.tsx';
 import { BulkSettleDialog } from './bulk-settle-dialog.tsx';
 import { ACTIONS, KINDS } from './incident-row.tsx';
 import { incidentCausesQuery } from './incidents.query.ts';
@@ -19,15 +20,7 @@ export function CauseTable() {
         <section aria-labelledby="causes">
           <h2 id="causes">Same cause</h2>
           <table className="list" role="table" aria-labelledby="causes">
-            <thead role="rowgroup">
-              <tr role="row">
-                {['Oldest', 'Incidents', 'Cause', 'Actions'].map((name) => (
-                  <th key={name} role="columnheader" scope="col">
-                    {name}
-                  </th>
-                ))}
-              </tr>
-            </thead>
+            <TableHead columns={['Oldest', 'Incidents', 'Cause', 'Actions']} />
             <tbody role="rowgroup">
               {groups.map((group) => (
                 <CauseRow

@@ -7,6 +7,7 @@ import { formatDuration } from '../time/zone.ts';
 import { Empty } from '../ui/empty.tsx';
 import { ProblemBox } from '../ui/problem-box.tsx';
 import { useRowKeys } from '../ui/row-keys.ts';
+import { TableHead } from '../ui/table-head.tsx';
 import { CauseTable } from './cause-table.tsx';
 import { IncidentRow } from './incident-row.tsx';
 import { incidentsQuery } from './incidents.query.ts';
@@ -32,15 +33,7 @@ export function IncidentsPage() {
       {!error && <CauseTable />}
       {data && data.count > 0 && (
         <table className="list" role="table" aria-label="Incidents" ref={list}>
-          <thead role="rowgroup">
-            <tr role="row">
-              {['Age', 'Incident', 'Order', 'Reason', 'Actions'].map((name) => (
-                <th key={name} role="columnheader" scope="col">
-                  {name}
-                </th>
-              ))}
-            </tr>
-          </thead>
+          <TableHead columns={['Age', 'Incident', 'Order', 'Reason', 'Actions']} />
           <tbody role="rowgroup">
             {data.incidents.map((incident) => (
               <IncidentRow

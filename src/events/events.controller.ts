@@ -7,6 +7,7 @@ import { ownerFor } from '../orders/ownership.js';
 import { Bounded, type Bulkhead } from '../platform/http/bounded-routes.js';
 import { type Caller, CurrentCaller, RequireScopes } from '../auth/access.js';
 import { SILENT_MARGIN_MS } from '../platform/http/edge/connection-limits.js';
+import { currentDeadline, withDeadline } from '../platform/telemetry/request-context.js';
 import { FEED } from './dto/feed.openapi.js';
 import { FeedResponse } from './dto/feed.response.js';
 import { ListFeedDto } from './dto/list-feed.dto.js';
@@ -46,15 +47,16 @@ export class EventsController {
     const waitMs = wait * 1_000;
     // The server closes connections that are silent for longer than other requests take.
     if (waitMs > 0) socket.setTimeout(waitMs + SILENT_MARGIN_MS);
+    // A name counts once, however often a client repeats it.
+    const wanted = { ...query, types: types === undefined ? undefined : [...new Set(types.split(','))] };
     try {
-      const page = await this.feed.read(
-        ownerFor(caller),
-        { ...query, types: types?.split(',') },
-        { waitMs, signal: gone.signal },
-      );
-      if (include === 'none') return FeedResponse.from(page, NO_ORDERS);
-      const { orders, ...cut } = await this.feed.addOrders(page);
-      return FeedResponse.from(cut, orders);
+      // The wait takes no time from the statements of the request.
+      return await withDeadline(currentDeadline()?.plus(waitMs), async () => {
+        const page = await this.feed.read(ownerFor(caller), wanted, { waitMs, signal: gone.signal });
+        if (include === 'none') return FeedResponse.from(page, NO_ORDERS);
+        const { orders, ...cut } = await this.feed.addOrders(page);
+        return FeedResponse.from(cut, orders);
+      });
     } finally {
       socket.off('close', abort);
     }

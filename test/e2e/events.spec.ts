@@ -163,9 +163,10 @@ describe('a request that waits', () => {
     }
   });
 
-  it('may be silent for longer than other requests', async () => {
+  it('may be silent, and take longer, than other requests', async () => {
     const limits = { headMs: 5_000, requestMs: 5_000, idleMs: 5_000, silentMs: 500, checkMs: 100 };
-    const beside = await startTestService({ settings: { AUTH: 'none' }, limits, beside: service });
+    const settings = { AUTH: 'none', UPSTREAM_TIMEOUT_MS: '300', REQUEST_DEADLINE_MS: '1000' };
+    const beside = await startTestService({ settings, limits, beside: service });
     try {
       const { status, body } = await beside.request('GET', '/events?wait=2&types=order.returned');
       expect([status, body.events]).toEqual([200, []]);

@@ -9,7 +9,7 @@ export const MAX_REMEMBERED = 2_000;
 const PAGE_SIZE = 1_000;
 
 /** The looks go on for so long after the last reader, so that one that reconnects finds its events in memory. */
-const LINGER_MS = 5_000;
+export const LINGER_MS = 5_000;
 
 interface Waiter {
   after: number;
@@ -76,10 +76,12 @@ export class FeedTail {
   ): Promise<void> {
     if (this.isClosed || signal.aborted) return;
     if (!this.isInUse && after > this.end) this.restart(after);
+    // Also for a wait that ends at once: the next look finds out whether the events in memory were lost.
+    this.wantedUntil = performance.now() + LINGER_MS;
     const { promise, resolve } = Promise.withResolvers<undefined>();
     const waiter = { after, isWanted, resolve: () => resolve(undefined) };
-    // Events may have come since the caller has read.
-    if (this.events.some((event) => isNews(event, waiter))) return;
+    // Events may have come since the caller has read, and some of them may have left memory already.
+    if (after < this.start || this.events.some((event) => isNews(event, waiter))) return;
     const timer = setTimeout(waiter.resolve, milliseconds);
     signal.addEventListener('abort', waiter.resolve);
     this.waiters.add(waiter);
@@ -110,8 +112,7 @@ export class FeedTail {
     const surplus = this.events.length - MAX_REMEMBERED;
     // In batches, as each time costs a copy of those that stay.
     if (surplus > MAX_REMEMBERED) this.start = this.events.splice(0, surplus).at(-1)?.feedNo ?? this.start;
-    for (const waiter of this.waiters)
-      if (waiter.after < this.start || news.some((event) => isNews(event, waiter))) waiter.resolve();
+    for (const waiter of this.waiters) if (news.some((event) => isNews(event, waiter))) waiter.resolve();
   }
 
   /** Wakes all readers, so that they do not delay the shutdown. */

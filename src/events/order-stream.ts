@@ -6,8 +6,9 @@ import { DatabaseOutage } from '../platform/database/database-outage.js';
 import { Deadline } from '../platform/deadline.js';
 import type { Bulkhead } from '../platform/http/bounded-routes.js';
 import { addProcessorTime } from '../platform/http/load/processor-turns.js';
-import { Semaphore } from '../platform/semaphore.js';
-import { runDetached } from '../platform/telemetry/request-context.js';
+import { overloaded } from '../platform/http/problem.js';
+import { BulkheadFullError, Semaphore } from '../platform/semaphore.js';
+import { requestDeadline, runDetached } from '../platform/telemetry/request-context.js';
 import { EventFeedRepository, type FeedEvent, type FeedPage, isOwn } from './event-feed.repository.js';
 import { FeedTail, MAX_REMEMBERED } from './feed-tail.js';
 
@@ -58,6 +59,18 @@ export interface Follower {
   isStillAllowed: () => Promise<boolean>;
 }
 
+/** Where a stream begins. */
+interface Start {
+  /** The number that the client has received last; undefined where it can not continue. */
+  position: number | undefined;
+  /** The end of the feed. */
+  lastNo: number;
+  /** Losses that were known then. */
+  losses: number;
+  /** What the client has missed, if anything. */
+  first: FeedPage | undefined;
+}
+
 /** Sends the events of the feed to its followers (server-sent events, WHATWG HTML 9.2). */
 @Injectable()
 export class OrderStream {
@@ -74,17 +87,14 @@ export class OrderStream {
 
   /** Begins a stream of all events from now on, or of all after a number. */
   async follow(follower: Follower): Promise<Readable> {
+    // Before the first read: a loss that is found during it causes a reset.
+    const { losses } = this.tail;
     const { lastNo } = await this.feed.findEnd();
     const position = this.positionOf(follower, lastNo);
     addProcessorTime(Math.min(lastNo - (position ?? lastNo), MAX_REMEMBERED) * REPLAYED_EVENT_MS);
     const gone = new AbortController();
-    const texts = this.write(
-      follower,
-      position,
-      lastNo,
-      gone.signal,
-      await this.firstPage(follower, position, lastNo),
-    );
+    const first = await this.firstPage(follower, position, lastNo);
+    const texts = this.write(follower, { position, lastNo, losses, first }, gone.signal);
     return new Readable({
       // Outside of the request, whose deadline must not apply. A client that does not read is sent nothing more.
       read() {
@@ -112,18 +122,15 @@ export class OrderStream {
   /** The texts of a stream, each when the client has taken the one before. */
   private async *write(
     { owner, isStillAllowed }: Follower,
-    start: number | undefined,
-    lastNo: number,
+    start: Start,
     signal: AbortSignal,
-    first: FeedPage | undefined,
   ): AsyncGenerator<string, undefined> {
-    let position = start ?? lastNo;
-    let ready = first;
-    let { losses } = this.tail;
+    let position = start.position ?? start.lastNo;
+    let { losses, first: ready } = start;
     let isComplete = true;
     let heartbeat = Deadline.in(this.heartbeatMs);
     yield `retry: ${RETRY_MS}\nid: ${position}\n\n`;
-    if (start === undefined) yield resetTo(position);
+    if (start.position === undefined) yield resetTo(position);
     while (!this.tail.hasClosed && !signal.aborted) {
       const page = ready ?? (await this.pageAfter(owner, position));
       ready = undefined;
@@ -154,7 +161,12 @@ export class OrderStream {
     position: number | undefined,
     lastNo: number,
   ): Promise<FeedPage | undefined> {
-    return position === undefined || position === lastNo ? undefined : this.pageAfter(owner, position);
+    if (position === undefined || position === lastNo) return undefined;
+    try {
+      return await this.pageAfter(owner, position);
+    } catch (error) {
+      throw error instanceof BulkheadFullError ? overloaded() : error;
+    }
   }
 
   private async pageAfter(owner: Owner, position: number): Promise<FeedPage> {
@@ -163,7 +175,7 @@ export class OrderStream {
 
   /** Reads events that are not in memory. Rests for as long as that takes, so that replays leave the processor to requests. */
   private read(owner: Owner, after: number): Promise<FeedPage> {
-    return this.reads.run(Deadline.in(READ_TIMEOUT_MS), async () => {
+    return this.reads.run(requestDeadline(READ_TIMEOUT_MS), async () => {
       const startedAt = performance.now();
       const page = await this.feed.findPage(owner, { after, limit: PAGE_SIZE });
       await sleep(performance.now() - startedAt);

@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { Client } from 'pg';
 import type { PausePoint } from '../../src/pause-points/pause-points.js';
 import type { FaultRule } from '../../sandbox/faults.js';
 import { PauseServer } from '../faults/world/pause-server.js';
@@ -70,6 +72,15 @@ const reservationsOf = (product: string) =>
 
 const disturb = (rule: FaultRule) => fleet.sandbox.services.inventory.faults.add(rule);
 
+/** Changes an order so often that no transaction finds it as it was read. */
+async function changeUntil(signal: AbortSignal, orderId: string): Promise<void> {
+  const client = new Client({ connectionString: fleet.database.url });
+  await client.connect();
+  while (!signal.aborted)
+    await client.query('UPDATE orders SET version = version + 1 WHERE id = $1', [orderId]);
+  await client.end();
+}
+
 describe('placing an order', () => {
   beforeAll(async () => {
     fleet = await startFleet(1, () => SHORT);
@@ -137,6 +148,25 @@ describe('placing an order', () => {
     const second = await askUntilComplete('unknown', product);
     // then
     expect([second.status, second.body.order_id]).toEqual([201, first.body.order_id]);
+    expect(takenFrom(fleet.sandbox, product)).toEqual([-ORDERED]);
+  });
+
+  it('completes a resumed order later when it changes all the time', async () => {
+    // given
+    const product = newProduct(fleet.sandbox, STOCK);
+    disturb({ kind: 'status', status: 503, ...RESERVE });
+    const { body } = await ask('changing', product);
+    const changing = new AbortController();
+    const changes = changeUntil(changing.signal, body.order_id);
+    // when
+    clearFaults(fleet.sandbox);
+    await eventually(() => stockOf(fleet.sandbox, product) === STOCK - ORDERED);
+    await sleep(500);
+    expect(await getOrder(service, body.order_id)).toMatchObject({ status: 'pending' });
+    changing.abort();
+    await changes;
+    // then
+    await eventually(async () => (await getOrder(service, body.order_id)).status === 'confirmed');
     expect(takenFrom(fleet.sandbox, product)).toEqual([-ORDERED]);
   });
 

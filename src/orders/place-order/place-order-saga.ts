@@ -7,7 +7,7 @@ import { Problem, upstreamProblem } from '../../platform/http/problem.js';
 import { reachPausePoint } from '../../pause-points/pause-points.js';
 import { noteOrder } from '../../platform/telemetry/request-context.js';
 import { UpstreamFault } from '../../platform/upstream/upstream-fault.js';
-import { type LeasedTask, newTask } from '../../tasks/task-kind.js';
+import { type LeasedTask, newTask, retryPauseMs } from '../../tasks/task-kind.js';
 import { Tasks } from '../../tasks/tasks.service.js';
 import { type InventoryCall, observeInventory } from '../history/inventory-calls.js';
 import type { Order } from '../order.entity.js';
@@ -208,8 +208,8 @@ export class PlaceOrderSaga {
   /** Leaves the order pending and ends the lease: any instance resumes the placement after a pause. */
   async postpone({ order, lease }: LeasedPlacement): Promise<Order> {
     await reachPausePoint('placement.before-postpone', order.id);
-    const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (lease.attempts - 1));
-    await this.tasks.postpone(lease, pauseMs);
+    const limits = { firstPauseMs: FIRST_PAUSE_MS, maxPauseMs: LONGEST_PAUSE_MS };
+    await this.tasks.postpone(lease, retryPauseMs(lease.attempts, limits));
     return order;
   }
 
@@ -266,7 +266,9 @@ export class PlaceOrderSaga {
       const completed = await this.tryComplete({ ...placement, order }, completion, actor);
       if (completed) return completed;
       const found = await this.orders.findOrder(order.id);
-      if (found?.status !== 'pending' || attempt === COMPLETE_ATTEMPTS) return found ?? placement.order;
+      if (found?.status !== 'pending') return found ?? placement.order;
+      // Ends the lease: the task engine deletes a task whose lease is held when its handler returns.
+      if (attempt === COMPLETE_ATTEMPTS) return this.postpone({ ...placement, order: found });
       order = found;
     }
   }

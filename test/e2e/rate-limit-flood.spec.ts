@@ -61,9 +61,10 @@ async function sendFrom(socket: Socket, addresses: readonly string[]): Promise<v
   }
 }
 
-async function flood(): Promise<void> {
-  const addresses = Array.from({ length: NETWORKS }, (_, n) => addressOf(n));
-  const share = Math.ceil(NETWORKS / CONNECTIONS);
+/** Sends a request from each network, in an order that nobody knows. */
+async function sendFromNetworks(first: number, end: number): Promise<void> {
+  const addresses = Array.from({ length: end - first }, (_, n) => addressOf(first + n));
+  const share = Math.ceil(addresses.length / CONNECTIONS);
   await Promise.all(
     Array.from({ length: CONNECTIONS }, async (_, index) => {
       const socket = await openConnection(url);
@@ -125,7 +126,11 @@ afterAll(async () => {
 });
 
 describe('after a flood of requests without credentials from 50,900 networks', () => {
-  beforeAll(flood, WINDOW_MS);
+  beforeAll(async () => {
+    await sendFromNetworks(0, MAX_NETWORKS);
+    // The table is full, so that these are counted by larger networks.
+    await sendFromNetworks(MAX_NETWORKS, NETWORKS);
+  }, WINDOW_MS);
 
   it('authenticated callers keep their whole limit', async () => {
     const { reader, warehouse, customer, admin } = await knownCallers(issuer);

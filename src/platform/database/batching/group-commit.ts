@@ -3,7 +3,7 @@ import { traced } from '../../telemetry/tracer.js';
 import type { Statement } from '../statement-message.js';
 import { databaseErrorCode, isCutOff, isDatabaseUnavailable } from '../session/database-errors.js';
 import { withDeadline } from '../../telemetry/request-context.js';
-import { BEGIN, commitAtOnce, withTransactionRetry, type Write } from '../transaction.js';
+import { BEGIN, BEGIN_BY_INDEX, commitAtOnce, withTransactionRetry, type Write } from '../transaction.js';
 import { Batcher, earliestDeadline, type Entry } from './batcher.js';
 
 /** Transactions of one kind at a time: while one waits for the disk, the statements of the other are done. */
@@ -15,9 +15,8 @@ const LANES = 2;
  * empty would keep using a sequential scan.
  */
 const TOGETHER: readonly Statement[] = [
-  ...BEGIN,
+  ...BEGIN_BY_INDEX,
   { text: `SET LOCAL lock_timeout = '1s'`, values: [] },
-  { text: 'SET LOCAL enable_seqscan = off', values: [] },
 ];
 
 /** SQLSTATE class of transactions rolled back by concurrency: deadlocks, serialization failures. */

@@ -53,7 +53,7 @@ const UNAVAILABLE_SOCKET_CODES = new Set([
 const UNAVAILABLE_MESSAGES =
   /^(Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect|Client was closed)/;
 
-/** The driver's error beneath that of TypeORM; the job queue reports objects that are no errors. */
+/** The driver's error beneath that of TypeORM. */
 function causeOf(error: unknown): { code?: unknown; message?: unknown } {
   const cause: unknown = error instanceof QueryFailedError ? error.driverError : error;
   return typeof cause === 'object' && cause !== null ? cause : {};

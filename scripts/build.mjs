@@ -51,22 +51,42 @@ function build(folder) {
   return true;
 }
 
+/** Builds that were killed leave their folders. */
+function removeLeftovers() {
+  for (const name of readdirSync(PROJECT)) {
+    const pid = /^dist\.(?:next|previous)-(\d+)$/.exec(name)?.[1];
+    if (pid && !isRunning(Number(pid))) rmSync(join(PROJECT, name), { recursive: true, force: true });
+  }
+}
+
+function isRunning(pid) {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return error.code === 'EPERM';
+  }
+}
+
 const dist = join(PROJECT, 'dist');
 const stamp = join(dist, 'inputs.sha256');
 const hash = hashOfInputs();
 const isFresh =
   existsSync(join(dist, 'main.js')) && existsSync(stamp) && readFileSync(stamp, 'utf8') === hash;
 if (!isFresh) {
+  removeLeftovers();
   const startedAt = performance.now();
   process.stderr.write('Building the service and the console ...\n');
   const [next, previous] = ['next', 'previous'].map((name) => join(PROJECT, `dist.${name}-${process.pid}`));
-  if (build(next)) {
-    writeFileSync(join(next, 'inputs.sha256'), hash);
-    if (existsSync(dist)) renameSync(dist, previous);
-    renameSync(next, dist);
-    process.stderr.write(`Built in ${Math.round((performance.now() - startedAt) / 1_000)} s\n`);
-  } else {
-    process.exitCode = 1;
+  try {
+    if (build(next)) {
+      writeFileSync(join(next, 'inputs.sha256'), hash);
+      if (existsSync(dist)) renameSync(dist, previous);
+      renameSync(next, dist);
+      process.stderr.write(`Built in ${Math.round((performance.now() - startedAt) / 1_000)} s\n`);
+    } else {
+      process.exitCode = 1;
+    }
+  } finally {
+    for (const folder of [next, previous]) rmSync(folder, { recursive: true, force: true });
   }
-  for (const folder of [next, previous]) rmSync(folder, { recursive: true, force: true });
 }

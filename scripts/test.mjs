@@ -15,7 +15,7 @@ const SELECTIONS = {
 process.env.NODE_ENV ??= 'test';
 const [tier, ...rest] = process.argv.slice(2);
 const hasNames = rest.some((argument) => !argument.startsWith('-'));
-// Slow files start many processes and have limits on time, so they run alone. One worker leaves half of two processors idle.
-const workers = tier === 'quick' ? '100%' : '1';
+// Slow files start many processes and have limits on time, so they run alone, also where names select them. One worker leaves half of two processors idle.
+const workers = tier === 'quick' && !hasNames ? '100%' : '1';
 // An option follows the selection, because it takes a list.
 await run([...(hasNames ? [] : SELECTIONS[tier]), `--maxWorkers=${workers}`, ...rest]);

@@ -20,7 +20,6 @@ import { PendingOrders } from './incidents/pending-orders.js';
 import { PersonalDataController } from './personal-data/personal-data.controller.js';
 import { PersonalData } from './personal-data/personal-data.js';
 import { PersonalDataRepository } from './personal-data/personal-data.repository.js';
-
 import { TaskReportsRepository } from './task-reports.repository.js';
 
 type Imports = NonNullable<ModuleMetadata['imports']>;

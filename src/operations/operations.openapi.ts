@@ -15,6 +15,7 @@ import {
 import {
   BulkIncidentsDto,
   BulkIncidentsResponse,
+  EXAMPLE_CAUSE,
   IncidentCausesResponse,
 } from './incidents/dto/bulk-incidents.dto.js';
 import { RedriveDto, SettleIncidentDto } from './incidents/dto/settle-incident.dto.js';
@@ -40,8 +41,6 @@ class OperationProblemResponse extends ProblemResponse {
 
 /** Documents the errors of an operation of this feature. */
 export const ApiOperationProblems = problemDecorator(OperationProblemResponse);
-
-const EXAMPLE_CAUSE = 'notification service: answered 500';
 
 const SINCE = '2026-11-21T20:53:23.456Z';
 

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { MAX_REASONS } from '../../src/operations/incidents/incident-finder.js';
 import {
   clearFaults,
   endOutage,
@@ -12,6 +13,7 @@ import {
 import { listEvents, type OrderEvent, setStatus, succeeded } from '../support/client.js';
 import { findIncidents, settleIncident } from '../support/incidents.js';
 import { queryDatabase } from '../support/invariants.js';
+import { insertOrders } from '../support/many-orders.js';
 import { eventually, startTestService, type TestService } from '../support/service.js';
 
 /** Tasks exhaust their attempts at once. */
@@ -70,6 +72,20 @@ async function countWriteOffs(): Promise<number> {
   return Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(String(body))?.[1] ?? 0);
 }
 
+/** Dead notifications whose reasons all differ, and have one cause. */
+async function insertDead(count: number): Promise<void> {
+  const ids = await insertOrders(service.database, count);
+  await queryDatabase(
+    service.database.url,
+    `INSERT INTO tasks (order_id, lane, seq, id, kind, payload, state, run_at, lease_version, attempts, max_attempts,
+       last_error, created_at, dead_at)
+     SELECT id, 'notification', 1, gen_random_uuid(), 'notify', '{}', 'dead', now(), 1, 1, 1,
+       'order ' || id || ' keeps changing', now(), now()
+     FROM unnest($1::uuid[]) AS id`,
+    [ids],
+  );
+}
+
 describe('GET /operations/incidents/causes', () => {
   it('returns no causes without incidents', async () => {
     expect(await listCauses()).toEqual({ count: 0, causes: [] });
@@ -111,6 +127,20 @@ describe('GET /operations/incidents/causes', () => {
 });
 
 describe('POST /operations/incidents/bulk', () => {
+  it('reports remaining incidents of a cause that has more reasons than are looked at', async () => {
+    const count = MAX_REASONS + 50;
+    await insertDead(count);
+    const decision = { action: 'write_off', kind: 'notification', cause: 'order * keeps changing' } as const;
+    let changed = 0;
+    for (let remaining = 1; remaining > 0;) {
+      const answer = await resolveAll({ ...decision, reason: 'The customers know' });
+      expect(answer.changed).toBeGreaterThan(0);
+      changed += answer.changed;
+      remaining = answer.remaining;
+    }
+    expect(changed).toBe(count);
+  }, 60_000);
+
   it('retries the incidents of one cause, at most `limit`, and leaves the others', async () => {
     const ids = [await placeUntold(), await placeUntold(), await placeUntold()];
     const other = await placeUntold('notification service: no answer within 9999 ms');

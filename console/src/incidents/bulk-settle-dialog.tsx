@@ -25,7 +25,8 @@ export function BulkSettleDialog({ group, action, onClose }: Props) {
   const isReasonNeeded = action !== 'retry';
   const settle = useMutation({
     mutationFn: async (reason: string | undefined) => {
-      let changed = 0;
+      // After an error it goes on with those that are left.
+      let changed = done;
       for (;;) {
         const limit = Math.min(AT_ONCE, count - changed);
         const body = { action, kind, cause, limit, ...(reason !== undefined && { reason }) } as BulkIncidents;

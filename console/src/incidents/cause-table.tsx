@@ -3,7 +3,7 @@ import { useState } from 'react';
 import type { IncidentCause, IncidentAction } from '../api/types.ts';
 import { formatDuration } from '../time/zone.ts';
 import { ProblemBox } from '../ui/problem-box.tsx';
-import { TableHead } from '../ui/table-head.tsx';
+import { TableHead } from './table-head.tsx';
 import { BulkSettleDialog } from './bulk-settle-dialog.tsx';
 import { ACTIONS, KINDS } from './incident-row.tsx';
 import { incidentCausesQuery } from './incidents.query.ts';

@@ -7,7 +7,7 @@ import { formatDuration } from '../time/zone.ts';
 import { Empty } from '../ui/empty.tsx';
 import { ProblemBox } from '../ui/problem-box.tsx';
 import { useRowKeys } from '../ui/row-keys.ts';
-import { TableHead } from '../ui/table-head.tsx';
+import { TableHead } from './table-head.tsx';
 import { CauseTable } from './cause-table.tsx';
 import { IncidentRow } from './incident-row.tsx';
 import { incidentsQuery } from './incidents.query.ts';

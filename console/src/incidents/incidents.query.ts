@@ -7,7 +7,7 @@ const REFRESH_MS = 30_000;
 
 const PAGE = 50;
 
-/** No order has more: one per line, and a few jobs. */
+/** No order has more: one per line, and a few tasks. */
 const MAX_OF_ONE_ORDER = 200;
 
 /** The open incidents of one order. */
@@ -33,7 +33,7 @@ export function incidentCausesQuery() {
 export function incidentsQuery(cursor: string | null) {
   const query = { limit: PAGE, ...(cursor !== null && { cursor }) };
   return queryOptions({
-    queryKey: ['incidents', cursor],
+    queryKey: ['incidents', 'page', cursor],
     queryFn: () => send(api.GET('/operations/incidents', { params: { query } })),
     refetchInterval: refreshEvery(REFRESH_MS),
   });

@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
+import { NIL as NIL_ID } from 'uuid';
 import { smallestIdAt } from '../../orders/dto/list-orders.dto.js';
 import { Inventory, StockJournal } from '../../orders/order.ports.js';
 import { Deadline } from '../../platform/deadline.js';
 import { type Baseline, type Books, compare, type ProductDrift, widest } from './drift.js';
 import { DriftRepository } from './drift.repository.js';
-import { NIL_ID } from '../incidents/incident-finder.js';
 import { databaseNow } from '../../platform/database/database-clock.js';
 
 /** Products compared in one batch: few enough that the books change little while the inventory answers. */

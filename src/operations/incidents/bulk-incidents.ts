@@ -58,6 +58,8 @@ export class BulkIncidents {
       return order && this.settlement.settle(order, incident, decision);
     });
     const changed = settled.filter((at) => at !== undefined).length;
-    return { changed, remaining: await this.finder.countDead(kind, reasons) };
+    // Read again: resolved reasons make room for others of the cause, because only so many are looked at.
+    const left = cause === undefined ? undefined : await this.finder.findReasons(kind, cause);
+    return { changed, remaining: await this.finder.countDead(kind, left) };
   }
 }

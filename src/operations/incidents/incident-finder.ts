@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { NIL as NIL_ID } from 'uuid';
 import { Settings } from '../../config/settings.js';
 import { smallestIdAt } from '../../orders/dto/list-orders.dto.js';
 import { CHECK_OUT_CART, NOTIFY, RELEASE_STOCK } from '../../orders/order.tasks.js';
@@ -28,7 +29,7 @@ const PATIENCE_MS = 20_000;
 const MAX_STUCK = 10_000;
 
 /** Different reasons of dead tasks that are looked at: after normalisation only a few causes are left. */
-const MAX_REASONS = 1_000;
+export const MAX_REASONS = 1_000;
 
 /** Reasons of dead tasks; undefined for every reason. */
 export type Reasons = readonly string[] | undefined;
@@ -139,8 +140,10 @@ export class IncidentFinder {
     if (stuck.length === 0) return [];
     const orderIds = [...new Set(stuck.map(({ orderId }) => orderId))];
     const lines = await this.repository.findUnreleasedLines(orderIds);
+    // Reversed: of several movements of a line the first counts.
+    const causes = new Map(stuck.toReversed().map((one) => [`${one.orderId}/${one.line}`, one]));
     return lines.flatMap((line) => {
-      const cause = stuck.find((one) => one.orderId === line.orderId && one.line === line.line);
+      const cause = causes.get(`${line.orderId}/${line.line}`);
       return cause ? [toReservationIncident(line, cause, ['release', 'write_off'])] : [];
     });
   }
@@ -201,9 +204,6 @@ export class IncidentFinder {
     return smallestIdAt(new Date(databaseNow().getTime() - ageMs).toISOString());
   }
 }
-
-/** Smaller than every id of an order. */
-export const NIL_ID = '00000000-0000-0000-0000-000000000000';
 
 /** Where the process ended in the middle of a call, no event could be written. */
 const CAUSE_UNKNOWN = 'the outcome of the call that releases the units is unknown';

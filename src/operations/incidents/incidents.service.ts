@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { NIL as NIL_ID } from 'uuid';
 import { MAX_LINES } from '../../orders/pricing/placement-request.js';
 import {
   compareSubjects,
@@ -8,7 +9,7 @@ import {
   type IncidentKind,
 } from './incident.js';
 import type { Subject } from './incident.js';
-import { IncidentFinder, NIL_ID, type Reasons, type TaskIncidentKind } from './incident-finder.js';
+import { IncidentFinder, type Reasons, type TaskIncidentKind } from './incident-finder.js';
 import { IncidentRepository, type Settled } from './incident.repository.js';
 
 /** An incident under the id that it has now. */

@@ -19,9 +19,6 @@ const CONDITIONS = {
 const HAS_PERSONAL_DATA =
   '(o.customer_name IS NOT NULL OR o.customer_email IS NOT NULL OR o.customer_email_key IS NOT NULL)';
 
-/** Smaller than every id of an order. */
-export const NIL_ID = '00000000-0000-0000-0000-000000000000';
-
 /** The payload of an erasure's event. */
 export interface Erasure {
   actor: string;

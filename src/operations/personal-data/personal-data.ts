@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { NIL as NIL_ID } from 'uuid';
 import { Settings } from '../../config/settings.js';
 import { isOrderId } from '../../orders/orders.service.js';
 import { NOTIFY } from '../../orders/order.tasks.js';
@@ -8,7 +9,7 @@ import { OrderRepository } from '../../orders/order.repository.js';
 import { inTransaction } from '../../platform/database/transaction.js';
 import { requestDeadline } from '../../platform/telemetry/request-context.js';
 import { Tasks } from '../../tasks/tasks.service.js';
-import { NIL_ID, PersonalDataRepository, type Subject } from './personal-data.repository.js';
+import { PersonalDataRepository, type Subject } from './personal-data.repository.js';
 import { databaseNow } from '../../platform/database/database-clock.js';
 
 /** Orders of one transaction, which holds their row locks for a few milliseconds. */
@@ -52,7 +53,7 @@ export class PersonalData {
   async erase(subject: Subject, actor: string): Promise<ErasureResult> {
     const deadline = requestDeadline(this.settings.REQUEST_DEADLINE_MS);
     let count = 0;
-    let afterId = NIL_ID;
+    let afterId: string = NIL_ID;
     for (;;) {
       const orderIds = await this.repository.findOrders(subject, afterId, BATCH_SIZE);
       if (orderIds.length > 0) count += await this.eraseBatch(orderIds, actor);

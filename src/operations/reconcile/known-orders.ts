@@ -1,5 +1,5 @@
+import { NIL as NIL_ID } from 'uuid';
 import { type OrderStatus, parseStatus } from '../../orders/order-status.js';
-import { NIL_ID } from '../incidents/incident-finder.js';
 
 /** An order as it is known outside the database. */
 export interface KnownOrder {

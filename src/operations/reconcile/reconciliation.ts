@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
+import { NIL as NIL_ID } from 'uuid';
 import { smallestIdAt } from '../../orders/dto/list-orders.dto.js';
 import { type HeldReservation, Inventory, type ReservationBook } from '../../orders/order.ports.js';
 import { databaseNow } from '../../platform/database/database-clock.js';
 import { Deadline } from '../../platform/deadline.js';
 import { DriftReport } from '../drift/drift-report.js';
-import { NIL_ID } from '../incidents/incident-finder.js';
 import type { Findings, LostStatus, MissingOrder, ReservationFinding } from './findings.js';
 import { isOrderId, type KnownOrders } from './known-orders.js';
 import { ReconcileRepository, type StoredOrder } from './reconcile.repository.js';

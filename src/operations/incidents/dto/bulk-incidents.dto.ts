@@ -3,14 +3,20 @@ import { IsIn, IsInt, IsString, Max, MaxLength, Min } from 'class-validator';
 import { MayBeAbsent } from '../../../orders/dto/text.decorators.js';
 import { databaseNow } from '../../../platform/database/database-clock.js';
 import { MAX_CAUSE_LENGTH } from '../incident-cause.js';
-import { TASK_ACTIONS, TASK_KINDS, type TaskAction, type TaskIncidentKind } from '../incident-finder.js';
+import {
+  type IncidentGroup,
+  isTaskIncident,
+  TASK_ACTIONS,
+  TASK_KINDS,
+  type TaskAction,
+  type TaskIncidentKind,
+} from '../incident-finder.js';
 import { INCIDENT_KIND_NAMES, type IncidentKind, textOf } from '../incident.js';
-import type { IncidentGroup } from '../incident-finder.js';
 import { type BulkResult, MAX_BULK_INCIDENTS } from '../bulk-incidents.js';
 import { IncidentActionResponse } from './incident.response.js';
 import { RedriveDto } from './settle-incident.dto.js';
 
-const EXAMPLE_CAUSE = 'notification service: answered 500';
+export const EXAMPLE_CAUSE = 'notification service: answered 500';
 
 /** Body of `POST /operations/incidents/bulk`. */
 export class BulkIncidentsDto extends RedriveDto {
@@ -101,7 +107,7 @@ export class IncidentCauseResponse {
   bulk_actions!: IncidentActionResponse[];
 
   static from({ kind, cause, count, oldest }: IncidentGroup, now: Date): IncidentCauseResponse {
-    const actions = TASK_KINDS.some((name) => name === kind) ? TASK_ACTIONS : [];
+    const actions = isTaskIncident(kind) ? TASK_ACTIONS : [];
     return {
       kind,
       cause,

@@ -22,14 +22,14 @@ export class StateFile {
   #dirty = false;
   #pauseMs = DEBOUNCE_MS;
 
-  /**
-   * @param collect the state, as an object that can be written as JSON
-   * @param log called when a write fails; the sandbox continues without the file
-   */
   private readonly path: string;
   private readonly collect: () => unknown;
   private readonly log: (message: string) => void;
 
+  /**
+   * @param collect the state, as an object that can be written as JSON
+   * @param log called when a write fails; the sandbox continues without the file
+   */
   constructor(path: string, collect: () => unknown, log: (message: string) => void) {
     this.path = path;
     this.collect = collect;

@@ -15,7 +15,9 @@ const ORDER =
 export function serveStartPage(server: FastifyInstance, settings: Settings): void {
   if (settings.NODE_ENV === 'production') return;
   server.get('/', ROUTE, (request, reply) => {
-    const url = `${request.protocol}://${HOST.test(request.host) ? request.host : 'localhost'}`;
+    // A trusted proxy may pass on any scheme that its client sent.
+    const scheme = request.protocol === 'https' ? 'https' : 'http';
+    const url = `${scheme}://${HOST.test(request.host) ? request.host : 'localhost'}`;
     return reply.type('text/html; charset=utf-8').send(pageOf(url, settings));
   });
 }

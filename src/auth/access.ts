@@ -45,7 +45,7 @@ export const SECURITY_SCHEMES = ['bearer', 'apiKey'] as const;
 
 /**
  * Lets only callers in that have one of the scopes; name first the one that is enough for all of the route. Every route
- * needs this or `@PublicRoute()`: the service does not start with one that has neither.
+ * needs this, `@RequireKnownCaller()` or `@PublicRoute()`: the service does not start with one that has none of them.
  */
 export function RequireScopes(...scopes: [Scope, ...Scope[]]): MethodDecorator {
   return applyDecorators(

@@ -61,7 +61,7 @@ async function sendFrom(socket: Socket, addresses: readonly string[]): Promise<v
   }
 }
 
-/** Sends a request from each network, in an order that nobody knows. */
+/** Sends a request from each network, in no fixed order. */
 async function sendFromNetworks(first: number, end: number): Promise<void> {
   const addresses = Array.from({ length: end - first }, (_, n) => addressOf(first + n));
   const share = Math.ceil(addresses.length / CONNECTIONS);

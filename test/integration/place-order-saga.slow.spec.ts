@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { Client } from 'pg';
 import type { PausePoint } from '../../src/pause-points/pause-points.js';
 import type { FaultRule } from '../../sandbox/faults.js';
 import { PauseServer } from '../faults/world/pause-server.js';
@@ -22,6 +21,7 @@ import {
 import { getOrder, listEvents } from '../support/client.js';
 import { findIncidents } from '../support/incidents.js';
 import { queryDatabase } from '../support/invariants.js';
+import { changeUntil } from '../support/many-orders.js';
 import { startServiceProcess } from '../support/service-process.js';
 import { eventually, send, testSettings, type TestResponse, type TestService } from '../support/service.js';
 
@@ -71,15 +71,6 @@ const reservationsOf = (product: string) =>
   callsTo(fleet.sandbox, 'inventory').filter(({ path }) => path === `/inventory/${product}/reserve`);
 
 const disturb = (rule: FaultRule) => fleet.sandbox.services.inventory.faults.add(rule);
-
-/** Changes an order so often that no transaction finds it as it was read. */
-async function changeUntil(signal: AbortSignal, orderId: string): Promise<void> {
-  const client = new Client({ connectionString: fleet.database.url });
-  await client.connect();
-  while (!signal.aborted)
-    await client.query('UPDATE orders SET version = version + 1 WHERE id = $1', [orderId]);
-  await client.end();
-}
 
 describe('placing an order', () => {
   beforeAll(async () => {
@@ -157,7 +148,7 @@ describe('placing an order', () => {
     disturb({ kind: 'status', status: 503, ...RESERVE });
     const { body } = await ask('changing', product);
     const changing = new AbortController();
-    const changes = changeUntil(changing.signal, body.order_id);
+    const changes = changeUntil(changing.signal, fleet.database, body.order_id);
     // when
     clearFaults(fleet.sandbox);
     await eventually(() => stockOf(fleet.sandbox, product) === STOCK - ORDERED);

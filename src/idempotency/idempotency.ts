@@ -17,6 +17,8 @@ export interface FirstRun {
    * with the key. `free`: a retry with the key runs again.
    */
   key: 'bound' | 'store' | 'free';
+  /** Whether it repeats the response to an earlier request, which was found by other means than the key. */
+  isReplay?: boolean;
 }
 
 /** The response, and whether it is a replay of an earlier one. */
@@ -51,7 +53,7 @@ export class Idempotency {
     if (key === undefined) {
       const first = await fn(undefined);
       if (first === 'key_taken') throw new Error('a request without a key has lost it to another');
-      return { response: first.response, isReplay: false };
+      return resultOf(first);
     }
     const keepHours = this.settings.IDEMPOTENCY_KEY_HOURS;
     const claim = { scope: caller, key, requestHash: fingerprint(), keepHours };
@@ -60,14 +62,14 @@ export class Idempotency {
     const first = await fn(claim);
     if (first !== 'key_taken') {
       const isKept = first.key !== 'store' || (await this.keys.saveResponse(claim, first.response));
-      if (isKept) return { response: first.response, isReplay: false };
+      if (isKept) return resultOf(first);
     }
     // A concurrent request with the key was first; both return its response.
     const earlier = await this.find(claim, replay);
     if (earlier) return { response: earlier, isReplay: true };
     // The key expired in this very moment.
     if (first === 'key_taken') throw keyInProgress();
-    return { response: first.response, isReplay: false };
+    return resultOf(first);
   }
 
   /** The response for a known key; undefined for a new one. */
@@ -84,4 +86,8 @@ export class Idempotency {
     if (known.requestHash !== requestHash) throw keyReused();
     return known.orderId === null ? known.response : replay(known.orderId);
   }
+}
+
+function resultOf({ response, isReplay = false }: FirstRun): RunResult {
+  return { response, isReplay };
 }

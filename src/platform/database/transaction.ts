@@ -75,6 +75,8 @@ const DIVISION_BY_ZERO = '22012';
 export interface Write<Refusal extends string> extends Statement {
   /** The refusal to report when the statement divides by zero, which it does when a concurrent write was first. */
   refusal?: Refusal;
+  /** Gets the rows that the statement returns, once they are committed. */
+  receive?: (rows: readonly unknown[]) => void;
 }
 
 /**
@@ -92,10 +94,17 @@ export async function commitAtOnce<Refusal extends string>(
   const outcomes = await transactAtOnce(dataSource, begin, writes);
   const at = outcomes.findIndex(({ status }) => status === 'rejected');
   const outcome = outcomes[at];
-  if (outcome?.status !== 'rejected') return 'written';
+  if (outcome?.status !== 'rejected') {
+    for (const [index, { receive }] of writes.entries()) receive?.(rowsOf(outcomes[index + begin.length]));
+    return 'written';
+  }
   const refusal = writes[at - begin.length]?.refusal;
   if (refusal !== undefined && databaseErrorCode(outcome.reason) === DIVISION_BY_ZERO) return refusal;
   throw outcome.reason;
+}
+
+function rowsOf(outcome: PromiseSettledResult<QueryResult> | undefined): readonly unknown[] {
+  return outcome?.status === 'fulfilled' ? outcome.value.rows : [];
 }
 
 /**

@@ -4,7 +4,7 @@ import { findRepeatedKey } from '../../repeated-keys.js';
 import { limitChunks } from './body-chunks.js';
 import { findJsonExcess } from './json-bounds.js';
 
-/** The largest order, 200 lines, is a fifth of this. */
+/** The lines of the largest order are a fifth of this; the rest is for addresses, metadata and other details. */
 export const BODY_LIMIT_BYTES = 100 * 1024;
 
 declare module 'fastify' {

@@ -8,12 +8,12 @@ import {
   QUOTE,
 } from '../../json-text.js';
 
-/** An order is three levels deep; much deeper input is an attack on recursive code. */
+/** An order is four levels deep; much deeper input is an attack on recursive code. */
 export const MAX_DEPTH = 16;
 
 /**
- * Different names of fields in a body. All requests of the service have some twenty. The parser of JSON makes a new layout
- * of objects for each further name, which takes several microseconds.
+ * Different names of fields in a body. All requests of the service have some sixty, and orders have keys of their clients.
+ * The parser of JSON makes a new layout of objects for each further name, which takes several microseconds.
  */
 export const MAX_NAMES = 500;
 

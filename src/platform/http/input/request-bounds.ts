@@ -11,11 +11,16 @@ export const MAX_VALUES = 10_000;
 
 export const UNKNOWN_FIELD = 'is not a known field';
 
+/** Name of the rule of an object whose keys the client chooses; its first constraint is their maximum number. */
+export const FLAT_OBJECT = 'isFlatObject';
+
 /** The rules of one field of a class. */
 interface FieldRules {
   /** Maximum length of a list, and the message for a longer one. */
   most: number;
   message: string;
+  /** Maximum number of keys that the client chooses. */
+  mostKeys: number;
   /** Class of the object, or of the objects in the list. */
   type: Type | undefined;
 }
@@ -32,10 +37,16 @@ function rulesOf(type: Type): ClassRules {
     const nested = defaultMetadataStorage.findTypeMetadata(type, propertyName)?.typeFunction() as
       Type | undefined;
     const isClass = nested !== undefined && ![Number, String, Boolean, Date].includes(nested as never);
-    rules.set(propertyName, { most: Infinity, message: '', type: isClass ? nested : undefined });
+    rules.set(propertyName, {
+      most: Infinity,
+      message: '',
+      mostKeys: 0,
+      type: isClass ? nested : undefined,
+    });
   }
   for (const rule of getMetadataStorage().getTargetValidationMetadatas(type, '', false, false)) {
     const field = rules.get(rule.propertyName);
+    if (rule.name === FLAT_OBJECT && field) field.mostKeys = Number(rule.constraints[0]);
     if (rule.name !== 'arrayMaxSize' || !field) continue;
     field.most = Number(rule.constraints[0]);
     field.message =
@@ -64,7 +75,7 @@ export function hasTooManyValues(value: unknown): boolean {
 
 /**
  * Errors that make it pointless to check any rule, and that would make it expensive: lists that are too long or within
- * lists, and more unknown fields than a response names.
+ * lists, objects with too many keys, and more unknown fields than a response names.
  */
 export function findExcess(body: object, type: Type): FieldError[] {
   const search = new ExcessSearch();
@@ -73,21 +84,31 @@ export function findExcess(body: object, type: Type): FieldError[] {
 }
 
 /**
- * Empties objects without a class, and lists without a maximum. They make the request invalid, and the libraries of
- * the pipe would copy their content first, at up to ten microseconds a value.
+ * Empties objects without a class, lists without a maximum, and what is nested in flat objects and lists of scalars. They
+ * make the request invalid, and the libraries of the pipe would copy their content first, at up to ten microseconds a
+ * value.
  */
 export function emptyUnexpected(body: object, type: Type): void {
   const rules = rulesOf(type);
   for (const [name, content] of Object.entries(body)) {
     if (!isObject(content)) continue;
     const about = rules.get(name);
+    const isList = Array.isArray(content);
     if (about?.type) {
-      for (const object of Array.isArray(content) ? content : [content]) {
+      for (const object of isList ? content : [content]) {
         if (isObject(object)) emptyUnexpected(object, about.type);
       }
-    } else if (!about || about.most === Infinity) {
-      (body as Record<string, unknown>)[name] = Array.isArray(content) ? [] : {};
+    } else if (about && (isList ? about.most < Infinity : about.mostKeys > 0)) {
+      emptyNested(content);
+    } else {
+      (body as Record<string, unknown>)[name] = isList ? [] : {};
     }
+  }
+}
+
+function emptyNested(content: object): void {
+  for (const [name, value] of Object.entries(content)) {
+    if (isObject(value)) (content as Record<string, unknown>)[name] = {};
   }
 }
 
@@ -109,6 +130,7 @@ class ExcessSearch {
       if (!about) this.unknown.push({ field: fieldPath(path, name), message: UNKNOWN_FIELD });
       else if (Array.isArray(content)) this.visitList(content, about, fieldPath(path, name));
       else if (about.type && isObject(content)) this.visit(content, about.type, fieldPath(path, name));
+      else if (about.mostKeys > 0 && isObject(content)) this.visitKeys(content, about, fieldPath(path, name));
     }
   }
 
@@ -121,6 +143,11 @@ class ExcessSearch {
       if (Array.isArray(element)) this.excess.push({ field, message: 'must be an object' });
       else if (isObject(element)) this.visit(element, type, field);
     }
+  }
+
+  private visitKeys(content: object, { mostKeys }: FieldRules, path: string): void {
+    if (Object.keys(content).length <= mostKeys) return;
+    this.excess.push({ field: path, message: `must have at most ${mostKeys} keys` });
   }
 
   private isDone(): boolean {

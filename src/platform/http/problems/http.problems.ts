@@ -71,7 +71,7 @@ export const HTTP_PROBLEMS = defineProblemTypes({
   'payload-too-large': {
     status: 413,
     title: 'Request body too large',
-    cause: 'The body has more than 100 kB; the largest order is a fifth of that.',
+    cause: 'The body has more than 100 kB; the lines of the largest order are a fifth of that.',
     remedy: 'Send less in one request.',
   },
   'uri-too-long': {

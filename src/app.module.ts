@@ -20,7 +20,7 @@ import { OrderEvent } from './orders/order-event.entity.js';
 import { OrderItem } from './orders/order-item.entity.js';
 import { Order } from './orders/order.entity.js';
 import { OrdersModule } from './orders/orders.module.js';
-import { CartClaim } from './orders/place-order/cart-claim.entity.js';
+import { OrderClaim } from './orders/claims/order-claim.entity.js';
 import { DatabaseClock } from './platform/database/database-clock.js';
 import { dataSourceOptions } from './platform/database/data-source.js';
 import { ProblemFilter } from './platform/http/problem.filter.js';
@@ -37,7 +37,7 @@ export const ENTITIES = [
   OrderItem,
   OrderEvent,
   IdempotencyKey,
-  CartClaim,
+  OrderClaim,
   ProductCatalogMovement,
   StockDrift,
   Delivery,

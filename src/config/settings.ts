@@ -123,6 +123,14 @@ export class Settings extends HttpSettings {
   @IsIn(CURRENCIES, { message: 'must be an ISO 4217 currency code such as USD' })
   DEFAULT_CURRENCY: string = 'USD';
 
+  /**
+   * Beginning of the numbers that orders get from the sequence, such as `A-` for `A-1001`: up to 12 printable ASCII characters
+   * without spaces. Without it they begin at `1001`.
+   */
+  @IsOptional()
+  @Matches(/^[!-~]{1,12}$/, { message: 'must be up to 12 printable ASCII characters without spaces' })
+  ORDER_NUMBER_PREFIX?: string;
+
   /** Deadline of a request, with all calls and their retries; at least three upstream timeouts. */
   @WholeNumber(100, 120_000)
   REQUEST_DEADLINE_MS: number = 10_000;

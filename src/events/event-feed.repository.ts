@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { OrderEvent } from '../orders/order-event.entity.js';
 import type { Owner } from '../orders/ownership.js';
+import { LINES } from '../orders/reading/order-look-up.js';
 import { BEGIN_BY_INDEX, queryAtOnce } from '../platform/database/transaction.js';
 import { KIND_OF_EVENT, kindsOf } from './event-type.js';
 
@@ -116,10 +117,10 @@ export class EventFeedRepository {
     return stateIn(await this.dataSource.query<Row<FeedEnd>[]>(`SELECT ${END} FROM event_feed f`));
   }
 
-  /** How many lines each of the orders has; orders without lines are absent. */
+  /** The size of each of the orders, in lines. */
   async countLines(orderIds: readonly string[]): Promise<Map<string, number>> {
     const rows = await this.dataSource.query<{ orderId: string; lines: number }[]>(
-      `SELECT order_id AS "orderId", count(*)::int AS lines FROM order_items WHERE order_id = ANY ($1) GROUP BY order_id`,
+      `SELECT o.id AS "orderId", ${LINES} AS lines FROM orders o WHERE o.id = ANY ($1)`,
       [orderIds],
     );
     return new Map(rows.map(({ orderId, lines }) => [orderId, lines]));

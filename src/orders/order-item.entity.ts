@@ -1,4 +1,5 @@
 import { Check, Column, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn } from 'typeorm';
+import type { FlatObject } from './details/order-details.js';
 
 /** `held` from the moment the order is stored, `released` when certainly nothing is held, else `in_doubt`. */
 export const RESERVATIONS = ['held', 'released', 'in_doubt'] as const;
@@ -37,6 +38,15 @@ export class OrderItem {
 
   @Column('text')
   reservation!: Reservation;
+
+  @Column('text', { nullable: true })
+  sku!: string | null;
+
+  @Column('jsonb', { nullable: true })
+  options!: FlatObject | null;
+
+  @Column('jsonb', { nullable: true })
+  metadata!: FlatObject | null;
 
   /** By the name of the entity, because an order imports its lines. Never loaded. */
   @ManyToOne('Order')

@@ -1,4 +1,5 @@
 import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import type { Address, Charge, FlatObject } from './details/order-details.js';
 import type { OrderItem } from './order-item.entity.js';
 import { ORDER_STATUS_NAMES, type OrderStatus } from './order-status.js';
 
@@ -43,7 +44,7 @@ export class Order {
   @Column('char', { length: 3 })
   currency!: string;
 
-  /** Null until the order is priced. */
+  /** Of the lines and the charges. Null until the order is priced. */
   @Column('numeric', { name: 'total_amount', precision: 19, scale: 4, nullable: true })
   totalAmount!: string | null;
 
@@ -71,6 +72,45 @@ export class Order {
 
   @Column('json', { name: 'to_price', nullable: true })
   toPrice!: ExpectedPrices | null;
+
+  /** What people call the order; given by its client, or else by the database when the order is stored. */
+  @Column('text', { nullable: true })
+  number!: string | null;
+
+  @Column('text', { name: 'customer_phone', nullable: true })
+  customerPhone!: string | null;
+
+  @Column('json', { name: 'shipping_address', nullable: true })
+  shippingAddress!: Address | null;
+
+  @Column('json', { name: 'billing_address', nullable: true })
+  billingAddress!: Address | null;
+
+  @Column('text', { nullable: true })
+  note!: string | null;
+
+  @Column('text', { array: true, nullable: true })
+  tags!: string[] | null;
+
+  @Column('jsonb', { nullable: true })
+  metadata!: FlatObject | null;
+
+  @Column('json', { nullable: true })
+  charges!: Charge[] | null;
+
+  /** Of the charges that the prices do not contain; null where there are none. */
+  @Column('numeric', { name: 'charges_amount', precision: 19, scale: 4, nullable: true })
+  chargesAmount!: string | null;
+
+  @Column('text', { nullable: true })
+  source!: string | null;
+
+  @Column('text', { name: 'source_order_id', nullable: true })
+  sourceOrderId!: string | null;
+
+  /** Written with the fields above, and read by the database alone. */
+  @Column('integer', { name: 'detail_bytes', nullable: true })
+  detailBytes?: number | null;
 
   /** The lines, by number; read and written together with the order. */
   items!: OrderItem[];

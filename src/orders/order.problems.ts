@@ -1,4 +1,4 @@
-import { Problem } from '../platform/http/problem.js';
+import { Problem, RETRY_AFTER } from '../platform/http/problem.js';
 import { defineProblemTypes } from '../platform/http/problems/problem-types.js';
 import type { OrderStatus } from './order-status.js';
 
@@ -43,6 +43,27 @@ export const ORDER_PROBLEMS = defineProblemTypes({
     remedy: 'Read the existing order. The cart can be ordered again after it is cancelled.',
     members: { order_id: 'the order of this cart' },
   },
+  'number-already-used': {
+    status: 409,
+    title: 'Number already used',
+    cause: 'Another order has this `number`. Rejected and failed orders do not count.',
+    remedy: 'Choose another number, or leave it out: then the service numbers the order.',
+    members: { order_id: 'the order with this number' },
+  },
+  'reference-already-used': {
+    status: 409,
+    title: 'Reference already used',
+    cause: 'Another order has this `source` and `source_order_id`, and was requested with another content.',
+    remedy: 'Read the existing order. Send another `source_order_id` for another order.',
+    members: { order_id: 'the order with this reference' },
+  },
+  'reference-in-progress': {
+    status: 409,
+    title: 'Order in progress',
+    cause: 'The order with this `source` and `source_order_id` is being placed.',
+    remedy: 'Send the same request again, in a moment: the response has the outcome.',
+    members: { order_id: 'the order with this reference; absent when it failed a moment ago' },
+  },
   'unknown-product': {
     status: 400,
     title: 'Product not found',
@@ -79,13 +100,14 @@ export const ORDER_PROBLEMS = defineProblemTypes({
   'total-changed': {
     status: 409,
     title: 'Total changed',
-    cause: 'The current prices add up to a total other than `expected_total`.',
+    cause: 'The current prices and the charges add up to a total other than `expected_total`.',
     remedy: 'Show the customer the new total, and order again with it or without any.',
     members: {
       expected_total: 'what the request expected',
       current_total: 'what the order would cost',
+      charges_amount: 'the sum of the charges that are added to the lines, where the request has charges',
       lines:
-        'a list of {line, product_id, quantity, requested_price?, price, line_total}, which add up to it',
+        'a list of {line, product_id, quantity, requested_price?, price, line_total}, which add up to it with the charges',
       omitted: OMITTED,
     },
   },
@@ -198,6 +220,24 @@ export function orderNotFound(id: string): Problem {
 /** @param orderId the live order of the cart; undefined when that order failed a moment ago */
 export function cartAlreadyOrdered(orderId: string | undefined): Problem {
   return orderProblem('cart-already-ordered', 'This cart has been ordered already', { order_id: orderId });
+}
+
+/** @param orderId undefined when that order failed a moment ago */
+export function numberAlreadyUsed(number: string, orderId: string | undefined): Problem {
+  return orderProblem('number-already-used', `The number ${number} belongs to another order`, {
+    order_id: orderId,
+  });
+}
+
+export function referenceAlreadyUsed(orderId: string): Problem {
+  const detail = 'The order with this source and source_order_id was requested with another content';
+  return orderProblem('reference-already-used', detail, { order_id: orderId });
+}
+
+/** @param orderId undefined when that order failed a moment ago */
+export function referenceInProgress(orderId?: string): Problem {
+  const detail = 'The order with this source and source_order_id is being placed; repeat the request later.';
+  return orderProblem('reference-in-progress', detail, { order_id: orderId }, RETRY_AFTER);
 }
 
 /** Neither an order nor a customer with orders has this id. */

@@ -27,8 +27,6 @@ import {
   NOT_MODIFIED,
   ORDER_OR_LIST,
   ORDERS,
-  PLACE_CUSTOMER_ORDER_BODY,
-  PLACE_ORDER_BODY,
   PLACEMENT_PROBLEMS,
   PREFER,
   READ_PROBLEMS,
@@ -36,13 +34,14 @@ import {
   STATUS_PROBLEMS,
 } from './dto/orders.openapi.js';
 import { PlaceCustomerOrderDto, PlaceOrderDto } from './dto/place-order.dto.js';
+import { PLACE_CUSTOMER_ORDER_BODY, PLACE_ORDER_BODY } from './dto/place-order.openapi.js';
 import { etag, hasSeen, parseIdempotencyKey, parseIfMatch, prefersAsync } from './dto/request-headers.js';
 import { requireNewId } from './dto/text.decorators.js';
 import { UpdateStatusDto } from './dto/update-status.dto.js';
 import { ifMatchRequired, noOrdersOf, orderNotFound } from './order.problems.js';
 import { parseStatus } from './order-status.js';
 import { OrdersService } from './orders.service.js';
-import { customerFor, ownerFor, statusSetterFor } from './ownership.js';
+import { customerFor, ownerFor, requireNumberAllowed, statusSetterFor } from './ownership.js';
 import { PlaceOrderHandler } from './place-order/place-order-handler.js';
 
 /** The headers that control a placement. */
@@ -230,9 +229,11 @@ export class OrdersController {
     reply: FastifyReply,
   ): Promise<void> {
     addVary(reply, 'Prefer');
+    requireNumberAllowed(caller, body.number);
     const isPreferred = prefersAsync(headers.prefer);
     const { response, isReplay } = await this.placeOrder.place(body, {
       caller: caller.id,
+      owner: ownerFor(caller),
       customerId,
       key: parseIdempotencyKey(headers['idempotency-key']),
       isAsync: isPreferred || this.settings.PLACEMENT_MODE === 'async',

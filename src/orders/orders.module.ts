@@ -4,6 +4,7 @@ import { OrdersController } from './orders.controller.js';
 import { OrdersService } from './orders.service.js';
 import { AddressRepository } from './addresses/address.repository.js';
 import { AddressUpkeep } from './addresses/address-upkeep.js';
+import { OrderClaimsRepository } from './claims/order-claims.repository.js';
 import { BulkStatusController } from './bulk/bulk-status.controller.js';
 import { BulkStatus } from './bulk/bulk-status.js';
 import { OrderExportController } from './export/order-export.controller.js';
@@ -30,6 +31,7 @@ export class OrdersModule {
       controllers: [OrderPreviewController, BulkStatusController, OrderExportController, OrdersController],
       providers: [
         OrderRepository,
+        OrderClaimsRepository,
         OrderPricing,
         PlaceOrderRepository,
         PlaceOrderSaga,
@@ -45,7 +47,7 @@ export class OrdersModule {
         BulkStatus,
         OrderExport,
       ],
-      exports: [OrderRepository, PlaceOrderSaga],
+      exports: [OrderRepository, OrderClaimsRepository, PlaceOrderSaga],
     };
   }
 }

@@ -4,6 +4,8 @@ import { runAll } from '../platform/database/connection.js';
 import { inTransaction } from '../platform/database/transaction.js';
 import { Tasks } from '../tasks/tasks.service.js';
 import { reachPausePoint } from '../pause-points/pause-points.js';
+import { cartClaim } from './claims/claims-of.js';
+import { OrderClaimsRepository } from './claims/order-claims.repository.js';
 import type { OrderEvent } from './order-event.entity.js';
 import type { Order } from './order.entity.js';
 import { canNotify, NOBODY_NOTIFIED, notifyTask, releaseStockTask } from './order.tasks.js';
@@ -18,7 +20,6 @@ import {
   transition,
 } from './order-status.js';
 import type { Owner } from './ownership.js';
-import { PlaceOrderRepository } from './place-order/place-order.repository.js';
 import type { OrderFilter } from './search/order-conditions.js';
 import { databaseNow } from '../platform/database/database-clock.js';
 
@@ -43,7 +44,7 @@ export class OrdersService {
   constructor(
     private readonly dataSource: DataSource,
     private readonly orders: OrderRepository,
-    private readonly placements: PlaceOrderRepository,
+    private readonly claims: OrderClaimsRepository,
     private readonly tasks: Tasks,
   ) {}
 
@@ -105,7 +106,7 @@ export class OrdersService {
       const event = { type: 'status_changed', actor, reason, data, at } as const;
       await this.orders.insertEvent(transaction, order.id, version, event, order.status, to);
       if (!isLive(to) && order.cartId !== null) {
-        await runAll(transaction, [this.placements.freeCart(order.cartId, order.id)]);
+        await runAll(transaction, this.claims.free(order.id, [cartClaim(order.cartId)]));
       }
       await this.tasks.insert(transaction, [
         ...(canNotify(order) ? [notifyTask(order.id, version)] : []),

@@ -27,6 +27,15 @@ export function customerFor(caller: Caller, named: string | undefined): string |
   return caller.customerId;
 }
 
+/**
+ * Numbers are the shop's: a customer could take those that come next.
+ *
+ * @throws {Problem} insufficient-scope
+ */
+export function requireNumberAllowed(caller: Caller, number: string | undefined): void {
+  if (number !== undefined && caller.customerId !== null) throw insufficientScope('orders:read:all');
+}
+
 export function customerNotAllowed(customerId: string): Problem {
   const detail = 'A customer can order only for itself';
   return orderProblem('customer-not-allowed', detail, { customer_id: customerId });

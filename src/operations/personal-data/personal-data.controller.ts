@@ -24,8 +24,9 @@ const ADDRESS_BODY = {
 const EXAMPLE_ORDER = '01a1ffe2-9b80-748a-ba30-787d85a2b441';
 
 const DESCRIPTION =
-  'Name and e-mail address are erased from the orders, for good; lines, totals and the history stay. The history says ' +
-  'the erasure and who requested it. The request is idempotent.';
+  'Name, e-mail address, phone, addresses, note and all metadata are erased from the orders, for good. Lines with their ' +
+  'options, charges, tags, numbers, references, totals and the history stay. The history says the erasure and who ' +
+  'requested it. The request is idempotent.';
 
 @ApiTags('operations')
 @Controller()

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { EMAIL_KEY, emailKey } from '../../orders/addresses/email-address.js';
+import type { Claimant } from '../../orders/claims/claims-of.js';
 import type { Sql } from '../../platform/database/connection.js';
 
 /** The orders whose personal data to erase. */
@@ -16,8 +17,26 @@ const CONDITIONS = {
   order_id: 'o.id = $1',
 } as const satisfies Record<Subject['by'], string>;
 
-const HAS_PERSONAL_DATA =
-  '(o.customer_name IS NOT NULL OR o.customer_email IS NOT NULL OR o.customer_email_key IS NOT NULL)';
+/** The columns of orders with personal data; the migrations mark them in their comments. */
+const PERSONAL = [
+  'customer_name',
+  'customer_email',
+  'customer_email_key',
+  'customer_phone',
+  'shipping_address',
+  'billing_address',
+  'note',
+  'metadata',
+];
+
+/** No EXISTS: of one beside OR, the planner may make a hash of the lines of all orders. */
+const HAS_PERSONAL_DATA = `(${PERSONAL.map((column) => `o.${column} IS NOT NULL`).join(' OR ')}
+  OR (SELECT true FROM order_items i WHERE i.order_id = o.id AND i.metadata IS NOT NULL LIMIT 1))`;
+
+const ERASE = PERSONAL.map((column) => `${column} = NULL`).join(', ');
+
+/** An order whose personal data were erased, with what it may have claims by. */
+export type ErasedOrder = Claimant & { id: string };
 
 /** The payload of an erasure's event. */
 export interface Erasure {
@@ -26,7 +45,7 @@ export interface Erasure {
   at: Date;
 }
 
-/** Every statement that erases personal data. It is kept in three columns of orders, and nowhere else. */
+/** Every statement that erases personal data of orders, which is in their columns and in the metadata of their lines. */
 @Injectable()
 export class PersonalDataRepository {
   constructor(private readonly dataSource: DataSource) {}
@@ -42,19 +61,28 @@ export class PersonalDataRepository {
   }
 
   /**
-   * Erases name and address of orders and raises their versions, whichever those are: the rows stay locked until the
+   * Erases the personal data of orders and raises their versions, whichever those are: the rows stay locked until the
    * end of the transaction, and a concurrent writer finds the version changed.
    *
    * @returns the orders that still had any
    */
-  async erase(sql: Sql, orderIds: readonly string[], at: Date): Promise<string[]> {
-    const [rows] = await sql.query<[{ id: string }[], number]>(
-      `UPDATE orders o SET customer_name = NULL, customer_email = NULL, customer_email_key = NULL,
-         version = version + 1, updated_at = $2
-       WHERE o.id = ANY ($1) AND ${HAS_PERSONAL_DATA} RETURNING o.id`,
+  async erase(sql: Sql, orderIds: readonly string[], at: Date): Promise<ErasedOrder[]> {
+    const [rows] = await sql.query<[ErasedOrder[], number]>(
+      `UPDATE orders o SET ${ERASE}, version = version + 1, updated_at = $2
+       WHERE o.id = ANY ($1) AND ${HAS_PERSONAL_DATA}
+       RETURNING o.id, o.customer_id AS "customerId", o.cart_id AS "cartId", o.number, o.source,
+         o.source_order_id AS "sourceOrderId"`,
       [orderIds, at],
     );
-    return rows.map((row) => row.id);
+    return rows;
+  }
+
+  /** Erases the metadata of the lines of orders, which are locked. */
+  async eraseLines(sql: Sql, orderIds: readonly string[]): Promise<void> {
+    await sql.query(
+      `UPDATE order_items SET metadata = NULL WHERE order_id = ANY ($1) AND metadata IS NOT NULL`,
+      [orderIds],
+    );
   }
 
   /** Adds the event that led each of the orders, which are locked, to its version. */

@@ -2,6 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { NIL as NIL_ID } from 'uuid';
 import { Settings } from '../../config/settings.js';
+import { claimsOf } from '../../orders/claims/claims-of.js';
+import { OrderClaimsRepository } from '../../orders/claims/order-claims.repository.js';
 import { isOrderId } from '../../orders/orders.service.js';
 import { NOTIFY } from '../../orders/order.tasks.js';
 import { orderNotFound } from '../../orders/order.problems.js';
@@ -22,21 +24,22 @@ const NO_MORE_NOTIFICATIONS = {
 
 /** The result of one call. */
 export interface ErasureResult {
-  /** Orders that had a name or an address. */
+  /** Orders that had personal data. */
   count: number;
   /** Whether the time was over before all orders were looked at. */
   more: boolean;
 }
 
 /**
- * Erases the customer and keeps the order: lines, prices, totals and the history. No task or stored response holds
- * name or address, so erasing them from the order is enough. An unsent message finds no address and ends.
+ * Erases the customer and keeps the order: lines, prices, totals and the history. No task, event or stored response holds
+ * personal data, so erasing them from the order is enough. An unsent message finds no address and ends.
  */
 @Injectable()
 export class PersonalData {
   constructor(
     private readonly dataSource: DataSource,
     private readonly repository: PersonalDataRepository,
+    private readonly claims: OrderClaimsRepository,
     private readonly orders: OrderRepository,
     private readonly tasks: Tasks,
     private readonly settings: Settings,
@@ -69,9 +72,12 @@ export class PersonalData {
     return inTransaction(this.dataSource, async (transaction) => {
       const erased = await this.repository.erase(transaction, orderIds, at);
       if (erased.length === 0) return 0;
-      await this.repository.insertEvents(transaction, erased, { actor, data: NO_MORE_NOTIFICATIONS, at });
+      const ids = erased.map(({ id }) => id);
+      await this.repository.eraseLines(transaction, ids);
+      await this.claims.eraseHashes(transaction, ids, erased.flatMap(claimsOf));
+      await this.repository.insertEvents(transaction, ids, { actor, data: NO_MORE_NOTIFICATIONS, at });
       // A dead notification would be an incident about nothing: tried again, it ends without a message.
-      await this.tasks.retryDead(transaction, NOTIFY, erased);
+      await this.tasks.retryDead(transaction, NOTIFY, ids);
       return erased.length;
     });
   }

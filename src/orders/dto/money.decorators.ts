@@ -23,6 +23,24 @@ export function IsAmount(): PropertyDecorator {
   });
 }
 
+/** Schema of an amount that may be negative. */
+export const SIGNED_AMOUNT_SCHEMA = { type: 'number', minimum: -MAX_AMOUNT, maximum: MAX_AMOUNT } as const;
+
+/** An amount of money that may be negative. */
+export function IsSignedAmount(): PropertyDecorator {
+  return ValidateBy({
+    name: 'isSignedAmount',
+    validator: {
+      validate: (value: unknown) =>
+        typeof value === 'number' &&
+        Math.abs(value) <= MAX_AMOUNT &&
+        decimalsOf(Math.abs(value)) <= MAX_DECIMALS,
+      defaultMessage: () =>
+        `must be a number from ${-MAX_AMOUNT} to ${MAX_AMOUNT}, with at most ${MAX_DECIMALS} digits after the point`,
+    },
+  });
+}
+
 /** Digits after the point in the shortest form of a number: the form in which the client wrote it. */
 function decimalsOf(value: number): number {
   const [, fraction = '', exponent = '0'] = /^\d+(?:\.(\d+))?(?:e([+-]\d+))?$/.exec(String(value)) ?? [];

@@ -57,7 +57,7 @@ export class OrderProblemResponse extends ProblemResponse {
     type: 'string',
     nullable: true,
     format: 'uuid',
-    description: 'The order that failed, or that holds the cart.',
+    description: 'The order that failed, or that has the cart, the number or the reference.',
   })
   order_id?: string | null;
 
@@ -75,6 +75,9 @@ export class OrderProblemResponse extends ProblemResponse {
 
   @Decimal.optional(159.98, 'The current total; null when a product is unknown.', { nullable: true })
   current_total?: number | null;
+
+  @Decimal.optional(4.99, 'The part of the total that is not in the lines, where the request has charges.')
+  charges_amount?: number;
 
   @ApiPropertyOptional({ type: [PricedLineResponse], description: 'What the total is made of.' })
   lines?: PricedLineResponse[];

@@ -1,13 +1,20 @@
-import { ApiExtraModels, ApiProperty, getSchemaPath, OmitType } from '@nestjs/swagger';
+import { ApiExtraModels, ApiProperty, getSchemaPath, IntersectionType, OmitType } from '@nestjs/swagger';
 import { Count, Decimal, Positive, Text, Time, Uuid } from '../../platform/http/fields.openapi.js';
 import { PROBLEM_PATH } from '../../platform/http/problems/problem-types.js';
+import type { FlatObject } from '../details/order-details.js';
 import type { InventoryCall } from '../history/inventory-calls.js';
 import { ORDER_EVENT_TYPES, type OrderEvent } from '../order-event.entity.js';
 import type { OrderItem } from '../order-item.entity.js';
 import { ORDER_STATUS_NAMES, type OrderStatus } from '../order-status.js';
 import type { Order } from '../order.entity.js';
 import type { OrderPage } from '../order.repository.js';
-import { toJsonNumberOrNull } from '../pricing/order-pricing.js';
+import { toJsonNumber, toJsonNumberOrNull, totalsOf } from '../pricing/order-pricing.js';
+import {
+  AddressResponse,
+  detailsResponse,
+  FlatObjectProperty,
+  OrderDetailsResponse,
+} from './order-details.response.js';
 
 /** As two schemas, because an enum that holds null breaks generators of clients that know enums of text only. */
 const NULLABLE_STATUS = { oneOf: [{ type: 'string', enum: ORDER_STATUS_NAMES }, { type: 'null' }] };
@@ -25,17 +32,27 @@ export class OrderConfirmationResponse {
   @Time('When the order was placed.')
   timestamp!: string;
 
-  @Decimal(159.98)
+  @Decimal(159.98, 'Sum of the lines.')
+  subtotal_amount!: number;
+
+  @Decimal(0, 'Sum of the charges that are not included in the prices.')
+  charges_amount!: number;
+
+  @Decimal(159.98, 'Sum of both.')
   total_amount!: number;
 
   @Text('USD', 'ISO 4217 code.', { pattern: '^[A-Z]{3}$' })
   currency!: string;
+
+  @Text.nullable('1001', 'What people call the order. Null of orders from before there were numbers.')
+  number!: string | null;
 }
 
 /** The known fields of an order before its placement completes. */
 export class OrderAcceptedResponse extends OmitType(OrderConfirmationResponse, [
   'status',
   'message',
+  'subtotal_amount',
   'total_amount',
 ] as const) {
   @ApiProperty({ enum: ['pending'] })
@@ -43,6 +60,9 @@ export class OrderAcceptedResponse extends OmitType(OrderConfirmationResponse, [
 
   @Text('Order accepted, and yet to be confirmed')
   message!: string;
+
+  @Decimal.nullable(null, 'Null until the order is priced.')
+  subtotal_amount!: number | null;
 
   @Decimal.nullable(null, 'Null until the order is priced.')
   total_amount!: number | null;
@@ -61,17 +81,29 @@ export class OrderItemResponse {
   @Decimal.nullable(79.99, 'Price of one unit when the order was placed.')
   price!: number | null;
 
+  @Text.nullable(null, 'Stock keeping unit.')
+  sku!: string | null;
+
+  @FlatObjectProperty()
+  options!: FlatObject;
+
+  @FlatObjectProperty()
+  metadata!: FlatObject;
+
   static from(item: OrderItem): OrderItemResponse {
     return {
       product_id: item.productId,
       product_name: item.productName,
       quantity: item.quantity,
       price: toJsonNumberOrNull(item.price),
+      sku: item.sku,
+      options: item.options ?? {},
+      metadata: item.metadata ?? {},
     };
   }
 }
 
-export class OrderResponse {
+class OrderFactsResponse {
   @Uuid()
   order_id!: string;
 
@@ -87,7 +119,13 @@ export class OrderResponse {
   @ApiProperty({ type: [OrderItemResponse] })
   items!: OrderItemResponse[];
 
-  @Decimal.nullable(159.98, 'Null while the order is pending and not priced.')
+  @Decimal.nullable(159.98, 'Sum of the lines. Null while the order is pending and not priced.')
+  subtotal_amount!: number | null;
+
+  @Decimal(0, 'Sum of the charges that are not included in the prices.')
+  charges_amount!: number;
+
+  @Decimal.nullable(159.98, 'Sum of both. Null while the order is pending and not priced.')
   total_amount!: number | null;
 
   @Text('USD', 'ISO 4217 code.', { pattern: '^[A-Z]{3}$' })
@@ -107,7 +145,10 @@ export class OrderResponse {
 
   @Text.optional('/problems/insufficient-stock', 'Problem type, of a rejected or failed order.')
   failure?: string;
+}
 
+@ApiExtraModels(AddressResponse)
+export class OrderResponse extends IntersectionType(OrderFactsResponse, OrderDetailsResponse) {
   static from(order: Order): OrderResponse {
     return {
       order_id: order.id,
@@ -115,15 +156,26 @@ export class OrderResponse {
       customer_name: order.customerName,
       customer_email: order.customerEmail,
       items: order.items.map((item) => OrderItemResponse.from(item)),
-      total_amount: toJsonNumberOrNull(order.totalAmount),
+      ...amountsOf(order),
       currency: order.currency,
       status: order.status,
       version: order.version,
       timestamp: order.placedAt.toISOString(),
       updated_at: order.updatedAt.toISOString(),
+      ...detailsResponse(order),
       ...(order.failure !== null && { failure: `${PROBLEM_PATH}${order.failure}` }),
     };
   }
+}
+
+/** The total of an order and its parts. */
+export function amountsOf({ totalAmount, chargesAmount }: Order) {
+  const { subtotal, charges, total } = totalsOf(totalAmount, chargesAmount);
+  return {
+    subtotal_amount: toJsonNumberOrNull(subtotal),
+    charges_amount: toJsonNumber(charges),
+    total_amount: toJsonNumberOrNull(total),
+  };
 }
 
 export class OrderListResponse {

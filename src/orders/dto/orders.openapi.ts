@@ -5,8 +5,11 @@ import type { DocumentedProblem } from '../../platform/http/problem.openapi.js';
 import { etagHeader, header, retryAfterHeader } from '../../platform/http/response-headers.openapi.js';
 import {
   ifMatchRequired,
+  numberAlreadyUsed,
   orderNotFound,
   orderProblem,
+  referenceAlreadyUsed,
+  referenceInProgress,
   shortageDetail,
   transitionNotAllowed,
   versionConflict,
@@ -19,7 +22,7 @@ import {
   OrderListResponse,
   OrderResponse,
 } from './order.response.js';
-import { PlaceCustomerOrderDto, PlaceOrderDto } from './place-order.dto.js';
+import { EXAMPLE_ADDRESS, EXAMPLE_CUSTOMER } from './place-order.openapi.js';
 import { UpdateStatusDto } from './update-status.dto.js';
 
 /** The order that all examples are about. */
@@ -67,35 +70,6 @@ export const NOT_MODIFIED = {
   headers: etagHeader(true),
 };
 
-const CUSTOMER = { customer_name: 'Alice Johnson', customer_email: 'alice@example.com' };
-const ITEMS = [{ product_id: 'PROD001', quantity: 2 }];
-
-export const PLACE_ORDER_BODY = {
-  type: PlaceOrderDto,
-  examples: {
-    checked: {
-      summary: 'An order that is refused if the customer was shown other prices',
-      value: {
-        ...CUSTOMER,
-        items: [{ product_id: 'PROD001', quantity: 2, price: 79.99 }],
-        customer_id: '42',
-        currency: 'USD',
-        expected_total: 159.98,
-      },
-    },
-    short: { summary: 'No more than is needed', value: { ...CUSTOMER, items: ITEMS } },
-  },
-};
-
-export const PLACE_CUSTOMER_ORDER_BODY = {
-  type: PlaceCustomerOrderDto,
-  required: false,
-  examples: {
-    items: { summary: 'An order that names its items', value: { items: [{ product_id: 3, quantity: 1 }] } },
-    cart: { summary: "The customer's cart, and the recipient of the notifications", value: CUSTOMER },
-  },
-};
-
 export const STATUS_BODY = {
   type: UpdateStatusDto,
   examples: {
@@ -130,14 +104,36 @@ export const ACCEPTED = {
 export const ORDER = {
   order_id: EXAMPLE_ORDER,
   customer_id: '42',
-  ...CUSTOMER,
-  items: [{ product_id: 'PROD001', product_name: 'Wireless Headphones', quantity: 2, price: 79.99 }],
-  total_amount: 159.98,
+  ...EXAMPLE_CUSTOMER,
+  items: [
+    {
+      product_id: 'PROD001',
+      product_name: 'Wireless Headphones',
+      quantity: 2,
+      price: 79.99,
+      sku: null,
+      options: {},
+      metadata: {},
+    },
+  ],
+  subtotal_amount: 159.98,
+  charges_amount: 4.99,
+  total_amount: 164.97,
   currency: 'USD',
   status: 'confirmed',
   version: 2,
   timestamp: EXAMPLE_TIME,
   updated_at: '2026-11-21T20:53:23.464Z',
+  number: '1001',
+  customer_phone: null,
+  shipping_address: EXAMPLE_ADDRESS,
+  billing_address: null,
+  note: null,
+  tags: ['gift'],
+  metadata: {},
+  charges: [{ type: 'shipping', amount: 4.99 }],
+  source: null,
+  source_order_id: null,
 };
 
 export const ORDER_OR_LIST = {
@@ -212,6 +208,9 @@ export const PLACEMENT_PROBLEMS: DocumentedProblem[] = [
     current_total: 159.98,
     lines: [{ line: 1, product_id: 'PROD001', quantity: 2, price: 79.99, line_total: 159.98 }],
   }),
+  numberAlreadyUsed('A-1042', EXAMPLE_ORDER),
+  referenceAlreadyUsed(EXAMPLE_ORDER),
+  referenceInProgress(EXAMPLE_ORDER),
   customerNotAllowed('42'),
   keyInProgress(),
   413,

@@ -7,16 +7,22 @@ import {
   IsIn,
   IsInt,
   IsObject,
+  IsString,
+  Matches,
   Max,
   MaxLength,
   Min,
+  ValidateBy,
   ValidateNested,
 } from 'class-validator';
 import { CURRENCIES } from '../../config/currencies.js';
 import { type FingerprintLayout, fingerprintOf } from '../../idempotency/fingerprint.js';
 import { MAX_EMAIL_LENGTH } from '../addresses/email-address.js';
+import type { LineDetails, OrderDetails } from '../details/order-details.js';
 import { MAX_LINES, MAX_QUANTITY, type PlacementRequest } from '../pricing/placement-request.js';
+import { FlatObject, Identifier, Line, Paragraphs, Verbatim } from './detail.decorators.js';
 import { AMOUNT_SCHEMA, IsAmount } from './money.decorators.js';
+import { AddressDto, ChargeDto } from './order-details.dto.js';
 import {
   IsNewId,
   IsPlaceableEmail,
@@ -27,6 +33,25 @@ import {
 } from './text.decorators.js';
 
 const MAX_NAME_LENGTH = 200;
+
+/** ITU-T E.164 has 15 digits; the rest is for a prefix, an extension and spaces. */
+const MAX_PHONE_LENGTH = 32;
+
+/** A page of text. */
+export const MAX_NOTE_LENGTH = 2_000;
+
+/** Labels that a person still overlooks. */
+export const MAX_TAGS = 20;
+const MAX_TAG_LENGTH = 50;
+
+/** The parts of a usual total, and as many again. */
+export const MAX_CHARGES = 20;
+
+/** People say numbers over the phone; sources are channels and connectors. */
+const MAX_NUMBER_LENGTH = 32;
+const MAX_SOURCE_LENGTH = 64;
+
+const MAX_SKU_LENGTH = 128;
 
 export class OrderItemDto {
   @ApiProperty({
@@ -53,6 +78,15 @@ export class OrderItemDto {
   @MayBeAbsent()
   @IsAmount()
   price?: number;
+
+  @Line(MAX_SKU_LENGTH, 'WH-1000-BLK', 'Stock keeping unit. Not interpreted: the product is found by `product_id`.')
+  sku?: string;
+
+  @FlatObject({ colour: 'black' }, 'What the customer has chosen. Not interpreted.')
+  options?: LineDetails['options'];
+
+  @FlatObject({ gift_wrap: true }, 'Fields of your own. Not interpreted.')
+  metadata?: LineDetails['metadata'];
 }
 
 export class PlaceOrderDto {
@@ -102,6 +136,94 @@ export class PlaceOrderDto {
   @MayBeAbsent()
   @IsAmount()
   expected_total?: number;
+
+  @Verbatim(MAX_PHONE_LENGTH, '+49 30 1234567', 'Kept as it is written.')
+  customer_phone?: string;
+
+  @ApiPropertyOptional({ type: AddressDto })
+  @MayBeAbsent()
+  @ValidateNested({ message: 'must be an object' })
+  @IsObject({ message: 'must be an object' })
+  @Type(() => AddressDto)
+  shipping_address?: AddressDto;
+
+  @ApiPropertyOptional({ type: AddressDto })
+  @MayBeAbsent()
+  @ValidateNested({ message: 'must be an object' })
+  @IsObject({ message: 'must be an object' })
+  @Type(() => AddressDto)
+  billing_address?: AddressDto;
+
+  @Paragraphs(MAX_NOTE_LENGTH, 'Please ring twice.', 'Free text; may have several lines.')
+  note?: string;
+
+  @ApiPropertyOptional({
+    type: [String],
+    maxItems: MAX_TAGS,
+    example: ['gift'],
+    description: `Labels of up to ${MAX_TAG_LENGTH} characters.`,
+  })
+  @MayBeAbsent()
+  @Matches(/\S/, { each: true, message: 'must not hold blank text' })
+  @IsPlainText({ each: true, message: 'must hold text without control characters' })
+  @MaxLength(MAX_TAG_LENGTH, {
+    each: true,
+    message: `must hold text of at most ${MAX_TAG_LENGTH} characters`,
+  })
+  @IsString({ each: true, message: 'must hold text only' })
+  @ArrayMaxSize(MAX_TAGS, { message: `must have at most ${MAX_TAGS} tags` })
+  @IsArray({ message: 'must be a list' })
+  tags?: string[];
+
+  @FlatObject({ campaign: 'autumn' }, 'Fields of your own. Not interpreted.')
+  metadata?: OrderDetails['metadata'];
+
+  @ApiPropertyOptional({
+    type: [ChargeDto],
+    maxItems: MAX_CHARGES,
+    description: 'Shipping, taxes, discounts and fees. The service adds them up and computes none of them.',
+  })
+  @MayBeAbsent()
+  @ValidateNested({ each: true, message: 'must be an object' })
+  @IsObject({ each: true, message: 'must hold objects only' })
+  @ArrayMaxSize(MAX_CHARGES, { message: `must have at most ${MAX_CHARGES} charges` })
+  @IsArray({ message: 'must be a list' })
+  @Type(() => ChargeDto)
+  charges?: ChargeDto[];
+
+  @Identifier(
+    MAX_NUMBER_LENGTH,
+    'A-1042',
+    'What people call the order. Unique. Default: the next number of a sequence, in which gaps are normal. Customers may ' +
+      'not choose it (403).',
+  )
+  number?: string;
+
+  @Identifier(MAX_SOURCE_LENGTH, 'marketplace', 'The channel that the order comes through.')
+  source?: string;
+
+  @ApiPropertyOptional({
+    ...OPAQUE_ID_SCHEMA,
+    description:
+      'Id of the order in `source`. The same id and source give the same order, for ever; with another content they are ' +
+      'refused (409).',
+    example: '402-1234567',
+  })
+  @MayBeAbsent()
+  @NeedsSource()
+  @IsNewId()
+  source_order_id?: string;
+}
+
+/** An id means nothing without the system that has it. */
+function NeedsSource(): PropertyDecorator {
+  return ValidateBy({
+    name: 'needsSource',
+    validator: {
+      validate: (_value, about) => (about?.object as { source?: unknown }).source !== undefined,
+      defaultMessage: () => 'needs the source that has it',
+    },
+  });
 }
 
 /** Body of `POST /orders/{customer_id}`. Every field is optional; without items, the order takes the cart. */
@@ -122,9 +244,22 @@ export function toPlacementRequest(
       productId: item.product_id,
       quantity: item.quantity,
       price: toOptionalDigits(item.price),
+      sku: item.sku ?? null,
+      options: item.options ?? null,
+      metadata: item.metadata ?? null,
     })),
     currency: body.currency,
     expectedTotal: toOptionalDigits(body.expected_total),
+    customerPhone: body.customer_phone ?? null,
+    shippingAddress: body.shipping_address ?? null,
+    billingAddress: body.billing_address ?? null,
+    note: body.note ?? null,
+    tags: body.tags?.map((tag) => tag.normalize('NFC')) ?? null,
+    metadata: body.metadata ?? null,
+    charges: body.charges ?? null,
+    number: body.number ?? null,
+    source: body.source ?? null,
+    sourceOrderId: body.source_order_id?.normalize('NFC') ?? null,
   };
 }
 

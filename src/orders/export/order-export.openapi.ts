@@ -9,7 +9,7 @@ const CSV_EXAMPLE =
   '"order_id","timestamp","status","version","updated_at","failure","customer_id","customer_name","customer_email",' +
   '"currency","order_total","line","product_id","product_name","quantity","price","line_total"\r\n' +
   `"${ORDER.order_id}","${ORDER.timestamp}","confirmed",2,"${ORDER.updated_at}",,"42","Alice Johnson",` +
-  '"alice@example.com","USD",159.98,1,"PROD001","Wireless Headphones",2,79.99,159.98\r\n' +
+  '"alice@example.com","USD",164.97,1,"PROD001","Wireless Headphones",2,79.99,159.98\r\n' +
   '"end of export: 1 orders",,,,,,,,,,,,,,,,\r\n';
 
 /** The last line of NDJSON. */

@@ -14,6 +14,9 @@ const item = (id: number, more: object = {}) => ({
   quantity: 3,
   price: '0.1000',
   reservation: 'held' as const,
+  sku: null,
+  options: null,
+  metadata: null,
   ...more,
 });
 
@@ -33,6 +36,17 @@ const order = (more: Partial<Order> = {}): Order => ({
   attempt: 1,
   leaseUntil: null,
   toPrice: null,
+  number: '1001',
+  customerPhone: null,
+  shippingAddress: null,
+  billingAddress: null,
+  note: null,
+  tags: null,
+  metadata: null,
+  charges: null,
+  source: null,
+  sourceOrderId: null,
+  chargesAmount: null,
   items: [item(1), item(2)],
   ...more,
 });

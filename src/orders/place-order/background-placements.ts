@@ -17,13 +17,8 @@ import { Tasks } from '../../tasks/tasks.service.js';
 import type { Order } from '../order.entity.js';
 import { countRecovery } from '../order.metrics.js';
 import { PLACE_ORDER } from '../order.tasks.js';
-import {
-  FIRST_PAUSE_MS,
-  type LeasedPlacement,
-  LONGEST_PAUSE_MS,
-  type PlacementLease,
-  PlaceOrderSaga,
-} from './place-order-saga.js';
+import { FIRST_PAUSE_MS, LONGEST_PAUSE_MS, PlaceOrderSaga } from './place-order-saga.js';
+import type { LeasedPlacement, PlacementLease } from './placement-step.js';
 
 /** Placements resumed at the same time, so that recovery after a crash leaves room for new orders. */
 const CONCURRENCY = 8;

@@ -8,6 +8,8 @@ import { addProcessorTime } from '../../platform/http/load/processor-turns.js';
 import { Problem } from '../../platform/http/problem.js';
 import { reachPausePoint } from '../../pause-points/pause-points.js';
 import { noteOrder, requestDeadline } from '../../platform/telemetry/request-context.js';
+import { referenceClaim } from '../claims/claims-of.js';
+import type { Claim } from '../claims/order-claims.repository.js';
 import {
   type PlaceCustomerOrderDto,
   type PlaceOrderDto,
@@ -17,9 +19,11 @@ import {
 import type { OrderEvent } from '../order-event.entity.js';
 import type { Order } from '../order.entity.js';
 import { measurePlacement } from '../order.metrics.js';
+import { referenceAlreadyUsed, referenceInProgress } from '../order.problems.js';
 import { OrderRepository } from '../order.repository.js';
+import type { Owner } from '../ownership.js';
 import { BackgroundPlacements } from './background-placements.js';
-import { type LeasedPlacement, type OnUnknownOutcome, PlaceOrderSaga } from './place-order-saga.js';
+import { PlaceOrderSaga } from './place-order-saga.js';
 import {
   acceptedResponse,
   confirmedResponse,
@@ -28,6 +32,7 @@ import {
   rejectedProblem,
   undecidedProblem,
 } from './placement-response.js';
+import type { LeasedPlacement, OnUnknownOutcome } from './placement-step.js';
 import type { PlacementRequest } from '../pricing/placement-request.js';
 import { OrderPricing, priceLater } from './pricing.js';
 
@@ -43,6 +48,8 @@ const LINE_MS = 0.4;
 export interface PlacementOptions {
   /** Keys belong to the caller, and events name it. */
   caller: string;
+  /** The customer that the caller is: its references are its own. */
+  owner: Owner;
   /** The customer of the order, if it has one. */
   customerId: string | undefined;
   key: string | undefined;
@@ -53,6 +60,7 @@ export interface PlacementOptions {
 /** The context of one placement. */
 interface PlacementContext {
   request: PlacementRequest;
+  reference: Claim | undefined;
   caller: string;
   isAsync: boolean;
   deadline: Deadline;
@@ -60,9 +68,14 @@ interface PlacementContext {
   storingMs: number;
 }
 
+/** The order that a request had asked for before, by its reference. */
+interface Repeated {
+  repeats: string;
+}
+
 /**
- * Handles a request for an order, idempotently. A key belongs to an order from the moment the order is stored, and
- * the response is built from that order. Only a refusal before an order exists is stored with the key.
+ * Handles a request for an order, idempotently. A key and a reference belong to an order from the moment the order is
+ * stored, and the response is built from that order. Only a refusal before an order exists is stored with the key.
  */
 @Injectable()
 export class PlaceOrderHandler {
@@ -77,13 +90,15 @@ export class PlaceOrderHandler {
 
   /** @throws {Problem} when the request is refused, and its key, if it has one, stays free */
   async place(body: PlaceOrderDto | PlaceCustomerOrderDto, options: PlacementOptions): Promise<RunResult> {
-    const { caller, customerId, key, isAsync } = options;
+    const { caller, owner, customerId, key, isAsync } = options;
     const deadline = requestDeadline(this.settings.REQUEST_DEADLINE_MS);
     const request = toPlacementRequest(body, customerId);
-    const context = { request, caller, isAsync, deadline, storingMs: 0 };
+    const fingerprint = (): string => placementFingerprint(body, customerId);
+    const reference = referenceOf(request, owner, fingerprint);
+    const context = { request, reference, caller, isAsync, deadline, storingMs: 0 };
     const result = this.idempotency.run(
       { caller, key },
-      () => placementFingerprint(body, customerId),
+      fingerprint,
       (claim) => this.placeFirst(context, claim),
       (orderId) => this.replay(context, orderId),
     );
@@ -95,9 +110,9 @@ export class PlaceOrderHandler {
     context: PlacementContext,
     claim: KeyClaim | undefined,
   ): Promise<FirstRun | 'key_taken'> {
-    let placement: LeasedPlacement | 'key_taken';
+    let placement: LeasedPlacement | Repeated | 'key_taken' | 'reference_taken';
     try {
-      placement = await this.store(context, claim);
+      placement = (await this.findRepeated(context.reference)) ?? (await this.storeOrFind(context, claim));
     } catch (error) {
       // A refusal is certain and stored for the key; a fault is not, so that the client may retry.
       if (!claim || !(error instanceof Problem) || error.status >= 500) throw error;
@@ -106,23 +121,66 @@ export class PlaceOrderHandler {
       return { response, key: 'store' };
     }
     if (placement === 'key_taken') return placement;
-    // Without a key the client can't ask for this order again, so an unknown outcome compensates at once.
-    return { response: await this.run(context, placement, claim ? 'retry' : 'compensate'), key: 'bound' };
+    // The order with the reference failed in this very moment.
+    if (placement === 'reference_taken') throw referenceInProgress();
+    if ('repeats' in placement) return this.replayReference(context, placement.repeats);
+    // A client that can't ask for this order again never learns its outcome, so an unknown one compensates at once.
+    const canAskAgain = claim !== undefined || context.reference !== undefined;
+    return { response: await this.run(context, placement, canAskAgain ? 'retry' : 'compensate'), key: 'bound' };
+  }
+
+  /**
+   * The order that has the reference. Found before the request is validated any further: its products may be sold out
+   * by now.
+   *
+   * @throws {Problem} reference-already-used
+   */
+  private async findRepeated(reference: Claim | undefined): Promise<Repeated | undefined> {
+    const holder = reference && (await this.saga.findReferenced(reference));
+    if (!holder) return undefined;
+    // Without a hash the personal data of the order were erased, and its content can't be compared any more.
+    const isSame = holder.requestHash === null || holder.requestHash === reference?.requestHash;
+    if (!isSame) throw referenceAlreadyUsed(holder.orderId);
+    return { repeats: holder.orderId };
+  }
+
+  /** The response for the order of a reference. It is stored for the key once the order is confirmed. */
+  private async replayReference(context: PlacementContext, orderId: string): Promise<FirstRun> {
+    const response = await this.replay(context, orderId, () => referenceInProgress(orderId));
+    return { response, key: response.status === 201 ? 'store' : 'free', isReplay: true };
+  }
+
+  /**
+   * Stores the order, or finds that of a concurrent request with the same reference, which may be why this one was refused:
+   * it has the stock, or the cart.
+   */
+  private async storeOrFind(
+    context: PlacementContext,
+    claim: KeyClaim | undefined,
+  ): Promise<LeasedPlacement | Repeated | 'key_taken' | 'reference_taken'> {
+    try {
+      const stored = await this.store(context, claim);
+      return stored === 'reference_taken' ? ((await this.findRepeated(context.reference)) ?? stored) : stored;
+    } catch (error) {
+      const repeated = error instanceof Problem ? await this.findRepeated(context.reference) : undefined;
+      if (repeated) return repeated;
+      throw error;
+    }
   }
 
   /** Validates the request and stores the order. */
   private async store(
     context: PlacementContext,
     claim: KeyClaim | undefined,
-  ): Promise<LeasedPlacement | 'key_taken'> {
-    const { request, caller, deadline, isAsync } = context;
+  ): Promise<LeasedPlacement | 'key_taken' | 'reference_taken'> {
+    const { request, reference, caller, deadline, isAsync } = context;
     await reachPausePoint('placement.before-look-up');
     const unpriced = await this.pricing.prepare(request, deadline);
     addProcessorTime(unpriced.items.length * LINE_MS);
     // An asynchronous placement does not depend on the inventory: the order is priced later.
     const priced = isAsync ? priceLater(unpriced) : await this.pricing.price(unpriced, deadline);
     await reachPausePoint('placement.before-accept');
-    return measureStoring(context, () => this.saga.insertPending(priced, claim, caller));
+    return measureStoring(context, () => this.saga.insertPending(priced, { claim, reference }, caller));
   }
 
   private async run(
@@ -143,13 +201,17 @@ export class PlaceOrderHandler {
   }
 
   /** The response for the order of a known key, whose placement is resumed first if it is due. */
-  private async replay(context: PlacementContext, orderId: string): Promise<StoredResponse> {
+  private async replay(
+    context: PlacementContext,
+    orderId: string,
+    inProgress = keyInProgress,
+  ): Promise<StoredResponse> {
     noteOrder(orderId);
     const due = await measureStoring(context, () => this.saga.acquireLease(orderId));
     if (due) return this.run(context, due, 'retry');
     const order = await this.orders.findOrder(orderId);
     if (order?.status === 'pending' && context.isAsync) return acceptedResponse(order);
-    if (!order || order.status === 'pending') throw keyInProgress();
+    if (!order || order.status === 'pending') throw inProgress();
     return this.responseFor(order);
   }
 
@@ -188,4 +250,14 @@ async function measureStoring<Result>(
   const result = await step();
   context.storingMs = performance.now() - startedAt;
   return result;
+}
+
+/** The claim of a request by the id that its order has in its source. */
+function referenceOf(
+  { source, sourceOrderId }: PlacementRequest,
+  owner: Owner,
+  fingerprint: () => string,
+): Claim | undefined {
+  if (source === null || sourceOrderId === null) return undefined;
+  return { ...referenceClaim({ source, sourceOrderId, customerId: owner }), requestHash: fingerprint() };
 }

@@ -7,13 +7,14 @@ import { Problem, upstreamProblem } from '../../platform/http/problem.js';
 import { reachPausePoint } from '../../pause-points/pause-points.js';
 import { noteOrder } from '../../platform/telemetry/request-context.js';
 import { UpstreamFault } from '../../platform/upstream/upstream-fault.js';
-import { type LeasedTask, newTask, retryPauseMs } from '../../tasks/task-kind.js';
+import { newTask, retryPauseMs } from '../../tasks/task-kind.js';
 import { Tasks } from '../../tasks/tasks.service.js';
 import { type InventoryCall, observeInventory } from '../history/inventory-calls.js';
+import type { OrderClaim } from '../claims/order-claim.entity.js';
+import type { Claim } from '../claims/order-claims.repository.js';
 import type { Order } from '../order.entity.js';
 import { countStatusChange } from '../order.metrics.js';
 import { Inventory } from '../order.ports.js';
-import { cartAlreadyOrdered } from '../order.problems.js';
 import { OrderRepository } from '../order.repository.js';
 import { PLACE_ORDER } from '../order.tasks.js';
 import {
@@ -26,10 +27,17 @@ import {
   failureOf,
   NOT_ASKED,
   sameForAll,
-  type StepFailure,
   tasksAfter,
 } from './completion.js';
 import { PlaceOrderRepository } from './place-order.repository.js';
+import type {
+  LeasedPlacement,
+  OnUnknownOutcome,
+  PlacementLease,
+  Step,
+  StepOptions,
+  StepResult,
+} from './placement-step.js';
 import { newOrder, OrderPricing, type PricedOrder, unpricedOrderOf } from './pricing.js';
 
 /** Pause before a placement without an outcome is resumed; doubled with every attempt, up to the longest. */
@@ -39,44 +47,14 @@ export const LONGEST_PAUSE_MS = 10_000;
 /** The lease outlasts the deadline of the request by this much, so that the request ends before recovery takes over. */
 export const LEASE_MARGIN_MS = 1_000;
 
+/** By what a client can ask for the outcome of its request again. */
+export interface RequestIdentity {
+  claim: KeyClaim | undefined;
+  reference: Claim | undefined;
+}
+
 /** Little else changes a pending order; after three changes in a row the placement is resumed later. */
 const COMPLETE_ATTEMPTS = 3;
-
-/** The lease of a placement's task. */
-export type PlacementLease = Omit<LeasedTask, 'payload'>;
-
-/** An order whose placement this process may complete. */
-export interface LeasedPlacement {
-  order: Order;
-  lease: PlacementLease;
-}
-
-/** What to do about an unknown outcome: retry later, or compensate now. */
-export type OnUnknownOutcome = 'retry' | 'compensate';
-
-interface PlacementOptions {
-  /** For a step whose retry is safe. */
-  onUnknown: OnUnknownOutcome;
-  deadline: Deadline;
-  /** Whether an earlier attempt may have reserved the stock. */
-  mayBeReserved: boolean;
-}
-
-/** The result of a step: the order for the next one, a failure, or that another process has the lease. */
-type StepResult =
-  { outcome: 'done'; order: Order; calls?: InventoryCall[] } | { outcome: 'lost' } | StepFailure;
-
-/** One step of a placement, between the two transactions. */
-interface Step {
-  /** Whether the stored order shows that an earlier attempt did the step. */
-  isDone(order: Order): boolean;
-  /** Does the step, outside any transaction. */
-  run(placement: LeasedPlacement, options: PlacementOptions): Promise<StepResult>;
-  /** How the order ends when the step is not done, and which of its stock must be released. */
-  compensate(order: Order, failure: StepFailure): Completion;
-  /** What an unknown outcome means. */
-  onUnknown(options: PlacementOptions): OnUnknownOutcome;
-}
 
 /**
  * The saga. Transaction 1 stores the order as pending; the steps look up and reserve; transaction 2 confirms the order,
@@ -120,14 +98,14 @@ export class PlaceOrderSaga {
   /**
    * Transaction 1: stores the order as pending. The caller has its lease from here on.
    *
-   * @returns `key_taken` when the key belongs to an earlier request
-   * @throws {Problem} when the cart is already ordered
+   * @returns `key_taken` and `reference_taken` when they belong to an earlier request
+   * @throws {Problem} when the cart is already ordered, or the number already used
    */
   async insertPending(
     priced: PricedOrder,
-    claim: KeyClaim | undefined,
+    { claim, reference }: RequestIdentity,
     actor: string,
-  ): Promise<LeasedPlacement | 'key_taken'> {
+  ): Promise<LeasedPlacement | 'key_taken' | 'reference_taken'> {
     const order = newOrder(priced);
     const { id: orderId, version, placedAt: at } = order;
     const event = { orderId, version, type: 'placed', actor, at, from: null, to: 'pending' } as const;
@@ -135,17 +113,18 @@ export class PlaceOrderSaga {
       newTask(PLACE_ORDER, orderId, version, {}),
       this.leaseMs,
     );
-    const verdict = await this.repository.insertPending({ order, task, claim, event });
+    const verdict = await this.repository.insertPending({ order, task, claim, reference, event });
     await reachPausePoint('placement.after-accept', orderId);
-    if (verdict === 'key_taken') return verdict;
-    if (verdict === 'cart_taken') {
-      const holder = await this.repository.findCartOrder(order.cartId);
-      if (holder !== undefined) await this.repository.repeatCartCheckout(holder);
-      throw cartAlreadyOrdered(holder);
-    }
+    if (verdict === 'key_taken' || verdict === 'reference_taken') return verdict;
+    if (verdict !== 'written') throw await this.repository.problemOf(verdict, order);
     noteOrder(orderId);
     countStatusChange('', order.status);
     return { order, lease };
+  }
+
+  /** The order that has a reference; undefined where none has. */
+  async findReferenced(reference: Claim): Promise<Pick<OrderClaim, 'orderId' | 'requestHash'> | undefined> {
+    return this.repository.findHolder(reference);
   }
 
   /**
@@ -235,7 +214,7 @@ export class PlaceOrderSaga {
 
   private async reserve(
     { order }: LeasedPlacement,
-    { deadline, mayBeReserved }: PlacementOptions,
+    { deadline, mayBeReserved }: StepOptions,
   ): Promise<StepResult> {
     // The answer to an earlier call is lost, and a second call would reserve a second time.
     if (mayBeReserved && !this.inventory.idempotent)

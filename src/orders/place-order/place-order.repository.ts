@@ -1,33 +1,28 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { Settings } from '../../config/settings.js';
-import { IdempotencyRepository, type KeyClaim } from '../../idempotency/idempotency.repository.js';
+import { IdempotencyRepository } from '../../idempotency/idempotency.repository.js';
 import { GroupCommit } from '../../platform/database/batching/group-commit.js';
 import { MultiRowStatement } from '../../platform/database/batching/multi-row-statement.js';
-import { databaseNow } from '../../platform/database/database-clock.js';
 import type { Sql } from '../../platform/database/connection.js';
 import type { Statement } from '../../platform/database/statement-message.js';
+import type { Problem } from '../../platform/http/problem.js';
 import { inTransaction, type Write } from '../../platform/database/transaction.js';
 import { reachPausePoint } from '../../pause-points/pause-points.js';
 import type { NewTask } from '../../tasks/task-kind.js';
 import type { FirstTask, Lease } from '../../tasks/task.repository.js';
 import { Tasks } from '../../tasks/tasks.service.js';
-import { storedEmailKey } from '../addresses/email-address.js';
+import { cartClaim, claimsOf, numberClaim } from '../claims/claims-of.js';
+import { type Claim, type ClaimConflict, OrderClaimsRepository } from '../claims/order-claims.repository.js';
+import type { OrderClaim } from '../claims/order-claim.entity.js';
 import type { Order } from '../order.entity.js';
 import { type NewEvent, OrderRepository } from '../order.repository.js';
+import { cartAlreadyOrdered, numberAlreadyUsed } from '../order.problems.js';
 import { isLive } from '../order-status.js';
 import { checkOutCartTask } from '../order.tasks.js';
 import { type Completion, COMPLETIONS, failureOf } from './completion.js';
+import { insertItems, insertOrders, newClaimsOf, type NewPlacement } from './new-placement.js';
 import type { PricedOrder } from './pricing.js';
-
-/** A new order, and everything that is stored along with it. */
-interface NewPlacement {
-  order: Order;
-  /** Completes the placement; this process holds its lease. */
-  task: FirstTask;
-  claim: KeyClaim | undefined;
-  event: NewEvent;
-}
 
 /** The end of a placement, and everything that is stored along with it. */
 interface CompletedPlacement {
@@ -45,30 +40,14 @@ interface PreparedCompletion extends CompletedPlacement {
   tasks: readonly FirstTask[];
 }
 
-/** Why an order was not stored: its key belongs to another request, or its cart to another order. */
-type Conflict = 'key_taken' | 'cart_taken';
+/**
+ * A number of the sequence may have been given by a client. Each further attempt leaves out twice as many numbers, so
+ * that a million that were imported take twenty attempts.
+ */
+const NUMBER_ATTEMPTS = 20;
 
-/** Divides by zero when another order has the cart. */
-const CLAIM_CARTS = new MultiRowStatement(
-  '(?, ?, ?)',
-  (rows) =>
-    `INSERT INTO cart_claims (cart_id, order_id, claimed_at) VALUES ${rows}
-     ON CONFLICT (cart_id) DO UPDATE SET order_id = excluded.order_id
-     WHERE 1 / (cart_claims.order_id = excluded.order_id)::integer = 1`,
-);
-
-const INSERT_ORDERS = new MultiRowStatement(
-  '(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
-  (rows) =>
-    `INSERT INTO orders (id, customer_id, customer_name, customer_email, customer_email_key, status, currency,
-       total_amount, version, cart_id, placed_at, updated_at, to_price) VALUES ${rows}`,
-);
-
-const INSERT_ITEMS = new MultiRowStatement(
-  '(?, ?, ?, ?, ?, ?, ?)',
-  (rows) =>
-    `INSERT INTO order_items (order_id, id, product_id, product_name, quantity, price, reservation) VALUES ${rows}`,
-);
+/** Why an order was not stored: its key belongs to another request, or another order has what it claims. */
+export type Conflict = 'key_taken' | ClaimConflict;
 
 /** Divides by zero where an order is not as it was read, so that nothing of the transaction happens. */
 const COMPLETE_ORDERS = new MultiRowStatement(
@@ -80,7 +59,7 @@ const COMPLETE_ORDERS = new MultiRowStatement(
 );
 
 /**
- * The transactions of a placement, with every statement on orders, their lines and their carts. Concurrent placements share
+ * The transactions of a placement, with every statement that they make of an order and its lines. Concurrent placements share
  * a commit, unless group commit is off. The promises hold for each, because its promise resolves only after the commit.
  */
 @Injectable()
@@ -92,17 +71,45 @@ export class PlaceOrderRepository {
     private readonly dataSource: DataSource,
     private readonly orders: OrderRepository,
     private readonly keys: IdempotencyRepository,
+    private readonly claims: OrderClaimsRepository,
     private readonly tasks: Tasks,
-    settings: Settings,
+    private readonly settings: Settings,
   ) {
     const size = settings.PLACEMENT_BATCH_SIZE;
     this.inserts = new GroupCommit(dataSource, size, async (placements) => this.insertWrites(placements));
     this.completions = new GroupCommit(dataSource, size, async (items) => this.completionWrites(items));
   }
 
-  /** Transaction 1: stores the order with its event and its task, and the claims on its key and its cart. */
+  /**
+   * Transaction 1: stores the order with its event and its task, and what it claims: its key, reference, cart and number.
+   * The order gets a number from the database if it has none.
+   */
   async insertPending(placement: NewPlacement): Promise<'written' | Conflict> {
-    return this.inserts.add(placement);
+    for (let attempt = 1; ; attempt += 1) {
+      const verdict = await this.inserts.add(placement);
+      const isUnlucky = verdict === 'number_taken' && placement.order.number === null;
+      if (!isUnlucky || attempt === NUMBER_ATTEMPTS) return verdict;
+      await this.claims.skipNumbers(2 ** attempt);
+    }
+  }
+
+  /** The order that has what is claimed; undefined where none has. */
+  async findHolder(claim: Claim): Promise<Pick<OrderClaim, 'orderId' | 'requestHash'> | undefined> {
+    return this.claims.find(claim);
+  }
+
+  /**
+   * Why an order was not stored, as its client gets it. A cart that its service still reports as active is checked out
+   * once more.
+   */
+  async problemOf(conflict: 'cart_taken' | 'number_taken', { cartId, number }: Order): Promise<Problem> {
+    if (conflict === 'number_taken') {
+      if (number === null) throw new Error('clients have taken too many of the next numbers of the sequence');
+      return numberAlreadyUsed(number, (await this.claims.find(numberClaim(number)))?.orderId);
+    }
+    const holder = cartId === null ? undefined : await this.claims.find(cartClaim(cartId));
+    if (holder) await this.repeatCartCheckout(holder.orderId);
+    return cartAlreadyOrdered(holder?.orderId);
   }
 
   /**
@@ -139,23 +146,6 @@ export class PlaceOrderRepository {
     });
   }
 
-  /** The live order of a cart. */
-  async findCartOrder(cartId: string | null): Promise<string | undefined> {
-    const rows = await this.dataSource.query<{ orderId: string }[]>(
-      `SELECT order_id AS "orderId" FROM cart_claims WHERE cart_id = $1`,
-      [cartId],
-    );
-    return rows[0]?.orderId;
-  }
-
-  /** Releases a cart for another order, because its order is not live. */
-  freeCart(cartId: string, orderId: string): Statement {
-    return {
-      text: `DELETE FROM cart_claims WHERE cart_id = $1 AND order_id = $2`,
-      values: [cartId, orderId],
-    };
-  }
-
   /**
    * Repeats the checkout of an order's cart that the cart service still reports as active. Pending orders are
    * skipped, because their completion checks out the cart. Orders that are not live are skipped too: their customer
@@ -175,10 +165,12 @@ export class PlaceOrderRepository {
     const keyClaims = placements.flatMap(({ order, claim }) =>
       claim ? [{ ...claim, orderId: order.id }] : [],
     );
+    const unnumbered = orders.filter(({ number }) => number === null).map(({ id }) => id);
     return [
       ...this.keys.claimForOrders(keyClaims),
-      ...claimCarts(orders),
-      ...insertOrders(orders),
+      ...this.claims.inserts(placements.flatMap(newClaimsOf)),
+      ...insertOrders(orders, this.settings.ORDER_NUMBER_PREFIX ?? ''),
+      ...this.claims.numberInserts(unnumbered),
       ...insertItems(orders),
       ...this.tasks.insertFirst(placements.map(({ task }) => task)),
       ...this.orders.eventInserts(placements.map(({ event }) => event)),
@@ -198,14 +190,15 @@ export class PlaceOrderRepository {
 
   /** Lines are stored as held from the start, so that an order that is confirmed needs nothing of this. */
   private releaseWrites({
-    order: { id, cartId },
+    order,
     completion: { released, inDoubt, to },
   }: CompletedPlacement): Statement[] {
     const { orders } = this;
+    const { id } = order;
     return [
       ...(released.length > 0 ? [orders.reservationUpdate(id, released, ['held'], 'released')] : []),
       ...(inDoubt.length > 0 ? [orders.reservationUpdate(id, inDoubt, ['held'], 'in_doubt')] : []),
-      ...(COMPLETIONS[to].givesBack && cartId !== null ? [this.freeCart(cartId, id)] : []),
+      ...(COMPLETIONS[to].givesBack ? this.claims.free(id, claimsOf(order)) : []),
     ];
   }
 
@@ -228,49 +221,6 @@ export class PlaceOrderRepository {
       [orderId, lines.map((line) => line.productName), lines.map((line) => line.price)],
     );
   }
-}
-
-/** Sorted, so that concurrent transactions can't deadlock on the same carts. */
-function claimCarts(orders: readonly Order[]): Write<'cart_taken'>[] {
-  const claims = orders.flatMap(({ id, cartId }) => (cartId === null ? [] : [{ id, cartId }]));
-  const rows = claims
-    .toSorted((left, right) => (left.cartId < right.cartId ? -1 : 1))
-    .map(({ id, cartId }) => [cartId, id, databaseNow()]);
-  return CLAIM_CARTS.of(rows).map((statement) => ({ ...statement, refusal: 'cart_taken' }));
-}
-
-function insertOrders(orders: readonly Order[]): Statement[] {
-  const rows = orders.map((order) => [
-    order.id,
-    order.customerId,
-    order.customerName,
-    order.customerEmail,
-    storedEmailKey(order.customerEmail),
-    order.status,
-    order.currency,
-    order.totalAmount,
-    order.version,
-    order.cartId,
-    order.placedAt,
-    order.updatedAt,
-    order.toPrice,
-  ]);
-  return INSERT_ORDERS.of(rows);
-}
-
-function insertItems(orders: readonly Order[]): Statement[] {
-  const rows = orders
-    .flatMap((order) => order.items)
-    .map(({ orderId, id, productId, productName, quantity, price, reservation }) => [
-      orderId,
-      id,
-      productId,
-      productName,
-      quantity,
-      price,
-      reservation,
-    ]);
-  return INSERT_ITEMS.of(rows);
 }
 
 function completeOrders(placements: readonly CompletedPlacement[]): Write<'changed'>[] {

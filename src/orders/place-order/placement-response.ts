@@ -4,7 +4,7 @@ import { problemTypes } from '../../platform/http/problems/problem-types.js';
 import type { OrderEvent } from '../order-event.entity.js';
 import type { Order } from '../order.entity.js';
 import { fitLists, orderProblem, type Shortage, shortageDetail } from '../order.problems.js';
-import { toJsonNumberOrNull } from '../pricing/order-pricing.js';
+import { amountsOf } from '../dto/order.response.js';
 import { NOT_ASKED } from './completion.js';
 
 /**
@@ -21,8 +21,9 @@ export function confirmedResponse(order: Order, version: number): StoredResponse
       status: 'confirmed',
       message: 'Order placed successfully',
       timestamp: order.placedAt.toISOString(),
-      total_amount: toJsonNumberOrNull(order.totalAmount),
+      ...amountsOf(order),
       currency: order.currency,
+      number: order.number,
     },
   };
 }
@@ -37,8 +38,9 @@ export function acceptedResponse(order: Order): StoredResponse {
       status: 'pending',
       message: 'Order accepted, and yet to be confirmed',
       timestamp: order.placedAt.toISOString(),
-      total_amount: toJsonNumberOrNull(order.totalAmount),
+      ...amountsOf(order),
       currency: order.currency,
+      number: order.number,
     },
   };
 }
@@ -82,7 +84,7 @@ export function failedProblem(order: Order, failure: OrderEvent | undefined): Pr
 }
 
 /**
- * The outcome is unknown so far; a retry with the key returns it.
+ * The outcome is unknown so far; a retry with the key or the reference returns it.
  *
  * @param isDatabaseSlow whether the database left too little time for the inventory
  */
@@ -92,7 +94,7 @@ export function undecidedProblem(order: Order, isDatabaseSlow: boolean): Problem
     : 'The inventory does not answer.';
   return orderProblem(
     'placement-unsettled',
-    `${cause} Repeat the request with the same Idempotency-Key to learn the outcome.`,
+    `${cause} Repeat the request, with the same Idempotency-Key if it had one, to learn the outcome.`,
     { order_id: order.id },
     RETRY_AFTER,
   );

@@ -3,32 +3,47 @@ import { Settings } from '../../config/settings.js';
 import type { Deadline } from '../../platform/deadline.js';
 import { Problem } from '../../platform/http/problem.js';
 import { UpstreamFault } from '../../platform/upstream/upstream-fault.js';
+import {
+  detailBytesOf,
+  type LineDetails,
+  NO_LINE_DETAILS,
+  type OrderDetails,
+} from '../details/order-details.js';
 import type { ExpectedPrices, Order } from '../order.entity.js';
 import { Inventory, type Product, ShoppingCarts } from '../order.ports.js';
 import { orderProblem } from '../order.problems.js';
 import { newOrderId, timeOfOrderId } from '../order-id.js';
-import { fitsCurrency, unitsByProduct } from '../pricing/order-pricing.js';
-import { findShortages, type Quote, quoteOrder, type RequestedItem } from '../pricing/order-quote.js';
-import { MAX_LINES, MAX_QUANTITY, type PlacementRequest } from '../pricing/placement-request.js';
+import { chargesTotalOf, fitsCurrency, unitsByProduct } from '../pricing/order-pricing.js';
+import { findShortages, type Quote, quoteOrder } from '../pricing/order-quote.js';
+import {
+  MAX_LINES,
+  MAX_QUANTITY,
+  type PlacementRequest,
+  type RequestedLine,
+} from '../pricing/placement-request.js';
 
 /** An order with everything known that is needed to store it. */
-export interface PricedOrder {
+export interface PricedOrder extends OrderDetails {
   customerId: string | null;
   customerName: string | null;
   customerEmail: string | null;
   cartId: string | null;
   currency: string;
   totalAmount: string | null;
-  lines: { productId: string; productName: string | null; quantity: number; price: string | null }[];
+  lines: PricedLine[];
   toPrice: ExpectedPrices | null;
 }
 
+interface PricedLine extends LineDetails {
+  productId: string;
+  productName: string | null;
+  quantity: number;
+  price: string | null;
+}
+
 /** An order before pricing: the customer, the lines, and the prices that the client expects. */
-export interface UnpricedOrder extends Pick<
-  PricedOrder,
-  'customerId' | 'customerName' | 'customerEmail' | 'cartId' | 'currency'
-> {
-  items: RequestedItem[];
+export interface UnpricedOrder extends Omit<PricedOrder, 'totalAmount' | 'lines' | 'toPrice'> {
+  items: RequestedLine[];
   expectedTotal: string | undefined;
 }
 
@@ -53,6 +68,7 @@ export class OrderPricing {
     const { items, cartId } = await this.findItems(request, deadline);
     this.checkCurrency(items, currency);
     return {
+      ...request,
       customerId: request.customerId ?? null,
       customerName: request.customerName ?? null,
       customerEmail: request.customerEmail ?? null,
@@ -76,11 +92,12 @@ export class OrderPricing {
     return {
       ...order,
       totalAmount,
-      lines: lines.map(({ productId, productName, quantity, price }) => ({
-        productId,
-        productName,
-        quantity,
-        price,
+      lines: unpriced.items.map((item, index) => ({
+        ...detailsOf(item),
+        productId: item.productId,
+        productName: lines[index]?.productName ?? null,
+        quantity: item.quantity,
+        price: lines[index]?.price ?? null,
       })),
       toPrice: null,
     };
@@ -89,7 +106,7 @@ export class OrderPricing {
   /**
    * Looks up the same as `price`, and returns the problems of the order instead of throwing them.
    *
-   * @throws {Problem} invalid-request when the total is too large to be exact
+   * @throws {Problem} invalid-request when the total is negative, or too large to be exact
    * @throws {UpstreamFault} when the look-up gave no usable answer
    */
   async quote(unpriced: UnpricedOrder, deadline: Deadline): Promise<Quote> {
@@ -126,9 +143,11 @@ export class OrderPricing {
     return this.inventory.findProducts([...unitsByProduct(items).keys()], deadline, freshness);
   }
 
-  private compare({ items, expectedTotal, currency }: UnpricedOrder, products: Map<string, Product>): Quote {
+  private compare(unpriced: UnpricedOrder, products: Map<string, Product>): Quote {
+    const { items, expectedTotal, currency } = unpriced;
     const trustsPrices = this.settings.PRICE_CHECK === 'trust';
-    const quote = quoteOrder(items, products, { trustsPrices, expectedTotal });
+    const charges = unpriced.charges ?? [];
+    const quote = quoteOrder(items, products, { trustsPrices, expectedTotal, charges });
     for (const { productId, price } of quote.lines) {
       if (price === null || fitsCurrency(price, currency)) continue;
       throw new UpstreamFault(
@@ -143,7 +162,7 @@ export class OrderPricing {
   private async findItems(
     request: PlacementRequest,
     deadline: Deadline,
-  ): Promise<{ items: RequestedItem[]; cartId: string | null }> {
+  ): Promise<{ items: RequestedLine[]; cartId: string | null }> {
     if (request.items) return { items: request.items, cartId: null };
     if (!this.carts.enabled || request.customerId === undefined) {
       throw Problem.invalidRequest([
@@ -167,11 +186,11 @@ export class OrderPricing {
         },
       ]);
     }
-    return { items: cart.items, cartId: cart.id };
+    return { items: cart.items.map((item) => ({ ...item, ...NO_LINE_DETAILS })), cartId: cart.id };
   }
 
   /** The inventory's prices have one currency; another one requires that the order names all prices. */
-  private checkCurrency(items: readonly RequestedItem[], currency: string): void {
+  private checkCurrency(items: readonly RequestedLine[], currency: string): void {
     const { DEFAULT_CURRENCY, PRICE_CHECK } = this.settings;
     const bringsPrices = PRICE_CHECK === 'trust' && items.every((item) => item.price !== undefined);
     if (currency === DEFAULT_CURRENCY || bringsPrices) return;
@@ -186,7 +205,13 @@ export function priceLater({ items, expectedTotal, ...order }: UnpricedOrder): P
   return {
     ...order,
     totalAmount: null,
-    lines: items.map(({ productId, quantity }) => ({ productId, productName: null, quantity, price: null })),
+    lines: items.map((item) => ({
+      ...detailsOf(item),
+      productId: item.productId,
+      productName: null,
+      quantity: item.quantity,
+      price: null,
+    })),
     toPrice: { prices: items.map((item) => item.price ?? null), total: expectedTotal ?? null },
   };
 }
@@ -196,13 +221,18 @@ export function unpricedOrderOf(order: Order): UnpricedOrder {
   const expected: ExpectedPrices = order.toPrice ?? { prices: [], total: null };
   return {
     ...order,
-    items: order.items.map(({ productId, quantity }, index) => ({
-      productId,
-      quantity,
+    items: order.items.map((item, index) => ({
+      ...detailsOf(item),
+      productId: item.productId,
+      quantity: item.quantity,
       price: expected.prices[index] ?? undefined,
     })),
     expectedTotal: expected.total ?? undefined,
   };
+}
+
+function detailsOf({ sku, options, metadata }: LineDetails): LineDetails {
+  return { sku, options, metadata };
 }
 
 /** A pending order to be stored. Its id carries the time of placement. */
@@ -217,14 +247,23 @@ export function newOrder(priced: PricedOrder): Order {
     failure: null,
     placedAt,
     updatedAt: placedAt,
+    chargesAmount: priced.charges === null ? null : chargesTotalOf(priced.charges),
+    detailBytes: detailBytesOf(priced, priced.lines),
     items: priced.lines.map((line, index) => ({ ...line, orderId: id, id: index + 1, reservation: 'held' })),
   };
 }
 
 /** Refuses amounts with more decimals than their currency has, naming each. */
-function refuseUnpayableAmounts({ items, expectedTotal }: PlacementRequest, currency: string): void {
+function refuseUnpayableAmounts(
+  { items, charges, expectedTotal }: PlacementRequest,
+  currency: string,
+): void {
   const amounts = [
     ...(items ?? []).map((item, index) => ({ field: `items[${index}].price`, amount: item.price })),
+    ...(charges ?? []).map(({ amount }, index) => ({
+      field: `charges[${index}].amount`,
+      amount: String(amount),
+    })),
     { field: 'expected_total', amount: expectedTotal },
   ];
   const errors = amounts

@@ -5,7 +5,7 @@ import { type Caller, CurrentCaller, RequireScopes } from '../../auth/access.js'
 import { ApiOrderProblems } from '../dto/order-problem.response.js';
 import { PlaceCustomerOrderDto, toPlacementRequest } from '../dto/place-order.dto.js';
 import { requireNewId } from '../dto/text.decorators.js';
-import { customerFor } from '../ownership.js';
+import { customerFor, requireNumberAllowed } from '../ownership.js';
 import { PreviewOrderDto } from './order-preview.dto.js';
 import {
   PREVIEW,
@@ -43,6 +43,7 @@ export class OrderPreviewController {
     @Body() body: PreviewOrderDto,
     @CurrentCaller() caller: Caller,
   ): Promise<OrderPreviewResponse> {
+    requireNumberAllowed(caller, body.number);
     const request = toPlacementRequest(body, customerFor(caller, body.customer_id));
     return OrderPreviewResponse.from(await this.previews.preview(request));
   }
@@ -66,6 +67,7 @@ export class OrderPreviewController {
     @CurrentCaller() caller: Caller,
   ): Promise<OrderPreviewResponse> {
     requireNewId('customer_id', customerId);
+    requireNumberAllowed(caller, body.number);
     const request = toPlacementRequest(body, customerFor(caller, customerId));
     return OrderPreviewResponse.from(await this.previews.preview(request));
   }

@@ -1,7 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { Decimal, Integer, Positive, Text } from '../../platform/http/fields.openapi.js';
 import { OrderProblemResponse } from '../dto/order-problem.response.js';
-import { toJsonNumberOrNull } from '../pricing/order-pricing.js';
+import { toJsonNumber, toJsonNumberOrNull } from '../pricing/order-pricing.js';
 import type { QuotedLine } from '../pricing/order-quote.js';
 import type { Preview } from './order-preview.js';
 
@@ -46,7 +46,13 @@ export class OrderPreviewResponse {
   @ApiProperty({ type: [PreviewLineResponse] })
   lines!: PreviewLineResponse[];
 
-  @Decimal.nullable(159.98, 'Null where there is no such product as one that was asked for.')
+  @Decimal.nullable(159.98, 'Sum of the lines. Null where one of the products does not exist.')
+  subtotal_amount!: number | null;
+
+  @Decimal(0, 'Sum of the charges that are not included in the prices.')
+  charges_amount!: number;
+
+  @Decimal.nullable(159.98, 'Sum of both. Null where one of the products does not exist.')
   total_amount!: number | null;
 
   @Text('USD')
@@ -64,9 +70,12 @@ export class OrderPreviewResponse {
   })
   problems!: Record<string, unknown>[];
 
-  static from({ lines, totalAmount, currency, problems }: Preview): OrderPreviewResponse {
+  static from({ lines, currency, problems, ...quote }: Preview): OrderPreviewResponse {
+    const { subtotalAmount, chargesAmount, totalAmount } = quote;
     return {
       lines: lines.map((line) => PreviewLineResponse.from(line)),
+      subtotal_amount: toJsonNumberOrNull(subtotalAmount),
+      charges_amount: toJsonNumber(chargesAmount),
       total_amount: toJsonNumberOrNull(totalAmount),
       currency,
       can_be_placed: problems.length === 0,

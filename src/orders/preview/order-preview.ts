@@ -1,9 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../../config/settings.js';
+import type { Problem } from '../../platform/http/problem.js';
 import { requestDeadline } from '../../platform/telemetry/request-context.js';
-import { cartAlreadyOrdered } from '../order.problems.js';
-import { PlaceOrderRepository } from '../place-order/place-order.repository.js';
-import { OrderPricing } from '../place-order/pricing.js';
+import { cartClaim, numberClaim } from '../claims/claims-of.js';
+import { OrderClaimsRepository } from '../claims/order-claims.repository.js';
+import { cartAlreadyOrdered, numberAlreadyUsed } from '../order.problems.js';
+import { OrderPricing, type UnpricedOrder } from '../place-order/pricing.js';
 import type { PlacementRequest } from '../pricing/placement-request.js';
 import type { Quote } from '../pricing/order-quote.js';
 
@@ -17,7 +19,7 @@ export interface Preview extends Quote {
 export class OrderPreview {
   constructor(
     private readonly pricing: OrderPricing,
-    private readonly carts: PlaceOrderRepository,
+    private readonly claims: OrderClaimsRepository,
     private readonly settings: Settings,
   ) {}
 
@@ -29,8 +31,16 @@ export class OrderPreview {
     const deadline = requestDeadline(this.settings.REQUEST_DEADLINE_MS);
     const order = await this.pricing.prepare(request, deadline);
     const quote = await this.pricing.quote(order, deadline);
-    const orderId = order.cartId === null ? undefined : await this.carts.findCartOrder(order.cartId);
-    const problems = [...quote.problems, ...(orderId === undefined ? [] : [cartAlreadyOrdered(orderId)])];
+    const problems = [...quote.problems, ...(await this.findConflicts(order))];
     return { ...quote, problems, currency: order.currency };
+  }
+
+  private async findConflicts({ cartId, number }: UnpricedOrder): Promise<Problem[]> {
+    const cartOrder = cartId === null ? undefined : await this.claims.find(cartClaim(cartId));
+    const numbered = number === null ? undefined : await this.claims.find(numberClaim(number));
+    return [
+      ...(cartOrder ? [cartAlreadyOrdered(cartOrder.orderId)] : []),
+      ...(numbered && number !== null ? [numberAlreadyUsed(number, numbered.orderId)] : []),
+    ];
   }
 }

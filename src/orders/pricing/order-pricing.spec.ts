@@ -1,12 +1,17 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { CURRENCIES, currencyDecimals } from '../../config/currencies.js';
+import { type Charge, CHARGE_TYPES } from '../details/order-details.js';
 import {
+  chargesTotalOf,
   fitsCurrency,
+  grandTotalOf,
+  isNegative,
   isRepresentable,
   sameAmount,
   toJsonNumber,
   totalOf,
+  totalsOf,
   unitsByProduct,
 } from './order-pricing.js';
 
@@ -62,6 +67,64 @@ describe('the total', () => {
     );
     expect(isRepresentable('100000000000')).toBe(false);
     expect(isRepresentable('99999999999.9999')).toBe(true);
+  });
+});
+
+/** Charges as clients send them, with the ten-thousandths that they add. */
+const charges = fc.array(
+  fc
+    .record({
+      type: fc.constantFrom(...CHARGE_TYPES),
+      units: fc.bigInt({ min: 0n, max: 10n ** 9n }),
+      included: fc.option(fc.boolean(), { nil: undefined }),
+    })
+    .map(({ type, units: size, included }) => {
+      const units = type === 'discount' ? -size : size;
+      const charge: Charge = { type, amount: Number(units) / 10_000, ...(included !== undefined && { included }) };
+      return { charge, added: included === true ? 0n : units };
+    }),
+  { maxLength: 20 },
+);
+
+/** Decimal digits of ten-thousandths. */
+function digitsOf(units: bigint): string {
+  const size = units < 0n ? -units : units;
+  const digits = `${size / SCALE}.${(size % SCALE).toString().padStart(4, '0')}`;
+  return units < 0n ? `-${digits}` : digits;
+}
+
+describe('the total with charges', () => {
+  it('is exact: the same as integers give', () => {
+    fc.assert(
+      fc.property(lines, charges, (all, more) => {
+        const ofLines = all.reduce((sum, line) => sum + line.price.units * BigInt(line.quantity), 0n);
+        const added = more.reduce((sum, charge) => sum + charge.added, 0n);
+        const chargesTotal = chargesTotalOf(more.map(({ charge }) => charge));
+        expect(sameAmount(chargesTotal, digitsOf(added))).toBe(true);
+        const total = grandTotalOf(totalOf(all.map(priced)), chargesTotal);
+        expect(sameAmount(total, digitsOf(ofLines + added))).toBe(true);
+        expect(isNegative(total)).toBe(ofLines + added < 0n);
+      }),
+    );
+  });
+
+  it('is shown in parts that add up to it', () => {
+    fc.assert(
+      fc.property(lines, charges, (all, more) => {
+        const subtotal = totalOf(all.map(priced));
+        const chargesTotal = chargesTotalOf(more.map(({ charge }) => charge));
+        const total = grandTotalOf(subtotal, chargesTotal);
+        const parts = totalsOf(total, chargesTotal);
+        expect(sameAmount(parts.subtotal ?? '', subtotal)).toBe(true);
+        expect(grandTotalOf(parts.subtotal ?? '', parts.charges)).toBe(total);
+      }),
+    );
+  });
+
+  it('is the total of the lines without charges, and unknown until the order is priced', () => {
+    expect(totalsOf('159.9800', null)).toEqual({ subtotal: '159.9800', charges: '0', total: '159.9800' });
+    expect(totalsOf(null, '4.9900')).toEqual({ subtotal: null, charges: '4.9900', total: null });
+    expect(chargesTotalOf([])).toBe('0');
   });
 });
 

@@ -1,5 +1,6 @@
 import { Big } from 'big.js';
 import { currencyDecimals } from '../../config/currencies.js';
+import type { Charge } from '../details/order-details.js';
 
 /** Digits that the money columns keep after the point; no currency has more. */
 export const MAX_DECIMALS = 4;
@@ -35,6 +36,39 @@ export function totalOf(lines: readonly PricedLine[]): string {
   return lines
     .reduce((sum, line) => sum.plus(new Big(line.price).times(line.quantity)), new Big(0))
     .toFixed();
+}
+
+/** The exact sum of the charges that the prices do not contain; `0` of none. */
+export function chargesTotalOf(charges: readonly Charge[]): string {
+  return charges
+    .filter(({ included }) => included !== true)
+    .reduce((sum, { amount }) => sum.plus(amount), new Big(0))
+    .toFixed();
+}
+
+/** What is paid: the lines and the charges. Negative where discounts are greater than both. */
+export function grandTotalOf(subtotal: string, charges: string): string {
+  return new Big(subtotal).plus(charges).toFixed();
+}
+
+/** What an order costs in parts, all null until it is priced except for the charges, which the client names. */
+export interface Totals {
+  subtotal: string | null;
+  charges: string;
+  total: string | null;
+}
+
+/** The parts of a stored total. */
+export function totalsOf(totalAmount: string | null, chargesAmount: string | null): Totals {
+  const subtotal =
+    totalAmount === null || chargesAmount === null
+      ? totalAmount
+      : new Big(totalAmount).minus(chargesAmount).toFixed();
+  return { subtotal, charges: chargesAmount ?? '0', total: totalAmount };
+}
+
+export function isNegative(amount: string): boolean {
+  return new Big(amount).lt(0);
 }
 
 /** Whether a total is small enough to be stored and returned exactly. */

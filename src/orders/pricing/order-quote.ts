@@ -1,7 +1,11 @@
 import { Problem } from '../../platform/http/problem.js';
+import type { Charge } from '../details/order-details.js';
 import type { Product } from '../order.ports.js';
 import { orderProblem, type Shortage, shortageDetail } from '../order.problems.js';
 import {
+  chargesTotalOf,
+  grandTotalOf,
+  isNegative,
   isRepresentable,
   sameAmount,
   toJsonNumber,
@@ -34,7 +38,10 @@ export interface QuotedLine {
 /** The priced order and its problems. */
 export interface Quote {
   lines: QuotedLine[];
-  /** Null when a product is unknown. */
+  /** Of the lines; null, like the total, when a product is unknown. */
+  subtotalAmount: string | null;
+  /** Of the charges that the prices do not contain. */
+  chargesAmount: string;
   totalAmount: string | null;
   /** Why the order would be refused; `POST /orders` returns the first one. Empty when it can be placed. */
   problems: Problem[];
@@ -46,27 +53,32 @@ export interface QuoteTerms {
   trustsPrices: boolean;
   /** The total that the customer was shown, as decimal digits. */
   expectedTotal: string | undefined;
+  /** What is added to the lines. */
+  charges: readonly Charge[];
 }
 
 /**
  * Compares an order with the inventory's answer about its products.
  *
- * @throws {Problem} invalid-request when the total is too large to be exact
+ * @throws {Problem} invalid-request when the total is negative, or too large to be exact
  */
 export function quoteOrder(
   items: readonly RequestedItem[],
   products: ReadonlyMap<string, Product>,
-  { trustsPrices, expectedTotal }: QuoteTerms,
+  terms: QuoteTerms,
 ): Quote {
   const units = unitsByProduct(items);
-  const lines = items.map((item) => quoteLine(item, products, units, trustsPrices));
-  const totalAmount = totalOfQuoted(lines);
+  const lines = items.map((item) => quoteLine(item, products, units, terms.trustsPrices));
+  const subtotalAmount = subtotalOf(lines);
+  const chargesAmount = chargesTotalOf(terms.charges);
+  const totalAmount = subtotalAmount === null ? null : payableTotalOf(subtotalAmount, chargesAmount);
+  const quoted = { lines, subtotalAmount, chargesAmount, totalAmount };
   const problems = [
     findShortages(items, products),
-    findPriceDifferences(lines, products, { trustsPrices, expectedTotal }, totalAmount),
-    findTotalDifference(lines, totalAmount, expectedTotal),
+    findPriceDifferences(quoted, products, terms),
+    findTotalDifference(quoted, terms),
   ];
-  return { lines, totalAmount, problems: problems.filter((problem) => problem !== undefined) };
+  return { ...quoted, problems: problems.filter((problem) => problem !== undefined) };
 }
 
 /** The refusal of an order with unknown or short products, naming each. Lines of one product count together. */
@@ -111,23 +123,37 @@ function quoteLine(
   };
 }
 
-function totalOfQuoted(lines: readonly QuotedLine[]): string | null {
+function subtotalOf(lines: readonly QuotedLine[]): string | null {
   const priced = lines.flatMap(({ quantity, price }) => (price === null ? [] : [{ quantity, price }]));
-  const total = totalOf(priced);
-  if (!isRepresentable(total)) {
-    throw Problem.invalidRequest([{ field: 'items', message: 'add up to a total that is too large' }]);
-  }
-  return priced.length === lines.length ? total : null;
+  const subtotal = totalOf(priced);
+  if (!isRepresentable(subtotal)) throw tooLarge('items');
+  return priced.length === lines.length ? subtotal : null;
 }
 
+function payableTotalOf(subtotal: string, charges: string): string {
+  const total = grandTotalOf(subtotal, charges);
+  if (!isRepresentable(total)) throw tooLarge('charges');
+  if (isNegative(total)) {
+    const message = `must not make the total negative: the lines are ${subtotal}, the charges ${charges}`;
+    throw Problem.invalidRequest([{ field: 'charges', message }]);
+  }
+  return total;
+}
+
+function tooLarge(field: string): Problem {
+  return Problem.invalidRequest([{ field, message: 'add up to a total that is too large' }]);
+}
+
+/** A quote without its problems. */
+type Quoted = Omit<Quote, 'problems'>;
+
 function findPriceDifferences(
-  lines: readonly QuotedLine[],
+  quoted: Quoted,
   products: ReadonlyMap<string, Product>,
-  { trustsPrices, expectedTotal }: QuoteTerms,
-  total: string | null,
+  { trustsPrices, expectedTotal, charges }: QuoteTerms,
 ): Problem | undefined {
   if (trustsPrices) return undefined;
-  const differences = lines.flatMap(({ productId, requestedPrice }, index) => {
+  const differences = quoted.lines.flatMap(({ productId, requestedPrice }, index) => {
     const product = products.get(productId);
     if (!product || requestedPrice === undefined || sameAmount(requestedPrice, product.price)) return [];
     return [
@@ -143,22 +169,29 @@ function findPriceDifferences(
   return orderProblem('price-changed', 'One or more prices are not the current ones', {
     differences,
     ...(expectedTotal !== undefined && { expected_total: toJsonNumber(expectedTotal) }),
-    current_total: toJsonNumberOrNull(total),
-    lines: lines.map(breakDown),
+    current_total: toJsonNumberOrNull(quoted.totalAmount),
+    ...chargesIn(quoted, charges),
+    lines: quoted.lines.map(breakDown),
   });
 }
 
 function findTotalDifference(
-  lines: readonly QuotedLine[],
-  total: string | null,
-  expected: string | undefined,
+  quoted: Quoted,
+  { expectedTotal: expected, charges }: QuoteTerms,
 ): Problem | undefined {
+  const { totalAmount: total } = quoted;
   if (total === null || expected === undefined || sameAmount(expected, total)) return undefined;
   return orderProblem('total-changed', `The total is ${toJsonNumber(total)}, not ${toJsonNumber(expected)}`, {
     expected_total: toJsonNumber(expected),
     current_total: toJsonNumber(total),
-    lines: lines.map(breakDown),
+    ...chargesIn(quoted, charges),
+    lines: quoted.lines.map(breakDown),
   });
+}
+
+/** The part of a total that is not in the lines, where the request has charges. */
+function chargesIn({ chargesAmount }: Quoted, charges: readonly Charge[]): Record<string, unknown> {
+  return charges.length === 0 ? {} : { charges_amount: toJsonNumber(chargesAmount) };
 }
 
 /** A line in the response about a total that differs from the expected one. */

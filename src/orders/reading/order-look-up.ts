@@ -7,11 +7,21 @@ import type { Owner } from '../ownership.js';
 export const ORDER = `o.id, o.customer_id AS "customerId", o.customer_name AS "customerName",
   o.customer_email AS "customerEmail", o.status, o.currency, o.total_amount AS "totalAmount", o.version,
   o.cart_id AS "cartId", o.failure, o.placed_at AS "placedAt", o.updated_at AS "updatedAt",
-  o.to_price AS "toPrice",
+  o.to_price AS "toPrice", o.number, o.customer_phone AS "customerPhone", o.shipping_address AS "shippingAddress",
+  o.billing_address AS "billingAddress", o.note, o.tags, o.metadata, o.charges,
+  o.charges_amount AS "chargesAmount", o.source, o.source_order_id AS "sourceOrderId",
   (SELECT json_agg(json_build_object('orderId', i.order_id, 'id', i.id, 'productId', i.product_id,
-      'productName', i.product_name, 'quantity', i.quantity, 'price', i.price::text, 'reservation', i.reservation)
+      'productName', i.product_name, 'quantity', i.quantity, 'price', i.price::text, 'reservation', i.reservation,
+      'sku', i.sku, 'options', i.options, 'metadata', i.metadata)
       ORDER BY i.id)
    FROM order_items i WHERE i.order_id = o.id) AS items`;
+
+/** Details that count as a line: as many bytes as a line has with an id and a name of usual length, and its members. */
+export const DETAIL_BYTES_OF_LINE = 500;
+
+/** Size of an order `o` in lines, for the bound of a page: its details count as further lines. */
+export const LINES = `(SELECT count(*)::int FROM order_items i WHERE i.order_id = o.id)
+  + coalesce(o.detail_bytes / ${DETAIL_BYTES_OF_LINE}, 0)`;
 
 /** By nothing but its id, which a distributed database answers from the one node that has it. */
 const FIND_ONE = `SELECT ${ORDER} FROM orders o WHERE o.id = $1 AND ($2::text IS NULL OR o.customer_id = $2)`;

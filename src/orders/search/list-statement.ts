@@ -1,6 +1,6 @@
 import { EMAIL_KEY, emailKey } from '../addresses/email-address.js';
 import type { Owner } from '../ownership.js';
-import { ORDER } from '../reading/order-look-up.js';
+import { LINES, ORDER } from '../reading/order-look-up.js';
 import {
   type AddValue,
   type Condition,
@@ -17,8 +17,8 @@ export interface Statement {
   values: unknown[];
 }
 
-/** The id of an order `o` and its number of lines. */
-const SIZE = `o.id, (SELECT count(*)::int FROM order_items i WHERE i.order_id = o.id) AS lines`;
+/** The id of an order `o` and its size. */
+const SIZE = `o.id, ${LINES} AS lines`;
 
 /** Orders by their ids, newest first. */
 export const FIND_ORDERS = `SELECT ${ORDER} FROM orders o WHERE o.id = ANY ($1) ORDER BY o.id DESC`;

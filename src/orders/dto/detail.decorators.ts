@@ -1,0 +1,120 @@
+import { applyDecorators } from '@nestjs/common';
+import { ApiPropertyOptional } from '@nestjs/swagger';
+import { Transform } from 'class-transformer';
+import { IsString, isISO31661Alpha2, MaxLength, ValidateBy } from 'class-validator';
+import { FLAT_OBJECT } from '../../platform/http/input/request-bounds.js';
+import { hasUnusableInId, isBlank } from '../addresses/visible-text.js';
+import { flatObjectError, MAX_KEYS, MAX_VALUE_LENGTH } from '../details/flat-object.js';
+import { IsPlainText, MayBeAbsent } from './text.decorators.js';
+
+/** Line feeds and tabs, which a note may have, and no other control character. */
+const CONTROL_CHARACTERS_OF_TEXT = /(?![\t\n\r])\p{Cc}/u;
+
+const toNormalText = ({ value }: { value: unknown }): unknown =>
+  typeof value === 'string' ? value.normalize('NFC').trim() : value;
+
+function Rule(name: string, isRight: (text: string) => boolean, message: string): PropertyDecorator {
+  return ValidateBy({
+    name,
+    validator: {
+      validate: (value: unknown) => typeof value === 'string' && isRight(value),
+      defaultMessage: () => message,
+    },
+  });
+}
+
+const isVisible = (): PropertyDecorator => Rule('isVisible', (text) => !isBlank(text), 'must not be blank');
+
+const isShort = (maxLength: number): PropertyDecorator =>
+  applyDecorators(
+    IsString({ message: 'must be text' }),
+    MaxLength(maxLength, { message: `must have at most ${maxLength} characters` }),
+  );
+
+const textSchema = (maxLength: number, example: string, description?: string) =>
+  ({
+    type: 'string',
+    minLength: 1,
+    maxLength,
+    example,
+    ...(description !== undefined && { description }),
+  }) as const;
+
+/** One line of text, trimmed and in Unicode form C. */
+export function IsLine(maxLength: number): PropertyDecorator {
+  return applyDecorators(Transform(toNormalText), isShort(maxLength), IsPlainText(), isVisible());
+}
+
+/** An optional line of text. */
+export function Line(maxLength: number, example: string, description?: string): PropertyDecorator {
+  return applyDecorators(
+    ApiPropertyOptional(textSchema(maxLength, example, description)),
+    MayBeAbsent(),
+    IsLine(maxLength),
+  );
+}
+
+/** An optional line of text, kept as it was written. */
+export function Verbatim(maxLength: number, example: string, description: string): PropertyDecorator {
+  return applyDecorators(
+    ApiPropertyOptional(textSchema(maxLength, example, description)),
+    MayBeAbsent(),
+    isShort(maxLength),
+    IsPlainText(),
+    isVisible(),
+  );
+}
+
+/** An optional text of several lines. */
+export function Paragraphs(maxLength: number, example: string, description: string): PropertyDecorator {
+  const isText = (text: string): boolean => text.isWellFormed() && !CONTROL_CHARACTERS_OF_TEXT.test(text);
+  return applyDecorators(
+    ApiPropertyOptional(textSchema(maxLength, example, description)),
+    MayBeAbsent(),
+    Transform(toNormalText),
+    isShort(maxLength),
+    Rule('isParagraphs', isText, 'must be text without control characters other than line feeds and tabs'),
+    isVisible(),
+  );
+}
+
+/** An optional name by which orders are found, so that no two of them look alike. */
+export function Identifier(maxLength: number, example: string, description: string): PropertyDecorator {
+  return applyDecorators(
+    ApiPropertyOptional(textSchema(maxLength, example, description)),
+    MayBeAbsent(),
+    Transform(toNormalText),
+    isShort(maxLength),
+    IsPlainText(),
+    Rule('isUsableInId', (text) => !hasUnusableInId(text), 'must not be blank or have invisible characters'),
+  );
+}
+
+/** A country in use. The code is in upper case, as the codes of currencies. */
+export function IsCountry(): PropertyDecorator {
+  const isCountry = (text: string): boolean => /^[A-Z]{2}$/.test(text) && isISO31661Alpha2(text);
+  return Rule('isCountry', isCountry, 'must be an ISO 3166-1 alpha-2 country code such as DE');
+}
+
+export const FLAT_OBJECT_SCHEMA = {
+  type: 'object' as const,
+  additionalProperties: {
+    oneOf: [{ type: 'string', maxLength: MAX_VALUE_LENGTH }, { type: 'number' }, { type: 'boolean' }],
+  },
+};
+
+/** An optional object with keys of the client and values that are text, numbers or booleans. */
+export function FlatObject(example: object, description: string): PropertyDecorator {
+  return applyDecorators(
+    ApiPropertyOptional({ ...FLAT_OBJECT_SCHEMA, maxProperties: MAX_KEYS, example, description }),
+    MayBeAbsent(),
+    ValidateBy({
+      name: FLAT_OBJECT,
+      constraints: [MAX_KEYS],
+      validator: {
+        validate: (value: unknown) => flatObjectError(value) === undefined,
+        defaultMessage: (about) => flatObjectError(about?.value) ?? '',
+      },
+    }),
+  );
+}

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { callsTo, ISO_TIME, line, ORDER_ID, orderBody, placeOrder, stockOf } from '../support/builders.js';
 import { getOrder, listOrders, refused, succeeded } from '../support/client.js';
+import { NO_DETAILS, NO_LINE_DETAILS } from '../support/details.js';
 import { eventually, startTestService, type TestService } from '../support/service.js';
 
 /** The body that the document of system A shows for `POST /orders`, character for character. */
@@ -75,8 +76,11 @@ describe('curl examples of the document', () => {
       status: 'confirmed',
       message: 'Order placed successfully',
       timestamp: expect.stringMatching(ISO_TIME),
+      subtotal_amount: 139.97,
+      charges_amount: 0,
       total_amount: 139.97,
       currency: 'USD',
+      number: '1001',
     });
     orderId = answer.body.order_id;
     expect(answer.headers.get('location')).toBe(`/orders/${orderId}`);
@@ -89,15 +93,31 @@ describe('curl examples of the document', () => {
       customer_name: 'Alice Johnson',
       customer_email: 'alice@example.com',
       items: [
-        { product_id: 'PROD001', product_name: 'Wireless Headphones', quantity: 1, price: 79.99 },
-        { product_id: 'PROD002', product_name: 'USB-C Charger', quantity: 2, price: 29.99 },
+        {
+          product_id: 'PROD001',
+          product_name: 'Wireless Headphones',
+          quantity: 1,
+          price: 79.99,
+          ...NO_LINE_DETAILS,
+        },
+        {
+          product_id: 'PROD002',
+          product_name: 'USB-C Charger',
+          quantity: 2,
+          price: 29.99,
+          ...NO_LINE_DETAILS,
+        },
       ],
+      subtotal_amount: 139.97,
+      charges_amount: 0,
       total_amount: 139.97,
       currency: 'USD',
       status: 'confirmed',
       version: 2,
       timestamp: expect.stringMatching(ISO_TIME),
       updated_at: expect.stringMatching(ISO_TIME),
+      number: '1001',
+      ...NO_DETAILS,
     });
   });
 

@@ -88,6 +88,8 @@ describe.each(KINDS)('POST /orders/preview with an inventory of the kind: %s', (
           missing: 0,
         },
       ],
+      subtotal_amount: 160.28,
+      charges_amount: 0,
       total_amount: 160.28,
       currency: 'USD',
       can_be_placed: true,

@@ -4,6 +4,7 @@ import { apiDocument, type Schema } from '../support/contract/document.ts';
 /** Enough to have several; mutations for large requests try the largest allowed number. */
 const MANY_ITEMS = 3;
 const LONG_TEXT = 40;
+const MAX_CENTS = 1_000_000;
 
 /** Weight of the example of the document, because only consistent values pass the first checks. */
 const WEIGHT_OF_EXAMPLE = 4;
@@ -29,7 +30,9 @@ function generatedValue(schema: Schema): Arbitrary<unknown> {
       return fc.integer(boundsOf(schema));
     case 'number':
       // Amounts of money, which have two decimals in most currencies.
-      return fc.integer({ min: (schema.minimum ?? 0) * 100, max: 1_000_000 }).map((cents) => cents / 100);
+      return fc
+        .integer({ min: Math.max(-MAX_CENTS, Math.ceil((schema.minimum ?? 0) * 100)), max: MAX_CENTS })
+        .map((cents) => cents / 100);
     case 'boolean':
       return fc.boolean();
     case 'array':

@@ -74,7 +74,7 @@ export async function countRows(database: TestDatabase): Promise<Record<string, 
     'order_items',
     'order_events',
     'idempotency_keys',
-    'cart_claims',
+    'order_claims',
     'product_catalog_movements',
   ];
   const counts = tables.map((table) => `(SELECT count(*)::int FROM ${table}) AS ${table}`);

@@ -6,6 +6,14 @@ import { MAX_LIMIT } from '../../src/orders/dto/list-orders.dto.js';
 import { MAX_ID_LENGTH } from '../../src/platform/http/input/opaque-id.js';
 import { MAX_BYTES_OF_LISTS, MAX_DETAIL_LENGTH } from '../../src/orders/order.problems.js';
 import { MAX_LINES_OF_PAGE } from '../../src/orders/order.repository.js';
+import {
+  MAX_FLAT_OBJECT_BYTES,
+  MAX_KEY_LENGTH,
+  MAX_KEYS,
+  MAX_VALUE_LENGTH,
+} from '../../src/orders/details/flat-object.js';
+import { MAX_CHARGES, MAX_NOTE_LENGTH, MAX_TAGS } from '../../src/orders/dto/place-order.dto.js';
+import { DETAIL_BYTES_OF_LINE } from '../../src/orders/reading/order-look-up.js';
 import { MAX_LINES } from '../../src/orders/pricing/placement-request.js';
 import { MAX_WAIT_SECONDS } from '../../src/events/dto/list-feed.dto.js';
 import { MAX_SCANNED } from '../../src/events/event-feed.repository.js';
@@ -32,14 +40,14 @@ import { operations } from './contract/document.js';
 const MS_PER_S = 1_000;
 
 const LIMITS: [what: string, value: number, unit: string, reason: string][] = [
-  ['Request body', BODY_LIMIT_BYTES, 'bytes', 'the largest order is a fifth of it'],
+  ['Request body', BODY_LIMIT_BYTES, 'bytes', '200 lines are a fifth of it; the rest is for details'],
   ['Chunks of a body', MAX_CHUNKS, 'chunks', 'each costs time, however short it is'],
-  ['Depth of a body', MAX_DEPTH, 'levels', 'an order has three; deeper bodies cost recursion'],
+  ['Depth of a body', MAX_DEPTH, 'levels', 'an order has four; deeper bodies cost recursion'],
   [
     'Different field names in a body',
     MAX_NAMES,
     'names',
-    'requests have some thirty; each costs the parser time',
+    'requests have some sixty, and keys of the client; each costs the parser time',
   ],
   [
     'Values in a body',
@@ -53,6 +61,19 @@ const LIMITS: [what: string, value: number, unit: string, reason: string][] = [
     MAX_ERRORS,
     'errors',
     'a client corrects a few and sends again; checking stops there',
+  ],
+  ['Charges of an order', MAX_CHARGES, 'charges', 'the parts of a usual total, several times'],
+  ['Tags of an order', MAX_TAGS, 'tags', 'labels that a person still overlooks'],
+  ['Note of an order', MAX_NOTE_LENGTH, 'characters', 'a page of text'],
+  ['Keys of `metadata` and `options`', MAX_KEYS, 'keys', 'fields of a client, not documents'],
+  ['Length of such a key', MAX_KEY_LENGTH, 'characters', 'a name'],
+  ['Length of such a value', MAX_VALUE_LENGTH, 'characters', 'a sentence or an address of a page'],
+  ['Size of such an object', MAX_FLAT_OBJECT_BYTES, 'bytes', 'as JSON in UTF-8; stored with every order'],
+  [
+    'Details that count as a line of a page',
+    DETAIL_BYTES_OF_LINE,
+    'bytes',
+    'orders with many details fill a page sooner',
   ],
   ['Lines of an order', MAX_LINES, 'lines', 'each is looked up and reserved while the client waits'],
   ['Orders of a bulk change', MAX_BULK_ORDERS, 'orders', 'as many as are changed while a client waits'],

@@ -1,7 +1,7 @@
 import { parse } from 'node:querystring';
 
 /** Shorter names and escaped ones could be in a log for other reasons. */
-const PERSONAL = /"customer_(?:name|email)"\s*:\s*"([^"\\]{6,})"/g;
+const PERSONAL = /"(?:customer_(?:name|email|phone)|line1|note)"\s*:\s*"([^"\\]{6,})"/g;
 
 /** Headers with credentials. */
 const SECRET_HEADERS = ['authorization', 'x-api-key', 'cookie'];
@@ -18,7 +18,7 @@ export const watchedLog = {
   },
 };
 
-/** Records secrets that a test is about to send: names, addresses and credentials. They must not be logged. */
+/** Records secrets that a test is about to send: personal data and credentials. They must not be logged. */
 export function rememberSecrets(url: string, headers: Headers, body: string): void {
   for (const [, value = ''] of body.matchAll(PERSONAL)) secrets.add(value);
   const { customer_email, q } = parse(new URL(url).search.slice(1));

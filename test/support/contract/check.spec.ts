@@ -6,8 +6,11 @@ const ORDER = {
   status: 'confirmed',
   message: 'Order placed successfully',
   timestamp: '2026-11-21T20:53:23.456Z',
+  subtotal_amount: 139.97,
+  charges_amount: 0,
   total_amount: 139.97,
   currency: 'USD',
+  number: '1001',
 };
 
 const HEADERS = {

@@ -388,7 +388,7 @@ export interface paths {
     post?: never;
     /**
      * Erase who ordered from all orders of a customer
-     * @description Name and e-mail address are erased from the orders, for good; lines, totals and the history stay. The history says the erasure and who requested it. The request is idempotent.
+     * @description Name, e-mail address, phone, addresses, note and all metadata are erased from the orders, for good. Lines with their options, charges, tags, numbers, references, totals and the history stay. The history says the erasure and who requested it. The request is idempotent.
      */
     delete: operations['eraseCustomer'];
     options?: never;
@@ -408,7 +408,7 @@ export interface paths {
     post?: never;
     /**
      * Erase who ordered from one order
-     * @description Name and e-mail address are erased from the orders, for good; lines, totals and the history stay. The history says the erasure and who requested it. The request is idempotent.
+     * @description Name, e-mail address, phone, addresses, note and all metadata are erased from the orders, for good. Lines with their options, charges, tags, numbers, references, totals and the history stay. The history says the erasure and who requested it. The request is idempotent.
      */
     delete: operations['eraseOrder'];
     options?: never;
@@ -427,7 +427,7 @@ export interface paths {
     put?: never;
     /**
      * Erase who ordered from all orders with an e-mail address
-     * @description For orders without a customer id. Name and e-mail address are erased from the orders, for good; lines, totals and the history stay. The history says the erasure and who requested it. The request is idempotent.
+     * @description For orders without a customer id. Name, e-mail address, phone, addresses, note and all metadata are erased from the orders, for good. Lines with their options, charges, tags, numbers, references, totals and the history stay. The history says the erasure and who requested it. The request is idempotent.
      */
     post: operations['erasePersonalData'];
     delete?: never;
@@ -652,7 +652,7 @@ export interface components {
       required_scope?: string;
       /**
        * Format: uuid
-       * @description The order that failed, or that holds the cart.
+       * @description The order that failed, or that has the cart, the number or the reference.
        */
       order_id?: string | null;
       /**
@@ -674,6 +674,11 @@ export interface components {
        * @example 159.98
        */
       current_total?: number | null;
+      /**
+       * @description The part of the total that is not in the lines, where the request has charges.
+       * @example 4.99
+       */
+      charges_amount?: number;
       /** @description What the total is made of. */
       lines?: components['schemas']['PricedLineResponse'][];
       /**
@@ -734,6 +739,69 @@ export interface components {
        * @example 79.99
        */
       price?: number;
+      /**
+       * @description Stock keeping unit. Not interpreted: the product is found by `product_id`.
+       * @example WH-1000-BLK
+       */
+      sku?: string;
+      /**
+       * @description What the customer has chosen. Not interpreted.
+       * @example {
+       *       "colour": "black"
+       *     }
+       */
+      options?: {
+        [key: string]: string | number | boolean;
+      };
+      /**
+       * @description Fields of your own. Not interpreted.
+       * @example {
+       *       "gift_wrap": true
+       *     }
+       */
+      metadata?: {
+        [key: string]: string | number | boolean;
+      };
+    };
+    AddressDto: {
+      /** @example Alice Johnson */
+      name: string;
+      /** @example Johnson & Sons */
+      company?: string;
+      /** @example 12 Long Street */
+      line1: string;
+      /** @example Second floor */
+      line2?: string;
+      /** @example 10117 */
+      postal_code?: string;
+      /** @example Berlin */
+      city: string;
+      /** @example Berlin */
+      region?: string;
+      /**
+       * @description ISO 3166-1 alpha-2.
+       * @example DE
+       */
+      country: string;
+    };
+    ChargeDto: {
+      /**
+       * @example shipping
+       * @enum {string}
+       */
+      type: 'shipping' | 'tax' | 'discount' | 'fee';
+      /** @example Standard delivery */
+      label?: string;
+      /**
+       * @description In the currency of the order: of a discount zero or negative, otherwise zero or positive.
+       * @example 4.99
+       */
+      amount: number;
+      /**
+       * @description Whether the prices contain it, as a value added tax: then it is not added to the total.
+       * @default false
+       */
+      included: boolean;
     };
     PreviewOrderDto: {
       /** @example Alice Johnson */
@@ -759,6 +827,51 @@ export interface components {
        * @example 159.98
        */
       expected_total?: number;
+      /**
+       * @description Kept as it is written.
+       * @example +49 30 1234567
+       */
+      customer_phone?: string;
+      shipping_address?: components['schemas']['AddressDto'];
+      billing_address?: components['schemas']['AddressDto'];
+      /**
+       * @description Free text; may have several lines.
+       * @example Please ring twice.
+       */
+      note?: string;
+      /**
+       * @description Labels of up to 50 characters.
+       * @example [
+       *       "gift"
+       *     ]
+       */
+      tags?: string[];
+      /**
+       * @description Fields of your own. Not interpreted.
+       * @example {
+       *       "campaign": "autumn"
+       *     }
+       */
+      metadata?: {
+        [key: string]: string | number | boolean;
+      };
+      /** @description Shipping, taxes, discounts and fees. The service adds them up and computes none of them. */
+      charges?: components['schemas']['ChargeDto'][];
+      /**
+       * @description What people call the order. Unique. Default: the next number of a sequence, in which gaps are normal. Customers may not choose it (403).
+       * @example A-1042
+       */
+      number?: string;
+      /**
+       * @description The channel that the order comes through.
+       * @example marketplace
+       */
+      source?: string;
+      /**
+       * @description Id of the order in `source`. The same id and source give the same order, for ever; with another content they are refused (409).
+       * @example 402-1234567
+       */
+      source_order_id?: string | number;
     };
     PreviewLineResponse: {
       /** @example PROD001 */
@@ -788,7 +901,17 @@ export interface components {
     OrderPreviewResponse: {
       lines: components['schemas']['PreviewLineResponse'][];
       /**
-       * @description Null where there is no such product as one that was asked for.
+       * @description Sum of the lines. Null where one of the products does not exist.
+       * @example 159.98
+       */
+      subtotal_amount: number | null;
+      /**
+       * @description Sum of the charges that are not included in the prices.
+       * @example 0
+       */
+      charges_amount: number;
+      /**
+       * @description Sum of both. Null where one of the products does not exist.
        * @example 159.98
        */
       total_amount: number | null;
@@ -824,6 +947,51 @@ export interface components {
        * @example 159.98
        */
       expected_total?: number;
+      /**
+       * @description Kept as it is written.
+       * @example +49 30 1234567
+       */
+      customer_phone?: string;
+      shipping_address?: components['schemas']['AddressDto'];
+      billing_address?: components['schemas']['AddressDto'];
+      /**
+       * @description Free text; may have several lines.
+       * @example Please ring twice.
+       */
+      note?: string;
+      /**
+       * @description Labels of up to 50 characters.
+       * @example [
+       *       "gift"
+       *     ]
+       */
+      tags?: string[];
+      /**
+       * @description Fields of your own. Not interpreted.
+       * @example {
+       *       "campaign": "autumn"
+       *     }
+       */
+      metadata?: {
+        [key: string]: string | number | boolean;
+      };
+      /** @description Shipping, taxes, discounts and fees. The service adds them up and computes none of them. */
+      charges?: components['schemas']['ChargeDto'][];
+      /**
+       * @description What people call the order. Unique. Default: the next number of a sequence, in which gaps are normal. Customers may not choose it (403).
+       * @example A-1042
+       */
+      number?: string;
+      /**
+       * @description The channel that the order comes through.
+       * @example marketplace
+       */
+      source?: string;
+      /**
+       * @description Id of the order in `source`. The same id and source give the same order, for ever; with another content they are refused (409).
+       * @example 402-1234567
+       */
+      source_order_id?: string | number;
     };
     BulkOrderDto: {
       /**
@@ -926,6 +1094,51 @@ export interface components {
        * @example 159.98
        */
       expected_total?: number;
+      /**
+       * @description Kept as it is written.
+       * @example +49 30 1234567
+       */
+      customer_phone?: string;
+      shipping_address?: components['schemas']['AddressDto'];
+      billing_address?: components['schemas']['AddressDto'];
+      /**
+       * @description Free text; may have several lines.
+       * @example Please ring twice.
+       */
+      note?: string;
+      /**
+       * @description Labels of up to 50 characters.
+       * @example [
+       *       "gift"
+       *     ]
+       */
+      tags?: string[];
+      /**
+       * @description Fields of your own. Not interpreted.
+       * @example {
+       *       "campaign": "autumn"
+       *     }
+       */
+      metadata?: {
+        [key: string]: string | number | boolean;
+      };
+      /** @description Shipping, taxes, discounts and fees. The service adds them up and computes none of them. */
+      charges?: components['schemas']['ChargeDto'][];
+      /**
+       * @description What people call the order. Unique. Default: the next number of a sequence, in which gaps are normal. Customers may not choose it (403).
+       * @example A-1042
+       */
+      number?: string;
+      /**
+       * @description The channel that the order comes through.
+       * @example marketplace
+       */
+      source?: string;
+      /**
+       * @description Id of the order in `source`. The same id and source give the same order, for ever; with another content they are refused (409).
+       * @example 402-1234567
+       */
+      source_order_id?: string | number;
     };
     OrderConfirmationResponse: {
       /** Format: uuid */
@@ -939,13 +1152,31 @@ export interface components {
        * @description When the order was placed.
        */
       timestamp: string;
-      /** @example 159.98 */
+      /**
+       * @description Sum of the lines.
+       * @example 159.98
+       */
+      subtotal_amount: number;
+      /**
+       * @description Sum of the charges that are not included in the prices.
+       * @example 0
+       */
+      charges_amount: number;
+      /**
+       * @description Sum of both.
+       * @example 159.98
+       */
       total_amount: number;
       /**
        * @description ISO 4217 code.
        * @example USD
        */
       currency: string;
+      /**
+       * @description What people call the order. Null of orders from before there were numbers.
+       * @example 1001
+       */
+      number: string | null;
     };
     OrderAcceptedResponse: {
       /** Format: uuid */
@@ -956,10 +1187,20 @@ export interface components {
        */
       timestamp: string;
       /**
+       * @description Sum of the charges that are not included in the prices.
+       * @example 0
+       */
+      charges_amount: number;
+      /**
        * @description ISO 4217 code.
        * @example USD
        */
       currency: string;
+      /**
+       * @description What people call the order. Null of orders from before there were numbers.
+       * @example 1001
+       */
+      number: string | null;
       /** @enum {string} */
       status: 'pending';
       /** @example Order accepted, and yet to be confirmed */
@@ -968,7 +1209,33 @@ export interface components {
        * @description Null until the order is priced.
        * @example null
        */
+      subtotal_amount: number | null;
+      /**
+       * @description Null until the order is priced.
+       * @example null
+       */
       total_amount: number | null;
+    };
+    AddressResponse: {
+      /** @example Alice Johnson */
+      name: string;
+      /** @example Johnson & Sons */
+      company?: string;
+      /** @example 12 Long Street */
+      line1: string;
+      /** @example Second floor */
+      line2?: string;
+      /** @example 10117 */
+      postal_code?: string;
+      /** @example Berlin */
+      city: string;
+      /** @example Berlin */
+      region?: string;
+      /**
+       * @description ISO 3166-1 alpha-2.
+       * @example DE
+       */
+      country: string;
     };
     OrderItemResponse: {
       /** @example PROD001 */
@@ -985,6 +1252,38 @@ export interface components {
        * @example 79.99
        */
       price: number | null;
+      /**
+       * @description Stock keeping unit.
+       * @example null
+       */
+      sku: string | null;
+      /** @example {} */
+      options: {
+        [key: string]: string | number | boolean;
+      };
+      /** @example {} */
+      metadata: {
+        [key: string]: string | number | boolean;
+      };
+    };
+    ChargeResponse: {
+      /**
+       * @example shipping
+       * @enum {string}
+       */
+      type: 'shipping' | 'tax' | 'discount' | 'fee';
+      /** @example Standard delivery */
+      label?: string;
+      /**
+       * @description Of a discount zero or negative.
+       * @example 4.99
+       */
+      amount: number;
+      /**
+       * @description Whether the prices contain it.
+       * @example false
+       */
+      included?: boolean;
     };
     OrderResponse: {
       /** Format: uuid */
@@ -997,7 +1296,17 @@ export interface components {
       customer_email: string | null;
       items: components['schemas']['OrderItemResponse'][];
       /**
-       * @description Null while the order is pending and not priced.
+       * @description Sum of the lines. Null while the order is pending and not priced.
+       * @example 159.98
+       */
+      subtotal_amount: number | null;
+      /**
+       * @description Sum of the charges that are not included in the prices.
+       * @example 0
+       */
+      charges_amount: number;
+      /**
+       * @description Sum of both. Null while the order is pending and not priced.
        * @example 159.98
        */
       total_amount: number | null;
@@ -1037,6 +1346,35 @@ export interface components {
        * @example /problems/insufficient-stock
        */
       failure?: string;
+      /**
+       * @description What people call the order. Null of orders from before there were numbers.
+       * @example 1001
+       */
+      number: string | null;
+      /** @example null */
+      customer_phone: string | null;
+      shipping_address: components['schemas']['AddressResponse'] | null;
+      billing_address: components['schemas']['AddressResponse'] | null;
+      /** @example null */
+      note: string | null;
+      /** @example [] */
+      tags: string[];
+      /** @example {} */
+      metadata: {
+        [key: string]: string | number | boolean;
+      };
+      /** @example [] */
+      charges: components['schemas']['ChargeResponse'][];
+      /**
+       * @description The channel that the order came through.
+       * @example null
+       */
+      source: string | null;
+      /**
+       * @description Id of the order in its source.
+       * @example null
+       */
+      source_order_id: string | null;
     };
     OrderListResponse: {
       /**
@@ -2221,6 +2559,8 @@ export interface operations {
            *           "missing": 0
            *         }
            *       ],
+           *       "subtotal_amount": 159.98,
+           *       "charges_amount": 0,
            *       "total_amount": 159.98,
            *       "currency": "USD",
            *       "can_be_placed": true,
@@ -2656,6 +2996,8 @@ export interface operations {
            *           "missing": 0
            *         }
            *       ],
+           *       "subtotal_amount": 159.98,
+           *       "charges_amount": 0,
            *       "total_amount": 159.98,
            *       "currency": "USD",
            *       "can_be_placed": true,
@@ -3672,7 +4014,7 @@ export interface operations {
         content: {
           /**
            * @example "order_id","timestamp","status","version","updated_at","failure","customer_id","customer_name","customer_email","currency","order_total","line","product_id","product_name","quantity","price","line_total"
-           *     "01a1ffe2-9b80-748a-ba30-787d85a2b441","2026-11-21T20:53:23.456Z","confirmed",2,"2026-11-21T20:53:23.464Z",,"42","Alice Johnson","alice@example.com","USD",159.98,1,"PROD001","Wireless Headphones",2,79.99,159.98
+           *     "01a1ffe2-9b80-748a-ba30-787d85a2b441","2026-11-21T20:53:23.456Z","confirmed",2,"2026-11-21T20:53:23.464Z",,"42","Alice Johnson","alice@example.com","USD",164.97,1,"PROD001","Wireless Headphones",2,79.99,159.98
            *     "end of export: 1 orders",,,,,,,,,,,,,,,,
            */
           'text/csv': string;
@@ -3687,15 +4029,46 @@ export interface operations {
            *           "product_id": "PROD001",
            *           "product_name": "Wireless Headphones",
            *           "quantity": 2,
-           *           "price": 79.99
+           *           "price": 79.99,
+           *           "sku": null,
+           *           "options": {},
+           *           "metadata": {}
            *         }
            *       ],
-           *       "total_amount": 159.98,
+           *       "subtotal_amount": 159.98,
+           *       "charges_amount": 4.99,
+           *       "total_amount": 164.97,
            *       "currency": "USD",
            *       "status": "confirmed",
            *       "version": 2,
            *       "timestamp": "2026-11-21T20:53:23.456Z",
-           *       "updated_at": "2026-11-21T20:53:23.464Z"
+           *       "updated_at": "2026-11-21T20:53:23.464Z",
+           *       "number": "1001",
+           *       "customer_phone": null,
+           *       "shipping_address": {
+           *         "name": "Alice Johnson",
+           *         "company": "Johnson & Sons",
+           *         "line1": "12 Long Street",
+           *         "line2": "Second floor",
+           *         "postal_code": "10117",
+           *         "city": "Berlin",
+           *         "region": "Berlin",
+           *         "country": "DE"
+           *       },
+           *       "billing_address": null,
+           *       "note": null,
+           *       "tags": [
+           *         "gift"
+           *       ],
+           *       "metadata": {},
+           *       "charges": [
+           *         {
+           *           "type": "shipping",
+           *           "amount": 4.99
+           *         }
+           *       ],
+           *       "source": null,
+           *       "source_order_id": null
            *     }
            */
           'application/x-ndjson':
@@ -4029,15 +4402,30 @@ export interface operations {
            *               "product_id": "PROD001",
            *               "product_name": "Wireless Headphones",
            *               "quantity": 2,
-           *               "price": 79.99
+           *               "price": 79.99,
+           *               "sku": null,
+           *               "options": {},
+           *               "metadata": {}
            *             }
            *           ],
+           *           "subtotal_amount": 159.98,
+           *           "charges_amount": 0,
            *           "total_amount": 159.98,
            *           "currency": "USD",
            *           "status": "confirmed",
            *           "version": 2,
            *           "timestamp": "2026-11-21T20:53:23.456Z",
-           *           "updated_at": "2026-11-21T20:53:23.456Z"
+           *           "updated_at": "2026-11-21T20:53:23.456Z",
+           *           "number": "1001",
+           *           "customer_phone": null,
+           *           "shipping_address": null,
+           *           "billing_address": null,
+           *           "note": null,
+           *           "tags": [],
+           *           "metadata": {},
+           *           "charges": [],
+           *           "source": null,
+           *           "source_order_id": null
            *         }
            *       ],
            *       "next_cursor": null
@@ -4363,8 +4751,11 @@ export interface operations {
            *       "status": "confirmed",
            *       "message": "Order placed successfully",
            *       "timestamp": "2026-11-21T20:53:23.456Z",
+           *       "subtotal_amount": 159.98,
+           *       "charges_amount": 0,
            *       "total_amount": 159.98,
-           *       "currency": "USD"
+           *       "currency": "USD",
+           *       "number": "1001"
            *     }
            */
           'application/json': components['schemas']['OrderConfirmationResponse'];
@@ -4424,9 +4815,12 @@ export interface operations {
            * @example {
            *       "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
            *       "timestamp": "2026-11-21T20:53:23.456Z",
+           *       "charges_amount": 0,
            *       "currency": "USD",
+           *       "number": "1001",
            *       "status": "pending",
            *       "message": "Order accepted, and yet to be confirmed",
+           *       "subtotal_amount": null,
            *       "total_amount": null
            *     }
            */
@@ -4609,7 +5003,12 @@ export interface operations {
           'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
             type?:
-              '/problems/price-changed' | '/problems/total-changed' | '/problems/idempotency-key-in-progress';
+              | '/problems/price-changed'
+              | '/problems/total-changed'
+              | '/problems/number-already-used'
+              | '/problems/reference-already-used'
+              | '/problems/reference-in-progress'
+              | '/problems/idempotency-key-in-progress';
           };
         };
       };
@@ -5357,15 +5756,46 @@ export interface operations {
            *           "product_id": "PROD001",
            *           "product_name": "Wireless Headphones",
            *           "quantity": 2,
-           *           "price": 79.99
+           *           "price": 79.99,
+           *           "sku": null,
+           *           "options": {},
+           *           "metadata": {}
            *         }
            *       ],
-           *       "total_amount": 159.98,
+           *       "subtotal_amount": 159.98,
+           *       "charges_amount": 4.99,
+           *       "total_amount": 164.97,
            *       "currency": "USD",
            *       "status": "shipped",
            *       "version": 3,
            *       "timestamp": "2026-11-21T20:53:23.456Z",
-           *       "updated_at": "2026-11-21T20:53:23.464Z"
+           *       "updated_at": "2026-11-21T20:53:23.464Z",
+           *       "number": "1001",
+           *       "customer_phone": null,
+           *       "shipping_address": {
+           *         "name": "Alice Johnson",
+           *         "company": "Johnson & Sons",
+           *         "line1": "12 Long Street",
+           *         "line2": "Second floor",
+           *         "postal_code": "10117",
+           *         "city": "Berlin",
+           *         "region": "Berlin",
+           *         "country": "DE"
+           *       },
+           *       "billing_address": null,
+           *       "note": null,
+           *       "tags": [
+           *         "gift"
+           *       ],
+           *       "metadata": {},
+           *       "charges": [
+           *         {
+           *           "type": "shipping",
+           *           "amount": 4.99
+           *         }
+           *       ],
+           *       "source": null,
+           *       "source_order_id": null
            *     }
            */
           'application/json': components['schemas']['OrderResponse'];
@@ -5911,8 +6341,11 @@ export interface operations {
            *       "status": "confirmed",
            *       "message": "Order placed successfully",
            *       "timestamp": "2026-11-21T20:53:23.456Z",
+           *       "subtotal_amount": 159.98,
+           *       "charges_amount": 0,
            *       "total_amount": 159.98,
-           *       "currency": "USD"
+           *       "currency": "USD",
+           *       "number": "1001"
            *     }
            */
           'application/json': components['schemas']['OrderConfirmationResponse'];
@@ -5972,9 +6405,12 @@ export interface operations {
            * @example {
            *       "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
            *       "timestamp": "2026-11-21T20:53:23.456Z",
+           *       "charges_amount": 0,
            *       "currency": "USD",
+           *       "number": "1001",
            *       "status": "pending",
            *       "message": "Order accepted, and yet to be confirmed",
+           *       "subtotal_amount": null,
            *       "total_amount": null
            *     }
            */
@@ -6199,6 +6635,9 @@ export interface operations {
             type?:
               | '/problems/price-changed'
               | '/problems/total-changed'
+              | '/problems/number-already-used'
+              | '/problems/reference-already-used'
+              | '/problems/reference-in-progress'
               | '/problems/idempotency-key-in-progress'
               | '/problems/cart-already-ordered';
           };
@@ -6949,15 +7388,46 @@ export interface operations {
            *                 "product_id": "PROD001",
            *                 "product_name": "Wireless Headphones",
            *                 "quantity": 2,
-           *                 "price": 79.99
+           *                 "price": 79.99,
+           *                 "sku": null,
+           *                 "options": {},
+           *                 "metadata": {}
            *               }
            *             ],
-           *             "total_amount": 159.98,
+           *             "subtotal_amount": 159.98,
+           *             "charges_amount": 4.99,
+           *             "total_amount": 164.97,
            *             "currency": "USD",
            *             "status": "confirmed",
            *             "version": 2,
            *             "timestamp": "2026-11-21T20:53:23.456Z",
-           *             "updated_at": "2026-11-21T20:53:23.464Z"
+           *             "updated_at": "2026-11-21T20:53:23.464Z",
+           *             "number": "1001",
+           *             "customer_phone": null,
+           *             "shipping_address": {
+           *               "name": "Alice Johnson",
+           *               "company": "Johnson & Sons",
+           *               "line1": "12 Long Street",
+           *               "line2": "Second floor",
+           *               "postal_code": "10117",
+           *               "city": "Berlin",
+           *               "region": "Berlin",
+           *               "country": "DE"
+           *             },
+           *             "billing_address": null,
+           *             "note": null,
+           *             "tags": [
+           *               "gift"
+           *             ],
+           *             "metadata": {},
+           *             "charges": [
+           *               {
+           *                 "type": "shipping",
+           *                 "amount": 4.99
+           *               }
+           *             ],
+           *             "source": null,
+           *             "source_order_id": null
            *           }
            *         }
            *       ],

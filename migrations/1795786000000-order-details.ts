@@ -7,7 +7,11 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
  * Their table stays, because migrations only add.
  */
 const ORDER_COLUMNS: [name: string, type: string, comment: string][] = [
-  ['number', 'text', 'What people call the order; unique by its row in order_claims. Null of orders of releases up to 0.1.'],
+  [
+    'number',
+    'text',
+    'What people call the order; unique by its row in order_claims. Null of orders of releases up to 0.1.',
+  ],
   ['customer_phone', 'text', 'As the client wrote it. Personal.'],
   ['shipping_address', 'json', 'Members as in the API. Personal.'],
   ['billing_address', 'json', 'Members as in the API. Personal.'],
@@ -15,10 +19,22 @@ const ORDER_COLUMNS: [name: string, type: string, comment: string][] = [
   ['tags', 'text[]', 'Labels for people and filters; null where there are none.'],
   ['metadata', 'jsonb', 'Fields of the client, which the service does not interpret. Personal.'],
   ['charges', 'json', 'Shipping, taxes, discounts and fees, as in the API; null where there are none.'],
-  ['charges_amount', 'numeric(19,4)', 'Sum of the charges that are not included in the prices; may be negative. Null where there are no charges.'],
+  [
+    'charges_amount',
+    'numeric(19,4)',
+    'Sum of the charges that are not included in the prices; may be negative. Null where there are no charges.',
+  ],
   ['source', 'text', 'The channel that the order came through.'],
-  ['source_order_id', 'text', 'Id of the order in its source; unique together with it by its row in order_claims.'],
-  ['detail_bytes', 'integer', 'Bytes of all of these fields and of those of the lines, as JSON. Null where there are none. Bounds the pages of lists.'],
+  [
+    'source_order_id',
+    'text',
+    'Id of the order in its source; unique together with it by its row in order_claims.',
+  ],
+  [
+    'detail_bytes',
+    'integer',
+    'Bytes of all of these fields and of those of the lines, as JSON. Null where there are none. Bounds the pages of lists.',
+  ],
 ];
 
 const ITEM_COLUMNS: [name: string, type: string, comment: string][] = [

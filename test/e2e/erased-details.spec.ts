@@ -41,7 +41,11 @@ it('erases every personal field of an order from all tables, and keeps the rest'
     ...reference,
   });
   const [item] = body.items;
-  Object.assign(item ?? {}, { sku: 'kept-sku', options: { size: 'kept' }, metadata: { text: SECRET.engraving } });
+  Object.assign(item ?? {}, {
+    sku: 'kept-sku',
+    options: { size: 'kept' },
+    metadata: { text: SECRET.engraving },
+  });
   const id = await placeOrder(service, body, { 'Idempotency-Key': 'erased-details' });
   const texts = [person.name, person.address, ...Object.values(SECRET)];
   for (const text of texts) expect(await tablesWith(fleet.database, text)).not.toEqual([]);
@@ -77,7 +81,12 @@ it('erases every personal field of an order from all tables, and keeps the rest'
 
 it('covers orders whose only personal data are in the metadata of a line', async () => {
   const person = newPerson();
-  const { customer_name: _name, customer_email: _email, customer_id: _id, ...rest } = orderOf(fleet.sandbox, person);
+  const {
+    customer_name: _name,
+    customer_email: _email,
+    customer_id: _id,
+    ...rest
+  } = orderOf(fleet.sandbox, person);
   Object.assign(rest.items[0] ?? {}, { metadata: { text: SECRET.engraving } });
   const path = `/orders/${encodeURIComponent(person.customer)}`;
   expect((await service.request('POST', path, rest)).status).toBe(201);

@@ -38,7 +38,10 @@ describe('the total of an order', () => {
     const { status, body: placed } = await place({ charges: CHARGES, expected_total: 149.07 });
     expect(status).toBe(201);
     expect(placed).toMatchObject(AMOUNTS);
-    expect(await getOrder(service, placed.order_id as string)).toMatchObject({ ...AMOUNTS, charges: CHARGES });
+    expect(await getOrder(service, placed.order_id as string)).toMatchObject({
+      ...AMOUNTS,
+      charges: CHARGES,
+    });
     const preview = await service.request('POST', '/orders/preview', body({ charges: CHARGES }));
     expect(preview.body).toMatchObject({ ...AMOUNTS, can_be_placed: true });
   });

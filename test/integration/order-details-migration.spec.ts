@@ -12,8 +12,7 @@ const OTHER_ORDER = '01a1ffe2-9b80-748a-ba30-787d85a2b442';
 
 let database: TestDatabase;
 
-const settings = () =>
-  ({ DATABASE_URL: database.url, DATABASE_TLS: 'off', DATABASE_POOL_SIZE: 2 }) as const;
+const settings = () => ({ DATABASE_URL: database.url, DATABASE_TLS: 'off', DATABASE_POOL_SIZE: 2 }) as const;
 const query = <Row>(text: string, values?: unknown[]) => queryDatabase<Row>(database.url, text, values);
 
 /** Reverts the migration and all after it. */
@@ -70,9 +69,10 @@ it('keeps every order, claims its cart and rewrites no row', async () => {
 
 it('can be reverted with the claims of carts that were made since', async () => {
   await migrate(settings());
-  await query(`INSERT INTO order_claims (kind, value, order_id) VALUES ('cart', 'cart-2', $1), ('number', '7', $1)`, [
-    OTHER_ORDER,
-  ]);
+  await query(
+    `INSERT INTO order_claims (kind, value, order_id) VALUES ('cart', 'cart-2', $1), ('number', '7', $1)`,
+    [OTHER_ORDER],
+  );
   await revert();
   expect(await query('SELECT cart_id, order_id FROM cart_claims ORDER BY cart_id')).toEqual([
     { cart_id: 'cart-1', order_id: CART_ORDER },

@@ -40,7 +40,12 @@ export class ChargeResponse implements Charge {
   @Decimal(4.99, 'Of a discount zero or negative.')
   amount!: number;
 
-  @ApiProperty({ type: 'boolean', required: false, example: false, description: 'Whether the prices contain it.' })
+  @ApiProperty({
+    type: 'boolean',
+    required: false,
+    example: false,
+    description: 'Whether the prices contain it.',
+  })
   included?: boolean;
 }
 

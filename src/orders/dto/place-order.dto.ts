@@ -79,7 +79,11 @@ export class OrderItemDto {
   @IsAmount()
   price?: number;
 
-  @Line(MAX_SKU_LENGTH, 'WH-1000-BLK', 'Stock keeping unit. Not interpreted: the product is found by `product_id`.')
+  @Line(
+    MAX_SKU_LENGTH,
+    'WH-1000-BLK',
+    'Stock keeping unit. Not interpreted: the product is found by `product_id`.',
+  )
   sku?: string;
 
   @FlatObject({ colour: 'black' }, 'What the customer has chosen. Not interpreted.')

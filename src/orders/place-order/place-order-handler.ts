@@ -126,7 +126,10 @@ export class PlaceOrderHandler {
     if ('repeats' in placement) return this.replayReference(context, placement.repeats);
     // A client that can't ask for this order again never learns its outcome, so an unknown one compensates at once.
     const canAskAgain = claim !== undefined || context.reference !== undefined;
-    return { response: await this.run(context, placement, canAskAgain ? 'retry' : 'compensate'), key: 'bound' };
+    return {
+      response: await this.run(context, placement, canAskAgain ? 'retry' : 'compensate'),
+      key: 'bound',
+    };
   }
 
   /**

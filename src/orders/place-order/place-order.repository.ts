@@ -189,10 +189,7 @@ export class PlaceOrderRepository {
   }
 
   /** Lines are stored as held from the start, so that an order that is confirmed needs nothing of this. */
-  private releaseWrites({
-    order,
-    completion: { released, inDoubt, to },
-  }: CompletedPlacement): Statement[] {
+  private releaseWrites({ order, completion: { released, inDoubt, to } }: CompletedPlacement): Statement[] {
     const { orders } = this;
     const { id } = order;
     return [

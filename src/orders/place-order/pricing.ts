@@ -254,10 +254,7 @@ export function newOrder(priced: PricedOrder): Order {
 }
 
 /** Refuses amounts with more decimals than their currency has, naming each. */
-function refuseUnpayableAmounts(
-  { items, charges, expectedTotal }: PlacementRequest,
-  currency: string,
-): void {
+function refuseUnpayableAmounts({ items, charges, expectedTotal }: PlacementRequest, currency: string): void {
   const amounts = [
     ...(items ?? []).map((item, index) => ({ field: `items[${index}].price`, amount: item.price })),
     ...(charges ?? []).map(({ amount }, index) => ({

@@ -80,7 +80,11 @@ const charges = fc.array(
     })
     .map(({ type, units: size, included }) => {
       const units = type === 'discount' ? -size : size;
-      const charge: Charge = { type, amount: Number(units) / 10_000, ...(included !== undefined && { included }) };
+      const charge: Charge = {
+        type,
+        amount: Number(units) / 10_000,
+        ...(included !== undefined && { included }),
+      };
       return { charge, added: included === true ? 0n : units };
     }),
   { maxLength: 20 },

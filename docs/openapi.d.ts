@@ -797,11 +797,8 @@ export interface components {
        * @example 4.99
        */
       amount: number;
-      /**
-       * @description Whether the prices contain it, as a value added tax: then it is not added to the total.
-       * @default false
-       */
-      included: boolean;
+      /** @description Whether the prices contain it, as a value added tax: then it is not added to the total. Default: false. */
+      included?: boolean;
     };
     PreviewOrderDto: {
       /** @example Alice Johnson */

@@ -33,6 +33,13 @@ const body = (more: object, quantity = 2) => ({ ...orderBody([line(product, quan
 const place = (more: object, headers?: Record<string, string>): Promise<TestResponse> =>
   service.request('POST', '/orders', body(more), headers);
 
+/** The order of an accepted request, once it is priced. */
+const settled = ({ body: accepted }: TestResponse) =>
+  eventually(async () => {
+    const order = await getOrder(service, accepted.order_id as string);
+    return order.status === 'pending' ? undefined : order;
+  });
+
 describe('the total of an order', () => {
   it('is the lines and the charges that are not included', async () => {
     const { status, body: placed } = await place({ charges: CHARGES, expected_total: 149.07 });
@@ -71,11 +78,6 @@ describe('the total of an order', () => {
     expect(good.body).toMatchObject({ subtotal_amount: null, charges_amount: -10.91, total_amount: null });
     const bad = await place({ charges: CHARGES, expected_total: 1 }, prefer);
     const negative = await place({ charges: [{ type: 'discount', amount: -1_000 }] }, prefer);
-    const settled = async ({ body: accepted }: TestResponse) =>
-      eventually(async () => {
-        const order = await getOrder(service, accepted.order_id as string);
-        return order.status === 'pending' ? undefined : order;
-      });
     expect(await settled(good)).toMatchObject({ status: 'confirmed', ...AMOUNTS });
     expect(await settled(bad)).toMatchObject({ status: 'rejected', failure: '/problems/total-changed' });
     expect(await settled(negative)).toMatchObject({

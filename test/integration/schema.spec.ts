@@ -28,7 +28,7 @@ async function removeComments(): Promise<void> {
     database.url,
     `SELECT CASE objsubid WHEN 0 THEN format('COMMENT ON TABLE %I IS NULL', relname)
        ELSE format('COMMENT ON COLUMN %I.%I IS NULL', relname, attname) END AS statement
-     FROM pg_description JOIN pg_class c ON c.oid = objoid AND relnamespace = 'public'::regnamespace
+     FROM pg_description JOIN pg_class c ON c.oid = objoid AND relkind = 'r' AND relnamespace = 'public'::regnamespace
      LEFT JOIN pg_attribute ON attrelid = c.oid AND attnum = objsubid`,
   );
   for (const { statement } of statements) await dataSource.query(statement);

@@ -55,7 +55,15 @@ export function detailBytesOf(details: OrderDetails, lines: readonly LineDetails
   const { customerPhone, shippingAddress, billingAddress, note, tags, metadata, charges } = details;
   const { source, sourceOrderId } = details;
   const values = [
-    ...[customerPhone, shippingAddress, billingAddress, note, tags, metadata, charges, source, sourceOrderId],
+    customerPhone,
+    shippingAddress,
+    billingAddress,
+    note,
+    tags,
+    metadata,
+    charges,
+    source,
+    sourceOrderId,
     ...lines.flatMap((line) => [line.sku, line.options, line.metadata]),
   ].filter((value) => value !== null);
   return values.length === 0 ? null : Buffer.byteLength(JSON.stringify(values));

@@ -13,6 +13,10 @@ const CONTROL_CHARACTERS_OF_TEXT = /(?![\t\n\r])\p{Cc}/u;
 const toNormalText = ({ value }: { value: unknown }): unknown =>
   typeof value === 'string' ? value.normalize('NFC').trim() : value;
 
+const isParagraphs = (text: string): boolean => text.isWellFormed() && !CONTROL_CHARACTERS_OF_TEXT.test(text);
+
+const isCountry = (text: string): boolean => /^[A-Z]{2}$/.test(text) && isISO31661Alpha2(text);
+
 function Rule(name: string, isRight: (text: string) => boolean, message: string): PropertyDecorator {
   return ValidateBy({
     name,
@@ -67,13 +71,16 @@ export function Verbatim(maxLength: number, example: string, description: string
 
 /** An optional text of several lines. */
 export function Paragraphs(maxLength: number, example: string, description: string): PropertyDecorator {
-  const isText = (text: string): boolean => text.isWellFormed() && !CONTROL_CHARACTERS_OF_TEXT.test(text);
   return applyDecorators(
     ApiPropertyOptional(textSchema(maxLength, example, description)),
     MayBeAbsent(),
     Transform(toNormalText),
     isShort(maxLength),
-    Rule('isParagraphs', isText, 'must be text without control characters other than line feeds and tabs'),
+    Rule(
+      'isParagraphs',
+      isParagraphs,
+      'must be text without control characters other than line feeds and tabs',
+    ),
     isVisible(),
   );
 }
@@ -92,7 +99,6 @@ export function Identifier(maxLength: number, example: string, description: stri
 
 /** A country in use. The code is in upper case, as the codes of currencies. */
 export function IsCountry(): PropertyDecorator {
-  const isCountry = (text: string): boolean => /^[A-Z]{2}$/.test(text) && isISO31661Alpha2(text);
   return Rule('isCountry', isCountry, 'must be an ISO 3166-1 alpha-2 country code such as DE');
 }
 

@@ -44,10 +44,10 @@ export class AddressDto implements Address {
   country!: string;
 }
 
+const isDiscount = (charge: Partial<Charge> | undefined): boolean => charge?.type === 'discount';
+
 /** A discount lowers the total, and everything else raises it. */
 function HasSignOfType(): PropertyDecorator {
-  const isDiscount = (charge: object | undefined): boolean =>
-    (charge as Partial<Charge> | undefined)?.type === 'discount';
   return ValidateBy({
     name: 'hasSignOfType',
     validator: {
@@ -80,8 +80,8 @@ export class ChargeDto implements Charge {
 
   @ApiPropertyOptional({
     type: 'boolean',
-    default: false,
-    description: 'Whether the prices contain it, as a value added tax: then it is not added to the total.',
+    description:
+      'Whether the prices contain it, as a value added tax: then it is not added to the total. Default: false.',
   })
   @MayBeAbsent()
   @IsBoolean({ message: 'must be true or false' })

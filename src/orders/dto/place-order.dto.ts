@@ -224,7 +224,7 @@ function NeedsSource(): PropertyDecorator {
   return ValidateBy({
     name: 'needsSource',
     validator: {
-      validate: (_value, about) => (about?.object as { source?: unknown }).source !== undefined,
+      validate: (_value, about) => (about?.object as { source?: unknown } | undefined)?.source !== undefined,
       defaultMessage: () => 'needs the source that has it',
     },
   });

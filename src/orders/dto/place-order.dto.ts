@@ -219,12 +219,14 @@ export class PlaceOrderDto {
   source_order_id?: string;
 }
 
+const hasSource = (order: Partial<PlaceOrderDto> | undefined): boolean => order?.source !== undefined;
+
 /** An id means nothing without the system that has it. */
 function NeedsSource(): PropertyDecorator {
   return ValidateBy({
     name: 'needsSource',
     validator: {
-      validate: (_value, about) => (about?.object as { source?: unknown } | undefined)?.source !== undefined,
+      validate: (_value, about) => hasSource(about?.object),
       defaultMessage: () => 'needs the source that has it',
     },
   });

@@ -19,6 +19,7 @@ import { StockDrift } from './operations/drift/stock-drift.entity.js';
 import { OrderEvent } from './orders/order-event.entity.js';
 import { OrderItem } from './orders/order-item.entity.js';
 import { Order } from './orders/order.entity.js';
+import { OrderSearchState, OrderSearchText } from './orders/search/order-search.entity.js';
 import { OrdersModule } from './orders/orders.module.js';
 import { OrderClaim } from './orders/claims/order-claim.entity.js';
 import { DatabaseClock } from './platform/database/database-clock.js';
@@ -43,6 +44,8 @@ export const ENTITIES = [
   Delivery,
   Task,
   EventFeed,
+  OrderSearchText,
+  OrderSearchState,
 ];
 
 /** Sums over all orders of a product may take longer than any statement of the running service. */

@@ -158,6 +158,13 @@ export class Settings extends HttpSettings {
   @WholeNumber(1, 500)
   PLACEMENT_BATCH_SIZE: number = 64;
 
+  /**
+   * `q` of lists and exports finds parts of names, e-mail addresses, order ids and products. Their texts are kept in a table of
+   * their own, written in the background (docs/operations.md#search). `false`: `q` finds whole values only, and nothing is written.
+   */
+  @Flag()
+  SEARCH_FRAGMENTS: boolean = true;
+
   // ## Retention
 
   /** How long an `Idempotency-Key` is kept. */

@@ -19,6 +19,8 @@ import { OrderPricing } from './place-order/pricing.js';
 import { StockRelease } from './place-order/stock-release.js';
 import { OrderPreviewController } from './preview/order-preview.controller.js';
 import { OrderPreview } from './preview/order-preview.js';
+import { OrderSearchRepository } from './search/order-search.repository.js';
+import { SearchIndex } from './search/search-index.js';
 
 /** Orders. The composition root chooses the adapters of its ports. */
 @Module({})
@@ -46,6 +48,8 @@ export class OrdersModule {
         OrdersService,
         BulkStatus,
         OrderExport,
+        OrderSearchRepository,
+        SearchIndex,
       ],
       exports: [OrderRepository, OrderClaimsRepository, PlaceOrderSaga],
     };

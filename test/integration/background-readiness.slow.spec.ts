@@ -57,6 +57,7 @@ it('every running background loop reports its age', async () => {
     'database_clock',
     'events',
     'retention',
+    'search_index',
     'tasks',
   ]);
 });

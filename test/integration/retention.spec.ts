@@ -128,11 +128,15 @@ it('rejected orders are deleted after the retention time, except those with stoc
   await fillRejected(250, 40);
   await fillRejected(3, 41, 'in_doubt');
   await fillRejected(5, 20);
+  await queryDatabase(
+    database.url,
+    `INSERT INTO order_search (order_id, text) SELECT id, 'text' FROM orders`,
+  );
   const service = await start({ PURGE_INTERVAL_MS: '50', REJECTED_ORDER_DAYS: '30' });
   try {
     await eventually(async () => (await countOf('orders')) === 8);
-    const tables = ['order_items', 'order_events', 'deliveries'];
-    expect(await Promise.all(tables.map(countOf))).toEqual([8, 8, 8]);
+    const tables = ['order_items', 'order_events', 'deliveries', 'order_search'];
+    expect(await Promise.all(tables.map(countOf))).toEqual([8, 8, 8, 8]);
   } finally {
     await service.stop();
   }

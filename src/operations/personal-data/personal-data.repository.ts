@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { EMAIL_KEY, emailKey } from '../../orders/addresses/email-address.js';
 import type { Claimant } from '../../orders/claims/claims-of.js';
+import { deleteSearchTexts } from '../../orders/search/order-search.repository.js';
 import type { Sql } from '../../platform/database/connection.js';
 
 /** The orders whose personal data to erase. */
@@ -45,7 +46,7 @@ export interface Erasure {
   at: Date;
 }
 
-/** Every statement that erases personal data of orders, which is in their columns and in the metadata of their lines. */
+/** Every statement that erases personal data of orders: in their columns, the metadata of their lines, and order_search. */
 @Injectable()
 export class PersonalDataRepository {
   constructor(private readonly dataSource: DataSource) {}
@@ -62,7 +63,8 @@ export class PersonalDataRepository {
 
   /**
    * Erases the personal data of orders and raises their versions, whichever those are: the rows stay locked until the
-   * end of the transaction, and a concurrent writer finds the version changed.
+   * end of the transaction, and a concurrent writer finds the version changed. Their search texts are deleted; the event
+   * of the erasure lets the search find the orders again, by what remains.
    *
    * @returns the orders that still had any
    */
@@ -74,6 +76,11 @@ export class PersonalDataRepository {
          o.source_order_id AS "sourceOrderId"`,
       [orderIds, at],
     );
+    if (rows.length > 0)
+      await deleteSearchTexts(
+        sql,
+        rows.map(({ id }) => id),
+      );
     return rows;
   }
 

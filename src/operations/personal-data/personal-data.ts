@@ -32,7 +32,7 @@ export interface ErasureResult {
 
 /**
  * Erases the customer and keeps the order: lines, prices, totals and the history. No task, event or stored response holds
- * personal data, so erasing them from the order is enough. An unsent message finds no address and ends.
+ * personal data, so erasing them from the order and its search text is enough. An unsent message finds no address and ends.
  */
 @Injectable()
 export class PersonalData {

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { inTransaction } from '../../platform/database/transaction.js';
 import { smallestIdAt } from '../dto/list-orders.dto.js';
+import { deleteSearchTexts } from '../search/order-search.repository.js';
 
 /** Deletes rejected orders. They hold no stock, and their customers were never notified. */
 @Injectable()
@@ -40,6 +41,7 @@ export class RejectedOrdersRepository {
   private async deleteAll(ids: readonly string[]): Promise<void> {
     await inTransaction(this.dataSource, async (transaction) => {
       await transaction.query(`SELECT id FROM orders WHERE id = ANY ($1) ORDER BY id FOR UPDATE`, [ids]);
+      await deleteSearchTexts(transaction, ids);
       await transaction.query(`DELETE FROM deliveries WHERE order_id = ANY ($1)`, [ids]);
       await transaction.query(`DELETE FROM order_events WHERE order_id = ANY ($1)`, [ids]);
       await transaction.query(`DELETE FROM order_items WHERE order_id = ANY ($1)`, [ids]);

@@ -10,8 +10,9 @@ import type { Order } from './order.entity.js';
 import type { OrderStatus } from './order-status.js';
 import type { Owner } from './ownership.js';
 import { OrderLookUp } from './reading/order-look-up.js';
-import { countStatement, FIND_ORDERS, listStatement } from './search/list-statement.js';
+import { FIND_ORDERS } from './search/list-statement.js';
 import type { OrderFilter } from './search/order-conditions.js';
+import { type OrderCount, OrderFinder, type OrderSize } from './search/order-finder.js';
 
 /** A change of an order, as its event stores it. */
 export interface Change {
@@ -42,7 +43,19 @@ export interface OrderPage {
   orders: Order[];
   /** Where the next page begins; null on the last one. */
   nextCursor: string | null;
+  /** The oldest order that was searched, where the search ended before the page was full. */
+  searchedTo?: string | undefined;
 }
+
+/** A page of a list, and the number of orders of the whole list. */
+export interface OrderList extends OrderPage {
+  total: number;
+  /** Otherwise there are, or may be, more. */
+  isExactTotal: boolean;
+}
+
+/** Totals are exact up to here, which bounds the work of counting. */
+export const MAX_TOTAL = 10_000;
 
 /**
  * Lines of all orders of a page: five orders of the largest size, and 200 of a usual one. Parsing and writing them takes
@@ -57,6 +70,7 @@ export type News = Pick<Order, 'customerName' | 'customerEmail' | 'status'>;
 @Injectable()
 export class OrderRepository {
   private readonly lookUp: OrderLookUp;
+  private readonly finder: OrderFinder;
   private announceEvents: () => void = () => undefined;
 
   constructor(
@@ -64,6 +78,7 @@ export class OrderRepository {
     private readonly reads: PointReads,
   ) {
     this.lookUp = new OrderLookUp(dataSource);
+    this.finder = new OrderFinder(dataSource);
   }
 
   /** @param announce called when events are about to be inserted; their transaction commits soon after or fails */
@@ -81,18 +96,17 @@ export class OrderRepository {
   }
 
   /**
-   * Orders of the owner that pass the filter, newest first: at most `limit`, and fewer where they have many lines. The
-   * sizes are read first, so that neither the database nor this process builds more than a page.
+   * Orders of the owner that pass the filter, newest first: at most `limit`, and fewer where they have many lines, or where
+   * the search ends at the newest part. The sizes are read first, so that neither the database nor this process builds more
+   * than a page.
    */
   async listOrdersOf(owner: Owner, filter: OrderFilter, limit: number): Promise<OrderPage> {
     // The extra row shows whether another page exists.
-    const { text, values } = listStatement(owner, filter, limit + 1);
-    const sizes = await this.dataSource.query<{ id: string; lines: number }[]>(text, values);
+    const { sizes, searchedTo, continues } = await this.finder.find(owner, filter, limit + 1);
     const ids = firstOf(sizes, limit);
-    return {
-      orders: await this.findOrders(ids),
-      nextCursor: ids.length < sizes.length ? (ids.at(-1) ?? null) : null,
-    };
+    const orders = await this.findOrders(ids);
+    if (ids.length < sizes.length) return { orders, nextCursor: ids.at(-1) ?? null };
+    return { orders, nextCursor: continues ? (searchedTo ?? null) : null, searchedTo };
   }
 
   /** Orders by their ids, in any order; those that do not exist are absent. */
@@ -102,9 +116,12 @@ export class OrderRepository {
 
   /** The number of orders of the owner that pass the filter. Reads all of them. */
   async countOrdersOf(owner: Owner, filter: OrderFilter): Promise<number> {
-    const { text, values } = countStatement(owner, filter);
-    const [row] = await this.dataSource.query<{ count: number }[]>(text, values);
-    return row?.count ?? 0;
+    return this.finder.countAll(owner, filter);
+  }
+
+  /** Counts up to `most` orders of the owner that pass the filter, with bounded work. */
+  async countSomeOrdersOf(owner: Owner, filter: OrderFilter, most: number): Promise<OrderCount> {
+    return this.finder.count(owner, filter, most);
   }
 
   /** The history of an order of any owner, oldest first, for internal use. */
@@ -220,7 +237,7 @@ export class OrderRepository {
 }
 
 /** The ids of as many orders as fit into a page: at least one, however many lines it has. */
-function firstOf(sizes: readonly { id: string; lines: number }[], limit: number): string[] {
+function firstOf(sizes: readonly OrderSize[], limit: number): string[] {
   let lines = 0;
   const end = sizes.findIndex((size) => (lines += size.lines) > MAX_LINES_OF_PAGE);
   const fitting = end === -1 ? sizes.length : Math.max(1, end);

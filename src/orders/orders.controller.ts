@@ -1,6 +1,6 @@
-import { Body, Controller, Get, Headers, HttpCode, Param, Post, Put, Query, Res } from '@nestjs/common';
+import { Body, Controller, Get, Headers, HttpCode, Param, Post, Put, Query, Req, Res } from '@nestjs/common';
 import { ApiBody, ApiHeader, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Settings } from '../config/settings.js';
 import { BoundedPlacements, BoundedReads } from '../platform/http/bounded-routes.js';
 import { type Caller, CurrentCaller, RequireScopes } from '../auth/access.js';
@@ -120,11 +120,17 @@ export class OrdersController {
   })
   @ApiResponse(ORDERS)
   @ApiOrderProblems('invalid-request', ...READ_PROBLEMS)
-  async list(@Query() query: ListOrdersDto, @CurrentCaller() caller: Caller): Promise<OrderListResponse> {
+  async list(
+    @Query() query: ListOrdersDto,
+    @CurrentCaller() caller: Caller,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<OrderListResponse> {
     const { limit, cursor } = query;
-    return OrderListResponse.from(
-      await this.orders.list(ownerFor(caller), toOrderFilter(query), limit, cursor),
-    );
+    const filter = toOrderFilter(query, this.settings.SEARCH_FRAGMENTS);
+    const list = await this.orders.list(ownerFor(caller), filter, limit, cursor);
+    linkNextPage(request, reply, list.nextCursor);
+    return OrderListResponse.from(list);
   }
 
   @Get(':id')
@@ -145,6 +151,7 @@ export class OrdersController {
     @Query() page: PageDto,
     @Headers('if-none-match') ifNoneMatch: string | undefined,
     @CurrentCaller() caller: Caller,
+    @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OrderResponse | OrderListResponse | undefined> {
     const owner = ownerFor(caller);
@@ -160,6 +167,7 @@ export class OrdersController {
     if (!isOpaqueId(id)) throw orderNotFound(id);
     const orders = await this.orders.list(owner, { customerId: id }, page.limit, page.cursor);
     if (orders.orders.length === 0) throw noOrdersOf(id);
+    linkNextPage(request, reply, orders.nextCursor);
     return OrderListResponse.from(orders);
   }
 
@@ -242,4 +250,12 @@ export class OrdersController {
     if (isPreferred && response.status === 202) void reply.header('preference-applied', 'respond-async');
     await reply.status(response.status).headers(response.headers).send(response.body);
   }
+}
+
+/** Links to the next page (RFC 8288), with the filters of this one. */
+function linkNextPage({ url }: FastifyRequest, reply: FastifyReply, cursor: string | null): void {
+  if (cursor === null) return;
+  const { pathname, searchParams } = new URL(url, 'http://localhost');
+  searchParams.set('cursor', cursor);
+  void reply.header('link', `<${pathname}?${searchParams}>; rel="next"`);
 }

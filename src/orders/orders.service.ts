@@ -11,7 +11,7 @@ import type { Order } from './order.entity.js';
 import { canNotify, NOBODY_NOTIFIED, notifyTask, releaseStockTask } from './order.tasks.js';
 import { countStatusChange } from './order.metrics.js';
 import { orderNotFound, transitionNotAllowed, versionConflict } from './order.problems.js';
-import { type OrderPage, OrderRepository } from './order.repository.js';
+import { MAX_TOTAL, type OrderList, OrderRepository } from './order.repository.js';
 import {
   allowedTransitions,
   isLive,
@@ -60,9 +60,14 @@ export class OrdersService {
   }
 
   /** @param cursor the id of the last order of the page before */
-  async list(owner: Owner, filter: OrderFilter, limit: number, cursor?: string): Promise<OrderPage> {
+  async list(owner: Owner, filter: OrderFilter, limit: number, cursor?: string): Promise<OrderList> {
     const beforeId = smallerId(filter.beforeId, cursor);
-    return this.orders.listOrdersOf(owner, { ...filter, beforeId }, limit);
+    const page = await this.orders.listOrdersOf(owner, { ...filter, beforeId }, limit);
+    const isAll = cursor === undefined && page.nextCursor === null && page.searchedTo === undefined;
+    if (isAll) return { ...page, total: page.orders.length, isExactTotal: true };
+    // One more shows whether there are more.
+    const { count, isExact } = await this.orders.countSomeOrdersOf(owner, filter, MAX_TOTAL + 1);
+    return { ...page, total: Math.min(count, MAX_TOTAL), isExactTotal: isExact && count <= MAX_TOTAL };
   }
 
   /** @throws {Problem} order-not-found */

@@ -52,9 +52,7 @@ describe('GET /orders?q= finds orders', () => {
     ['of a customer and a product', () => ({ q: products[1], customer_id: 'search-b' }), [1]],
     ['of two products', () => ({ q: products[1], product_id: products[0] }), [2]],
     ['of a time', () => ({ q: 'search-a', placed_from: '2999-01-01' }), []],
-    ['but none that are only similar', () => ({ q: 'search' }), []],
-    ['but none by half an address', () => ({ q: 'alice.search@' }), []],
-    ['but none by a prefix of an id that is too short', () => ({ q: ids[1].slice(0, 7) }), []],
+    ['but not those of similar ids', () => ({ q: 'search-' }), []],
     ['but none by text that is SQL', () => ({ q: `' OR true --%` }), []],
   ])('%s', async (_name, query, expected) => {
     expect(await find(query())).toEqual(expected.map((index) => ids[index]));

@@ -7,6 +7,8 @@ import { PersonalDataRepository } from '../../src/operations/personal-data/perso
 import { OrderRepository } from '../../src/orders/order.repository.js';
 import { IdempotencyRepository } from '../../src/idempotency/idempotency.repository.js';
 import { PointReads } from '../../src/platform/database/batching/point-reads.js';
+import { fragmentCountStatement, fragmentStatement } from '../../src/orders/search/fragment-statement.js';
+import { SEARCH_LIMITS } from '../../src/orders/search/order-finder.js';
 import type { OrderFilter } from '../../src/orders/search/order-conditions.js';
 import { dataSourceOptions } from '../../src/platform/database/data-source.js';
 import { TaskReportsRepository } from '../../src/operations/task-reports.repository.js';
@@ -60,6 +62,10 @@ beforeAll(async () => {
   );
   await queryDatabase(
     url,
+    `INSERT INTO order_search (order_id, text) SELECT id, id || E'\\n' || customer_email FROM orders`,
+  );
+  await queryDatabase(
+    url,
     `INSERT INTO order_events (order_id, seq, type, actor, occurred_at) SELECT id, 1, 'placed', 'a', now() FROM orders`,
   );
   await queryDatabase(
@@ -78,7 +84,15 @@ beforeAll(async () => {
     `INSERT INTO tasks (order_id, lane, seq, id, kind, payload, state, run_at, lease_version, attempts, max_attempts, created_at)
      SELECT id, 'l', 1, id, 'k', '{}', 'ready', now(), 0, 0, 1, now() FROM orders`,
   );
-  for (const table of ['orders', 'order_items', 'order_events', 'idempotency_keys', 'tasks', 'deliveries'])
+  for (const table of [
+    'orders',
+    'order_items',
+    'order_search',
+    'order_events',
+    'idempotency_keys',
+    'tasks',
+    'deliveries',
+  ])
     await queryDatabase(url, `ANALYZE ${table}`);
 });
 
@@ -87,7 +101,20 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** The indexes that the statements of a function use; a sequential scan fails the test. */
+/** Tables that are small at any number of orders. */
+const SMALL_TABLES = ['order_search_state', 'event_feed', 'pg_database', 'pg_index'];
+
+/** The tables that plans read completely, and the indexes that they use. */
+function usesOf(plans: string): { scanned: string[]; indexes: string[] } {
+  const scanned = plans.matchAll(/"Node Type":"Seq Scan"[^{}]*?"Relation Name":"([^"]+)"/g);
+  const indexes = plans.matchAll(/"Index Name":"([^"]+)"/g);
+  return {
+    scanned: [...scanned].flatMap(([, name = '']) => (SMALL_TABLES.includes(name) ? [] : [name])),
+    indexes: [...indexes].map(([, name = '']) => name),
+  };
+}
+
+/** The indexes that the statements of a function use; a sequential scan of a large table fails the test. */
 async function indexesUsedBy(work: () => Promise<unknown>): Promise<string[]> {
   sent = [];
   await work();
@@ -98,8 +125,9 @@ async function indexesUsedBy(work: () => Promise<unknown>): Promise<string[]> {
     const rows = await queryDatabase(database.url, `EXPLAIN (FORMAT JSON) ${text}`, values);
     plans.push(JSON.stringify(rows));
   }
-  expect(plans.join()).not.toContain('Seq Scan');
-  return [...plans.join().matchAll(/"Index Name":"([^"]+)"/g)].map(([, name = '']) => name);
+  const { scanned, indexes } = usesOf(plans.join());
+  expect(scanned).toEqual([]);
+  return indexes;
 }
 
 /** Every form of a search. */
@@ -117,7 +145,11 @@ const SEARCHES: [what: string, filter: OrderFilter, index: string][] = [
     'order_items_by_product',
   ],
   ['a product as a filter', { productId: 'p1007' }, 'order_items_by_product'],
-  ['a status', { search: 'p1007', status: 'confirmed' }, 'order_items_by_product'],
+  ['a status', { search: 'p1007', statuses: ['confirmed'] }, 'order_items_by_product'],
+  ['several statuses', { statuses: ['confirmed', 'shipped'] }, 'orders_by_status'],
+  ['a total', { totalMin: '2' }, 'orders_pkey'],
+  ['a total and a customer', { totalMin: '2', customerId: 'c7' }, 'orders_by_customer'],
+  ['a total and several statuses', { totalMin: '2', statuses: ['confirmed', 'failed'] }, 'orders_by_status'],
 ];
 
 describe('index use with many rows', () => {
@@ -125,6 +157,31 @@ describe('index use with many rows', () => {
     const repository = new OrderRepository(dataSource, new PointReads(dataSource));
     const used = await indexesUsedBy(() => repository.listOrdersOf(null, filter, 50));
     expect(used).toContain(index);
+  });
+
+  it.each<[what: string, filter: OrderFilter]>([
+    ['alone', {}],
+    ['with other filters', { statuses: ['confirmed', 'shipped'], productId: 'p1007', totalMin: '1' }],
+  ])('fragment by the trigram index, %s', async (_what, filter) => {
+    const all = { ...filter, fragment: '77@exam' };
+    const { maxMatches } = SEARCH_LIMITS;
+    // As the transaction of the search sets it.
+    const url = `${database.url}?options=${encodeURIComponent('-c enable_seqscan=off')}`;
+    for (const { text, values } of [
+      fragmentStatement(null, all, maxMatches, 50),
+      fragmentCountStatement(null, all, maxMatches, 10_001),
+    ]) {
+      const plan = JSON.stringify(await queryDatabase(url, `EXPLAIN (FORMAT JSON) ${text}`, values));
+      expect(usesOf(plan).scanned).toEqual([]);
+      expect(usesOf(plan).indexes).toContain('order_search_trigrams');
+    }
+  });
+
+  it('fragment in a window, by primary keys', async () => {
+    const repository = new OrderRepository(dataSource, new PointReads(dataSource));
+    const filter = { search: '77@exam', findsFragments: true, statuses: ['confirmed'] } as const;
+    const used = await indexesUsedBy(() => repository.listOrdersOf(null, filter, 50));
+    expect(used).toEqual(expect.arrayContaining(['orders_by_status', 'order_search_pkey']));
   });
 
   it.each<[by: 'customer_id' | 'customer_email', value: string, index: string]>([
@@ -142,7 +199,7 @@ describe('index use with many rows', () => {
       await repository.erase(dataSource.manager, found, new Date());
       await repository.insertEvents(dataSource.manager, found, { actor: 'a', data: {}, at: new Date() });
     });
-    expect(new Set(used)).toEqual(new Set(['orders_pkey']));
+    expect(new Set(used)).toEqual(new Set(['order_search_pkey', 'orders_pkey']));
   });
 
   it('normalization of addresses of earlier releases', async () => {

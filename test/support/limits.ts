@@ -5,7 +5,7 @@ import { MAX_BULK_ORDERS } from '../../src/orders/bulk/bulk-status.dto.js';
 import { MAX_LIMIT } from '../../src/orders/dto/list-orders.dto.js';
 import { MAX_ID_LENGTH } from '../../src/platform/http/input/opaque-id.js';
 import { MAX_BYTES_OF_LISTS, MAX_DETAIL_LENGTH } from '../../src/orders/order.problems.js';
-import { MAX_LINES_OF_PAGE } from '../../src/orders/order.repository.js';
+import { MAX_LINES_OF_PAGE, MAX_TOTAL } from '../../src/orders/order.repository.js';
 import {
   MAX_FLAT_OBJECT_BYTES,
   MAX_KEY_LENGTH,
@@ -14,6 +14,7 @@ import {
 } from '../../src/orders/details/flat-object.js';
 import { MAX_CHARGES, MAX_NOTE_LENGTH, MAX_TAGS } from '../../src/orders/dto/place-order.dto.js';
 import { DETAIL_BYTES_OF_LINE } from '../../src/orders/reading/order-look-up.js';
+import { SEARCH_LIMITS } from '../../src/orders/search/order-finder.js';
 import { MAX_LINES } from '../../src/orders/pricing/placement-request.js';
 import { MAX_WAIT_SECONDS } from '../../src/events/dto/list-feed.dto.js';
 import { MAX_SCANNED } from '../../src/events/event-feed.repository.js';
@@ -84,6 +85,19 @@ const LIMITS: [what: string, value: number, unit: string, reason: string][] = [
     MAX_LINES_OF_PAGE,
     'lines',
     'about 10 ms of the event loop; at least one order is returned',
+  ],
+  ['Total of a list', MAX_TOTAL, 'orders', 'counting is bounded; beyond it the total is not exact'],
+  [
+    'Orders of a page that are checked without an index',
+    SEARCH_LIMITS.windowSize,
+    'orders',
+    'bounds the work of totals and parts of values; the next page continues',
+  ],
+  [
+    'Orders that the index of parts finds',
+    SEARCH_LIMITS.maxMatches,
+    'orders',
+    'their age is known when all are read; beyond it the newest orders are searched',
   ],
   ['Lines of an export written at once', LINES_OF_SLICE, 'lines', 'other requests get their turn in between'],
   ['Lists in a problem of an order', MAX_BYTES_OF_LISTS, 'bytes', 'problems are stored and stay below 4 kB'],

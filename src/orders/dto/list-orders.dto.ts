@@ -4,9 +4,9 @@ import { Transform, Type } from 'class-transformer';
 import { IsInt, IsISO8601, IsUUID, Matches, Max, MaxLength, Min } from 'class-validator';
 import { MAX_ID_LENGTH } from '../../platform/http/input/opaque-id.js';
 import { MAX_EMAIL_LENGTH } from '../addresses/email-address.js';
-import { parseStatus } from '../order-status.js';
+import { MAX_DECIMALS } from '../pricing/order-pricing.js';
 import type { OrderFilter } from '../search/order-conditions.js';
-import { IsOrderStatus, STATUS_SCHEMA } from './status.decorator.js';
+import { IsStatusList, parseStatuses, STATUS_LIST_SCHEMA } from './status.decorator.js';
 import { IsOpaqueId, IsPlainText, IsStorableEmail, MayBeAbsent } from './text.decorators.js';
 
 const DEFAULT_LIMIT = 50;
@@ -44,11 +44,26 @@ function IdFilter(description: string): PropertyDecorator {
   );
 }
 
+/** Kept as text, so that it is compared exactly; as many digits as totals may have. */
+const AMOUNT = new RegExp(String.raw`^\d{1,11}(\.\d{1,${MAX_DECIMALS}})?$`);
+
+function AmountFilter(meaning: string): PropertyDecorator {
+  return applyDecorators(
+    ApiPropertyOptional({
+      type: 'string',
+      pattern: AMOUNT.source,
+      description: `${meaning} Decimal digits, as in 12.50, in the currency of the order. Checked on the newest orders: see \`searched\`.`,
+    }),
+    Matches(AMOUNT, { message: 'must be an amount in decimal digits, as in 12.50' }),
+    MayBeAbsent(),
+  );
+}
+
 /** Query of `GET /orders`: the page, and the filters, which are combined by AND. */
 export class ListOrdersDto {
-  @ApiPropertyOptional(STATUS_SCHEMA)
+  @ApiPropertyOptional(STATUS_LIST_SCHEMA)
   @MayBeAbsent()
-  @IsOrderStatus()
+  @IsStatusList()
   status?: string;
 
   @IdFilter('Orders of this customer.')
@@ -72,8 +87,10 @@ export class ListOrdersDto {
     minLength: 1,
     maxLength: MAX_SEARCH_LENGTH,
     description:
-      'Free text that identifies orders: an order id or at least its first eight characters, a customer id, an e-mail ' +
-      'address in any case, or a product id. Surrounding space is ignored.',
+      'Finds orders by an order id or at least its first eight characters, a customer id, an e-mail address in any case, or ' +
+      'a product id. A text that is none of these finds orders with a part of the name, e-mail address, order id, product ' +
+      'id or product name; case, accents and repeated spaces are ignored. Parts are found a few seconds after the order ' +
+      'was placed. Where they are checked on the newest orders only, `searched` says so.',
   })
   @MayBeAbsent()
   @Transform(({ value }: { value: unknown }) => (typeof value === 'string' ? value.trim() : value))
@@ -81,6 +98,12 @@ export class ListOrdersDto {
   @IsPlainText()
   @Matches(/\S/, { message: 'must not be blank' })
   q?: string;
+
+  @AmountFilter('Orders with this total or a higher one.')
+  total_min?: string;
+
+  @AmountFilter('Orders with this total or a lower one.')
+  total_max?: string;
 
   @TimeFilter('Placed at this time or later.')
   placed_from?: string;
@@ -111,15 +134,22 @@ export class ListOrdersDto {
 /** Query of `GET /orders/{customer_id}`: the page only. */
 export class PageDto extends PickType(ListOrdersDto, ['limit', 'cursor'] as const) {}
 
-export function toOrderFilter(query: Omit<ListOrdersDto, 'limit' | 'cursor'>): OrderFilter {
+/** @param findsFragments whether `q` finds parts of values too */
+export function toOrderFilter(
+  query: Omit<ListOrdersDto, 'limit' | 'cursor'>,
+  findsFragments: boolean,
+): OrderFilter {
   return {
-    status: query.status === undefined ? undefined : parseStatus(query.status),
+    statuses: query.status === undefined ? undefined : parseStatuses(query.status),
     customerId: query.customer_id,
     customerEmail: query.customer_email,
     productId: query.product_id,
+    totalMin: query.total_min,
+    totalMax: query.total_max,
     fromId: query.placed_from === undefined ? undefined : smallestIdAt(query.placed_from),
     beforeId: query.placed_to === undefined ? undefined : smallestIdAt(query.placed_to),
     search: query.q,
+    findsFragments,
   };
 }
 

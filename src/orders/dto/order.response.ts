@@ -7,7 +7,8 @@ import { ORDER_EVENT_TYPES, type OrderEvent } from '../order-event.entity.js';
 import type { OrderItem } from '../order-item.entity.js';
 import { ORDER_STATUS_NAMES, type OrderStatus } from '../order-status.js';
 import type { Order } from '../order.entity.js';
-import type { OrderPage } from '../order.repository.js';
+import { timeOfOrderId } from '../order-id.js';
+import { MAX_TOTAL, type OrderList } from '../order.repository.js';
 import { toJsonNumber, toJsonNumberOrNull, totalsOf } from '../pricing/order-pricing.js';
 import {
   AddressResponse,
@@ -178,9 +179,24 @@ export function amountsOf({ totalAmount, chargesAmount }: Order) {
   };
 }
 
+export class SearchedResponse {
+  @Time('Orders placed from this time on were searched.')
+  from!: string;
+}
+
 export class OrderListResponse {
   @Count(1, 'Number of orders in this answer.')
   count!: number;
+
+  @Count(1, `Number of orders on all pages, up to ${MAX_TOTAL.toLocaleString('en')}.`)
+  total!: number;
+
+  @ApiProperty({
+    type: 'boolean',
+    example: true,
+    description: 'False where there are, or may be, more than `total`.',
+  })
+  total_is_exact!: boolean;
 
   @ApiProperty({ type: [OrderResponse] })
   orders!: OrderResponse[];
@@ -188,11 +204,23 @@ export class OrderListResponse {
   @Text.nullable(null, 'Where the next page begins; null on the last one.')
   next_cursor!: string | null;
 
-  static from(page: OrderPage): OrderListResponse {
+  @ApiProperty({
+    type: SearchedResponse,
+    required: false,
+    description:
+      'Only where a filter was applied to the newest orders alone. Older orders are searched by the next pages; without ' +
+      'a `next_cursor` they are not indexed yet.',
+  })
+  searched?: SearchedResponse;
+
+  static from({ orders, nextCursor, searchedTo, ...list }: OrderList): OrderListResponse {
     return {
-      count: page.orders.length,
-      orders: page.orders.map((order) => OrderResponse.from(order)),
-      next_cursor: page.nextCursor,
+      count: orders.length,
+      total: list.total,
+      total_is_exact: list.isExactTotal,
+      orders: orders.map((order) => OrderResponse.from(order)),
+      next_cursor: nextCursor,
+      ...(searchedTo !== undefined && { searched: { from: timeOfOrderId(searchedTo).toISOString() } }),
     };
   }
 }

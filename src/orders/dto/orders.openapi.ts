@@ -136,10 +136,18 @@ export const ORDER = {
   source_order_id: null,
 };
 
+const LIST = { count: 1, total: 1, total_is_exact: true, orders: [ORDER], next_cursor: null };
+
+/** Query and fragment are percent-encoded, so that a URL contains neither `<` nor `>`. */
+const LINK = header('Link', 'The next page (`rel="next"`, RFC 8288); absent on the last one.', {
+  pattern: '^<[^<>]+>; rel="next"$',
+  example: `</orders?status=confirmed&cursor=${EXAMPLE_ORDER}>; rel="next"`,
+});
+
 export const ORDER_OR_LIST = {
   status: 200,
   description: 'The order of this id, or a page of the orders of the customer with this id.',
-  headers: etagHeader(false),
+  headers: { ...etagHeader(false), ...LINK },
   content: {
     'application/json': {
       schema: { oneOf: [{ $ref: getSchemaPath(OrderResponse) }, { $ref: getSchemaPath(OrderListResponse) }] },
@@ -147,14 +155,20 @@ export const ORDER_OR_LIST = {
         order: { summary: 'An order', value: ORDER },
         customer: {
           summary: 'The orders of a customer',
-          value: { count: 1, orders: [ORDER], next_cursor: null },
+          value: LIST,
         },
       },
     },
   },
 };
 
-export const ORDERS = { status: 200, description: 'A page of the orders.', type: OrderListResponse };
+export const ORDERS = {
+  status: 200,
+  description: 'A page of the orders.',
+  type: OrderListResponse,
+  headers: LINK,
+  example: LIST,
+};
 
 function event(
   seq: number,

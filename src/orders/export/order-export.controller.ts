@@ -6,6 +6,7 @@ import { type Caller, CurrentCaller, RequireScopes } from '../../auth/access.js'
 import { toOrderFilter } from '../dto/list-orders.dto.js';
 import { ApiOrderProblems } from '../dto/order-problem.response.js';
 import { smallerId } from '../orders.service.js';
+import { Settings } from '../../config/settings.js';
 import { ownerFor } from '../ownership.js';
 import { ExportOrdersDto } from './export-orders.dto.js';
 import { EXPORT_PROBLEMS, EXPORTED } from './order-export.openapi.js';
@@ -16,7 +17,10 @@ import { ORDER_WRITERS } from './order-writers.js';
 @ApiTags('orders')
 @Controller('orders')
 export class OrderExportController {
-  constructor(private readonly exports: OrderExport) {}
+  constructor(
+    private readonly exports: OrderExport,
+    private readonly settings: Settings,
+  ) {}
 
   @Get('export')
   @RequireScopes('orders:read')
@@ -38,7 +42,7 @@ export class OrderExportController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const filter = toOrderFilter(query);
+    const filter = toOrderFilter(query, this.settings.SEARCH_FRAGMENTS);
     const beforeId = smallerId(filter.beforeId, query.cursor);
     const writer = ORDER_WRITERS[query.format];
     void reply.headers({

@@ -7,6 +7,7 @@ import helmet from 'helmet';
 /** Answers' headers that programs in a browser may read beside those that they always may. */
 const EXPOSED_HEADERS = [
   'ETag',
+  'Link',
   'Location',
   'Idempotency-Replayed',
   'Preference-Applied',

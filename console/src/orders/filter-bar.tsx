@@ -170,8 +170,8 @@ function SearchBox({ text, onChange }: { text: string; onChange: (text: string) 
       <input
         ref={input}
         type="search"
-        placeholder="Order ID, full email, customer or product ID"
-        title="Matches whole values, or the start of an order ID"
+        placeholder="Part of a name, email, order ID or product"
+        title="Finds parts of names, email addresses, order IDs and products, and whole customer IDs"
         maxLength={254}
         aria-keyshortcuts="/"
         value={draft}

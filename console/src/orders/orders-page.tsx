@@ -2,6 +2,7 @@ import { type RefObject, useEffect, useRef } from 'react';
 import type { Order } from '../api/types.ts';
 import { useMay } from '../api/caller.ts';
 import { focusLastOpened } from '../shell/history.ts';
+import { Time } from '../time/time.tsx';
 import { Empty } from '../ui/empty.tsx';
 import { ProblemBox } from '../ui/problem-box.tsx';
 import { useRowKeys } from '../ui/row-keys.ts';
@@ -70,12 +71,20 @@ export function OrdersPage() {
         {orders.length > 0 && (
           <OrdersTable orders={orders} shown={shown} isSelectable={isSelectable} list={list} />
         )}
+        {query.data?.searched && (
+          <output className="notice">
+            Only orders placed since <Time at={query.data.searched.from} /> were searched.{' '}
+            {query.data.next_cursor === null
+              ? 'Older orders are being indexed.'
+              : 'Choose “Older” to search on.'}
+          </output>
+        )}
         {query.data && (
           <Pager
             view={view}
             // The cursor of another filter means nothing under this one.
             nextCursor={isStale ? null : query.data.next_cursor}
-            count={orders.length}
+            list={query.data}
           />
         )}
       </div>
@@ -107,8 +116,8 @@ function NoOrders({ filter }: { filter: OrderFilter }) {
     <Empty title="No orders match these filters">
       {filter.q !== '' && (
         <p>
-          The search matches whole values only: a full email address, customer ID or product ID, or the first
-          8 or more characters of an order ID.
+          The search finds parts of names, email addresses, order IDs and products, and whole customer IDs. A
+          new order can be found a few seconds after it was placed.
         </p>
       )}
       <p>Change or clear the filters.</p>

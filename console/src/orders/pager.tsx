@@ -1,3 +1,4 @@
+import type { OrderList } from '../api/types.ts';
 import { cameFromInside } from '../shell/history.ts';
 import { useShortcuts } from '../ui/shortcuts.ts';
 import { type ListView, PAGE_SIZES } from './use-order-list.ts';
@@ -5,11 +6,12 @@ import { type ListView, PAGE_SIZES } from './use-order-list.ts';
 interface Props {
   view: ListView;
   nextCursor: string | null;
-  count: number;
+  list: OrderList;
 }
 
 /** From page to page by keyset: as quick at the end of ten million orders as at their beginning. */
-export function Pager({ view, nextCursor, count }: Props) {
+export function Pager({ view, nextCursor, list }: Props) {
+  const { count, total } = list;
   const older = (): void => {
     if (nextCursor === null) return;
     view.setCursor(nextCursor);
@@ -26,7 +28,9 @@ export function Pager({ view, nextCursor, count }: Props) {
       <span className="muted">
         {count} {count === 1 ? 'order' : 'orders'}
         {view.cursor === null ? '' : ' on this page'}
-        {nextCursor === null ? '' : ', and there are more'}
+        {count === total && list.total_is_exact
+          ? ''
+          : `, ${list.total_is_exact ? '' : 'at least '}${total.toLocaleString('en')} in all`}
       </span>
       <label className="muted">
         Rows{' '}

@@ -74,6 +74,13 @@ function kindsOf({ works, orders }: Subject): Record<string, () => Work> {
     'search for a customer': () => works.filtered((n) => `q=${orders.customer(n)}`),
     'search for a product': () => works.filtered((n) => `q=P${n % 100}`),
     'search for an order': () => works.filtered((n) => `q=${orders.id(n % orders.count).slice(0, 8)}`),
+    'search for a part of an e-mail address': () => works.filtered((n) => `q=${orders.customer(n)}@ex`),
+    'search for a part of an order id': () =>
+      works.filtered((n) => `q=${orders.id(n % orders.count).slice(-10)}`),
+    'search for a part that all have': () => works.filtered(() => 'q=ample.com'),
+    'search for a part that none has': () => works.filtered((n) => `q=nowhere${n}`),
+    'list of a total that none has': () => works.filtered(() => 'total_min=31'),
+    'list of several statuses': () => works.filtered(() => 'status=returned,cancelled'),
   };
 }
 

@@ -71,7 +71,9 @@ export class LoadedOrders {
       await client.query(NO_CHECKS);
       const indexes = await dropIndexes(client);
       await orders.copyAll(client, folder, options.progress);
-      await client.query('UPDATE event_feed SET last_no = $1', [orders.count * NUMBERS_OF_ORDER]);
+      const lastNo = orders.count * NUMBERS_OF_ORDER;
+      await client.query('UPDATE event_feed SET last_no = $1', [lastNo]);
+      await client.query('UPDATE order_search_state SET feed_no = $1', [lastNo]);
       for (const index of indexes) await client.query(index);
       await client.query('VACUUM (FREEZE, ANALYZE)');
       await client.query('CHECKPOINT');

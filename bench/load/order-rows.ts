@@ -37,9 +37,13 @@ export const TABLES = [
       'order_id lane seq id kind payload context state run_at lease_version attempts max_attempts created_at',
   },
   { name: 'deliveries', columns: 'order_id id queue event_seq attempts created_at completed_at' },
+  { name: 'order_search', columns: 'order_id text' },
 ].map(({ name, columns }) => ({ name, columns: columns.split(' ') }));
 
 const NULL = '\\N';
+
+/** A new line within a value. */
+const NEW_LINE = String.raw`\n`;
 
 /** The events of loaded orders have their numbers in the feed, so that nothing numbers them while it is measured. */
 export const NUMBERS_OF_ORDER = Math.max(...Object.values(HISTORIES).map(({ length }) => length));
@@ -71,6 +75,11 @@ function taskOf(n: number, id: string, at: string): string {
   return line(id, 'notification', 2, id, 'notify', '{}', context, 'ready', at, attempts, attempts, 9_001, at);
 }
 
+/** As the service writes it, of values in ASCII. */
+function searchTextOf(values: readonly string[]): string {
+  return [...new Set(values)].join(NEW_LINE).toLowerCase();
+}
+
 /** @returns what each of the tables gets for the n-th order, in the text format of COPY */
 export function rowsOf(orders: LoadedOrders, n: number): string[] {
   const [id, customer, status] = [orders.id(n), orders.customer(n), statusOf(orders, n)];
@@ -96,5 +105,6 @@ export function rowsOf(orders: LoadedOrders, n: number): string[] {
     isRecent ? line('anonymous', `loaded-${id.slice(-12)}-${n}`, HASH, id, at, expires) : '',
     isWaiting ? taskOf(n, id, at) : '',
     isWaiting ? '' : line(id, id, 'notify', 2, 1, at, at),
+    line(id, searchTextOf([id, ...who.slice(1), first, `Product ${first}`, second, `Product ${second}`])),
   ];
 }

@@ -1373,18 +1373,37 @@ export interface components {
        */
       source_order_id: string | null;
     };
+    SearchedResponse: {
+      /**
+       * Format: date-time
+       * @description Orders placed from this time on were searched.
+       */
+      from: string;
+    };
     OrderListResponse: {
       /**
        * @description Number of orders in this answer.
        * @example 1
        */
       count: number;
+      /**
+       * @description Number of orders on all pages, up to 10,000.
+       * @example 1
+       */
+      total: number;
+      /**
+       * @description False where there are, or may be, more than `total`.
+       * @example true
+       */
+      total_is_exact: boolean;
       orders: components['schemas']['OrderResponse'][];
       /**
        * @description Where the next page begins; null on the last one.
        * @example null
        */
       next_cursor: string | null;
+      /** @description Only where a filter was applied to the newest orders alone. Older orders are searched by the next pages; without a `next_cursor` they are not indexed yet. */
+      searched?: components['schemas']['SearchedResponse'];
     };
     UpdateStatusDto: {
       /**
@@ -3943,7 +3962,7 @@ export interface operations {
   exportOrders: {
     parameters: {
       query?: {
-        /** @description One of pending, confirmed, rejected, failed, processing, shipped, delivered, cancelled, returned, in any case. `Ordered` means `confirmed`. */
+        /** @description One of pending, confirmed, rejected, failed, processing, shipped, delivered, cancelled, returned, in any case. `Ordered` means `confirmed`. Several are separated by commas, as in confirmed,processing. */
         status?: string;
         /** @description Orders of this customer. */
         customer_id?: string;
@@ -3951,8 +3970,12 @@ export interface operations {
         customer_email?: string;
         /** @description Orders with a line of this product. */
         product_id?: string;
-        /** @description Free text that identifies orders: an order id or at least its first eight characters, a customer id, an e-mail address in any case, or a product id. Surrounding space is ignored. */
+        /** @description Finds orders by an order id or at least its first eight characters, a customer id, an e-mail address in any case, or a product id. A text that is none of these finds orders with a part of the name, e-mail address, order id, product id or product name; case, accents and repeated spaces are ignored. Parts are found a few seconds after the order was placed. Where they are checked on the newest orders only, `searched` says so. */
         q?: string;
+        /** @description Orders with this total or a higher one. Decimal digits, as in 12.50, in the currency of the order. Checked on the newest orders: see `searched`. */
+        total_min?: string;
+        /** @description Orders with this total or a lower one. Decimal digits, as in 12.50, in the currency of the order. Checked on the newest orders: see `searched`. */
+        total_max?: string;
         /** @description Placed at this time or later. A time with its zone, as in 2026-01-31T12:00:00Z, or a day, which begins at midnight UTC. */
         placed_from?: string;
         /** @description Placed before this time. A time with its zone, as in 2026-01-31T12:00:00Z, or a day, which begins at midnight UTC. */
@@ -4329,7 +4352,7 @@ export interface operations {
   listOrders: {
     parameters: {
       query?: {
-        /** @description One of pending, confirmed, rejected, failed, processing, shipped, delivered, cancelled, returned, in any case. `Ordered` means `confirmed`. */
+        /** @description One of pending, confirmed, rejected, failed, processing, shipped, delivered, cancelled, returned, in any case. `Ordered` means `confirmed`. Several are separated by commas, as in confirmed,processing. */
         status?: string;
         /** @description Orders of this customer. */
         customer_id?: string;
@@ -4337,8 +4360,12 @@ export interface operations {
         customer_email?: string;
         /** @description Orders with a line of this product. */
         product_id?: string;
-        /** @description Free text that identifies orders: an order id or at least its first eight characters, a customer id, an e-mail address in any case, or a product id. Surrounding space is ignored. */
+        /** @description Finds orders by an order id or at least its first eight characters, a customer id, an e-mail address in any case, or a product id. A text that is none of these finds orders with a part of the name, e-mail address, order id, product id or product name; case, accents and repeated spaces are ignored. Parts are found a few seconds after the order was placed. Where they are checked on the newest orders only, `searched` says so. */
         q?: string;
+        /** @description Orders with this total or a higher one. Decimal digits, as in 12.50, in the currency of the order. Checked on the newest orders: see `searched`. */
+        total_min?: string;
+        /** @description Orders with this total or a lower one. Decimal digits, as in 12.50, in the currency of the order. Checked on the newest orders: see `searched`. */
+        total_max?: string;
         /** @description Placed at this time or later. A time with its zone, as in 2026-01-31T12:00:00Z, or a day, which begins at midnight UTC. */
         placed_from?: string;
         /** @description Placed before this time. A time with its zone, as in 2026-01-31T12:00:00Z, or a day, which begins at midnight UTC. */
@@ -4357,6 +4384,11 @@ export interface operations {
       /** @description A page of the orders. */
       200: {
         headers: {
+          /**
+           * @description The next page (`rel="next"`, RFC 8288); absent on the last one.
+           * @example </orders?status=confirmed&cursor=01a1ffe2-9b80-748a-ba30-787d85a2b441>; rel="next"
+           */
+          Link?: string;
           /**
            * @description How many requests are left (`r`), and for how many seconds (`t`).
            * @example "requests";r=118;t=24
@@ -5331,6 +5363,11 @@ export interface operations {
            * @example "2"
            */
           ETag?: string;
+          /**
+           * @description The next page (`rel="next"`, RFC 8288); absent on the last one.
+           * @example </orders?status=confirmed&cursor=01a1ffe2-9b80-748a-ba30-787d85a2b441>; rel="next"
+           */
+          Link?: string;
           /**
            * @description How many requests are left (`r`), and for how many seconds (`t`).
            * @example "requests";r=118;t=24

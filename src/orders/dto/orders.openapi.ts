@@ -167,7 +167,6 @@ export const ORDERS = {
   description: 'A page of the orders.',
   type: OrderListResponse,
   headers: LINK,
-  example: LIST,
 };
 
 function event(

@@ -32,7 +32,7 @@ afterEach(async () => {
 async function indexAll(): Promise<void> {
   const instance = await feed.start();
   await instance.numberAll();
-  while ((await index.indexNext(7))?.isFull) continue;
+  for (;;) if (!(await index.indexNext(7))?.isFull) return;
 }
 
 /** The texts, newest order first. */

@@ -71,7 +71,7 @@ export async function deleteSearchTexts(sql: Sql, orderIds: readonly string[]): 
 /** How far fragments can be searched for. */
 export async function readSearchProgress(sql: Sql): Promise<SearchProgress> {
   const [progress] = await sql.query<SearchProgress[]>(
-    `SELECT greatest(0, f.last_no - s.feed_no)::int AS waiting, s.backfill_order_id AS "backfillOrderId",
+    `SELECT greatest(0, f.last_no - s.feed_no)::float8 AS waiting, s.backfill_order_id AS "backfillOrderId",
        coalesce((SELECT i.indisvalid FROM pg_index i WHERE i.indexrelid = to_regclass('order_search_trigrams')), false)
          AS "hasTrigramIndex",
        (SELECT d.datctype NOT IN ('C', 'POSIX') FROM pg_database d WHERE d.datname = current_database())

@@ -16,11 +16,11 @@ import { foldText, hasTrigram } from './search-text.js';
 
 /** Bounds of the work of one request. */
 export interface SearchLimits {
-  /** Orders on which a condition without an index is checked: about 30 ms for a fragment. */
+  /** Orders on which a condition without an index is checked: a look-up by primary key for each. */
   windowSize: number;
-  /** Orders that the trigram index may find for a fragment; the newest are known only when all are read: about 40 ms. */
+  /** Orders that the trigram index may find for a fragment: which are the newest is known only when all are read. */
   maxMatches: number;
-  /** Reading the lists of frequent trigrams takes time even where few orders have all of them. */
+  /** Bounds the reading of frequent trigrams, which takes time even where few orders have all of them. */
   indexTimeoutMs: number;
 }
 

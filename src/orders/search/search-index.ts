@@ -21,7 +21,7 @@ import { OrderSearchRepository } from './order-search.repository.js';
  */
 const PAUSE_MS = 1_000;
 
-/** Events, or orders of the backfill, of one transaction: about 50 ms. */
+/** Events, or orders of the backfill, of one transaction. Short, because an erasure waits for its end. */
 const BATCH_SIZE = 500;
 
 /** The log reports the progress of the backfill no more often. */

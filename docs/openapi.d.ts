@@ -4420,6 +4420,8 @@ export interface operations {
           /**
            * @example {
            *       "count": 1,
+           *       "total": 1,
+           *       "total_is_exact": true,
            *       "orders": [
            *         {
            *           "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",

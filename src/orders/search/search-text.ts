@@ -44,8 +44,8 @@ const SPECIAL_LETTERS = new RegExp(`[${[...PLAIN_LETTERS.keys()].join('')}]`, 'g
  * invisible characters and repeated spaces, in any script. Independent of the locales of the process and the database.
  */
 export function foldText(text: string): string {
-  // Upper case first: it unites letters that have one lower case form each, as ß and ss.
-  const letters = text.normalize('NFKD').toUpperCase().toLowerCase().normalize('NFKD');
+  // Through upper case, which unites ß and ss; and through lower case before, which unites ẞ and ß.
+  const letters = text.normalize('NFKD').toLowerCase().toUpperCase().toLowerCase().normalize('NFKD');
   const plain = letters
     .replace(MARKS, '')
     .replace(SPECIAL_LETTERS, (letter) => PLAIN_LETTERS.get(letter) ?? letter);

@@ -1,5 +1,5 @@
 import { type RefObject, useEffect, useRef } from 'react';
-import type { Order } from '../api/types.ts';
+import type { Order, OrderList } from '../api/types.ts';
 import { useMay } from '../api/caller.ts';
 import { focusLastOpened } from '../shell/history.ts';
 import { Time } from '../time/time.tsx';
@@ -71,14 +71,7 @@ export function OrdersPage() {
         {orders.length > 0 && (
           <OrdersTable orders={orders} shown={shown} isSelectable={isSelectable} list={list} />
         )}
-        {query.data?.searched && (
-          <output className="notice">
-            Only orders placed since <Time at={query.data.searched.from} /> were searched.{' '}
-            {query.data.next_cursor === null
-              ? 'Older orders are being indexed.'
-              : 'Choose “Older” to search on.'}
-          </output>
-        )}
+        {query.data && <SearchedPart list={query.data} />}
         {query.data && (
           <Pager
             view={view}
@@ -90,6 +83,17 @@ export function OrdersPage() {
       </div>
       {isSelectable && !isStale && <SelectionBar shown={orders} />}
     </div>
+  );
+}
+
+/** Where only the newest orders were searched. */
+function SearchedPart({ list: { searched, next_cursor: next } }: { list: OrderList }) {
+  if (!searched) return null;
+  return (
+    <output className="notice">
+      Only orders placed since <Time at={searched.from} /> were searched.{' '}
+      {next === null ? 'Older orders are being indexed.' : 'Choose “Older” to search on.'}
+    </output>
   );
 }
 

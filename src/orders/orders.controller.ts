@@ -257,5 +257,5 @@ function linkNextPage({ url }: FastifyRequest, reply: FastifyReply, cursor: stri
   if (cursor === null) return;
   const { pathname, searchParams } = new URL(url, 'http://localhost');
   searchParams.set('cursor', cursor);
-  void reply.header('link', `<${pathname}?${searchParams}>; rel="next"`);
+  void reply.header('link', `<${pathname}?${searchParams.toString()}>; rel="next"`);
 }

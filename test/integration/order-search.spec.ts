@@ -9,7 +9,7 @@ import { insertOrders } from '../support/many-orders.js';
 import { addEvent, type FeedDatabase, openFeedDatabase } from './feed-database.js';
 
 /** A window of ten orders, and an index that finds up to fifteen. */
-const LIMITS: SearchLimits = { windowSize: 10, maxMatches: 15, indexTimeoutMs: 5_000 };
+const LIMITS: SearchLimits = { windowSize: 10, indexedWindowSize: 10, maxMatches: 15, indexTimeoutMs: 5_000 };
 
 let feed: FeedDatabase;
 let dataSource: DataSource;
@@ -54,6 +54,18 @@ async function migrateSearch(direction: 'up' | 'down', source = dataSource): Pro
   await runner.commitTransaction();
   await runner.release();
 }
+
+const erase = (id: string, work: () => Promise<void>) =>
+  inTransaction(dataSource, async (transaction) => {
+    const repository = new PersonalDataRepository(dataSource);
+    expect(await repository.erase(transaction, [id], new Date())).toEqual([id]);
+    await work();
+  });
+
+const find = (search: string, filter: object = {}, limits = LIMITS) =>
+  new OrderFinder(dataSource, limits).find(null, { search, findsFragments: true, ...filter }, 6);
+const count = (search: string) =>
+  new OrderFinder(dataSource, LIMITS).count(null, { search, findsFragments: true }, 10_001);
 
 describe('search texts', () => {
   it('follow the feed of events, in batches', async () => {
@@ -130,13 +142,6 @@ describe('texts of orders from before the search', () => {
 });
 
 describe('an erasure', () => {
-  const erase = (id: string, work: () => Promise<void>) =>
-    inTransaction(dataSource, async (transaction) => {
-      const repository = new PersonalDataRepository(dataSource);
-      expect(await repository.erase(transaction, [id], new Date())).toEqual([id]);
-      await work();
-    });
-
   it('removes the text in its transaction, and no text is written until its end', async () => {
     const [id = ''] = await insertOrders(feed.database, 1);
     await indexAll();
@@ -164,10 +169,6 @@ describe('an erasure', () => {
 });
 
 describe('a search for a fragment', () => {
-  const find = (search: string, filter: object = {}, limits = LIMITS) =>
-    new OrderFinder(dataSource, limits).find(null, { search, findsFragments: true, ...filter }, 6);
-  const count = (search: string) =>
-    new OrderFinder(dataSource, LIMITS).count(null, { search, findsFragments: true }, 10_001);
   const nth = (n: number) => ids[ids.length - n] ?? '';
   /** Oldest first. Their names are `Name 1` to `Name 100`. */
   let ids: string[];

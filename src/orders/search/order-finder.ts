@@ -18,13 +18,20 @@ import { foldText, hasTrigram } from './search-text.js';
 export interface SearchLimits {
   /** Orders on which a condition without an index is checked: a look-up by primary key for each. */
   windowSize: number;
+  /** The same where the trigram index finds what few orders have, so that only a frequent fragment needs a window. */
+  indexedWindowSize: number;
   /** Orders that the trigram index may find for a fragment: which are the newest is known only when all are read. */
   maxMatches: number;
   /** Bounds the reading of frequent trigrams, which takes time even where few orders have all of them. */
   indexTimeoutMs: number;
 }
 
-export const SEARCH_LIMITS: SearchLimits = { windowSize: 10_000, maxMatches: 20_000, indexTimeoutMs: 100 };
+export const SEARCH_LIMITS: SearchLimits = {
+  windowSize: 10_000,
+  indexedWindowSize: 2_000,
+  maxMatches: 20_000,
+  indexTimeoutMs: 50,
+};
 
 export interface OrderSize {
   id: string;
@@ -67,7 +74,7 @@ export class OrderFinder {
   /** The newest `most` orders of the owner that pass the filter; fewer where a window ends before. */
   async find(owner: Owner, filter: OrderFilter, most: number): Promise<FoundOrders> {
     const plan = await this.planFor(owner, filter);
-    const start = await this.findWindow(owner, plan.filter);
+    const start = await this.findWindow(owner, plan);
     const sizes = await this.query<OrderSize>(
       listStatement(owner, { ...plan.filter, fromId: start ?? plan.filter.fromId }, most),
     );
@@ -81,7 +88,7 @@ export class OrderFinder {
   async count(owner: Owner, filter: OrderFilter, most: number): Promise<OrderCount> {
     const plan = await this.planFor(owner, filter);
     const isIndexed = plan.indexedTo === undefined;
-    const start = await this.findWindow(owner, plan.filter);
+    const start = await this.findWindow(owner, plan);
     if (start !== undefined && plan.canUseIndex) {
       const counted = await this.countByIndex(owner, plan.filter, most);
       if (counted !== undefined) return { count: counted, isExact: isIndexed };
@@ -122,9 +129,10 @@ export class OrderFinder {
   }
 
   /** The order with which the window ends; undefined where all orders are searched. */
-  private async findWindow(owner: Owner, filter: OrderFilter): Promise<string | undefined> {
+  private async findWindow(owner: Owner, { filter, canUseIndex }: Plan): Promise<string | undefined> {
     if (!hasChecks(filter)) return undefined;
-    const [last] = await this.query<{ id: string }>(windowStatement(owner, filter, this.limits.windowSize));
+    const size = canUseIndex ? this.limits.indexedWindowSize : this.limits.windowSize;
+    const [last] = await this.query<{ id: string }>(windowStatement(owner, filter, size));
     return last?.id;
   }
 

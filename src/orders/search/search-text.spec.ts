@@ -103,6 +103,7 @@ it.each([
   ['an', false, false],
   ['a-b-c', false, false],
   ['x@abc', true, true],
+  ['c7@e', true, true],
   ['анн', true, false],
   ['日本', false, false],
 ])('%j has a trigram: %s, in a locale of ASCII: %s', (fragment, isUnicode, isAscii) => {

@@ -68,8 +68,9 @@ export function containing(fragment: string): string {
   return `%${fragment.replace(/[\\%_]/g, String.raw`\$&`)}%`;
 }
 
-const TRIGRAM = /[a-z0-9]{3}/;
-const UNICODE_TRIGRAM = /[\p{L}\p{N}]{3}/u;
+/** Three letters or digits of a word, or two at its beginning or end. */
+const TRIGRAM = /[a-z0-9]{3}|[a-z0-9]{2}[^a-z0-9]|[^a-z0-9][a-z0-9]{2}/;
+const UNICODE_TRIGRAM = /[\p{L}\p{N}]{3}|[\p{L}\p{N}]{2}[^\p{L}\p{N}]|[^\p{L}\p{N}][\p{L}\p{N}]{2}/u;
 
 /**
  * Whether the trigram index narrows down the texts that contain a folded fragment.

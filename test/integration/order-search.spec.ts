@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { DataSource, type MigrationInterface } from 'typeorm';
 import { PersonalDataRepository } from '../../src/operations/personal-data/personal-data.repository.js';
@@ -156,12 +157,13 @@ describe('an erasure', () => {
 
   it('waits for a batch that has read the old name', async () => {
     const [id = ''] = await insertOrders(feed.database, 1);
-    await indexAll();
     const writer = await feed.connect();
     await writer.query('BEGIN');
     await writer.query('SELECT 1 FROM order_search_state FOR UPDATE');
     const erased = erase(id, async () => undefined);
-    await writer.query(`UPDATE order_search SET text = 'old name again'`);
+    // Long enough for an erasure that does not wait.
+    await sleep(500);
+    await writer.query(`INSERT INTO order_search (order_id, text) VALUES ($1, 'old name')`, [id]);
     await writer.query('COMMIT');
     await erased;
     expect(await texts()).toEqual([]);

@@ -114,13 +114,18 @@ export function FlatObject(example: object, description: string): PropertyDecora
   return applyDecorators(
     ApiPropertyOptional({ ...FLAT_OBJECT_SCHEMA, maxProperties: MAX_KEYS, example, description }),
     MayBeAbsent(),
-    ValidateBy({
-      name: FLAT_OBJECT,
-      constraints: [MAX_KEYS],
-      validator: {
-        validate: (value: unknown) => flatObjectError(value) === undefined,
-        defaultMessage: (about) => flatObjectError(about?.value) ?? '',
-      },
-    }),
+    IsFlatObject(MAX_KEYS),
   );
+}
+
+/** An object with up to a number of keys that the client chooses. In a query its members are written one by one. */
+export function IsFlatObject(mostKeys: number): PropertyDecorator {
+  return ValidateBy({
+    name: FLAT_OBJECT,
+    constraints: [mostKeys],
+    validator: {
+      validate: (value: unknown) => flatObjectError(value) === undefined,
+      defaultMessage: (about) => flatObjectError(about?.value) ?? '',
+    },
+  });
 }

@@ -42,14 +42,14 @@ export const MAX_NOTE_LENGTH = 2_000;
 
 /** Labels that a person still overlooks. */
 export const MAX_TAGS = 20;
-const MAX_TAG_LENGTH = 50;
+export const MAX_TAG_LENGTH = 50;
 
 /** The parts of a usual total, and as many again. */
 export const MAX_CHARGES = 20;
 
 /** People say numbers over the phone; sources are channels and connectors. */
-const MAX_NUMBER_LENGTH = 32;
-const MAX_SOURCE_LENGTH = 64;
+export const MAX_NUMBER_LENGTH = 32;
+export const MAX_SOURCE_LENGTH = 64;
 
 const MAX_SKU_LENGTH = 128;
 

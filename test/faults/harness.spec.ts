@@ -59,6 +59,22 @@ const LOST_LEASES: Break[] = [
 
 const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes: Break[]][] = [
   [
+    'P3',
+    'a reference guards only after its order is complete',
+    'pair',
+    {
+      file: 'orders/claims/order-claims.repository.js',
+      from: 'WHERE 1 / (order_claims.order_id = excluded.order_id)::integer = 1`',
+      to: '`',
+    },
+  ],
+  [
+    'erased',
+    'an erasure leaves the notes of customers',
+    'pair',
+    { file: 'operations/personal-data/personal-data.repository.js', from: "'note',", to: '' },
+  ],
+  [
     'P1',
     'the tasks of a confirmed order are inserted after the commit instead of with it',
     'kills',

@@ -20,6 +20,8 @@ export interface Change {
   reason?: string | undefined;
   data?: Record<string, unknown> | undefined;
   at: Date;
+  /** Set where the customer is notified: headers of the request for that call. */
+  notification?: Record<string, string> | undefined;
 }
 
 /** An event that led an order to `version`. */
@@ -31,9 +33,9 @@ export interface NewEvent extends Change {
 }
 
 const INSERT_EVENTS = new MultiRowStatement(
-  '(?, ?, ?, ?, ?, ?, ?, ?, ?)',
+  '(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
   (rows) =>
-    `INSERT INTO order_events (order_id, seq, type, from_status, to_status, actor, reason, data, occurred_at)
+    `INSERT INTO order_events (order_id, seq, type, from_status, to_status, actor, reason, data, occurred_at, notification)
      VALUES ${rows}`,
 );
 
@@ -57,7 +59,7 @@ export type News = Pick<Order, 'customerName' | 'customerEmail' | 'status'>;
 @Injectable()
 export class OrderRepository {
   private readonly lookUp: OrderLookUp;
-  private announceEvents: () => void = () => undefined;
+  private announceEvents: (isCommitted: boolean) => void = () => undefined;
 
   constructor(
     private readonly dataSource: DataSource,
@@ -66,9 +68,14 @@ export class OrderRepository {
     this.lookUp = new OrderLookUp(dataSource);
   }
 
-  /** @param announce called when events are about to be inserted; their transaction commits soon after or fails */
-  onEventInserts(announce: () => void): void {
+  /** @param announce called before events are inserted, and again when events that notify a customer are committed */
+  onEvents(announce: (isCommitted: boolean) => void): void {
     this.announceEvents = announce;
+  }
+
+  /** To be called after the commit of events that notify a customer. */
+  announceCommit(): void {
+    this.announceEvents(true);
   }
 
   /** An order of any owner, for internal use. */
@@ -146,8 +153,8 @@ export class OrderRepository {
   }
 
   eventInserts(events: readonly NewEvent[]): Statement[] {
-    this.announceEvents();
-    const rows = events.map(({ orderId, version, type, from, to, actor, reason, data, at }) => [
+    this.announceEvents(false);
+    const rows = events.map(({ orderId, version, type, from, to, actor, reason, data, at, notification }) => [
       orderId,
       version,
       type,
@@ -157,6 +164,7 @@ export class OrderRepository {
       reason,
       data,
       at,
+      notification,
     ]);
     return INSERT_EVENTS.of(rows);
   }

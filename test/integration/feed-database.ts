@@ -2,7 +2,13 @@ import { Client } from 'pg';
 import { DataSource } from 'typeorm';
 import { EventFeedRepository, type FeedEvent } from '../../src/events/event-feed.repository.js';
 import { SequencerRepository } from '../../src/events/sequencer.repository.js';
+import { Settings } from '../../src/config/settings.js';
+import { BackgroundLoops } from '../../src/platform/background-loops.js';
+import { DatabaseOutage } from '../../src/platform/database/database-outage.js';
 import { dataSourceOptions } from '../../src/platform/database/data-source.js';
+import { Metrics } from '../../src/platform/metrics/metrics.js';
+import { TaskRepository } from '../../src/tasks/task.repository.js';
+import { Tasks } from '../../src/tasks/tasks.service.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { queryDatabase } from '../support/invariants.js';
 
@@ -34,7 +40,7 @@ export async function openFeedDatabase(): Promise<FeedDatabase> {
       const settings = { DATABASE_URL: database.url, DATABASE_TLS: 'off', DATABASE_POOL_SIZE: 4 } as const;
       const dataSource = await new DataSource(await dataSourceOptions(settings)).initialize();
       sources.push(dataSource);
-      const sequencer = new SequencerRepository(dataSource);
+      const sequencer = new SequencerRepository(dataSource, tasksOf(dataSource));
       return {
         sequencer,
         feed: new EventFeedRepository(dataSource),
@@ -57,6 +63,12 @@ export async function openFeedDatabase(): Promise<FeedDatabase> {
       await database.drop();
     },
   };
+}
+
+/** A task engine that inserts tasks and runs none. */
+function tasksOf(dataSource: DataSource): Tasks {
+  const loops = new BackgroundLoops(new Metrics());
+  return new Tasks(new TaskRepository(dataSource), new Settings(), new DatabaseOutage(), loops);
 }
 
 /** Changes an order as the service does, in the transaction of the caller. */

@@ -10,7 +10,7 @@ import type { Statement } from '../../platform/database/statement-message.js';
 import { inTransaction, type Write } from '../../platform/database/transaction.js';
 import { reachPausePoint } from '../../pause-points/pause-points.js';
 import type { NewTask } from '../../tasks/task-kind.js';
-import type { FirstTask, Lease } from '../../tasks/task.repository.js';
+import type { LeasableTask, Lease } from '../../tasks/task.repository.js';
 import { Tasks } from '../../tasks/tasks.service.js';
 import { storedEmailKey } from '../addresses/email-address.js';
 import type { Order } from '../order.entity.js';
@@ -24,7 +24,7 @@ import type { PricedOrder } from './pricing.js';
 interface NewPlacement {
   order: Order;
   /** Completes the placement; this process holds its lease. */
-  task: FirstTask;
+  task: LeasableTask;
   claim: KeyClaim | undefined;
   event: NewEvent;
 }
@@ -42,7 +42,7 @@ interface CompletedPlacement {
 
 /** A completion with the leases of its tasks. */
 interface PreparedCompletion extends CompletedPlacement {
-  tasks: readonly FirstTask[];
+  tasks: readonly LeasableTask[];
 }
 
 /** Why an order was not stored: its key belongs to another request, or its cart to another order. */
@@ -118,8 +118,10 @@ export class PlaceOrderRepository {
       verdict = await this.completions.add({ ...placement, tasks: prepared.tasks });
       return verdict;
     } finally {
-      if (verdict === 'written') prepared.start();
-      else prepared.abandon();
+      if (verdict === 'written') {
+        prepared.start();
+        this.orders.announceCommit();
+      } else prepared.abandon();
     }
   }
 

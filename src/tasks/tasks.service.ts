@@ -187,8 +187,7 @@ export class Tasks implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
   }
 
   private release(tasks: readonly LeasableTask[]): void {
-    for (const { kind, leaseMs } of tasks)
-      if (leaseMs !== undefined) this.runners.get(kind.name)?.release();
+    for (const { kind, leaseMs } of tasks) if (leaseMs !== undefined) this.runners.get(kind.name)?.release();
   }
 
   private prepare(tasks: readonly LeasableTask[], preparedAt: number): PreparedTasks {

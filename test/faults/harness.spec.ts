@@ -69,18 +69,17 @@ const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes
     },
     {
       file: 'events/sequencer.repository.js',
-      from: 'for (const tasks of prepared.splice(0)) tasks.start();',
+      from: 'return batch;',
       to: `const late = this.late ?? [];
             this.late = undefined;
-            if (late.length > 0) {
-                for (const { orderId } of late) await reachPausePoint('events.inside-batch', orderId);
-                (await this.tasks.insertLeased(this.dataSource, late)).start();
-            }`,
+            for (const { orderId } of late) await reachPausePoint('events.inside-batch', orderId);
+            if (late.length > 0) (await this.tasks.insertLeased(this.dataSource, late)).start();
+            return batch;`,
     },
     {
       // The moment has one pause point, so that both kills come before the insert.
       file: 'events/sequencer.repository.js',
-      from: "for (const { orderId } of tasks)",
+      from: 'for (const { orderId } of tasks)',
       to: 'for (const { orderId } of [])',
     },
   ],
@@ -201,8 +200,8 @@ const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes
     {
       // Neither does the first lease, which the insert takes.
       file: 'tasks/task.repository.js',
-      from: "now() + ?::integer * interval '1 millisecond', now(), ?, ?, ?, 'ready',",
-      to: "now() + 0 * ?::integer * interval '1 millisecond', now(), ?, ?, ?, 'ready',",
+      from: 'coalesce(first.lease_end, now()), now(),',
+      to: 'now(), now(),',
     },
     slowAttempt(1, 1_500),
   ],

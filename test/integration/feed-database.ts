@@ -71,16 +71,20 @@ function tasksOf(dataSource: DataSource): Tasks {
   return new Tasks(new TaskRepository(dataSource), new Settings(), new DatabaseOutage(), loops);
 }
 
-/** Changes an order as the service does, in the transaction of the caller. */
-export async function addEvent(client: Client, orderId: string): Promise<void> {
+/**
+ * Changes an order as the service does, in the transaction of the caller.
+ *
+ * @param notification headers of the call that notifies the customer, where one is due
+ */
+export async function addEvent(client: Client, orderId: string, notification?: object): Promise<void> {
   const { rows } = await client.query<{ version: number }>(
     `UPDATE orders SET version = version + 1 WHERE id = $1 RETURNING version`,
     [orderId],
   );
   await client.query(
-    `INSERT INTO order_events (order_id, seq, type, from_status, to_status, actor, occurred_at)
-     VALUES ($1, $2, 'status_changed', 'confirmed', 'shipped', 'test', now())`,
-    [orderId, rows[0]?.version],
+    `INSERT INTO order_events (order_id, seq, type, from_status, to_status, actor, occurred_at, notification)
+     VALUES ($1, $2, 'status_changed', 'confirmed', 'shipped', 'test', now(), $3)`,
+    [orderId, rows[0]?.version, notification],
   );
 }
 

@@ -17,6 +17,12 @@ import { type Batch, BatchChanged, SequencerRepository } from './sequencer.repos
 /** How often events of other instances, and of this one that were not gathered, are looked for. */
 const POLL_MS = 250;
 
+/** The same while no request follows the feed and this instance has inserted no event for `BUSY_MS`. */
+const IDLE_POLL_MS = 1_000;
+
+/** Longer than a transaction usually takes to commit. */
+const BUSY_MS = 5_000;
+
 /**
  * New events of this instance are numbered so long after their insert: by then the transaction has usually committed, and
  * others have come that the same batch takes.
@@ -48,6 +54,7 @@ export class Sequencer implements OnApplicationBootstrap, OnModuleDestroy, Befor
   /** How long the last pass took: the loop rests for at least as long, so that it never takes more than half of its time. */
   private lastPassMs = 0;
   private lastBatchAt = -Infinity;
+  private insertedAt = -Infinity;
   private reportedAt: number | undefined;
 
   constructor(
@@ -59,7 +66,10 @@ export class Sequencer implements OnApplicationBootstrap, OnModuleDestroy, Befor
   ) {}
 
   onApplicationBootstrap(): void {
-    this.orders.onEvents((isCommitted) => this.wakeUp.in(this.pauseBefore(isCommitted)));
+    this.orders.onEvents((isCommitted) => {
+      this.insertedAt = performance.now();
+      this.wakeUp.in(this.pauseBefore(isCommitted));
+    });
     this.ended = runDetached(() => this.run());
   }
 
@@ -80,15 +90,20 @@ export class Sequencer implements OnApplicationBootstrap, OnModuleDestroy, Befor
     return Math.max(NOTIFY_GATHER_MS, GATHER_MS - sinceBatch, this.lastPassMs);
   }
 
+  private get pollMs(): number {
+    const isBusy = this.tail.isInUse || performance.now() - this.insertedAt < BUSY_MS;
+    return isBusy ? POLL_MS : IDLE_POLL_MS;
+  }
+
   private async run(): Promise<void> {
-    const loop = this.loops.add('events', { pauseMs: POLL_MS });
+    const loop = this.loops.add('events', { pauseMs: IDLE_POLL_MS });
     loop.start();
     while (!this.isStopping) {
       const startedAt = performance.now();
       const isMore = await this.attend();
       if (isMore !== undefined) loop.reportProgress();
       this.lastPassMs = performance.now() - startedAt;
-      this.wakeUp.in(isMore ? this.lastPassMs : Math.max(POLL_MS, this.lastPassMs));
+      this.wakeUp.in(isMore ? this.lastPassMs : Math.max(this.pollMs, this.lastPassMs));
       if (!this.isStopping) await this.wakeUp.sleep();
     }
     loop.stop();

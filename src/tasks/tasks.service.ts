@@ -13,7 +13,7 @@ import { CONNECTIONS_PER_ORIGIN } from '../platform/upstream/undici-transport.js
 import type { LeasedTask, NewTask, TaskHandler, TaskKind, TaskPolicy } from './task-kind.js';
 import { type Lease, type LeasableTask, type LimitedTask, TaskRepository } from './task.repository.js';
 import { TaskRunner } from './task-runner.js';
-import { POLL_MS, TaskWorker } from './task-worker.js';
+import { IDLE_POLL_MS, TaskWorker } from './task-worker.js';
 
 /** One attempt, unless the kind sets another limit. */
 export const ATTEMPT_TIMEOUT_MS = 10_000;
@@ -147,7 +147,15 @@ export class Tasks implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
     orderIds: readonly string[],
     leaseVersion?: number,
   ): Promise<number> {
+    this.worker?.wake();
     return this.repository.retryDead(transaction, kind.name, orderIds, this.maxAttempts, leaseVersion);
+  }
+
+  /** Makes a task that waits for its next attempt due. @returns false when it does not wait for one */
+  async hurry(orderId: string, id: string): Promise<boolean> {
+    const isDue = await this.repository.hurry(orderId, id);
+    if (isDue) this.worker?.wake();
+    return isDue;
   }
 
   /** Gives up the dead task of an order. @returns whether there was one */
@@ -161,7 +169,7 @@ export class Tasks implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
   }
 
   onApplicationBootstrap(): void {
-    const loop = this.loops.add('tasks', { pauseMs: POLL_MS });
+    const loop = this.loops.add('tasks', { pauseMs: IDLE_POLL_MS });
     this.worker = new TaskWorker(this.repository, this.runners, this.outage, loop);
   }
 

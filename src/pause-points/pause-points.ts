@@ -25,6 +25,7 @@ export const PAUSE_POINTS = [
   'status.before-change',
   'status.inside-change',
   'status.after-change',
+  'events.inside-batch',
   'release.before-call',
   'release.claimed',
   'release.before-record',

@@ -12,6 +12,7 @@ import { Availability } from './health/availability.js';
 import { boundRoutes } from './platform/http/bounded-routes.js';
 import { shareProcessor } from './platform/http/load/processor-turns.js';
 import { cutSlowReaders, READER_LIMITS, type ReaderLimits } from './platform/http/load/slow-readers.js';
+import { closeUnread } from './platform/http/input/body-chunks.js';
 import { BODY_LIMIT_BYTES, acceptJsonBodies } from './platform/http/input/json-body.js';
 import { serveOpenApiDocument } from './openapi-document.js';
 import { frameworkProblem, sendProblem } from './platform/http/problem.filter.js';
@@ -53,8 +54,10 @@ export async function createApplication(
     return503OnClosing: false,
     routerOptions: { maxParamLength: MAX_PATH_PARAMETER_LENGTH },
     // What the router can't even read, such as a malformed escape, reaches neither the hooks nor a controller's filter.
-    frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) =>
-      sendProblem(reply.headers(SECURITY_HEADERS), frameworkProblem(error.statusCode ?? 400, error, request)),
+    frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
+      closeUnread(request, reply);
+      sendProblem(reply.headers(SECURITY_HEADERS), frameworkProblem(error.statusCode ?? 400, error, request));
+    },
   });
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(settings, logTo), adapter, {
     bodyParser: false,

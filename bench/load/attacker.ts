@@ -1,6 +1,7 @@
 import { get } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ATTACKER, type AttackName } from './attacks.ts';
+import { ATTACKER, ATTACKER_ADDRESS, type AttackName, ATTACKS } from './attacks.ts';
+import { MAX_CHUNKS } from '../../src/platform/http/input/body-chunks.ts';
 import { Connection, requestBytes } from './connection.ts';
 
 /**
@@ -9,7 +10,10 @@ import { Connection, requestBytes } from './connection.ts';
  * Usage: SERVICE_URL=… TOKEN=… node bench/load/attacker.ts <attack>
  */
 const SERVICE = new URL(process.env['SERVICE_URL'] ?? '');
-const CREDENTIALS = { authorization: `Bearer ${process.env['TOKEN'] ?? ''}` };
+const TOKEN = process.env['TOKEN'] ?? '';
+const CREDENTIALS = { authorization: `Bearer ${TOKEN}` };
+const NAME = process.argv[2] as AttackName;
+const LOCAL_ADDRESS = ATTACKS.find(({ name }) => name === NAME)?.isAnonymous ? ATTACKER_ADDRESS : undefined;
 
 const CLIENTS = 16;
 const STREAMS = 100;
@@ -27,7 +31,7 @@ async function repeat(next: () => string): Promise<never> {
   let connection: Connection | undefined;
   for (;;) {
     try {
-      if (!connection?.isFresh) connection = await Connection.open(SERVICE);
+      if (!connection?.isFresh) connection = await Connection.open(SERVICE, LOCAL_ADDRESS);
       await connection.send(next());
     } catch {
       connection?.close();
@@ -78,8 +82,20 @@ function strangersAddress(n: number): string {
 }
 
 const INVALID = requestBytes('POST', '/orders', { items: times(30_001, () => ({})) }, CREDENTIALS);
-const LIST = requestBytes('GET', '/orders?limit=200', undefined, CREDENTIALS);
+const LIST = requestBytes('GET', `/orders?limit=200&customer_id=${ATTACKER}`, undefined, CREDENTIALS);
 const BUYER = { customer_id: ATTACKER, customer_name: 'Attacker', customer_email: 'a@example.com' };
+const FOREIGN = requestBytes('POST', '/orders/1', undefined, { origin: 'http://shop.example' });
+const ERASURE = requestBytes('DELETE', '/customers/honest-1/personal-data', undefined, CREDENTIALS);
+const INCIDENTS = requestBytes('GET', '/operations/incidents', undefined, CREDENTIALS);
+const CHUNKS = [
+  'POST /orders HTTP/1.1',
+  'host: bench',
+  'content-type: application/json',
+  `authorization: Bearer ${TOKEN}`,
+  'transfer-encoding: chunked',
+  '',
+  `${'1\r\n \r\n'.repeat(MAX_CHUNKS - 2)}2\r\n{}\r\n0\r\n\r\n`,
+].join('\r\n');
 let sent = 0;
 
 function unknownProducts(): string {
@@ -88,22 +104,36 @@ function unknownProducts(): string {
   return requestBytes('POST', '/orders', { ...BUYER, items }, { ...CREDENTIALS, prefer: 'respond-async' });
 }
 
+/** A token of the right form, whose key the issuer does not publish. */
+function unknownKey(): string {
+  sent += 1;
+  const [, payload, signature] = TOKEN.split('.');
+  const header = Buffer.from(JSON.stringify({ alg: 'RS256', kid: `made-up-${sent}` })).toString('base64url');
+  const authorization = `Bearer ${header}.${payload}.${signature}`;
+  return requestBytes('GET', '/caller', undefined, { authorization });
+}
+
 function stranger(): string {
   sent += 1;
   return requestBytes('GET', '/caller', undefined, { 'x-forwarded-for': strangersAddress(sent) });
 }
 
-const ATTACKS: Record<AttackName, () => Promise<never>[]> = {
+const WORK: Record<AttackName, () => Promise<never>[]> = {
   validation: () => times(CLIENTS, () => repeat(() => INVALID)),
   streams: () => [
     ...times(STREAMS, () => follow('/orders/stream', {})),
     ...times(SLOW_EXPORTS, () => follow('/orders/export?format=ndjson', {}, true)),
     ...times(CLIENTS, () => replay()),
   ],
+  chunks: () => times(CLIENTS, () => repeat(() => CHUNKS)),
+  exports: () => times(CLIENTS, () => follow('/orders/export?format=csv', {})),
   lists: () => times(CLIENTS, () => repeat(() => LIST)),
+  addresses: () => times(CLIENTS, () => repeat(() => LIST)),
   strangers: () => times(CLIENTS, () => repeat(stranger)),
   growth: () => times(CLIENTS, () => repeat(unknownProducts)),
+  pages: () => times(CLIENTS, () => repeat(() => FOREIGN)),
+  scopes: () => times(CLIENTS, (n) => repeat(() => (n % 2 === 0 ? ERASURE : INCIDENTS))),
+  issuer: () => times(CLIENTS, () => repeat(unknownKey)),
 };
 
-const attack = ATTACKS[process.argv[2] as AttackName];
-await Promise.all(attack());
+await Promise.all(WORK[NAME]());

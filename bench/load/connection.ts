@@ -35,8 +35,9 @@ export class Connection {
     });
   }
 
-  static async open(url: URL): Promise<Connection> {
-    const socket = connect(Number(url.port), url.hostname);
+  /** @param localAddress to call from; any of this machine by default */
+  static async open(url: URL, localAddress?: string): Promise<Connection> {
+    const socket = connect({ port: Number(url.port), host: url.hostname, localAddress });
     await once(socket, 'connect');
     return new Connection(socket);
   }

@@ -92,7 +92,8 @@ export const TARGET_MUTATIONS: Arbitrary<Mutation>[] = [
       .constantFrom<(path: string) => string>(
         (path) => `${path}/`,
         (path) => `/${path}`,
-        (path) => path.toUpperCase(),
+        // ASCII only: the capital of \u00ff is U+0178, which no request line can contain.
+        (path) => path.replaceAll(/[a-z]/g, (letter) => letter.toUpperCase()),
         (path) => `${path}/..`,
         (path) => `/.${path}`,
         (path) => `${path}%2f`,

@@ -29,7 +29,7 @@ import { BODY_LIMIT_BYTES } from '../../src/platform/http/input/json-body.js';
 import { MAX_DEPTH, MAX_NAMES } from '../../src/platform/http/input/json-bounds.js';
 import { MAX_VALUES } from '../../src/platform/http/input/request-bounds.js';
 import { CUSTOMER_PART, MOST_PART, sharesOf } from '../../src/platform/http/load/caller-bulkhead.js';
-import { MAX_WAIT_MS, MAX_WAITING } from '../../src/platform/http/load/processor-account.js';
+import { ANONYMOUS_PART, MAX_WAIT_MS, MAX_WAITING } from '../../src/platform/http/load/processor-account.js';
 import { READER_LIMITS } from '../../src/platform/http/load/slow-readers.js';
 import { MAX_ERRORS } from '../../src/platform/http/problem.js';
 import { MAX_NAME_LENGTH } from '../../src/platform/upstream/upstream-fields.js';
@@ -210,8 +210,8 @@ export function renderLimits(): string {
     '`overloaded`. What customers can not take is left for staff and other services.',
     '',
     'The processor time of the event loop is shared too, among callers that send requests within the same second: one customer',
-    `may use ${number(MS_PER_S * CUSTOMER_PART)} ms a second, any other caller ${number(MS_PER_S * MOST_PART)} ms, and all requests with wrong credentials`,
-    `together ${number(MS_PER_S * CUSTOMER_PART)} ms. Beyond it up to ${number(MAX_WAITING)} requests of a caller wait, for at most ${number(MAX_WAIT_MS)} ms each; then they get 429`,
+    `may use ${number(MS_PER_S * CUSTOMER_PART)} ms a second, an address without credentials ${number(Math.round(MS_PER_S * ANONYMOUS_PART))} ms, any other caller`,
+    `${number(MS_PER_S * MOST_PART)} ms, and all requests with wrong credentials together ${number(MS_PER_S * CUSTOMER_PART)} ms. Beyond it up to ${number(MAX_WAITING)} requests of a caller wait, for at most ${number(MAX_WAIT_MS)} ms each; then they get 429`,
     '`concurrency-limit-exceeded`. One that sends a request at a time is only slowed down, and one that is alone never waits.',
     '',
     '| kind | requests | permits | one customer | all customers | any other caller | may wait | size |',

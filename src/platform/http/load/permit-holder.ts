@@ -8,12 +8,16 @@ export interface PermitHolder {
   /** The authenticated identity, or else the network of the client, as in the rate limit. */
   name: string;
   isCustomer: boolean;
+  /** Known by its network only, because it has not authenticated. */
+  isAnonymous?: boolean;
 }
 
 export function permitHolderOf(request: FastifyRequest): PermitHolder {
+  const identity = identityOf(request);
   return {
-    name: identityOf(request) ?? networkOf(request.ip, ONE_CUSTOMER),
+    name: identity ?? networkOf(request.ip, ONE_CUSTOMER),
     isCustomer: typeof request.caller?.customerId === 'string',
+    isAnonymous: identity === undefined,
   };
 }
 

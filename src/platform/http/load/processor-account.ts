@@ -2,6 +2,12 @@ import { CUSTOMER_PART, MOST_PART } from './caller-bulkhead.js';
 import type { PermitHolder } from './permit-holder.js';
 
 /**
+ * The part of the processor time for a caller known by its address only: enough for a backend, and two of them leave a third
+ * for the others.
+ */
+export const ANONYMOUS_PART = 1 / 3;
+
+/**
  * Processor time that a caller may use at once, in milliseconds of its share: the requests of one page of a browser. More
  * would stop the others for as long.
  */
@@ -34,6 +40,11 @@ interface Waiter {
   readonly reject: (error: ProcessorShareError) => void;
 }
 
+function partOf({ isCustomer, isAnonymous }: PermitHolder): number {
+  if (isCustomer) return CUSTOMER_PART;
+  return isAnonymous === true ? ANONYMOUS_PART : MOST_PART;
+}
+
 /**
  * The processor time of one caller: a token bucket, whose requests wait in their order while it is empty. While no
  * other caller needs the processor, time is free: it uses up the burst, and leaves no debt.
@@ -50,10 +61,10 @@ export class ProcessorAccount {
 
   /** @param hasOthers whether other callers need the processor, by the requests of this one in progress */
   constructor(
-    { isCustomer }: PermitHolder,
+    holder: PermitHolder,
     private readonly hasOthers: (inProgress: number) => boolean,
   ) {
-    this.part = isCustomer ? CUSTOMER_PART : MOST_PART;
+    this.part = partOf(holder);
     this.balanceMs = BURST_MS * this.part;
   }
 

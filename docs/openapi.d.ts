@@ -93,7 +93,7 @@ export interface paths {
     };
     /**
      * Orders as a file, newest first
-     * @description For any filter of the list, and for any number of orders: it is streamed at the speed of the client. As CSV there is a row for each line of an order, with what belongs to the order in all of them; text is quoted, and has an apostrophe wherever a spreadsheet could read the start of a formula. As NDJSON each line is an order. The last line has the number of orders; a file without it is incomplete. `HEAD` returns this number as `X-Total-Count`.
+     * @description For any filter of the list, and for any number of orders: it is streamed at the speed of the client. As CSV there is a row for each line of an order, with what belongs to the order in all of them, or with `rows=orders` a row for each order, and the columns of `columns`; text is quoted, and has an apostrophe wherever a spreadsheet could read the start of a formula. As NDJSON each line is an order. The last line has the number of orders; a file without it is incomplete. `HEAD` returns this number as `X-Total-Count`.
      */
     get: operations['exportOrders'];
     put?: never;
@@ -3982,6 +3982,10 @@ export interface operations {
         placed_to?: string;
         /** @description How the orders are written. */
         format?: 'csv' | 'ndjson';
+        /** @description What a row of the CSV file is: a line, or an order, so that a column of amounts can be summed. Not with `ndjson`. */
+        rows?: 'lines' | 'orders';
+        /** @description The columns of the CSV file, between commas: order_id, number, timestamp, status, version, updated_at, failure, source, source_order_id, customer_id, customer_name, customer_email, customer_phone, shipping_name, shipping_company, shipping_line1, shipping_line2, shipping_postal_code, shipping_city, shipping_region, shipping_country, billing_name, billing_company, billing_line1, billing_line2, billing_postal_code, billing_city, billing_region, billing_country, note, tags, metadata, currency, item_count, unit_count, subtotal_amount, shipping_amount, tax_amount, discount_amount, fee_amount, charges_amount, included_tax_amount, total_amount, order_total; with `rows=lines` also line, product_id, product_name, sku, options, line_metadata, quantity, price, line_total; and `metadata.<key>` for one value of the metadata of the order. Not with `ndjson`. */
+        columns?: string;
         /** @description The last order of an export that broke off, to get those that come after it. */
         cursor?: string;
       };
@@ -4032,11 +4036,6 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          /**
-           * @example "order_id","timestamp","status","version","updated_at","failure","customer_id","customer_name","customer_email","currency","order_total","line","product_id","product_name","quantity","price","line_total"
-           *     "01a1ffe2-9b80-748a-ba30-787d85a2b441","2026-11-21T20:53:23.456Z","confirmed",2,"2026-11-21T20:53:23.464Z",,"42","Alice Johnson","alice@example.com","USD",164.97,1,"PROD001","Wireless Headphones",2,79.99,159.98
-           *     "end of export: 1 orders",,,,,,,,,,,,,,,,
-           */
           'text/csv': string;
           /**
            * @example {

@@ -14,7 +14,8 @@ import {
   MAX_KEYS,
   MAX_VALUE_LENGTH,
 } from '../../src/orders/details/flat-object.js';
-import { MAX_CHARGES, MAX_NOTE_LENGTH, MAX_TAGS } from '../../src/orders/dto/place-order.dto.js';
+import { MAX_TAGS } from '../../src/orders/dto/detail.decorators.js';
+import { MAX_CHARGES, MAX_NOTE_LENGTH } from '../../src/orders/dto/place-order.dto.js';
 import { DETAIL_BYTES_OF_LINE } from '../../src/orders/reading/order-look-up.js';
 import { SEARCH_LIMITS } from '../../src/orders/search/order-finder.js';
 import { MAX_LINES } from '../../src/orders/pricing/placement-request.js';

@@ -56,11 +56,10 @@ export class ExportOrdersDto extends OmitType(ListOrdersDto, ['limit', 'cursor']
   @ApiPropertyOptional({
     type: 'string',
     minLength: 1,
-    example: 'order_id,number,total_amount,metadata.campaign',
     description:
       `The columns of the CSV file, between commas: ${columnNames('orders').join(', ')}; with \`rows=lines\` also ` +
       `${columnNames('lines').slice(columnNames('orders').length).join(', ')}; and \`metadata.<key>\` for one value of ` +
-      'the metadata of the order. Not with `ndjson`.',
+      'the metadata of the order, as in order_id,number,total_amount,metadata.campaign. Not with `ndjson`.',
   })
   @MayBeAbsent()
   @IsColumnList()

@@ -86,6 +86,11 @@ const GUARDED: Record<string, Row> = {
     changes: true,
     answers: { ...FORBIDDEN, admin: 200, warehouse: 200 },
   },
+  'PATCH /orders/:id': {
+    path: (id) => `/orders/${id}`,
+    body: { tags: ['seen'] },
+    answers: { ...FORBIDDEN, admin: 200, warehouse: 200 },
+  },
   'POST /orders/bulk-status': {
     changes: true,
     bodyFor: (id) => ({ status: 'shipped', orders: [{ order_id: id }] }),

@@ -95,25 +95,26 @@ const recordOf = (status: number): ClientRecord => ({
   corrections: [{ orderId: ID, field: 'correction-0', told: [{ at: 0, instance: 'A', status, version: 3 }] }],
 });
 
+/** The violations of corrections, where the client got this status for its own. */
+const violationsOf = (events: EventRow[], metadata: Record<string, unknown> | null, status = 200) => {
+  const evidence = evidenceOf(events, events.length, null);
+  const order = evidence.orders.get(ID);
+  if (order) order.metadata = metadata;
+  const { violations } = judge({ ...evidence, records: [recordOf(status)] });
+  return violations.filter(({ what }) => /correct/.test(what));
+};
+
 describe('verdict on corrections', () => {
   const CORRECTED = eventOf(3, 'corrected', null, null);
-  const judged = (events: EventRow[], metadata: Record<string, unknown> | null, status = 200) => {
-    const evidence = evidenceOf(events, events.length, null);
-    const order = evidence.orders.get(ID);
-    if (order) order.metadata = metadata;
-    const { violations } = judge({ ...evidence, records: [recordOf(status)] });
-    return violations.filter(({ what }) => /correct/.test(what));
-  };
-
   it('finds no violation where each has one event and its value', () => {
-    expect(judged([PLACED, CONFIRMED, CORRECTED], { 'correction-0': 7 })).toEqual([]);
-    expect(judged([PLACED, CONFIRMED], null, 503)).toEqual([]);
+    expect(violationsOf([PLACED, CONFIRMED, CORRECTED], { 'correction-0': 7 })).toEqual([]);
+    expect(violationsOf([PLACED, CONFIRMED], null, 503)).toEqual([]);
   });
 
   it('finds one that was answered and is lost, and one that was applied twice', () => {
-    expect(judged([PLACED, CONFIRMED], null)).toMatchObject([{ promise: 'P1', orderId: ID }]);
+    expect(violationsOf([PLACED, CONFIRMED], null)).toMatchObject([{ promise: 'P1', orderId: ID }]);
     const twice = [PLACED, CONFIRMED, CORRECTED, eventOf(4, 'corrected', null, null)];
-    expect(judged(twice, { 'correction-0': 7 })).toMatchObject([{ promise: 'P3', orderId: ID }]);
+    expect(violationsOf(twice, { 'correction-0': 7 })).toMatchObject([{ promise: 'P3', orderId: ID }]);
   });
 });
 

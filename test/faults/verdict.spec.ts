@@ -96,7 +96,7 @@ const recordOf = (status: number): ClientRecord => ({
 });
 
 /** The violations of corrections, where the client got this status for its own. */
-const violationsOf = (events: EventRow[], metadata: Record<string, unknown> | null, status = 200) => {
+const judgeCorrection = (events: EventRow[], metadata: Record<string, unknown> | null, status = 200) => {
   const evidence = evidenceOf(events, events.length, null);
   const order = evidence.orders.get(ID);
   if (order) order.metadata = metadata;
@@ -106,15 +106,16 @@ const violationsOf = (events: EventRow[], metadata: Record<string, unknown> | nu
 
 describe('verdict on corrections', () => {
   const CORRECTED = eventOf(3, 'corrected', null, null);
+
   it('finds no violation where each has one event and its value', () => {
-    expect(violationsOf([PLACED, CONFIRMED, CORRECTED], { 'correction-0': 7 })).toEqual([]);
-    expect(violationsOf([PLACED, CONFIRMED], null, 503)).toEqual([]);
+    expect(judgeCorrection([PLACED, CONFIRMED, CORRECTED], { 'correction-0': 7 })).toEqual([]);
+    expect(judgeCorrection([PLACED, CONFIRMED], null, 503)).toEqual([]);
   });
 
   it('finds one that was answered and is lost, and one that was applied twice', () => {
-    expect(violationsOf([PLACED, CONFIRMED], null)).toMatchObject([{ promise: 'P1', orderId: ID }]);
+    expect(judgeCorrection([PLACED, CONFIRMED], null)).toMatchObject([{ promise: 'P1', orderId: ID }]);
     const twice = [PLACED, CONFIRMED, CORRECTED, eventOf(4, 'corrected', null, null)];
-    expect(violationsOf(twice, { 'correction-0': 7 })).toMatchObject([{ promise: 'P3', orderId: ID }]);
+    expect(judgeCorrection(twice, { 'correction-0': 7 })).toMatchObject([{ promise: 'P3', orderId: ID }]);
   });
 });
 

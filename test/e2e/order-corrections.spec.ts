@@ -155,7 +155,7 @@ describe('PATCH /orders/{id}', () => {
       const { body } = await service.request('GET', '/events?types=order.corrected&limit=500');
       return (body.events as { order_id: string }[]).find(({ order_id }) => order_id === id);
     });
-    expect(event).toMatchObject({ type: 'order.corrected', data: { fields: ['note'] } });
+    expect(event).toMatchObject({ type: 'order.corrected', data: { details: { fields: ['note'] } } });
     await eventually(async () => (await countOpenTasks(fleet.database.url)) === 0);
     expect(statusesTold(fleet.sandbox, id)).toEqual(['confirmed']);
   });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import type { ClientRecord } from './clients/record.js';
 import type { Evidence, EventRow, OrderRow } from './verdict/evidence.js';
 import { judge } from './verdict/judge.js';
 
@@ -27,6 +28,7 @@ function evidenceOf(events: EventRow[], version: number, email: string | null): 
           version,
           cartId: null,
           placedAt: new Date(),
+          metadata: null,
         },
       ],
     ]),
@@ -74,6 +76,46 @@ describe('verdict on an order with erased personal data', () => {
     expect(gap).toMatchObject([{ promise: 'P5', orderId: ID }]);
     const untold = judge(evidenceOf([PLACED, CONFIRMED], 2, 'alice@example.com')).violations;
     expect(untold).toMatchObject([{ promise: 'P1', orderId: ID }]);
+  });
+});
+
+/** A client with one correction. */
+const recordOf = (status: number): ClientRecord => ({
+  n: 7,
+  kind: 'items',
+  key: null,
+  customerId: '42',
+  email: null,
+  cartId: null,
+  items: [],
+  isAsync: false,
+  told: [],
+  polls: [],
+  changes: [],
+  corrections: [{ orderId: ID, field: 'correction-0', told: [{ at: 0, instance: 'A', status, version: 3 }] }],
+});
+
+/** The violations of corrections, where the client got this status for its own. */
+const judgeCorrection = (events: EventRow[], metadata: Record<string, unknown> | null, status = 200) => {
+  const evidence = evidenceOf(events, events.length, null);
+  const order = evidence.orders.get(ID);
+  if (order) order.metadata = metadata;
+  const { violations } = judge({ ...evidence, records: [recordOf(status)] });
+  return violations.filter(({ what }) => /correct/.test(what));
+};
+
+describe('verdict on corrections', () => {
+  const CORRECTED = eventOf(3, 'corrected', null, null);
+
+  it('finds no violation where each has one event and its value', () => {
+    expect(judgeCorrection([PLACED, CONFIRMED, CORRECTED], { 'correction-0': 7 })).toEqual([]);
+    expect(judgeCorrection([PLACED, CONFIRMED], null, 503)).toEqual([]);
+  });
+
+  it('finds one that was answered and is lost, and one that was applied twice', () => {
+    expect(judgeCorrection([PLACED, CONFIRMED], null)).toMatchObject([{ promise: 'P1', orderId: ID }]);
+    const twice = [PLACED, CONFIRMED, CORRECTED, eventOf(4, 'corrected', null, null)];
+    expect(judgeCorrection(twice, { 'correction-0': 7 })).toMatchObject([{ promise: 'P3', orderId: ID }]);
   });
 });
 

@@ -87,6 +87,14 @@ export class Crowd {
     this.isOver = true;
   }
 
+  private async changeOrder({ record, changes, corrections }: Wish, orderId: string): Promise<void> {
+    const corrected = Array.from({ length: corrections }, (_, n) =>
+      this.client.correct(record, orderId, `correction-${n}`),
+    );
+    for (const step of changes) await Promise.all(step.map((to) => this.client.change(record, orderId, to)));
+    await Promise.all(corrected);
+  }
+
   private async fulfil(wish: Wish): Promise<void> {
     const { record } = wish;
     this.records.push(record);
@@ -101,12 +109,7 @@ export class Crowd {
     const accepted = told.find((one: Told) => one.status === 202);
     if (accepted?.orderId && record.key === null) await this.client.watch(record, accepted.orderId);
     const [confirmed] = confirmations(record);
-    if (confirmed?.orderId) {
-      for (const step of wish.changes) {
-        const { orderId } = confirmed;
-        await Promise.all(step.map((to) => this.client.change(record, orderId, to)));
-      }
-    }
+    if (confirmed?.orderId) await this.changeOrder(wish, confirmed.orderId);
     if (wish.isRepeated && !wish.ownKeys) await this.client.place(record, record.key);
   }
 }

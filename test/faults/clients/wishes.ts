@@ -14,6 +14,8 @@ export interface Wish {
   isRepeated: boolean;
   /** Statuses to set one after another; those of an inner list are set at the same time. */
   changes: string[][];
+  /** Corrections that are sent at the same time, beside the first changes of status. */
+  corrections: number;
 }
 
 const ORDINARY = Array.from({ length: 30 }, (_, index) => `P${index + 1}`);
@@ -81,10 +83,12 @@ export function drawWish(seed: number, n: number): Wish {
       told: [],
       polls: [],
       changes: [],
+      corrections: [],
     },
     copies: isCopied && (isKeyed || kind === 'cart') ? random.integer(2, 3) : 1,
     ownKeys: kind === 'cart' && random.chance(0.6),
     isRepeated: isKeyed && random.chance(0.15),
     changes: drawChanges(random),
+    corrections: random.chance(0.15) ? random.integer(1, 3) : 0,
   };
 }

@@ -15,6 +15,7 @@ export interface OrderRow {
   version: number;
   cartId: string | null;
   placedAt: Date;
+  metadata: Record<string, unknown> | null;
 }
 
 export interface ItemRow {
@@ -81,7 +82,7 @@ export async function gatherEvidence(
 ): Promise<Evidence> {
   const orders = await database.query<OrderRow>(
     `SELECT id, customer_id AS "customerId", customer_email AS email, status, total_amount AS total, version,
-       cart_id AS "cartId", placed_at AS "placedAt" FROM orders`,
+       cart_id AS "cartId", placed_at AS "placedAt", metadata FROM orders`,
   );
   const items = await database.query<ItemRow>(
     `SELECT order_id AS "orderId", id AS line, product_id AS "productId", quantity, reservation FROM order_items

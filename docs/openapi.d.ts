@@ -93,7 +93,7 @@ export interface paths {
     };
     /**
      * Orders as a file, newest first
-     * @description For any filter of the list, and for any number of orders: it is streamed at the speed of the client. As CSV there is a row for each line of an order, with what belongs to the order in all of them; text is quoted, and has an apostrophe wherever a spreadsheet could read the start of a formula. As NDJSON each line is an order. The last line has the number of orders; a file without it is incomplete. `HEAD` returns this number as `X-Total-Count`.
+     * @description For any filter of the list, and for any number of orders: it is streamed at the speed of the client. As CSV there is a row for each line of an order, with what belongs to the order in all of them, or with `rows=orders` a row for each order, and the columns of `columns`; text is quoted, and has an apostrophe wherever a spreadsheet could read the start of a formula. As NDJSON each line is an order. The last line has the number of orders; a file without it is incomplete. `HEAD` returns this number as `X-Total-Count`.
      */
     get: operations['exportOrders'];
     put?: never;
@@ -153,7 +153,11 @@ export interface paths {
     delete?: never;
     options?: never;
     head?: never;
-    patch?: never;
+    /**
+     * Correct the customer, addresses, note, tags or metadata of an order
+     * @description A JSON Merge Patch (RFC 7396): objects are merged, null removes. Customer, addresses and note can be corrected while the order is `pending`, `confirmed` or `processing`, tags and metadata always. What is the same already is no change. The event `order.corrected` names the fields without their values. The customer is not notified.
+     */
+    patch: operations['correctOrder'];
     trace?: never;
   };
   '/orders/{order_id}/events': {
@@ -720,6 +724,18 @@ export interface components {
         | 'cancelled'
         | 'returned'
       )[];
+      /**
+       * @description The fields that can not be corrected.
+       * @example [
+       *       "shipping_address"
+       *     ]
+       */
+      fields?: string[];
+      /**
+       * @description Whether an erasure is why they can not be corrected.
+       * @example false
+       */
+      personal_data_erased?: boolean;
       /**
        * @description The current version; read the order again.
        * @example 3
@@ -1452,6 +1468,7 @@ export interface components {
       type:
         | 'placed'
         | 'status_changed'
+        | 'corrected'
         | 'stock_released'
         | 'stock_in_doubt'
         | 'incident_settled'
@@ -1505,6 +1522,65 @@ export interface components {
       /** Format: uuid */
       order_id: string;
       events: components['schemas']['OrderEventResponse'][];
+    };
+    AddressPatchDto: {
+      /** @example Alice Johnson */
+      name?: string;
+      /** @example 12 Long Street */
+      line1?: string;
+      /** @example Berlin */
+      city?: string;
+      /**
+       * @description ISO 3166-1 alpha-2.
+       * @example DE
+       */
+      country?: string;
+      /** @example Johnson & Sons */
+      company?: string | null;
+      /** @example Second floor */
+      line2?: string | null;
+      /** @example 10117 */
+      postal_code?: string | null;
+      /** @example Berlin */
+      region?: string | null;
+    };
+    CorrectOrderDto: {
+      /** @example Alice Johnson */
+      customer_name?: string;
+      /**
+       * Format: email
+       * @example alice@example.com
+       */
+      customer_email?: string;
+      /**
+       * @description Kept as it is written.
+       * @example +49 30 1234567
+       */
+      customer_phone?: string | null;
+      shipping_address?: components['schemas']['AddressPatchDto'] | null;
+      billing_address?: components['schemas']['AddressPatchDto'] | null;
+      /**
+       * @description Free text; may have several lines.
+       * @example Please ring twice.
+       */
+      note?: string | null;
+      /**
+       * @description Labels of up to 50 characters.
+       * @example [
+       *       "gift"
+       *     ]
+       */
+      tags?: string[] | null;
+      /**
+       * @description Fields to set; null removes one. The limits of metadata apply to the result.
+       * @example {
+       *       "campaign": "autumn",
+       *       "draft": null
+       *     }
+       */
+      metadata?: {
+        [key: string]: string | number | boolean | null;
+      } | null;
     };
     FeedEventDataResponse: {
       from:
@@ -1561,6 +1637,7 @@ export interface components {
        */
       type:
         | 'order.placed'
+        | 'order.corrected'
         | 'order.stock_released'
         | 'order.stock_in_doubt'
         | 'order.incident_settled'
@@ -3992,6 +4069,10 @@ export interface operations {
         placed_to?: string;
         /** @description How the orders are written. */
         format?: 'csv' | 'ndjson';
+        /** @description What a row of the CSV file is: a line, or an order, so that a column of amounts can be summed. Not with `ndjson`. */
+        rows?: 'lines' | 'orders';
+        /** @description The columns of the CSV file, between commas: order_id, number, timestamp, status, version, updated_at, failure, source, source_order_id, customer_id, customer_name, customer_email, customer_phone, shipping_name, shipping_company, shipping_line1, shipping_line2, shipping_postal_code, shipping_city, shipping_region, shipping_country, billing_name, billing_company, billing_line1, billing_line2, billing_postal_code, billing_city, billing_region, billing_country, note, tags, metadata, currency, item_count, unit_count, subtotal_amount, shipping_amount, tax_amount, discount_amount, fee_amount, charges_amount, included_tax_amount, total_amount, order_total; with `rows=lines` also line, product_id, product_name, sku, options, line_metadata, quantity, price, line_total; and `metadata.<key>` for one value of the metadata of the order. Not with `ndjson`. */
+        columns?: string;
         /** @description The last order of an export that broke off, to get those that come after it. */
         cursor?: string;
       };
@@ -4042,11 +4123,6 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          /**
-           * @example "order_id","timestamp","status","version","updated_at","failure","customer_id","customer_name","customer_email","currency","order_total","line","product_id","product_name","quantity","price","line_total"
-           *     "01a1ffe2-9b80-748a-ba30-787d85a2b441","2026-11-21T20:53:23.456Z","confirmed",2,"2026-11-21T20:53:23.464Z",,"42","Alice Johnson","alice@example.com","USD",164.97,1,"PROD001","Wireless Headphones",2,79.99,159.98
-           *     "end of export: 1 orders",,,,,,,,,,,,,,,,
-           */
           'text/csv': string;
           /**
            * @example {
@@ -6988,6 +7064,655 @@ export interface operations {
               | '/problems/overloaded'
               | '/problems/database-unavailable'
               | '/problems/issuer-unavailable';
+          };
+        };
+      };
+    };
+  };
+  correctOrder: {
+    parameters: {
+      query?: never;
+      header?: {
+        /** @description Up to 255 printable characters, quoted or bare. A retry with the same key corrects nothing again and returns the order as it is then. A refusal is not kept: the same request may succeed later. */
+        'Idempotency-Key'?: string;
+        /** @description ETag of the order that the caller has seen; the change is refused (412) if there is a newer one. */
+        'If-Match'?: string;
+      };
+      path: {
+        /** @description Id of the order. */
+        id: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['CorrectOrderDto'];
+        'application/merge-patch+json': components['schemas']['CorrectOrderDto'];
+      };
+    };
+    responses: {
+      /** @description The order as it is now. */
+      200: {
+        headers: {
+          /**
+           * @description The version of the order, for `If-Match`.
+           * @example "2"
+           */
+          ETag: string;
+          /** @description `true` where the key was known and this answer belongs to the first request with it. */
+          'Idempotency-Replayed'?: 'true';
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          /**
+           * @example {
+           *       "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+           *       "customer_id": "42",
+           *       "customer_name": "Alice Johnson",
+           *       "customer_email": "alice@example.com",
+           *       "items": [
+           *         {
+           *           "product_id": "PROD001",
+           *           "product_name": "Wireless Headphones",
+           *           "quantity": 2,
+           *           "price": 79.99,
+           *           "sku": null,
+           *           "options": {},
+           *           "metadata": {}
+           *         }
+           *       ],
+           *       "subtotal_amount": 159.98,
+           *       "charges_amount": 4.99,
+           *       "total_amount": 164.97,
+           *       "currency": "USD",
+           *       "status": "confirmed",
+           *       "version": 3,
+           *       "timestamp": "2026-11-21T20:53:23.456Z",
+           *       "updated_at": "2026-11-21T20:53:23.464Z",
+           *       "number": "1001",
+           *       "customer_phone": null,
+           *       "shipping_address": {
+           *         "name": "Alice Johnson",
+           *         "company": "Johnson & Sons",
+           *         "line1": "14 Long Street",
+           *         "line2": "Second floor",
+           *         "postal_code": "10117",
+           *         "city": "Berlin",
+           *         "region": "Berlin",
+           *         "country": "DE"
+           *       },
+           *       "billing_address": null,
+           *       "note": null,
+           *       "tags": [
+           *         "gift"
+           *       ],
+           *       "metadata": {},
+           *       "charges": [
+           *         {
+           *           "type": "shipping",
+           *           "amount": 4.99
+           *         }
+           *       ],
+           *       "source": null,
+           *       "source_order_id": null
+           *     }
+           */
+          'application/json': components['schemas']['OrderResponse'];
+        };
+      };
+      /** @description The request is wrong, or can not be met. */
+      400: {
+        headers: {
+          /** @description `true` where the key was known and this answer belongs to the first request with it. */
+          'Idempotency-Replayed'?: 'true';
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/invalid-request' | '/problems/malformed-request';
+          };
+        };
+      };
+      /** @description The request has no credentials, or invalid ones. */
+      401: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate': string;
+          /** @description `true` where the key was known and this answer belongs to the first request with it. */
+          'Idempotency-Replayed'?: 'true';
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/authentication-required' | '/problems/invalid-credentials';
+          };
+        };
+      };
+      /** @description The caller may not do this. */
+      403: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate'?: string;
+          /** @description `true` where the key was known and this answer belongs to the first request with it. */
+          'Idempotency-Replayed'?: 'true';
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/insufficient-scope' | '/problems/cross-site-request';
+          };
+        };
+      };
+      /** @description There is no such thing. */
+      404: {
+        headers: {
+          /** @description `true` where the key was known and this answer belongs to the first request with it. */
+          'Idempotency-Replayed'?: 'true';
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/order-not-found';
+          };
+        };
+      };
+      408: components['responses']['Malformed408'];
+      /** @description The request does not fit the present state. */
+      409: {
+        headers: {
+          /** @description `true` where the key was known and this answer belongs to the first request with it. */
+          'Idempotency-Replayed'?: 'true';
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/correction-not-allowed';
+          };
+        };
+      };
+      /** @description The order has changed. */
+      412: {
+        headers: {
+          /** @description `true` where the key was known and this answer belongs to the first request with it. */
+          'Idempotency-Replayed'?: 'true';
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/version-conflict';
+          };
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          /** @description `true` where the key was known and this answer belongs to the first request with it. */
+          'Idempotency-Replayed'?: 'true';
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/payload-too-large';
+          };
+        };
+      };
+      414: components['responses']['Malformed414'];
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          /** @description `true` where the key was known and this answer belongs to the first request with it. */
+          'Idempotency-Replayed'?: 'true';
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/unsupported-media-type';
+          };
+        };
+      };
+      417: components['responses']['Malformed417'];
+      /** @description The Idempotency-Key was used for another request. */
+      422: {
+        headers: {
+          /** @description `true` where the key was known and this answer belongs to the first request with it. */
+          'Idempotency-Replayed'?: 'true';
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/idempotency-key-reused';
+          };
+        };
+      };
+      /** @description The change needs `If-Match`; only where `REQUIRE_IF_MATCH` is set. */
+      428: {
+        headers: {
+          /** @description `true` where the key was known and this answer belongs to the first request with it. */
+          'Idempotency-Replayed'?: 'true';
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/if-match-required';
+          };
+        };
+      };
+      /** @description Too many requests, in a minute or at a time. */
+      429: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /** @description `true` where the key was known and this answer belongs to the first request with it. */
+          'Idempotency-Replayed'?: 'true';
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
+          };
+        };
+      };
+      431: components['responses']['Malformed431'];
+      /** @description The service has failed. The fault has been logged under the id of the request. */
+      500: {
+        headers: {
+          /** @description `true` where the key was known and this answer belongs to the first request with it. */
+          'Idempotency-Replayed'?: 'true';
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/internal-error';
+          };
+        };
+      };
+      /** @description Something that is needed does not answer; to be tried again. */
+      503: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /** @description `true` where the key was known and this answer belongs to the first request with it. */
+          'Idempotency-Replayed'?: 'true';
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/overloaded' | '/problems/database-unavailable' | '/problems/issuer-unavailable';
           };
         };
       };

@@ -17,7 +17,7 @@ import { AddRouteConfig } from '../platform/http/route-config.js';
  * - `orders:place`: place orders; a customer may also cancel its own while they are `confirmed`
  * - `orders:read`: read one's own orders
  * - `orders:read:all`: read all orders; such a caller is bound to no customer
- * - `orders:status`: set the status of orders
+ * - `orders:status`: set the status of orders, and correct them
  * - `operations`: resolve incidents, redrive messages, read metrics
  */
 export const SCOPES = [

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { MultiRowStatement } from '../platform/database/batching/multi-row-statement.js';
 import { PointReads } from '../platform/database/batching/point-reads.js';
+import type { Sql } from '../platform/database/connection.js';
 import type { Write } from '../platform/database/transaction.js';
 import type { IdempotencyKey } from './idempotency-key.entity.js';
 
@@ -86,6 +87,21 @@ export class IdempotencyRepository {
         keepHours,
       ]);
     return CLAIM_FOR_ORDERS.of(rows).map((statement) => ({ ...statement, refusal: 'key_taken' }));
+  }
+
+  /**
+   * Binds a key to an order that exists, so that it is known as soon as the transaction commits.
+   *
+   * @returns false when the key is taken
+   */
+  async bindToOrder(sql: Sql, claim: KeyClaim, orderId: string): Promise<boolean> {
+    const rows = await sql.query<unknown[]>(
+      `INSERT INTO idempotency_keys (scope, key, request_hash, order_id, created_at, expires_at)
+       VALUES ($1, $2, $3, $4, now(), now() + $5 * interval '1 hour')
+       ON CONFLICT (scope, key) DO NOTHING RETURNING 1`,
+      [claim.scope, claim.key, claim.requestHash, orderId, claim.keepHours],
+    );
+    return rows.length === 1;
   }
 
   /** Stores the response to a request that belongs to no order. @returns false when the key is taken */

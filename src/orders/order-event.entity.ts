@@ -5,6 +5,7 @@ import type { OrderStatus } from './order-status.js';
 export const ORDER_EVENT_TYPES = [
   'placed',
   'status_changed',
+  'corrected',
   'stock_released',
   'stock_in_doubt',
   'incident_settled',

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import {
   allowedTransitions,
   isLive,
+  isOpen,
   ORDER_STATUS_NAMES,
   ORDER_STATUSES,
   type OrderStatus,
@@ -63,6 +64,16 @@ describe('the state machine', () => {
       'rejected',
       'failed',
       'cancelled',
+    ]);
+  });
+});
+
+describe('corrections of customer and addresses', () => {
+  it('are possible until the order leaves or ends', () => {
+    expect(ORDER_STATUS_NAMES.filter((status) => isOpen(status))).toEqual([
+      'pending',
+      'confirmed',
+      'processing',
     ]);
   });
 });

@@ -2,23 +2,24 @@
  * The life of an order: each status, the statuses that may follow it, and what it means.
  *
  * `live`: the order is delivered or will be, so it rightly holds stock. `settledBy`: who sets the next status, the
- * placement or an admin tool.
+ * placement or an admin tool. `open`: nothing has left yet, so customer, addresses and note can be corrected.
  */
 export const ORDER_STATUSES = {
-  pending: { next: ['confirmed', 'rejected', 'failed'], live: true, settledBy: 'placement' },
-  confirmed: { next: ['processing', 'shipped', 'cancelled'], live: true, settledBy: 'admin' },
-  rejected: { next: [], live: false, settledBy: 'none' },
-  failed: { next: [], live: false, settledBy: 'none' },
-  processing: { next: ['shipped', 'cancelled'], live: true, settledBy: 'admin' },
-  shipped: { next: ['delivered'], live: true, settledBy: 'admin' },
-  delivered: { next: ['returned'], live: true, settledBy: 'admin' },
-  cancelled: { next: [], live: false, settledBy: 'none' },
-  returned: { next: [], live: true, settledBy: 'none' },
+  pending: { next: ['confirmed', 'rejected', 'failed'], live: true, open: true, settledBy: 'placement' },
+  confirmed: { next: ['processing', 'shipped', 'cancelled'], live: true, open: true, settledBy: 'admin' },
+  rejected: { next: [], live: false, open: false, settledBy: 'none' },
+  failed: { next: [], live: false, open: false, settledBy: 'none' },
+  processing: { next: ['shipped', 'cancelled'], live: true, open: true, settledBy: 'admin' },
+  shipped: { next: ['delivered'], live: true, open: false, settledBy: 'admin' },
+  delivered: { next: ['returned'], live: true, open: false, settledBy: 'admin' },
+  cancelled: { next: [], live: false, open: false, settledBy: 'none' },
+  returned: { next: [], live: true, open: false, settledBy: 'none' },
 } as const satisfies Record<string, StatusRules>;
 
 interface StatusRules {
   next: readonly string[];
   live: boolean;
+  open: boolean;
   settledBy: 'placement' | 'admin' | 'none';
 }
 
@@ -60,4 +61,9 @@ export function transition(from: OrderStatus, to: OrderStatus, by: StatusSetter 
 /** Whether the stock of an order in this status is rightly held. */
 export function isLive(status: OrderStatus): boolean {
   return ORDER_STATUSES[status].live;
+}
+
+/** Whether customer, addresses and note of an order in this status can be corrected. */
+export function isOpen(status: OrderStatus): boolean {
+  return ORDER_STATUSES[status].open;
 }

@@ -135,6 +135,19 @@ export const ORDER_PROBLEMS = defineProblemTypes({
       allowed_transitions: 'the statuses that it may get; none when it has reached an end',
     },
   },
+  'correction-not-allowed': {
+    status: 409,
+    title: 'Correction not allowed',
+    cause:
+      'A field of the correction can not be changed any more: the order was shipped or has ended, or its personal data ' +
+      'were erased. Nothing was changed.',
+    remedy: 'Leave the named `fields` out. Tags can always be corrected, and metadata until an erasure.',
+    members: {
+      current_status: 'the status that the order has',
+      fields: 'the fields that can not be corrected',
+      personal_data_erased: 'whether an erasure of personal data is the reason',
+    },
+  },
   'version-conflict': {
     status: 412,
     title: 'Order has changed',
@@ -252,6 +265,16 @@ export function transitionNotAllowed(from: OrderStatus, to: OrderStatus, allowed
   });
 }
 
+/** @param isErased whether the fields can't be corrected because personal data were erased, otherwise the status is why */
+export function correctionNotAllowed(status: OrderStatus, fields: string[], isErased: boolean): Problem {
+  const reason = isErased ? 'whose personal data were erased' : `that is ${status}`;
+  return orderProblem('correction-not-allowed', `An order ${reason} keeps its ${fields.join(', ')}`, {
+    current_status: status,
+    fields,
+    personal_data_erased: isErased,
+  });
+}
+
 export function versionConflict(currentVersion: number): Problem {
   return orderProblem('version-conflict', `The order is at version ${currentVersion} now`, {
     current_version: currentVersion,
@@ -259,5 +282,5 @@ export function versionConflict(currentVersion: number): Problem {
 }
 
 export function ifMatchRequired(): Problem {
-  return orderProblem('if-match-required', 'A change of status needs If-Match with the ETag of the order');
+  return orderProblem('if-match-required', 'A change of an order needs If-Match with its ETag');
 }

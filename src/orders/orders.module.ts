@@ -7,6 +7,9 @@ import { AddressUpkeep } from './addresses/address-upkeep.js';
 import { OrderClaimsRepository } from './claims/order-claims.repository.js';
 import { BulkStatusController } from './bulk/bulk-status.controller.js';
 import { BulkStatus } from './bulk/bulk-status.js';
+import { Corrections } from './corrections/corrections.js';
+import { CorrectionsController } from './corrections/corrections.controller.js';
+import { CorrectionsRepository } from './corrections/corrections.repository.js';
 import { OrderExportController } from './export/order-export.controller.js';
 import { OrderExport } from './export/order-export.js';
 import { RejectedOrdersRepository } from './retention/rejected-orders.repository.js';
@@ -30,7 +33,13 @@ export class OrdersModule {
     return {
       module: OrdersModule,
       imports,
-      controllers: [OrderPreviewController, BulkStatusController, OrderExportController, OrdersController],
+      controllers: [
+        OrderPreviewController,
+        BulkStatusController,
+        OrderExportController,
+        OrdersController,
+        CorrectionsController,
+      ],
       providers: [
         OrderRepository,
         OrderClaimsRepository,
@@ -47,6 +56,8 @@ export class OrdersModule {
         AddressUpkeep,
         OrdersService,
         BulkStatus,
+        CorrectionsRepository,
+        Corrections,
         OrderExport,
         OrderSearchRepository,
         SearchIndex,

@@ -4,8 +4,8 @@ import { buffer, text } from 'node:stream/consumers';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Order } from '../../src/orders/order.entity.js';
+import { ExportOrdersDto, writerOf } from '../../src/orders/export/export-orders.dto.js';
 import { OrderExport } from '../../src/orders/export/order-export.js';
-import { ORDER_WRITERS } from '../../src/orders/export/order-writers.js';
 import { selectRows } from '../support/builders.js';
 import { listOrders } from '../support/client.js';
 import { insertOrders } from '../support/many-orders.js';
@@ -62,9 +62,10 @@ describe('list of orders with many lines', () => {
 
 it('writes an export in slices, so that other requests are served in between', async () => {
   const slices: number[] = [];
-  const write = (orders: readonly Order[]): string => {
+  const csv = writerOf(new ExportOrdersDto());
+  const write = (orders: readonly Order[]): Iterable<string> => {
     slices.push(orders.reduce((sum, { items }) => sum + items.length, 0));
-    return ORDER_WRITERS.csv.write(orders);
+    return csv.write(orders);
   };
   let turns = 0;
   let isOver = false;
@@ -73,7 +74,7 @@ it('writes an export in slices, so that other requests are served in between', a
     if (!isOver) setImmediate(turn);
   };
   setImmediate(turn);
-  const writer = { ...ORDER_WRITERS.csv, write };
+  const writer = { ...csv, write };
   const stream = await service.app.get(OrderExport).begin(null, { customerId: 'large' }, writer);
   const rows = (await text(stream)).trimEnd().split('\r\n');
   isOver = true;

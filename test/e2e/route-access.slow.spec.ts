@@ -55,6 +55,7 @@ const ALLOWED = Object.fromEntries(Object.keys(FORBIDDEN).map((name) => [name, 2
 const PLACES = { ...FORBIDDEN, customer: 201, overScoped: 201, admin: 201, shop: 201 };
 const PREVIEWS = { ...FORBIDDEN, customer: 200, overScoped: 200, admin: 200, shop: 200 };
 const READS = { ...FORBIDDEN, ...CUSTOMERS_OWN, admin: 200, reader: 200 };
+const CHANGES = { ...FORBIDDEN, admin: 200, warehouse: 200 };
 const DELIVERIES = { ...FORBIDDEN, admin: 200, reader: 200, operator: 200 };
 const OPERATES = { ...FORBIDDEN, admin: 200, operator: 200 };
 
@@ -84,12 +85,13 @@ const GUARDED: Record<string, Row> = {
     path: (id) => `/orders/${id}`,
     body: { status: 'shipped' },
     changes: true,
-    answers: { ...FORBIDDEN, admin: 200, warehouse: 200 },
+    answers: CHANGES,
   },
+  'PATCH /orders/:id': { path: (id) => `/orders/${id}`, body: { tags: ['seen'] }, answers: CHANGES },
   'POST /orders/bulk-status': {
     changes: true,
     bodyFor: (id) => ({ status: 'shipped', orders: [{ order_id: id }] }),
-    answers: { ...FORBIDDEN, admin: 200, warehouse: 200 },
+    answers: CHANGES,
   },
   'GET /orders/:order_id/events': { path: (id) => `/orders/${id}/events`, answers: READS },
   'HEAD /orders/:order_id/events': { path: (id) => `/orders/${id}/events`, answers: READS },

@@ -29,8 +29,8 @@ function evidenceOf(events: EventRow[], version: number, email: string | null): 
           cartId: null,
           source: null,
           sourceOrderId: null,
-          metadata: null,
           placedAt: new Date(),
+          metadata: null,
         },
       ],
     ]),
@@ -79,6 +79,46 @@ describe('verdict on an order with erased personal data', () => {
     expect(gap).toMatchObject([{ promise: 'P5', orderId: ID }]);
     const untold = judge(evidenceOf([PLACED, CONFIRMED], 2, 'alice@example.com')).violations;
     expect(untold).toMatchObject([{ promise: 'P1', orderId: ID }]);
+  });
+});
+
+/** A client with one correction. */
+const recordOf = (status: number): ClientRecord => ({
+  n: 7,
+  kind: 'items',
+  key: null,
+  customerId: '42',
+  email: null,
+  cartId: null,
+  items: [],
+  isAsync: false,
+  told: [],
+  polls: [],
+  changes: [],
+  corrections: [{ orderId: ID, field: 'correction-0', told: [{ at: 0, instance: 'A', status, version: 3 }] }],
+});
+
+/** The violations of corrections, where the client got this status for its own. */
+const judgeCorrection = (events: EventRow[], metadata: Record<string, unknown> | null, status = 200) => {
+  const evidence = evidenceOf(events, events.length, null);
+  const order = evidence.orders.get(ID);
+  if (order) order.metadata = metadata;
+  const { violations } = judge({ ...evidence, records: [recordOf(status)] });
+  return violations.filter(({ what }) => /correct/.test(what));
+};
+
+describe('verdict on corrections', () => {
+  const CORRECTED = eventOf(3, 'corrected', null, null);
+
+  it('finds no violation where each has one event and its value', () => {
+    expect(judgeCorrection([PLACED, CONFIRMED, CORRECTED], { 'correction-0': 7 })).toEqual([]);
+    expect(judgeCorrection([PLACED, CONFIRMED], null, 503)).toEqual([]);
+  });
+
+  it('finds one that was answered and is lost, and one that was applied twice', () => {
+    expect(judgeCorrection([PLACED, CONFIRMED], null)).toMatchObject([{ promise: 'P1', orderId: ID }]);
+    const twice = [PLACED, CONFIRMED, CORRECTED, eventOf(4, 'corrected', null, null)];
+    expect(judgeCorrection(twice, { 'correction-0': 7 })).toMatchObject([{ promise: 'P3', orderId: ID }]);
   });
 });
 
@@ -150,7 +190,12 @@ describe('the verdict on the details of an order', () => {
     cartId: null,
     items: [{ product_id: 'P', quantity: 1 }],
     isAsync: false,
-    details: { source: 's', source_order_id: 'R-7', charges: [{ type: 'shipping', amount: 4.99 }] },
+    details: {
+      source: 's',
+      source_order_id: 'R-7',
+      charges: [{ type: 'shipping', amount: 4.99 }],
+      metadata: { a: 1 },
+    },
     isToErase: false,
     isErased: false,
     keyExpiredAt: null,
@@ -170,7 +215,12 @@ describe('the verdict on the details of an order', () => {
   });
   const judged = (more: Partial<OrderRow>, details: Partial<Evidence> = {}, told = [confirmed(ID)]) => {
     const evidence = evidenceOf([PLACED, CONFIRMED], 2, null);
-    const order = { ...evidence.orders.get(ID), total: '14.9900', ...more } as OrderRow;
+    const order = {
+      ...evidence.orders.get(ID),
+      total: '14.9900',
+      metadata: { a: 1, more: 2 },
+      ...more,
+    } as OrderRow;
     const records = [{ ...record, told }];
     return judge({ ...evidence, orders: new Map([[ID, order]]), records, ...details }).violations.map(
       ({ promise, what }) => `${promise} ${what}`,
@@ -181,11 +231,11 @@ describe('the verdict on the details of an order', () => {
     expect(judged({})).toEqual([]);
   });
 
-  it('finds a wrong total and foreign metadata', () => {
+  it('finds a wrong total and lost metadata', () => {
     expect(judged({ total: '10.0000' })).toEqual([
       'P1 the total is 10.0000, and lines and charges make 14.99',
     ]);
-    expect(judged({ metadata: { a: 1 } })).toEqual(['P1 the metadata are {"a":1}']);
+    expect(judged({ metadata: { a: 2 } })).toEqual(['P1 the metadata are {"a":2}']);
   });
 
   it('finds a reference that was answered with two orders', () => {

@@ -39,13 +39,14 @@ describe(`${REQUESTS} requests generated from the OpenAPI document`, () => {
     expect(answered).toEqual(expect.arrayContaining(operations.map(({ operationId }) => operationId)));
   });
 
-  it('include accepted, replayed and rejected orders and status changes', () => {
+  it('include accepted, replayed and rejected orders, status changes and corrections', () => {
     expect(statusesOf('placeOrder')).toEqual(expect.arrayContaining(['201', '202', '400', '415', '422']));
     // Bodies that are too large are rare, so any operation may have received them.
     expect([...result.answers.values()].flatMap((counts) => [...counts.keys()])).toContain('413');
     expect(statusesOf('updateOrderStatus')).toEqual(
       expect.arrayContaining(['200', '400', '404', '409', '412']),
     );
+    expect(statusesOf('correctOrder')).toEqual(expect.arrayContaining(['200', '400', '404', '409', '412']));
     expect(statusesOf('getOrder')).toEqual(expect.arrayContaining(['200', '404']));
   });
 

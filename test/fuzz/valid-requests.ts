@@ -28,8 +28,17 @@ const HEADER_VALUES: Record<string, Arbitrary<string>> = {
   'If-None-Match': fc.constantFrom('"2"', '"3"', '*', 'W/"2"'),
 };
 
-/** A longer long poll would delay the requests behind it. */
-const QUERY_VALUES: Record<string, Arbitrary<unknown>> = { wait: fc.constantFrom(0, 1) };
+const QUERY_VALUES: Record<string, Arbitrary<unknown>> = {
+  // A longer long poll would delay the requests behind it.
+  wait: fc.constantFrom(0, 1),
+  // The document describes names between commas in words only.
+  columns: fc.constantFrom(
+    'note',
+    'order_id,tax_amount',
+    'number,metadata,metadata.a',
+    'order_id,sku,options',
+  ),
+};
 
 /** Requests that conform to the document: they are rejected only for their meaning. */
 export function validRequest(operation: Operation): Arbitrary<RequestParts> {

@@ -1,4 +1,6 @@
 import { EXPORTS, LINES_OF_SLICE } from '../../src/orders/export/order-export.js';
+import { MAX_EXPORT_COLUMNS } from '../../src/orders/export/export-columns.js';
+import { CHARACTERS_OF_PART } from '../../src/orders/export/order-writers.js';
 import { Settings } from '../../src/config/settings.js';
 import { BULK_CHANGES } from '../../src/orders/bulk/bulk-status.js';
 import { MAX_BULK_ORDERS } from '../../src/orders/bulk/bulk-status.dto.js';
@@ -12,7 +14,8 @@ import {
   MAX_KEYS,
   MAX_VALUE_LENGTH,
 } from '../../src/orders/details/flat-object.js';
-import { MAX_CHARGES, MAX_NOTE_LENGTH, MAX_TAGS } from '../../src/orders/dto/place-order.dto.js';
+import { MAX_TAGS } from '../../src/orders/dto/detail.decorators.js';
+import { MAX_CHARGES, MAX_NOTE_LENGTH } from '../../src/orders/dto/place-order.dto.js';
 import { DETAIL_BYTES_OF_LINE } from '../../src/orders/reading/order-look-up.js';
 import { SEARCH_LIMITS } from '../../src/orders/search/order-finder.js';
 import { MAX_LINES } from '../../src/orders/pricing/placement-request.js';
@@ -100,6 +103,18 @@ const LIMITS: [what: string, value: number, unit: string, reason: string][] = [
     'their age is known when all are read; beyond it the newest orders are searched',
   ],
   ['Lines of an export written at once', LINES_OF_SLICE, 'lines', 'other requests get their turn in between'],
+  [
+    'Text of a CSV export written at once',
+    CHARACTERS_OF_PART,
+    'characters',
+    'what belongs to the order repeats on each of its lines',
+  ],
+  [
+    'Columns of an export',
+    MAX_EXPORT_COLUMNS,
+    'columns',
+    'all of them, and as many keys as metadata may have',
+  ],
   ['Lists in a problem of an order', MAX_BYTES_OF_LISTS, 'bytes', 'problems are stored and stay below 4 kB'],
   [
     'Detail of a problem of an order',

@@ -1,4 +1,4 @@
-import { allowedTransitions, ORDER_STATUS_NAMES } from '../../../src/orders/order-status.ts';
+import { allowedTransitions, isOpen, ORDER_STATUS_NAMES } from '../../../src/orders/order-status.ts';
 import { useCaller } from './caller.ts';
 import type { OrderStatus } from './types.ts';
 
@@ -12,4 +12,4 @@ export function useNextStatuses(): (from: OrderStatus) => OrderStatus[] {
   return (from) => (customer === null ? [] : allowedTransitions(from, 'customer'));
 }
 
-export { allowedTransitions, ORDER_STATUS_NAMES };
+export { allowedTransitions, isOpen, ORDER_STATUS_NAMES };

@@ -3,6 +3,8 @@ import type { components, paths } from '../../../docs/openapi.js';
 type Schemas = components['schemas'];
 
 export type Order = Schemas['OrderResponse'];
+/** A JSON Merge Patch of an order. */
+export type Correction = Schemas['CorrectOrderDto'];
 export type OrderList = Schemas['OrderListResponse'];
 export type OrderEvent = Schemas['OrderEventResponse'];
 export type InventoryCall = Schemas['InventoryCallResponse'];

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { useCaller } from '../api/caller.ts';
-import type { Order, OrderEvent, OrderStatus } from '../api/types.ts';
+import type { Order, OrderEvent } from '../api/types.ts';
 import { StatusBadge } from '../ui/status-badge.tsx';
 import { Time } from '../time/time.tsx';
 import { describeEvent } from './event-text.ts';
@@ -9,30 +9,34 @@ import { eventsQuery, orderQuery } from './use-order.ts';
 interface Props {
   /** The order as it was when the change was asked for. */
   seen: Order;
-  wanted: OrderStatus;
+  /** Whether an event is the change that was asked for, if the caller made it. */
+  isWanted: (event: OrderEvent) => boolean;
+  /** What the order is like if the change was made, as in `The order is shipped.` */
+  done: string;
+  /** What did not happen otherwise, as in `it was not marked as shipped`. */
+  notDone: string;
   /** Whether an earlier attempt had no answer, so that the change in between may be its own. */
   wasUnanswered: boolean;
   onClose: () => void;
 }
 
 /** The order has changed in between: shows how, so that the person can decide again. */
-export function Conflict({ seen, wanted, wasUnanswered, onClose }: Props) {
+export function Conflict({ seen, isWanted, done, notDone, wasUnanswered, onClose }: Props) {
   const { data: now } = useQuery(orderQuery(seen.order_id));
   const { data: history } = useQuery(eventsQuery(seen.order_id));
   const { id } = useCaller();
   const missed = history?.events.filter((event) => event.seq > seen.version) ?? [];
-  const isDone = wasUnanswered && missed.some(({ to, actor }) => to === wanted && actor === id);
+  const isDone = wasUnanswered && missed.some((event) => isWanted(event) && event.actor === id);
   return (
     <div className="conflict">
       {isDone ? (
         <p role="alert">
-          <strong>The order is {wanted}.</strong> Your change was made, although no response arrived the first
-          time.
+          <strong>{done}</strong> Your change was made, although no response arrived the first time.
         </p>
       ) : (
         <p role="alert">
-          <strong>Nothing was changed.</strong> The order has changed since you opened it, so it was not
-          marked as {wanted}.
+          <strong>Nothing was changed.</strong> The order has changed since you opened it, so
+          {` ${notDone}.`}
         </p>
       )}
       {now && now.version !== seen.version && <Comparison seen={seen} now={now} />}

@@ -1,12 +1,14 @@
 import type { InventoryCall, OrderEvent } from '../api/types.ts';
 
 /** An event in a few words. */
-export function describeEvent({ type, from, to }: Pick<OrderEvent, 'type' | 'from' | 'to'>): string {
+export function describeEvent({ type, from, to, data }: OrderEvent): string {
   switch (type) {
     case 'placed':
       return 'Placed';
     case 'status_changed':
       return `${from ?? ''} → ${to ?? ''}`;
+    case 'corrected':
+      return `Corrected: ${fieldsOf(data)}`;
     case 'stock_released':
       return 'Stock released';
     case 'stock_in_doubt':
@@ -16,6 +18,12 @@ export function describeEvent({ type, from, to }: Pick<OrderEvent, 'type' | 'fro
     case 'personal_data_erased':
       return 'Name and email erased';
   }
+}
+
+/** The fields that an event names, as people read them: `shipping address, note`. */
+function fieldsOf(data: OrderEvent['data']): string {
+  const fields: unknown = data?.['fields'];
+  return Array.isArray(fields) ? fields.join(', ').replaceAll('_', ' ') : '';
 }
 
 const OPERATIONS: Record<InventoryCall['operation'], string> = {

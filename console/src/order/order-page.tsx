@@ -13,7 +13,9 @@ import { ProblemBox } from '../ui/problem-box.tsx';
 import { useShortcuts } from '../ui/shortcuts.ts';
 import { StatusBadge } from '../ui/status-badge.tsx';
 import { Deliveries } from './deliveries.tsx';
+import { CorrectionDialog } from './correction/correction-dialog.tsx';
 import { OrderFacts } from './order-facts.tsx';
+import { OrderHeading, orderName, OrderSummary } from './order-heading.tsx';
 import { shortOrderId } from './order-id.tsx';
 import { OrderIncidents } from './order-incidents.tsx';
 import { OrderLines } from './order-lines.tsx';
@@ -42,20 +44,16 @@ export function OrderPage({ id }: { id: string }) {
           ← Back
         </a>
       </p>
-      {notAnOrder ? <NotAnOrder error={notAnOrder} /> : <title>{`Order ${shortOrderId(id)}`}</title>}
+      {notAnOrder ? (
+        <NotAnOrder error={notAnOrder} />
+      ) : (
+        <title>{`Order ${order ? orderName(order) : shortOrderId(id)}`}</title>
+      )}
       {!order && !notAnOrder && <OrderHeading id={id} />}
       {error && !notAnOrder && <ProblemBox error={error} onRetry={() => void refetch()} />}
       {isPending && <p className="muted loading">Loading the order …</p>}
       {order && <OrderView order={order} />}
     </div>
-  );
-}
-
-function OrderHeading({ id }: { id: string }) {
-  return (
-    <h1>
-      Order <span className="mono">{id}</span>
-    </h1>
   );
 }
 
@@ -77,11 +75,12 @@ function OrderView({ order }: { order: Order }) {
   return (
     <>
       <header className="page-header">
-        <OrderHeading id={order.order_id} />
+        <OrderHeading id={order.order_id} number={order.number} />
         <CopyButton text={order.order_id} what="order id" />
         <StatusBadge status={order.status} />
         <LiveIndicator />
       </header>
+      <OrderSummary order={order} />
       {order.failure && (
         <p className="notice">
           This order was not placed: <Failure type={order.failure} />. See the history below for details.
@@ -90,12 +89,12 @@ function OrderView({ order }: { order: Order }) {
       {may('operations') && <OrderIncidents orderId={order.order_id} />}
       <Actions order={order} />
       <div className="order-columns">
-        <div>
-          <OrderLines order={order} />
-          <Timeline orderId={order.order_id} hasDeliveries={seesDeliveries} />
+        <OrderLines order={order} />
+        <div className="order-facts">
+          <OrderFacts order={order} />
         </div>
         <div>
-          <OrderFacts order={order} />
+          <Timeline orderId={order.order_id} hasDeliveries={seesDeliveries} />
           {seesDeliveries && <Deliveries orderId={order.order_id} />}
         </div>
       </div>
@@ -110,10 +109,13 @@ function Actions({ order }: { order: Order }) {
     // The order as it is seen now: whether it still is like that, the service finds out.
     if (status) setChosen({ order, status });
   };
-  useShortcuts({ s: () => open(next[0]) });
+  const mayCorrect = useMay()('orders:status');
+  const [corrected, setCorrected] = useState<Order | null>(null);
+  const correct = (): void => setCorrected(order);
+  useShortcuts({ s: () => open(next[0]), ...(mayCorrect && { e: correct }) });
   return (
     <fieldset className="actions">
-      <legend className="visually-hidden">Change the status</legend>
+      <legend className="visually-hidden">Change the order</legend>
       {next.map((status, index) => (
         <button
           key={status}
@@ -125,8 +127,15 @@ function Actions({ order }: { order: Order }) {
           {index === 0 && <kbd>s</kbd>}
         </button>
       ))}
+      {mayCorrect && (
+        <button type="button" className="button" onClick={correct}>
+          Edit
+          <kbd>e</kbd>
+        </button>
+      )}
       {next.length === 0 && <span className="muted">{whyNot(order.status)}</span>}
       {chosen && <StatusDialog seen={chosen.order} initial={chosen.status} onClose={() => setChosen(null)} />}
+      {corrected && <CorrectionDialog seen={corrected} onClose={() => setCorrected(null)} />}
     </fieldset>
   );
 }

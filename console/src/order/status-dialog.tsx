@@ -37,13 +37,16 @@ export function StatusDialog({ seen, initial, onClose }: Props) {
       void client.invalidateQueries({ queryKey: ['orders'] });
     },
   });
+  const wanted = change.variables?.status ?? initial;
   const isConflict = change.error instanceof ProblemError && change.error.status === 412;
   return (
     <Dialog title="Change the status" onClose={onClose} isBusy={change.isPending}>
       {isConflict ? (
         <Conflict
           seen={seen}
-          wanted={change.variables?.status ?? initial}
+          isWanted={({ to }) => to === wanted}
+          done={`The order is ${wanted}.`}
+          notDone={`it was not marked as ${wanted}`}
           wasUnanswered={wasUnanswered}
           onClose={onClose}
         />

@@ -1,7 +1,7 @@
 import { queryOptions } from '@tanstack/react-query';
 import { api, send } from '../api/client.ts';
 import { refreshEvery, retryQuery } from '../api/query-client.ts';
-import type { Order } from '../api/types.ts';
+import type { Correction, Order } from '../api/types.ts';
 
 /** Messages are sent in the background; no event of the order reports them. */
 const DELIVERIES_REFRESH_MS = 5_000;
@@ -59,6 +59,20 @@ export function setStatus(
 ): Promise<Order> {
   return send(
     api.PUT('/orders/{id}', {
+      params: { path: { id }, header: { 'If-Match': `"${version}"` } },
+      body,
+    }),
+  );
+}
+
+/**
+ * Corrects an order if it is still as it was seen.
+ *
+ * @throws {ProblemError} with status 412 when it has changed in between
+ */
+export function correctOrder({ order_id: id, version }: Order, body: Correction): Promise<Order> {
+  return send(
+    api.PATCH('/orders/{id}', {
       params: { path: { id }, header: { 'If-Match': `"${version}"` } },
       body,
     }),

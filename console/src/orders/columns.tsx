@@ -7,6 +7,7 @@ import { StatusBadge } from '../ui/status-badge.tsx';
 import { useStore } from '../ui/store.ts';
 import { Time } from '../time/time.tsx';
 import { Failure } from './failure.tsx';
+import { OrderId } from '../order/order-id.tsx';
 import { OrderLink } from './order-link.tsx';
 
 export const features = tableFeatures({ columnVisibilityFeature });
@@ -36,26 +37,34 @@ function Lines({ order: { items } }: { order: Order }) {
   );
 }
 
+function Source({ order: { source, source_order_id: reference } }: { order: Order }) {
+  return (
+    <>
+      <bdi>{source}</bdi> <bdi className="muted">{reference}</bdi>
+    </>
+  );
+}
+
 export const COLUMNS = helper.columns([
-  helper.accessor('timestamp', {
-    id: 'placed',
-    header: 'Placed',
-    cell: ({ getValue }) => <Time at={getValue()} />,
-  }),
   helper.accessor('order_id', {
     id: 'order',
     header: 'Order',
     cell: ({ row }) => <OrderLink order={row.original} />,
   }),
-  helper.accessor('status', {
-    id: 'status',
-    header: 'Status',
-    cell: ({ getValue }) => <StatusBadge status={getValue()} />,
-  }),
   helper.display({
     id: 'customer',
     header: 'Customer',
     cell: ({ row }) => <Customer order={row.original} />,
+  }),
+  helper.accessor('timestamp', {
+    id: 'placed',
+    header: 'Placed',
+    cell: ({ getValue }) => <Time at={getValue()} />,
+  }),
+  helper.accessor('status', {
+    id: 'status',
+    header: 'Status',
+    cell: ({ getValue }) => <StatusBadge status={getValue()} />,
   }),
   helper.display({ id: 'lines', header: 'Products', cell: ({ row }) => <Lines order={row.original} /> }),
   helper.accessor('total_amount', {
@@ -78,6 +87,17 @@ export const COLUMNS = helper.columns([
     header: 'Customer ID',
     cell: ({ getValue }) => getValue() ?? '—',
   }),
+  helper.accessor('order_id', {
+    id: 'order_id',
+    header: 'Order ID',
+    cell: ({ getValue }) => (
+      <span className="mono">
+        <OrderId id={getValue()} />
+      </span>
+    ),
+  }),
+  helper.display({ id: 'source', header: 'Source', cell: ({ row }) => <Source order={row.original} /> }),
+  helper.accessor('tags', { id: 'tags', header: 'Tags', cell: ({ getValue }) => getValue().join(', ') }),
   helper.accessor('version', { id: 'version', header: 'Version', cell: ({ getValue }) => getValue() }),
 ]);
 
@@ -87,7 +107,7 @@ export const COLUMN_NAMES: [string, string][] = COLUMNS.map(({ id, header }) => 
 /** Without it an order could not be opened. */
 export const FIXED_COLUMN = 'order';
 
-const SHOWN = ['placed', 'order', 'status', 'customer', 'lines', 'total', 'failure'];
+const SHOWN = ['order', 'customer', 'placed', 'status', 'lines', 'total', 'failure'];
 
 /** The columns that are shown: those of the address, else those that the viewer likes. */
 export function useShownColumns(): [shown: string[], show: (ids: string[]) => void] {

@@ -28,8 +28,15 @@ export function canStreamToFile(): boolean {
   return 'showSaveFilePicker' in window;
 }
 
-export function exportPath(filter: OrderFilter, zone: string, format: ExportFormat): string {
-  const params = new URLSearchParams({ format });
+/** A form of the file. Rows and columns are those of CSV. */
+export interface ExportForm {
+  format: ExportFormat;
+  rows?: 'lines' | 'orders';
+  columns?: string;
+}
+
+export function exportPath(filter: OrderFilter, zone: string, form: ExportForm): string {
+  const params = new URLSearchParams({ ...form });
   for (const [name, value] of Object.entries(toQuery(filter, zone))) params.set(name, String(value));
   return `/orders/export?${params}`;
 }
@@ -45,15 +52,16 @@ export function exportPath(filter: OrderFilter, zone: string, format: ExportForm
 export async function exportOrders(
   filter: OrderFilter,
   zone: string,
-  format: ExportFormat,
+  form: ExportForm,
   onProgress: (bytes: number) => void,
   signal: AbortSignal,
 ): Promise<void> {
+  const { format } = form;
   const name = `orders-${new Date().toISOString().slice(0, 16).replaceAll(':', '')}.${format}`;
   const picker = window as FilePicker;
   // Asked for before anything is fetched: browsers open the dialog only right after a click.
   const file = await picker.showSaveFilePicker?.({ suggestedName: name });
-  const response = await fetchRaw(exportPath(filter, zone, format), { signal });
+  const response = await fetchRaw(exportPath(filter, zone, form), { signal });
   if (!response.body) throw new Error('the export is empty');
   const counted = response.body.pipeThrough(counting(onProgress)).pipeThrough(complete(format));
   if (file) {

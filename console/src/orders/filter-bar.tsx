@@ -1,6 +1,5 @@
 import { useEffect, useEffectEvent, useRef, useState } from 'react';
 import { ORDER_STATUS_NAMES } from '../api/transitions.ts';
-import type { OrderStatus } from '../api/types.ts';
 import { useShortcuts } from '../ui/shortcuts.ts';
 import { useZone } from '../time/use-zone.ts';
 import { instantOf, wallTime } from '../time/zone.ts';
@@ -8,6 +7,18 @@ import { isFiltered, isReversed, type OrderFilter, type Window, WINDOWS } from '
 
 /** The service is not asked for every letter of a word. */
 const PAUSE_MS = 250;
+
+/** Sets of statuses that are looked at together. */
+const SEVERAL: [statuses: string, name: string][] = [
+  ['confirmed,processing', 'to ship: confirmed, processing'],
+  ['rejected,failed', 'not placed: rejected, failed'],
+];
+
+/** Those, and the set of the address if it is another. */
+function severalStatuses(status: string | null): [string, string][] {
+  const isOther = status?.includes(',') === true && SEVERAL.every(([statuses]) => statuses !== status);
+  return isOther ? [...SEVERAL, [status, status.replaceAll(',', ', ')]] : SEVERAL;
+}
 
 interface Props {
   filter: OrderFilter;
@@ -22,11 +33,16 @@ export function FilterBar({ filter, onChange }: Props) {
         <span className="visually-hidden">Status</span>
         <select
           value={filter.status ?? ''}
-          onChange={(event) => onChange({ status: (event.target.value || null) as OrderStatus | null })}
+          onChange={(event) => onChange({ status: event.target.value || null })}
         >
           <option value="">Any status</option>
           {ORDER_STATUS_NAMES.map((status) => (
             <option key={status}>{status}</option>
+          ))}
+          {severalStatuses(filter.status).map(([statuses, name]) => (
+            <option key={statuses} value={statuses}>
+              {name}
+            </option>
           ))}
         </select>
       </label>

@@ -1,4 +1,4 @@
-import type { OrderQuery, OrderStatus } from '../api/types.ts';
+import type { OrderQuery } from '../api/types.ts';
 import { ORDER_STATUS_NAMES } from '../../../src/orders/order-status.ts';
 import { instantOf, startOfDay } from '../time/zone.ts';
 
@@ -18,7 +18,8 @@ export type Window = keyof typeof WINDOWS;
 /** The filter of the list, as in the URL. */
 export interface OrderFilter {
   q: string;
-  status: OrderStatus | null;
+  /** One status or several, between commas, as the API takes them; null for any. */
+  status: string | null;
   window: Window;
   /**
    * Bounds of a custom window as instants, as in `2026-01-31T11:00:00.000Z`; empty for no bound. An address that is sent
@@ -53,12 +54,17 @@ export function readFilter(params: URLSearchParams, zone: string): OrderFilter {
   const none = from === '' && to === '' ? 'any' : 'custom';
   return {
     q: params.get('q') ?? '',
-    status: read('status', (text) => ORDER_STATUS_NAMES.find((name) => name === text), null),
+    status: read('status', (text) => (areStatuses(text) ? text : undefined), null),
     window: read('window', (text) => (Object.hasOwn(WINDOWS, text) ? (text as Window) : undefined), none),
     from,
     to,
     unreadable,
   };
+}
+
+function areStatuses(text: string): boolean {
+  const names: readonly string[] = ORDER_STATUS_NAMES;
+  return text.split(',').every((name) => names.includes(name));
 }
 
 /** Whether the calendar has the day: `Date` takes the 31st of February for a day in March. */

@@ -11,7 +11,6 @@ interface Props {
 
 /** From page to page by keyset: as quick at the end of ten million orders as at their beginning. */
 export function Pager({ view, nextCursor, list }: Props) {
-  const { count, total } = list;
   const older = (): void => {
     if (nextCursor === null) return;
     view.setCursor(nextCursor);
@@ -25,13 +24,7 @@ export function Pager({ view, nextCursor, list }: Props) {
   useShortcuts({ n: older, p: newer });
   return (
     <nav className="pager" aria-label="Pages of the list">
-      <span className="muted">
-        {count} {count === 1 ? 'order' : 'orders'}
-        {view.cursor === null ? '' : ' on this page'}
-        {count === total && list.total_is_exact
-          ? ''
-          : `, ${list.total_is_exact ? '' : 'at least '}${total.toLocaleString('en')} in all`}
-      </span>
+      <span className="muted">{describePage(list, view.cursor === null)}</span>
       <label className="muted">
         Rows{' '}
         <select
@@ -56,4 +49,11 @@ export function Pager({ view, nextCursor, list }: Props) {
       </button>
     </nav>
   );
+}
+
+/** As in `1–50 of 1,234 orders`. A keyset does not say how many orders are before its page. */
+function describePage({ count, total, total_is_exact: isExact }: OrderList, isFirst: boolean): string {
+  const all = `${isExact ? '' : 'at least '}${total.toLocaleString('en')} ${total === 1 ? 'order' : 'orders'}`;
+  if (count === total && isExact) return all;
+  return `${isFirst && count > 0 ? '1–' : ''}${count} of ${all}`;
 }

@@ -34,6 +34,7 @@ const KEYS: [string, [string[], string][]][] = [
     'On an order',
     [
       [['s'], 'Change the status'],
+      [['e'], 'Edit the order'],
       [['u'], 'Back to the list'],
     ],
   ],

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import {
   flatObjectError,
+  flatPatchError,
   MAX_FLAT_OBJECT_BYTES,
   MAX_KEY_LENGTH,
   MAX_KEYS,
@@ -52,5 +53,28 @@ describe('a flat object', () => {
     ['too many bytes', withKeys(MAX_KEYS, 'ä'.repeat(200)), new RegExp(String(MAX_FLAT_OBJECT_BYTES))],
   ])('is refused: %s', (_what, value, message) => {
     expect(flatObjectError(value)).toMatch(message);
+  });
+});
+
+describe('a change of a flat object', () => {
+  const removed = (count: number) => withKeys(count, null);
+  const setKeys = Object.fromEntries(Object.keys(withKeys(MAX_KEYS)).map((key) => [`new-${key}`, 1]));
+
+  it('may remove as many keys as an object has, and set as many', () => {
+    expect(flatPatchError({ a: null, b: 1 })).toBeUndefined();
+    expect(flatPatchError({ ...removed(MAX_KEYS), ...setKeys })).toBeUndefined();
+  });
+
+  it.each([
+    ['null', null, /object/],
+    ['a list', [], /object/],
+    ['too many keys to remove', removed(MAX_KEYS + 1), /keys/],
+    ['too many keys to set', withKeys(MAX_KEYS + 1), /keys/],
+    ['too many keys in all', { ...removed(2 * MAX_KEYS), more: 1 }, /keys/],
+    ['a long key to remove', { ['k'.repeat(MAX_KEY_LENGTH + 1)]: null }, /keys/],
+    ['half a character in a key to remove', { '\ud800': null }, /keys/],
+    ['an object in it', { a: {} }, /values/],
+  ])('is refused: %s', (_what, value, message) => {
+    expect(flatPatchError(value)).toMatch(message);
   });
 });

@@ -6,6 +6,9 @@ export const MAX_VALUE_LENGTH = 500;
 /** As JSON in UTF-8: 50 values of the greatest length would be more. */
 export const MAX_FLAT_OBJECT_BYTES = 16 * 1024;
 
+/** In a change: as many as are removed, and as many as are set. */
+export const MAX_PATCH_KEYS = 2 * MAX_KEYS;
+
 const CONTROL_CHARACTERS = /\p{Cc}/u;
 
 /**
@@ -27,6 +30,21 @@ export function flatObjectError(value: unknown): string | undefined {
   }
   const isTooLarge = Buffer.byteLength(JSON.stringify(value)) > MAX_FLAT_OBJECT_BYTES;
   return isTooLarge ? `must have at most ${MAX_FLAT_OBJECT_BYTES} bytes as JSON` : undefined;
+}
+
+/**
+ * Why a value is not a change of a flat object, whose members are set or, with null, removed. The limits of the object
+ * apply to the result.
+ *
+ * @returns the message for its field; undefined where there is nothing wrong
+ */
+export function flatPatchError(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return flatObjectError(value);
+  const entries = Object.entries(value);
+  if (entries.length > MAX_PATCH_KEYS) return `must have at most ${MAX_PATCH_KEYS} keys`;
+  const removed = entries.filter(([, content]) => content === null).map(([key]) => [key, true]);
+  const set = entries.filter(([, content]) => content !== null);
+  return flatObjectError(Object.fromEntries(set)) ?? flatObjectError(Object.fromEntries(removed));
 }
 
 function isScalar(value: unknown): boolean {

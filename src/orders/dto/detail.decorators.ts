@@ -1,11 +1,25 @@
-import { applyDecorators } from '@nestjs/common';
-import { ApiPropertyOptional } from '@nestjs/swagger';
-import { Transform } from 'class-transformer';
-import { IsString, isISO31661Alpha2, MaxLength, ValidateBy } from 'class-validator';
+import { applyDecorators, type Type as Class } from '@nestjs/common';
+import { ApiPropertyOptional, type ApiPropertyOptions } from '@nestjs/swagger';
+import { Transform, Type } from 'class-transformer';
+import {
+  ArrayMaxSize,
+  IsArray,
+  IsObject,
+  IsString,
+  isISO31661Alpha2,
+  Matches,
+  MaxLength,
+  ValidateBy,
+  ValidateNested,
+} from 'class-validator';
 import { FLAT_OBJECT } from '../../platform/http/input/request-bounds.js';
 import { hasUnusableInId, isBlank } from '../addresses/visible-text.js';
 import { flatObjectError, MAX_KEYS, MAX_VALUE_LENGTH } from '../details/flat-object.js';
 import { IsPlainText, MayBeAbsent } from './text.decorators.js';
+
+/** Labels that a person still overlooks. */
+export const MAX_TAGS = 20;
+const MAX_TAG_LENGTH = 50;
 
 /** Line feeds and tabs, which a note may have, and no other control character. */
 const CONTROL_CHARACTERS_OF_TEXT = /(?![\t\n\r])\p{Cc}/u;
@@ -94,6 +108,39 @@ export function Identifier(maxLength: number, example: string, description: stri
     isShort(maxLength),
     IsPlainText(),
     Rule('isUsableInId', (text) => !hasUnusableInId(text), 'must not be blank or have invisible characters'),
+  );
+}
+
+/** An optional object with the fields of a class, whose schema may have more alternatives. */
+export function OptionalObject(type: Class, schema: ApiPropertyOptions = { type }): PropertyDecorator {
+  return applyDecorators(
+    ApiPropertyOptional(schema),
+    MayBeAbsent(),
+    Type(() => type),
+    IsObject({ message: 'must be an object' }),
+    ValidateNested({ message: 'must be an object' }),
+  );
+}
+
+/** An optional list of labels. */
+export function Tags(): PropertyDecorator {
+  return applyDecorators(
+    ApiPropertyOptional({
+      type: [String],
+      maxItems: MAX_TAGS,
+      example: ['gift'],
+      description: `Labels of up to ${MAX_TAG_LENGTH} characters.`,
+    }),
+    MayBeAbsent(),
+    IsArray({ message: 'must be a list' }),
+    ArrayMaxSize(MAX_TAGS, { message: `must have at most ${MAX_TAGS} tags` }),
+    IsString({ each: true, message: 'must hold text only' }),
+    MaxLength(MAX_TAG_LENGTH, {
+      each: true,
+      message: `must hold text of at most ${MAX_TAG_LENGTH} characters`,
+    }),
+    IsPlainText({ each: true, message: 'must hold text without control characters' }),
+    Matches(/\S/, { each: true, message: 'must not hold blank text' }),
   );
 }
 

@@ -96,6 +96,19 @@ export class OrderProblemResponse extends ProblemResponse {
   @ApiPropertyOptional({ enum: ORDER_STATUS_NAMES, isArray: true, example: ['delivered'] })
   allowed_transitions?: OrderStatus[];
 
+  @ApiPropertyOptional({
+    type: [String],
+    example: ['shipping_address'],
+    description: 'The fields that can not be corrected.',
+  })
+  fields?: string[];
+
+  @ApiPropertyOptional({
+    example: false,
+    description: 'Whether an erasure is why they can not be corrected.',
+  })
+  personal_data_erased?: boolean;
+
   @Integer.optional(3, 'The current version; read the order again.')
   current_version?: number;
 }

@@ -7,8 +7,6 @@ import {
   IsIn,
   IsInt,
   IsObject,
-  IsString,
-  Matches,
   Max,
   MaxLength,
   Min,
@@ -20,7 +18,15 @@ import { type FingerprintLayout, fingerprintOf } from '../../idempotency/fingerp
 import { MAX_EMAIL_LENGTH } from '../addresses/email-address.js';
 import type { LineDetails, OrderDetails } from '../details/order-details.js';
 import { MAX_LINES, MAX_QUANTITY, type PlacementRequest } from '../pricing/placement-request.js';
-import { FlatObject, Identifier, Line, Paragraphs, Verbatim } from './detail.decorators.js';
+import {
+  FlatObject,
+  Identifier,
+  Line,
+  OptionalObject,
+  Paragraphs,
+  Tags,
+  Verbatim,
+} from './detail.decorators.js';
 import { AMOUNT_SCHEMA, IsAmount } from './money.decorators.js';
 import { AddressDto, ChargeDto } from './order-details.dto.js';
 import {
@@ -35,14 +41,10 @@ import {
 const MAX_NAME_LENGTH = 200;
 
 /** ITU-T E.164 has 15 digits; the rest is for a prefix, an extension and spaces. */
-const MAX_PHONE_LENGTH = 32;
+export const MAX_PHONE_LENGTH = 32;
 
 /** A page of text. */
 export const MAX_NOTE_LENGTH = 2_000;
-
-/** Labels that a person still overlooks. */
-export const MAX_TAGS = 20;
-export const MAX_TAG_LENGTH = 50;
 
 /** The parts of a usual total, and as many again. */
 export const MAX_CHARGES = 20;
@@ -144,39 +146,16 @@ export class PlaceOrderDto {
   @Verbatim(MAX_PHONE_LENGTH, '+49 30 1234567', 'Kept as it is written.')
   customer_phone?: string;
 
-  @ApiPropertyOptional({ type: AddressDto })
-  @MayBeAbsent()
-  @ValidateNested({ message: 'must be an object' })
-  @IsObject({ message: 'must be an object' })
-  @Type(() => AddressDto)
+  @OptionalObject(AddressDto)
   shipping_address?: AddressDto;
 
-  @ApiPropertyOptional({ type: AddressDto })
-  @MayBeAbsent()
-  @ValidateNested({ message: 'must be an object' })
-  @IsObject({ message: 'must be an object' })
-  @Type(() => AddressDto)
+  @OptionalObject(AddressDto)
   billing_address?: AddressDto;
 
   @Paragraphs(MAX_NOTE_LENGTH, 'Please ring twice.', 'Free text; may have several lines.')
   note?: string;
 
-  @ApiPropertyOptional({
-    type: [String],
-    maxItems: MAX_TAGS,
-    example: ['gift'],
-    description: `Labels of up to ${MAX_TAG_LENGTH} characters.`,
-  })
-  @MayBeAbsent()
-  @Matches(/\S/, { each: true, message: 'must not hold blank text' })
-  @IsPlainText({ each: true, message: 'must hold text without control characters' })
-  @MaxLength(MAX_TAG_LENGTH, {
-    each: true,
-    message: `must hold text of at most ${MAX_TAG_LENGTH} characters`,
-  })
-  @IsString({ each: true, message: 'must hold text only' })
-  @ArrayMaxSize(MAX_TAGS, { message: `must have at most ${MAX_TAGS} tags` })
-  @IsArray({ message: 'must be a list' })
+  @Tags()
   tags?: string[];
 
   @FlatObject({ campaign: 'autumn' }, 'Fields of your own. Not interpreted.')

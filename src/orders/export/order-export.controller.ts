@@ -8,10 +8,9 @@ import { ApiOrderProblems } from '../dto/order-problem.response.js';
 import { smallerId } from '../orders.service.js';
 import { Settings } from '../../config/settings.js';
 import { ownerFor } from '../ownership.js';
-import { ExportOrdersDto } from './export-orders.dto.js';
+import { ExportOrdersDto, writerOf } from './export-orders.dto.js';
 import { EXPORT_PROBLEMS, EXPORTED } from './order-export.openapi.js';
 import { EXPORTS, OrderExport } from './order-export.js';
-import { ORDER_WRITERS } from './order-writers.js';
 
 /** The fixed path wins over `GET /orders/{customer_id}`: a customer called `export` is listed by `?customer_id=export`. */
 @ApiTags('orders')
@@ -30,9 +29,9 @@ export class OrderExportController {
     summary: 'Orders as a file, newest first',
     description:
       'For any filter of the list, and for any number of orders: it is streamed at the speed of the client. As CSV there is ' +
-      'a row for each line of an order, with what belongs to the order in all of them; text is quoted, and has an ' +
-      'apostrophe wherever a spreadsheet could read the start of a formula. As NDJSON each line is an order. The last ' +
-      'line has the number of orders; a file without it is incomplete. `HEAD` returns this number as `X-Total-Count`.',
+      'a row for each line of an order, with what belongs to the order in all of them, or with `rows=orders` a row for each ' +
+      'order, and the columns of `columns`; text is quoted, and has an apostrophe wherever a spreadsheet could read the ' +
+      'start of a formula. As NDJSON each line is an order. The last line has the number of orders; a file without it is incomplete. `HEAD` returns this number as `X-Total-Count`.',
   })
   @ApiResponse(EXPORTED)
   @ApiOrderProblems(...EXPORT_PROBLEMS)
@@ -44,7 +43,7 @@ export class OrderExportController {
   ): Promise<void> {
     const filter = toOrderFilter(query, this.settings.SEARCH_FRAGMENTS);
     const beforeId = smallerId(filter.beforeId, query.cursor);
-    const writer = ORDER_WRITERS[query.format];
+    const writer = writerOf(query);
     void reply.headers({
       'content-type': writer.mediaType,
       'content-disposition': `attachment; filename="orders-${fileTime()}.${query.format}"`,

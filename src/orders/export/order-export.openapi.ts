@@ -12,6 +12,11 @@ const CSV_EXAMPLE =
   '"alice@example.com","USD",164.97,1,"PROD001","Wireless Headphones",2,79.99,159.98\r\n' +
   '"end of export: 1 orders",,,,,,,,,,,,,,,,\r\n';
 
+const CSV_OF_ORDERS_EXAMPLE =
+  '"order_id","number","total_amount","metadata.campaign"\r\n' +
+  `"${ORDER.order_id}","1001",164.97,"autumn"\r\n` +
+  '"end of export: 1 orders",,,\r\n';
+
 /** The last line of NDJSON. */
 const EXPORT_END = {
   type: 'object',
@@ -38,7 +43,13 @@ export const EXPORTED = {
     }),
   },
   content: {
-    'text/csv': { schema: { type: 'string' }, example: CSV_EXAMPLE },
+    'text/csv': {
+      schema: { type: 'string' },
+      examples: {
+        lines: { summary: 'A row for each line', value: CSV_EXAMPLE },
+        orders: { summary: 'A row for each order, with chosen columns', value: CSV_OF_ORDERS_EXAMPLE },
+      },
+    },
     'application/x-ndjson': {
       schema: { oneOf: [{ $ref: getSchemaPath(OrderResponse) }, EXPORT_END], description: 'Each line.' },
       example: ORDER,

@@ -78,9 +78,11 @@ export class OrderExport implements OnModuleDestroy {
     yield writer.begin();
     for (let page = first; ;) {
       for (const slice of slicesOf(page.orders)) {
-        yield writer.write(slice);
-        // Other requests get their turn before the next rows are written.
-        await setImmediate();
+        for (const part of writer.write(slice)) {
+          yield part;
+          // Other requests get their turn before the next rows are written.
+          await setImmediate();
+        }
       }
       count += page.orders.length;
       if (page.nextCursor === null) break;

@@ -1,59 +1,38 @@
+import type { CastingContext } from 'csv-stringify';
 import { stringify } from 'csv-stringify/sync';
 import { OrderResponse } from '../dto/order.response.js';
 import type { Order } from '../order.entity.js';
-import { toJsonNumber, toJsonNumberOrNull, totalOf } from '../pricing/order-pricing.js';
-import type { ExportFormat } from './export-orders.dto.js';
+import type { Cell, ExportColumn, ExportRows } from './export-columns.js';
+
+/** Text of CSV that is written without a pause: some milliseconds. A note repeats on each of the 200 lines of an order. */
+export const CHARACTERS_OF_PART = 64 * 1024;
 
 /** How orders are written into a file, some at a time. */
 export interface OrderWriter {
   mediaType: string;
   /** Written before the first order. */
   begin(): string;
-  write(orders: readonly Order[]): string;
+  /** @returns parts that are written without a pause */
+  write(orders: readonly Order[]): Iterable<string>;
   /** Written after the last order; a file without it is incomplete. */
   end(count: number): string;
 }
 
-/** The columns. Those before `line` repeat on every line of an order. */
-const COLUMNS = [
-  'order_id',
-  'timestamp',
-  'status',
-  'version',
-  'updated_at',
-  'failure',
-  'customer_id',
-  'customer_name',
-  'customer_email',
-  'currency',
-  'order_total',
-  'line',
-  'product_id',
-  'product_name',
-  'quantity',
-  'price',
-  'line_total',
-] as const;
+/**
+ * The cells of an order, in one row or one for each line. The fields of the order repeat, so that every row can be filtered
+ * and sorted; they are computed once, because an order may have 200 lines.
+ */
+function rowsOf(order: Order, rows: ExportRows, columns: readonly ExportColumn[]): Cell[][] {
+  const response = OrderResponse.from(order);
+  const shared = columns.map((column) => ('ofOrder' in column ? safe(column.ofOrder(response)) : null));
+  if (rows === 'orders') return [shared];
+  return order.items.map((item) =>
+    columns.map((column, index) => ('ofLine' in column ? safe(column.ofLine(item)) : shared[index])),
+  );
+}
 
-type Row = Record<(typeof COLUMNS)[number], string | number | null | undefined>;
-
-/** One row for each line. The fields of the order repeat, so that every row can be filtered and sorted. */
-function rowsOf(order: Order): Row[] {
-  const { items, total_amount, ...about } = OrderResponse.from(order);
-  return order.items.map((item, index) => ({
-    ...about,
-    failure: about.failure,
-    order_total: total_amount,
-    line: item.id,
-    product_id: item.productId,
-    product_name: item.productName,
-    quantity: item.quantity,
-    price: toJsonNumberOrNull(item.price),
-    line_total:
-      item.price === null
-        ? null
-        : toJsonNumber(totalOf([{ quantity: items[index]?.quantity ?? 0, price: item.price }])),
-  }));
+function safe(value: Cell): Cell {
+  return typeof value === 'string' ? escapeFormulas(value) : value;
 }
 
 /**
@@ -76,34 +55,61 @@ function escapeFormulas(text: string): string {
   return text.replace(FORMULA_START, "'").replace(FORMULA_WORD, "'");
 }
 
+/** Splits rows into parts of about the greatest length. */
+function* partsOf(rows: readonly Cell[][]): Generator<Cell[][]> {
+  let part: Cell[][] = [];
+  let length = 0;
+  for (const row of rows) {
+    part.push(row);
+    for (const cell of row) length += typeof cell === 'string' ? cell.length : 0;
+    if (length < CHARACTERS_OF_PART) continue;
+    yield part;
+    part = [];
+    length = 0;
+  }
+  if (part.length > 0) yield part;
+}
+
+/** Begins the last row. */
+const END = 'end of export: ';
+
+/** A value of a customer that begins the row like the last one: it must not pass for the end of a file that broke off. */
+const LIKE_END = new RegExp(`^(?=${END})`);
+
+function unlikeEnd(text: string, { index }: CastingContext): string {
+  return index === 0 ? text.replace(LIKE_END, "'") : text;
+}
+
 /**
  * RFC 4180 for spreadsheets, which need the byte order mark to read UTF-8. All text is quoted, so that a separator within
  * it does not split the cell in programs that respect quotes; for the others formulas are escaped.
+ *
+ * @param columns at least one
  */
-const CSV: OrderWriter = {
-  mediaType: 'text/csv; charset=utf-8',
-  begin: () => stringify([[...COLUMNS]], { bom: true, quoted_string: true, record_delimiter: 'windows' }),
-  write: (orders) =>
-    stringify(orders.flatMap(rowsOf), {
-      columns: [...COLUMNS],
-      record_delimiter: 'windows',
-      quoted_string: true,
-      cast: { string: escapeFormulas },
-    }),
-  end: (count) =>
-    stringify([{ order_id: `end of export: ${count} orders` }], {
-      columns: [...COLUMNS],
-      record_delimiter: 'windows',
-      quoted_string: true,
-    }),
-};
+export function csvWriter(rows: ExportRows, columns: readonly ExportColumn[]): OrderWriter {
+  const options = {
+    record_delimiter: 'windows',
+    quoted_string: true,
+    // A row of one empty cell would be an empty line, which readers skip.
+    quoted_empty: columns.length === 1,
+  } as const;
+  return {
+    mediaType: 'text/csv; charset=utf-8',
+    begin: () => stringify([columns.map(({ name }) => escapeFormulas(name))], { ...options, bom: true }),
+    *write(orders) {
+      for (const part of partsOf(orders.flatMap((order) => rowsOf(order, rows, columns)))) {
+        yield stringify(part, { ...options, cast: { string: unlikeEnd } });
+      }
+    },
+    end: (count) =>
+      stringify([columns.map((_column, index) => (index === 0 ? `${END}${count} orders` : null))], options),
+  };
+}
 
 /** One order a line, as `GET /orders/{id}` returns it, and the number of orders on the last line. */
-const NDJSON: OrderWriter = {
+export const NDJSON_WRITER: OrderWriter = {
   mediaType: 'application/x-ndjson',
   begin: () => '',
-  write: (orders) => orders.map((order) => `${JSON.stringify(OrderResponse.from(order))}\n`).join(''),
+  write: (orders) => [orders.map((order) => `${JSON.stringify(OrderResponse.from(order))}\n`).join('')],
   end: (count) => `${JSON.stringify({ count })}\n`,
 };
-
-export const ORDER_WRITERS: Record<ExportFormat, OrderWriter> = { csv: CSV, ndjson: NDJSON };

@@ -1,6 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request } from 'undici';
-import { type ChangeRecord, type ClientRecord, isReferenced, type Told } from './record.ts';
+import {
+  type ChangeRecord,
+  type ClientRecord,
+  type CorrectionRecord,
+  isReferenced,
+  type Told,
+} from './record.ts';
 
 /** Timeout of a client; well above the deadline of the service. */
 const ANSWER_TIMEOUT_MS = 8_000;
@@ -28,7 +34,7 @@ interface Answer {
 /** Sends one request. Without a response, the status is null and the fault names the reason. */
 async function send(
   url: string,
-  method: 'GET' | 'POST' | 'PUT',
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH',
   body: string | null,
   headers: Record<string, string>,
 ): Promise<Answer> {
@@ -169,18 +175,30 @@ export class Client {
   async change(record: ClientRecord, orderId: string, to: string): Promise<void> {
     const change: ChangeRecord = { orderId, to, told: [] };
     record.changes.push(change);
+    await this.write(change, 'PUT', { status: to, reason: `client ${record.n}` }, {});
+  }
+
+  /** Sets a field of an order's metadata, and retries with the same key until there is a response. */
+  async correct(record: ClientRecord, orderId: string, name: string): Promise<void> {
+    const correction: CorrectionRecord = { orderId, field: name, told: [] };
+    record.corrections.push(correction);
+    const key = { 'idempotency-key': `${orderId}-${name}` };
+    await this.write(correction, 'PATCH', { metadata: { [name]: record.n } }, key);
+  }
+
+  private async write(
+    { orderId, told }: Pick<ChangeRecord, 'orderId' | 'told'>,
+    method: 'PUT' | 'PATCH',
+    body: object,
+    headers: Record<string, string>,
+  ): Promise<void> {
     const giveUpAt = this.now() + this.patienceMs;
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(LONGEST_PAUSE_MS, pause * 2)) {
       const target = this.chooseTarget();
       const at = this.now();
-      const answer = await send(
-        `${target.url}/orders/${orderId}`,
-        'PUT',
-        JSON.stringify({ status: to, reason: `client ${record.n}` }),
-        {},
-      );
+      const answer = await send(`${target.url}/orders/${orderId}`, method, JSON.stringify(body), headers);
       const version = field(answer.body, 'version');
-      change.told.push({
+      told.push({
         at,
         instance: target.name,
         status: answer.status,

@@ -100,6 +100,14 @@ export class Crowd {
     this.isOver = true;
   }
 
+  private async changeOrder({ record, changes, corrections }: Wish, orderId: string): Promise<void> {
+    const corrected = Array.from({ length: record.isToErase ? 0 : corrections }, (_, n) =>
+      this.client.correct(record, orderId, `correction-${n}`),
+    );
+    for (const step of changes) await Promise.all(step.map((to) => this.client.change(record, orderId, to)));
+    await Promise.all(corrected);
+  }
+
   private async fulfil(wish: Wish): Promise<void> {
     const { record } = wish;
     this.records.push(record);
@@ -115,12 +123,7 @@ export class Crowd {
     if (accepted?.orderId && record.key === null && !isReferenced(record))
       await this.client.watch(record, accepted.orderId);
     const [confirmed] = confirmations(record);
-    if (confirmed?.orderId) {
-      for (const step of wish.changes) {
-        const { orderId } = confirmed;
-        await Promise.all(step.map((to) => this.client.change(record, orderId, to)));
-      }
-    }
+    if (confirmed?.orderId) await this.changeOrder(wish, confirmed.orderId);
     if (wish.isRepeated && !wish.ownKeys) await this.client.place(record, record.key);
     if (record.isToErase && confirmed) await this.client.erase(record);
   }

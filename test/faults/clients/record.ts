@@ -37,6 +37,7 @@ export interface ClientRecord {
   /** Polls after a 202, by a client without a key to retry with. */
   polls: Poll[];
   changes: ChangeRecord[];
+  corrections: CorrectionRecord[];
 }
 
 /** One response, or the lack of one. */
@@ -73,6 +74,13 @@ export interface ChangeRecord {
   orderId: string;
   to: string;
   told: { at: number; instance: string; status: number | null; fault?: string; version: number | null }[];
+}
+
+/** One request to correct an order: it sets a field of the metadata that no other request sets. */
+export interface CorrectionRecord {
+  orderId: string;
+  field: string;
+  told: ChangeRecord['told'];
 }
 
 export function addressOf(n: number): string {

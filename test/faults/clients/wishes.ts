@@ -13,6 +13,8 @@ export interface Wish {
   isRepeated: boolean;
   /** Statuses to set one after another; those of an inner list are set at the same time. */
   changes: string[][];
+  /** Corrections that are sent at the same time, beside the first changes of status. */
+  corrections: number;
 }
 
 const ORDINARY = Array.from({ length: 30 }, (_, index) => `P${index + 1}`);
@@ -114,11 +116,13 @@ export function drawWish(seed: number, n: number): Wish {
       told: [],
       polls: [],
       changes: [],
+      corrections: [],
     },
     copies: isCopied && (isKeyed || isReferenced || kind === 'cart') ? random.integer(2, 3) : 1,
     // A copy with a key of its own may be placed anew after another was refused, and its customer would not be erased.
     ownKeys: kind === 'cart' ? random.chance(0.6) : isReferenced && !isToErase && own.chance(0.6),
     isRepeated: isKeyed && random.chance(0.15),
     changes: drawChanges(random),
+    corrections: random.chance(0.15) ? random.integer(1, 3) : 0,
   };
 }

@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import { acceptances, type ClientRecord, confirmations, isReferenced, type Told } from '../clients/record.ts';
 import { PRICE } from '../clients/wishes.ts';
 import { type Evidence, LIVE, type OrderRow } from './evidence.ts';
@@ -30,8 +29,8 @@ function judgeTold(record: ClientRecord, { orders, events, items }: Evidence): V
     );
     if (Math.round(Number(order.total) * 100) !== total)
       fault(`the total is ${order.total}, and lines and charges make ${total / 100}`, orderId);
-    const metadata = record.isToErase ? null : (record.details.metadata ?? null);
-    if (!record.isToErase && !isDeepStrictEqual(order.metadata, metadata))
+    const sent = Object.entries(record.isToErase ? {} : (record.details.metadata ?? {}));
+    if (sent.some(([name, value]) => order.metadata?.[name] !== value))
       fault(`the metadata are ${JSON.stringify(order.metadata)}`, orderId);
   }
   for (const { orderId } of acceptances(record)) {
@@ -57,6 +56,27 @@ function judgeTold(record: ClientRecord, { orders, events, items }: Evidence): V
 function totalOf({ details: { charges = [] } }: ClientRecord, units: number): number {
   const added = charges.filter(({ included }) => included !== true);
   return units * PRICE * 100 + added.reduce((sum, { amount }) => sum + Math.round(amount * 100), 0);
+}
+
+/** P1, P3: a correction that was answered is there, and none was applied twice. */
+function judgeCorrections(record: ClientRecord, { orders, events }: Evidence): Violation[] {
+  const violations: Violation[] = [];
+  for (const { orderId, field, told } of record.corrections) {
+    const isDone = told.some(({ status }) => status === 200);
+    const isThere = orders.get(orderId)?.metadata?.[field] === record.n;
+    if (isDone && !isThere) {
+      const what = `a response reported the correction ${field}, and the order does not have it`;
+      violations.push({ promise: 'P1', what, orderId, client: record.n });
+    }
+  }
+  for (const [orderId, requests] of Map.groupBy(record.corrections, (one) => one.orderId)) {
+    const applied = (events.get(orderId) ?? []).filter(({ type }) => type === 'corrected').length;
+    const there = requests.filter(({ field }) => orders.get(orderId)?.metadata?.[field] === record.n).length;
+    if (applied === there) continue;
+    const what = `${there} corrections changed the order, and ${applied} events report one`;
+    violations.push({ promise: 'P3', what, orderId, client: record.n });
+  }
+  return violations;
 }
 
 /** Responses that must be identical when they are repeated. */
@@ -145,7 +165,8 @@ function judgeCarts({ orders, carts, events }: Evidence, violations: Violation[]
 
 /** Unexpected errors, which no promise covers. */
 function judgeAnswers(record: ClientRecord): Violation[] {
-  const answers = [...record.told, ...record.polls, ...record.changes.flatMap((change) => change.told)];
+  const writes = [...record.changes, ...record.corrections].flatMap(({ told }) => told);
+  const answers = [...record.told, ...record.polls, ...writes];
   return answers
     .filter(({ status }) => status !== null && status >= 500 && status !== 503)
     .map(({ status, instance, at }) => ({
@@ -162,7 +183,11 @@ export function judgeClients(evidence: Evidence): Violation[] {
   const byCustomer = Map.groupBy(evidence.orders.values(), (order) => order.customerId);
   for (const record of evidence.records) {
     const own = record.customerId === null ? byAddress.get(record.email) : byCustomer.get(record.customerId);
-    violations.push(...judgeTold(record, evidence), ...judgeAnswers(record));
+    violations.push(
+      ...judgeTold(record, evidence),
+      ...judgeCorrections(record, evidence),
+      ...judgeAnswers(record),
+    );
     judgeKeys(record, own ?? [], violations);
   }
   judgeCarts(evidence, violations);

@@ -16,8 +16,8 @@ export interface OrderRow {
   cartId: string | null;
   source: string | null;
   sourceOrderId: string | null;
-  metadata: unknown;
   placedAt: Date;
+  metadata: Record<string, unknown> | null;
 }
 
 export interface ItemRow {

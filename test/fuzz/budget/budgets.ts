@@ -32,6 +32,9 @@ const STORED_ORDER_BYTES = 420 * KB;
 /** An event with a reason of 500 characters, and its tasks. */
 const STORED_CHANGE_BYTES = 6 * KB;
 
+/** An order with new details, an event and a key. */
+const STORED_CORRECTION_BYTES = 40 * KB;
+
 const PLACEMENT: Budget = {
   cpuMs: 250,
   answerBytes: PROBLEM_BYTES,
@@ -83,6 +86,12 @@ export const BUDGETS: Readonly<Record<string, Budget>> = {
     answerBytes: ORDER_BYTES,
     storedBytes: STORED_CHANGE_BYTES,
     reason: 'one order and one event, whose reason has at most 500 characters',
+  },
+  correctOrder: {
+    cpuMs: 40,
+    answerBytes: ORDER_BYTES,
+    storedBytes: STORED_CORRECTION_BYTES,
+    reason: 'one order, its details of up to 24 kB, and one event that names fields',
   },
   updateManyOrderStatuses: {
     cpuMs: 2_000,

@@ -1,4 +1,4 @@
-import type { Order, OrderStatus } from '../../api/types.ts';
+import type { Order } from '../../api/types.ts';
 import { Store, useStore } from '../../ui/store.ts';
 
 /** Selected orders by id, as they were when they were selected. */
@@ -76,13 +76,13 @@ export function toggle(id: string, orders: readonly Order[], withShift: boolean)
  * Updates selected orders from the list, so that actions use the versions on the screen. An order that no longer
  * matches the status filter is about to leave the list, and leaves the selection.
  */
-export function seeAgain(orders: readonly Order[], status: OrderStatus | null): void {
+export function seeAgain(orders: readonly Order[], status: string | null): void {
   const changed = orders.filter(({ order_id: id, version }) => {
     const seen = selection.get().get(id);
     return seen !== undefined && seen.version !== version;
   });
   if (changed.length === 0) return;
-  const leaving = changed.filter((order) => status !== null && order.status !== status);
+  const leaving = changed.filter((order) => status !== null && !status.split(',').includes(order.status));
   setSelected(changed, true);
   setSelected(leaving, false);
 }

@@ -18,7 +18,7 @@ const EXPOSED_HEADERS = [
 ];
 
 /** The methods that operations have. */
-const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'];
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
 
 /** How long a browser may remember that it may call: the longest that Chromium takes. */
 const PREFLIGHT_SECONDS = 7_200;

@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Problem } from '../problem.js';
 import { findRepeatedKey } from '../../repeated-keys.js';
 import { limitChunks } from './body-chunks.js';
@@ -6,6 +6,9 @@ import { findJsonExcess } from './json-bounds.js';
 
 /** The lines of the largest order are a fifth of this; the rest is for addresses, metadata and other details. */
 export const BODY_LIMIT_BYTES = 100 * 1024;
+
+/** JSON Merge Patch (RFC 7396), for requests with PATCH only. */
+export const MERGE_PATCH_MEDIA_TYPE = 'application/merge-patch+json';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -30,6 +33,10 @@ function decode(bytes: Buffer): string | undefined {
   }
 }
 
+function isMergePatch({ headers }: FastifyRequest): boolean {
+  return headers['content-type']?.toLowerCase().startsWith(MERGE_PATCH_MEDIA_TYPE) === true;
+}
+
 /**
  * Makes the server read JSON bodies and no others. A body may be absent even where its type is announced, as clients
  * do that always send the header; `__proto__` and its like are refused by the parser that Fastify brings.
@@ -40,9 +47,12 @@ export function acceptJsonBodies(server: FastifyInstance): void {
   limitChunks(server);
   server.removeAllContentTypeParsers();
   server.addContentTypeParser(
-    ['application/json'],
+    ['application/json', MERGE_PATCH_MEDIA_TYPE],
     { parseAs: 'buffer', bodyLimit: BODY_LIMIT_BYTES },
     (request, body, done) => {
+      if (request.method !== 'PATCH' && isMergePatch(request)) {
+        return done(Problem.http('unsupported-media-type', `${request.method} takes application/json only`));
+      }
       const bytes = Buffer.isBuffer(body) ? body : Buffer.from(body);
       request.bodyBytes = bytes.length;
       if (bytes.length === 0) return done(null, undefined);

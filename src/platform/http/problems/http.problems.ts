@@ -84,7 +84,8 @@ export const HTTP_PROBLEMS = defineProblemTypes({
     status: 415,
     title: 'Unsupported media type',
     cause: 'The body is announced as something other than JSON, or as compressed.',
-    remedy: 'Send JSON, uncompressed, with `Content-Type: application/json`.',
+    remedy:
+      'Send JSON, uncompressed, with `Content-Type: application/json`; PATCH also takes `application/merge-patch+json`.',
   },
   'expectation-failed': {
     status: 417,

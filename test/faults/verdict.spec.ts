@@ -82,8 +82,7 @@ describe('verdict on an order with erased personal data', () => {
   });
 });
 
-/** A client with one correction. */
-const recordOf = (status: number): ClientRecord => ({
+const CLIENT: ClientRecord = {
   n: 7,
   kind: 'items',
   key: null,
@@ -92,9 +91,19 @@ const recordOf = (status: number): ClientRecord => ({
   cartId: null,
   items: [],
   isAsync: false,
+  details: {},
+  isToErase: false,
+  isErased: false,
+  keyExpiredAt: null,
   told: [],
   polls: [],
   changes: [],
+  corrections: [],
+};
+
+/** A client with one correction. */
+const recordOf = (status: number): ClientRecord => ({
+  ...CLIENT,
   corrections: [{ orderId: ID, field: 'correction-0', told: [{ at: 0, instance: 'A', status, version: 3 }] }],
 });
 
@@ -182,26 +191,14 @@ describe('the verdict on the feed', () => {
 
 describe('the verdict on the details of an order', () => {
   const record: ClientRecord = {
-    n: 7,
-    kind: 'items',
-    key: null,
-    customerId: '42',
-    email: null,
-    cartId: null,
+    ...CLIENT,
     items: [{ product_id: 'P', quantity: 1 }],
-    isAsync: false,
     details: {
       source: 's',
       source_order_id: 'R-7',
       charges: [{ type: 'shipping', amount: 4.99 }],
       metadata: { a: 1 },
     },
-    isToErase: false,
-    isErased: false,
-    keyExpiredAt: null,
-    told: [],
-    polls: [],
-    changes: [],
   };
   const confirmed = (orderId: string) => ({
     at: 1,

@@ -19,7 +19,7 @@ import { IsPlainText, MayBeAbsent } from './text.decorators.js';
 
 /** Labels that a person still overlooks. */
 export const MAX_TAGS = 20;
-const MAX_TAG_LENGTH = 50;
+export const MAX_TAG_LENGTH = 50;
 
 /** Line feeds and tabs, which a note may have, and no other control character. */
 const CONTROL_CHARACTERS_OF_TEXT = /(?![\t\n\r])\p{Cc}/u;

@@ -7,8 +7,8 @@ import { MAX_EMAIL_LENGTH } from '../addresses/email-address.js';
 import { MAX_VALUE_LENGTH } from '../details/flat-object.js';
 import { MAX_DECIMALS } from '../pricing/order-pricing.js';
 import type { OrderFilter } from '../search/order-conditions.js';
-import { IsFlatObject } from './detail.decorators.js';
-import { MAX_NUMBER_LENGTH, MAX_SOURCE_LENGTH, MAX_TAG_LENGTH } from './place-order.dto.js';
+import { IsFlatObject, MAX_TAG_LENGTH } from './detail.decorators.js';
+import { MAX_NUMBER_LENGTH, MAX_SOURCE_LENGTH } from './place-order.dto.js';
 import { IsStatusList, parseStatuses, STATUS_LIST_SCHEMA } from './status.decorator.js';
 import { IsOpaqueId, IsPlainText, IsStorableEmail, MayBeAbsent } from './text.decorators.js';
 

@@ -184,6 +184,18 @@ describe('the verdict on the feed', () => {
   });
 });
 
+/** The response that confirms an order. */
+const confirmed = (orderId: string) => ({
+  at: 1,
+  instance: 'i',
+  status: 201,
+  key: null,
+  isReplay: false,
+  type: null,
+  orderId,
+  body: '',
+});
+
 describe('the verdict on the details of an order', () => {
   const record: ClientRecord = {
     n: 7,
@@ -203,16 +215,6 @@ describe('the verdict on the details of an order', () => {
     changes: [],
     corrections: [],
   };
-  const confirmed = (orderId: string) => ({
-    at: 1,
-    instance: 'i',
-    status: 201,
-    key: null,
-    isReplay: false,
-    type: null,
-    orderId,
-    body: '',
-  });
   const judged = (more: Partial<OrderRow>, details: Partial<Evidence> = {}, told = [confirmed(ID)]) => {
     const evidence = evidenceOf([PLACED, CONFIRMED], 2, null);
     const order = { ...evidence.orders.get(ID), total: '14.9900', ...more } as OrderRow;

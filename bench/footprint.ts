@@ -1,13 +1,14 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseOptions, readWhole, runCommand, say } from '../test/support/command-line.ts';
 import { median, runClients } from './load/clients.ts';
 import { LoadedOrders } from './load/loaded-orders.ts';
 import { Works } from './load/works.ts';
 import { readSettings, untilDrained } from './support/database.ts';
-import { memoryOf } from './support/processes.ts';
+import { cpuOf, memoryOf } from './support/processes.ts';
 import { describeMachine, finish, number, slopeOf } from './support/report.ts';
 import { leaveNothing, type Scene, withScene } from './support/scene.ts';
 
-const HELP = `Measures how soon the service is ready, and how much memory it needs for many orders.
+const HELP = `Measures how soon the service is ready, what it costs while it is idle, and how much memory it needs for many orders.
 
 Usage: npm run bench:footprint [-- options]
 
@@ -28,6 +29,10 @@ const MAX_MINUTES = 720;
 const DEFAULT_STARTS = 7;
 const MIN_STARTS = 5;
 const MAX_STARTS = 100;
+
+/** After the start, whose work settles for a while, and long enough for processor time that is counted in steps of 10 ms. */
+const SETTLE_MS = 15_000;
+const IDLE_MS = 30_000;
 
 const CLIENTS = 64;
 const SLICE_SECONDS = 10;
@@ -52,6 +57,19 @@ async function measureStarts(scene: Scene, databaseUrl: string, starts: number):
     await service.stop();
   }
   return times;
+}
+
+/** Processor time of an idle service, in milliseconds a second. */
+async function measureIdle(scene: Scene, databaseUrl: string): Promise<number> {
+  const service = await scene.startService(databaseUrl, SETTINGS);
+  await sleep(SETTLE_MS);
+  const before = (await cpuOf(service.pid)) ?? Number.NaN;
+  const startedAt = performance.now();
+  await sleep(IDLE_MS);
+  const after = (await cpuOf(service.pid)) ?? Number.NaN;
+  const seconds = (performance.now() - startedAt) / 1_000;
+  await service.stop();
+  return (after - before) / seconds;
 }
 
 async function measureMemory(
@@ -96,6 +114,8 @@ async function main(): Promise<void> {
   await withScene(async (scene) => {
     const databaseUrl = await scene.createTables('footprint');
     const times = await measureStarts(scene, databaseUrl, starts);
+    const idle = await measureIdle(scene, databaseUrl);
+    say(`  idle: ${number(idle, 1)} ms of processor time a second (goal 10)`);
     say(`placing ${orders} orders with ${CLIENTS} clients, for ${minutes} minutes at most`);
     const { points, most } = await measureMemory(scene, databaseUrl, orders, minutes);
     const last = points.at(-1) ?? { orders: 0, memory: Number.NaN };
@@ -113,7 +133,7 @@ async function main(): Promise<void> {
     if (last.orders < orders)
       say(`That is not ${orders} orders: there was no time for more. See how memory rises:`);
     say(`in the second half it rises by ${number(slope, 1)} MB for ${MANY_ORDERS} orders`);
-    const figures = { starts: times, memory: points, most };
+    const figures = { starts: times, idle, memory: points, most };
     await finish(describeMachine(await readSettings(databaseUrl)), figures, json);
   });
 }

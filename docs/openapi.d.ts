@@ -4047,8 +4047,18 @@ export interface operations {
         customer_email?: string;
         /** @description Orders with a line of this product. */
         product_id?: string;
-        /** @description Finds orders by an order id or at least its first eight characters, a customer id, an e-mail address in any case, or a product id. A text that is none of these finds orders with a part of the name, e-mail address, order id, product id or product name; case, accents and repeated spaces are ignored. Parts are found a few seconds after the order was placed. Where they are checked on the newest orders only, `searched` says so. */
+        /** @description Finds orders by an order id or at least its first eight characters, a number, a customer id, an e-mail address in any case, an id in the source, or a product id. A text that is none of these finds orders with a part of one of them, or of a name, a product name or an SKU; case, accents and repeated spaces are ignored. Parts are found a few seconds after the order was placed. Where they are checked on the newest orders only, `searched` says so. */
         q?: string;
+        /** @description The order with this number, and rejected or failed orders that had it. */
+        number?: string;
+        /** @description Orders that came through this channel. */
+        source?: string;
+        /** @description Orders with this id in their source. */
+        source_order_id?: string;
+        /** @description Orders with this tag. Checked on the newest orders: see `searched`. */
+        tag?: string;
+        /** @description Orders whose `metadata` has this value as text, as in `metadata.campaign=autumn`; up to 5 keys. Checked on the newest orders: see `searched`. */
+        'metadata.<key>'?: string;
         /** @description Orders with this total or a higher one. Decimal digits, as in 12.50, in the currency of the order. Checked on the newest orders: see `searched`. */
         total_min?: string;
         /** @description Orders with this total or a lower one. Decimal digits, as in 12.50, in the currency of the order. Checked on the newest orders: see `searched`. */
@@ -4436,8 +4446,18 @@ export interface operations {
         customer_email?: string;
         /** @description Orders with a line of this product. */
         product_id?: string;
-        /** @description Finds orders by an order id or at least its first eight characters, a customer id, an e-mail address in any case, or a product id. A text that is none of these finds orders with a part of the name, e-mail address, order id, product id or product name; case, accents and repeated spaces are ignored. Parts are found a few seconds after the order was placed. Where they are checked on the newest orders only, `searched` says so. */
+        /** @description Finds orders by an order id or at least its first eight characters, a number, a customer id, an e-mail address in any case, an id in the source, or a product id. A text that is none of these finds orders with a part of one of them, or of a name, a product name or an SKU; case, accents and repeated spaces are ignored. Parts are found a few seconds after the order was placed. Where they are checked on the newest orders only, `searched` says so. */
         q?: string;
+        /** @description The order with this number, and rejected or failed orders that had it. */
+        number?: string;
+        /** @description Orders that came through this channel. */
+        source?: string;
+        /** @description Orders with this id in their source. */
+        source_order_id?: string;
+        /** @description Orders with this tag. Checked on the newest orders: see `searched`. */
+        tag?: string;
+        /** @description Orders whose `metadata` has this value as text, as in `metadata.campaign=autumn`; up to 5 keys. Checked on the newest orders: see `searched`. */
+        'metadata.<key>'?: string;
         /** @description Orders with this total or a higher one. Decimal digits, as in 12.50, in the currency of the order. Checked on the newest orders: see `searched`. */
         total_min?: string;
         /** @description Orders with this total or a lower one. Decimal digits, as in 12.50, in the currency of the order. Checked on the newest orders: see `searched`. */
@@ -10593,6 +10613,8 @@ export interface operations {
       query?: {
         /** @description The last hour by minutes, or the last day by quarters of an hour. */
         window?: 'hour' | 'day';
+        /** @description Orders that came through this channel. */
+        source?: string;
       };
       header?: never;
       path?: never;

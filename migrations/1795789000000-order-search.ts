@@ -12,7 +12,7 @@ const TABLES = [
    )`,
   `COMMENT ON TABLE order_search IS 'What fragments are looked for in: a row for each order, derived from orders and order_items in the background. Holds personal data: rows are deleted by the transaction that erases or deletes an order.'`,
   `COMMENT ON COLUMN order_search.order_id IS 'orders.id'`,
-  `COMMENT ON COLUMN order_search.text IS 'Order id, name, e-mail address, ids and names of products, a line each, without case and accents.'`,
+  `COMMENT ON COLUMN order_search.text IS 'Order id, name, e-mail address, number, id in the source, and ids, names and SKUs of products, a line each, without case and accents.'`,
   `CREATE TABLE order_search_state (
      id integer NOT NULL,
      feed_no bigint NOT NULL,

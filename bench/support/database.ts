@@ -73,6 +73,11 @@ export async function countOpenTasks(
   return rows[0] ?? { all: 0, older: 0 };
 }
 
+/** Tasks, and events whose number and tasks are not written yet. */
+const OPEN_WORK = `SELECT 1 FROM (
+    (SELECT 1 FROM tasks WHERE state <> 'dead' LIMIT 1) UNION ALL (SELECT 1 FROM order_events WHERE feed_no = 0 LIMIT 1)
+  ) open`;
+
 /**
  * Waits until no task is left, so that what one measurement has caused is not paid by the next.
  *
@@ -81,7 +86,7 @@ export async function countOpenTasks(
 export async function untilDrained(databaseUrl: string, timeoutMs = DRAIN_TIMEOUT_MS): Promise<number> {
   return withClient(databaseUrl, async (client) => {
     const startedAt = performance.now();
-    while ((await client.query(`SELECT 1 FROM tasks WHERE state <> 'dead' LIMIT 1`)).rowCount !== 0) {
+    while ((await client.query(OPEN_WORK)).rowCount !== 0) {
       if (performance.now() - startedAt > timeoutMs)
         throw new Error(
           `${(await countOpenTasks(client)).all} tasks are left: they came faster than they were run`,

@@ -13,7 +13,7 @@ import { KIND_OF_EVENT, kindsOf } from './event-type.js';
 export const MAX_SCANNED = 10_000;
 
 /** An event of the feed. */
-export interface FeedEvent extends Omit<OrderEvent, 'order' | 'feedNo' | 'transactionId'> {
+export interface FeedEvent extends Omit<OrderEvent, 'order' | 'feedNo' | 'transactionId' | 'notification'> {
   feedNo: number;
   /** The customer who owns the order. */
   customerId: string | null;

@@ -121,7 +121,8 @@ export class FeedTail {
     this.wakeAll();
   }
 
-  private get isInUse(): boolean {
+  /** Whether requests or streams read it. */
+  get isInUse(): boolean {
     return this.waiters.size > 0 || performance.now() < this.wantedUntil;
   }
 

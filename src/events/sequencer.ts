@@ -17,11 +17,20 @@ import { type Batch, BatchChanged, SequencerRepository } from './sequencer.repos
 /** How often events of other instances, and of this one that were not gathered, are looked for. */
 const POLL_MS = 250;
 
+/** The same while no request follows the feed and this instance has inserted no event for `BUSY_MS`. */
+const IDLE_POLL_MS = 1_000;
+
+/** Longer than a transaction usually takes to commit. */
+const BUSY_MS = 5_000;
+
 /**
  * New events of this instance are numbered so long after their insert: by then the transaction has usually committed, and
  * others have come that the same batch takes.
  */
 const GATHER_MS = 100;
+
+/** The same after the commit of an event that notifies a customer, unless there was a batch within `GATHER_MS`. */
+const NOTIFY_GATHER_MS = 10;
 
 /** Events of one transaction: about 20 ms. */
 const BATCH_SIZE = 500;
@@ -30,8 +39,8 @@ const BATCH_SIZE = 500;
 const REPORT_MS = 10_000;
 
 /**
- * Gives every committed event the next number of the feed: from 1, without a gap, in order per order. Every instance runs
- * it, and a row lock lets one at a time do the work. A transaction that is open elsewhere holds nothing up, because the
+ * Gives every committed event the next number of the feed: from 1, without a gap, in order per order, and inserts the task
+ * that notifies the customer of it. Every instance runs it, and a row lock lets one at a time do the work. A transaction that is open elsewhere holds nothing up, because the
  * order is that in which events become visible.
  */
 @Injectable()
@@ -44,6 +53,8 @@ export class Sequencer implements OnApplicationBootstrap, OnModuleDestroy, Befor
   private isBackfilled = false;
   /** How long the last pass took: the loop rests for at least as long, so that it never takes more than half of its time. */
   private lastPassMs = 0;
+  private lastBatchAt = -Infinity;
+  private insertedAt = -Infinity;
   private reportedAt: number | undefined;
 
   constructor(
@@ -55,7 +66,10 @@ export class Sequencer implements OnApplicationBootstrap, OnModuleDestroy, Befor
   ) {}
 
   onApplicationBootstrap(): void {
-    this.orders.onEventInserts(() => this.wakeUp.in(Math.max(GATHER_MS, this.lastPassMs)));
+    this.orders.onEvents((isCommitted) => {
+      this.insertedAt = performance.now();
+      this.wakeUp.in(this.pauseBefore(isCommitted));
+    });
     this.ended = runDetached(() => this.run());
   }
 
@@ -69,15 +83,27 @@ export class Sequencer implements OnApplicationBootstrap, OnModuleDestroy, Befor
     await this.ended;
   }
 
+  /** Milliseconds until new events are numbered. Under load, both kinds of events share a batch every 100 ms. */
+  private pauseBefore(isCommitted: boolean): number {
+    if (!isCommitted) return Math.max(GATHER_MS, this.lastPassMs);
+    const sinceBatch = performance.now() - this.lastBatchAt;
+    return Math.max(NOTIFY_GATHER_MS, GATHER_MS - sinceBatch, this.lastPassMs);
+  }
+
+  private get pollMs(): number {
+    const isBusy = this.tail.isInUse || performance.now() - this.insertedAt < BUSY_MS;
+    return isBusy ? POLL_MS : IDLE_POLL_MS;
+  }
+
   private async run(): Promise<void> {
-    const loop = this.loops.add('events', { pauseMs: POLL_MS });
+    const loop = this.loops.add('events', { pauseMs: IDLE_POLL_MS });
     loop.start();
     while (!this.isStopping) {
       const startedAt = performance.now();
       const isMore = await this.attend();
       if (isMore !== undefined) loop.reportProgress();
       this.lastPassMs = performance.now() - startedAt;
-      this.wakeUp.in(isMore ? this.lastPassMs : Math.max(POLL_MS, this.lastPassMs));
+      this.wakeUp.in(isMore ? this.lastPassMs : Math.max(this.pollMs, this.lastPassMs));
       if (!this.isStopping) await this.wakeUp.sleep();
     }
     loop.stop();
@@ -100,6 +126,7 @@ export class Sequencer implements OnApplicationBootstrap, OnModuleDestroy, Befor
   private async pass(): Promise<boolean> {
     if (this.isBackfilled && !(await this.repository.hasNew())) return false;
     const batch = await this.repository.numberNext(BATCH_SIZE);
+    this.lastBatchAt = performance.now();
     if (batch) this.report(batch);
     return batch?.isFull ?? false;
   }

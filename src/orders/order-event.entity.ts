@@ -54,6 +54,10 @@ export class OrderEvent {
   @Column('bigint', { name: 'feed_no', nullable: true, default: 0, select: false })
   feedNo?: string | null;
 
+  /** Headers for the call that notifies the customer, until the sequencer has inserted its task. */
+  @Column('json', { nullable: true, select: false })
+  notification?: Record<string, string> | null;
+
   @ManyToOne(() => Order)
   @JoinColumn({ name: 'order_id', foreignKeyConstraintName: 'order_events_order_fkey' })
   order?: Order;

@@ -12,6 +12,9 @@ export interface ExpectedPrices {
   total: string | null;
 }
 
+/** Rejected and failed orders do not keep their number. */
+const FREED_NUMBER = `number IS NOT NULL AND status IN ('rejected', 'failed')`;
+
 /** An order. The migration that creates the table documents the columns. */
 @Entity('orders')
 @Check('orders_status_known', `status IN (${STATUS_LIST})`)
@@ -21,6 +24,9 @@ export interface ExpectedPrices {
 @Index('orders_by_email_key', { synchronize: false })
 @Index('orders_to_normalize', { synchronize: false })
 @Index('orders_by_status', ['status', 'id'])
+@Index('orders_by_source', ['source', 'id'], { where: 'source IS NOT NULL' })
+@Index('orders_by_source_order_id', ['sourceOrderId', 'id'], { where: 'source_order_id IS NOT NULL' })
+@Index('orders_by_freed_number', ['number'], { where: FREED_NUMBER })
 export class Order {
   @PrimaryColumn('uuid', { primaryKeyConstraintName: 'orders_pkey' })
   id!: string;

@@ -21,6 +21,8 @@ export interface Change {
   reason?: string | undefined;
   data?: Record<string, unknown> | undefined;
   at: Date;
+  /** Set where the customer is notified: headers of the request for that call. */
+  notification?: Record<string, string> | undefined;
 }
 
 /** An event that led an order to `version`. */
@@ -32,9 +34,9 @@ export interface NewEvent extends Change {
 }
 
 const INSERT_EVENTS = new MultiRowStatement(
-  '(?, ?, ?, ?, ?, ?, ?, ?, ?)',
+  '(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
   (rows) =>
-    `INSERT INTO order_events (order_id, seq, type, from_status, to_status, actor, reason, data, occurred_at)
+    `INSERT INTO order_events (order_id, seq, type, from_status, to_status, actor, reason, data, occurred_at, notification)
      VALUES ${rows}`,
 );
 
@@ -71,7 +73,7 @@ export type News = Pick<Order, 'customerName' | 'customerEmail' | 'status'>;
 export class OrderRepository {
   private readonly lookUp: OrderLookUp;
   private readonly finder: OrderFinder;
-  private announceEvents: () => void = () => undefined;
+  private announceEvents: (isCommitted: boolean) => void = () => undefined;
 
   constructor(
     private readonly dataSource: DataSource,
@@ -81,9 +83,14 @@ export class OrderRepository {
     this.finder = new OrderFinder(dataSource);
   }
 
-  /** @param announce called when events are about to be inserted; their transaction commits soon after or fails */
-  onEventInserts(announce: () => void): void {
+  /** @param announce called before events are inserted, and again when events that notify a customer are committed */
+  onEvents(announce: (isCommitted: boolean) => void): void {
     this.announceEvents = announce;
+  }
+
+  /** To be called after the commit of events that notify a customer. */
+  announceCommit(): void {
+    this.announceEvents(true);
   }
 
   /** An order of any owner, for internal use. */
@@ -163,8 +170,8 @@ export class OrderRepository {
   }
 
   eventInserts(events: readonly NewEvent[]): Statement[] {
-    this.announceEvents();
-    const rows = events.map(({ orderId, version, type, from, to, actor, reason, data, at }) => [
+    this.announceEvents(false);
+    const rows = events.map(({ orderId, version, type, from, to, actor, reason, data, at, notification }) => [
       orderId,
       version,
       type,
@@ -174,6 +181,7 @@ export class OrderRepository {
       reason,
       data,
       at,
+      notification,
     ]);
     return INSERT_EVENTS.of(rows);
   }

@@ -1,3 +1,4 @@
+import { fieldsToPassOn } from '../platform/telemetry/request-context.js';
 import { newTask, type NewTask, type TaskKind } from '../tasks/task-kind.js';
 import type { Order } from './order.entity.js';
 
@@ -21,12 +22,23 @@ export function canNotify(order: Pick<Order, 'customerName' | 'customerEmail'>):
   return order.customerName !== null && order.customerEmail !== null;
 }
 
+/** What an event of the current request stores where the customer is notified of it: see `notifyTask`. */
+export function notificationOf(
+  order: Pick<Order, 'customerName' | 'customerEmail'>,
+): Record<string, string> | undefined {
+  return canNotify(order) ? fieldsToPassOn() : undefined;
+}
+
 /** Data of an event about which no customer is notified. */
 export const NOBODY_NOTIFIED = { notification: 'none: the order has no name or no e-mail address' };
 
-/** Notifies the customer of the event that led the order to version `seq`. */
-export function notifyTask(orderId: string, seq: number): NewTask {
-  return newTask(NOTIFY, orderId, seq, {});
+/**
+ * Notifies the customer of the event that led the order to version `seq`. The sequencer inserts it when it numbers the event.
+ *
+ * @param context what the event stores about its notification
+ */
+export function notifyTask(orderId: string, seq: number, context: Record<string, string>): NewTask {
+  return newTask(NOTIFY, orderId, seq, {}, context);
 }
 
 /** Returns the order's stock. */

@@ -8,12 +8,7 @@ import { addVary } from '../platform/http/edge/caching.js';
 import { isOpaqueId } from '../platform/http/input/opaque-id.js';
 import { ListOrdersDto, PageDto, toOrderFilter } from './dto/list-orders.dto.js';
 import { ApiOrderProblems } from './dto/order-problem.response.js';
-import {
-  OrderEventResponse,
-  OrderEventsResponse,
-  OrderListResponse,
-  OrderResponse,
-} from './dto/order.response.js';
+import { OrderListResponse, OrderResponse } from './dto/order.response.js';
 import {
   ACCEPTED,
   CART_PROBLEMS,
@@ -38,6 +33,7 @@ import { PLACE_CUSTOMER_ORDER_BODY, PLACE_ORDER_BODY } from './dto/place-order.o
 import { etag, hasSeen, parseIdempotencyKey, parseIfMatch, prefersAsync } from './dto/request-headers.js';
 import { requireNewId } from './dto/text.decorators.js';
 import { UpdateStatusDto } from './dto/update-status.dto.js';
+import { OrderEventResponse, OrderEventsResponse } from './history/order-events.response.js';
 import { ifMatchRequired, noOrdersOf, orderNotFound } from './order.problems.js';
 import { parseStatus } from './order-status.js';
 import { OrdersService } from './orders.service.js';

@@ -8,7 +8,7 @@ import { cartClaim } from './claims/claims-of.js';
 import { OrderClaimsRepository } from './claims/order-claims.repository.js';
 import type { OrderEvent } from './order-event.entity.js';
 import type { Order } from './order.entity.js';
-import { canNotify, NOBODY_NOTIFIED, notifyTask, releaseStockTask } from './order.tasks.js';
+import { NOBODY_NOTIFIED, notificationOf, releaseStockTask } from './order.tasks.js';
 import { countStatusChange } from './order.metrics.js';
 import { orderNotFound, transitionNotAllowed, versionConflict } from './order.problems.js';
 import { MAX_TOTAL, type OrderList, OrderRepository } from './order.repository.js';
@@ -103,25 +103,24 @@ export class OrdersService {
   /** @returns the changed order, or undefined when a concurrent change was first */
   private async write(order: Order, { to, reason, actor }: StatusChange): Promise<Order | undefined> {
     const at = databaseNow();
+    const notification = notificationOf(order);
+    const data = notification ? undefined : NOBODY_NOTIFIED;
     const version = order.version + 1;
     await reachPausePoint('status.before-change', order.id);
     const isChanged = await inTransaction(this.dataSource, async (transaction) => {
       if (!(await this.orders.updateStatus(transaction, order, to, at))) return false;
-      const data = canNotify(order) ? undefined : NOBODY_NOTIFIED;
-      const event = { type: 'status_changed', actor, reason, data, at } as const;
+      const event = { type: 'status_changed', actor, reason, data, at, notification } as const;
       await this.orders.insertEvent(transaction, order.id, version, event, order.status, to);
       if (!isLive(to) && order.cartId !== null) {
         await runAll(transaction, this.claims.free(order.id, [cartClaim(order.cartId)]));
       }
-      await this.tasks.insert(transaction, [
-        ...(canNotify(order) ? [notifyTask(order.id, version)] : []),
-        ...(isLive(to) ? [] : [releaseStockTask(order.id, version)]),
-      ]);
+      if (!isLive(to)) await this.tasks.insert(transaction, [releaseStockTask(order.id, version)]);
       await reachPausePoint('status.inside-change', order.id);
       return true;
     });
     await reachPausePoint('status.after-change', order.id);
     if (!isChanged) return undefined;
+    this.orders.announceCommit();
     countStatusChange(order.status, to);
     return { ...order, status: to, version, updatedAt: at };
   }

@@ -28,6 +28,7 @@ export const PAUSE_POINTS = [
   'correction.before-change',
   'correction.inside-change',
   'correction.after-change',
+  'events.inside-batch',
   'release.before-call',
   'release.claimed',
   'release.before-record',

@@ -24,14 +24,15 @@ export interface NewTask {
   context: Record<string, string>;
 }
 
-/** A task on behalf of the current request, if there is one. */
+/** A task on behalf of the current request, if there is one and no other context is given. */
 export function newTask<Payload extends object>(
   kind: TaskKind<Payload>,
   orderId: string,
   seq: number,
   payload: Payload,
+  context = fieldsToPassOn(),
 ): NewTask {
-  return { id: randomUUID(), kind, orderId, seq, payload, context: fieldsToPassOn() };
+  return { id: randomUUID(), kind, orderId, seq, payload, context };
 }
 
 /** A task that this process has leased for one attempt. */

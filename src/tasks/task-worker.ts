@@ -12,6 +12,12 @@ import { WakeUp } from '../platform/wake-up.js';
 /** How often tasks of other instances, of dead processes and due retries are looked for. */
 export const POLL_MS = 500;
 
+/** The same while this instance has run no task for `BUSY_MS`. */
+export const IDLE_POLL_MS = 1_000;
+
+/** Longer than the first pauses between two attempts. */
+const BUSY_MS = 10_000;
+
 /**
  * Delay between an insert on this instance and the claim: by then the transaction has usually committed, and other
  * tasks have come that the same claim takes. Results are batched likewise.
@@ -33,6 +39,7 @@ export class TaskWorker {
   private readonly logger = new Logger('Tasks');
   private readonly wakeUp = new WakeUp();
   private results: Result[] = [];
+  private busyUntil = 0;
   isStopping = false;
   private readonly ended: Promise<void>;
 
@@ -45,7 +52,7 @@ export class TaskWorker {
     this.ended = this.run();
   }
 
-  /** To be called when tasks have been inserted. */
+  /** To be called when tasks have been inserted or made due. */
   wake(): void {
     this.wakeUp.in(GATHER_MS);
   }
@@ -64,7 +71,7 @@ export class TaskWorker {
       // After a database error the loop backs off, even when a notification wakes it.
       if (isWell) this.loop.reportProgress();
       else await sleep(POLL_MS);
-      this.wakeUp.in(POLL_MS);
+      this.wakeUp.in(performance.now() < this.busyUntil ? POLL_MS : IDLE_POLL_MS);
       if (!this.isFinished()) await this.wakeUp.sleep();
     }
     this.loop.stop();
@@ -159,6 +166,7 @@ export class TaskWorker {
     const runner = this.runnerOf(task);
     const failure = await runner.run(task, claimedAt);
     this.results.push({ task, failure });
+    this.busyUntil = performance.now() + BUSY_MS;
     this.wakeUp.in(this.results.length >= runner.batchSize ? 0 : GATHER_MS);
   }
 

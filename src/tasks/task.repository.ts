@@ -21,9 +21,9 @@ export interface LimitedTask extends NewTask {
   maxAttempts: number;
 }
 
-/** A task whose lane is empty. */
-export interface FirstTask extends LimitedTask {
-  /** Duration of the first lease, where the inserting process takes it. */
+/** A task whose first lease the inserting process may take. */
+export interface LeasableTask extends LimitedTask {
+  /** Duration of that lease; undefined where it is not taken. */
   leaseMs: number | undefined;
 }
 
@@ -44,22 +44,34 @@ const INSERT_FIRST = new MultiRowStatement(
   (rows) => `INSERT INTO tasks (${COLUMNS}, state, lease_until) VALUES ${rows}`,
 );
 
-const VALUES_OF_ONE = `$1::uuid, $2::text, $3::integer, $4::uuid, $5::text, $6::json, $7::json, now(), now(), 0, 0, $8::integer`;
-
 /**
- * The key share lock on the last task of the lane makes a concurrent `finish` of that task wait for this transaction, so
- * that its `promote` sees the new row; a `finish` that came first leaves no row to be behind.
+ * The key share lock on the last task of a lane makes a concurrent `finish` of that task wait for this transaction, so
+ * that its `promote` sees the new row; a `finish` that came first leaves no row to be behind. Both take lanes by order, so
+ * that they do not deadlock. A task that is behind another one is not leased.
  */
-const INSERT_BEHIND = `
-WITH predecessor AS MATERIALIZED (
-  SELECT 1 FROM tasks WHERE order_id = $1::uuid AND lane = $2::text ORDER BY seq DESC LIMIT 1 FOR KEY SHARE
-)
-INSERT INTO tasks (${COLUMNS}, state)
-SELECT ${VALUES_OF_ONE}, CASE WHEN EXISTS (SELECT 1 FROM predecessor) THEN 'blocked' ELSE 'ready' END`;
+const INSERT_BEHIND = new MultiRowStatement(
+  '(?::uuid, ?::text, ?::integer, ?::uuid, ?::text, ?::json, ?::json, ?::integer, ?::integer)',
+  (rows) => `
+INSERT INTO tasks (${COLUMNS}, state, lease_until)
+SELECT n.order_id, n.lane, n.seq, n.id, n.kind, n.payload, n.context, coalesce(first.lease_end, now()), now(),
+  (first.lease_end IS NOT NULL)::integer, (first.lease_end IS NOT NULL)::integer, n.max_attempts,
+  CASE WHEN first.is_first THEN 'ready' ELSE 'blocked' END, first.lease_end
+FROM (
+  SELECT *, row_number() OVER (PARTITION BY order_id, lane ORDER BY seq) AS position
+  FROM (VALUES ${rows}) AS v (order_id, lane, seq, id, kind, payload, context, max_attempts, lease_ms)
+) n LEFT JOIN LATERAL (
+  SELECT true AS is_found FROM tasks t WHERE t.order_id = n.order_id AND t.lane = n.lane
+  ORDER BY t.seq DESC LIMIT 1 FOR KEY SHARE
+) predecessor ON true CROSS JOIN LATERAL (
+  SELECT is_first, CASE WHEN is_first THEN clock_timestamp() + n.lease_ms * interval '1 millisecond' END AS lease_end
+  FROM (SELECT predecessor.is_found IS NULL AND n.position = 1 AS is_first) lane
+) first
+RETURNING id, lease_until IS NOT NULL AS "isLeased"`,
+);
 
 const INSERT_INTO_EMPTY_LANE = `
 INSERT INTO tasks (${COLUMNS}, state)
-SELECT ${VALUES_OF_ONE}, 'ready'
+SELECT $1::uuid, $2::text, $3::integer, $4::uuid, $5::text, $6::json, $7::json, now(), now(), 0, 0, $8::integer, 'ready'
 WHERE NOT EXISTS (SELECT 1 FROM tasks WHERE order_id = $1::uuid AND lane = $2::text)
 ON CONFLICT (order_id, lane, seq) DO NOTHING`;
 
@@ -144,7 +156,7 @@ export class TaskRepository {
   constructor(private readonly dataSource: DataSource) {}
 
   /** Inserts tasks whose lanes are certainly empty. The caller holds the first lease of those with a `leaseMs`. */
-  insertFirst(tasks: readonly FirstTask[]): Statement[] {
+  insertFirst(tasks: readonly LeasableTask[]): Statement[] {
     const rows = tasks.map(({ leaseMs, ...task }) => {
       const begun = leaseMs === undefined ? 0 : 1;
       return [...valuesOf(task).slice(0, -1), leaseMs ?? 0, begun, begun, task.maxAttempts, leaseMs ?? null];
@@ -152,12 +164,20 @@ export class TaskRepository {
     return INSERT_FIRST.of(rows);
   }
 
-  /** Inserts tasks behind those of their lanes. The caller's transaction has locked the order. */
-  async insertBehind(transaction: Sql, tasks: readonly LimitedTask[]): Promise<void> {
-    await runAll(
-      transaction,
-      tasks.map((task) => ({ text: INSERT_BEHIND, values: valuesOf(task) })),
+  /**
+   * Inserts tasks behind those of their lanes. The caller's transaction has a lock that lets no other one insert into these
+   * lanes, such as that of the order.
+   *
+   * @returns ids of the tasks whose first lease was taken
+   */
+  async insertBehind(transaction: Sql, tasks: readonly LeasableTask[]): Promise<Set<string>> {
+    const rows = tasks.map(({ leaseMs, ...task }) => [...valuesOf(task), leaseMs ?? null]);
+    const inserted = await Promise.all(
+      INSERT_BEHIND.of(rows).map(({ text, values }) =>
+        transaction.query<{ id: string; isLeased: boolean }[]>(text, values),
+      ),
     );
+    return new Set(inserted.flat().flatMap(({ id, isLeased }) => (isLeased ? [id] : [])));
   }
 
   /** Inserts a task unless its lane has one already, dead ones included. Two callers may both ask for it. */
@@ -209,9 +229,10 @@ export class TaskRepository {
 
   /** Ends tasks that succeeded and frees those behind them. A lease that was lost changes nothing. */
   async finish(leases: readonly Lease[]): Promise<void> {
+    const byOrder = leases.toSorted((left, right) => (left.orderId < right.orderId ? -1 : 1));
     await queryAtOnce(this.dataSource, BEGIN_BY_INDEX, [
-      ...FINISH.of(leases.map(keyOf)),
-      ...PROMOTE.of(leases.map(({ orderId, lane }) => [orderId, lane])),
+      ...FINISH.of(byOrder.map(keyOf)),
+      ...PROMOTE.of(byOrder.map(({ orderId, lane }) => [orderId, lane])),
     ]);
   }
 

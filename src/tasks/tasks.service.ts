@@ -11,9 +11,9 @@ import { DatabaseOutage } from '../platform/database/database-outage.js';
 import type { Statement } from '../platform/database/statement-message.js';
 import { CONNECTIONS_PER_ORIGIN } from '../platform/upstream/undici-transport.js';
 import type { LeasedTask, NewTask, TaskHandler, TaskKind, TaskPolicy } from './task-kind.js';
-import { type FirstTask, type Lease, type LimitedTask, TaskRepository } from './task.repository.js';
+import { type Lease, type LeasableTask, type LimitedTask, TaskRepository } from './task.repository.js';
 import { TaskRunner } from './task-runner.js';
-import { POLL_MS, TaskWorker } from './task-worker.js';
+import { IDLE_POLL_MS, TaskWorker } from './task-worker.js';
 
 /** One attempt, unless the kind sets another limit. */
 export const ATTEMPT_TIMEOUT_MS = 10_000;
@@ -23,7 +23,7 @@ const FIRST_PAUSE_MS = 1_000;
 
 /** Tasks of a transaction that is about to be committed. */
 export interface PreparedTasks {
-  tasks: readonly FirstTask[];
+  tasks: readonly LeasableTask[];
   /** To be called once the transaction is committed. */
   start(): void;
   /**
@@ -74,33 +74,19 @@ export class Tasks implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
    * claims the task.
    */
   prepareFirst(tasks: readonly NewTask[]): PreparedTasks {
-    const preparedAt = performance.now();
-    const prepared = tasks.map((task): FirstTask => {
-      const runner = this.runners.get(task.kind.name);
-      const isLeased = this.worker?.isStopping === false && runner?.tryReserve() === true;
-      return { ...this.withLimit(task), leaseMs: isLeased ? runner.leaseMs : undefined };
-    });
-    return {
-      tasks: prepared,
-      start: () => {
-        for (const task of prepared)
-          if (task.leaseMs === undefined) this.worker?.wake();
-          else this.worker?.start(firstLeaseOf(task), preparedAt);
-      },
-      abandon: () => {
-        for (const { kind, leaseMs } of prepared)
-          if (leaseMs !== undefined) this.runners.get(kind.name)?.release();
-      },
-    };
+    return this.prepare(
+      tasks.map((task) => this.reserve(task)),
+      performance.now(),
+    );
   }
 
   /** Prepares a task that the caller runs itself after the commit, under a lease of its own. */
-  prepareLeased(task: NewTask, leaseMs: number): { task: FirstTask; lease: LeasedTask } {
+  prepareLeased(task: NewTask, leaseMs: number): { task: LeasableTask; lease: LeasedTask } {
     const prepared = { ...this.withLimit(task), leaseMs };
     return { task: prepared, lease: firstLeaseOf(prepared) };
   }
 
-  insertFirst(tasks: readonly FirstTask[]): Statement[] {
+  insertFirst(tasks: readonly LeasableTask[]): Statement[] {
     return this.repository.insertFirst(tasks);
   }
 
@@ -108,9 +94,28 @@ export class Tasks implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
   async insert(transaction: Sql, tasks: readonly NewTask[]): Promise<void> {
     await this.repository.insertBehind(
       transaction,
-      tasks.map((task) => this.withLimit(task)),
+      tasks.map((task) => ({ ...this.withLimit(task), leaseMs: undefined })),
     );
     this.worker?.wake();
+  }
+
+  /**
+   * Inserts tasks as part of a transaction that lets no other one insert into their lanes. As with `prepareFirst`, this process
+   * takes the first lease of those that are the first of their lanes.
+   */
+  async insertLeased(transaction: Sql, tasks: readonly NewTask[]): Promise<PreparedTasks> {
+    const preparedAt = performance.now();
+    const wanted = tasks.map((task) => this.reserve(task));
+    let leased = new Set<string>();
+    try {
+      leased = await this.repository.insertBehind(transaction, wanted);
+    } finally {
+      this.release(wanted.filter(({ id }) => !leased.has(id)));
+    }
+    return this.prepare(
+      wanted.map((task) => (leased.has(task.id) ? task : { ...task, leaseMs: undefined })),
+      preparedAt,
+    );
   }
 
   /** Inserts a task unless its lane has one that is not finished. */
@@ -142,7 +147,15 @@ export class Tasks implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
     orderIds: readonly string[],
     leaseVersion?: number,
   ): Promise<number> {
+    this.worker?.wake();
     return this.repository.retryDead(transaction, kind.name, orderIds, this.maxAttempts, leaseVersion);
+  }
+
+  /** Makes a task that waits for its next attempt due. @returns false when it does not wait for one */
+  async hurry(orderId: string, id: string): Promise<boolean> {
+    const isDue = await this.repository.hurry(orderId, id);
+    if (isDue) this.worker?.wake();
+    return isDue;
   }
 
   /** Gives up the dead task of an order. @returns whether there was one */
@@ -156,7 +169,7 @@ export class Tasks implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
   }
 
   onApplicationBootstrap(): void {
-    const loop = this.loops.add('tasks', { pauseMs: POLL_MS });
+    const loop = this.loops.add('tasks', { pauseMs: IDLE_POLL_MS });
     this.worker = new TaskWorker(this.repository, this.runners, this.outage, loop);
   }
 
@@ -174,13 +187,36 @@ export class Tasks implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
     return this.settings.JOB_RETRY_LIMIT + 1;
   }
 
+  /** Takes the first lease where there is room for an attempt. */
+  private reserve(task: NewTask): LeasableTask {
+    const runner = this.runners.get(task.kind.name);
+    const isLeased = this.worker?.isStopping === false && runner?.tryReserve() === true;
+    return { ...this.withLimit(task), leaseMs: isLeased ? runner.leaseMs : undefined };
+  }
+
+  private release(tasks: readonly LeasableTask[]): void {
+    for (const { kind, leaseMs } of tasks) if (leaseMs !== undefined) this.runners.get(kind.name)?.release();
+  }
+
+  private prepare(tasks: readonly LeasableTask[], preparedAt: number): PreparedTasks {
+    return {
+      tasks,
+      start: () => {
+        for (const task of tasks)
+          if (task.leaseMs === undefined) this.worker?.wake();
+          else this.worker?.start(firstLeaseOf(task), preparedAt);
+      },
+      abandon: () => this.release(tasks),
+    };
+  }
+
   private withLimit(task: NewTask): LimitedTask {
     return { ...task, maxAttempts: this.runners.get(task.kind.name)?.policy.maxAttempts ?? this.maxAttempts };
   }
 }
 
 /** The lease that the insert of a task took. */
-function firstLeaseOf({ kind, payload, ...task }: FirstTask): LeasedTask {
+function firstLeaseOf({ kind, payload, ...task }: LeasableTask): LeasedTask {
   const { name, lane } = kind;
   return { ...task, kind: name, lane, payload: { ...payload }, leaseVersion: 1, attempts: 1 };
 }

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { Client } from 'pg';
 import { type Sandbox, startSandbox } from '../../sandbox/sandbox.js';
 import type { ServiceName } from '../../sandbox/service-server.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
@@ -72,6 +73,34 @@ afterEach(async () => {
   await service.end('SIGKILL');
   await sandbox.close();
   await database.drop();
+});
+
+describe('recovery from a crash between a change and its number in the feed', () => {
+  it(
+    'notifies the customer once, in order',
+    async () => {
+      const environment = testSettings(sandbox, database.url);
+      service = await startServiceProcess(environment);
+      const { body } = await send(`${service.url}/orders`, 'POST', ORDER);
+      const { order_id: id } = body as { order_id: string };
+      await eventually(async () => (await countOpenTasks(database.url)) === 0);
+      // While the row is locked, no event gets its number.
+      const holder = new Client({ connectionString: database.url });
+      await holder.connect();
+      await holder.query('BEGIN');
+      await holder.query('SELECT 1 FROM event_feed FOR UPDATE');
+      for (const status of ['processing', 'shipped'])
+        expect((await send(`${service.url}/orders/${id}`, 'PUT', { status })).status).toBe(200);
+      await service.end('SIGKILL');
+      await holder.end();
+      expect(sandbox.notifications.messages.all()).toMatchObject([{ status: 'confirmed' }]);
+      service = await startServiceProcess(environment);
+      await eventually(async () => (await countOpenTasks(database.url)) === 0, SETTLE_TIMEOUT_MS);
+      const statuses = sandbox.notifications.messages.all().map(({ status }) => status);
+      expect(statuses).toEqual(['confirmed', 'processing', 'shipped']);
+    },
+    TEST_TIMEOUT_MS,
+  );
 });
 
 // pause-points.spec.ts covers a crash at every step; here the order is too old to be resumed.

@@ -27,8 +27,10 @@ function evidenceOf(events: EventRow[], version: number, email: string | null): 
           total: '10',
           version,
           cartId: null,
-          placedAt: new Date(),
+          source: null,
+          sourceOrderId: null,
           metadata: null,
+          placedAt: new Date(),
         },
       ],
     ]),
@@ -53,6 +55,7 @@ function evidenceOf(events: EventRow[], version: number, email: string | null): 
     messages: [],
     carts: [],
     cartChanges: [],
+    leaks: [],
     collapses: [],
   };
 }
@@ -89,6 +92,10 @@ const recordOf = (status: number): ClientRecord => ({
   cartId: null,
   items: [],
   isAsync: false,
+  details: {},
+  isToErase: false,
+  isErased: false,
+  keyExpiredAt: null,
   told: [],
   polls: [],
   changes: [],
@@ -174,5 +181,68 @@ describe('the verdict on the feed', () => {
     expect(violationsOf(1, 3)).toEqual(['P5 the feed has 2 events, and its last number is 3']);
     expect(violationsOf(1, 1)).toEqual(['P5 the feed has 2 events, and its last number is 1']);
     expect(violationsOf(2, 1)).toEqual(['P5 the feed has its events in the order 2,1']);
+  });
+});
+
+/** The response that confirms an order. */
+const confirmed = (orderId: string) => ({
+  at: 1,
+  instance: 'i',
+  status: 201,
+  key: null,
+  isReplay: false,
+  type: null,
+  orderId,
+  body: '',
+});
+
+describe('the verdict on the details of an order', () => {
+  const record: ClientRecord = {
+    n: 7,
+    kind: 'items',
+    key: null,
+    customerId: '42',
+    email: null,
+    cartId: null,
+    items: [{ product_id: 'P', quantity: 1 }],
+    isAsync: false,
+    details: { source: 's', source_order_id: 'R-7', charges: [{ type: 'shipping', amount: 4.99 }] },
+    isToErase: false,
+    isErased: false,
+    keyExpiredAt: null,
+    told: [],
+    polls: [],
+    changes: [],
+    corrections: [],
+  };
+  const judged = (more: Partial<OrderRow>, details: Partial<Evidence> = {}, told = [confirmed(ID)]) => {
+    const evidence = evidenceOf([PLACED, CONFIRMED], 2, null);
+    const order = { ...evidence.orders.get(ID), total: '14.9900', ...more } as OrderRow;
+    const records = [{ ...record, told }];
+    return judge({ ...evidence, orders: new Map([[ID, order]]), records, ...details }).violations.map(
+      ({ promise, what }) => `${promise} ${what}`,
+    );
+  };
+
+  it('accepts the sum of lines and charges', () => {
+    expect(judged({})).toEqual([]);
+  });
+
+  it('finds a wrong total and foreign metadata', () => {
+    expect(judged({ total: '10.0000' })).toEqual([
+      'P1 the total is 10.0000, and lines and charges make 14.99',
+    ]);
+    expect(judged({ metadata: { a: 1 } })).toEqual(['P1 the metadata are {"a":1}']);
+  });
+
+  it('finds a reference that was answered with two orders', () => {
+    const other = '01a1ffe2-9b80-748a-ba30-787d85a2b442';
+    const found = judged({}, {}, [confirmed(ID), confirmed(other)]);
+    expect(found).toContain(`P3 a reference was answered with ${ID}, ${other}`);
+  });
+
+  it('finds what is left of an erased customer', () => {
+    const leaks = [{ client: 7, table: 'orders', column: 'note' }];
+    expect(judged({}, { leaks })).toEqual(['erased orders.note still has data of an erased customer']);
   });
 });

@@ -2,7 +2,13 @@ import { Client } from 'pg';
 import { DataSource } from 'typeorm';
 import { EventFeedRepository, type FeedEvent } from '../../src/events/event-feed.repository.js';
 import { SequencerRepository } from '../../src/events/sequencer.repository.js';
+import { Settings } from '../../src/config/settings.js';
+import { BackgroundLoops } from '../../src/platform/background-loops.js';
+import { DatabaseOutage } from '../../src/platform/database/database-outage.js';
 import { dataSourceOptions } from '../../src/platform/database/data-source.js';
+import { Metrics } from '../../src/platform/metrics/metrics.js';
+import { TaskRepository } from '../../src/tasks/task.repository.js';
+import { Tasks } from '../../src/tasks/tasks.service.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { queryDatabase } from '../support/invariants.js';
 
@@ -34,7 +40,7 @@ export async function openFeedDatabase(): Promise<FeedDatabase> {
       const settings = { DATABASE_URL: database.url, DATABASE_TLS: 'off', DATABASE_POOL_SIZE: 4 } as const;
       const dataSource = await new DataSource(await dataSourceOptions(settings)).initialize();
       sources.push(dataSource);
-      const sequencer = new SequencerRepository(dataSource);
+      const sequencer = new SequencerRepository(dataSource, tasksOf(dataSource));
       return {
         sequencer,
         feed: new EventFeedRepository(dataSource),
@@ -59,16 +65,26 @@ export async function openFeedDatabase(): Promise<FeedDatabase> {
   };
 }
 
-/** Changes an order as the service does, in the transaction of the caller. */
-export async function addEvent(client: Client, orderId: string): Promise<void> {
+/** A task engine that inserts tasks and runs none. */
+function tasksOf(dataSource: DataSource): Tasks {
+  const loops = new BackgroundLoops(new Metrics());
+  return new Tasks(new TaskRepository(dataSource), new Settings(), new DatabaseOutage(), loops);
+}
+
+/**
+ * Changes an order as the service does, in the transaction of the caller.
+ *
+ * @param notification headers of the call that notifies the customer, where one is due
+ */
+export async function addEvent(client: Client, orderId: string, notification?: object): Promise<void> {
   const { rows } = await client.query<{ version: number }>(
     `UPDATE orders SET version = version + 1 WHERE id = $1 RETURNING version`,
     [orderId],
   );
   await client.query(
-    `INSERT INTO order_events (order_id, seq, type, from_status, to_status, actor, occurred_at)
-     VALUES ($1, $2, 'status_changed', 'confirmed', 'shipped', 'test', now())`,
-    [orderId, rows[0]?.version],
+    `INSERT INTO order_events (order_id, seq, type, from_status, to_status, actor, occurred_at, notification)
+     VALUES ($1, $2, 'status_changed', 'confirmed', 'shipped', 'test', now(), $3)`,
+    [orderId, rows[0]?.version, notification],
   );
 }
 

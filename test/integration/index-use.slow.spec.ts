@@ -48,9 +48,10 @@ beforeAll(async () => {
   await queryDatabase(
     url,
     `INSERT INTO orders (id, customer_id, customer_name, customer_email, status, currency, total_amount, version,
-       placed_at, updated_at, attempt)
+       placed_at, updated_at, attempt, number, source, source_order_id)
      SELECT gen_random_uuid(), 'c' || n / $2, 'name', n / $2 || '@example.org',
-       (ARRAY['confirmed', 'shipped', 'delivered', 'cancelled', 'failed'])[1 + n % 5], 'USD', 1, 1, now(), now(), 1
+       (ARRAY['confirmed', 'shipped', 'delivered', 'cancelled', 'failed'])[1 + n % 5], 'USD', 1, 1, now(), now(), 1,
+       'A-' || n, 's' || n / $2, 'x' || n
      FROM generate_series(1, $1) n`,
     [ROWS, WANTED],
   );
@@ -59,6 +60,10 @@ beforeAll(async () => {
     `INSERT INTO order_items (order_id, id, product_id, product_name, quantity, price, reservation)
      SELECT id, line, 'p' || (line * 1000 + substr(customer_id, 2)::int), 'name', 1, 1, 'held'
      FROM orders, generate_series(1, 2) line`,
+  );
+  await queryDatabase(
+    url,
+    `INSERT INTO order_claims (kind, value, order_id) SELECT 'number', number, id FROM orders WHERE status <> 'failed'`,
   );
   await queryDatabase(
     url,
@@ -87,6 +92,7 @@ beforeAll(async () => {
   for (const table of [
     'orders',
     'order_items',
+    'order_claims',
     'order_search',
     'order_events',
     'idempotency_keys',
@@ -147,6 +153,13 @@ const SEARCHES: [what: string, filter: OrderFilter, index: string][] = [
   ['a product as a filter', { productId: 'p1007' }, 'order_items_by_product'],
   ['a status', { search: 'p1007', statuses: ['confirmed'] }, 'order_items_by_product'],
   ['several statuses', { statuses: ['confirmed', 'shipped'] }, 'orders_by_status'],
+  ['a number', { search: 'A-7' }, 'order_claims_pkey'],
+  ['a number as a filter', { number: 'A-7' }, 'order_claims_pkey'],
+  ['a number that rejected orders had', { number: 'A-7' }, 'orders_by_freed_number'],
+  ['a source', { source: 's7' }, 'orders_by_source'],
+  ['a source and a status', { source: 's7', statuses: ['confirmed'] }, 'orders_by_source'],
+  ['an id in a source', { source: 's7', sourceOrderId: 'x7' }, 'orders_by_source_order_id'],
+  ['an id in a source, by a search', { search: 'x7' }, 'orders_by_source_order_id'],
 ];
 
 describe('index use with many rows', () => {
@@ -201,13 +214,15 @@ describe('index use with many rows', () => {
     const look = async (): Promise<void> => {
       found = await repository.findOrders({ by, value }, NIL_ID, 100);
     };
-    expect(await indexesUsedBy(look)).toEqual([index]);
+    expect(await indexesUsedBy(look)).toEqual([index, 'order_items_pkey']);
     expect(found).toHaveLength(WANTED);
     const used = await indexesUsedBy(async () => {
       await repository.erase(dataSource.manager, found, new Date());
       await repository.insertEvents(dataSource.manager, found, { actor: 'a', data: {}, at: new Date() });
     });
-    expect(new Set(used)).toEqual(new Set(['order_search_pkey', 'order_search_state_pkey', 'orders_pkey']));
+    expect(new Set(used)).toEqual(
+      new Set(['order_items_pkey', 'order_search_pkey', 'order_search_state_pkey', 'orders_pkey']),
+    );
   });
 
   it('normalization of addresses of earlier releases', async () => {
@@ -217,9 +232,19 @@ describe('index use with many rows', () => {
 
   it('figures about a time window', async () => {
     const repository = new FiguresRepository(dataSource);
-    const span = ['01a1ffe2-0000-0000-0000-000000000000', '01a20000-0000-0000-0000-000000000000'] as const;
-    expect(await indexesUsedBy(() => repository.countOrders(...span, 2_000))).toEqual(['orders_pkey']);
-    expect(await indexesUsedBy(() => repository.timeConfirmations(...span, 50))).toContain('orders_pkey');
+    const span = {
+      fromId: '01a1ffe2-0000-0000-0000-000000000000',
+      beforeId: '01a20000-0000-0000-0000-000000000000',
+      source: undefined,
+    };
+    expect(await indexesUsedBy(() => repository.countOrders(span, 2_000))).toEqual(['orders_pkey']);
+    expect(await indexesUsedBy(() => repository.timeConfirmations(span, 50))).toContain('orders_pkey');
+  });
+
+  it('figures about a time window of a source', async () => {
+    const repository = new FiguresRepository(dataSource);
+    const span = { fromId: NIL_ID, beforeId: 'ffffffff-0000-0000-0000-000000000000', source: 's7' };
+    expect(await indexesUsedBy(() => repository.countOrders(span, 2_000))).toEqual(['orders_by_source']);
   });
 
   it('tasks and deliveries of an order', async () => {

@@ -63,7 +63,7 @@ export async function insert(
 ): Promise<void> {
   for (const seq of seqs)
     await inTransaction(dataSource, (transaction) =>
-      repository.insertBehind(transaction, [taskOf(orderId, seq)]),
+      repository.insertBehind(transaction, [{ ...taskOf(orderId, seq), leaseMs: undefined }]),
     );
 }
 

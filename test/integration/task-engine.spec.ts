@@ -142,7 +142,7 @@ describe('tasks of a lane', () => {
           const sql = {
             query: async (text: string, values?: unknown[]) => client.query(text, values) as never,
           };
-          await instance.repository.insertBehind(sql, [taskOf(orderId, 2)]);
+          await instance.repository.insertBehind(sql, [{ ...taskOf(orderId, 2), leaseMs: undefined }]);
           finishing = instance.repository.finish(claimed);
           await sleep(100);
           await client.query('COMMIT');

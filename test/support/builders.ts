@@ -120,8 +120,8 @@ let productsMade = 0;
 /** Creates a product with the price 10 for one test, so that its ledger has no other entries. @returns its id */
 export function newProduct(sandbox: Sandbox, quantity = 10): string {
   productsMade += 1;
-  // Digits, because system B has integer ids.
-  const id = String(1000 + productsMade);
+  // Digits, because system B has integer ids; many of them, so that none is the number of an order.
+  const id = String(500_000 + productsMade);
   setStock(sandbox, id, quantity);
   return id;
 }

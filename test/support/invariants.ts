@@ -23,11 +23,12 @@ export async function findUnsettled(url: string): Promise<unknown[]> {
   );
 }
 
-/** Tasks that are not finished, without dead ones. */
+/** Tasks that are not finished or that the sequencer will insert, without dead ones. */
 export async function countOpenTasks(url: string): Promise<number> {
   const rows = await queryDatabase<{ count: number }>(
     url,
-    `SELECT count(*)::int AS count FROM tasks WHERE state <> 'dead'`,
+    `SELECT (SELECT count(*) FROM tasks WHERE state <> 'dead')::int
+       + (SELECT count(*) FROM order_events WHERE notification IS NOT NULL)::int AS count`,
   );
   return rows[0]?.count ?? 0;
 }

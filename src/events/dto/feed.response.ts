@@ -2,14 +2,13 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { OrderResponse } from '../../orders/dto/order.response.js';
 import { timeOfOrderId } from '../../orders/order-id.js';
 import type { Order } from '../../orders/order.entity.js';
-import { ORDER_STATUS_NAMES, type OrderStatus } from '../../orders/order-status.js';
+import { NULLABLE_STATUS } from '../../orders/history/order-events.response.js';
+import type { OrderStatus } from '../../orders/order-status.js';
 import type { FeedEvent, FeedPage } from '../event-feed.repository.js';
 import { FEED_EVENT_TYPES, feedTypeOf } from '../event-type.js';
 
 /** Numbers of the feed stay below it for 285,000 years at 1,000 events a second. */
 const FEED_NO = { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER } as const;
-
-const NULLABLE_STATUS = { oneOf: [{ type: 'string', enum: ORDER_STATUS_NAMES }, { type: 'null' }] };
 
 export class FeedEventDataResponse {
   @ApiProperty(NULLABLE_STATUS)

@@ -4,7 +4,7 @@ import { orderNotFound } from '../../orders/order.problems.js';
 import { isOrderId } from '../../orders/orders.service.js';
 import { databaseNow } from '../../platform/database/database-clock.js';
 import { type TaskReport, TaskReportsRepository } from '../task-reports.repository.js';
-import { TaskRepository } from '../../tasks/task.repository.js';
+import { Tasks } from '../../tasks/tasks.service.js';
 import {
   numberOfTask,
   TASK_INCIDENTS,
@@ -32,7 +32,7 @@ export class Deliveries {
   constructor(
     private readonly orders: OrderRepository,
     private readonly reports: TaskReportsRepository,
-    private readonly tasks: TaskRepository,
+    private readonly tasks: Tasks,
     private readonly incidents: IncidentsService,
   ) {}
 

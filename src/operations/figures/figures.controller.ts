@@ -1,6 +1,7 @@
 import { Controller, Get, Query } from '@nestjs/common';
 import { ApiOperation, ApiPropertyOptional, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { IsIn } from 'class-validator';
+import { SourceFilter } from '../../orders/dto/list-orders.dto.js';
 import { BoundedReads } from '../../platform/http/bounded-routes.js';
 import { RequireScopes } from '../../auth/access.js';
 import { ApiOperationProblems } from '../operations.openapi.js';
@@ -17,6 +18,9 @@ class FiguresDto {
   })
   @IsIn(WINDOW_NAMES, { message: `must be one of ${WINDOW_NAMES.join(', ')}` })
   window: FiguresWindow = 'hour';
+
+  @SourceFilter()
+  source?: string;
 }
 
 const POINT = { time: '2026-11-21T20:53:00.000Z', placed: 12, confirmed: 11, rejected: 1, failed: 0 };
@@ -54,7 +58,7 @@ export class FiguresController {
   })
   @ApiResponse(FIGURES)
   @ApiOperationProblems('invalid-request', 'overloaded', 'database-unavailable')
-  async get(@Query() { window }: FiguresDto): Promise<FiguresResponse> {
-    return FiguresResponse.from(await this.figures.get(window));
+  async get(@Query() { window, source }: FiguresDto): Promise<FiguresResponse> {
+    return FiguresResponse.from(await this.figures.get(window, source));
   }
 }

@@ -2,6 +2,13 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { OrderStatus } from '../../orders/order-status.js';
 
+/** Orders of a time span, or those of one source. */
+export interface Span {
+  fromId: string;
+  beforeId: string;
+  source: string | undefined;
+}
+
 /** Orders of one status, and of one reason for failed ones. */
 export interface StatusCount {
   status: OrderStatus;
@@ -13,30 +20,38 @@ export interface StatusCount {
 }
 
 /**
- * Statements on orders of a time span, which is a range of their primary key. Each reads a bounded number of orders.
+ * Statements on orders of a time span, which is a range of their ids. Each reads a bounded number of orders.
  */
 @Injectable()
 export class FiguresRepository {
   constructor(private readonly dataSource: DataSource) {}
 
   /** Counts the orders of a span, or the first of them. */
-  async countOrders(fromId: string, beforeId: string, limit: number): Promise<StatusCount[]> {
+  async countOrders(span: Span, limit: number): Promise<StatusCount[]> {
     return this.dataSource.query<StatusCount[]>(
       `SELECT status, failure, count(*)::int AS count, max(placed_at) AS last
-       FROM (SELECT status, failure, placed_at FROM orders WHERE id >= $1 AND id < $2 ORDER BY id LIMIT $3) first
+       FROM (SELECT status, failure, placed_at FROM orders WHERE ${within(span)} ORDER BY id LIMIT $3) first
        GROUP BY status, failure`,
-      [fromId, beforeId, limit],
+      valuesOf(span, limit),
     );
   }
 
   /** How long it took to confirm orders of a span, or the first of them, in milliseconds. */
-  async timeConfirmations(fromId: string, beforeId: string, limit: number): Promise<number[]> {
+  async timeConfirmations(span: Span, limit: number): Promise<number[]> {
     const rows = await this.dataSource.query<{ ms: number }[]>(
       `SELECT (extract(epoch FROM e.occurred_at - o.placed_at) * 1000)::float8 AS ms
-       FROM (SELECT id, placed_at FROM orders WHERE id >= $1 AND id < $2 ORDER BY id LIMIT $3) o
+       FROM (SELECT id, placed_at FROM orders WHERE ${within(span)} ORDER BY id LIMIT $3) o
        JOIN order_events e ON e.order_id = o.id AND e.to_status = 'confirmed'`,
-      [fromId, beforeId, limit],
+      valuesOf(span, limit),
     );
     return rows.map(({ ms }) => Math.max(0, ms));
   }
+}
+
+function within({ source }: Span): string {
+  return `id >= $1 AND id < $2${source === undefined ? '' : ' AND source = $4'}`;
+}
+
+function valuesOf({ fromId, beforeId, source }: Span, limit: number): unknown[] {
+  return [fromId, beforeId, limit, ...(source === undefined ? [] : [source])];
 }

@@ -36,6 +36,9 @@ const STEPS_AT_ONCE = 2;
 /** Cache lifetime: invisible on a chart, and many viewers cost as much as one. */
 const FRESH_MS = 10_000;
 
+/** Shops have a few channels; of more, the figures that were asked for first are read anew. */
+const MAX_CACHED = 20;
+
 /** Came to be something else than confirmed. */
 const NEVER_CONFIRMED: readonly OrderStatus[] = ['pending', 'rejected', 'failed'];
 
@@ -69,34 +72,38 @@ export interface Figures {
 /** The data of the charts. */
 @Injectable()
 export class FiguresService {
-  private readonly latest = new Map<FiguresWindow, { at: number; figures: Promise<Figures> }>();
+  private readonly latest = new Map<string, { at: number; figures: Promise<Figures> }>();
 
   constructor(
     private readonly repository: FiguresRepository,
     private readonly tasks: TaskReportsRepository,
   ) {}
 
-  async get(window: FiguresWindow): Promise<Figures> {
-    const known = this.latest.get(window);
+  /** @param source the channel of the orders; undefined means all of them */
+  async get(window: FiguresWindow, source?: string): Promise<Figures> {
+    const key = JSON.stringify([window, source]);
+    const known = this.latest.get(key);
     if (known && performance.now() - known.at < FRESH_MS) return known.figures;
-    const figures = this.look(window);
+    const figures = this.look(window, source);
     const look = { at: performance.now(), figures };
-    this.latest.set(window, look);
+    const [oldest] = this.latest.keys();
+    if (this.latest.size >= MAX_CACHED && oldest !== undefined) this.latest.delete(oldest);
+    this.latest.set(key, look);
     // An error goes to the callers that wait for it, and must not be cached.
     figures.catch(() => {
-      if (this.latest.get(window) === look) this.latest.delete(window);
+      if (this.latest.get(key) === look) this.latest.delete(key);
     });
     return figures;
   }
 
-  private async look(window: FiguresWindow): Promise<Figures> {
+  private async look(window: FiguresWindow, source: string | undefined): Promise<Figures> {
     const { steps: count, stepSeconds } = WINDOWS[window];
     const stepMs = stepSeconds * 1_000;
     const now = databaseNow().getTime();
     const newest = now - (now % stepMs);
     const starts = Array.from({ length: count }, (_, at) => newest - (count - 1 - at) * stepMs);
     const steps = await mapBounded(starts, STEPS_AT_ONCE, (start) =>
-      this.readStep(start, Math.min(start + stepMs, now + 1)),
+      this.readStep(start, Math.min(start + stepMs, now + 1), source),
     );
     const times = steps.flatMap((step) => step.times);
     return {
@@ -117,17 +124,18 @@ export class FiguresService {
     };
   }
 
-  private async readStep(start: number, end: number): Promise<Step> {
+  private async readStep(start: number, end: number, source: string | undefined): Promise<Step> {
     const [fromId, beforeId] = [start, end].map((time) => smallestIdAt(new Date(time).toISOString()));
     if (fromId === undefined || beforeId === undefined) throw new Error('a step has two ends');
-    const counted = await this.repository.countOrders(fromId, beforeId, MAX_COUNTED);
+    const span = { fromId, beforeId, source };
+    const counted = await this.repository.countOrders(span, MAX_COUNTED);
     const total = sum(counted);
     if (total === 0) return { start, counts: [], isEstimate: false, times: [] };
     const isEstimate = total === MAX_COUNTED;
     const last = Math.max(...counted.map((each) => each.last.getTime()));
     const factor = isEstimate ? (end - start) / (last - start + 1) : 1;
     const counts = counted.map((each) => ({ ...each, count: Math.round(each.count * factor) }));
-    const times = await this.repository.timeConfirmations(fromId, beforeId, MAX_TIMED);
+    const times = await this.repository.timeConfirmations(span, MAX_TIMED);
     // Few are timed of each step, so each of them stands for its part of the step.
     const weight = sum(counts) / times.length;
     return { start, counts, isEstimate, times: times.map((value) => ({ value, weight })) };

@@ -19,7 +19,7 @@ import { IsPlainText, MayBeAbsent } from './text.decorators.js';
 
 /** Labels that a person still overlooks. */
 export const MAX_TAGS = 20;
-const MAX_TAG_LENGTH = 50;
+export const MAX_TAG_LENGTH = 50;
 
 /** Line feeds and tabs, which a note may have, and no other control character. */
 const CONTROL_CHARACTERS_OF_TEXT = /(?![\t\n\r])\p{Cc}/u;
@@ -161,13 +161,18 @@ export function FlatObject(example: object, description: string): PropertyDecora
   return applyDecorators(
     ApiPropertyOptional({ ...FLAT_OBJECT_SCHEMA, maxProperties: MAX_KEYS, example, description }),
     MayBeAbsent(),
-    ValidateBy({
-      name: FLAT_OBJECT,
-      constraints: [MAX_KEYS],
-      validator: {
-        validate: (value: unknown) => flatObjectError(value) === undefined,
-        defaultMessage: (about) => flatObjectError(about?.value) ?? '',
-      },
-    }),
+    IsFlatObject(MAX_KEYS),
   );
+}
+
+/** An object with up to a number of keys that the client chooses. In a query its members are written one by one. */
+export function IsFlatObject(mostKeys: number): PropertyDecorator {
+  return ValidateBy({
+    name: FLAT_OBJECT,
+    constraints: [mostKeys],
+    validator: {
+      validate: (value: unknown) => flatObjectError(value) === undefined,
+      defaultMessage: (about) => flatObjectError(about?.value) ?? '',
+    },
+  });
 }

@@ -1,11 +1,15 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiPropertyOptional, PickType } from '@nestjs/swagger';
 import { Transform, Type } from 'class-transformer';
-import { IsInt, IsISO8601, IsUUID, Matches, Max, MaxLength, Min } from 'class-validator';
+import { IsInt, IsISO8601, IsString, IsUUID, Matches, Max, MaxLength, Min, MinLength } from 'class-validator';
 import { MAX_ID_LENGTH } from '../../platform/http/input/opaque-id.js';
 import { MAX_EMAIL_LENGTH } from '../addresses/email-address.js';
+import { MAX_VALUE_LENGTH } from '../details/flat-object.js';
 import { MAX_DECIMALS } from '../pricing/order-pricing.js';
 import type { OrderFilter } from '../search/order-conditions.js';
+import { IsFlatObject } from './detail.decorators.js';
+import { MAX_TAG_LENGTH } from './detail.decorators.js';
+import { MAX_NUMBER_LENGTH, MAX_SOURCE_LENGTH } from './place-order.dto.js';
 import { IsStatusList, parseStatuses, STATUS_LIST_SCHEMA } from './status.decorator.js';
 import { IsOpaqueId, IsPlainText, IsStorableEmail, MayBeAbsent } from './text.decorators.js';
 
@@ -17,9 +21,15 @@ export const MAX_LIMIT = 200;
 /** The length of the longest searchable value, an e-mail address. */
 const MAX_SEARCH_LENGTH = MAX_EMAIL_LENGTH;
 
+/** Each is checked on every order of a window. */
+const MAX_METADATA_FILTERS = 5;
+
 /** Which addresses are found by an address. */
 const SAME_ADDRESS =
   'Case and invisible characters are ignored. An internationalized domain and its punycode form are the same.';
+
+/** Filters that no index serves. */
+const CHECKED = 'Checked on the newest orders: see `searched`.';
 
 /** A date, which means midnight UTC, or a time with its zone. The rarely used forms of ISO 8601 are rejected. */
 const TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/;
@@ -44,6 +54,24 @@ function IdFilter(description: string): PropertyDecorator {
   );
 }
 
+function TextFilter(maxLength: number, description: string): PropertyDecorator {
+  return applyDecorators(
+    ApiPropertyOptional({ type: 'string', minLength: 1, maxLength, description }),
+    Transform(({ value }: { value: unknown }) =>
+      typeof value === 'string' ? value.normalize('NFC') : value,
+    ),
+    IsString({ message: 'must be text' }),
+    MinLength(1, { message: 'must not be empty' }),
+    MaxLength(maxLength, { message: `must have at most ${maxLength} characters` }),
+    IsPlainText(),
+    MayBeAbsent(),
+  );
+}
+
+export function SourceFilter(): PropertyDecorator {
+  return TextFilter(MAX_SOURCE_LENGTH, 'Orders that came through this channel.');
+}
+
 /** Kept as text, so that it is compared exactly; as many digits as totals may have. */
 const AMOUNT = new RegExp(String.raw`^\d{1,11}(\.\d{1,${MAX_DECIMALS}})?$`);
 
@@ -52,7 +80,7 @@ function AmountFilter(meaning: string): PropertyDecorator {
     ApiPropertyOptional({
       type: 'string',
       pattern: AMOUNT.source,
-      description: `${meaning} Decimal digits, as in 12.50, in the currency of the order. Checked on the newest orders: see \`searched\`.`,
+      description: `${meaning} Decimal digits, as in 12.50, in the currency of the order. ${CHECKED}`,
     }),
     Matches(AMOUNT, { message: 'must be an amount in decimal digits, as in 12.50' }),
     MayBeAbsent(),
@@ -87,9 +115,9 @@ export class ListOrdersDto {
     minLength: 1,
     maxLength: MAX_SEARCH_LENGTH,
     description:
-      'Finds orders by an order id or at least its first eight characters, a customer id, an e-mail address in any case, or ' +
-      'a product id. A text that is none of these finds orders with a part of the name, e-mail address, order id, product ' +
-      'id or product name; case, accents and repeated spaces are ignored. Parts are found a few seconds after the order ' +
+      'Finds orders by an order id or at least its first eight characters, a number, a customer id, an e-mail address in ' +
+      'any case, an id in the source, or a product id. A text that is none of these finds orders with a part of one of ' +
+      'them, or of a name, a product name or an SKU; case, accents and repeated spaces are ignored. Parts are found a few seconds after the order ' +
       'was placed. Where they are checked on the newest orders only, `searched` says so.',
   })
   @MayBeAbsent()
@@ -98,6 +126,28 @@ export class ListOrdersDto {
   @IsPlainText()
   @Matches(/\S/, { message: 'must not be blank' })
   q?: string;
+
+  @TextFilter(MAX_NUMBER_LENGTH, 'The order with this number, and rejected or failed orders that had it.')
+  number?: string;
+
+  @SourceFilter()
+  source?: string;
+
+  @IdFilter('Orders with this id in their source.')
+  source_order_id?: string;
+
+  @TextFilter(MAX_TAG_LENGTH, `Orders with this tag. ${CHECKED}`)
+  tag?: string;
+
+  @ApiPropertyOptional({
+    name: 'metadata.<key>',
+    type: 'string',
+    maxLength: MAX_VALUE_LENGTH,
+    description: `Orders whose \`metadata\` has this value as text, as in \`metadata.campaign=autumn\`; up to ${MAX_METADATA_FILTERS} keys. ${CHECKED}`,
+  })
+  @MayBeAbsent()
+  @IsFlatObject(MAX_METADATA_FILTERS)
+  metadata?: Record<string, string>;
 
   @AmountFilter('Orders with this total or a higher one.')
   total_min?: string;
@@ -144,6 +194,11 @@ export function toOrderFilter(
     customerId: query.customer_id,
     customerEmail: query.customer_email,
     productId: query.product_id,
+    number: query.number,
+    source: query.source,
+    sourceOrderId: query.source_order_id?.normalize('NFC'),
+    tag: query.tag,
+    metadata: query.metadata,
     totalMin: query.total_min,
     totalMax: query.total_max,
     fromId: query.placed_from === undefined ? undefined : smallestIdAt(query.placed_from),

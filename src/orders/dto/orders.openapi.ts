@@ -18,10 +18,10 @@ import { customerNotAllowed } from '../ownership.js';
 import {
   OrderAcceptedResponse,
   OrderConfirmationResponse,
-  OrderEventsResponse,
   OrderListResponse,
   OrderResponse,
 } from './order.response.js';
+import { OrderEventsResponse } from '../history/order-events.response.js';
 import { EXAMPLE_ADDRESS, EXAMPLE_CUSTOMER } from './place-order.openapi.js';
 import { UpdateStatusDto } from './update-status.dto.js';
 

@@ -50,8 +50,8 @@ export const MAX_NOTE_LENGTH = 2_000;
 export const MAX_CHARGES = 20;
 
 /** People say numbers over the phone; sources are channels and connectors. */
-const MAX_NUMBER_LENGTH = 32;
-const MAX_SOURCE_LENGTH = 64;
+export const MAX_NUMBER_LENGTH = 32;
+export const MAX_SOURCE_LENGTH = 64;
 
 const MAX_SKU_LENGTH = 128;
 

@@ -9,7 +9,7 @@ import {
   canNotify,
   checkOutCartTask,
   NOBODY_NOTIFIED,
-  notifyTask,
+  notificationOf,
   releaseStockTask,
 } from '../order.tasks.js';
 
@@ -117,7 +117,8 @@ export function failureOf({ to, refusal }: Completion): string | null {
 export function eventOf(order: Order, completion: Completion, actor: string, at: Date): NewEvent {
   const { to, reason } = completion;
   const change = { type: 'status_changed', actor, reason, data: detailsOf(order, completion), at } as const;
-  return { ...change, orderId: order.id, version: order.version + 1, from: 'pending', to };
+  const notification = COMPLETIONS[to].notifiesCustomer ? notificationOf(order) : undefined;
+  return { ...change, notification, orderId: order.id, version: order.version + 1, from: 'pending', to };
 }
 
 function detailsOf(order: Order, completion: Completion): Record<string, unknown> | undefined {
@@ -132,13 +133,12 @@ function detailsOf(order: Order, completion: Completion): Record<string, unknown
   return Object.keys(data).length > 0 ? fitLists(data) : undefined;
 }
 
-/** The tasks that the completion makes necessary. */
+/** The tasks that the completion makes necessary, beside the notification, which follows from its event. */
 export function tasksAfter(order: Order, { to, released }: Completion): NewTask[] {
-  const { notifiesCustomer, checksOutCart, givesBack } = COMPLETIONS[to];
+  const { checksOutCart, givesBack } = COMPLETIONS[to];
   const { id, cartId, customerId, items } = order;
   const version = order.version + 1;
   const tasks: NewTask[] = [];
-  if (notifiesCustomer && canNotify(order)) tasks.push(notifyTask(id, version));
   if (checksOutCart && cartId !== null && customerId !== null)
     tasks.push(checkOutCartTask(id, version, customerId, cartId));
   if (givesBack && released.length < items.length) tasks.push(releaseStockTask(id, version));

@@ -2,7 +2,7 @@ import type { KeyClaim } from '../../idempotency/idempotency.repository.js';
 import { MultiRowStatement } from '../../platform/database/batching/multi-row-statement.js';
 import type { Statement } from '../../platform/database/statement-message.js';
 import type { Write } from '../../platform/database/transaction.js';
-import type { FirstTask } from '../../tasks/task.repository.js';
+import type { LeasableTask } from '../../tasks/task.repository.js';
 import { storedEmailKey } from '../addresses/email-address.js';
 import { cartClaim, numberClaim } from '../claims/claims-of.js';
 import type { Claim } from '../claims/order-claims.repository.js';
@@ -13,7 +13,7 @@ import type { NewEvent } from '../order.repository.js';
 export interface NewPlacement {
   order: Order;
   /** Completes the placement; this process holds its lease. */
-  task: FirstTask;
+  task: LeasableTask;
   claim: KeyClaim | undefined;
   /** Its reference, as claimed for the caller. */
   reference: Claim | undefined;

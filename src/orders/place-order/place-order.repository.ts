@@ -10,7 +10,7 @@ import type { Problem } from '../../platform/http/problem.js';
 import { inTransaction, type Write } from '../../platform/database/transaction.js';
 import { reachPausePoint } from '../../pause-points/pause-points.js';
 import type { NewTask } from '../../tasks/task-kind.js';
-import type { FirstTask, Lease } from '../../tasks/task.repository.js';
+import type { LeasableTask, Lease } from '../../tasks/task.repository.js';
 import { Tasks } from '../../tasks/tasks.service.js';
 import { cartClaim, claimsOf, numberClaim } from '../claims/claims-of.js';
 import { type Claim, type ClaimConflict, OrderClaimsRepository } from '../claims/order-claims.repository.js';
@@ -37,7 +37,7 @@ interface CompletedPlacement {
 
 /** A completion with the leases of its tasks. */
 interface PreparedCompletion extends CompletedPlacement {
-  tasks: readonly FirstTask[];
+  tasks: readonly LeasableTask[];
 }
 
 /**
@@ -125,8 +125,10 @@ export class PlaceOrderRepository {
       verdict = await this.completions.add({ ...placement, tasks: prepared.tasks });
       return verdict;
     } finally {
-      if (verdict === 'written') prepared.start();
-      else prepared.abandon();
+      if (verdict === 'written') {
+        prepared.start();
+        this.orders.announceCommit();
+      } else prepared.abandon();
     }
   }
 

@@ -72,6 +72,8 @@ function select(owner: Owner, filter: OrderFilter, limit: number | null): Select
   const [first, ...conditions] = all.conditions;
   const besides = { ...all, conditions };
   if (filter.search !== undefined) return { ...found(foundBy(filter.search, all, most, add)), values };
+  if (first?.key === 'o.number')
+    return { ...found(withNumber(first.values[0] ?? '', besides, most)), values };
   if (first?.key === 'product')
     return { ...found(withProduct(first.values[0] ?? '', besides, most)), values };
   if (first && first.values.length > 1) return { ...found(withAny(first, besides, most)), values };
@@ -117,6 +119,8 @@ function newestOf(queries: readonly string[], union: 'UNION' | 'UNION ALL', most
  */
 function foundBy(text: string, besides: Conditions, most: string, add: AddValue): string {
   const queries = [
+    withNumber(add(text), besides, most),
+    idsOf({ key: 'o.source_order_id', values: [add(text)] }, besides, most),
     idsOf({ key: 'o.customer_id', values: [add(text.normalize('NFC'))] }, besides, most),
     withProduct(add(text), besides, most),
   ];
@@ -128,6 +132,19 @@ function foundBy(text: string, besides: Conditions, most: string, add: AddValue)
     queries.push(idsOf(undefined, { ...besides, bounds }, most));
   }
   return newestOf(queries, 'UNION', most);
+}
+
+/**
+ * A query of the orders with a number: the one that has claimed it, and rejected and failed ones, which do not keep it. An index
+ * on the numbers of all orders would cost each of them.
+ */
+function withNumber(number: string, { bounds, conditions, checks }: Conditions, most: string): string {
+  const all = [...bounds.map((bound) => `o.id ${bound}`), ...conditions.map(textOf), ...checks];
+  return `SELECT o.id FROM (
+    SELECT c.order_id AS id FROM order_claims c WHERE c.kind = 'number' AND c.value = ${number}
+    UNION SELECT r.id FROM orders r WHERE r.number = ${number} AND r.status IN ('rejected', 'failed')) numbered
+    JOIN orders o ON o.id = numbered.id ${all.length > 0 ? `WHERE ${all.join(' AND ')}` : ''}
+    ORDER BY o.id DESC LIMIT ${most}`;
 }
 
 /** A query of the newest orders with a line of a product, each once. */

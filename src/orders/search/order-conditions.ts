@@ -9,6 +9,14 @@ export interface OrderFilter {
   customerId?: string | undefined;
   customerEmail?: string | undefined;
   productId?: string | undefined;
+  /** What people call the order. */
+  number?: string | undefined;
+  /** The channel that orders came through, and their id in it. */
+  source?: string | undefined;
+  sourceOrderId?: string | undefined;
+  tag?: string | undefined;
+  /** Values that members of the metadata have as text. */
+  metadata?: Readonly<Record<string, string>> | undefined;
   /** Bounds of the total as exact decimal digits, both included. An order without a total is outside. */
   totalMin?: string | undefined;
   totalMax?: string | undefined;
@@ -26,8 +34,9 @@ export interface OrderFilter {
 /** Adds a value to those of a statement. @returns the parameter that stands for it */
 export type AddValue = (value: unknown) => string;
 
-/** The columns that a search can lead with. Each has an index that ends with the id of the order. */
-export type Key = 'o.customer_id' | typeof EMAIL_KEY | 'o.status' | 'product';
+/** What a search can lead with: columns with an index that ends with the id of the order, and the products and the number. */
+export type Key =
+  'o.number' | 'o.source_order_id' | 'o.customer_id' | typeof EMAIL_KEY | 'product' | 'o.source' | 'o.status';
 
 /** A condition on orders: the key has one of the values, which are SQL. */
 export interface Condition {
@@ -44,9 +53,19 @@ export interface Conditions {
   checks: readonly string[];
 }
 
-/** Whether the filter has a condition that no index serves. Tags and metadata belong here. */
-export function hasChecks({ totalMin, totalMax, fragment }: OrderFilter): boolean {
-  return totalMin !== undefined || totalMax !== undefined || fragment !== undefined;
+/**
+ * Whether the filter has a condition that no index serves. A source may have most of the orders, so that beside another
+ * condition one of the two is checked.
+ */
+export function hasChecks(filter: OrderFilter): boolean {
+  const { totalMin, totalMax, tag, metadata, fragment, source } = filter;
+  const { customerId, customerEmail, productId, statuses } = filter;
+  if (
+    source !== undefined &&
+    [customerId, customerEmail, productId, statuses].some((other) => other !== undefined)
+  )
+    return true;
+  return [totalMin, totalMax, tag, metadata, fragment].some((check) => check !== undefined);
 }
 
 /**
@@ -57,19 +76,19 @@ function contains(text: string): string {
   return `(SELECT strpos(s.text, ${text}) > 0 FROM order_search s WHERE s.order_id = o.id)`;
 }
 
-/**
- * The conditions of the filter, except for the search. A number or a reference, which one order has, goes first; a source goes
- * after the customer.
- */
+/** The conditions of the filter, except for the search. */
 export function conditionsOf(owner: Owner, filter: OrderFilter, add: AddValue): Conditions {
   const conditions: Condition[] = [];
   const where = (key: Key, value: string | null | undefined): void => {
     if (value !== undefined && value !== null) conditions.push({ key, values: [add(value)] });
   };
+  where('o.number', filter.number);
+  where('o.source_order_id', filter.sourceOrderId);
   where('o.customer_id', owner);
   where('o.customer_id', filter.customerId?.normalize('NFC'));
   where(EMAIL_KEY, filter.customerEmail === undefined ? undefined : emailKey(filter.customerEmail));
   where('product', filter.productId);
+  where('o.source', filter.source);
   if (filter.statuses !== undefined)
     conditions.push({ key: 'o.status', values: filter.statuses.map((status) => add(status)) });
   const compare = (left: string, operator: string, value: string | undefined): string[] =>
@@ -80,6 +99,10 @@ export function conditionsOf(owner: Owner, filter: OrderFilter, add: AddValue): 
     checks: [
       ...compare('o.total_amount', '>=', filter.totalMin),
       ...compare('o.total_amount', '<=', filter.totalMax),
+      ...(filter.tag === undefined ? [] : [`o.tags @> ARRAY[${add(filter.tag)}]::text[]`]),
+      ...Object.entries(filter.metadata ?? {}).map(
+        ([key, value]) => `o.metadata ->> ${add(key)}::text = ${add(value)}`,
+      ),
       ...(filter.fragment === undefined ? [] : [contains(add(filter.fragment))]),
     ],
   };
@@ -99,11 +122,15 @@ export function textOf({ key, values }: Condition): string {
  */
 export function leadOf(owner: Owner, filter: OrderFilter): OrderFilter {
   const { fromId, beforeId, search, customerId, customerEmail, productId, statuses } = filter;
+  const { number, source, sourceOrderId } = filter;
   const bounds = { fromId, beforeId };
   if (search !== undefined) return { ...bounds, search };
+  if (number !== undefined) return { ...bounds, number };
+  if (sourceOrderId !== undefined) return { ...bounds, sourceOrderId };
   if (owner !== null) return bounds;
   if (customerId !== undefined) return { ...bounds, customerId };
   if (customerEmail !== undefined) return { ...bounds, customerEmail };
   if (productId !== undefined) return { ...bounds, productId };
+  if (source !== undefined) return { ...bounds, source };
   return { ...bounds, statuses };
 }

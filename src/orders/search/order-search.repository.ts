@@ -43,8 +43,10 @@ SELECT e.order_id AS "orderId", e.feed_no::text AS "feedNo",
   (e.type <> 'status_changed' OR e.from_status = 'pending') AS "changesText"
 FROM order_events e WHERE e.feed_no > 0 AND e.feed_no > $1 ORDER BY e.feed_no LIMIT $2`;
 
-const SEARCHABLE = `o.id, o.customer_name AS "customerName", o.customer_email AS "customerEmail",
-  (SELECT json_agg(value) FROM order_items i CROSS JOIN LATERAL (VALUES (i.product_id), (i.product_name)) v (value)
+const SEARCHABLE = `o.id, o.customer_name AS "customerName", o.customer_email AS "customerEmail", o.number,
+  o.source_order_id AS "sourceOrderId",
+  (SELECT json_agg(value)
+   FROM order_items i CROSS JOIN LATERAL (VALUES (i.product_id), (i.product_name), (i.sku)) v (value)
    WHERE i.order_id = o.id) AS products`;
 
 const FIND_CHANGED = `SELECT ${SEARCHABLE} FROM orders o WHERE o.id = ANY ($1)`;

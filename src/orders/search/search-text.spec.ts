@@ -8,6 +8,8 @@ const order = (more: Partial<Parameters<typeof searchTextOf>[0]> = {}) => ({
   id: ID,
   customerName: 'Zoë Łukasz',
   customerEmail: 'Zoe@Example.com',
+  number: 'A-1042',
+  sourceOrderId: '402-77',
   products: ['P1', 'USB  Cable', 'P1', null],
   ...more,
 });
@@ -75,12 +77,12 @@ describe('folding', () => {
 
 describe('search text of an order', () => {
   it('has each value once, folded, on a line of its own', () => {
-    expect(searchTextOf(order())).toBe(`${ID}\nzoe lukasz\nzoe@example.com\np1\nusb cable`);
+    expect(searchTextOf(order())).toBe(`${ID}\nzoe lukasz\nzoe@example.com\na-1042\n402-77\np1\nusb cable`);
   });
 
   it('of an order without personal data has the rest', () => {
-    const anonymous = order({ customerName: null, customerEmail: null, products: null });
-    expect(searchTextOf(anonymous)).toBe(ID);
+    const anonymous = order({ customerName: null, customerEmail: null, sourceOrderId: null, products: null });
+    expect(searchTextOf(anonymous)).toBe(`${ID}\na-1042`);
   });
 
   it('is bounded, and well-formed where it is cut', () => {

@@ -5,13 +5,15 @@ export interface SearchableOrder {
   id: string;
   customerName: string | null;
   customerEmail: string | null;
-  /** Ids and names of its products, in any order. */
+  number: string | null;
+  sourceOrderId: string | null;
+  /** Ids, names and SKUs of its products, in any order. */
   products: readonly (string | null)[] | null;
 }
 
 /**
- * Bounds the cost of one order in the index and in a scan: 200 lines of usual products have about 6,000 characters. The id
- * and the customer come first.
+ * Bounds the cost of one order in the index and in a scan: 200 lines of usual products have about 6,000 characters. What
+ * only this order has comes first.
  */
 const MAX_SEARCH_TEXT = 10_000;
 
@@ -52,10 +54,11 @@ export function foldText(text: string): string {
   return removeInvisible(plain).normalize('NFC').replace(/\s+/g, ' ').trim();
 }
 
-/** The text of an order in which fragments are looked for. The number, the reference and SKUs belong here too. */
-export function searchTextOf({ id, customerName, customerEmail, products }: SearchableOrder): string {
+/** The text of an order in which fragments are looked for. */
+export function searchTextOf(order: SearchableOrder): string {
+  const { id, customerName, customerEmail, number, sourceOrderId, products } = order;
   const values = new Set<string>();
-  for (const value of [id, customerName, customerEmail, ...(products ?? [])]) {
+  for (const value of [id, customerName, customerEmail, number, sourceOrderId, ...(products ?? [])]) {
     const folded = foldText(value ?? '');
     if (folded !== '') values.add(folded);
   }

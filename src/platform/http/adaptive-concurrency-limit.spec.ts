@@ -19,6 +19,7 @@ afterEach(() => guard.stop());
 /** Takes a permit for a caller that has none, so that no share matters here. */
 function enter(): Promise<() => void> {
   caller += 1;
+  guard.noteRequest();
   return bulkhead.enter({ name: `caller ${caller}`, isCustomer: false }, Deadline.in(0));
 }
 
@@ -61,6 +62,7 @@ describe('a bulkhead that is guarded', () => {
   }, 30_000);
 
   it('returns to its full width after the load, and keeps it while all requests only wait', async () => {
+    guard.noteRequest();
     await keepBusy(1_000);
     await until(async () => (await countPlaces()) === MOST);
     const leave = await Promise.all(Array.from({ length: MOST }, enter));
@@ -84,6 +86,16 @@ describe('a bulkhead that is guarded', () => {
     } finally {
       clearInterval(refusals);
     }
+  }, 30_000);
+
+  it('measures nothing without requests, and measures again when they come', async () => {
+    expect(guard.isMeasuring).toBe(false);
+    const leave = await enter();
+    await sleep(1_500);
+    expect(guard.isMeasuring).toBe(true);
+    leave();
+    await until(() => !guard.isMeasuring);
+    for (let places = MOST; places === MOST; places = await countPlaces()) await keepBusy(500);
   }, 30_000);
 
   it('keeps its permits when it gets narrower, and admits the next request when enough have left', async () => {

@@ -33,6 +33,9 @@ const SHORT_ADMISSION_MS = 5;
 /** Refusals in this many samples in a row are no burst: half a second. */
 const LASTING_LOOKS = 5;
 
+/** The delay is not measured after this many samples without a request: a second. */
+const QUIET_LOOKS = 10;
+
 const SHRINK = 0.8;
 const GROW = 1.1;
 
@@ -40,10 +43,14 @@ const GROW = 1.1;
  * Removes permits while the event loop is overloaded, and returns them afterwards, so that admitted requests stay
  * quick at any load. Waiting for others, such as a slow inventory, is not load. A queue in front absorbs bursts.
  * During a lasting overload a queue would only add latency, so it gets short (the idea of CoDel, RFC 8289).
+ *
+ * The delay is measured only while requests come: the measurement wakes the process 200 times a second, which is most of
+ * what an idle instance would cost.
  */
 export class AdaptiveConcurrencyLimit {
   private readonly delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
-  private readonly timer: NodeJS.Timeout;
+  private timer: NodeJS.Timeout | undefined;
+  private quietLooks = 0;
   private limit: number;
   private refused = 0;
   private looksWithRefusals = 0;
@@ -54,14 +61,24 @@ export class AdaptiveConcurrencyLimit {
     private readonly most: number,
   ) {
     this.limit = most;
-    this.delay.enable();
-    this.timer = setInterval(() => this.look(), LOOK_MS);
-    this.timer.unref();
   }
 
   /** Current time limit of the queue, in milliseconds. */
   get admissionMs(): number {
     return this.isLasting ? SHORT_ADMISSION_MS : ADMISSION_MS;
+  }
+
+  get isMeasuring(): boolean {
+    return this.timer !== undefined;
+  }
+
+  /** To be called for each request: the delay is measured from the first one on. */
+  noteRequest(): void {
+    this.quietLooks = 0;
+    if (this.isMeasuring) return;
+    this.delay.reset();
+    this.delay.enable();
+    this.timer = setInterval(() => this.look(), LOOK_MS).unref();
   }
 
   /** To be called for each request that was refused because there were too many, and not for the share of its caller. */
@@ -71,6 +88,7 @@ export class AdaptiveConcurrencyLimit {
 
   stop(): void {
     clearInterval(this.timer);
+    this.timer = undefined;
     this.delay.disable();
   }
 
@@ -88,5 +106,8 @@ export class AdaptiveConcurrencyLimit {
     this.bulkhead.resize(this.limit);
     this.looksWithRefusals = this.refused > 0 ? this.looksWithRefusals + 1 : 0;
     this.refused = 0;
+    this.quietLooks = this.bulkhead.inUse > 0 ? 0 : this.quietLooks + 1;
+    // Not before all permits are back.
+    if (this.quietLooks >= QUIET_LOOKS && this.limit === this.most) this.stop();
   }
 }

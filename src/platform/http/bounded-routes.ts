@@ -63,6 +63,7 @@ interface Entrance {
   readonly bulkhead: CallerBulkhead;
   /** Current time limit of the wait for a permit. */
   readonly admissionMs: () => number;
+  readonly noteRequest: () => void;
   readonly refuse: (reason: RefusalReason) => Problem;
 }
 
@@ -124,6 +125,7 @@ function open(definition: Bulkhead, server: FastifyInstance, settings: Settings)
   return {
     bulkhead,
     admissionMs: () => guard?.admissionMs ?? admissionMs,
+    noteRequest: () => guard?.noteRequest(),
     refuse(reason) {
       countRefusal(kind, reason);
       if (reason === 'caller_share') return concurrencyLimitExceeded();
@@ -134,8 +136,9 @@ function open(definition: Bulkhead, server: FastifyInstance, settings: Settings)
 }
 
 /** Most of the overload costs only this check; a permit is taken only once the body has arrived. */
-function refusing({ bulkhead, refuse }: Entrance): onRequestHookHandler {
+function refusing({ bulkhead, noteRequest, refuse }: Entrance): onRequestHookHandler {
   return (request, _reply, done) => {
+    noteRequest();
     const refusal = bulkhead.refusalFor(permitHolderOf(request));
     done(refusal && refuse(refusal));
   };

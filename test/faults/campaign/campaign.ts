@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { closeConnections } from '../clients/client.ts';
 import { Crowd } from '../clients/crowd.ts';
 import { openingStock } from '../clients/wishes.ts';
-import { countOpenWork, type Evidence, gatherEvidence } from '../verdict/evidence.ts';
+import { countOpenWork, type Evidence, expireKeys, gatherEvidence } from '../verdict/evidence.ts';
 import { judge } from '../verdict/judge.ts';
 import type { Verdict } from '../verdict/violation.ts';
 import { CampaignDatabase } from '../world/database.ts';
@@ -129,7 +129,7 @@ async function fight(
     say(`faults injected for ${attackSeconds.toFixed(0)} s; waiting until no work is open`);
     tally.merge(await world.upstreams.clearFaults());
     await clearSqlFaults(world.database);
-    await crowd.repeat();
+    await crowd.repeat((keys) => expireKeys(world.database, keys));
     await drain(options, world, say);
     const collapses = world.instances.flatMap((instance) => instance.collapses);
     const evidence = await gatherEvidence(

@@ -1,6 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request } from 'undici';
-import type { ChangeRecord, ClientRecord, CorrectionRecord, Told } from './record.ts';
+import {
+  type ChangeRecord,
+  type ClientRecord,
+  type CorrectionRecord,
+  isReferenced,
+  type Told,
+} from './record.ts';
 
 /** Timeout of a client; well above the deadline of the service. */
 const ANSWER_TIMEOUT_MS = 8_000;
@@ -69,7 +75,9 @@ function isFinal(told: Told): boolean {
   if (told.status === 503) return told.type === '/problems/placement-failed';
   // The order is stored; a retry with the same key returns its outcome.
   if (told.status === 202) return false;
-  return told.type !== '/problems/idempotency-key-in-progress';
+  return (
+    told.type !== '/problems/idempotency-key-in-progress' && told.type !== '/problems/reference-in-progress'
+  );
 }
 
 /** The request was not sent, so that even one without a key may be retried. */
@@ -95,7 +103,7 @@ export class Client {
   }
 
   /**
-   * Places an order and records every response. With a key it retries until the response is final.
+   * Places an order and records every response. With a key or a reference it retries until the response is final.
    *
    * @returns the last response
    */
@@ -122,7 +130,7 @@ export class Client {
         body: answer.body,
       };
       record.told.push(told);
-      const mayRepeat = key === null ? isUnsent(told) : !isFinal(told);
+      const mayRepeat = key === null && !isReferenced(record) ? isUnsent(told) : !isFinal(told);
       if (!mayRepeat || this.now() > giveUpAt || !this.goesOn()) return told;
       await sleep(pause);
     }
@@ -146,6 +154,19 @@ export class Client {
       });
       const isSettled = answer.status === 404 || (answer.status === 200 && is !== 'pending');
       if (isSettled || this.now() > giveUpAt || !this.goesOn()) return;
+      await sleep(pause);
+    }
+  }
+
+  /** Erases the customer of an order, and retries until that is done. */
+  async erase(record: ClientRecord): Promise<void> {
+    const giveUpAt = this.now() + this.patienceMs;
+    const body = JSON.stringify({ customer_email: record.email });
+    for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(LONGEST_PAUSE_MS, pause * 2)) {
+      const { url } = this.chooseTarget();
+      const answer = await send(`${url}/operations/personal-data/erase`, 'POST', body, {});
+      record.isErased = answer.status === 200 && field(answer.body, 'more') === false;
+      if (record.isErased || this.now() > giveUpAt || !this.goesOn()) return;
       await sleep(pause);
     }
   }
@@ -195,7 +216,7 @@ function bodyOf(record: ClientRecord): string | null {
   const customer =
     record.email === null ? {} : { customer_name: `Client ${record.n}`, customer_email: record.email };
   if (record.kind === 'cart') return record.email === null ? null : JSON.stringify(customer);
-  return JSON.stringify({ ...customer, items: record.items });
+  return JSON.stringify({ ...customer, items: record.items, ...record.details });
 }
 
 export async function closeConnections(): Promise<void> {

@@ -4,7 +4,7 @@ import { Random } from '../campaign/random.ts';
 import type { Instance } from '../world/instance.ts';
 import type { Upstreams } from '../world/upstreams.ts';
 import { Client } from './client.ts';
-import { type ClientRecord, confirmations, type Told } from './record.ts';
+import { type ClientRecord, confirmations, isReferenced, type Told } from './record.ts';
 import { drawWish, type Wish } from './wishes.ts';
 
 /** Delay of each client before its next order while the faults are behind their schedule. */
@@ -44,7 +44,7 @@ export class Crowd {
     const random = Random.of(options.seed, 'targets');
     this.client = new Client(
       () => random.pick(instances),
-      () => performance.now() - this.startedAt,
+      () => this.now(),
       () => !this.isOver,
       options.patienceSeconds * 1_000,
     );
@@ -73,11 +73,24 @@ export class Crowd {
     this.isOver = true;
   }
 
-  /** Repeats requests whose keys were answered long ago or never. */
-  async repeat(): Promise<void> {
+  /**
+   * Repeats requests that were answered long ago or never, as a queue that was stopped over a weekend: the keys of those
+   * with a reference have expired.
+   */
+  async repeat(expire: (keys: readonly string[]) => Promise<void>): Promise<void> {
     this.isOver = false;
-    const keyed = this.wishes.filter(({ record }) => record.key !== null && record.told.length > 0);
-    const queue = Random.of(this.options.seed, 'repeat').shuffle(keyed).slice(0, LATE_REPETITIONS);
+    const known = this.wishes.filter(
+      ({ record }) =>
+        (record.key !== null || isReferenced(record)) && record.told.length > 0 && !record.isToErase,
+    );
+    const queue = Random.of(this.options.seed, 'repeat').shuffle(known).slice(0, LATE_REPETITIONS);
+    const referenced = queue.map(({ record }) => record).filter(isReferenced);
+    await expire(
+      referenced
+        .flatMap(({ key, told }) => [key, ...told.map((one) => one.key)])
+        .filter((key) => key !== null),
+    );
+    for (const record of referenced) record.keyExpiredAt = this.now();
     const workers = Array.from({ length: this.options.clients }, async () => {
       for (let wish = queue.pop(); wish; wish = queue.pop()) {
         await this.client.place(wish.record, wish.record.key);
@@ -107,9 +120,15 @@ export class Crowd {
     );
     const told = await Promise.all(copies);
     const accepted = told.find((one: Told) => one.status === 202);
-    if (accepted?.orderId && record.key === null) await this.client.watch(record, accepted.orderId);
+    if (accepted?.orderId && record.key === null && !isReferenced(record))
+      await this.client.watch(record, accepted.orderId);
     const [confirmed] = confirmations(record);
     if (confirmed?.orderId) await this.changeOrder(wish, confirmed.orderId);
     if (wish.isRepeated && !wish.ownKeys) await this.client.place(record, record.key);
+    if (record.isToErase && confirmed) await this.client.erase(record);
+  }
+
+  private now(): number {
+    return performance.now() - this.startedAt;
   }
 }

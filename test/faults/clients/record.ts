@@ -1,3 +1,16 @@
+/** The optional fields of an order that clients of the campaign send. */
+export interface Details {
+  /** The reference, which names one order for ever. */
+  source?: string;
+  source_order_id?: string;
+  charges?: { type: 'shipping' | 'tax' | 'discount'; amount: number; included?: boolean }[];
+  metadata?: Record<string, string | number>;
+  /** Of a customer who will be erased. */
+  customer_phone?: string;
+  note?: string;
+  shipping_address?: { name: string; line1: string; city: string; country: string };
+}
+
 /** The request of one client and every response to it. The verdict trusts these records alone. */
 export interface ClientRecord {
   /**
@@ -13,6 +26,13 @@ export interface ClientRecord {
   items: { product_id: string; quantity: number; price?: number }[];
   /** Whether the client sends `Prefer: respond-async` (RFC 7240). */
   isAsync: boolean;
+  details: Details;
+  /** Whether the customer is erased after the order was confirmed. */
+  isToErase: boolean;
+  /** Whether the erasure was answered with 200. */
+  isErased: boolean;
+  /** When its key was made to expire, in milliseconds since the start of the campaign. */
+  keyExpiredAt: number | null;
   told: Told[];
   /** Polls after a 202, by a client without a key to retry with. */
   polls: Poll[];
@@ -76,4 +96,14 @@ export function confirmations(record: ClientRecord): { orderId: string | null }[
 /** Responses that accept an order with 202. */
 export function acceptances(record: ClientRecord): Told[] {
   return record.told.filter((told) => told.status === 202);
+}
+
+/** Whether the order has a reference, so that the request may be repeated without a key. */
+export function isReferenced({ details }: ClientRecord): boolean {
+  return details.source_order_id !== undefined;
+}
+
+/** Text that is in every personal field of a customer who will be erased, and nowhere else. */
+export function personOf(n: number): string {
+  return `person-${n}-x`;
 }

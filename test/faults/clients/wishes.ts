@@ -1,14 +1,13 @@
 import type { StockedProduct } from '../../../sandbox/stock.ts';
 import { Random } from '../campaign/random.ts';
-import type { ClientRecord } from './record.ts';
-import { addressOf } from './record.ts';
+import { addressOf, type ClientRecord, type Details, personOf } from './record.ts';
 
 /** What a client will do, drawn before it starts. */
 export interface Wish {
   record: ClientRecord;
   /** Number of copies of the request that are sent at the same time. */
   copies: number;
-  /** Whether the copies have different keys, so that only the cart identifies the order. */
+  /** Whether the copies have different keys, so that only the cart or the reference identifies the order. */
   ownKeys: boolean;
   /** Whether the request is sent again later, with the same key. */
   isRepeated: boolean;
@@ -56,6 +55,35 @@ function drawChanges(random: Random): string[][] {
   return [];
 }
 
+/** Charges whose sum is not negative, so that no total is. */
+function drawCharges(random: Random): Details['charges'] {
+  return [
+    { type: 'shipping', amount: random.integer(100, 999) / 100 },
+    { type: 'tax', amount: random.integer(1, 500) / 100, included: random.chance(0.5) },
+    ...(random.chance(0.5) ? [{ type: 'discount' as const, amount: -random.integer(1, 900) / 100 }] : []),
+  ];
+}
+
+function drawDetails(random: Random, n: number, isToErase: boolean): Details {
+  const person = personOf(n);
+  return {
+    ...(random.chance(0.4) && { source: random.pick(['shop', 'market']), source_order_id: `R-${n}` }),
+    ...(random.chance(0.4) && { charges: drawCharges(random) }),
+    ...(random.chance(0.4) && { metadata: { campaign: 'faults', n } }),
+    ...(isToErase && {
+      customer_phone: `+1 ${person}`,
+      note: `ring at ${person}`,
+      shipping_address: { name: person, line1: `${person} street`, city: person, country: 'DE' },
+      metadata: { who: person },
+    }),
+  };
+}
+
+function drawCorrections(seed: number, n: number): number {
+  const random = Random.of(seed, 'corrections', n);
+  return random.chance(0.15) ? random.integer(1, 3) : 0;
+}
+
 /** @param n number of the order; the same seed and number give the same wish */
 export function drawWish(seed: number, n: number): Wish {
   const random = Random.of(seed, 'wish', n);
@@ -70,6 +98,12 @@ export function drawWish(seed: number, n: number): Wish {
   // An order of a cart may lack the customer's data: then there is no notification.
   const isTold = kind !== 'cart' || random.chance(0.6);
   const isCopied = random.chance(kind === 'cart' ? 0.4 : 0.12);
+  const isAsync = random.chance(0.2);
+  // Of their own sequence of random numbers, so that the other choices of a seed stay as they were.
+  const own = Random.of(seed, 'details', n);
+  const isToErase = kind === 'items' && isKeyed && own.chance(0.15);
+  const details = kind === 'cart' ? {} : drawDetails(own, n, isToErase);
+  const isReferenced = details.source_order_id !== undefined;
   return {
     record: {
       n,
@@ -79,16 +113,21 @@ export function drawWish(seed: number, n: number): Wish {
       email: isTold ? addressOf(n) : null,
       cartId: null,
       items,
-      isAsync: random.chance(0.2),
+      isAsync,
+      details,
+      isToErase,
+      isErased: false,
+      keyExpiredAt: null,
       told: [],
       polls: [],
       changes: [],
       corrections: [],
     },
-    copies: isCopied && (isKeyed || kind === 'cart') ? random.integer(2, 3) : 1,
-    ownKeys: kind === 'cart' && random.chance(0.6),
+    copies: isCopied && (isKeyed || isReferenced || kind === 'cart') ? random.integer(2, 3) : 1,
+    // A copy with a key of its own may be placed anew after another was refused, and its customer would not be erased.
+    ownKeys: kind === 'cart' ? random.chance(0.6) : isReferenced && !isToErase && own.chance(0.6),
     isRepeated: isKeyed && random.chance(0.15),
     changes: drawChanges(random),
-    corrections: random.chance(0.15) ? random.integer(1, 3) : 0,
+    corrections: isToErase ? 0 : drawCorrections(seed, n),
   };
 }

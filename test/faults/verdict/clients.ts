@@ -1,4 +1,6 @@
-import { acceptances, type ClientRecord, confirmations, type Told } from '../clients/record.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { acceptances, type ClientRecord, confirmations, isReferenced, type Told } from '../clients/record.ts';
+import { PRICE } from '../clients/wishes.ts';
 import { type Evidence, LIVE, type OrderRow } from './evidence.ts';
 import type { Violation } from './violation.ts';
 
@@ -22,6 +24,15 @@ function judgeTold(record: ClientRecord, { orders, events, items }: Evidence): V
     const wanted = record.items.map((item) => `${item.quantity} ${item.product_id}`);
     if (stored.join() !== wanted.join())
       fault(`wanted ${wanted.join()}, the order has ${stored.join()}`, orderId);
+    const total = totalOf(
+      record,
+      (items.get(order.id) ?? []).reduce((sum, item) => sum + item.quantity, 0),
+    );
+    if (Math.round(Number(order.total) * 100) !== total)
+      fault(`the total is ${order.total}, and lines and charges make ${total / 100}`, orderId);
+    const metadata = record.isToErase ? null : (record.details.metadata ?? null);
+    if (!record.isToErase && !isDeepStrictEqual(withoutCorrections(record, order.metadata), metadata))
+      fault(`the metadata are ${JSON.stringify(order.metadata)}`, orderId);
   }
   for (const { orderId } of acceptances(record)) {
     if (!orders.has(orderId ?? '')) fault('a response accepted the order; it does not exist', orderId);
@@ -40,6 +51,16 @@ function judgeTold(record: ClientRecord, { orders, events, items }: Evidence): V
     }
   }
   return violations;
+}
+
+/** The metadata that the order was placed with. */
+function withoutCorrections(
+  { corrections }: ClientRecord,
+  metadata: Record<string, unknown> | null,
+): Record<string, unknown> | null {
+  const fields = new Set(corrections.map(({ field }) => field));
+  const placed = Object.entries(metadata ?? {}).filter(([field]) => !fields.has(field));
+  return placed.length > 0 ? Object.fromEntries(placed) : null;
 }
 
 /** P1, P3: a correction that was answered is there, and none was applied twice. */
@@ -63,12 +84,19 @@ function judgeCorrections(record: ClientRecord, { orders, events }: Evidence): V
   return violations;
 }
 
+/** What an order costs in hundredths: whole numbers, so that the sum is exact. */
+function totalOf({ details: { charges = [] } }: ClientRecord, units: number): number {
+  const added = charges.filter(({ included }) => included !== true);
+  return units * PRICE * 100 + added.reduce((sum, { amount }) => sum + Math.round(amount * 100), 0);
+}
+
 /** Responses that must be identical when they are repeated. */
 function isCertain(told: Told): boolean {
   if (told.status === 503) return told.type === '/problems/placement-failed';
   // A 202 is followed by another response once the order is complete.
   if (told.status === 202) return false;
-  return told.status !== null && told.status < 500 && told.type !== '/problems/idempotency-key-in-progress';
+  const isInProgress = told.type?.endsWith('-in-progress') ?? false;
+  return told.status !== null && told.status < 500 && !isInProgress;
 }
 
 /** P3: one key is one order and one response, and one cart is one live order. */
@@ -78,16 +106,50 @@ function judgeKeys(record: ClientRecord, orders: readonly OrderRow[], violations
   };
   for (const [key, told] of Map.groupBy(record.told, (one) => one.key)) {
     if (key === null) continue;
-    const answers = new Set(told.filter(isCertain).map((one) => `${one.status} ${one.body}`));
+    const expiredAt = record.keyExpiredAt ?? Infinity;
+    const answers = new Set(
+      told.filter((one) => isCertain(one) && one.at < expiredAt).map((one) => `${one.status} ${one.body}`),
+    );
     if (answers.size > 1) fault(`the key ${key} was answered differently: ${[...answers].join(' | ')}`);
     const ids = new Set(told.flatMap((one) => one.orderId ?? []));
-    if (record.kind !== 'cart' && ids.size > 1) fault(`the key ${key} stands for ${[...ids].join(', ')}`);
+    if (record.kind !== 'cart' && !isReferenced(record) && ids.size > 1)
+      fault(`the key ${key} stands for ${[...ids].join(', ')}`);
   }
   const keys = new Set(record.told.map((one) => one.key));
-  const mayHave = record.key === null ? record.told.length : keys.size;
+  const isRepeatable = record.key === null || isReferenced(record);
+  const mayHave = isRepeatable ? record.told.length : keys.size;
   if (orders.length > mayHave) {
     fault(`${mayHave} orders were asked for, and there are ${orders.length}`, orders[0]?.id);
   }
+}
+
+/** P3: one reference is one order, with and without a key, whenever it is repeated. A rejected or failed order frees it. */
+function judgeReferences({ orders, records }: Evidence, violations: Violation[]): void {
+  const referenced = [...orders.values()].filter(({ sourceOrderId }) => sourceOrderId !== null);
+  for (const [reference, own] of Map.groupBy(referenced, (one) => `${one.source} ${one.sourceOrderId}`)) {
+    const kept = own.filter(({ status }) => status !== 'rejected' && status !== 'failed');
+    if (kept.length < 2) continue;
+    const what = `the reference ${reference} has the orders ${kept.map(({ id }) => id).join(', ')}`;
+    violations.push({ promise: 'P3', what, orderId: kept[0]?.id });
+  }
+  for (const record of records.filter(isReferenced)) {
+    const ids = new Set(confirmations(record).map(({ orderId }) => orderId));
+    if (ids.size > 1)
+      violations.push({
+        promise: 'P3',
+        what: `a reference was answered with ${[...ids].join(', ')}`,
+        client: record.n,
+      });
+  }
+}
+
+/** Nothing of an erased customer is left anywhere. */
+function judgeErasures({ leaks }: Evidence): Violation[] {
+  return leaks.map(({ client, table, column }) => ({
+    promise: 'erased',
+    what: `${table}.${column} still has data of an erased customer`,
+    client,
+  }));
 }
 
 function judgeCarts({ orders, carts, events }: Evidence, violations: Violation[]): void {
@@ -140,5 +202,6 @@ export function judgeClients(evidence: Evidence): Violation[] {
     judgeKeys(record, own ?? [], violations);
   }
   judgeCarts(evidence, violations);
-  return violations;
+  judgeReferences(evidence, violations);
+  return [...violations, ...judgeErasures(evidence)];
 }

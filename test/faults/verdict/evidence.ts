@@ -2,7 +2,7 @@ import type { CartChange, StoredCart } from '../../../sandbox/cart.server.ts';
 import type { Message } from '../../../sandbox/notification.server.ts';
 import type { LedgerEntry } from '../../../sandbox/stock.ts';
 import type { InventoryKind } from '../campaign/options.ts';
-import type { ClientRecord } from '../clients/record.ts';
+import { addressOf, type ClientRecord, personOf } from '../clients/record.ts';
 import type { CampaignDatabase } from '../world/database.ts';
 import type { StockState, Upstreams } from '../world/upstreams.ts';
 
@@ -14,8 +14,10 @@ export interface OrderRow {
   total: string;
   version: number;
   cartId: string | null;
-  placedAt: Date;
+  source: string | null;
+  sourceOrderId: string | null;
   metadata: Record<string, unknown> | null;
+  placedAt: Date;
 }
 
 export interface ItemRow {
@@ -64,8 +66,17 @@ export interface Evidence {
   messages: readonly Message[];
   carts: readonly StoredCart[];
   cartChanges: readonly CartChange[];
+  /** Where personal data of erased customers are left. */
+  leaks: readonly Leak[];
   /** Instances that ended without a signal of the campaign. */
   collapses: readonly string[];
+}
+
+/** A text of an erased customer that the database still has. */
+export interface Leak {
+  client: number;
+  table: string;
+  column: string;
 }
 
 /** The statuses in which an order holds stock, repeated here so that the service does not judge itself. */
@@ -82,7 +93,7 @@ export async function gatherEvidence(
 ): Promise<Evidence> {
   const orders = await database.query<OrderRow>(
     `SELECT id, customer_id AS "customerId", customer_email AS email, status, total_amount AS total, version,
-       cart_id AS "cartId", placed_at AS "placedAt", metadata FROM orders`,
+       cart_id AS "cartId", source, source_order_id AS "sourceOrderId", metadata, placed_at AS "placedAt" FROM orders`,
   );
   const items = await database.query<ItemRow>(
     `SELECT order_id AS "orderId", id AS line, product_id AS "productId", quantity, reservation FROM order_items
@@ -109,6 +120,7 @@ export async function gatherEvidence(
     messages: await upstreams.messages(),
     carts,
     cartChanges: changes,
+    leaks: await findLeaks(database, records),
     collapses,
   };
 }
@@ -129,4 +141,29 @@ export async function countOpenWork(
        (SELECT count(*) FROM order_events WHERE feed_no = 0 OR feed_no IS NULL)::int AS unnumbered`,
   );
   return row ?? { pending: 0, tasks: 0, held: 0, unnumbered: 0 };
+}
+
+/** Lets idempotency keys expire, as after a long time. */
+export async function expireKeys(database: CampaignDatabase, keys: readonly string[]): Promise<void> {
+  await database.query(`UPDATE idempotency_keys SET expires_at = now() WHERE key = ANY ($1)`, [keys]);
+}
+
+/** Searches every column of every table for the texts of erased customers. */
+async function findLeaks(database: CampaignDatabase, records: readonly ClientRecord[]): Promise<Leak[]> {
+  const erased = records.filter((record) => record.isErased);
+  const columns = await database.query<{ table: string; column: string }>(
+    `SELECT table_name AS "table", column_name AS "column" FROM information_schema.columns
+     WHERE table_schema = current_schema() AND data_type NOT IN ('uuid', 'integer', 'bigint', 'boolean')`,
+  );
+  const leaks: Leak[] = [];
+  for (const { table, column } of columns) {
+    const found = await database.query<{ client: number }>(
+      `SELECT person.n AS client FROM unnest($1::int[], $2::text[], $3::text[]) person (n, email, name)
+       WHERE EXISTS (SELECT 1 FROM "${table}" t
+         WHERE strpos(t."${column}"::text, person.email) > 0 OR strpos(t."${column}"::text, person.name) > 0)`,
+      [erased.map(({ n }) => n), erased.map(({ n }) => addressOf(n)), erased.map(({ n }) => personOf(n))],
+    );
+    leaks.push(...found.map(({ client }) => ({ client, table, column })));
+  }
+  return leaks;
 }

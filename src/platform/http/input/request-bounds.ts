@@ -62,6 +62,23 @@ export function fieldPath(parent: string, property: string): string {
   return parent === '' ? property : `${parent}.${property}`;
 }
 
+/** A query whose flat objects are written member by member: `metadata.color=red` becomes `{metadata: {color: 'red'}}`. */
+export function gatherMembers(query: object, type: Type): object {
+  const flat = [...rulesOf(type)].flatMap(([name, { mostKeys }]) => (mostKeys > 0 ? [name] : []));
+  const members: [string, unknown][] = [];
+  const objects = new Map<string, [string, unknown][]>();
+  for (const [name, value] of Object.entries(query)) {
+    const object = flat.find((each) => name.startsWith(`${each}.`));
+    if (object === undefined) members.push([name, value]);
+    else objects.set(object, [...(objects.get(object) ?? []), [name.slice(object.length + 1), value]]);
+  }
+  if (objects.size === 0) return query;
+  return Object.fromEntries([
+    ...members,
+    ...[...objects].map(([name, list]) => [name, Object.fromEntries(list)]),
+  ]);
+}
+
 /** Whether there are more values than a request may have. Stops counting there. */
 export function hasTooManyValues(value: unknown): boolean {
   let count = 0;

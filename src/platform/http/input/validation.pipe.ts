@@ -6,6 +6,7 @@ import {
   emptyUnexpected,
   fieldPath,
   findExcess,
+  gatherMembers,
   hasTooManyValues,
   MAX_VALUES,
   UNKNOWN_FIELD,
@@ -63,7 +64,14 @@ export class RequestValidationPipe extends ValidationPipe {
     cacheRules();
   }
 
-  override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
+  override async transform(received: unknown, metadata: ArgumentMetadata): Promise<unknown> {
+    const value =
+      metadata.type === 'query' &&
+      isDto(metadata.metatype) &&
+      typeof received === 'object' &&
+      received !== null
+        ? gatherMembers(received, metadata.metatype)
+        : received;
     if (metadata.type === 'body' && isDto(metadata.metatype) && !isObject(value)) {
       throw Problem.invalidRequest([{ field: '', message: 'the body must be a JSON object' }]);
     }

@@ -176,7 +176,8 @@ describe('order history in the console', () => {
   );
 });
 
-const EVERY_COLUMN = 'placed,status,customer,lines,total,failure,updated,customer_id,version';
+const EVERY_COLUMN =
+  'order,customer,placed,status,lines,total,failure,updated,customer_id,order_id,source,tags,version';
 
 const LOOKS = [
   ['light', 1280],

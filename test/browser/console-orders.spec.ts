@@ -175,7 +175,7 @@ describe('live list of orders', () => {
       await page.keyboard.press('Escape');
       await page.getByText('2 selected').waitFor({ state: 'detached' });
       await page.keyboard.press('Enter');
-      await page.getByRole('heading', { name: `Order ${first}` }).waitFor();
+      await page.getByRole('heading', { name: first }).waitFor();
       await page.keyboard.press('s');
       await page.getByRole('radio', { name: 'processing' }).waitFor();
       await page.keyboard.press('ArrowDown');

@@ -119,9 +119,9 @@ describe('page of the list of orders', () => {
       await other.page.locator('body').press('p');
       expect(other.page.url()).toBe(page.url());
       await other.page.getByRole('button', { name: 'Newest' }).click();
-      await other.page.getByText('50 orders, 120 in all').waitFor();
+      await other.page.getByText('1–50 of 120 orders').waitFor();
       await page.getByRole('button', { name: 'Newer' }).click();
-      await page.getByText('50 orders on this page, 120 in all').waitFor();
+      await page.getByText('50 of 120 orders').waitFor();
       await other.page.context().close();
       await page.context().close();
     },

@@ -75,7 +75,7 @@ describe('rows of the previous filter while the new one loads', () => {
         from: new Date(Date.now() - 3_600_000),
       });
       const { page } = await tested.open('/orders?status=confirmed', 'admin');
-      await page.getByText(/^50 orders, \d+ in all$/).waitFor();
+      await page.getByText(/^1–50 of \d+ orders$/).waitFor();
       const held = await holdDelivered(page);
       await chooseStatus(page, 'delivered');
       await page.getByText('Loading the orders of this filter').waitFor();

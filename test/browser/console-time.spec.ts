@@ -68,6 +68,7 @@ describe('filter in the address', () => {
   it.each([
     ['', {}],
     ['q=alice&status=failed', { q: 'alice', status: 'failed' }],
+    ['status=confirmed,processing', { status: 'confirmed,processing' }],
     ['window=hour', { placed_from: '2026-07-31T21:30:00.000Z' }],
     ['window=day', { placed_from: '2026-07-30T22:30:00.000Z' }],
     ['window=today', { placed_from: '2026-07-31T22:00:00.000Z' }],
@@ -86,6 +87,7 @@ describe('filter in the address', () => {
   it.each([
     ['status=Failed', ['status=Failed']],
     ['status=constructor', ['status=constructor']],
+    ['status=confirmed,lost', ['status=confirmed,lost']],
     ['window=toString', ['window=toString']],
     ['window=custom&from=yesterday', ['from=yesterday']],
     ['window=custom&from=2026-13-01&to=2026-07-01T25:00', ['from=2026-13-01', 'to=2026-07-01T25:00']],

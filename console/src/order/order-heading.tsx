@@ -11,7 +11,7 @@ export function orderName({ number, order_id: id }: Pick<Order, 'number' | 'orde
 export function OrderHeading({ id, number = null }: { id: string; number?: string | null }) {
   return (
     <h1>
-      Order {number === null ? <span className="mono">{id}</span> : <bdi>{number}</bdi>}
+      Order {number === null ? <span className="mono">{id}</span> : <bdi>{number}</bdi>}{' '}
       {number !== null && <span className="mono muted order-id">{id}</span>}
     </h1>
   );

@@ -54,6 +54,6 @@ export function Pager({ view, nextCursor, list }: Props) {
 /** As in `1–50 of 1,234 orders`. A keyset does not say how many orders are before its page. */
 function describePage({ count, total, total_is_exact: isExact }: OrderList, isFirst: boolean): string {
   const all = `${isExact ? '' : 'at least '}${total.toLocaleString('en')} ${total === 1 ? 'order' : 'orders'}`;
-  if (count === total && isExact) return all;
+  if (count === total && (isExact || total === 0)) return `${total} ${total === 1 ? 'order' : 'orders'}`;
   return `${isFirst && count > 0 ? '1–' : ''}${count} of ${all}`;
 }

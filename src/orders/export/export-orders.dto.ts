@@ -15,23 +15,24 @@ function OnlyForCsv(): PropertyDecorator {
   return ValidateBy({
     name: 'onlyForCsv',
     validator: {
-      validate: (_value, args) => (args?.object as ExportOrdersDto).format !== 'ndjson',
+      validate: (_value, args) => (args?.object as ExportOrdersDto | undefined)?.format !== 'ndjson',
       defaultMessage: () => 'must be absent with format=ndjson, where each line is a whole order',
     },
   });
 }
 
+function columnsError(value: unknown, query: object | undefined): string | undefined {
+  if (typeof value !== 'string') return 'must be names of columns, between commas';
+  const columns = parseColumns((query as ExportOrdersDto).rows === 'orders' ? 'orders' : 'lines', value);
+  return typeof columns === 'string' ? columns : undefined;
+}
+
 function IsColumnList(): PropertyDecorator {
-  const errorOf = (value: unknown, { rows }: ExportOrdersDto): string | undefined => {
-    if (typeof value !== 'string') return 'must be names of columns, between commas';
-    const columns = parseColumns(rows === 'orders' ? 'orders' : 'lines', value);
-    return typeof columns === 'string' ? columns : undefined;
-  };
   return ValidateBy({
     name: 'isColumnList',
     validator: {
-      validate: (value: unknown, args) => errorOf(value, args?.object as ExportOrdersDto) === undefined,
-      defaultMessage: (args) => errorOf(args?.value, args?.object as ExportOrdersDto) ?? '',
+      validate: (value: unknown, args) => columnsError(value, args?.object) === undefined,
+      defaultMessage: (args) => columnsError(args?.value, args?.object) ?? '',
     },
   });
 }

@@ -79,6 +79,11 @@ function drawDetails(random: Random, n: number, isToErase: boolean): Details {
   };
 }
 
+function drawCorrections(seed: number, n: number): number {
+  const random = Random.of(seed, 'corrections', n);
+  return random.chance(0.15) ? random.integer(1, 3) : 0;
+}
+
 /** @param n number of the order; the same seed and number give the same wish */
 export function drawWish(seed: number, n: number): Wish {
   const random = Random.of(seed, 'wish', n);
@@ -123,6 +128,6 @@ export function drawWish(seed: number, n: number): Wish {
     ownKeys: kind === 'cart' ? random.chance(0.6) : isReferenced && !isToErase && own.chance(0.6),
     isRepeated: isKeyed && random.chance(0.15),
     changes: drawChanges(random),
-    corrections: random.chance(0.15) ? random.integer(1, 3) : 0,
+    corrections: isToErase ? 0 : drawCorrections(seed, n),
   };
 }

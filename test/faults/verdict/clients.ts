@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { acceptances, type ClientRecord, confirmations, isReferenced, type Told } from '../clients/record.ts';
 import { PRICE } from '../clients/wishes.ts';
 import { type Evidence, LIVE, type OrderRow } from './evidence.ts';
@@ -29,8 +30,8 @@ function judgeTold(record: ClientRecord, { orders, events, items }: Evidence): V
     );
     if (Math.round(Number(order.total) * 100) !== total)
       fault(`the total is ${order.total}, and lines and charges make ${total / 100}`, orderId);
-    const sent = Object.entries(record.isToErase ? {} : (record.details.metadata ?? {}));
-    if (sent.some(([name, value]) => order.metadata?.[name] !== value))
+    const metadata = record.isToErase ? null : (record.details.metadata ?? null);
+    if (!record.isToErase && !isDeepStrictEqual(withoutCorrections(record, order.metadata), metadata))
       fault(`the metadata are ${JSON.stringify(order.metadata)}`, orderId);
   }
   for (const { orderId } of acceptances(record)) {
@@ -52,10 +53,14 @@ function judgeTold(record: ClientRecord, { orders, events, items }: Evidence): V
   return violations;
 }
 
-/** What an order costs in hundredths: whole numbers, so that the sum is exact. */
-function totalOf({ details: { charges = [] } }: ClientRecord, units: number): number {
-  const added = charges.filter(({ included }) => included !== true);
-  return units * PRICE * 100 + added.reduce((sum, { amount }) => sum + Math.round(amount * 100), 0);
+/** The metadata that the order was placed with. */
+function withoutCorrections(
+  { corrections }: ClientRecord,
+  metadata: Record<string, unknown> | null,
+): Record<string, unknown> | null {
+  const fields = new Set(corrections.map(({ field }) => field));
+  const placed = Object.entries(metadata ?? {}).filter(([field]) => !fields.has(field));
+  return placed.length > 0 ? Object.fromEntries(placed) : null;
 }
 
 /** P1, P3: a correction that was answered is there, and none was applied twice. */
@@ -77,6 +82,12 @@ function judgeCorrections(record: ClientRecord, { orders, events }: Evidence): V
     violations.push({ promise: 'P3', what, orderId, client: record.n });
   }
   return violations;
+}
+
+/** What an order costs in hundredths: whole numbers, so that the sum is exact. */
+function totalOf({ details: { charges = [] } }: ClientRecord, units: number): number {
+  const added = charges.filter(({ included }) => included !== true);
+  return units * PRICE * 100 + added.reduce((sum, { amount }) => sum + Math.round(amount * 100), 0);
 }
 
 /** Responses that must be identical when they are repeated. */

@@ -16,8 +16,8 @@ export interface OrderRow {
   cartId: string | null;
   source: string | null;
   sourceOrderId: string | null;
-  placedAt: Date;
   metadata: Record<string, unknown> | null;
+  placedAt: Date;
 }
 
 export interface ItemRow {

@@ -27,6 +27,7 @@ export function CorrectionForm({ order, errors, isBusy, onSubmit }: Props) {
   const [isRepeated, setRepeated] = useState(false);
   const form = useRef<HTMLFormElement>(null);
   useEffect(() => {
+    if (Object.keys(errors).length === 0) return;
     form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
   }, [errors]);
   const change = (part: Partial<Draft>): void => setDraft({ ...draft, ...part });

@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { orderBody } from '../support/builders.js';
@@ -34,21 +33,18 @@ describe('a body in very many chunks', () => {
     expect(answer.headers.get('connection')).toBe('close');
   });
 
-  it.each([
-    'GET /orders?limit=1',
-    'GET /health/live',
-    'GET /%zz',
-    'POST /unknown',
-    'POST /orders',
-  ])('is not read to its end where no handler reads it: %s', async (line) => {
-    const head = `${line} HTTP/1.1\r\nhost: x\r\ncontent-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\n`;
-    const server = service.app.getHttpServer() as Server;
-    const connected = once(server, 'connection') as Promise<[Socket]>;
-    // The end is missing, as in an endless body.
-    const answering = sendText(service.url, head + '1\r\n \r\n'.repeat(200_000));
-    const [socket] = await connected;
-    if (!socket.closed) await once(socket, 'close');
-    await answering;
-    expect(socket.bytesRead).toBeLessThan(250_000);
-  });
+  it.each(['GET /orders?limit=1', 'GET /health/live', 'GET /%zz', 'POST /unknown', 'POST /orders'])(
+    'is not read to its end where no handler reads it: %s',
+    async (line) => {
+      const head = `${line} HTTP/1.1\r\nhost: x\r\ncontent-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\n`;
+      const server = service.app.getHttpServer();
+      const connected = once(server, 'connection') as Promise<[Socket]>;
+      // The end is missing, as in an endless body.
+      const answering = sendText(service.url, head + '1\r\n \r\n'.repeat(200_000));
+      const [socket] = await connected;
+      if (!socket.closed) await once(socket, 'close');
+      await answering;
+      expect(socket.bytesRead).toBeLessThan(250_000);
+    },
+  );
 });

@@ -9,6 +9,7 @@ import { Authenticator } from './auth/authenticator.js';
 import { declareRoutes, guardRoutes } from './auth/route-access.js';
 import type { Settings } from './config/settings.js';
 import { Availability } from './health/availability.js';
+import { ordersInAddress } from './orders/order-id.js';
 import { boundRoutes } from './platform/http/bounded-routes.js';
 import { shareProcessor } from './platform/http/load/processor-turns.js';
 import { cutSlowReaders, READER_LIMITS, type ReaderLimits } from './platform/http/load/slow-readers.js';
@@ -72,7 +73,7 @@ export async function createApplication(
   boundRoutes(server, settings, app.get(Metrics).registry);
   cutSlowReaders(server, readers);
   const logger: PinoLogger = await app.resolve(PinoLogger);
-  await setUpEdge(server, settings, logger);
+  await setUpEdge(server, settings, logger, ordersInAddress);
   guardRoutes(server, app.get(Authenticator), settings, shares);
   app.get(Availability).announceTo(server);
   serveOpenApiDocument(app);

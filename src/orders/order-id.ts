@@ -1,6 +1,8 @@
 import { randomInt } from 'node:crypto';
-import { v7 as uuidv7 } from 'uuid';
+import { v7 as uuidv7, validate as isUuid } from 'uuid';
 import { databaseNow } from '../platform/database/database-clock.js';
+import type { WorkSubject } from '../platform/telemetry/request-context.js';
+import { ORDER } from '../tasks/order-subject.js';
 
 /**
  * Smaller steps back of the clock are corrections of it: ids go on from the last one, so that they stay sorted. After a
@@ -32,4 +34,10 @@ function next({ ms, sequence }: typeof last, now: number): typeof last {
 /** The time in a UUIDv7: its first 48 bits are milliseconds since 1970. */
 export function timeOfOrderId(id: string): Date {
   return new Date(Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16));
+}
+
+/** The order that the path of a request names, if there is one, for its log lines. */
+export function ordersInAddress(params: { order_id?: string; id?: string }): [WorkSubject, string][] {
+  const id = params.order_id ?? params.id;
+  return id !== undefined && isUuid(id) ? [[ORDER, id]] : [];
 }

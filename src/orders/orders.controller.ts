@@ -2,7 +2,7 @@ import { Body, Controller, Get, Headers, HttpCode, Param, Post, Put, Query, Req,
 import { ApiBody, ApiHeader, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Settings } from '../config/settings.js';
-import { BoundedPlacements, BoundedReads } from '../platform/http/bounded-routes.js';
+import { BoundedReads } from '../platform/http/bounded-routes.js';
 import { type Caller, CurrentCaller, RequireScopes } from '../auth/access.js';
 import { addVary } from '../platform/http/edge/caching.js';
 import { isOpaqueId } from '../platform/http/input/opaque-id.js';
@@ -38,6 +38,7 @@ import { ifMatchRequired, noOrdersOf, orderNotFound } from './order.problems.js'
 import { parseStatus } from './order-status.js';
 import { OrdersService } from './orders.service.js';
 import { customerFor, ownerFor, requireNumberAllowed, statusSetterFor } from './ownership.js';
+import { BoundedPlacements } from './place-order/bounded-placements.js';
 import { PlaceOrderHandler } from './place-order/place-order-handler.js';
 
 /** The headers that control a placement. */

@@ -2,6 +2,7 @@ import { Gauge, Histogram } from 'prom-client';
 import { parseTraceContext } from '../platform/telemetry/trace-context.js';
 import { startSpan } from '../platform/telemetry/tracer.js';
 import { runInContext, newRequestContext } from '../platform/telemetry/request-context.js';
+import { ORDER } from './order-subject.js';
 import type { LeasedTask } from './task-kind.js';
 
 /** From a task that finds nothing to do to the usual limit of an attempt, 10 s. */
@@ -39,10 +40,10 @@ export async function observeAttempt(
   const span = startSpan({
     name: `task ${kind}`,
     kind: 'consumer',
-    attributes: { 'messaging.destination.name': kind, 'messaging.message.id': id, 'order.id': orderId },
+    attributes: { 'messaging.destination.name': kind, 'messaging.message.id': id, [ORDER.traced]: orderId },
     ...(attempts === 1 ? { parent: origin } : { follows: origin }),
   });
-  const work = newRequestContext({ ...(requestId !== undefined && { requestId }), orderId });
+  const work = newRequestContext(requestId, [[ORDER, orderId]]);
   const startedAt = performance.now();
   const failure = await runInContext({ work, trace: span?.context ?? origin }, attempt);
   const outcome = failure === undefined ? 'completed' : 'failed';

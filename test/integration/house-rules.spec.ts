@@ -29,7 +29,7 @@ import {
   violations,
   wrongName,
 } from '../support/house-rules.js';
-import { circlesOfFiles, circlesOfFolders, forbiddenImports } from '../support/import-rules.js';
+import { circlesOfFiles, circlesOfFolders, domainNames, forbiddenImports } from '../support/import-rules.js';
 import { importsOfSandbox, unstrippableSyntax } from '../support/plain-typescript.js';
 
 const source = readTree('src');
@@ -126,6 +126,13 @@ const RULES: [string, Rule, Code[], bad: Code, good: Code][] = [
       'src/inventory/a.ts',
       "import { x } from '../orders/order.ports.js'; import './b.js'; import 'pg';",
     ),
+  ],
+  [
+    'the platform has no name of the domain',
+    domainNames,
+    source,
+    parse('src/platform/a.ts', 'function noteOrder(orderId) {}'),
+    parse('src/platform/a.ts', "// In the order of their ids.\nconst ordered = byBorder('order-service');"),
   ],
   [
     'the sandbox imports only what Node runs as it is',

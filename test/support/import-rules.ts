@@ -1,5 +1,6 @@
 import { dirname, join, normalize, sep } from 'node:path';
-import { type Code, importsOf, partOf, type Rule } from './house-rules.js';
+import ts from 'typescript';
+import { type Code, collect, importsOf, partOf, type Rule } from './house-rules.js';
 
 /** The parts of `src` that each part may import besides itself. Files at the top may import all. */
 const ALLOWED_IMPORTS: Record<string, readonly string[]> = {
@@ -100,4 +101,19 @@ export function circlesOfFolders(files: readonly Code[]): string[] {
     }
   }
   return [...graphs.values()].flatMap((graph) => circlesIn(graph));
+}
+
+/** Words of the domain, which the platform serves without knowing it. A customer is a kind of caller there. */
+const DOMAIN_WORDS = /^(order|placement|cart|stock|inventory|notification)s?$/;
+
+/** Names in the platform that belong to the domain. Text is free: it may say for what a mechanism was measured. */
+export function domainNames({ path, tree }: Code): string[] {
+  if (!path.startsWith('src/platform/') || path.endsWith('.spec.ts')) return [];
+  const names = [path.split('/').at(-1) ?? '', ...collect(tree, ts.isIdentifier).map(({ text }) => text)];
+  return names.filter((name) =>
+    name
+      .replaceAll(/([a-z0-9])([A-Z])/g, '$1 $2')
+      .split(/[^A-Za-z0-9]+/)
+      .some((word) => DOMAIN_WORDS.test(word.toLowerCase())),
+  );
 }

@@ -7,7 +7,8 @@ import type { Deadline } from '../../platform/deadline.js';
 import { addProcessorTime } from '../../platform/http/load/processor-turns.js';
 import { Problem } from '../../platform/http/problem.js';
 import { reachPausePoint } from '../../pause-points/pause-points.js';
-import { noteOrder, requestDeadline } from '../../platform/telemetry/request-context.js';
+import { noteSubject, requestDeadline } from '../../platform/telemetry/request-context.js';
+import { ORDER } from '../../tasks/order-subject.js';
 import { referenceClaim } from '../claims/claims-of.js';
 import type { Claim } from '../claims/order-claims.repository.js';
 import {
@@ -209,7 +210,7 @@ export class PlaceOrderHandler {
     orderId: string,
     inProgress = keyInProgress,
   ): Promise<StoredResponse> {
-    noteOrder(orderId);
+    noteSubject(ORDER, orderId);
     const due = await measureStoring(context, () => this.saga.acquireLease(orderId));
     if (due) return this.run(context, due, 'retry');
     const order = await this.orders.findOrder(orderId);

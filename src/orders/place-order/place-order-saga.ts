@@ -5,7 +5,8 @@ import { databaseNow } from '../../platform/database/database-clock.js';
 import type { Deadline } from '../../platform/deadline.js';
 import { Problem, upstreamProblem } from '../../platform/http/problem.js';
 import { reachPausePoint } from '../../pause-points/pause-points.js';
-import { noteOrder } from '../../platform/telemetry/request-context.js';
+import { noteSubject } from '../../platform/telemetry/request-context.js';
+import { ORDER } from '../../tasks/order-subject.js';
 import { UpstreamFault } from '../../platform/upstream/upstream-fault.js';
 import { newTask, retryPauseMs } from '../../tasks/task-kind.js';
 import { Tasks } from '../../tasks/tasks.service.js';
@@ -117,7 +118,7 @@ export class PlaceOrderSaga {
     await reachPausePoint('placement.after-accept', orderId);
     if (verdict === 'key_taken' || verdict === 'reference_taken') return verdict;
     if (verdict !== 'written') throw await this.repository.problemOf(verdict, order);
-    noteOrder(orderId);
+    noteSubject(ORDER, orderId);
     countStatusChange('', order.status);
     return { order, lease };
   }

@@ -1,11 +1,11 @@
 import { Body, Controller, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiBody, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
-import { BoundedPlacements } from '../../platform/http/bounded-routes.js';
 import { type Caller, CurrentCaller, RequireScopes } from '../../auth/access.js';
 import { ApiOrderProblems } from '../dto/order-problem.response.js';
 import { PlaceCustomerOrderDto, toPlacementRequest } from '../dto/place-order.dto.js';
 import { requireNewId } from '../dto/text.decorators.js';
 import { customerFor, requireNumberAllowed } from '../ownership.js';
+import { BoundedPlacements } from '../place-order/bounded-placements.js';
 import { PreviewOrderDto } from './order-preview.dto.js';
 import {
   PREVIEW,

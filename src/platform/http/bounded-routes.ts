@@ -49,15 +49,6 @@ export const READS: Bulkhead = {
   admissionMs: 0,
 };
 
-export const PLACEMENTS: Bulkhead = {
-  kind: 'placements',
-  permits: ({ MAX_PLACEMENTS }) => MAX_PLACEMENTS,
-  // As many may wait as are in progress: more than those could not get in in time anyway.
-  maxWaiting: ({ MAX_PLACEMENTS }) => MAX_PLACEMENTS,
-  admissionMs: 0,
-  isAdaptive: true,
-};
-
 /** A bulkhead as the routes of one server share it. */
 interface Entrance {
   readonly bulkhead: CallerBulkhead;
@@ -85,11 +76,6 @@ export function Bounded(bulkhead: Bulkhead): MethodDecorator {
 /** For operations that need only the database. */
 export function BoundedReads(): MethodDecorator {
   return Bounded(READS);
-}
-
-/** For operations that place orders, which need other services and take accordingly long. */
-export function BoundedPlacements(): MethodDecorator {
-  return Bounded(PLACEMENTS);
 }
 
 /** Enforces the bulkheads. A refusal comes before the body is read. Call it before the first route is registered. */

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { PinoLogger } from 'nestjs-pino';
 import type { Settings } from '../../config/settings.js';
 import { serveProblemPages } from './edge/problem-pages.js';
-import { logRequests } from './request-log.js';
+import { logRequests, type SubjectsInAddress } from './request-log.js';
 import { allowOrigins, setSecurityHeaders } from './edge/browser-headers.js';
 import { controlCaches } from './edge/caching.js';
 import { compressJson } from './edge/compression.js';
@@ -17,11 +17,12 @@ export async function setUpEdge(
   server: FastifyInstance,
   settings: Settings,
   logger: PinoLogger,
+  subjectsIn: SubjectsInAddress,
 ): Promise<void> {
   const isCorsOn = settings.CORS_ORIGINS.length > 0;
   const otherMethods = new OtherMethods(server);
   new MalformedRequests(logger).watch(server);
-  logRequests(server, logger, settings.REQUEST_DEADLINE_MS);
+  logRequests(server, logger, settings.REQUEST_DEADLINE_MS, subjectsIn);
   compressJson(server);
   setSecurityHeaders(server);
   otherMethods.answerOptions(isCorsOn);

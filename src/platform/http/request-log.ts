@@ -1,7 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { PinoLogger } from 'nestjs-pino';
 import { Histogram } from 'prom-client';
-import { validate as isUuid } from 'uuid';
 import { Deadline } from '../deadline.js';
 import { parseTraceContext } from '../telemetry/trace-context.js';
 import { type Span, startSpan } from '../telemetry/tracer.js';
@@ -10,12 +9,14 @@ import {
   newRequestContext,
   type ExecutionContext,
   type RequestContext,
+  subjectsOf,
+  type WorkSubject,
 } from '../telemetry/request-context.js';
 import { identityOf } from './caller.js';
 import { networkOf, ONE_CUSTOMER } from './edge/networks.js';
 import { REQUEST_ID_HEADER } from './edge/request-identity.js';
 
-/** From the duration of a query to the deadline of an order, 10 s by default. */
+/** From the duration of a query to the deadline of a request, 10 s by default. */
 const BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20];
 
 /** The route label of unknown paths: the path itself could be anything. */
@@ -52,16 +53,12 @@ declare module 'fastify' {
   }
 }
 
+/** Finds what a request is about in the parameters of its path. */
+export type SubjectsInAddress = (params: object) => Iterable<readonly [WorkSubject, string]>;
+
 /** The pattern of the route, as in `/orders/:id`. Never the address: it may hold the id or e-mail address of a customer. */
 function routeOf(request: FastifyRequest): string {
   return request.routeOptions.url ?? UNMATCHED;
-}
-
-/** The order that is named in the address, if there is one. */
-function orderInAddress(request: FastifyRequest): string | undefined {
-  const params = request.params as Record<string, string> | undefined;
-  const id = params?.['order_id'] ?? params?.['id'];
-  return id !== undefined && isUuid(id) ? id : undefined;
 }
 
 /**
@@ -70,11 +67,16 @@ function orderInAddress(request: FastifyRequest): string | undefined {
  *
  * @param deadlineMs how long the work for a request may take, from the end of its body
  */
-export function logRequests(server: FastifyInstance, logger: PinoLogger, deadlineMs: number): void {
+export function logRequests(
+  server: FastifyInstance,
+  logger: PinoLogger,
+  deadlineMs: number,
+  subjectsIn: SubjectsInAddress,
+): void {
   server.decorateRequest('observed', null);
   server.addHook('onRequest', (request, reply, done) => {
     void reply.header(REQUEST_ID_HEADER, request.id);
-    request.observed = begin(request);
+    request.observed = begin(request, subjectsIn);
     runInContext(request.observed.context, done);
   });
   // The events of the body arrive outside the request context; it is restored for the hooks after this one.
@@ -91,9 +93,8 @@ export function logRequests(server: FastifyInstance, logger: PinoLogger, deadlin
   });
 }
 
-function begin(request: FastifyRequest): Observed {
-  const orderId = orderInAddress(request);
-  const work = newRequestContext({ requestId: request.id, ...(orderId !== undefined && { orderId }) });
+function begin(request: FastifyRequest, subjectsIn: SubjectsInAddress): Observed {
+  const work = newRequestContext(request.id, subjectsIn(request.params ?? {}));
   const { traceparent, tracestate } = request.headers;
   const parent = parseTraceContext(traceparent, tracestate);
   const route = routeOf(request);
@@ -114,17 +115,14 @@ function finish(
   const status = reply.statusCode;
   const method = route === UNMATCHED ? 'any' : request.method;
   requestDuration.observe({ method, route, status }, reply.elapsedTime / 1_000);
-  span?.set({
-    'http.response.status_code': status,
-    ...(work.orderId !== undefined && { 'order.id': work.orderId }),
-  });
+  span?.set({ 'http.response.status_code': status, ...subjectsOf(work, 'traced') });
   if (status >= 500) span?.fail(work.problem ?? String(status));
   span?.end();
   const line = {
     requestId: request.id,
     traceId: trace?.traceId,
     callerId: request.caller?.id,
-    orderId: work.orderId,
+    ...subjectsOf(work, 'logged'),
     method: request.method,
     route,
     status,

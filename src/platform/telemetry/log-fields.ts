@@ -1,4 +1,4 @@
-import { currentContext } from './request-context.js';
+import { currentContext, subjectsOf } from './request-context.js';
 
 /** Fields of the request context for every line; a line's own fields take precedence. */
 export function fieldsOfWork(): Record<string, string> {
@@ -7,7 +7,7 @@ export function fieldsOfWork(): Record<string, string> {
   const { work, trace } = context;
   return {
     ...(work.requestId !== undefined && { requestId: work.requestId }),
-    ...(work.orderId !== undefined && { orderId: work.orderId }),
+    ...subjectsOf(work, 'logged'),
     ...(trace && { traceId: trace.traceId }),
   };
 }

@@ -8,11 +8,18 @@ export interface CallTally {
   ms: number;
 }
 
-/** A request, a background task or the recovery of an order, with the data collected during it. */
+/** A kind of thing that work is about, with the names of its id in log lines and in spans. Features define their own. */
+export interface WorkSubject {
+  readonly logged: string;
+  readonly traced: string;
+}
+
+/** A request or a background task, with the data collected during it. */
 export interface RequestContext {
   /** Identifies the request in the log, in its response and in outgoing calls; absent for background work. */
   readonly requestId?: string;
-  orderId?: string;
+  /** Ids of what the work is about. */
+  readonly subjects: Map<WorkSubject, string>;
   /** Who sent the request, or its address where `AUTH=none`; absent for background work. Never logged. */
   caller?: string;
   /** Name of the problem that the request was answered with. */
@@ -35,8 +42,17 @@ export interface ExecutionContext {
 /** Follows everything that is done for a piece of work, so that it need not be handed through every call. */
 const storage = new AsyncLocalStorage<ExecutionContext>();
 
-export function newRequestContext(known: { requestId?: string; orderId?: string } = {}): RequestContext {
-  return { ...known, upstreams: new Map(), attempts: [] };
+export function newRequestContext(
+  requestId?: string,
+  subjects: Iterable<readonly [WorkSubject, string]> = [],
+): RequestContext {
+  const known = requestId === undefined ? {} : { requestId };
+  return { ...known, subjects: new Map(subjects), upstreams: new Map(), attempts: [] };
+}
+
+/** The ids of what the work is about, by their names in log lines or in spans. */
+export function subjectsOf({ subjects }: RequestContext, place: keyof WorkSubject): Record<string, string> {
+  return Object.fromEntries([...subjects].map(([subject, id]) => [subject[place], id]));
 }
 
 export function currentContext(): ExecutionContext | undefined {
@@ -77,10 +93,9 @@ export function fieldsToPassOn(): Record<string, string> {
   return { ...(requestId !== undefined && { 'x-request-id': requestId }), ...traceHeaders(context.trace) };
 }
 
-/** Adds the order to the log lines of the current context. */
-export function noteOrder(orderId: string): void {
-  const work = storage.getStore()?.work;
-  if (work) work.orderId = orderId;
+/** Adds the id of a subject to the log lines and the span of the current context. */
+export function noteSubject(subject: WorkSubject, id: string): void {
+  storage.getStore()?.work.subjects.set(subject, id);
 }
 
 /** Records the problem that the current request returns. */

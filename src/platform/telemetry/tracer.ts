@@ -1,7 +1,7 @@
 import type { TraceContext } from './trace-context.js';
 import { currentContext, runInContext, newRequestContext } from './request-context.js';
 
-/** Attributes of a span. No user input: no identifiers except those of orders, no messages of errors. */
+/** Attributes of a span. No user input: no identifiers except those of the work's subjects, no messages of errors. */
 export type SpanAttributes = Record<string, string | number>;
 
 export interface SpanStart {

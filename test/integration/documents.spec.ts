@@ -27,6 +27,20 @@ const DECISION_INDEX = 'docs/decisions/README.md';
 
 const DECISIONS = readdirSync(join(PROJECT, 'docs/decisions')).filter((name) => /^\d{4}-.*\.md$/.test(name));
 
+/** Folders with code of their own. */
+const FOLDERS = ['sandbox', 'migrations', 'console', 'bench', 'test'].concat(
+  readdirSync(join(PROJECT, 'src'), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => `src/${name}`),
+);
+
+/** Lines of TypeScript in a folder, without specs. */
+function linesIn(folder: string): number {
+  return readdirSync(join(PROJECT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\.tsx?$/.test(name) && !/\.(spec|d)\.tsx?$/.test(name))
+    .reduce((sum, name) => sum + read(join(folder, name)).split('\n').length - 1, 0);
+}
+
 function read(document: string): string {
   return readFileSync(join(PROJECT, document), 'utf8');
 }
@@ -124,6 +138,30 @@ it('names of tests are found in commands and in tables', () => {
     'ownership',
     'fuzz',
   ]);
+});
+
+describe('the architecture', () => {
+  const text = read('docs/architecture.md');
+
+  it('names existing files', () => {
+    const named = [...text.matchAll(/`([a-z-]+(?:\/[a-z.-]+)+\.ts)`/g)].map(([, path = '']) => path);
+    expect(named.length).toBeGreaterThan(20);
+    const roots = ['', 'src', 'src/orders'];
+    expect(named.filter((path) => !roots.some((root) => existsSync(join(PROJECT, root, path))))).toEqual([]);
+  });
+
+  it('states the sizes of the folders to a tenth', () => {
+    const rows = [...text.matchAll(/^\| `([a-z/-]+)` +\| +([\d,]+) \|/gm)].map(
+      ([, folder = '', lines = '']) => {
+        const stated = Number(lines.replaceAll(',', ''));
+        return { folder, stated, actual: linesIn(folder) };
+      },
+    );
+    expect(rows.map(({ folder }) => folder)).toEqual(expect.arrayContaining(FOLDERS));
+    // A table that every change had to touch would be in the way.
+    const stale = rows.filter(({ stated, actual }) => Math.abs(stated - actual) > Math.max(100, actual / 10));
+    expect(stale).toEqual([]);
+  });
 });
 
 it('the image for production is the last stage of the Dockerfile, without the sandbox', () => {

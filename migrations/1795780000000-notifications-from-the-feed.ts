@@ -3,7 +3,7 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 /** Existing events get NULL without a rewrite of the table, so that none of them notifies a customer again. */
 const STATEMENTS = [
   `ALTER TABLE order_events ADD COLUMN notification json`,
-  `COMMENT ON COLUMN order_events.notification IS 'Set while the customer is to be notified of the event: headers of its request for that call. Null: no message is due, or the sequencer has inserted its task.'`,
+  `COMMENT ON COLUMN order_events.notification IS 'Set while a message to the customer about the event is due: headers of its request for that call. Null: no message is due, or the sequencer has inserted its task.'`,
 ];
 
 export class NotificationsFromTheFeed1795780000000 implements MigrationInterface {

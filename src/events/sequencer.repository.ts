@@ -13,7 +13,7 @@ interface Place {
   seq: number | null;
 }
 
-/** An event of which the customer is to be notified. */
+/** An event that notifies the customer. */
 interface DueNotification {
   orderId: string;
   seq: number;

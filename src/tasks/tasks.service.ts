@@ -11,7 +11,8 @@ import { DatabaseOutage } from '../platform/database/database-outage.js';
 import type { Statement } from '../platform/database/statement-message.js';
 import { CONNECTIONS_PER_ORIGIN } from '../platform/upstream/undici-transport.js';
 import type { LeasedTask, NewTask, TaskHandler, TaskKind, TaskPolicy } from './task-kind.js';
-import { type Lease, type LeasableTask, type LimitedTask, TaskRepository } from './task.repository.js';
+import type { LeasableTask, LimitedTask } from './task-inserts.js';
+import { type Lease, TaskRepository } from './task.repository.js';
 import { TaskRunner } from './task-runner.js';
 import { IDLE_POLL_MS, TaskWorker } from './task-worker.js';
 

@@ -181,13 +181,13 @@ const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes
     'the tasks of one lane do not wait for each other, and the first is slow',
     'calm',
     {
-      file: 'tasks/task.repository.js',
+      file: 'tasks/task-inserts.js',
       from: "CASE WHEN first.is_first THEN 'ready' ELSE 'blocked' END",
       to: "'ready'",
     },
     {
       // As with a first task, so that both messages are sent at the same time.
-      file: 'tasks/task.repository.js',
+      file: 'tasks/task-inserts.js',
       from: 'SELECT predecessor.is_found IS NULL AND n.position = 1 AS is_first',
       to: 'SELECT true AS is_first',
     },
@@ -215,7 +215,7 @@ const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes
     { file: 'tasks/task.repository.js', from: 'run_at = due.lease_end', to: 'run_at = t.run_at' },
     {
       // Neither does the first lease, which the insert takes.
-      file: 'tasks/task.repository.js',
+      file: 'tasks/task-inserts.js',
       from: 'coalesce(first.lease_end, now()), now(),',
       to: 'now(), now(),',
     },

@@ -35,7 +35,7 @@ const listTasks = () =>
 
 const listDue = () => feed.query('SELECT 1 FROM order_events WHERE notification IS NOT NULL');
 
-describe('an event of which the customer is notified', () => {
+describe('an event that notifies the customer', () => {
   it('leads to one task, inserted with its number, which passes on the headers of the request', async () => {
     const [orderId = ''] = await insertOrders(feed.database, 1);
     await change(orderId);

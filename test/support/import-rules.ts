@@ -14,7 +14,7 @@ const ALLOWED_IMPORTS: Record<string, readonly string[]> = {
   inventory: ['orders', 'platform', 'pause-points', 'config'],
   carts: ['orders', 'tasks', 'platform', 'pause-points', 'config'],
   notifications: ['orders', 'tasks', 'platform', 'pause-points', 'config'],
-  events: ['orders', 'auth', 'platform', 'config'],
+  events: ['orders', 'auth', 'tasks', 'pause-points', 'platform', 'config'],
   operations: ['orders', 'auth', 'events', 'tasks', 'platform', 'config'],
   health: ['orders', 'auth', 'platform', 'config'],
   admin: ['platform', 'config'],

@@ -36,7 +36,7 @@ const STEPS_AT_ONCE = 2;
 /** Cache lifetime: invisible on a chart, and many viewers cost as much as one. */
 const FRESH_MS = 10_000;
 
-/** Shops have a few channels; of more, the figures that were asked for first are read anew. */
+/** Shops have a few channels; of more, the oldest figures are dropped. */
 const MAX_CACHED = 20;
 
 /** Came to be something else than confirmed. */

@@ -2,7 +2,7 @@ import type { KeyClaim } from '../../idempotency/idempotency.repository.js';
 import { MultiRowStatement } from '../../platform/database/batching/multi-row-statement.js';
 import type { Statement } from '../../platform/database/statement-message.js';
 import type { Write } from '../../platform/database/transaction.js';
-import type { LeasableTask } from '../../tasks/task.repository.js';
+import type { LeasableTask } from '../../tasks/task-inserts.js';
 import { storedEmailKey } from '../addresses/email-address.js';
 import { cartClaim, numberClaim } from '../claims/claims-of.js';
 import type { Claim } from '../claims/order-claims.repository.js';

@@ -124,7 +124,7 @@ export function drawWish(seed: number, n: number): Wish {
       corrections: [],
     },
     copies: isCopied && (isKeyed || isReferenced || kind === 'cart') ? random.integer(2, 3) : 1,
-    // A copy with a key of its own may be placed anew after another was refused, and its customer would not be erased.
+    // A copy with a key of its own may be placed again after another was refused, and its customer would not be erased.
     ownKeys: kind === 'cart' ? random.chance(0.6) : isReferenced && !isToErase && own.chance(0.6),
     isRepeated: isKeyed && random.chance(0.15),
     changes: drawChanges(random),

@@ -77,7 +77,10 @@ describe('a bulkhead that is guarded', () => {
       await keepBusy(200, 12);
       return (await countPlaces()) === MOST;
     });
-    const refusals = setInterval(() => guard.noteRefusal(), 10);
+    const refusals = setInterval(() => {
+      guard.noteRequest();
+      guard.noteRefusal();
+    }, 10);
     try {
       await until(async () => {
         await keepBusy(200, 12);
@@ -118,7 +121,10 @@ describe('a bulkhead that is guarded', () => {
 
   it('queues a burst, and shortens the queue during a lasting overload', async () => {
     expect(guard.admissionMs).toBe(ADMISSION_MS);
-    const refusals = setInterval(() => guard.noteRefusal(), 10);
+    const refusals = setInterval(() => {
+      guard.noteRequest();
+      guard.noteRefusal();
+    }, 10);
     try {
       await until(() => guard.admissionMs < ADMISSION_MS);
     } finally {

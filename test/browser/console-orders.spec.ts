@@ -139,7 +139,7 @@ describe('live list of orders', () => {
       expect(await placed.textContent()).toBe(timestamp.slice(11, 19));
       await page.locator('summary', { hasText: 'Columns' }).click();
       await page.getByLabel('Version').check();
-      await page.getByLabel('Products').uncheck();
+      await page.getByRole('checkbox', { name: 'Products' }).uncheck();
       await page.goto(`${tested.service.url}/admin/orders`);
       await page.getByRole('columnheader', { name: 'Version' }).waitFor();
       expect(await page.getByRole('columnheader', { name: 'Products' }).count()).toBe(0);
@@ -214,7 +214,7 @@ describe('page of an order', () => {
       const id = await placeFor('Open Olga');
       const { page, complaints } = await tested.open('/orders', 'admin');
       await rowOf(page, id).getByRole('link').click();
-      await page.getByText('Open Olga').waitFor();
+      await page.getByText('Open Olga').first().waitFor();
       const offered = page.getByRole('group', { name: 'Change the status' }).getByRole('button');
       await offered.first().waitFor();
       expect(await offered.allTextContents()).toEqual([

@@ -111,10 +111,10 @@ describe('page of the list of orders', () => {
       await page.getByRole('button', { name: 'Older' }).click();
       await page.waitForURL(/cursor=/);
       await page.getByRole('button', { name: 'Older' }).click();
-      await page.getByText('20 orders on this page').waitFor();
+      await page.getByText('20 of 120 orders').waitFor();
       expect(await page.getByRole('button', { name: 'Newer' }).isEnabled()).toBe(true);
       const other = await tested.open(page.url().split('/admin')[1] ?? '', 'admin');
-      await other.page.getByText('20 orders on this page').waitFor();
+      await other.page.getByText('20 of 120 orders').waitFor();
       expect(await other.page.getByRole('button', { name: 'Newer' }).isDisabled()).toBe(true);
       await other.page.locator('body').press('p');
       expect(other.page.url()).toBe(page.url());
@@ -177,9 +177,17 @@ describe('interrupted bulk change', () => {
       await page.getByLabel('Select all orders of this page').check();
       await page.locator('body').press('s');
       const first = page.waitForResponse('**/orders/bulk-status');
+      const offline = Promise.withResolvers<undefined>();
+      let calls = 0;
       await page.route('**/orders/bulk-status', async (route) => {
+        calls += 1;
+        if (calls > 1) {
+          await offline.promise;
+          return route.abort('internetdisconnected');
+        }
         await route.fulfill({ response: await route.fetch() });
         await page.context().setOffline(true);
+        return offline.resolve(undefined);
       });
       await page.getByRole('dialog').getByRole('button', { name: 'Mark 120 as' }).click();
       await first;

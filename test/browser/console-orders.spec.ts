@@ -215,12 +215,13 @@ describe('page of an order', () => {
       const { page, complaints } = await tested.open('/orders', 'admin');
       await rowOf(page, id).getByRole('link').click();
       await page.getByText('Open Olga').first().waitFor();
-      const offered = page.getByRole('group', { name: 'Change the status' }).getByRole('button');
+      const offered = page.getByRole('group', { name: 'Change the order' }).getByRole('button');
       await offered.first().waitFor();
       expect(await offered.allTextContents()).toEqual([
         'Mark as processings',
         'Mark as shipped',
         'Mark as cancelled',
+        'Edite',
       ]);
       await page.getByRole('button', { name: 'Mark as shipped' }).click();
       await page.getByLabel('Reason').fill('Left with the courier');

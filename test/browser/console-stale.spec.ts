@@ -205,7 +205,7 @@ describe('list that is left open', () => {
       await page.clock.fastForward('01:02:00');
       await page.getByText('No orders match these filters').waitFor();
       await page.goto(`${tested.service.url}/admin/orders/${id}`);
-      const placed = page.getByRole('region', { name: 'Customer' }).getByRole('time').first();
+      const placed = page.getByRole('region', { name: 'Record' }).getByRole('time').first();
       await placed.waitFor();
       const before = await placed.innerText();
       await page.clock.fastForward('24:00:00');

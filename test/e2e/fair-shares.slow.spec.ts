@@ -79,6 +79,11 @@ function readSlowly(response: IncomingMessage): void {
   cleanups.push(() => clearInterval(timer));
 }
 
+const countCut = async (): Promise<number> => {
+  const text = String((await service.request('GET', '/metrics', undefined, callers.operator)).body);
+  return sumOf(parseMetrics(text), 'http_slow_readers_cut_total');
+};
+
 const refusals = async (kind: string): Promise<number> => {
   const text = String((await service.request('GET', '/metrics', undefined, callers.operator)).body);
   return sumOf(parseMetrics(text), 'bulkhead_refusals_total', { kind });
@@ -176,11 +181,7 @@ describe('order streams', () => {
         [ids, seq],
       );
     }
-    const metrics = async () => {
-      const text = String((await service.request('GET', '/metrics', undefined, callers.operator)).body);
-      return sumOf(parseMetrics(text), 'http_slow_readers_cut_total');
-    };
-    await eventually(async () => (await metrics()) > 0);
+    await eventually(async () => (await countCut()) > 0);
     deaf.response.socket.resume();
     await closed;
     expect(deaf.isEnded()).toBe(false);
@@ -198,7 +199,7 @@ describe('exports under fair shares', () => {
   it('of one slow customer leave permits for others, and are cut off', async () => {
     const slow = await beginExport(callers.customer);
     const second = await beginExport(callers.customer);
-    const ending = Promise.race([once(slow, 'aborted'), once(slow, 'end'), sleep(40_000, 'still open')]);
+    const cutBefore = await countCut();
     readSlowly(slow);
     readSlowly(second);
     // A third one is rejected, whether or not the second one was.
@@ -207,6 +208,10 @@ describe('exports under fair shares', () => {
     expect(other.status).toBe(200);
     const counted = await service.request('HEAD', '/orders/export', undefined, callers.otherCustomer);
     expect(counted.headers.get('x-total-count')).toBe('0');
+    await eventually(async () => (await countCut()) > cutBefore, 40_000);
+    // What has arrived before the reset can still be read.
+    const ending = Promise.race([once(slow, 'aborted'), once(slow, 'end'), sleep(10_000, 'still open')]);
+    slow.resume();
     expect(await ending).not.toBe('still open');
     expect(slow.complete).toBe(false);
     await eventually(

@@ -46,7 +46,7 @@ describe(`${REQUESTS} requests generated from the OpenAPI document`, () => {
     expect(statusesOf('updateOrderStatus')).toEqual(
       expect.arrayContaining(['200', '400', '404', '409', '412']),
     );
-    expect(statusesOf('correctOrder')).toEqual(expect.arrayContaining(['200', '400', '404', '409', '412']));
+    expect(statusesOf('correctOrder')).toEqual(expect.arrayContaining(['200', '400', '404', '412']));
     expect(statusesOf('getOrder')).toEqual(expect.arrayContaining(['200', '404']));
   });
 

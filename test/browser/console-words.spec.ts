@@ -244,7 +244,7 @@ describe('search in the console', () => {
   itInBrowser(
     'explains what it finds when no order matches',
     async () => {
-      const { page } = await tested.open('/orders?q=nobody%40exam', 'admin');
+      const { page } = await tested.open('/orders?q=missing%40exam', 'admin');
       await page.getByText('No orders match these filters').waitFor();
       await page.getByText('The search finds parts of names').waitFor();
       expect(await page.getByText('Search for less').count()).toBe(0);

@@ -79,15 +79,13 @@ function readSlowly(response: IncomingMessage): void {
   cleanups.push(() => clearInterval(timer));
 }
 
-const countCut = async (): Promise<number> => {
+async function metric(name: string, labels = {}): Promise<number> {
   const text = String((await service.request('GET', '/metrics', undefined, callers.operator)).body);
-  return sumOf(parseMetrics(text), 'http_slow_readers_cut_total');
-};
+  return sumOf(parseMetrics(text), name, labels);
+}
 
-const refusals = async (kind: string): Promise<number> => {
-  const text = String((await service.request('GET', '/metrics', undefined, callers.operator)).body);
-  return sumOf(parseMetrics(text), 'bulkhead_refusals_total', { kind });
-};
+const countCut = (): Promise<number> => metric('http_slow_readers_cut_total');
+const refusals = (kind: string): Promise<number> => metric('bulkhead_refusals_total', { kind });
 
 describe('order streams', () => {
   it('of one customer leave permits for other customers and for staff', async () => {

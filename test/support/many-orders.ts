@@ -56,16 +56,3 @@ export async function insertOrders(
     await client.end();
   }
 }
-
-/** Changes an order so often that no transaction finds it as it was read. */
-export async function changeUntil(
-  signal: AbortSignal,
-  database: TestDatabase,
-  orderId: string,
-): Promise<void> {
-  const client = new Client({ connectionString: database.url });
-  await client.connect();
-  while (!signal.aborted)
-    await client.query('UPDATE orders SET version = version + 1 WHERE id = $1', [orderId]);
-  await client.end();
-}

@@ -37,7 +37,7 @@ beforeAll(async () => {
       tags: ['gift'],
       metadata: { campaign: 'spring', vip: true },
     }),
-    await placeWith({ source: 'shop', customer_id: 'c-1' }),
+    await placeWith({ source: 'shop', customer_id: 'c-1', number: 'Ñ-3' }),
   );
   ids.push(
     await placeOrder(service, {
@@ -95,7 +95,7 @@ describe('GET /orders', () => {
     expect(alone).not.toHaveProperty('searched');
   });
 
-  it.each<[string, string]>([
+  it.each<[string, string, string?]>([
     ['tag', `tag=${'x'.repeat(51)}`],
     ['tag', 'tag='],
     ['number', `number=${'x'.repeat(33)}`],
@@ -104,20 +104,25 @@ describe('GET /orders', () => {
     ['source_order_id', `source_order_id=${'x'.repeat(129)}`],
     ['metadata', 'metadata=x'],
     ['metadata', 'metadata.=x'],
+    ['metadata', 'metadata=x&metadata.a=b', 'metadata.a'],
     ['metadata', 'metadata.a=x&metadata.a=y'],
     ['metadata', `metadata.a=${'x'.repeat(501)}`],
     ['metadata', `metadata.${'k'.repeat(41)}=x`],
     ['metadata', 'metadata.a=1&metadata.b=1&metadata.c=1&metadata.d=1&metadata.e=1&metadata.f=1'],
     ['metadata.__proto__', 'metadata.__proto__=x'],
     ['metadatum.a', 'metadatum.a=x'],
-  ])('refuses a wrong %s: %#', async (field, query) => {
-    expectProblem(await service.request('GET', `/orders?${query}`), 400, [field]);
+  ])('refuses a wrong %s: %#', async (field, query, ...others) => {
+    expectProblem(await service.request('GET', `/orders?${query}`), 400, [
+      field,
+      ...others.filter((other) => other !== undefined),
+    ]);
   });
 });
 
 describe('GET /orders?q=', () => {
   it.each<[string, string, number[]]>([
     ['the number', 'B-2', [1]],
+    ['the number in another Unicode form', 'N\u{303}-3', [2]],
     ['the id in the source', '402-1234567', [1]],
     ['a part of the id in the source', '2-12345', [1]],
     ['a part of the SKU of a line', 'email-9', [3]],

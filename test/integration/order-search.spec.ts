@@ -140,6 +140,21 @@ describe('texts of orders from before the search', () => {
     expect(await progress()).toMatchObject({ waiting: 0, backfillOrderId: null });
     expect(await texts()).toHaveLength(21);
   });
+
+  it('are written from new to old while events of old orders are still numbered', async () => {
+    await migrateSearch('down');
+    const old = await insertOrders(feed.database, 20);
+    await migrateSearch('up');
+    const { sequencer } = await feed.start();
+    await sequencer.numberNext(7);
+    expect(await index.indexNext(8)).toMatchObject({ count: 8, isFull: true, backfillOrderId: old[11] });
+    expect(await progress()).toMatchObject({ waiting: 0 });
+    await sequencer.numberNext(10);
+    expect(await index.indexNext(4)).toMatchObject({ count: 4, backfillOrderId: old[7] });
+    await indexAll();
+    expect(await progress()).toMatchObject({ waiting: 0, backfillOrderId: null });
+    expect(await texts()).toHaveLength(20);
+  });
 });
 
 describe('an erasure', () => {

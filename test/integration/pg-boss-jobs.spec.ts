@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { Client } from 'pg';
 import { migrateDatabase, prepareDatabase } from '../../src/platform/database/migrate.js';
 import { Settings } from '../../src/config/settings.js';
-import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { createBareDatabase, createTestDatabase, type TestDatabase } from '../support/database.js';
 import { queryDatabase } from '../support/invariants.js';
 import { PG_BOSS_SCHEMA } from '../support/pg-boss.js';
 
@@ -177,6 +177,30 @@ it('refuses to begin while an instance of an old release is connected', async ()
   await old.end();
   await migrateDatabase(database.url);
   expect(await tasksOf(orderId)).toHaveLength(1);
+});
+
+it('refuses to begin before the first migration', async () => {
+  const bare = await createBareDatabase('');
+  await queryDatabase(bare.url, PG_BOSS_SCHEMA);
+  const old = new Client({ connectionString: bare.url, application_name: 'order-service jobs' });
+  await old.connect();
+  await expect(migrateDatabase(bare.url)).rejects.toThrow('an instance of an earlier release is connected');
+  expect(await queryDatabase(bare.url, `SELECT to_regclass('orders') AS orders`)).toEqual([{ orders: null }]);
+  await old.end();
+  await bare.drop();
+});
+
+it('takes over the carts of an old instance that was started after the upgrade', async () => {
+  const [cancelled, confirmed] = [await addOrder(), await addOrder()];
+  await query(`UPDATE orders SET status = 'confirmed' WHERE id = $1`, [confirmed]);
+  await query(`INSERT INTO order_claims (kind, value, order_id) VALUES ('cart', 'freed', $1)`, [cancelled]);
+  await query(`INSERT INTO cart_claims (cart_id, order_id, claimed_at) VALUES ('ordered', $1, now())`, [
+    confirmed,
+  ]);
+  await migrateDatabase(database.url);
+  expect(await query('SELECT kind, value, order_id FROM order_claims')).toEqual([
+    { kind: 'cart', value: 'ordered', order_id: confirmed },
+  ]);
 });
 
 it('start without migrations fails while jobs of an old release exist', async () => {

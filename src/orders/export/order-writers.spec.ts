@@ -143,7 +143,7 @@ describe('orders as CSV', () => {
     ['a wide equals sign', '＝1', `"'＝1"`],
     ['a formula after a semicolon', 'A;=1+1', `"A;'=1+1"`],
     ['a formula after a comma and a space', 'A, =1+1', `"A,' '=1+1"`],
-    ['a formula after a new line', 'A\r\n=1+1', `"A\r'\n'=1+1"`],
+    ['a formula after a new line', 'A\r\n=1+1', `"A\r\n'=1+1"`],
     ['a quoted formula after a semicolon', 'A;"=1+1', `"A;'""=1+1"`],
   ])('writes text with %s', (_name, customerName, cell) => {
     expect(csv(order({ customerName, items: [item(1)] })).join('\r\n')).toContain(`,${cell},"alice@`);

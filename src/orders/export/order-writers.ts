@@ -39,9 +39,10 @@ function safe(value: Cell): Cell {
  * Where a spreadsheet may begin to read a formula: at the start of a cell, and after anything that a program other than
  * the one that it was written for takes as a separator (Excel splits at the semicolon in most of Europe, LibreOffice at
  * tabs too, and all let a person choose another, such as a colon). Spaces and quotes in between do not keep a program from
- * reading a formula.
+ * reading a formula. Of several separators in a row
+ * an apostrophe after the last is enough, and makes many of them cost linear time.
  */
-const FORMULA_START = /(?<=^|[,;:\t|\r\n])(?=[\s"]*[=+\-@＝＋－＠])/g;
+const FORMULA_START = /^(?=[\s"]*[=+\-@＝＋－＠])|(?<=[,;:\t|\r\n])(?=(?:[^\S\t\r\n]|")*[=+\-@＝＋－＠])/g;
 
 /**
  * A space is a separator only where a person chooses it, and `Cable - 2 m` and `Fan -10 to +5 V` are names. So a word

@@ -118,10 +118,11 @@ function newestOf(queries: readonly string[], union: 'UNION' | 'UNION ALL', most
  * off an index from its newest end: one condition with OR would be planned as a walk through all orders.
  */
 function foundBy(text: string, besides: Conditions, most: string, add: AddValue): string {
+  const name = add(text.normalize('NFC'));
   const queries = [
-    withNumber(add(text), besides, most),
-    idsOf({ key: 'o.source_order_id', values: [add(text)] }, besides, most),
-    idsOf({ key: 'o.customer_id', values: [add(text.normalize('NFC'))] }, besides, most),
+    withNumber(name, besides, most),
+    idsOf({ key: 'o.source_order_id', values: [name] }, besides, most),
+    idsOf({ key: 'o.customer_id', values: [name] }, besides, most),
     withProduct(add(text), besides, most),
   ];
   if (text.includes('@'))

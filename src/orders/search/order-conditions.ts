@@ -59,10 +59,10 @@ export interface Conditions {
  */
 export function hasChecks(filter: OrderFilter): boolean {
   const { totalMin, totalMax, tag, metadata, fragment, source } = filter;
-  const { customerId, customerEmail, productId, statuses } = filter;
+  const { search, customerId, customerEmail, productId, statuses } = filter;
   if (
     source !== undefined &&
-    [customerId, customerEmail, productId, statuses].some((other) => other !== undefined)
+    [search, customerId, customerEmail, productId, statuses].some((other) => other !== undefined)
   )
     return true;
   return [totalMin, totalMax, tag, metadata, fragment].some((check) => check !== undefined);

@@ -93,8 +93,8 @@ export class OrderSearchRepository {
   }
 
   /**
-   * Writes texts in one short transaction: those of orders with up to `limit` new events, or, when there are none, those of
-   * up to `limit` orders of the backfill.
+   * Writes texts in one short transaction: those of orders with up to `limit` new events, or, when these change no text,
+   * those of up to `limit` orders of the backfill.
    *
    * @returns undefined while another instance does the same, or an erasure runs
    */
@@ -107,9 +107,10 @@ export class OrderSearchRepository {
       ]);
       if (!state) return undefined;
       const followed = await this.followFeed(transaction, state, limit);
-      if (followed || state.backfillOrderId === null)
-        return followed ?? { count: 0, isFull: false, backfillOrderId: null };
-      return this.backfill(transaction, state.backfillOrderId, limit);
+      // Also behind events without a text to write: after an upgrade, millions of events of old orders are numbered first.
+      if (state.backfillOrderId !== null && !followed?.count)
+        return this.backfill(transaction, state.backfillOrderId, limit);
+      return followed ?? { count: 0, isFull: false, backfillOrderId: null };
     });
   }
 
@@ -128,7 +129,11 @@ export class OrderSearchRepository {
       if (lastNo !== feedNo) await this.advance(transaction, lastNo);
       return undefined;
     }
-    const ids = new Set(events.flatMap(({ orderId, changesText }) => (changesText ? [orderId] : [])));
+    // What is left to the backfill is read by it, as it is then.
+    const isDue = (orderId: string): boolean => backfillOrderId === null || orderId > backfillOrderId;
+    const ids = new Set(
+      events.flatMap(({ orderId, changesText }) => (changesText && isDue(orderId) ? [orderId] : [])),
+    );
     const orders = ids.size === 0 ? [] : await transaction.query<SearchableOrder[]>(FIND_CHANGED, [[...ids]]);
     await this.writeTexts(transaction, orders);
     await this.advance(transaction, events.at(-1)?.feedNo ?? lastNo);

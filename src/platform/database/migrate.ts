@@ -8,7 +8,7 @@ import type { Settings } from '../../config/settings.js';
 import { endProcess } from '../end-process.js';
 import { dataSourceOptions } from './data-source.js';
 import type { DatabaseSettings } from './database-tls.js';
-import { adoptPgBossJobs, hasPgBossJobs } from './pg-boss-jobs.js';
+import { adoptPgBossJobs, assertNoOldInstance, hasPgBossJobs } from './pg-boss-jobs.js';
 import { databaseErrorCode, isDatabaseUnavailable } from './session/database-errors.js';
 import { describeDatabaseFault, withStartRetry } from './start-retry.js';
 
@@ -43,6 +43,7 @@ export async function migrate(settings: DatabaseSettings): Promise<string[]> {
     const lock = dataSource.createQueryRunner();
     try {
       await takeLock(lock);
+      await assertNoOldInstance(dataSource);
       const applied = await dataSource.runMigrations();
       await adoptPgBossJobs(dataSource);
       await lock.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]);

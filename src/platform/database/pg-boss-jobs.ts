@@ -64,6 +64,15 @@ FROM pgboss.job j JOIN ${KINDS} ON k.queue = j.name JOIN orders o ON o.id::text 
 WHERE j.state::text = 'completed'
 ON CONFLICT (order_id, id) DO NOTHING`;
 
+/** An instance of an old release frees carts, and claims them, in a table of its own only. */
+const FREE_CARTS = `
+DELETE FROM order_claims k USING orders o
+WHERE k.kind = 'cart' AND o.id = k.order_id AND o.status IN ('rejected', 'failed', 'cancelled')`;
+
+const ADOPT_CARTS = `
+INSERT INTO order_claims (kind, value, order_id) SELECT 'cart', cart_id, order_id FROM cart_claims
+ON CONFLICT (kind, value) DO NOTHING`;
+
 /** Whether the database has jobs in the tables of pg-boss. */
 export async function hasPgBossJobs(sql: Sql): Promise<boolean> {
   const [row] = await sql.query<{ exists: boolean }[]>(
@@ -72,25 +81,28 @@ export async function hasPgBossJobs(sql: Sql): Promise<boolean> {
   return row?.exists === true;
 }
 
-/**
- * Turns the jobs into tasks and deliveries, all in one transaction. Does nothing where there are none.
- *
- * @throws {SettingsError} while an instance of an old release is connected
- */
+/** Turns the jobs into tasks and deliveries, all in one transaction. Does nothing where there are none. */
 export async function adoptPgBossJobs(dataSource: DataSource): Promise<void> {
   if (!(await hasPgBossJobs(dataSource))) return;
-  await assertNoOldInstance(dataSource);
   await inTransaction(dataSource, async (transaction) => {
     await transaction.query('LOCK TABLE pgboss.job IN ACCESS EXCLUSIVE MODE');
     await transaction.query(ADOPT_UNFINISHED);
     await transaction.query(PROMOTE_FIRST);
     await transaction.query(ADOPT_COMPLETED);
     await transaction.query(ADOPT_PENDING);
+    await transaction.query(FREE_CARTS);
+    await transaction.query(ADOPT_CARTS);
     await transaction.query('DROP SCHEMA pgboss CASCADE');
   });
 }
 
-async function assertNoOldInstance(sql: Sql): Promise<void> {
+/**
+ * To be called before the first migration: old instances need what the migrations drop.
+ *
+ * @throws {SettingsError} while an instance of an old release is connected
+ */
+export async function assertNoOldInstance(sql: Sql): Promise<void> {
+  if (!(await hasPgBossJobs(sql))) return;
   const [row] = await sql.query<{ count: number }[]>(
     `SELECT count(*)::int AS count FROM pg_stat_activity WHERE application_name = $1 AND datname = current_database()`,
     [OLD_APPLICATION_NAME],

@@ -68,7 +68,7 @@ export function gatherMembers(query: object, type: Type): object {
   const members: [string, unknown][] = [];
   const objects = new Map<string, [string, unknown][]>();
   for (const [name, value] of Object.entries(query)) {
-    const object = flat.find((each) => name.startsWith(`${each}.`));
+    const object = flat.find((each) => name.startsWith(`${each}.`) && !Object.hasOwn(query, each));
     if (object === undefined) members.push([name, value]);
     else objects.set(object, [...(objects.get(object) ?? []), [name.slice(object.length + 1), value]]);
   }

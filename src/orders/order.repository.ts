@@ -121,6 +121,14 @@ export class OrderRepository {
     return ids.length === 0 ? [] : this.dataSource.query<Order[]>(FIND_ORDERS, [ids]);
   }
 
+  /** The filter as it means the same for all pages, and whether all orders can be searched by it. */
+  async resolveFilter(
+    owner: Owner,
+    filter: OrderFilter,
+  ): Promise<{ filter: OrderFilter; isComplete: boolean }> {
+    return this.finder.resolve(owner, filter);
+  }
+
   /** The number of orders of the owner that pass the filter. Reads all of them. */
   async countOrdersOf(owner: Owner, filter: OrderFilter): Promise<number> {
     return this.finder.countAll(owner, filter);

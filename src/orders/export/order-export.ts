@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { isDatabaseUnavailable } from '../../platform/database/session/database-errors.js';
 import type { Bulkhead } from '../../platform/http/bounded-routes.js';
+import { overloaded } from '../../platform/http/problem.js';
 import { withDeadline } from '../../platform/telemetry/request-context.js';
 import type { Order } from '../order.entity.js';
 import { type OrderPage, OrderRepository } from '../order.repository.js';
@@ -55,8 +56,9 @@ export class OrderExport implements OnModuleDestroy {
 
   /** Begins an export. Failures before the first page are thrown; later ones break the stream off. */
   async begin(owner: Owner, filter: OrderFilter, writer: OrderWriter): Promise<Readable> {
-    const first = await this.orders.listOrdersOf(owner, filter, PAGE_SIZE);
-    const stream = Readable.from(this.write(first, owner, filter, writer), { objectMode: false });
+    const resolved = await this.resolve(owner, filter);
+    const first = await this.orders.listOrdersOf(owner, resolved, PAGE_SIZE);
+    const stream = Readable.from(this.write(first, owner, resolved, writer), { objectMode: false });
     this.open.add(stream);
     stream.on('error', (error) => this.tell(error));
     stream.on('close', () => this.open.delete(stream));
@@ -65,7 +67,18 @@ export class OrderExport implements OnModuleDestroy {
 
   /** Counts the orders of an export. */
   async count(owner: Owner, filter: OrderFilter): Promise<number> {
-    return this.orders.countOrdersOf(owner, filter);
+    return this.orders.countOrdersOf(owner, await this.resolve(owner, filter));
+  }
+
+  /**
+   * A search means the same for the whole file.
+   *
+   * @throws {Problem} overloaded, while a file would lack orders whose texts are not written yet
+   */
+  private async resolve(owner: Owner, filter: OrderFilter): Promise<OrderFilter> {
+    const resolved = await this.orders.resolveFilter(owner, filter);
+    if (!resolved.isComplete) throw overloaded('Older orders can not be searched for parts of values yet');
+    return resolved.filter;
   }
 
   private async *write(

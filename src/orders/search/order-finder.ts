@@ -109,23 +109,36 @@ export class OrderFinder {
     return row?.count ?? 0;
   }
 
+  /**
+   * The filter with a search that is known to be a whole value or a fragment, so that it means the same on all pages; and
+   * whether all orders can be searched.
+   */
+  async resolve(owner: Owner, filter: OrderFilter): Promise<{ filter: OrderFilter; isComplete: boolean }> {
+    const resolved = await this.resolveSearch(owner, filter);
+    const { indexedTo } = await this.planFor(owner, resolved);
+    return { filter: resolved, isComplete: indexedTo === undefined };
+  }
+
   /** A search for a whole value stays one; any other text is a fragment. */
-  private async planFor(owner: Owner, filter: OrderFilter): Promise<Plan> {
-    const { search, findsFragments, ...others } = filter;
-    if (search === undefined || findsFragments !== true) return { filter, canUseIndex: false };
-    const [whole] = await this.query<{ count: number }>(wholeValueStatement(owner, search));
-    if (whole && whole.count > 0) return { filter, canUseIndex: false };
+  private async resolveSearch(owner: Owner, filter: OrderFilter): Promise<OrderFilter> {
+    const { findsFragments, ...whole } = filter;
+    const { search, ...others } = whole;
+    if (search === undefined || findsFragments !== true) return whole;
+    const [found] = await this.query<{ count: number }>(wholeValueStatement(owner, search));
+    if (found && found.count > 0) return whole;
     const fragment = foldText(search);
     // Nothing but marks: no value is like that, and every text contains the empty one.
-    if (fragment === '') return { filter, canUseIndex: false };
+    return fragment === '' ? whole : { ...others, fragment };
+  }
+
+  private async planFor(owner: Owner, given: OrderFilter): Promise<Plan> {
+    const filter = await this.resolveSearch(owner, given);
+    const { fragment, fromId } = filter;
+    if (fragment === undefined) return { filter, canUseIndex: false };
     const { backfillOrderId, hasTrigramIndex, isUnicode } = await readSearchProgress(this.dataSource);
-    const plan = {
-      filter: { ...others, fragment },
-      canUseIndex: hasTrigramIndex && hasTrigram(fragment, isUnicode),
-    };
-    const { fromId } = others;
+    const plan = { filter, canUseIndex: hasTrigramIndex && hasTrigram(fragment, isUnicode) };
     if (backfillOrderId === null || (fromId !== undefined && fromId > backfillOrderId)) return plan;
-    return { ...plan, filter: { ...plan.filter, fromId: backfillOrderId }, indexedTo: backfillOrderId };
+    return { ...plan, filter: { ...filter, fromId: backfillOrderId }, indexedTo: backfillOrderId };
   }
 
   /** The order with which the window ends; undefined where all orders are searched. */

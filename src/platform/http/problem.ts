@@ -85,13 +85,8 @@ export class Problem extends Error {
 }
 
 /** The instance is overloaded. The request had no effect. */
-export function overloaded(): Problem {
-  return Problem.http(
-    'overloaded',
-    'The service has too much to do at the moment; nothing was done for this request',
-    {},
-    RETRY_AFTER,
-  );
+export function overloaded(why = 'The service has too much to do at the moment'): Problem {
+  return Problem.http('overloaded', `${why}; nothing was done for this request`, {}, RETRY_AFTER);
 }
 
 /** The caller has used its share of concurrent requests. The request had no effect. */

@@ -40,8 +40,8 @@ const REPORT_MS = 10_000;
 
 /**
  * Gives every committed event the next number of the feed: from 1, without a gap, in order per order, and inserts the task
- * that notifies the customer of it. Every instance runs it, and a row lock lets one at a time do the work. A transaction that is open elsewhere holds nothing up, because the
- * order is that in which events become visible.
+ * that notifies the customer of it. Every instance runs the sequencer, and a row lock lets one at a time do the work. A
+ * transaction that is open elsewhere holds nothing up, because the order is that in which events become visible.
  */
 @Injectable()
 export class Sequencer implements OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown {

@@ -114,8 +114,8 @@ describe('GET /orders/{order_id}/deliveries', () => {
     brief.sandbox.services.notification.faults.add({ kind: 'status', status: 500, times: 1 });
     const id = await place(brief);
     await setStatus(brief, id, 'cancelled');
-    const tasks = () => selectRows(brief.database, `SELECT 1 FROM tasks WHERE order_id = $1`, [id]);
-    await eventually(async () => (await tasks()).length === 0);
+    const sent = `SELECT 1 FROM deliveries WHERE order_id = $1`;
+    await eventually(async () => (await selectRows(brief.database, sent, [id])).length === 3);
     const all = await deliveriesOf(id, brief);
     expect(all).toHaveLength(3);
     expect(all).toContainEqual(
@@ -133,6 +133,7 @@ describe('GET /orders/{order_id}/deliveries', () => {
     product = newProduct(brief.sandbox, 10);
     brief.sandbox.services.notification.faults.add({ kind: 'status', status: 500 });
     const id = await place(brief);
+    await eventually(async () => (await deliveriesOf(id, brief)).length === 1);
     await setStatus(brief, id, 'cancelled');
     const release = `SELECT 1 FROM deliveries WHERE order_id = $1 AND queue = 'release-stock'`;
     await eventually(async () => (await selectRows(brief.database, release, [id])).length === 1);

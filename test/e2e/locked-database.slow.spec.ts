@@ -89,7 +89,11 @@ const REQUESTS: [string, string, () => Promise<TestResponse>][] = [
     'orders',
     () => service.request('PUT', `/orders/${placed}`, { status: 'processing' }),
   ],
-  ['changing a status', 'tasks', () => service.request('PUT', `/orders/${placed}`, { status: 'processing' })],
+  [
+    'cancelling an order',
+    'tasks',
+    () => service.request('PUT', `/orders/${placed}`, { status: 'cancelled' }),
+  ],
   ['starting an export', 'orders', () => service.request('GET', '/orders/export')],
   ['counting an export', 'orders', () => service.request('HEAD', '/orders/export')],
   [

@@ -65,11 +65,11 @@ WHERE j.state::text = 'completed'
 ON CONFLICT (order_id, id) DO NOTHING`;
 
 /** An instance of an old release frees carts, and claims them, in a table of its own only. */
-const FREE_CARTS = `
+const FREE_CLAIMS = `
 DELETE FROM order_claims k USING orders o
 WHERE k.kind = 'cart' AND o.id = k.order_id AND o.status IN ('rejected', 'failed', 'cancelled')`;
 
-const ADOPT_CARTS = `
+const ADOPT_CLAIMS = `
 INSERT INTO order_claims (kind, value, order_id) SELECT 'cart', cart_id, order_id FROM cart_claims
 ON CONFLICT (kind, value) DO NOTHING`;
 
@@ -90,8 +90,8 @@ export async function adoptPgBossJobs(dataSource: DataSource): Promise<void> {
     await transaction.query(PROMOTE_FIRST);
     await transaction.query(ADOPT_COMPLETED);
     await transaction.query(ADOPT_PENDING);
-    await transaction.query(FREE_CARTS);
-    await transaction.query(ADOPT_CARTS);
+    await transaction.query(FREE_CLAIMS);
+    await transaction.query(ADOPT_CLAIMS);
     await transaction.query('DROP SCHEMA pgboss CASCADE');
   });
 }

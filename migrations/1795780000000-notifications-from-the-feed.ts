@@ -11,6 +11,7 @@ export class NotificationsFromTheFeed1795780000000 implements MigrationInterface
     for (const statement of STATEMENTS) await queryRunner.query(statement);
   }
 
+  /** Stop the service before: messages that are due are lost with the column. */
   async down(queryRunner: QueryRunner): Promise<void> {
     await queryRunner.query('ALTER TABLE order_events DROP COLUMN notification');
   }

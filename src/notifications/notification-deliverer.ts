@@ -29,13 +29,16 @@ export class NotificationDeliverer implements OnModuleInit {
   private async deliver(orderId: string, seq: number, deadline: Deadline): Promise<void> {
     const news = await this.orders.findNotification(orderId, seq);
     if (!news) throw new Error(`event ${seq} of order ${orderId} is gone`);
-    const { customerName, customerEmail, status } = news;
+    const { customerName, customerEmail, status, correctedBy } = news;
     // Name and address may have been erased since the task was inserted; then there is no customer to notify.
     if (customerName === null || customerEmail === null) return;
     await reachPausePoint('notification.before-send', orderId);
     const notification = { orderId, customerName, customerEmail, status };
+    // A corrected recipient makes another message: under the key of an earlier attempt, whose answer may be lost, it would
+    // be refused, or never sent.
+    const message = correctedBy === null ? `${seq}` : `${seq}.${correctedBy}`;
     try {
-      await this.notifications.send(notification, `${orderId}/${seq}/notify`, deadline);
+      await this.notifications.send(notification, `${orderId}/${message}/notify`, deadline);
     } catch (error) {
       // Erased during the call: repeating it would fail for ever and become an incident.
       if (await this.hasNobodyToTell(orderId)) return;

@@ -66,7 +66,10 @@ export const MAX_TOTAL = 10_000;
 export const MAX_LINES_OF_PAGE = 1_000;
 
 /** The content of a notification. */
-export type News = Pick<Order, 'customerName' | 'customerEmail' | 'status'>;
+export interface News extends Pick<Order, 'customerName' | 'customerEmail' | 'status'> {
+  /** The last event that corrected name or address after the event; null where there is none. */
+  correctedBy: number | null;
+}
 
 /** Every statement on the tables of orders. Statements of a transaction take it as their first argument. */
 @Injectable()
@@ -158,7 +161,10 @@ export class OrderRepository {
   async findNotification(orderId: string, seq: number): Promise<News | undefined> {
     const rows = await this.reads.query<News[]>(
       `SELECT o.customer_name AS "customerName", o.customer_email AS "customerEmail",
-         coalesce(e.to_status, o.status) AS status
+         coalesce(e.to_status, o.status) AS status,
+         (SELECT max(c.seq) FROM order_events c
+          WHERE c.order_id = e.order_id AND c.seq > e.seq AND c.type = 'corrected'
+            AND (c.data->'fields')::jsonb ?| ARRAY['customer_email', 'customer_name']) AS "correctedBy"
        FROM order_events e JOIN orders o ON o.id = e.order_id WHERE e.order_id = $1 AND e.seq = $2`,
       [orderId, seq],
     );

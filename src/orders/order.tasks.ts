@@ -33,7 +33,8 @@ export function notificationOf(
 export const NOBODY_NOTIFIED = { notification: 'none: the order has no name or no e-mail address' };
 
 /**
- * Notifies the customer of the event that led the order to version `seq`. The sequencer inserts it when it numbers the event.
+ * Notifies the customer of the event that led the order to version `seq`. The sequencer inserts the task when it numbers the
+ * event.
  *
  * @param context what the event stores about its notification
  */

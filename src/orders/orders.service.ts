@@ -120,7 +120,7 @@ export class OrdersService {
     });
     await reachPausePoint('status.after-change', order.id);
     if (!isChanged) return undefined;
-    this.orders.announceCommit();
+    if (notification) this.orders.announceCommit();
     countStatusChange(order.status, to);
     return { ...order, status: to, version, updatedAt: at };
   }

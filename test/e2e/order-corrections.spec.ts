@@ -212,6 +212,25 @@ describe('a correction of the e-mail address', () => {
   });
 });
 
+describe('a correction behind a notification without an answer', () => {
+  it('notifies the new address under a key of its own', async () => {
+    const { faults } = fleet.sandbox.services.notification;
+    faults.add({ kind: 'reset', when: 'after' });
+    const id = await place({ customer_email: 'old@example.com' });
+    const told = () => fleet.sandbox.notifications.messages.all().filter(({ order_id }) => order_id === id);
+    await eventually(() => told().length > 0);
+    await corrected(id, { customer_email: 'new@example.com' });
+    faults.clear();
+    await eventually(() => told().some(({ customer_email }) => customer_email === 'new@example.com'));
+    const sent = told().filter(({ duplicate }) => !duplicate);
+    expect(sent.map(({ key, customer_email }) => [key, customer_email])).toEqual([
+      [`${id}/2/notify`, 'old@example.com'],
+      [`${id}/2.3/notify`, 'new@example.com'],
+    ]);
+    await eventually(async () => (await countOpenTasks(fleet.database.url)) === 0);
+  });
+});
+
 describe('an order that can not be corrected any more', () => {
   const LATE: OrderStatus[] = ['rejected', 'failed', 'shipped', 'delivered', 'cancelled', 'returned'];
 

@@ -3,8 +3,15 @@ import { ApiExtraModels, ApiPropertyOptional, getSchemaPath, PartialType, PickTy
 import { ValidateBy, ValidateIf } from 'class-validator';
 import { fingerprintOf } from '../../idempotency/fingerprint.js';
 import { FLAT_OBJECT } from '../../platform/http/input/request-bounds.js';
-import { flatPatchError, MAX_PATCH_KEYS, MAX_VALUE_LENGTH } from '../details/flat-object.js';
-import { Line, OptionalObject, Paragraphs, Tags, Verbatim } from '../dto/detail.decorators.js';
+import { flatPatchError, MAX_PATCH_KEYS } from '../details/flat-object.js';
+import {
+  FLAT_OBJECT_SCHEMA,
+  Line,
+  OptionalObject,
+  Paragraphs,
+  Tags,
+  Verbatim,
+} from '../dto/detail.decorators.js';
 import { AddressDto, MAX_LINE_LENGTH } from '../dto/order-details.dto.js';
 import { MAX_NOTE_LENGTH, MAX_PHONE_LENGTH, PlaceOrderDto } from '../dto/place-order.dto.js';
 import { MayBeAbsent } from '../dto/text.decorators.js';
@@ -35,12 +42,7 @@ function Metadata(): PropertyDecorator {
       nullable: true,
       maxProperties: MAX_PATCH_KEYS,
       additionalProperties: {
-        oneOf: [
-          { type: 'string', maxLength: MAX_VALUE_LENGTH },
-          { type: 'number' },
-          { type: 'boolean' },
-          { type: 'null' },
-        ],
+        oneOf: [...FLAT_OBJECT_SCHEMA.additionalProperties.oneOf, { type: 'null' }],
       },
       example: { campaign: 'autumn', draft: null },
       description: 'Fields to set; null removes one. The limits of metadata apply to the result.',

@@ -63,7 +63,7 @@ export class CorrectionsRepository {
   /** Locks an order that is still at the version it was read at. @returns whether it was */
   private async lock(sql: Sql, orderId: string, version: number): Promise<boolean> {
     const rows = await sql.query<unknown[]>(
-      `SELECT 1 FROM orders WHERE id = $1 AND version = $2 FOR UPDATE`,
+      `SELECT 1 FROM orders WHERE id = $1 AND version = $2 FOR NO KEY UPDATE`,
       [orderId, version],
     );
     return rows.length === 1;

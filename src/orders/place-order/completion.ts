@@ -17,7 +17,8 @@ import {
  * The ways a placement can end. The status and the tasks for other services are written in one transaction.
  *
  * `failure`: the problem type stored with the order. `notifiesCustomer`: a notification is sent. `checksOutCart`: the
- * cart is checked out. `givesBack`: held and doubtful stock is released, and the cart may be ordered again.
+ * cart is checked out. `givesBack`: held and doubtful stock is released, and another order may have its cart, number and
+ * reference.
  */
 export const COMPLETIONS = {
   confirmed: { failure: null, notifiesCustomer: true, checksOutCart: true, givesBack: false },

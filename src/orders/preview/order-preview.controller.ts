@@ -34,7 +34,8 @@ export class OrderPreviewController {
   @ApiOperation({
     operationId: 'previewOrder',
     summary: 'What an order would cost, and whether it can be placed',
-    description: 'Nothing is stored or reserved: what is there now may be gone when the order is placed.',
+    description:
+      'Nothing is stored or reserved: what is there now may be gone when the order is placed. References are not checked.',
   })
   @ApiBody(PREVIEW_BODY)
   @ApiResponse(PREVIEW)

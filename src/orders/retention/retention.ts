@@ -57,7 +57,8 @@ export class Retention implements OnApplicationBootstrap, OnModuleDestroy, Befor
 
   private async purge(): Promise<boolean> {
     const { REJECTED_ORDER_DAYS, IDEMPOTENCY_KEY_HOURS } = this.settings;
-    // A key may not outlive its order, because the response is built from the order.
+    // The key of a placement may not outlive its order, because the response is built from the order. That of a later
+    // correction may: its replay is 404 then.
     const orderHours = Math.max(REJECTED_ORDER_DAYS * HOURS_A_DAY, IDEMPOTENCY_KEY_HOURS + 1);
     try {
       await this.inBatches(() => this.keys.deleteExpiredKeys(BATCH_SIZE));

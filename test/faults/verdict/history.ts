@@ -2,7 +2,7 @@ import type { Message } from '../../../sandbox/notification.server.ts';
 import type { EventRow, Evidence, OrderRow } from './evidence.ts';
 import type { Violation } from './violation.ts';
 
-const NOTIFICATION_KEY = /^([0-9a-f-]{36})\/(\d+)\/notify$/;
+const NOTIFICATION_KEY = /^([0-9a-f-]{36})\/(\d+)(?:\.\d+)?\/notify$/;
 
 /** Statuses with a notification. A rejected or failed order was reported in the response. */
 const TOLD = new Set(['confirmed', 'processing', 'shipped', 'delivered', 'cancelled', 'returned']);

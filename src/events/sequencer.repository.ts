@@ -80,6 +80,9 @@ FROM (SELECT 1) one LEFT JOIN (SELECT order_id, seq FROM batch ORDER BY position
 const NUMBER_NEW = numberEvents(NEW_EVENTS);
 const NUMBER_BACKFILL = numberEvents(EVENTS_OF_BACKFILL);
 
+/** Between two takes during the backfill: each looks through all new events, and a batch takes some 20 ms. */
+const TAKE_PAUSE_MS = 100;
+
 /** Notifications of new events, which do not wait until the backfill has come to their events. */
 const TAKE_NOTIFICATIONS = `
 WITH due AS MATERIALIZED (
@@ -93,6 +96,8 @@ SELECT order_id AS "orderId", seq, notification AS context FROM due`;
 /** The statements that assign the numbers of the feed. */
 @Injectable()
 export class SequencerRepository {
+  private tookAt = -Infinity;
+
   constructor(
     private readonly dataSource: DataSource,
     private readonly tasks: Tasks,
@@ -140,8 +145,7 @@ export class SequencerRepository {
       transaction.query<FeedRow[]>(LOCK_FEED),
     ]);
     if (!feed) return undefined;
-    const early =
-      feed.orderId === null ? [] : await transaction.query<DueNotification[]>(TAKE_NOTIFICATIONS, [limit]);
+    const early = feed.orderId === null ? [] : await this.takeNotifications(transaction, limit);
     const { picked, numbered, notifications, ...place } = await this.assignNumbers(transaction, feed, limit);
     if (picked !== numbered) throw new BatchChanged();
     const due = [...early, ...(notifications ?? [])];
@@ -153,6 +157,12 @@ export class SequencerRepository {
     const backfill = feed.orderId !== null && isFull ? place : { orderId: null, seq: null };
     if (numbered > 0 || feed.orderId !== null) await this.advance(transaction, lastNo, backfill);
     return { count: numbered, lastNo, isFull, backfillOrderId: backfill.orderId };
+  }
+
+  private async takeNotifications(transaction: Sql, limit: number): Promise<DueNotification[]> {
+    if (performance.now() - this.tookAt < TAKE_PAUSE_MS) return [];
+    this.tookAt = performance.now();
+    return transaction.query<DueNotification[]>(TAKE_NOTIFICATIONS, [limit]);
   }
 
   private async assignNumbers(

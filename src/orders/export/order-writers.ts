@@ -39,8 +39,8 @@ function safe(value: Cell): Cell {
  * Where a spreadsheet may begin to read a formula: at the start of a cell, and after anything that a program other than
  * the one that it was written for takes as a separator (Excel splits at the semicolon in most of Europe, LibreOffice at
  * tabs too, and all let a person choose another, such as a colon). Spaces and quotes in between do not keep a program from
- * reading a formula. Of several separators in a row
- * an apostrophe after the last is enough, and makes many of them cost linear time.
+ * reading a formula. Of several separators in a row an apostrophe after the last is enough, and makes many of them cost linear
+ * time.
  */
 const FORMULA_START = /^(?=[\s"]*[=+\-@＝＋－＠])|(?<=[,;:\t|\r\n])(?=(?:[^\S\t\r\n]|")*[=+\-@＝＋－＠])/g;
 
@@ -57,7 +57,7 @@ function escapeFormulas(text: string): string {
 }
 
 /** Splits rows into parts of about the greatest length. */
-function* partsOf(rows: readonly Cell[][]): Generator<Cell[][]> {
+function* partsOf(rows: Iterable<Cell[]>): Generator<Cell[][]> {
   let part: Cell[][] = [];
   let length = 0;
   for (const row of rows) {
@@ -69,6 +69,15 @@ function* partsOf(rows: readonly Cell[][]): Generator<Cell[][]> {
     length = 0;
   }
   if (part.length > 0) yield part;
+}
+
+/** The rows of an order are made when the part before them is written. */
+function* rowsOfAll(
+  orders: readonly Order[],
+  rows: ExportRows,
+  columns: readonly ExportColumn[],
+): Generator<Cell[]> {
+  for (const order of orders) yield* rowsOf(order, rows, columns);
 }
 
 /** Begins the last row. */
@@ -98,7 +107,7 @@ export function csvWriter(rows: ExportRows, columns: readonly ExportColumn[]): O
     mediaType: 'text/csv; charset=utf-8',
     begin: () => stringify([columns.map(({ name }) => escapeFormulas(name))], { ...options, bom: true }),
     *write(orders) {
-      for (const part of partsOf(orders.flatMap((order) => rowsOf(order, rows, columns)))) {
+      for (const part of partsOf(rowsOfAll(orders, rows, columns))) {
         yield stringify(part, { ...options, cast: { string: unlikeEnd } });
       }
     },

@@ -141,7 +141,8 @@ describe('upstream request that was not sent', () => {
       if (request.url === '/slow') held.push(response);
       else json(response, 200, {});
     });
-    const client = clientFor(upstream.origin, TIMEOUT_MS);
+    // Long enough for all connections on the busiest machine.
+    const client = clientFor(upstream.origin, 5_000);
     const slow = Array.from({ length: CONNECTIONS_PER_ORIGIN }, () =>
       client.request(put({ path: ['slow'] })),
     );

@@ -1,7 +1,7 @@
 import { measureUpstreams, startBarePlacement, startBareRoute } from './yardsticks/bare.ts';
 import { buildCommit } from './support/build.ts';
 import { type Measured, runClients, type Work } from './load/clients.ts';
-import { readSettings, untilDrained } from './support/database.ts';
+import { countCpuOfSessions, readSettings, untilDrained } from './support/database.ts';
 import { LoadedOrders } from './load/loaded-orders.ts';
 import { Pgbench } from './yardsticks/pgbench.ts';
 import { cpuOf } from './support/processes.ts';
@@ -49,9 +49,13 @@ const RESERVATIONS = { ...ROOM, INVENTORY_API: 'reservations' };
 export const PLACE = 'place, reservations';
 export const PLACE_PER_PRODUCT = 'place, per product';
 export const PLACE_REMEMBERING = 'place, reservations, products remembered';
+/** What the texts that orders are found by cost an order. */
+const PLACE_WITHOUT_SEARCH = 'place, reservations, no search for parts';
 export const GET = 'get one order';
 export const UPSTREAMS = 'the calls of an order alone';
 export const BARE_PLACEMENT = 'the same calls and rows, bare';
+
+const NOT_MEASURED = { cpuMs: undefined, databaseMs: undefined, drainMs: undefined, yardstick: undefined };
 
 /** One service under measurement, with what has been ordered at it. */
 interface Subject {
@@ -184,13 +188,15 @@ export class Bench {
   }
 
   private async measure(clients: number, service: Service, work: Work): Promise<Sample> {
+    const usedBySessions = await countCpuOfSessions(service.databaseUrl);
     const before = await cpuOf(service.pid);
     const measured = await runClients(service.url, work, clients, this.options.seconds);
     const drainMs = await untilDrained(service.databaseUrl);
     const after = await cpuOf(service.pid);
-    const cpuMs =
-      before === undefined || after === undefined ? undefined : (after - before) / measured.requests;
-    return { ...measured, cpuMs, drainMs, yardstick: undefined };
+    if (before === undefined || after === undefined) return { ...NOT_MEASURED, ...measured, drainMs };
+    const cpuMs = (after - before) / measured.requests;
+    const databaseMs = (await usedBySessions()) / measured.requests;
+    return { ...NOT_MEASURED, ...measured, cpuMs, databaseMs, drainMs };
   }
 
   private keep(
@@ -199,14 +205,14 @@ export class Bench {
     yardstickName: string | undefined,
     measured: Measured & Partial<Sample>,
   ): void {
-    const sample = { cpuMs: undefined, drainMs: undefined, yardstick: undefined, ...measured };
+    const sample = { ...NOT_MEASURED, ...measured };
     const key = `${name} ${clients}`;
     const result = this.results.get(key) ?? { name, clients, yardstickName, samples: [] };
     result.samples.push(sample);
     this.results.set(key, result);
-    const { perSecond, yardstick, cpuMs } = sample;
+    const { perSecond, yardstick, cpuMs, databaseMs } = sample;
     const ratio = yardstick === undefined ? '' : `, ${number(perSecond / yardstick, 2)} of ${yardstickName}`;
-    const cpu = cpuMs === undefined ? '' : `, ${number(cpuMs, 2)} ms of CPU`;
+    const cpu = cpuMs === undefined ? '' : `, ${number(cpuMs, 2)} + ${number(databaseMs, 2)} ms of CPU`;
     this.say(`  ${name}, ${clients} clients: ${number(perSecond)} a second${ratio}${cpu}`);
   }
 }
@@ -235,6 +241,7 @@ async function startSubjects(
     await start(PLACE, RESERVATIONS),
     await start(PLACE_PER_PRODUCT, ROOM),
     await start(PLACE_REMEMBERING, { ...RESERVATIONS, PRODUCT_MEMORY_MS: '1000' }),
+    await start(PLACE_WITHOUT_SEARCH, { ...RESERVATIONS, SEARCH_FRAGMENTS: 'false' }),
   ];
   if (previous !== undefined) {
     say(`building ${previous}`);

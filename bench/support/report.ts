@@ -8,6 +8,8 @@ import { median, type Measured } from '../load/clients.ts';
 export interface Sample extends Measured {
   /** Processor time of the service for one request with all that it caused, in milliseconds. */
   cpuMs: number | undefined;
+  /** The same of the sessions of its database. */
+  databaseMs: number | undefined;
   /** How long after the last answer the last job was done, in milliseconds. */
   drainMs: number | undefined;
   /** What the yardstick did a second in the same round; undefined where there is none. */
@@ -31,6 +33,7 @@ const HEADS = [
   'p99 ms',
   'refused/s',
   'CPU ms',
+  'database ms',
   'drained ms',
   'yardstick',
   '/s',
@@ -81,6 +84,10 @@ function cellsOf(result: Result): string[] {
     number(medianOf(samples, (sample) => sample.refusedPerSecond)),
     number(
       medianOf(samples, (sample) => sample.cpuMs),
+      2,
+    ),
+    number(
+      medianOf(samples, (sample) => sample.databaseMs),
       2,
     ),
     number(medianOf(samples, (sample) => sample.drainMs)),

@@ -657,6 +657,7 @@ export interface components {
       /**
        * Format: uuid
        * @description The order that failed, or that has the cart, the number or the reference.
+       * @example 01a1ffe2-9b80-748a-ba30-787d85a2b441
        */
       order_id?: string | null;
       /**
@@ -675,7 +676,7 @@ export interface components {
       expected_total?: number;
       /**
        * @description The current total; null when a product is unknown.
-       * @example 159.98
+       * @example 164.97
        */
       current_total?: number | null;
       /**
@@ -813,7 +814,10 @@ export interface components {
        * @example 4.99
        */
       amount: number;
-      /** @description Whether the prices contain it, as a value added tax: then it is not added to the total. Default: false. */
+      /**
+       * @description Whether the prices contain it, as a value added tax: then it is not added to the total. Default: false.
+       * @example false
+       */
       included?: boolean;
     };
     PreviewOrderDto: {
@@ -837,7 +841,7 @@ export interface components {
       currency?: string;
       /**
        * @description The total that the customer was shown. An order with another total is refused (409).
-       * @example 159.98
+       * @example 164.97
        */
       expected_total?: number;
       /**
@@ -957,7 +961,7 @@ export interface components {
       currency?: string;
       /**
        * @description The total that the customer was shown. An order with another total is refused (409).
-       * @example 159.98
+       * @example 164.97
        */
       expected_total?: number;
       /**
@@ -1062,6 +1066,7 @@ export interface components {
     BulkStatusResponse: {
       /**
        * @description The status that was asked for.
+       * @example shipped
        * @enum {string}
        */
       status:
@@ -1078,9 +1083,19 @@ export interface components {
       changed: number;
       /** @example 0 */
       unchanged: number;
-      /** @example 1 */
+      /** @example 0 */
       refused: number;
-      /** @description One for each order, in the order of the request. */
+      /**
+       * @description One for each order, in the order of the request.
+       * @example [
+       *       {
+       *         "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+       *         "outcome": "changed",
+       *         "status": "shipped",
+       *         "version": 3
+       *       }
+       *     ]
+       */
       results: components['schemas']['BulkResultResponse'][];
     };
     PlaceOrderDto: {
@@ -1104,7 +1119,7 @@ export interface components {
       currency?: string;
       /**
        * @description The total that the customer was shown. An order with another total is refused (409).
-       * @example 159.98
+       * @example 164.97
        */
       expected_total?: number;
       /**
@@ -1315,12 +1330,12 @@ export interface components {
       subtotal_amount: number | null;
       /**
        * @description Sum of the charges that are not included in the prices.
-       * @example 0
+       * @example 4.99
        */
       charges_amount: number;
       /**
        * @description Sum of both. Null while the order is pending and not priced.
-       * @example 159.98
+       * @example 164.97
        */
       total_amount: number | null;
       /**
@@ -1370,13 +1385,16 @@ export interface components {
       billing_address: components['schemas']['AddressResponse'] | null;
       /** @example null */
       note: string | null;
-      /** @example [] */
+      /**
+       * @example [
+       *       "gift"
+       *     ]
+       */
       tags: string[];
       /** @example {} */
       metadata: {
         [key: string]: string | number | boolean;
       };
-      /** @example [] */
       charges: components['schemas']['ChargeResponse'][];
       /**
        * @description The channel that the order came through.
@@ -1464,7 +1482,10 @@ export interface components {
        * @example 2
        */
       seq: number;
-      /** @enum {string} */
+      /**
+       * @example status_changed
+       * @enum {string}
+       */
       type:
         | 'placed'
         | 'status_changed'
@@ -1473,6 +1494,7 @@ export interface components {
         | 'stock_in_doubt'
         | 'incident_settled'
         | 'personal_data_erased';
+      /** @example pending */
       from:
         | (
             | 'pending'
@@ -1486,6 +1508,7 @@ export interface components {
             | 'returned'
           )
         | null;
+      /** @example confirmed */
       to:
         | (
             | 'pending'
@@ -1506,7 +1529,23 @@ export interface components {
       actor: string;
       /** @example null */
       reason: string | null;
-      /** @description What else there is to say, different from event to event. */
+      /**
+       * @description What else there is to say, different from event to event.
+       * @example {
+       *       "calls": [
+       *         {
+       *           "operation": "reserve",
+       *           "lines": {
+       *             "held": 2
+       *           },
+       *           "attempts": {
+       *             "2xx": 2
+       *           },
+       *           "duration_ms": 5
+       *         }
+       *       ]
+       *     }
+       */
       data:
         | ({
             /** @description The calls to the inventory. Their result is the event itself. */
@@ -1583,6 +1622,7 @@ export interface components {
       } | null;
     };
     FeedEventDataResponse: {
+      /** @example pending */
       from:
         | (
             | 'pending'
@@ -1596,6 +1636,7 @@ export interface components {
             | 'returned'
           )
         | null;
+      /** @example confirmed */
       to:
         | (
             | 'pending'
@@ -1676,7 +1717,10 @@ export interface components {
        * @example 4711
        */
       last_feed_no: number;
-      /** @description False while events from before the feed existed are still being numbered. New events follow behind them. */
+      /**
+       * @description False while events from before the feed existed are still being numbered. New events follow behind them.
+       * @example true
+       */
       is_complete: boolean;
       /**
        * Format: date-time
@@ -1738,13 +1782,19 @@ export interface components {
     IncidentActionResponse: {
       /** @enum {string} */
       action: 'retry' | 'release' | 'write_off';
-      /** @description The effect of the action. */
+      /**
+       * @description The effect of the action.
+       * @example Send the message again, and then those about the same order that wait behind it.
+       */
       description: string;
     };
     IncidentResponse: {
       /** @example notification-01a1ffe2-9b80-748a-ba30-787d85a2b441-2-1 */
       incident_id: string;
-      /** @enum {string} */
+      /**
+       * @example notification
+       * @enum {string}
+       */
       kind: 'reservation' | 'notification' | 'stock_release' | 'cart_checkout' | 'pending_order';
       /** Format: uuid */
       order_id: string;
@@ -1804,7 +1854,10 @@ export interface components {
       next_cursor: string | null;
     };
     IncidentCauseResponse: {
-      /** @enum {string} */
+      /**
+       * @example notification
+       * @enum {string}
+       */
       kind: 'reservation' | 'notification' | 'stock_release' | 'cart_checkout' | 'pending_order';
       /**
        * @description The reason without the ids, lines and durations that differ from incident to incident.
@@ -1833,7 +1886,7 @@ export interface components {
       causes: components['schemas']['IncidentCauseResponse'][];
     };
     BulkIncidentsDto: {
-      /** @example Left with the courier */
+      /** @example The service is back */
       reason?: string;
       /**
        * @description What is done about each incident.
@@ -1850,7 +1903,10 @@ export interface components {
        * @example notification service: answered 500
        */
       cause?: string;
-      /** @description At most this many, those of the oldest orders first; 500 where it is absent. */
+      /**
+       * @description At most this many, those of the oldest orders first; 500 where it is absent.
+       * @example 100
+       */
       limit?: number;
     };
     BulkIncidentsResponse: {
@@ -1872,7 +1928,7 @@ export interface components {
       remaining: number;
     };
     SettleIncidentDto: {
-      /** @example Left with the courier */
+      /** @example The service is back */
       reason?: string;
       /**
        * @description One of the actions that the incident names.
@@ -1883,7 +1939,10 @@ export interface components {
     SettlementResponse: {
       /** @example notification-01a1ffe2-9b80-748a-ba30-787d85a2b441-2-1 */
       incident_id: string;
-      /** @enum {string} */
+      /**
+       * @example notification
+       * @enum {string}
+       */
       kind: 'reservation' | 'notification' | 'stock_release' | 'cart_checkout' | 'pending_order';
       /** Format: uuid */
       order_id: string;
@@ -1904,7 +1963,7 @@ export interface components {
       result: string;
     };
     RedriveDto: {
-      /** @example Left with the courier */
+      /** @example The service is back */
       reason?: string;
     };
     RedriveResponse: {
@@ -1913,7 +1972,10 @@ export interface components {
        * @example 12
        */
       count: number;
-      /** @description Whether there are more: one call takes a limited number. Call again then. */
+      /**
+       * @description Whether there are more: one call takes a limited number. Call again then.
+       * @example false
+       */
       more: boolean;
     };
     FiguresPointResponse: {
@@ -1990,7 +2052,10 @@ export interface components {
       to: string;
       /** @example 60 */
       step_seconds: number;
-      /** @description Whether a step had more orders than were counted, so that its figures are estimates. */
+      /**
+       * @description Whether a step had more orders than were counted, so that its figures are estimates.
+       * @example false
+       */
       is_estimate: boolean;
       /** @description Orders by the time they were placed; the last step is not over. */
       points: components['schemas']['FiguresPointResponse'][];
@@ -2029,7 +2094,7 @@ export interface components {
        * @example 2
        */
       event_seq?: number;
-      /** @example 1 */
+      /** @example 3 */
       attempts: number;
       /** @example notification service: answered 500 */
       last_error: string | null;
@@ -2043,6 +2108,7 @@ export interface components {
       /**
        * Format: date-time
        * @description When it is repeated.
+       * @example 2026-11-21T20:54:01.000Z
        */
       next_attempt_at: string | null;
       /** @description The incident of a failed delivery. */
@@ -2134,6 +2200,16 @@ export interface components {
     Malformed400: {
       headers: {
         /**
+         * @description How many requests are left (`r`), and for how many seconds (`t`).
+         * @example "requests";r=118;t=24
+         */
+        RateLimit?: string;
+        /**
+         * @description How many requests there may be (`q`) in how many seconds (`w`).
+         * @example "requests";q=120;w=60
+         */
+        'RateLimit-Policy'?: string;
+        /**
          * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
          * @example no-store
          */
@@ -2160,6 +2236,16 @@ export interface components {
     /** @description Request Timeout: the request is malformed; applies to every operation. */
     Malformed408: {
       headers: {
+        /**
+         * @description How many requests are left (`r`), and for how many seconds (`t`).
+         * @example "requests";r=118;t=24
+         */
+        RateLimit?: string;
+        /**
+         * @description How many requests there may be (`q`) in how many seconds (`w`).
+         * @example "requests";q=120;w=60
+         */
+        'RateLimit-Policy'?: string;
         /**
          * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
          * @example no-store
@@ -2188,6 +2274,16 @@ export interface components {
     Malformed413: {
       headers: {
         /**
+         * @description How many requests are left (`r`), and for how many seconds (`t`).
+         * @example "requests";r=118;t=24
+         */
+        RateLimit?: string;
+        /**
+         * @description How many requests there may be (`q`) in how many seconds (`w`).
+         * @example "requests";q=120;w=60
+         */
+        'RateLimit-Policy'?: string;
+        /**
          * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
          * @example no-store
          */
@@ -2214,6 +2310,16 @@ export interface components {
     /** @description URI Too Long: the request is malformed; applies to every operation. */
     Malformed414: {
       headers: {
+        /**
+         * @description How many requests are left (`r`), and for how many seconds (`t`).
+         * @example "requests";r=118;t=24
+         */
+        RateLimit?: string;
+        /**
+         * @description How many requests there may be (`q`) in how many seconds (`w`).
+         * @example "requests";q=120;w=60
+         */
+        'RateLimit-Policy'?: string;
         /**
          * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
          * @example no-store
@@ -2242,6 +2348,16 @@ export interface components {
     Malformed415: {
       headers: {
         /**
+         * @description How many requests are left (`r`), and for how many seconds (`t`).
+         * @example "requests";r=118;t=24
+         */
+        RateLimit?: string;
+        /**
+         * @description How many requests there may be (`q`) in how many seconds (`w`).
+         * @example "requests";q=120;w=60
+         */
+        'RateLimit-Policy'?: string;
+        /**
          * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
          * @example no-store
          */
@@ -2269,6 +2385,16 @@ export interface components {
     Malformed417: {
       headers: {
         /**
+         * @description How many requests are left (`r`), and for how many seconds (`t`).
+         * @example "requests";r=118;t=24
+         */
+        RateLimit?: string;
+        /**
+         * @description How many requests there may be (`q`) in how many seconds (`w`).
+         * @example "requests";q=120;w=60
+         */
+        'RateLimit-Policy'?: string;
+        /**
          * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
          * @example no-store
          */
@@ -2295,6 +2421,16 @@ export interface components {
     /** @description Request Header Fields Too Large: the request is malformed; applies to every operation. */
     Malformed431: {
       headers: {
+        /**
+         * @description How many requests are left (`r`), and for how many seconds (`t`).
+         * @example "requests";r=118;t=24
+         */
+        RateLimit?: string;
+        /**
+         * @description How many requests there may be (`q`) in how many seconds (`w`).
+         * @example "requests";q=120;w=60
+         */
+        'RateLimit-Policy'?: string;
         /**
          * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
          * @example no-store
@@ -2382,7 +2518,7 @@ export interface operations {
         };
       };
       400: components['responses']['Malformed400'];
-      /** @description The request has no credentials, or invalid ones. */
+      /** @description Authentication required; Invalid credentials */
       401: {
         headers: {
           /**
@@ -2424,7 +2560,7 @@ export interface operations {
           };
         };
       };
-      /** @description The caller may not do this. */
+      /** @description Cross-site request refused */
       403: {
         headers: {
           /**
@@ -2471,7 +2607,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description Too many requests, in a minute or at a time. */
+      /** @description Too many concurrent requests */
       429: {
         headers: {
           /**
@@ -2514,7 +2650,7 @@ export interface operations {
         };
       };
       431: components['responses']['Malformed431'];
-      /** @description The service has failed. The fault has been logged under the id of the request. */
+      /** @description Internal server error */
       500: {
         headers: {
           /**
@@ -2551,7 +2687,7 @@ export interface operations {
           };
         };
       };
-      /** @description Something that is needed does not answer; to be tried again. */
+      /** @description Token verification unavailable */
       503: {
         headers: {
           /**
@@ -2663,7 +2799,7 @@ export interface operations {
           'application/json': components['schemas']['OrderPreviewResponse'];
         };
       };
-      /** @description The request is wrong, or can not be met. */
+      /** @description Invalid request; Malformed HTTP request */
       400: {
         headers: {
           /**
@@ -2700,7 +2836,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request has no credentials, or invalid ones. */
+      /** @description Authentication required; Invalid credentials */
       401: {
         headers: {
           /**
@@ -2742,7 +2878,7 @@ export interface operations {
           };
         };
       };
-      /** @description The caller may not do this. */
+      /** @description Customer not permitted; Permission denied; Cross-site request refused */
       403: {
         headers: {
           /**
@@ -2788,83 +2924,11 @@ export interface operations {
         };
       };
       408: components['responses']['Malformed408'];
-      /** @description The body is too large. */
-      413: {
-        headers: {
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
-           * @example no-store
-           */
-          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
-          /**
-           * @description The request headers that the response depends on.
-           * @example Authorization, X-API-Key
-           */
-          Vary?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
-            /** @enum {string} */
-            type?: '/problems/payload-too-large';
-          };
-        };
-      };
+      413: components['responses']['Malformed413'];
       414: components['responses']['Malformed414'];
-      /** @description The body is not JSON. */
-      415: {
-        headers: {
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
-           * @example no-store
-           */
-          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
-          /**
-           * @description The request headers that the response depends on.
-           * @example Authorization, X-API-Key
-           */
-          Vary?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
-            /** @enum {string} */
-            type?: '/problems/unsupported-media-type';
-          };
-        };
-      };
+      415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description Too many requests, in a minute or at a time. */
+      /** @description Too many requests; Too many concurrent requests */
       429: {
         headers: {
           /**
@@ -2907,7 +2971,7 @@ export interface operations {
         };
       };
       431: components['responses']['Malformed431'];
-      /** @description The service has failed. The fault has been logged under the id of the request. */
+      /** @description Internal server error */
       500: {
         headers: {
           /**
@@ -2944,7 +3008,7 @@ export interface operations {
           };
         };
       };
-      /** @description Another service answered in a way that breaks its contract; a repetition does not help. */
+      /** @description Invalid response from another service */
       502: {
         headers: {
           /**
@@ -2981,7 +3045,7 @@ export interface operations {
           };
         };
       };
-      /** @description Something that is needed does not answer; to be tried again. */
+      /** @description Upstream service unavailable; Service overloaded; Database unavailable; Token verification unavailable */
       503: {
         headers: {
           /**
@@ -3100,7 +3164,7 @@ export interface operations {
           'application/json': components['schemas']['OrderPreviewResponse'];
         };
       };
-      /** @description The request is wrong, or can not be met. */
+      /** @description Invalid request; Cart is empty; Malformed HTTP request */
       400: {
         headers: {
           /**
@@ -3137,7 +3201,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request has no credentials, or invalid ones. */
+      /** @description Authentication required; Invalid credentials */
       401: {
         headers: {
           /**
@@ -3179,7 +3243,7 @@ export interface operations {
           };
         };
       };
-      /** @description The caller may not do this. */
+      /** @description Customer not permitted; Permission denied; Cross-site request refused */
       403: {
         headers: {
           /**
@@ -3224,7 +3288,7 @@ export interface operations {
           };
         };
       };
-      /** @description There is no such thing. */
+      /** @description Cart not found */
       404: {
         headers: {
           /**
@@ -3262,7 +3326,7 @@ export interface operations {
         };
       };
       408: components['responses']['Malformed408'];
-      /** @description The request does not fit the present state. */
+      /** @description Cart already ordered */
       409: {
         headers: {
           /**
@@ -3299,83 +3363,11 @@ export interface operations {
           };
         };
       };
-      /** @description The body is too large. */
-      413: {
-        headers: {
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
-           * @example no-store
-           */
-          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
-          /**
-           * @description The request headers that the response depends on.
-           * @example Authorization, X-API-Key
-           */
-          Vary?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
-            /** @enum {string} */
-            type?: '/problems/payload-too-large';
-          };
-        };
-      };
+      413: components['responses']['Malformed413'];
       414: components['responses']['Malformed414'];
-      /** @description The body is not JSON. */
-      415: {
-        headers: {
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
-           * @example no-store
-           */
-          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
-          /**
-           * @description The request headers that the response depends on.
-           * @example Authorization, X-API-Key
-           */
-          Vary?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
-            /** @enum {string} */
-            type?: '/problems/unsupported-media-type';
-          };
-        };
-      };
+      415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description Too many requests, in a minute or at a time. */
+      /** @description Too many requests; Too many concurrent requests */
       429: {
         headers: {
           /**
@@ -3418,7 +3410,7 @@ export interface operations {
         };
       };
       431: components['responses']['Malformed431'];
-      /** @description The service has failed. The fault has been logged under the id of the request. */
+      /** @description Internal server error */
       500: {
         headers: {
           /**
@@ -3455,7 +3447,7 @@ export interface operations {
           };
         };
       };
-      /** @description Another service answered in a way that breaks its contract; a repetition does not help. */
+      /** @description Invalid response from another service */
       502: {
         headers: {
           /**
@@ -3492,7 +3484,7 @@ export interface operations {
           };
         };
       };
-      /** @description Something that is needed does not answer; to be tried again. */
+      /** @description Upstream service unavailable; Service overloaded; Database unavailable; Token verification unavailable */
       503: {
         headers: {
           /**
@@ -3594,25 +3586,13 @@ export interface operations {
            *       "status": "shipped",
            *       "changed": 1,
            *       "unchanged": 0,
-           *       "refused": 1,
+           *       "refused": 0,
            *       "results": [
            *         {
            *           "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
            *           "outcome": "changed",
            *           "status": "shipped",
            *           "version": 3
-           *         },
-           *         {
-           *           "order_id": "01a1ffe2-920a-7105-b340-3b05f5c1c796",
-           *           "outcome": "refused",
-           *           "problem": {
-           *             "type": "/problems/transition-not-allowed",
-           *             "title": "Status transition not allowed",
-           *             "status": 409,
-           *             "detail": "An order that is cancelled can not become shipped",
-           *             "current_status": "cancelled",
-           *             "allowed_transitions": []
-           *           }
            *         }
            *       ]
            *     }
@@ -3620,7 +3600,7 @@ export interface operations {
           'application/json': components['schemas']['BulkStatusResponse'];
         };
       };
-      /** @description The request is wrong, or can not be met. */
+      /** @description Invalid request; Malformed HTTP request */
       400: {
         headers: {
           /** @description `true` where the key was known and this answer belongs to the first request with it. */
@@ -3659,7 +3639,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request has no credentials, or invalid ones. */
+      /** @description Authentication required; Invalid credentials */
       401: {
         headers: {
           /**
@@ -3703,7 +3683,7 @@ export interface operations {
           };
         };
       };
-      /** @description The caller may not do this. */
+      /** @description Permission denied; Cross-site request refused */
       403: {
         headers: {
           /**
@@ -3748,87 +3728,11 @@ export interface operations {
         };
       };
       408: components['responses']['Malformed408'];
-      /** @description The body is too large. */
-      413: {
-        headers: {
-          /** @description `true` where the key was known and this answer belongs to the first request with it. */
-          'Idempotency-Replayed'?: 'true';
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
-           * @example no-store
-           */
-          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
-          /**
-           * @description The request headers that the response depends on.
-           * @example Authorization, X-API-Key
-           */
-          Vary?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
-            /** @enum {string} */
-            type?: '/problems/payload-too-large';
-          };
-        };
-      };
+      413: components['responses']['Malformed413'];
       414: components['responses']['Malformed414'];
-      /** @description The body is not JSON. */
-      415: {
-        headers: {
-          /** @description `true` where the key was known and this answer belongs to the first request with it. */
-          'Idempotency-Replayed'?: 'true';
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
-           * @example no-store
-           */
-          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
-          /**
-           * @description The request headers that the response depends on.
-           * @example Authorization, X-API-Key
-           */
-          Vary?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
-            /** @enum {string} */
-            type?: '/problems/unsupported-media-type';
-          };
-        };
-      };
+      415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description The Idempotency-Key was used for another request. */
+      /** @description Idempotency key reused */
       422: {
         headers: {
           /** @description `true` where the key was known and this answer belongs to the first request with it. */
@@ -3867,7 +3771,7 @@ export interface operations {
           };
         };
       };
-      /** @description The change needs `If-Match`; only where `REQUIRE_IF_MATCH` is set. */
+      /** @description Precondition required */
       428: {
         headers: {
           /** @description `true` where the key was known and this answer belongs to the first request with it. */
@@ -3906,7 +3810,7 @@ export interface operations {
           };
         };
       };
-      /** @description Too many requests, in a minute or at a time. */
+      /** @description Too many requests; Too many concurrent requests */
       429: {
         headers: {
           /**
@@ -3951,7 +3855,7 @@ export interface operations {
         };
       };
       431: components['responses']['Malformed431'];
-      /** @description The service has failed. The fault has been logged under the id of the request. */
+      /** @description Internal server error */
       500: {
         headers: {
           /** @description `true` where the key was known and this answer belongs to the first request with it. */
@@ -3990,7 +3894,7 @@ export interface operations {
           };
         };
       };
-      /** @description Something that is needed does not answer; to be tried again. */
+      /** @description Service overloaded; Database unavailable; Token verification unavailable */
       503: {
         headers: {
           /**
@@ -4148,20 +4052,21 @@ export interface operations {
            *       "status": "confirmed",
            *       "version": 2,
            *       "timestamp": "2026-11-21T20:53:23.456Z",
-           *       "updated_at": "2026-11-21T20:53:23.464Z",
+           *       "updated_at": "2026-11-21T20:53:23.456Z",
            *       "number": "1001",
            *       "customer_phone": null,
            *       "shipping_address": {
            *         "name": "Alice Johnson",
-           *         "company": "Johnson & Sons",
            *         "line1": "12 Long Street",
-           *         "line2": "Second floor",
-           *         "postal_code": "10117",
            *         "city": "Berlin",
-           *         "region": "Berlin",
            *         "country": "DE"
            *       },
-           *       "billing_address": null,
+           *       "billing_address": {
+           *         "name": "Alice Johnson",
+           *         "line1": "12 Long Street",
+           *         "city": "Berlin",
+           *         "country": "DE"
+           *       },
            *       "note": null,
            *       "tags": [
            *         "gift"
@@ -4185,7 +4090,7 @@ export interface operations {
               };
         };
       };
-      /** @description The request is wrong, or can not be met. */
+      /** @description Invalid request; Malformed HTTP request */
       400: {
         headers: {
           /**
@@ -4222,7 +4127,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request has no credentials, or invalid ones. */
+      /** @description Authentication required; Invalid credentials */
       401: {
         headers: {
           /**
@@ -4264,7 +4169,7 @@ export interface operations {
           };
         };
       };
-      /** @description The caller may not do this. */
+      /** @description Permission denied; Cross-site request refused */
       403: {
         headers: {
           /**
@@ -4311,7 +4216,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description Too many requests, in a minute or at a time. */
+      /** @description Too many requests; Too many concurrent requests */
       429: {
         headers: {
           /**
@@ -4354,7 +4259,7 @@ export interface operations {
         };
       };
       431: components['responses']['Malformed431'];
-      /** @description The service has failed. The fault has been logged under the id of the request. */
+      /** @description Internal server error */
       500: {
         headers: {
           /**
@@ -4391,7 +4296,7 @@ export interface operations {
           };
         };
       };
-      /** @description Something that is needed does not answer; to be tried again. */
+      /** @description Service overloaded; Database unavailable; Token verification unavailable */
       503: {
         headers: {
           /**
@@ -4536,8 +4441,8 @@ export interface operations {
            *             }
            *           ],
            *           "subtotal_amount": 159.98,
-           *           "charges_amount": 0,
-           *           "total_amount": 159.98,
+           *           "charges_amount": 4.99,
+           *           "total_amount": 164.97,
            *           "currency": "USD",
            *           "status": "confirmed",
            *           "version": 2,
@@ -4545,12 +4450,29 @@ export interface operations {
            *           "updated_at": "2026-11-21T20:53:23.456Z",
            *           "number": "1001",
            *           "customer_phone": null,
-           *           "shipping_address": null,
-           *           "billing_address": null,
+           *           "shipping_address": {
+           *             "name": "Alice Johnson",
+           *             "line1": "12 Long Street",
+           *             "city": "Berlin",
+           *             "country": "DE"
+           *           },
+           *           "billing_address": {
+           *             "name": "Alice Johnson",
+           *             "line1": "12 Long Street",
+           *             "city": "Berlin",
+           *             "country": "DE"
+           *           },
            *           "note": null,
-           *           "tags": [],
+           *           "tags": [
+           *             "gift"
+           *           ],
            *           "metadata": {},
-           *           "charges": [],
+           *           "charges": [
+           *             {
+           *               "type": "shipping",
+           *               "amount": 4.99
+           *             }
+           *           ],
            *           "source": null,
            *           "source_order_id": null
            *         }
@@ -4561,7 +4483,7 @@ export interface operations {
           'application/json': components['schemas']['OrderListResponse'];
         };
       };
-      /** @description The request is wrong, or can not be met. */
+      /** @description Invalid request; Malformed HTTP request */
       400: {
         headers: {
           /**
@@ -4598,7 +4520,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request has no credentials, or invalid ones. */
+      /** @description Authentication required; Invalid credentials */
       401: {
         headers: {
           /**
@@ -4640,7 +4562,7 @@ export interface operations {
           };
         };
       };
-      /** @description The caller may not do this. */
+      /** @description Permission denied; Cross-site request refused */
       403: {
         headers: {
           /**
@@ -4687,7 +4609,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description Too many requests, in a minute or at a time. */
+      /** @description Too many requests; Too many concurrent requests */
       429: {
         headers: {
           /**
@@ -4730,7 +4652,7 @@ export interface operations {
         };
       };
       431: components['responses']['Malformed431'];
-      /** @description The service has failed. The fault has been logged under the id of the request. */
+      /** @description Internal server error */
       500: {
         headers: {
           /**
@@ -4767,7 +4689,7 @@ export interface operations {
           };
         };
       };
-      /** @description Something that is needed does not answer; to be tried again. */
+      /** @description Service overloaded; Database unavailable; Token verification unavailable */
       503: {
         headers: {
           /**
@@ -4954,7 +4876,7 @@ export interface operations {
           'application/json': components['schemas']['OrderAcceptedResponse'];
         };
       };
-      /** @description The request is wrong, or can not be met. */
+      /** @description Invalid request; Product not found; Insufficient stock; Malformed HTTP request */
       400: {
         headers: {
           /** @description `true` where the key was known and this answer belongs to the first request with it. */
@@ -4997,7 +4919,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request has no credentials, or invalid ones. */
+      /** @description Authentication required; Invalid credentials */
       401: {
         headers: {
           /**
@@ -5041,7 +4963,7 @@ export interface operations {
           };
         };
       };
-      /** @description The caller may not do this. */
+      /** @description Customer not permitted; Permission denied; Cross-site request refused */
       403: {
         headers: {
           /**
@@ -5089,7 +5011,7 @@ export interface operations {
         };
       };
       408: components['responses']['Malformed408'];
-      /** @description The request does not fit the present state. */
+      /** @description Price changed; Total changed; Number already used; Reference already used; Order in progress; Idempotency key in use */
       409: {
         headers: {
           /**
@@ -5139,87 +5061,11 @@ export interface operations {
           };
         };
       };
-      /** @description The body is too large. */
-      413: {
-        headers: {
-          /** @description `true` where the key was known and this answer belongs to the first request with it. */
-          'Idempotency-Replayed'?: 'true';
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
-           * @example no-store
-           */
-          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
-          /**
-           * @description The request headers that the response depends on.
-           * @example Authorization, X-API-Key
-           */
-          Vary?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
-            /** @enum {string} */
-            type?: '/problems/payload-too-large';
-          };
-        };
-      };
+      413: components['responses']['Malformed413'];
       414: components['responses']['Malformed414'];
-      /** @description The body is not JSON. */
-      415: {
-        headers: {
-          /** @description `true` where the key was known and this answer belongs to the first request with it. */
-          'Idempotency-Replayed'?: 'true';
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
-           * @example no-store
-           */
-          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
-          /**
-           * @description The request headers that the response depends on.
-           * @example Authorization, X-API-Key
-           */
-          Vary?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
-            /** @enum {string} */
-            type?: '/problems/unsupported-media-type';
-          };
-        };
-      };
+      415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description The Idempotency-Key was used for another request. */
+      /** @description Idempotency key reused */
       422: {
         headers: {
           /** @description `true` where the key was known and this answer belongs to the first request with it. */
@@ -5258,7 +5104,7 @@ export interface operations {
           };
         };
       };
-      /** @description Too many requests, in a minute or at a time. */
+      /** @description Too many requests; Too many concurrent requests */
       429: {
         headers: {
           /**
@@ -5303,7 +5149,7 @@ export interface operations {
         };
       };
       431: components['responses']['Malformed431'];
-      /** @description The service has failed. The fault has been logged under the id of the request. */
+      /** @description Internal server error */
       500: {
         headers: {
           /** @description `true` where the key was known and this answer belongs to the first request with it. */
@@ -5342,7 +5188,7 @@ export interface operations {
           };
         };
       };
-      /** @description Another service answered in a way that breaks its contract; a repetition does not help. */
+      /** @description Invalid response from another service */
       502: {
         headers: {
           /** @description `true` where the key was known and this answer belongs to the first request with it. */
@@ -5381,7 +5227,7 @@ export interface operations {
           };
         };
       };
-      /** @description Something that is needed does not answer; to be tried again. */
+      /** @description Upstream service unavailable; Order could not be placed; Outcome not yet known; Service overloaded; Database unavailable; Token verification unavailable */
       503: {
         headers: {
           /**
@@ -5494,6 +5340,60 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
+          /**
+           * @example {
+           *       "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+           *       "customer_id": "42",
+           *       "customer_name": "Alice Johnson",
+           *       "customer_email": "alice@example.com",
+           *       "items": [
+           *         {
+           *           "product_id": "PROD001",
+           *           "product_name": "Wireless Headphones",
+           *           "quantity": 2,
+           *           "price": 79.99,
+           *           "sku": null,
+           *           "options": {},
+           *           "metadata": {}
+           *         }
+           *       ],
+           *       "subtotal_amount": 159.98,
+           *       "charges_amount": 4.99,
+           *       "total_amount": 164.97,
+           *       "currency": "USD",
+           *       "status": "confirmed",
+           *       "version": 2,
+           *       "timestamp": "2026-11-21T20:53:23.456Z",
+           *       "updated_at": "2026-11-21T20:53:23.456Z",
+           *       "number": "1001",
+           *       "customer_phone": null,
+           *       "shipping_address": {
+           *         "name": "Alice Johnson",
+           *         "line1": "12 Long Street",
+           *         "city": "Berlin",
+           *         "country": "DE"
+           *       },
+           *       "billing_address": {
+           *         "name": "Alice Johnson",
+           *         "line1": "12 Long Street",
+           *         "city": "Berlin",
+           *         "country": "DE"
+           *       },
+           *       "note": null,
+           *       "tags": [
+           *         "gift"
+           *       ],
+           *       "metadata": {},
+           *       "charges": [
+           *         {
+           *           "type": "shipping",
+           *           "amount": 4.99
+           *         }
+           *       ],
+           *       "source": null,
+           *       "source_order_id": null
+           *     }
+           */
           'application/json':
             components['schemas']['OrderResponse'] | components['schemas']['OrderListResponse'];
         };
@@ -5535,7 +5435,7 @@ export interface operations {
         };
         content?: never;
       };
-      /** @description The request is wrong, or can not be met. */
+      /** @description Invalid request; Malformed HTTP request */
       400: {
         headers: {
           /**
@@ -5572,7 +5472,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request has no credentials, or invalid ones. */
+      /** @description Authentication required; Invalid credentials */
       401: {
         headers: {
           /**
@@ -5614,7 +5514,7 @@ export interface operations {
           };
         };
       };
-      /** @description The caller may not do this. */
+      /** @description Permission denied; Cross-site request refused */
       403: {
         headers: {
           /**
@@ -5656,7 +5556,7 @@ export interface operations {
           };
         };
       };
-      /** @description There is no such thing. */
+      /** @description Order not found */
       404: {
         headers: {
           /**
@@ -5698,7 +5598,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description Too many requests, in a minute or at a time. */
+      /** @description Too many requests; Too many concurrent requests */
       429: {
         headers: {
           /**
@@ -5741,7 +5641,7 @@ export interface operations {
         };
       };
       431: components['responses']['Malformed431'];
-      /** @description The service has failed. The fault has been logged under the id of the request. */
+      /** @description Internal server error */
       500: {
         headers: {
           /**
@@ -5778,7 +5678,7 @@ export interface operations {
           };
         };
       };
-      /** @description Something that is needed does not answer; to be tried again. */
+      /** @description Service overloaded; Database unavailable; Token verification unavailable */
       503: {
         headers: {
           /**
@@ -5901,20 +5801,21 @@ export interface operations {
            *       "status": "shipped",
            *       "version": 3,
            *       "timestamp": "2026-11-21T20:53:23.456Z",
-           *       "updated_at": "2026-11-21T20:53:23.464Z",
+           *       "updated_at": "2026-11-21T20:53:23.456Z",
            *       "number": "1001",
            *       "customer_phone": null,
            *       "shipping_address": {
            *         "name": "Alice Johnson",
-           *         "company": "Johnson & Sons",
            *         "line1": "12 Long Street",
-           *         "line2": "Second floor",
-           *         "postal_code": "10117",
            *         "city": "Berlin",
-           *         "region": "Berlin",
            *         "country": "DE"
            *       },
-           *       "billing_address": null,
+           *       "billing_address": {
+           *         "name": "Alice Johnson",
+           *         "line1": "12 Long Street",
+           *         "city": "Berlin",
+           *         "country": "DE"
+           *       },
            *       "note": null,
            *       "tags": [
            *         "gift"
@@ -5933,7 +5834,7 @@ export interface operations {
           'application/json': components['schemas']['OrderResponse'];
         };
       };
-      /** @description The request is wrong, or can not be met. */
+      /** @description Invalid request; Malformed HTTP request */
       400: {
         headers: {
           /**
@@ -5970,7 +5871,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request has no credentials, or invalid ones. */
+      /** @description Authentication required; Invalid credentials */
       401: {
         headers: {
           /**
@@ -6012,7 +5913,7 @@ export interface operations {
           };
         };
       };
-      /** @description The caller may not do this. */
+      /** @description Permission denied; Cross-site request refused */
       403: {
         headers: {
           /**
@@ -6054,7 +5955,7 @@ export interface operations {
           };
         };
       };
-      /** @description There is no such thing. */
+      /** @description Order not found */
       404: {
         headers: {
           /**
@@ -6092,7 +5993,7 @@ export interface operations {
         };
       };
       408: components['responses']['Malformed408'];
-      /** @description The request does not fit the present state. */
+      /** @description Status transition not allowed */
       409: {
         headers: {
           /**
@@ -6129,7 +6030,7 @@ export interface operations {
           };
         };
       };
-      /** @description The order has changed. */
+      /** @description Order has changed */
       412: {
         headers: {
           /**
@@ -6166,83 +6067,11 @@ export interface operations {
           };
         };
       };
-      /** @description The body is too large. */
-      413: {
-        headers: {
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
-           * @example no-store
-           */
-          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
-          /**
-           * @description The request headers that the response depends on.
-           * @example Authorization, X-API-Key
-           */
-          Vary?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
-            /** @enum {string} */
-            type?: '/problems/payload-too-large';
-          };
-        };
-      };
+      413: components['responses']['Malformed413'];
       414: components['responses']['Malformed414'];
-      /** @description The body is not JSON. */
-      415: {
-        headers: {
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
-           * @example no-store
-           */
-          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
-          /**
-           * @description The request headers that the response depends on.
-           * @example Authorization, X-API-Key
-           */
-          Vary?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
-            /** @enum {string} */
-            type?: '/problems/unsupported-media-type';
-          };
-        };
-      };
+      415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description The change needs `If-Match`; only where `REQUIRE_IF_MATCH` is set. */
+      /** @description Precondition required */
       428: {
         headers: {
           /**
@@ -6279,7 +6108,7 @@ export interface operations {
           };
         };
       };
-      /** @description Too many requests, in a minute or at a time. */
+      /** @description Too many requests; Too many concurrent requests */
       429: {
         headers: {
           /**
@@ -6322,7 +6151,7 @@ export interface operations {
         };
       };
       431: components['responses']['Malformed431'];
-      /** @description The service has failed. The fault has been logged under the id of the request. */
+      /** @description Internal server error */
       500: {
         headers: {
           /**
@@ -6359,7 +6188,7 @@ export interface operations {
           };
         };
       };
-      /** @description Something that is needed does not answer; to be tried again. */
+      /** @description Service overloaded; Database unavailable; Token verification unavailable */
       503: {
         headers: {
           /**
@@ -6549,7 +6378,7 @@ export interface operations {
           'application/json': components['schemas']['OrderAcceptedResponse'];
         };
       };
-      /** @description The request is wrong, or can not be met. */
+      /** @description Invalid request; Product not found; Insufficient stock; Cart is empty; Malformed HTTP request */
       400: {
         headers: {
           /** @description `true` where the key was known and this answer belongs to the first request with it. */
@@ -6593,7 +6422,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request has no credentials, or invalid ones. */
+      /** @description Authentication required; Invalid credentials */
       401: {
         headers: {
           /**
@@ -6637,7 +6466,7 @@ export interface operations {
           };
         };
       };
-      /** @description The caller may not do this. */
+      /** @description Customer not permitted; Permission denied; Cross-site request refused */
       403: {
         headers: {
           /**
@@ -6684,7 +6513,7 @@ export interface operations {
           };
         };
       };
-      /** @description There is no such thing. */
+      /** @description Cart not found */
       404: {
         headers: {
           /** @description `true` where the key was known and this answer belongs to the first request with it. */
@@ -6724,7 +6553,7 @@ export interface operations {
         };
       };
       408: components['responses']['Malformed408'];
-      /** @description The request does not fit the present state. */
+      /** @description Price changed; Total changed; Number already used; Reference already used; Order in progress; Idempotency key in use; Cart already ordered */
       409: {
         headers: {
           /**
@@ -6775,87 +6604,11 @@ export interface operations {
           };
         };
       };
-      /** @description The body is too large. */
-      413: {
-        headers: {
-          /** @description `true` where the key was known and this answer belongs to the first request with it. */
-          'Idempotency-Replayed'?: 'true';
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
-           * @example no-store
-           */
-          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
-          /**
-           * @description The request headers that the response depends on.
-           * @example Authorization, X-API-Key
-           */
-          Vary?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
-            /** @enum {string} */
-            type?: '/problems/payload-too-large';
-          };
-        };
-      };
+      413: components['responses']['Malformed413'];
       414: components['responses']['Malformed414'];
-      /** @description The body is not JSON. */
-      415: {
-        headers: {
-          /** @description `true` where the key was known and this answer belongs to the first request with it. */
-          'Idempotency-Replayed'?: 'true';
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
-           * @example no-store
-           */
-          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
-          /**
-           * @description The request headers that the response depends on.
-           * @example Authorization, X-API-Key
-           */
-          Vary?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
-            /** @enum {string} */
-            type?: '/problems/unsupported-media-type';
-          };
-        };
-      };
+      415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description The Idempotency-Key was used for another request. */
+      /** @description Idempotency key reused */
       422: {
         headers: {
           /** @description `true` where the key was known and this answer belongs to the first request with it. */
@@ -6894,7 +6647,7 @@ export interface operations {
           };
         };
       };
-      /** @description Too many requests, in a minute or at a time. */
+      /** @description Too many requests; Too many concurrent requests */
       429: {
         headers: {
           /**
@@ -6939,7 +6692,7 @@ export interface operations {
         };
       };
       431: components['responses']['Malformed431'];
-      /** @description The service has failed. The fault has been logged under the id of the request. */
+      /** @description Internal server error */
       500: {
         headers: {
           /** @description `true` where the key was known and this answer belongs to the first request with it. */
@@ -6978,7 +6731,7 @@ export interface operations {
           };
         };
       };
-      /** @description Another service answered in a way that breaks its contract; a repetition does not help. */
+      /** @description Invalid response from another service */
       502: {
         headers: {
           /** @description `true` where the key was known and this answer belongs to the first request with it. */
@@ -7017,7 +6770,7 @@ export interface operations {
           };
         };
       };
-      /** @description Something that is needed does not answer; to be tried again. */
+      /** @description Upstream service unavailable; Order could not be placed; Outcome not yet known; Service overloaded; Database unavailable; Token verification unavailable */
       503: {
         headers: {
           /**
@@ -7153,20 +6906,21 @@ export interface operations {
            *       "status": "confirmed",
            *       "version": 3,
            *       "timestamp": "2026-11-21T20:53:23.456Z",
-           *       "updated_at": "2026-11-21T20:53:23.464Z",
+           *       "updated_at": "2026-11-21T20:53:23.456Z",
            *       "number": "1001",
            *       "customer_phone": null,
            *       "shipping_address": {
            *         "name": "Alice Johnson",
-           *         "company": "Johnson & Sons",
-           *         "line1": "14 Long Street",
-           *         "line2": "Second floor",
-           *         "postal_code": "10117",
+           *         "line1": "12 Long Street",
            *         "city": "Berlin",
-           *         "region": "Berlin",
            *         "country": "DE"
            *       },
-           *       "billing_address": null,
+           *       "billing_address": {
+           *         "name": "Alice Johnson",
+           *         "line1": "12 Long Street",
+           *         "city": "Berlin",
+           *         "country": "DE"
+           *       },
            *       "note": null,
            *       "tags": [
            *         "gift"
@@ -7185,7 +6939,7 @@ export interface operations {
           'application/json': components['schemas']['OrderResponse'];
         };
       };
-      /** @description The request is wrong, or can not be met. */
+      /** @description Invalid request; Malformed HTTP request */
       400: {
         headers: {
           /** @description `true` where the key was known and this answer belongs to the first request with it. */
@@ -7224,7 +6978,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request has no credentials, or invalid ones. */
+      /** @description Authentication required; Invalid credentials */
       401: {
         headers: {
           /**
@@ -7268,7 +7022,7 @@ export interface operations {
           };
         };
       };
-      /** @description The caller may not do this. */
+      /** @description Permission denied; Cross-site request refused */
       403: {
         headers: {
           /**
@@ -7312,7 +7066,7 @@ export interface operations {
           };
         };
       };
-      /** @description There is no such thing. */
+      /** @description Order not found */
       404: {
         headers: {
           /** @description `true` where the key was known and this answer belongs to the first request with it. */
@@ -7352,7 +7106,7 @@ export interface operations {
         };
       };
       408: components['responses']['Malformed408'];
-      /** @description The request does not fit the present state. */
+      /** @description Correction not allowed */
       409: {
         headers: {
           /** @description `true` where the key was known and this answer belongs to the first request with it. */
@@ -7391,7 +7145,7 @@ export interface operations {
           };
         };
       };
-      /** @description The order has changed. */
+      /** @description Order has changed */
       412: {
         headers: {
           /** @description `true` where the key was known and this answer belongs to the first request with it. */
@@ -7430,87 +7184,11 @@ export interface operations {
           };
         };
       };
-      /** @description The body is too large. */
-      413: {
-        headers: {
-          /** @description `true` where the key was known and this answer belongs to the first request with it. */
-          'Idempotency-Replayed'?: 'true';
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
-           * @example no-store
-           */
-          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
-          /**
-           * @description The request headers that the response depends on.
-           * @example Authorization, X-API-Key
-           */
-          Vary?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
-            /** @enum {string} */
-            type?: '/problems/payload-too-large';
-          };
-        };
-      };
+      413: components['responses']['Malformed413'];
       414: components['responses']['Malformed414'];
-      /** @description The body is not JSON. */
-      415: {
-        headers: {
-          /** @description `true` where the key was known and this answer belongs to the first request with it. */
-          'Idempotency-Replayed'?: 'true';
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
-           * @example no-store
-           */
-          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
-          /**
-           * @description The request headers that the response depends on.
-           * @example Authorization, X-API-Key
-           */
-          Vary?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
-            /** @enum {string} */
-            type?: '/problems/unsupported-media-type';
-          };
-        };
-      };
+      415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description The Idempotency-Key was used for another request. */
+      /** @description Idempotency key reused */
       422: {
         headers: {
           /** @description `true` where the key was known and this answer belongs to the first request with it. */
@@ -7549,7 +7227,7 @@ export interface operations {
           };
         };
       };
-      /** @description The change needs `If-Match`; only where `REQUIRE_IF_MATCH` is set. */
+      /** @description Precondition required */
       428: {
         headers: {
           /** @description `true` where the key was known and this answer belongs to the first request with it. */
@@ -7588,7 +7266,7 @@ export interface operations {
           };
         };
       };
-      /** @description Too many requests, in a minute or at a time. */
+      /** @description Too many requests; Too many concurrent requests */
       429: {
         headers: {
           /**
@@ -7633,7 +7311,7 @@ export interface operations {
         };
       };
       431: components['responses']['Malformed431'];
-      /** @description The service has failed. The fault has been logged under the id of the request. */
+      /** @description Internal server error */
       500: {
         headers: {
           /** @description `true` where the key was known and this answer belongs to the first request with it. */
@@ -7672,7 +7350,7 @@ export interface operations {
           };
         };
       };
-      /** @description Something that is needed does not answer; to be tried again. */
+      /** @description Service overloaded; Database unavailable; Token verification unavailable */
       503: {
         headers: {
           /**
@@ -7766,16 +7444,6 @@ export interface operations {
            *       "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
            *       "events": [
            *         {
-           *           "seq": 1,
-           *           "type": "placed",
-           *           "from": null,
-           *           "to": "pending",
-           *           "actor": "anonymous",
-           *           "reason": null,
-           *           "data": null,
-           *           "timestamp": "2026-11-21T20:53:23.456Z"
-           *         },
-           *         {
            *           "seq": 2,
            *           "type": "status_changed",
            *           "from": "pending",
@@ -7804,44 +7472,8 @@ export interface operations {
           'application/json': components['schemas']['OrderEventsResponse'];
         };
       };
-      /** @description The request is wrong, or can not be met. */
-      400: {
-        headers: {
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
-           * @example no-store
-           */
-          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
-          /**
-           * @description The request headers that the response depends on.
-           * @example Authorization, X-API-Key
-           */
-          Vary?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
-            /** @enum {string} */
-            type?: '/problems/invalid-request' | '/problems/malformed-request';
-          };
-        };
-      };
-      /** @description The request has no credentials, or invalid ones. */
+      400: components['responses']['Malformed400'];
+      /** @description Authentication required; Invalid credentials */
       401: {
         headers: {
           /**
@@ -7883,7 +7515,7 @@ export interface operations {
           };
         };
       };
-      /** @description The caller may not do this. */
+      /** @description Permission denied; Cross-site request refused */
       403: {
         headers: {
           /**
@@ -7925,7 +7557,7 @@ export interface operations {
           };
         };
       };
-      /** @description There is no such thing. */
+      /** @description Order not found */
       404: {
         headers: {
           /**
@@ -7967,7 +7599,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description Too many requests, in a minute or at a time. */
+      /** @description Too many requests; Too many concurrent requests */
       429: {
         headers: {
           /**
@@ -8010,7 +7642,7 @@ export interface operations {
         };
       };
       431: components['responses']['Malformed431'];
-      /** @description The service has failed. The fault has been logged under the id of the request. */
+      /** @description Internal server error */
       500: {
         headers: {
           /**
@@ -8047,7 +7679,7 @@ export interface operations {
           };
         };
       };
-      /** @description Something that is needed does not answer; to be tried again. */
+      /** @description Service overloaded; Database unavailable; Token verification unavailable */
       503: {
         headers: {
           /**
@@ -8149,7 +7781,7 @@ export interface operations {
            *           "feed_no": 4711,
            *           "id": "01a1ffe2-9b80-748a-ba30-787d85a2b441/2",
            *           "type": "order.confirmed",
-           *           "time": "2026-11-21T20:53:23.464Z",
+           *           "time": "2026-11-21T20:53:23.456Z",
            *           "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
            *           "version": 2,
            *           "data": {
@@ -8158,57 +7790,6 @@ export interface operations {
            *             "actor": "placement",
            *             "reason": null,
            *             "details": null
-           *           },
-           *           "order": {
-           *             "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
-           *             "customer_id": "42",
-           *             "customer_name": "Alice Johnson",
-           *             "customer_email": "alice@example.com",
-           *             "items": [
-           *               {
-           *                 "product_id": "PROD001",
-           *                 "product_name": "Wireless Headphones",
-           *                 "quantity": 2,
-           *                 "price": 79.99,
-           *                 "sku": null,
-           *                 "options": {},
-           *                 "metadata": {}
-           *               }
-           *             ],
-           *             "subtotal_amount": 159.98,
-           *             "charges_amount": 4.99,
-           *             "total_amount": 164.97,
-           *             "currency": "USD",
-           *             "status": "confirmed",
-           *             "version": 2,
-           *             "timestamp": "2026-11-21T20:53:23.456Z",
-           *             "updated_at": "2026-11-21T20:53:23.464Z",
-           *             "number": "1001",
-           *             "customer_phone": null,
-           *             "shipping_address": {
-           *               "name": "Alice Johnson",
-           *               "company": "Johnson & Sons",
-           *               "line1": "12 Long Street",
-           *               "line2": "Second floor",
-           *               "postal_code": "10117",
-           *               "city": "Berlin",
-           *               "region": "Berlin",
-           *               "country": "DE"
-           *             },
-           *             "billing_address": null,
-           *             "note": null,
-           *             "tags": [
-           *               "gift"
-           *             ],
-           *             "metadata": {},
-           *             "charges": [
-           *               {
-           *                 "type": "shipping",
-           *                 "amount": 4.99
-           *               }
-           *             ],
-           *             "source": null,
-           *             "source_order_id": null
            *           }
            *         }
            *       ],
@@ -8221,7 +7802,7 @@ export interface operations {
           'application/json': components['schemas']['FeedResponse'];
         };
       };
-      /** @description The request is wrong, or can not be met. */
+      /** @description Invalid request; Malformed HTTP request */
       400: {
         headers: {
           /**
@@ -8258,7 +7839,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request has no credentials, or invalid ones. */
+      /** @description Authentication required; Invalid credentials */
       401: {
         headers: {
           /**
@@ -8300,7 +7881,7 @@ export interface operations {
           };
         };
       };
-      /** @description The caller may not do this. */
+      /** @description Permission denied; Cross-site request refused */
       403: {
         headers: {
           /**
@@ -8347,7 +7928,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description Too many requests, in a minute or at a time. */
+      /** @description Too many requests; Too many concurrent requests */
       429: {
         headers: {
           /**
@@ -8390,7 +7971,7 @@ export interface operations {
         };
       };
       431: components['responses']['Malformed431'];
-      /** @description The service has failed. The fault has been logged under the id of the request. */
+      /** @description Internal server error */
       500: {
         headers: {
           /**
@@ -8427,7 +8008,7 @@ export interface operations {
           };
         };
       };
-      /** @description Something that is needed does not answer; to be tried again. */
+      /** @description Service overloaded; Database unavailable; Token verification unavailable */
       503: {
         headers: {
           /**
@@ -8526,7 +8107,7 @@ export interface operations {
         };
       };
       400: components['responses']['Malformed400'];
-      /** @description The request has no credentials, or invalid ones. */
+      /** @description Authentication required; Invalid credentials */
       401: {
         headers: {
           /**
@@ -8568,7 +8149,7 @@ export interface operations {
           };
         };
       };
-      /** @description The caller may not do this. */
+      /** @description Permission denied; Cross-site request refused */
       403: {
         headers: {
           /**
@@ -8615,7 +8196,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description Too many requests, in a minute or at a time. */
+      /** @description Too many requests; Too many concurrent requests */
       429: {
         headers: {
           /**
@@ -8658,7 +8239,7 @@ export interface operations {
         };
       };
       431: components['responses']['Malformed431'];
-      /** @description The service has failed. The fault has been logged under the id of the request. */
+      /** @description Internal server error */
       500: {
         headers: {
           /**
@@ -8695,7 +8276,7 @@ export interface operations {
           };
         };
       };
-      /** @description Something that is needed does not answer; to be tried again. */
+      /** @description Service overloaded; Database unavailable; Token verification unavailable */
       503: {
         headers: {
           /**
@@ -8796,20 +8377,14 @@ export interface operations {
            *           "incident_id": "notification-01a1ffe2-9b80-748a-ba30-787d85a2b441-2-1",
            *           "kind": "notification",
            *           "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
-           *           "event_seq": 2,
            *           "reason": "notification service: answered 500",
            *           "cause": "notification service: answered 500",
-           *           "attempts": 12,
            *           "since": "2026-11-21T20:53:23.456Z",
            *           "age_seconds": 5400,
            *           "actions": [
            *             {
            *               "action": "retry",
            *               "description": "Send the message again, and then those about the same order that wait behind it."
-           *             },
-           *             {
-           *               "action": "write_off",
-           *               "description": "The customer is not notified of this change; later messages about the order are sent."
            *             }
            *           ]
            *         }
@@ -8820,7 +8395,7 @@ export interface operations {
           'application/json': components['schemas']['IncidentListResponse'];
         };
       };
-      /** @description The request is wrong, or can not be met. */
+      /** @description Invalid request; Malformed HTTP request */
       400: {
         headers: {
           /**
@@ -8857,7 +8432,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request has no credentials, or invalid ones. */
+      /** @description Authentication required; Invalid credentials */
       401: {
         headers: {
           /**
@@ -8899,7 +8474,7 @@ export interface operations {
           };
         };
       };
-      /** @description The caller may not do this. */
+      /** @description Permission denied; Cross-site request refused */
       403: {
         headers: {
           /**
@@ -8946,7 +8521,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description Too many requests, in a minute or at a time. */
+      /** @description Too many requests; Too many concurrent requests */
       429: {
         headers: {
           /**
@@ -8989,7 +8564,7 @@ export interface operations {
         };
       };
       431: components['responses']['Malformed431'];
-      /** @description The service has failed. The fault has been logged under the id of the request. */
+      /** @description Internal server error */
       500: {
         headers: {
           /**
@@ -9026,7 +8601,7 @@ export interface operations {
           };
         };
       };
-      /** @description Something that is needed does not answer; to be tried again. */
+      /** @description Service overloaded; Database unavailable; Token verification unavailable */
       503: {
         headers: {
           /**
@@ -9064,7 +8639,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OperationProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/database-unavailable' | '/problems/overloaded' | '/problems/issuer-unavailable';
+            type?: '/problems/overloaded' | '/problems/database-unavailable' | '/problems/issuer-unavailable';
           };
         };
       };
@@ -9124,10 +8699,6 @@ export interface operations {
            *             {
            *               "action": "retry",
            *               "description": "Send the message again, and then those about the same order that wait behind it."
-           *             },
-           *             {
-           *               "action": "write_off",
-           *               "description": "The customer is not notified of this change; later messages about the order are sent."
            *             }
            *           ]
            *         }
@@ -9138,7 +8709,7 @@ export interface operations {
         };
       };
       400: components['responses']['Malformed400'];
-      /** @description The request has no credentials, or invalid ones. */
+      /** @description Authentication required; Invalid credentials */
       401: {
         headers: {
           /**
@@ -9180,7 +8751,7 @@ export interface operations {
           };
         };
       };
-      /** @description The caller may not do this. */
+      /** @description Permission denied; Cross-site request refused */
       403: {
         headers: {
           /**
@@ -9227,7 +8798,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description Too many requests, in a minute or at a time. */
+      /** @description Too many requests; Too many concurrent requests */
       429: {
         headers: {
           /**
@@ -9270,7 +8841,7 @@ export interface operations {
         };
       };
       431: components['responses']['Malformed431'];
-      /** @description The service has failed. The fault has been logged under the id of the request. */
+      /** @description Internal server error */
       500: {
         headers: {
           /**
@@ -9307,7 +8878,7 @@ export interface operations {
           };
         };
       };
-      /** @description Something that is needed does not answer; to be tried again. */
+      /** @description Service overloaded; Database unavailable; Token verification unavailable */
       503: {
         headers: {
           /**
@@ -9407,7 +8978,7 @@ export interface operations {
           'application/json': components['schemas']['BulkIncidentsResponse'];
         };
       };
-      /** @description The request is wrong, or can not be met. */
+      /** @description Invalid request; Malformed HTTP request */
       400: {
         headers: {
           /**
@@ -9444,7 +9015,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request has no credentials, or invalid ones. */
+      /** @description Authentication required; Invalid credentials */
       401: {
         headers: {
           /**
@@ -9486,7 +9057,7 @@ export interface operations {
           };
         };
       };
-      /** @description The caller may not do this. */
+      /** @description Permission denied; Cross-site request refused */
       403: {
         headers: {
           /**
@@ -9529,83 +9100,11 @@ export interface operations {
         };
       };
       408: components['responses']['Malformed408'];
-      /** @description The body is too large. */
-      413: {
-        headers: {
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
-           * @example no-store
-           */
-          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
-          /**
-           * @description The request headers that the response depends on.
-           * @example Authorization, X-API-Key
-           */
-          Vary?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['OperationProblemResponse'] & {
-            /** @enum {string} */
-            type?: '/problems/payload-too-large';
-          };
-        };
-      };
+      413: components['responses']['Malformed413'];
       414: components['responses']['Malformed414'];
-      /** @description The body is not JSON. */
-      415: {
-        headers: {
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
-           * @example no-store
-           */
-          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
-          /**
-           * @description The request headers that the response depends on.
-           * @example Authorization, X-API-Key
-           */
-          Vary?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['OperationProblemResponse'] & {
-            /** @enum {string} */
-            type?: '/problems/unsupported-media-type';
-          };
-        };
-      };
+      415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description Too many requests, in a minute or at a time. */
+      /** @description Too many requests; Too many concurrent requests */
       429: {
         headers: {
           /**
@@ -9648,7 +9147,7 @@ export interface operations {
         };
       };
       431: components['responses']['Malformed431'];
-      /** @description The service has failed. The fault has been logged under the id of the request. */
+      /** @description Internal server error */
       500: {
         headers: {
           /**
@@ -9685,7 +9184,7 @@ export interface operations {
           };
         };
       };
-      /** @description Something that is needed does not answer; to be tried again. */
+      /** @description Service overloaded; Database unavailable; Token verification unavailable */
       503: {
         headers: {
           /**
@@ -9782,7 +9281,7 @@ export interface operations {
            *       "kind": "notification",
            *       "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
            *       "action": "retry",
-           *       "reason": "The service is back",
+           *       "reason": null,
            *       "actor": "anonymous",
            *       "timestamp": "2026-11-21T20:53:23.456Z",
            *       "result": "The message is being sent again."
@@ -9791,7 +9290,7 @@ export interface operations {
           'application/json': components['schemas']['SettlementResponse'];
         };
       };
-      /** @description The request is wrong, or can not be met. */
+      /** @description Invalid request; Malformed HTTP request */
       400: {
         headers: {
           /**
@@ -9828,7 +9327,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request has no credentials, or invalid ones. */
+      /** @description Authentication required; Invalid credentials */
       401: {
         headers: {
           /**
@@ -9870,7 +9369,7 @@ export interface operations {
           };
         };
       };
-      /** @description The caller may not do this. */
+      /** @description Permission denied; Cross-site request refused */
       403: {
         headers: {
           /**
@@ -9912,7 +9411,7 @@ export interface operations {
           };
         };
       };
-      /** @description There is no such thing. */
+      /** @description Incident not found */
       404: {
         headers: {
           /**
@@ -9950,7 +9449,7 @@ export interface operations {
         };
       };
       408: components['responses']['Malformed408'];
-      /** @description The request does not fit the present state. */
+      /** @description Action not available for this incident; Incident is being resolved */
       409: {
         headers: {
           /**
@@ -9992,83 +9491,11 @@ export interface operations {
           };
         };
       };
-      /** @description The body is too large. */
-      413: {
-        headers: {
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
-           * @example no-store
-           */
-          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
-          /**
-           * @description The request headers that the response depends on.
-           * @example Authorization, X-API-Key
-           */
-          Vary?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['OperationProblemResponse'] & {
-            /** @enum {string} */
-            type?: '/problems/payload-too-large';
-          };
-        };
-      };
+      413: components['responses']['Malformed413'];
       414: components['responses']['Malformed414'];
-      /** @description The body is not JSON. */
-      415: {
-        headers: {
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
-           * @example no-store
-           */
-          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
-          /**
-           * @description The request headers that the response depends on.
-           * @example Authorization, X-API-Key
-           */
-          Vary?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['OperationProblemResponse'] & {
-            /** @enum {string} */
-            type?: '/problems/unsupported-media-type';
-          };
-        };
-      };
+      415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description Too many requests, in a minute or at a time. */
+      /** @description Too many requests; Too many concurrent requests */
       429: {
         headers: {
           /**
@@ -10111,7 +9538,7 @@ export interface operations {
         };
       };
       431: components['responses']['Malformed431'];
-      /** @description The service has failed. The fault has been logged under the id of the request. */
+      /** @description Internal server error */
       500: {
         headers: {
           /**
@@ -10148,7 +9575,7 @@ export interface operations {
           };
         };
       };
-      /** @description Another service answered in a way that breaks its contract; a repetition does not help. */
+      /** @description Invalid response from another service */
       502: {
         headers: {
           /**
@@ -10185,7 +9612,7 @@ export interface operations {
           };
         };
       };
-      /** @description Something that is needed does not answer; to be tried again. */
+      /** @description Upstream service unavailable; Service overloaded; Database unavailable; Token verification unavailable */
       503: {
         headers: {
           /**
@@ -10225,8 +9652,8 @@ export interface operations {
             /** @enum {string} */
             type?:
               | '/problems/upstream-unavailable'
-              | '/problems/database-unavailable'
               | '/problems/overloaded'
+              | '/problems/database-unavailable'
               | '/problems/issuer-unavailable';
           };
         };
@@ -10286,7 +9713,7 @@ export interface operations {
           'application/json': components['schemas']['RedriveResponse'];
         };
       };
-      /** @description The request is wrong, or can not be met. */
+      /** @description Invalid request; Malformed HTTP request */
       400: {
         headers: {
           /**
@@ -10323,7 +9750,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request has no credentials, or invalid ones. */
+      /** @description Authentication required; Invalid credentials */
       401: {
         headers: {
           /**
@@ -10365,7 +9792,7 @@ export interface operations {
           };
         };
       };
-      /** @description The caller may not do this. */
+      /** @description Permission denied; Cross-site request refused */
       403: {
         headers: {
           /**
@@ -10408,83 +9835,11 @@ export interface operations {
         };
       };
       408: components['responses']['Malformed408'];
-      /** @description The body is too large. */
-      413: {
-        headers: {
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
-           * @example no-store
-           */
-          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
-          /**
-           * @description The request headers that the response depends on.
-           * @example Authorization, X-API-Key
-           */
-          Vary?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['OperationProblemResponse'] & {
-            /** @enum {string} */
-            type?: '/problems/payload-too-large';
-          };
-        };
-      };
+      413: components['responses']['Malformed413'];
       414: components['responses']['Malformed414'];
-      /** @description The body is not JSON. */
-      415: {
-        headers: {
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
-           * @example no-store
-           */
-          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
-          /**
-           * @description The request headers that the response depends on.
-           * @example Authorization, X-API-Key
-           */
-          Vary?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['OperationProblemResponse'] & {
-            /** @enum {string} */
-            type?: '/problems/unsupported-media-type';
-          };
-        };
-      };
+      415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description Too many requests, in a minute or at a time. */
+      /** @description Too many requests; Too many concurrent requests */
       429: {
         headers: {
           /**
@@ -10527,7 +9882,7 @@ export interface operations {
         };
       };
       431: components['responses']['Malformed431'];
-      /** @description The service has failed. The fault has been logged under the id of the request. */
+      /** @description Internal server error */
       500: {
         headers: {
           /**
@@ -10564,7 +9919,7 @@ export interface operations {
           };
         };
       };
-      /** @description Something that is needed does not answer; to be tried again. */
+      /** @description Service overloaded; Database unavailable; Token verification unavailable */
       503: {
         headers: {
           /**
@@ -10655,13 +10010,13 @@ export interface operations {
         content: {
           /**
            * @example {
-           *       "from": "2026-11-21T20:53:00.000Z",
-           *       "to": "2026-11-21T21:52:23.456Z",
+           *       "from": "2026-11-21T20:53:23.456Z",
+           *       "to": "2026-11-21T20:53:23.456Z",
            *       "step_seconds": 60,
            *       "is_estimate": false,
            *       "points": [
            *         {
-           *           "time": "2026-11-21T20:53:00.000Z",
+           *           "time": "2026-11-21T20:53:23.456Z",
            *           "placed": 12,
            *           "confirmed": 11,
            *           "rejected": 1,
@@ -10691,7 +10046,7 @@ export interface operations {
            *         {
            *           "name": "inventory service",
            *           "state": "up",
-           *           "last_call": "succeeded"
+           *           "last_call": null
            *         }
            *       ]
            *     }
@@ -10699,7 +10054,7 @@ export interface operations {
           'application/json': components['schemas']['FiguresResponse'];
         };
       };
-      /** @description The request is wrong, or can not be met. */
+      /** @description Invalid request; Malformed HTTP request */
       400: {
         headers: {
           /**
@@ -10736,7 +10091,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request has no credentials, or invalid ones. */
+      /** @description Authentication required; Invalid credentials */
       401: {
         headers: {
           /**
@@ -10778,7 +10133,7 @@ export interface operations {
           };
         };
       };
-      /** @description The caller may not do this. */
+      /** @description Permission denied; Cross-site request refused */
       403: {
         headers: {
           /**
@@ -10825,7 +10180,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description Too many requests, in a minute or at a time. */
+      /** @description Too many requests; Too many concurrent requests */
       429: {
         headers: {
           /**
@@ -10868,7 +10223,7 @@ export interface operations {
         };
       };
       431: components['responses']['Malformed431'];
-      /** @description The service has failed. The fault has been logged under the id of the request. */
+      /** @description Internal server error */
       500: {
         headers: {
           /**
@@ -10905,7 +10260,7 @@ export interface operations {
           };
         };
       };
-      /** @description Something that is needed does not answer; to be tried again. */
+      /** @description Service overloaded; Database unavailable; Token verification unavailable */
       503: {
         headers: {
           /**
@@ -10997,13 +10352,12 @@ export interface operations {
            *       "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
            *       "deliveries": [
            *         {
-           *           "id": "5f0c2b1e-8f0e-4b44-9a53-6f5d7d0a4c11",
+           *           "id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
            *           "kind": "notification",
            *           "status": "waiting",
-           *           "event_seq": 2,
            *           "attempts": 3,
            *           "last_error": "notification service: answered 500",
-           *           "created_at": "2026-11-21T20:53:23.464Z",
+           *           "created_at": "2026-11-21T20:53:23.456Z",
            *           "completed_at": null,
            *           "next_attempt_at": "2026-11-21T20:54:01.000Z"
            *         }
@@ -11014,7 +10368,7 @@ export interface operations {
         };
       };
       400: components['responses']['Malformed400'];
-      /** @description The request has no credentials, or invalid ones. */
+      /** @description Authentication required; Invalid credentials */
       401: {
         headers: {
           /**
@@ -11056,7 +10410,7 @@ export interface operations {
           };
         };
       };
-      /** @description The caller may not do this. */
+      /** @description Permission denied; Cross-site request refused */
       403: {
         headers: {
           /**
@@ -11098,7 +10452,7 @@ export interface operations {
           };
         };
       };
-      /** @description There is no such thing. */
+      /** @description Order not found */
       404: {
         headers: {
           /**
@@ -11140,7 +10494,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description Too many requests, in a minute or at a time. */
+      /** @description Too many requests; Too many concurrent requests */
       429: {
         headers: {
           /**
@@ -11183,7 +10537,7 @@ export interface operations {
         };
       };
       431: components['responses']['Malformed431'];
-      /** @description The service has failed. The fault has been logged under the id of the request. */
+      /** @description Internal server error */
       500: {
         headers: {
           /**
@@ -11220,7 +10574,7 @@ export interface operations {
           };
         };
       };
-      /** @description Something that is needed does not answer; to be tried again. */
+      /** @description Service overloaded; Database unavailable; Token verification unavailable */
       503: {
         headers: {
           /**
@@ -11311,13 +10665,12 @@ export interface operations {
         content: {
           /**
            * @example {
-           *       "id": "5f0c2b1e-8f0e-4b44-9a53-6f5d7d0a4c11",
+           *       "id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
            *       "kind": "notification",
            *       "status": "waiting",
-           *       "event_seq": 2,
            *       "attempts": 3,
            *       "last_error": "notification service: answered 500",
-           *       "created_at": "2026-11-21T20:53:23.464Z",
+           *       "created_at": "2026-11-21T20:53:23.456Z",
            *       "completed_at": null,
            *       "next_attempt_at": "2026-11-21T20:54:01.000Z"
            *     }
@@ -11326,7 +10679,7 @@ export interface operations {
         };
       };
       400: components['responses']['Malformed400'];
-      /** @description The request has no credentials, or invalid ones. */
+      /** @description Authentication required; Invalid credentials */
       401: {
         headers: {
           /**
@@ -11368,7 +10721,7 @@ export interface operations {
           };
         };
       };
-      /** @description The caller may not do this. */
+      /** @description Permission denied; Cross-site request refused */
       403: {
         headers: {
           /**
@@ -11410,7 +10763,7 @@ export interface operations {
           };
         };
       };
-      /** @description There is no such thing. */
+      /** @description Order not found; Delivery not found */
       404: {
         headers: {
           /**
@@ -11448,7 +10801,7 @@ export interface operations {
         };
       };
       408: components['responses']['Malformed408'];
-      /** @description The request does not fit the present state. */
+      /** @description Delivery not waiting for a retry */
       409: {
         headers: {
           /**
@@ -11489,7 +10842,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description Too many requests, in a minute or at a time. */
+      /** @description Too many requests; Too many concurrent requests */
       429: {
         headers: {
           /**
@@ -11532,7 +10885,7 @@ export interface operations {
         };
       };
       431: components['responses']['Malformed431'];
-      /** @description The service has failed. The fault has been logged under the id of the request. */
+      /** @description Internal server error */
       500: {
         headers: {
           /**
@@ -11569,7 +10922,7 @@ export interface operations {
           };
         };
       };
-      /** @description Something that is needed does not answer; to be tried again. */
+      /** @description Service overloaded; Database unavailable; Token verification unavailable */
       503: {
         headers: {
           /**
@@ -11665,7 +11018,7 @@ export interface operations {
           'application/json': components['schemas']['ErasureResponse'];
         };
       };
-      /** @description The request is wrong, or can not be met. */
+      /** @description Invalid request; Malformed HTTP request */
       400: {
         headers: {
           /**
@@ -11702,7 +11055,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request has no credentials, or invalid ones. */
+      /** @description Authentication required; Invalid credentials */
       401: {
         headers: {
           /**
@@ -11744,7 +11097,7 @@ export interface operations {
           };
         };
       };
-      /** @description The caller may not do this. */
+      /** @description Permission denied; Cross-site request refused */
       403: {
         headers: {
           /**
@@ -11791,7 +11144,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description Too many requests, in a minute or at a time. */
+      /** @description Too many requests; Too many concurrent requests */
       429: {
         headers: {
           /**
@@ -11834,7 +11187,7 @@ export interface operations {
         };
       };
       431: components['responses']['Malformed431'];
-      /** @description The service has failed. The fault has been logged under the id of the request. */
+      /** @description Internal server error */
       500: {
         headers: {
           /**
@@ -11871,7 +11224,7 @@ export interface operations {
           };
         };
       };
-      /** @description Something that is needed does not answer; to be tried again. */
+      /** @description Service overloaded; Database unavailable; Token verification unavailable */
       503: {
         headers: {
           /**
@@ -11968,7 +11321,7 @@ export interface operations {
         };
       };
       400: components['responses']['Malformed400'];
-      /** @description The request has no credentials, or invalid ones. */
+      /** @description Authentication required; Invalid credentials */
       401: {
         headers: {
           /**
@@ -12010,7 +11363,7 @@ export interface operations {
           };
         };
       };
-      /** @description The caller may not do this. */
+      /** @description Permission denied; Cross-site request refused */
       403: {
         headers: {
           /**
@@ -12052,7 +11405,7 @@ export interface operations {
           };
         };
       };
-      /** @description There is no such thing. */
+      /** @description Order not found */
       404: {
         headers: {
           /**
@@ -12094,7 +11447,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description Too many requests, in a minute or at a time. */
+      /** @description Too many requests; Too many concurrent requests */
       429: {
         headers: {
           /**
@@ -12137,7 +11490,7 @@ export interface operations {
         };
       };
       431: components['responses']['Malformed431'];
-      /** @description The service has failed. The fault has been logged under the id of the request. */
+      /** @description Internal server error */
       500: {
         headers: {
           /**
@@ -12174,7 +11527,7 @@ export interface operations {
           };
         };
       };
-      /** @description Something that is needed does not answer; to be tried again. */
+      /** @description Service overloaded; Database unavailable; Token verification unavailable */
       503: {
         headers: {
           /**
@@ -12227,6 +11580,11 @@ export interface operations {
     };
     requestBody: {
       content: {
+        /**
+         * @example {
+         *       "customer_email": "alice@example.com"
+         *     }
+         */
         'application/json': components['schemas']['ErasePersonalDataDto'];
       };
     };
@@ -12271,7 +11629,7 @@ export interface operations {
           'application/json': components['schemas']['ErasureResponse'];
         };
       };
-      /** @description The request is wrong, or can not be met. */
+      /** @description Invalid request; Malformed HTTP request */
       400: {
         headers: {
           /**
@@ -12308,7 +11666,7 @@ export interface operations {
           };
         };
       };
-      /** @description The request has no credentials, or invalid ones. */
+      /** @description Authentication required; Invalid credentials */
       401: {
         headers: {
           /**
@@ -12350,7 +11708,7 @@ export interface operations {
           };
         };
       };
-      /** @description The caller may not do this. */
+      /** @description Permission denied; Cross-site request refused */
       403: {
         headers: {
           /**
@@ -12393,83 +11751,11 @@ export interface operations {
         };
       };
       408: components['responses']['Malformed408'];
-      /** @description The body is too large. */
-      413: {
-        headers: {
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
-           * @example no-store
-           */
-          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
-          /**
-           * @description The request headers that the response depends on.
-           * @example Authorization, X-API-Key
-           */
-          Vary?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
-            /** @enum {string} */
-            type?: '/problems/payload-too-large';
-          };
-        };
-      };
+      413: components['responses']['Malformed413'];
       414: components['responses']['Malformed414'];
-      /** @description The body is not JSON. */
-      415: {
-        headers: {
-          /**
-           * @description How many requests are left (`r`), and for how many seconds (`t`).
-           * @example "requests";r=118;t=24
-           */
-          RateLimit?: string;
-          /**
-           * @description How many requests there may be (`q`) in how many seconds (`w`).
-           * @example "requests";q=120;w=60
-           */
-          'RateLimit-Policy'?: string;
-          /**
-           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
-           * @example no-store
-           */
-          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
-          /**
-           * @description The request headers that the response depends on.
-           * @example Authorization, X-API-Key
-           */
-          Vary?: string;
-          /**
-           * @description Names this request in the logs of the service.
-           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
-           */
-          'X-Request-Id': string;
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
-            /** @enum {string} */
-            type?: '/problems/unsupported-media-type';
-          };
-        };
-      };
+      415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description Too many requests, in a minute or at a time. */
+      /** @description Too many requests; Too many concurrent requests */
       429: {
         headers: {
           /**
@@ -12512,7 +11798,7 @@ export interface operations {
         };
       };
       431: components['responses']['Malformed431'];
-      /** @description The service has failed. The fault has been logged under the id of the request. */
+      /** @description Internal server error */
       500: {
         headers: {
           /**
@@ -12549,7 +11835,7 @@ export interface operations {
           };
         };
       };
-      /** @description Something that is needed does not answer; to be tried again. */
+      /** @description Service overloaded; Database unavailable; Token verification unavailable */
       503: {
         headers: {
           /**
@@ -12634,7 +11920,7 @@ export interface operations {
         };
       };
       400: components['responses']['Malformed400'];
-      /** @description The request has no credentials, or invalid ones. */
+      /** @description Authentication required; Invalid credentials */
       401: {
         headers: {
           /**
@@ -12666,7 +11952,7 @@ export interface operations {
           };
         };
       };
-      /** @description The caller may not do this. */
+      /** @description Cross-site request refused */
       403: {
         headers: {
           /**
@@ -12704,7 +11990,7 @@ export interface operations {
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
       431: components['responses']['Malformed431'];
-      /** @description The service has failed. The fault has been logged under the id of the request. */
+      /** @description Internal server error */
       500: {
         headers: {
           /**
@@ -12731,7 +12017,7 @@ export interface operations {
           };
         };
       };
-      /** @description Something that is needed does not answer; to be tried again. */
+      /** @description Service not ready; Token verification unavailable */
       503: {
         headers: {
           /**
@@ -12804,7 +12090,7 @@ export interface operations {
         };
       };
       400: components['responses']['Malformed400'];
-      /** @description The request has no credentials, or invalid ones. */
+      /** @description Authentication required; Invalid credentials */
       401: {
         headers: {
           /**
@@ -12836,7 +12122,7 @@ export interface operations {
           };
         };
       };
-      /** @description The caller may not do this. */
+      /** @description Cross-site request refused */
       403: {
         headers: {
           /**
@@ -12874,7 +12160,7 @@ export interface operations {
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
       431: components['responses']['Malformed431'];
-      /** @description The service has failed. The fault has been logged under the id of the request. */
+      /** @description Internal server error */
       500: {
         headers: {
           /**
@@ -12901,7 +12187,7 @@ export interface operations {
           };
         };
       };
-      /** @description Something that is needed does not answer; to be tried again. */
+      /** @description Token verification unavailable */
       503: {
         headers: {
           /**
@@ -12987,7 +12273,7 @@ export interface operations {
         };
       };
       400: components['responses']['Malformed400'];
-      /** @description The request has no credentials, or invalid ones. */
+      /** @description Authentication required; Invalid credentials */
       401: {
         headers: {
           /**
@@ -13019,7 +12305,7 @@ export interface operations {
           };
         };
       };
-      /** @description The caller may not do this. */
+      /** @description Cross-site request refused */
       403: {
         headers: {
           /**
@@ -13057,7 +12343,7 @@ export interface operations {
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
       431: components['responses']['Malformed431'];
-      /** @description The service has failed. The fault has been logged under the id of the request. */
+      /** @description Internal server error */
       500: {
         headers: {
           /**
@@ -13084,7 +12370,7 @@ export interface operations {
           };
         };
       };
-      /** @description Something that is needed does not answer; to be tried again. */
+      /** @description Service not ready; Token verification unavailable */
       503: {
         headers: {
           /**

@@ -1,15 +1,16 @@
 import { STATUS_CODES } from 'node:http';
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
-import { exampleOf } from './openapi-examples.js';
+import { addExamples } from './openapi-examples.js';
 import type { OperationObject, ResponseObject } from './platform/http/openapi-objects.js';
-import { examplesOf, ProblemResponse, problemContent } from './platform/http/problem.openapi.js';
+import { addProblems, problemResponse } from './openapi-problems.js';
+import { malformedPath } from './platform/http/problem.js';
+import { type DocumentedProblem, ProblemResponse } from './platform/http/problem.openapi.js';
 import {
   CACHE_HEADERS,
   IDEMPOTENCY_REPLAYED_HEADER,
   RATE_LIMIT_HEADERS,
   REQUEST_ID_HEADER,
-  retryAfterHeader,
 } from './platform/http/response-headers.openapi.js';
 
 const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch'] as const;
@@ -22,14 +23,14 @@ const KEY = 'Idempotency-Key';
  * range `4XX`, which generators of clients do not understand.
  */
 const MALFORMED = {
-  '400': ['invalid-request', 'malformed-request'],
+  '400': [malformedPath(), 'malformed-request'],
   '408': ['request-timeout'],
   '413': ['payload-too-large'],
   '414': ['uri-too-long'],
   '415': ['unsupported-media-type'],
   '417': ['expectation-failed'],
   '431': ['headers-too-large'],
-} as const;
+} satisfies Record<string, DocumentedProblem[]>;
 
 /** Operations without a rate limit. */
 const UNLIMITED = /^\/health/;
@@ -70,12 +71,14 @@ export function buildOpenApiDocument(app: INestApplication): OpenAPIObject {
     });
   for (const [tag, description] of Object.entries(TAGS)) config.addTag(tag, description);
   const document = SwaggerModule.createDocument(app, config.build(), { extraModels: [ProblemResponse] });
-  document.components = { ...document.components, responses: malformedResponses() };
+  document.components = { ...document.components, responses: malformedResponses(document) };
   // The builder knows licenses by their address only; OpenAPI 3.1 has the SPDX identifier for it.
   document.info.license = { name: 'Apache License 2.0', identifier: 'Apache-2.0' } as { name: string };
   for (const [path, item] of Object.entries(document.paths)) {
     for (const operation of METHODS.map((method) => item[method])) {
       if (operation) {
+        addProblems(document, operation);
+        operation.responses['500'] = problemResponse(document, ['internal-error']);
         completeOperation(path, operation);
         addExamples(document, operation);
       }
@@ -120,18 +123,7 @@ function withoutTryingStreams(): object {
 /** Adds the parts that every operation has, so that no controller can forget them. */
 function completeOperation(path: string, operation: OperationObject): void {
   const { responses } = operation;
-  responses['500'] ??= {
-    description: 'The service has failed. The fault has been logged under the id of the request.',
-    content: problemContent(examplesOf('internal-error')),
-  };
   const isLimited = !UNLIMITED.test(path);
-  if (isLimited) {
-    responses['429'] ??= {
-      description: 'This caller has sent more requests in a minute than it may.',
-      headers: retryAfterHeader(true),
-      content: problemContent(examplesOf('rate-limit-exceeded')),
-    };
-  }
   for (const status of Object.keys(MALFORMED)) {
     responses[status] ??= { $ref: `#/components/responses/${malformedName(status)}` };
   }
@@ -149,27 +141,13 @@ function completeOperation(path: string, operation: OperationObject): void {
   }
 }
 
-/** Every JSON body of a response gets the example that its fields have. */
-function addExamples(document: OpenAPIObject, { operationId = '', responses }: OperationObject): void {
-  for (const response of Object.values(responses)) {
-    const json = response && 'content' in response ? response.content?.['application/json'] : undefined;
-    if (json?.schema && !json.examples) json.example ??= exampleOf(document, json.schema, operationId);
-  }
-}
-
 /** The answers to requests that are wrong as HTTP, which operations refer to. */
-function malformedResponses(): Record<string, ResponseObject> {
+function malformedResponses(document: OpenAPIObject): Record<string, ResponseObject> {
   return Object.fromEntries(
     Object.entries(MALFORMED).map(([status, names]) => {
-      const examples = names.flatMap(examplesOf);
-      return [
-        malformedName(status),
-        {
-          description: `${STATUS_CODES[status]}: the request is malformed; applies to every operation.`,
-          headers: { ...CACHE_HEADERS, ...REQUEST_ID_HEADER },
-          content: problemContent(examples),
-        },
-      ];
+      const description = `${STATUS_CODES[status]}: the request is malformed; applies to every operation.`;
+      const headers = { ...RATE_LIMIT_HEADERS, ...CACHE_HEADERS, ...REQUEST_ID_HEADER };
+      return [malformedName(status), { ...problemResponse(document, names), description, headers }];
     }),
   );
 }

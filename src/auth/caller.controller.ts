@@ -1,17 +1,15 @@
 import { Controller, Get } from '@nestjs/common';
-import { ApiOperation, ApiProperty, ApiResponse, ApiTags } from '@nestjs/swagger';
-import { Text } from '../platform/http/fields.openapi.js';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { OneOf, Text } from '../platform/http/fields.openapi.js';
 import { type Caller, CurrentCaller, RequireKnownCaller, type Scope, SCOPES } from './access.js';
 
 class CallerResponse {
   @Text('key:warehouse', 'What the history of orders calls this caller.')
   id!: string;
 
-  @ApiProperty({
-    enum: SCOPES,
+  @OneOf(SCOPES, 'What it may do.', {
     isArray: true,
     example: ['orders:read', 'orders:read:all', 'orders:status'],
-    description: 'What it may do.',
   })
   scopes!: Scope[];
 
@@ -37,7 +35,7 @@ export class CallerController {
     summary: 'The caller and its scopes',
     description: 'Returns the identity and scopes of a valid token or key.',
   })
-  @ApiResponse({ status: 200, description: 'The caller of this request.', type: CallerResponse })
+  @ApiOkResponse({ description: 'The caller of this request.', type: CallerResponse })
   get(@CurrentCaller() caller: Caller): CallerResponse {
     return CallerResponse.from(caller);
   }

@@ -1,14 +1,12 @@
 import { Controller, Get, Query, Req } from '@nestjs/common';
-import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { ApiOrderProblems } from '../orders/dto/order-problem.response.js';
-import { READ_PROBLEMS } from '../orders/dto/orders.openapi.js';
 import { ownerFor } from '../orders/ownership.js';
 import { Bounded, type Bulkhead } from '../platform/http/bounded-routes.js';
 import { type Caller, CurrentCaller, RequireScopes } from '../auth/access.js';
 import { SILENT_MARGIN_MS } from '../platform/http/edge/connection-limits.js';
 import { currentDeadline, withDeadline } from '../platform/telemetry/request-context.js';
-import { FEED } from './dto/feed.openapi.js';
 import { FeedResponse } from './dto/feed.response.js';
 import { ListFeedDto } from './dto/list-feed.dto.js';
 import { EventFeedService } from './event-feed.service.js';
@@ -34,8 +32,8 @@ export class EventsController {
       'request with `after` set to `next_after`. Without the scope `orders:read:all`, a customer reads the events of ' +
       'its own orders.',
   })
-  @ApiResponse(FEED)
-  @ApiOrderProblems('invalid-request', ...READ_PROBLEMS)
+  @ApiOkResponse({ description: 'The next events; none at the end of the feed.', type: FeedResponse })
+  @ApiOrderProblems('invalid-request')
   async list(
     @Query() { include, types, wait, ...query }: ListFeedDto,
     @CurrentCaller() caller: Caller,

@@ -1,8 +1,7 @@
 import { Controller, Get, Headers, Req, Res } from '@nestjs/common';
-import { ApiHeader, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ApiOrderProblems } from '../orders/dto/order-problem.response.js';
-import { READ_PROBLEMS } from '../orders/dto/orders.openapi.js';
 import { ownerFor } from '../orders/ownership.js';
 import { Bounded } from '../platform/http/bounded-routes.js';
 import { type Caller, CurrentCaller, RequireScopes } from '../auth/access.js';
@@ -33,8 +32,8 @@ export class OrderStreamController {
       'customer receives the events of its own orders.',
   })
   @ApiHeader(LAST_EVENT_ID)
-  @ApiResponse(STREAMED)
-  @ApiOrderProblems(...READ_PROBLEMS)
+  @ApiOkResponse(STREAMED)
+  @ApiOrderProblems()
   async follow(
     @Headers('last-event-id') lastEventId: string | undefined,
     @CurrentCaller() caller: Caller,

@@ -16,6 +16,8 @@ const IDEMPOTENCY_PROBLEMS = defineProblemTypes({
   },
 });
 
+export type IdempotencyProblemName = keyof typeof IDEMPOTENCY_PROBLEMS;
+
 export function keyInProgress(): Problem {
   const name = 'idempotency-key-in-progress';
   const detail =

@@ -41,6 +41,8 @@ export const OPERATIONS_PROBLEMS = defineProblemTypes({
   },
 });
 
+export type OperationsProblemName = keyof typeof OPERATIONS_PROBLEMS;
+
 export function incidentNotFound(id: string): Problem {
   const detail = `There is and was no incident ${id}`;
   return new Problem('incident-not-found', OPERATIONS_PROBLEMS['incident-not-found'], detail);

@@ -1,9 +1,20 @@
 import { Body, Controller, Get, Headers, HttpCode, Param, Post, Put, Query, Req, Res } from '@nestjs/common';
-import { ApiBody, ApiHeader, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
+import {
+  ApiAcceptedResponse,
+  ApiBody,
+  ApiCreatedResponse,
+  ApiHeader,
+  ApiNotModifiedResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiParam,
+  ApiTags,
+} from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Settings } from '../config/settings.js';
 import { BoundedReads } from '../platform/http/bounded-routes.js';
 import { type Caller, CurrentCaller, RequireScopes } from '../auth/access.js';
+import { etagHeader } from '../platform/http/response-headers.openapi.js';
 import { addVary } from '../platform/http/edge/caching.js';
 import { isOpaqueId } from '../platform/http/input/opaque-id.js';
 import { ListOrdersDto, PageDto, toOrderFilter } from './dto/list-orders.dto.js';
@@ -12,21 +23,14 @@ import { OrderListResponse, OrderResponse } from './dto/order.response.js';
 import {
   ACCEPTED,
   CART_PROBLEMS,
-  CHANGED,
   CONFIRMED,
-  EVENTS,
-  EXAMPLE_ORDER,
   IDEMPOTENCY_KEY,
   IF_MATCH,
   IF_NONE_MATCH,
-  NOT_MODIFIED,
+  LINK,
   ORDER_OR_LIST,
-  ORDERS,
   PLACEMENT_PROBLEMS,
   PREFER,
-  READ_PROBLEMS,
-  STATUS_BODY,
-  STATUS_PROBLEMS,
 } from './dto/orders.openapi.js';
 import { PlaceCustomerOrderDto, PlaceOrderDto } from './dto/place-order.dto.js';
 import { PLACE_CUSTOMER_ORDER_BODY, PLACE_ORDER_BODY } from './dto/place-order.openapi.js';
@@ -68,8 +72,8 @@ export class OrdersController {
   @ApiBody(PLACE_ORDER_BODY)
   @ApiHeader(IDEMPOTENCY_KEY)
   @ApiHeader(PREFER)
-  @ApiResponse(CONFIRMED)
-  @ApiResponse(ACCEPTED)
+  @ApiCreatedResponse(CONFIRMED)
+  @ApiAcceptedResponse(ACCEPTED)
   @ApiOrderProblems(...PLACEMENT_PROBLEMS)
   async place(
     @Body() body: PlaceOrderDto,
@@ -93,8 +97,8 @@ export class OrdersController {
   @ApiHeader(IDEMPOTENCY_KEY)
   @ApiHeader(PREFER)
   @ApiBody(PLACE_CUSTOMER_ORDER_BODY)
-  @ApiResponse(CONFIRMED)
-  @ApiResponse(ACCEPTED)
+  @ApiCreatedResponse(CONFIRMED)
+  @ApiAcceptedResponse(ACCEPTED)
   @ApiOrderProblems(...PLACEMENT_PROBLEMS, ...CART_PROBLEMS)
   async placeForCustomer(
     @Param('id') customerId: string,
@@ -115,8 +119,8 @@ export class OrdersController {
     summary: 'List orders, newest first',
     description: 'All filters that are given must hold. No order at all is an empty list.',
   })
-  @ApiResponse(ORDERS)
-  @ApiOrderProblems('invalid-request', ...READ_PROBLEMS)
+  @ApiOkResponse({ description: 'A page of the orders.', type: OrderListResponse, headers: LINK })
+  @ApiOrderProblems('invalid-request')
   async list(
     @Query() query: ListOrdersDto,
     @CurrentCaller() caller: Caller,
@@ -140,9 +144,12 @@ export class OrdersController {
   })
   @ApiParam({ name: 'id', description: 'Id of an order or of a customer.' })
   @ApiHeader(IF_NONE_MATCH)
-  @ApiResponse(ORDER_OR_LIST)
-  @ApiResponse(NOT_MODIFIED)
-  @ApiOrderProblems('invalid-request', noOrdersOf('43'), ...READ_PROBLEMS)
+  @ApiOkResponse(ORDER_OR_LIST)
+  @ApiNotModifiedResponse({
+    description: 'The order is at a version that the caller has.',
+    headers: etagHeader(true),
+  })
+  @ApiOrderProblems('invalid-request', 'order-not-found')
   async get(
     @Param('id') id: string,
     @Query() page: PageDto,
@@ -181,9 +188,19 @@ export class OrdersController {
   })
   @ApiParam({ name: 'id', description: 'Id of the order.', format: 'uuid' })
   @ApiHeader(IF_MATCH)
-  @ApiBody(STATUS_BODY)
-  @ApiResponse(CHANGED)
-  @ApiOrderProblems(...STATUS_PROBLEMS)
+  @ApiOkResponse({
+    description: 'The order with the status that was asked for.',
+    type: OrderResponse,
+    headers: etagHeader(true),
+    example: { status: 'shipped', version: 3 },
+  })
+  @ApiOrderProblems(
+    'invalid-request',
+    'order-not-found',
+    'transition-not-allowed',
+    'version-conflict',
+    'if-match-required',
+  )
   async updateStatus(
     @Param('id') id: string,
     @Body() body: UpdateStatusDto,
@@ -216,8 +233,8 @@ export class OrdersController {
     description: 'What happened to the order, when, and who caused it. Nothing is ever removed from it.',
   })
   @ApiParam({ name: 'order_id', description: 'Id of the order.', format: 'uuid' })
-  @ApiResponse(EVENTS)
-  @ApiOrderProblems('invalid-request', orderNotFound(EXAMPLE_ORDER), ...READ_PROBLEMS)
+  @ApiOkResponse({ description: 'All events of the order.', type: OrderEventsResponse })
+  @ApiOrderProblems('order-not-found')
   async listEvents(
     @Param('order_id') id: string,
     @CurrentCaller() caller: Caller,

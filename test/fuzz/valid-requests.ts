@@ -43,10 +43,13 @@ const QUERY_VALUES: Record<string, Arbitrary<unknown>> = {
 /** Requests that conform to the document: they are rejected only for their meaning. */
 export function validRequest(operation: Operation): Arbitrary<RequestParts> {
   const { parameters = [], requestBody } = operation;
-  const schema = Object.values(requestBody?.content ?? {})[0]?.schema;
-  const examples = Object.values(Object.values(requestBody?.content ?? {})[0]?.examples ?? {});
+  const { schema, example, examples = {} } = Object.values(requestBody?.content ?? {})[0] ?? {};
+  const values = [
+    ...(example === undefined ? [] : [example]),
+    ...Object.values(examples).map(({ value }) => value),
+  ];
   const body = schema
-    ? fc.oneof(valueOf(schema), ...examples.map(({ value }) => fc.constant(value)))
+    ? fc.oneof(valueOf(schema), ...values.map((value) => fc.constant(value)))
     : fc.constant(undefined);
   return fc.record({
     operation: fc.constant(operation),

@@ -6,7 +6,13 @@ import openapiTypes, { astToString } from 'openapi-typescript';
 import { format, resolveConfig } from 'prettier';
 import { renderOpenApiDocument } from '../../src/openapi.js';
 import { violationsOf } from '../support/contract/check.js';
-import { type Content, operations, pointerTo } from '../support/contract/document.js';
+import {
+  apiDocument,
+  type Content,
+  type Operation,
+  operations,
+  pointerTo,
+} from '../support/contract/document.js';
 import { startTestService, type TestService } from '../support/service.js';
 
 const inProject = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
@@ -132,6 +138,30 @@ describe('example in the OpenAPI document', () => {
       expect.stringContaining('/customer_name must be string'),
       expect.stringContaining('/items must NOT have fewer than 1 items'),
     ]);
+  });
+});
+
+/** Names of the fields that the body of a request has. */
+function bodyFieldsOf({ requestBody }: Operation): string[] {
+  const [body] = Object.values(requestBody?.content ?? {});
+  const schema = apiDocument.components.schemas[body?.schema.$ref?.split('/').at(-1) ?? ''];
+  return Object.keys(schema?.properties ?? {});
+}
+
+describe('example of an operation', () => {
+  it.each(operations)('$operationId has a complete example of its body', (operation) => {
+    const bodies = examplesOf(operation.requestBody?.content, '').map(([, , value]) => value as object);
+    const fields = bodyFieldsOf(operation);
+    expect(fields.length === 0 || bodies.some((body) => fields.every((field) => field in body))).toBe(true);
+  });
+
+  it.each(operations)('$operationId has a field of its own in its invalid request', (operation) => {
+    const content = operation.responses['400']?.content?.['application/problem+json'];
+    const problem = content?.examples?.['invalid-request']?.value as { errors: { field: string }[] };
+    const parameters = (operation.parameters ?? []).map(({ name }) => name);
+    for (const { field } of problem.errors) {
+      expect(['', ...parameters, ...bodyFieldsOf(operation)]).toContain(field.split(/[.[]/, 1)[0]);
+    }
   });
 });
 

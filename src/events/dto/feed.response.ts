@@ -1,4 +1,16 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiProperty } from '@nestjs/swagger';
+import {
+  EXAMPLE_ID,
+  Flag,
+  Integer,
+  ListOf,
+  ObjectOf,
+  OneOf,
+  Positive,
+  Text,
+  Time,
+  Uuid,
+} from '../../platform/http/fields.openapi.js';
 import { OrderResponse } from '../../orders/dto/order.response.js';
 import { timeOfOrderId } from '../../orders/order-id.js';
 import type { Order } from '../../orders/order.entity.js';
@@ -8,19 +20,19 @@ import type { FeedEvent, FeedPage } from '../event-feed.repository.js';
 import { FEED_EVENT_TYPES, feedTypeOf } from '../event-type.js';
 
 /** Numbers of the feed stay below it for 285,000 years at 1,000 events a second. */
-const FEED_NO = { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER } as const;
+const FEED_NO = { minimum: 0, maximum: Number.MAX_SAFE_INTEGER };
 
 export class FeedEventDataResponse {
-  @ApiProperty(NULLABLE_STATUS)
+  @ApiProperty({ ...NULLABLE_STATUS, example: 'pending' })
   from!: OrderStatus | null;
 
-  @ApiProperty(NULLABLE_STATUS)
+  @ApiProperty({ ...NULLABLE_STATUS, example: 'confirmed' })
   to!: OrderStatus | null;
 
-  @ApiProperty({ description: 'Who caused it.', example: 'placement' })
+  @Text('placement', 'Who caused it.')
   actor!: string;
 
-  @ApiProperty({ type: 'string', nullable: true })
+  @Text.nullable(undefined)
   reason!: string | null;
 
   @ApiProperty({
@@ -33,35 +45,33 @@ export class FeedEventDataResponse {
 }
 
 export class FeedEventResponse {
-  @ApiProperty({ ...FEED_NO, minimum: 1, example: 4711, description: 'Position in the feed.' })
+  @Integer(4711, 'Position in the feed.', { ...FEED_NO, minimum: 1 })
   feed_no!: number;
 
-  @ApiProperty({
+  @Text(`${EXAMPLE_ID}/2`, 'The order and the version that the event led to. Never changes.', {
     pattern: '^[0-9a-f-]{36}/[0-9]+$',
-    example: '01a1ffe2-9b80-748a-ba30-787d85a2b441/2',
-    description: 'The order and the version that the event led to. Never changes.',
   })
   id!: string;
 
-  @ApiProperty({ enum: FEED_EVENT_TYPES, example: 'order.confirmed' })
+  @OneOf(FEED_EVENT_TYPES, undefined, { example: 'order.confirmed' })
   type!: string;
 
-  @ApiProperty({ format: 'date-time' })
+  @Time()
   time!: string;
 
-  @ApiProperty({ format: 'uuid' })
+  @Uuid()
   order_id!: string;
 
-  @ApiProperty({ type: 'integer', minimum: 1, example: 2, description: 'The version that the event led to.' })
+  @Positive(2, 'The version that the event led to.')
   version!: number;
 
-  @ApiProperty({ type: FeedEventDataResponse })
+  @ObjectOf(FeedEventDataResponse)
   data!: FeedEventDataResponse;
 
-  @ApiPropertyOptional({
-    type: OrderResponse,
-    description: 'The order as it is now, which may be a later version. Absent with `include=none`.',
-  })
+  @ObjectOf.optional(
+    OrderResponse,
+    'The order as it is now, which may be a later version. Absent with `include=none`.',
+  )
   order?: OrderResponse;
 
   static from(event: FeedEvent, order: Order | undefined): FeedEventResponse {
@@ -85,37 +95,31 @@ export class FeedEventResponse {
 }
 
 export class FeedResponse {
-  @ApiProperty({ type: [FeedEventResponse], description: 'In the order of `feed_no`.' })
+  @ListOf(FeedEventResponse, 'In the order of `feed_no`.')
   events!: FeedEventResponse[];
 
-  @ApiProperty({
-    ...FEED_NO,
-    example: 4711,
-    description:
-      'Where the next request begins: `after`. Store it with the work that the events have led to.',
-  })
+  @Integer(
+    4711,
+    'Where the next request begins: `after`. Store it with the work that the events have led to.',
+    FEED_NO,
+  )
   next_after!: number;
 
-  @ApiProperty({
-    ...FEED_NO,
-    example: 4711,
-    description: 'The last number of the feed. While `next_after` is less, the next request returns at once.',
-  })
+  @Integer(
+    4711,
+    'The last number of the feed. While `next_after` is less, the next request returns at once.',
+    FEED_NO,
+  )
   last_feed_no!: number;
 
-  @ApiProperty({
-    type: 'boolean',
-    description:
-      'False while events from before the feed existed are still being numbered. New events follow behind them.',
-  })
+  @Flag(
+    true,
+    'False while events from before the feed existed are still being numbered. New events follow behind them.',
+  )
   is_complete!: boolean;
 
-  @ApiProperty({
-    type: 'string',
-    format: 'date-time',
-    nullable: true,
+  @Time.nullable('While the feed is not complete: the events of orders placed until then are numbered.', {
     example: null,
-    description: 'While the feed is not complete: the events of orders placed until then are numbered.',
   })
   numbered_until!: string | null;
 

@@ -1,20 +1,17 @@
-import { EXAMPLE_ORDER } from '../../orders/dto/orders.openapi.js';
+import { EXAMPLE_ID } from '../../platform/http/fields.openapi.js';
+import { requestHeader } from '../../platform/http/response-headers.openapi.js';
 
-export const LAST_EVENT_ID = {
-  name: 'Last-Event-ID',
-  required: false,
-  description:
-    'The `id` received last, which is a `feed_no` of `GET /events`: the events after it are sent first, however many there ' +
+export const LAST_EVENT_ID = requestHeader(
+  'Last-Event-ID',
+  'The `id` received last, which is a `feed_no` of `GET /events`: the events after it are sent first, however many there ' +
     'are. The stream begins with a `reset` if the feed does not have that number.',
-  schema: { type: 'string' },
-};
+);
 
 const CHANGE =
-  `{"order_id":"${EXAMPLE_ORDER}","version":3,"type":"status_changed","from":"confirmed","to":"shipped",` +
+  `{"order_id":"${EXAMPLE_ID}","version":3,"type":"status_changed","from":"confirmed","to":"shipped",` +
   '"actor":"key:warehouse","time":"2026-11-21T20:53:23.456Z"}';
 
 export const STREAMED = {
-  status: 200,
   description:
     'Events, as they happen, for as long as the client reads and its credentials are valid. Reconnect with the last `id`.',
   content: {

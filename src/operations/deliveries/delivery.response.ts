@@ -1,4 +1,4 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { Count, Integer, ListOf, OneOf, Text, Time, Uuid } from '../../platform/http/fields.openapi.js';
 import type { TaskStanding } from '../task-reports.repository.js';
 import { numberOfTask, TASK_INCIDENTS, type TaskIncidentKind } from '../incidents/incident-finder.js';
 import type { DeliveryReport } from './deliveries.js';
@@ -11,48 +11,38 @@ const STATUSES: Record<TaskStanding, string> = {
   failed: 'failed',
 };
 
-const TIME = { type: 'string', nullable: true, format: 'date-time' } as const;
-
 export class DeliveryResponse {
-  @ApiProperty({ format: 'uuid' })
+  @Uuid()
   id!: string;
 
-  @ApiProperty({
-    enum: Object.keys(TASK_INCIDENTS),
-    description: 'To the customer, to the inventory, or to the cart service.',
-  })
+  @OneOf(Object.keys(TASK_INCIDENTS), 'To the customer, to the inventory, or to the cart service.')
   kind!: TaskIncidentKind;
 
-  @ApiProperty({
-    enum: Object.values(STATUSES),
-    description:
-      '`waiting` for its first or next attempt; `failed`: out of attempts, so that it needs a person.',
-  })
+  @OneOf(
+    Object.values(STATUSES),
+    '`waiting` for its first or next attempt; `failed`: out of attempts, so that it needs a person.',
+  )
   status!: string;
 
-  @ApiPropertyOptional({
-    type: 'integer',
-    example: 2,
-    description: 'The event that a notification is about.',
-  })
+  @Integer.optional(2, 'The event that a notification is about.')
   event_seq?: number;
 
-  @ApiProperty({ type: 'integer', minimum: 0, example: 1 })
+  @Count(3)
   attempts!: number;
 
-  @ApiProperty({ type: 'string', nullable: true, example: 'notification service: answered 500' })
+  @Text.nullable('notification service: answered 500')
   last_error!: string | null;
 
-  @ApiProperty({ format: 'date-time' })
+  @Time()
   created_at!: string;
 
-  @ApiProperty({ ...TIME, description: 'When it was sent, or ran out of attempts.' })
+  @Time.nullable('When it was sent, or ran out of attempts.')
   completed_at!: string | null;
 
-  @ApiProperty({ ...TIME, description: 'When it is repeated.' })
+  @Time.nullable('When it is repeated.', { example: '2026-11-21T20:54:01.000Z' })
   next_attempt_at!: string | null;
 
-  @ApiPropertyOptional({ description: 'The incident of a failed delivery.' })
+  @Text.optional(undefined, 'The incident of a failed delivery.')
   incident_id?: string;
 
   static from(delivery: DeliveryReport): DeliveryResponse {
@@ -84,9 +74,9 @@ export class DeliveryResponse {
 }
 
 export class DeliveriesResponse {
-  @ApiProperty({ format: 'uuid' })
+  @Uuid()
   order_id!: string;
 
-  @ApiProperty({ type: [DeliveryResponse], description: 'Oldest first.' })
+  @ListOf(DeliveryResponse, 'Oldest first.')
   deliveries!: DeliveryResponse[];
 }

@@ -1,72 +1,72 @@
 import { ApiProperty } from '@nestjs/swagger';
+import {
+  Count,
+  Decimal,
+  Flag,
+  Integer,
+  ListOf,
+  ObjectOf,
+  OneOf,
+  Text,
+  Time,
+} from '../../platform/http/fields.openapi.js';
 import { PROBLEM_PATH } from '../../platform/http/problems/problem-types.js';
 import type { Figures } from './figures.js';
 
-const COUNT = { type: 'integer', minimum: 0 } as const;
-const MILLISECONDS = {
-  type: 'number',
-  nullable: true,
-  description: 'Null where no order was confirmed.',
-} as const;
+const CONFIRMED = 'Null where no order was confirmed.';
 
 class FiguresPointResponse {
-  @ApiProperty({ format: 'date-time', description: 'When the step begins.' })
+  @Time('When the step begins.')
   time!: string;
 
-  @ApiProperty({ ...COUNT, example: 12 })
+  @Count(12)
   placed!: number;
 
-  @ApiProperty({ ...COUNT, example: 11, description: 'Regardless of later changes.' })
+  @Count(11, 'Regardless of later changes.')
   confirmed!: number;
 
-  @ApiProperty({ ...COUNT, example: 1 })
+  @Count(1)
   rejected!: number;
 
-  @ApiProperty({ ...COUNT, example: 0 })
+  @Count(0)
   failed!: number;
 }
 
 class RejectionsResponse {
-  @ApiProperty({ example: '/problems/insufficient-stock', description: 'Problem type.' })
+  @Text('/problems/insufficient-stock', 'Problem type.')
   reason!: string;
 
-  @ApiProperty({ ...COUNT, example: 1 })
+  @Count(1)
   count!: number;
 }
 
 class ConfirmationTimesResponse {
-  @ApiProperty({ ...MILLISECONDS, example: 42 })
+  @Decimal.nullable(42, CONFIRMED)
   p50!: number | null;
 
-  @ApiProperty({ ...MILLISECONDS, example: 130 })
+  @Decimal.nullable(130, CONFIRMED)
   p95!: number | null;
 }
 
 class NotificationBacklogResponse {
-  @ApiProperty({ ...COUNT, example: 3, description: 'Not sent yet.' })
+  @Count(3, 'Not sent yet.')
   waiting!: number;
 
-  @ApiProperty({
-    type: 'number',
-    minimum: 0,
-    example: 2.5,
-    description: 'Age of the oldest; 0 where there is none.',
-  })
+  @Decimal(2.5, 'Age of the oldest; 0 where there is none.', { minimum: 0 })
   oldest_seconds!: number;
 
-  @ApiProperty({ ...COUNT, example: 0, description: 'That wait for a person: see the incidents.' })
+  @Count(0, 'That wait for a person: see the incidents.')
   failed!: number;
 }
 
 class UpstreamResponse {
-  @ApiProperty({ example: 'inventory service' })
+  @Text('inventory service')
   name!: string;
 
-  @ApiProperty({
-    enum: ['up', 'down', 'trying'],
-    description:
-      'Whether the instance that answers sends calls to it: `down` means that most of them failed lately.',
-  })
+  @OneOf(
+    ['up', 'down', 'trying'],
+    'Whether the instance that answers sends calls to it: `down` means that most of them failed lately.',
+  )
   state!: string;
 
   @ApiProperty({
@@ -79,24 +79,19 @@ class UpstreamResponse {
 }
 
 export class FiguresResponse {
-  @ApiProperty({ format: 'date-time' })
+  @Time()
   from!: string;
 
-  @ApiProperty({ format: 'date-time' })
+  @Time()
   to!: string;
 
-  @ApiProperty({ type: 'integer', example: 60 })
+  @Integer(60)
   step_seconds!: number;
 
-  @ApiProperty({
-    description: 'Whether a step had more orders than were counted, so that its figures are estimates.',
-  })
+  @Flag(false, 'Whether a step had more orders than were counted, so that its figures are estimates.')
   is_estimate!: boolean;
 
-  @ApiProperty({
-    type: [FiguresPointResponse],
-    description: 'Orders by the time they were placed; the last step is not over.',
-  })
+  @ListOf(FiguresPointResponse, 'Orders by the time they were placed; the last step is not over.')
   points!: FiguresPointResponse[];
 
   @ApiProperty({
@@ -107,19 +102,16 @@ export class FiguresResponse {
   })
   by_status!: Record<string, number>;
 
-  @ApiProperty({ type: [RejectionsResponse], description: 'The most frequent reason first.' })
+  @ListOf(RejectionsResponse, 'The most frequent reason first.')
   rejected_by_reason!: RejectionsResponse[];
 
-  @ApiProperty({
-    type: ConfirmationTimesResponse,
-    description: 'From the placement on, of a part of the orders.',
-  })
+  @ObjectOf(ConfirmationTimesResponse, 'From the placement on, of a part of the orders.')
   time_to_confirm_ms!: ConfirmationTimesResponse;
 
-  @ApiProperty({ type: NotificationBacklogResponse })
+  @ObjectOf(NotificationBacklogResponse)
   notification_backlog!: NotificationBacklogResponse;
 
-  @ApiProperty({ type: [UpstreamResponse] })
+  @ListOf(UpstreamResponse)
   upstreams!: UpstreamResponse[];
 
   static from(figures: Figures): FiguresResponse {

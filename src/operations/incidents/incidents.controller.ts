@@ -1,22 +1,11 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
-import { ApiBody, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import { BULK_CHANGES } from '../../orders/bulk/bulk-status.js';
 import { Bounded, BoundedReads } from '../../platform/http/bounded-routes.js';
 import { type Caller, CurrentCaller, RequireScopes } from '../../auth/access.js';
-import {
-  ApiOperationProblems,
-  BULK_BODY,
-  BULK_PROBLEMS,
-  BULK_SETTLED,
-  CAUSES,
-  INCIDENTS,
-  REDRIVE_BODY,
-  REDRIVE_PROBLEMS,
-  REDRIVEN,
-  SETTLE_BODY,
-  SETTLED,
-  SETTLING_PROBLEMS,
-} from '../operations.openapi.js';
+import { EXAMPLE_ID } from '../../platform/http/fields.openapi.js';
+import { ApiOperationProblems } from '../operations.openapi.js';
+import { actionNotAllowed, incidentInProgress } from '../operations.problems.js';
 import { IncidentListResponse, RedriveResponse, SettlementResponse } from './dto/incident.response.js';
 import { BulkIncidentsDto, BulkIncidentsResponse, IncidentCausesResponse } from './dto/bulk-incidents.dto.js';
 import { ListIncidentsDto } from './dto/list-incidents.dto.js';
@@ -45,8 +34,8 @@ export class IncidentsController {
     summary: 'Incidents that only a person can resolve',
     description: 'Incidents of the oldest orders come first: they have waited longest.',
   })
-  @ApiResponse(INCIDENTS)
-  @ApiOperationProblems('invalid-request', 'database-unavailable')
+  @ApiOkResponse({ description: 'A page of the incidents.', type: IncidentListResponse })
+  @ApiOperationProblems('invalid-request')
   async list(
     @Query() { kind, order_id: orderId, limit, cursor }: ListIncidentsDto,
   ): Promise<IncidentListResponse> {
@@ -66,8 +55,8 @@ export class IncidentsController {
     description:
       'Shows what incidents have in common, as after an outage, and what can be done about all of them.',
   })
-  @ApiResponse(CAUSES)
-  @ApiOperationProblems('overloaded', 'database-unavailable')
+  @ApiOkResponse({ description: 'The open incidents by kind and cause.', type: IncidentCausesResponse })
+  @ApiOperationProblems()
   async causes(): Promise<IncidentCausesResponse> {
     return IncidentCausesResponse.from(await this.finder.findGroups());
   }
@@ -83,9 +72,11 @@ export class IncidentsController {
       'Each incident is resolved as by `POST /operations/incidents/{incident_id}`, and each order has the decision in ' +
       'its history. One call takes a limited number: call again while `remaining` is not 0. No incident is resolved twice.',
   })
-  @ApiBody(BULK_BODY)
-  @ApiResponse(BULK_SETTLED)
-  @ApiOperationProblems(...BULK_PROBLEMS)
+  @ApiOkResponse({
+    description: 'How many incidents were resolved, and how many are left.',
+    type: BulkIncidentsResponse,
+  })
+  @ApiOperationProblems('invalid-request')
   async settleMany(
     @Body() body: BulkIncidentsDto,
     @CurrentCaller() caller: Caller,
@@ -106,10 +97,16 @@ export class IncidentsController {
       'The decision is written into the history of the order. The same action again gives the same answer and has ' +
       'no further effect.',
   })
-  @ApiBody(SETTLE_BODY)
   @ApiParam({ name: 'incident_id', description: 'Id of the incident, as listed.' })
-  @ApiResponse(SETTLED)
-  @ApiOperationProblems(...SETTLING_PROBLEMS)
+  @ApiOkResponse({ description: 'The decision and its effect.', type: SettlementResponse })
+  @ApiOperationProblems(
+    'invalid-request',
+    'incident-not-found',
+    actionNotAllowed('release', ['retry', 'write_off']),
+    incidentInProgress(EXAMPLE_ID),
+    'upstream-unavailable',
+    'upstream-answer-invalid',
+  )
   async settle(
     @Param('incident_id') id: string,
     @Body() { action, reason }: SettleIncidentDto,
@@ -129,9 +126,9 @@ export class IncidentsController {
       'The same as `POST /operations/incidents/bulk` with the action `retry` and the kind `notification`. The messages ' +
       'about one order arrive in the order of its events.',
   })
-  @ApiBody(REDRIVE_BODY)
-  @ApiResponse(REDRIVEN)
-  @ApiOperationProblems(...REDRIVE_PROBLEMS)
+  @ApiBody({ type: RedriveDto, required: false })
+  @ApiOkResponse({ description: 'How many messages are being sent again.', type: RedriveResponse })
+  @ApiOperationProblems('invalid-request')
   async redrive(@Body() { reason }: RedriveDto, @CurrentCaller() caller: Caller): Promise<RedriveResponse> {
     const { changed, remaining } = await this.bulk.settle({
       action: 'retry',

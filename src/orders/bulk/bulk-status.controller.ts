@@ -1,5 +1,5 @@
 import { Body, Controller, Headers, HttpCode, Post, Res } from '@nestjs/common';
-import { ApiBody, ApiHeader, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Settings } from '../../config/settings.js';
 import { Bounded } from '../../platform/http/bounded-routes.js';
@@ -10,8 +10,9 @@ import { ifMatchRequired } from '../order.problems.js';
 import { parseStatus } from '../order-status.js';
 import { ownerFor, statusSetterFor } from '../ownership.js';
 import { bulkFingerprint, BulkStatusDto, requireDistinct } from './bulk-status.dto.js';
-import { BULK_BODY, BULK_CHANGED, BULK_KEY, BULK_PROBLEMS } from './bulk-status.openapi.js';
+import { BULK_KEY } from './bulk-status.openapi.js';
 import { BULK_CHANGES, BulkStatus } from './bulk-status.js';
+import { BulkStatusResponse } from './bulk-status.response.js';
 
 /** The fixed path wins over `POST /orders/{customer_id}`: for a customer called `bulk-status` an order names it in its body. */
 @ApiTags('orders')
@@ -34,10 +35,9 @@ export class BulkStatusController {
       'is harmless: orders that have the status already are `unchanged`. What there was no time for is refused with ' +
       '`overloaded`, and done by the same request again.',
   })
-  @ApiBody(BULK_BODY)
   @ApiHeader(BULK_KEY)
-  @ApiResponse(BULK_CHANGED)
-  @ApiOrderProblems(...BULK_PROBLEMS)
+  @ApiOkResponse({ description: 'The result of each order.', type: BulkStatusResponse })
+  @ApiOrderProblems('invalid-request', 'idempotency-key-reused', 'if-match-required')
   async change(
     @Body() body: BulkStatusDto,
     @Headers('idempotency-key') idempotencyKey: string | undefined,

@@ -1,5 +1,12 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { Count, Positive, Uuid } from '../../platform/http/fields.openapi.js';
+import {
+  Count,
+  EXAMPLE_ID,
+  ListOf,
+  ObjectOf,
+  OneOf,
+  Positive,
+  Uuid,
+} from '../../platform/http/fields.openapi.js';
 import type { Problem } from '../../platform/http/problem.js';
 import { OrderProblemResponse } from '../dto/order-problem.response.js';
 import type { Order } from '../order.entity.js';
@@ -23,26 +30,22 @@ export class BulkResultResponse {
   @Uuid()
   order_id!: string;
 
-  @ApiProperty({
-    enum: OUTCOMES,
-    description:
-      '`unchanged`: it had the status already, as when the request is repeated. `refused`: see `problem`.',
-  })
+  @OneOf(
+    OUTCOMES,
+    '`unchanged`: it had the status already, as when the request is repeated. `refused`: see `problem`.',
+  )
   outcome!: BulkOutcome;
 
-  @ApiPropertyOptional({
-    enum: ORDER_STATUS_NAMES,
-    description: 'That the order has now, unless it was refused.',
-  })
+  @OneOf.optional(ORDER_STATUS_NAMES, 'That the order has now, unless it was refused.')
   status?: OrderStatus;
 
   @Positive.optional(3, 'At which the order is then.')
   version?: number;
 
-  @ApiPropertyOptional({
-    type: OrderProblemResponse,
-    description: 'Why it was refused: what `PUT /orders/{order_id}` would have answered.',
-  })
+  @ObjectOf.optional(
+    OrderProblemResponse,
+    'Why it was refused: what `PUT /orders/{order_id}` would have answered.',
+  )
   problem?: OrderProblemResponse;
 
   static from({ orderId, outcome, order, problem }: BulkResult): BulkResultResponse {
@@ -56,7 +59,7 @@ export class BulkResultResponse {
 }
 
 export class BulkStatusResponse {
-  @ApiProperty({ enum: ORDER_STATUS_NAMES, description: 'The status that was asked for.' })
+  @OneOf(ORDER_STATUS_NAMES, 'The status that was asked for.', { example: 'shipped' })
   status!: OrderStatus;
 
   @Count(1)
@@ -65,12 +68,11 @@ export class BulkStatusResponse {
   @Count(0)
   unchanged!: number;
 
-  @Count(1)
+  @Count(0)
   refused!: number;
 
-  @ApiProperty({
-    type: [BulkResultResponse],
-    description: 'One for each order, in the order of the request.',
+  @ListOf(BulkResultResponse, 'One for each order, in the order of the request.', {
+    example: [{ order_id: EXAMPLE_ID, outcome: 'changed', status: 'shipped', version: 3 }],
   })
   results!: BulkResultResponse[];
 

@@ -3,9 +3,9 @@ import {
   ApiBody,
   ApiConsumes,
   ApiHeader,
+  ApiOkResponse,
   ApiOperation,
   ApiParam,
-  ApiResponse,
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
@@ -13,14 +13,16 @@ import { type Caller, CurrentCaller, RequireScopes } from '../../auth/access.js'
 import { Settings } from '../../config/settings.js';
 import { BoundedReads } from '../../platform/http/bounded-routes.js';
 import { MERGE_PATCH_MEDIA_TYPE } from '../../platform/http/input/json-body.js';
+import { etagHeader } from '../../platform/http/response-headers.openapi.js';
 import { ApiOrderProblems } from '../dto/order-problem.response.js';
+import { OrderResponse } from '../dto/order.response.js';
 import { IF_MATCH } from '../dto/orders.openapi.js';
 import { parseIdempotencyKey, parseIfMatch } from '../dto/request-headers.js';
 import { ifMatchRequired } from '../order.problems.js';
 import { ownerFor } from '../ownership.js';
 import { CorrectOrderDto } from './correct-order.dto.js';
 import { Corrections } from './corrections.js';
-import { CORRECTED, CORRECTION_BODY, CORRECTION_KEY, CORRECTION_PROBLEMS } from './corrections.openapi.js';
+import { CORRECTION_BODY, CORRECTION_KEY } from './corrections.openapi.js';
 
 @ApiTags('orders')
 @Controller('orders')
@@ -47,8 +49,20 @@ export class CorrectionsController {
   @ApiHeader(CORRECTION_KEY)
   @ApiConsumes('application/json', MERGE_PATCH_MEDIA_TYPE)
   @ApiBody(CORRECTION_BODY)
-  @ApiResponse(CORRECTED)
-  @ApiOrderProblems(...CORRECTION_PROBLEMS)
+  @ApiOkResponse({
+    description: 'The order as it is now.',
+    type: OrderResponse,
+    headers: etagHeader(true),
+    example: { version: 3 },
+  })
+  @ApiOrderProblems(
+    'invalid-request',
+    'order-not-found',
+    'correction-not-allowed',
+    'version-conflict',
+    'if-match-required',
+    'idempotency-key-reused',
+  )
   async correct(
     @Param('id') id: string,
     @Body() body: CorrectOrderDto,

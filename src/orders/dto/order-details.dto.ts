@@ -80,6 +80,7 @@ export class ChargeDto implements Charge {
 
   @ApiPropertyOptional({
     type: 'boolean',
+    example: false,
     description:
       'Whether the prices contain it, as a value added tax: then it is not added to the total. Default: false.',
   })

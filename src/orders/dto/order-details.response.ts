@@ -1,5 +1,5 @@
 import { ApiProperty, type ApiPropertyOptions, getSchemaPath } from '@nestjs/swagger';
-import { Decimal, Text } from '../../platform/http/fields.openapi.js';
+import { Decimal, Flag, ListOf, OneOf, Text } from '../../platform/http/fields.openapi.js';
 import { type Address, type Charge, CHARGE_TYPES, type FlatObject } from '../details/order-details.js';
 import type { Order } from '../order.entity.js';
 import { FLAT_OBJECT_SCHEMA } from './detail.decorators.js';
@@ -31,7 +31,7 @@ export class AddressResponse implements Address {
 }
 
 export class ChargeResponse implements Charge {
-  @ApiProperty({ enum: CHARGE_TYPES, example: 'shipping' })
+  @OneOf(CHARGE_TYPES, undefined, { example: 'shipping' })
   type!: Charge['type'];
 
   @Text.optional('Standard delivery')
@@ -40,12 +40,7 @@ export class ChargeResponse implements Charge {
   @Decimal(4.99, 'Of a discount zero or negative.')
   amount!: number;
 
-  @ApiProperty({
-    type: 'boolean',
-    required: false,
-    example: false,
-    description: 'Whether the prices contain it.',
-  })
+  @Flag.optional(false, 'Whether the prices contain it.')
   included?: boolean;
 }
 
@@ -75,13 +70,13 @@ export class OrderDetailsResponse {
   @Text.nullable(null)
   note!: string | null;
 
-  @ApiProperty({ type: [String], example: [] })
+  @ListOf(String, undefined, { example: ['gift'] })
   tags!: string[];
 
   @FlatObjectProperty()
   metadata!: FlatObject;
 
-  @ApiProperty({ type: [ChargeResponse], example: [] })
+  @ListOf(ChargeResponse)
   charges!: Charge[];
 
   @Text.nullable(null, 'The channel that the order came through.')

@@ -1,6 +1,22 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
-import { Decimal, Integer, Positive, Text } from '../../platform/http/fields.openapi.js';
-import { problemDecorator, ProblemResponse } from '../../platform/http/problem.openapi.js';
+import type { IdempotencyProblemName } from '../../idempotency/idempotency.problems.js';
+import {
+  Decimal,
+  EXAMPLE_ID,
+  Flag,
+  Integer,
+  ListOf,
+  OneOf,
+  Positive,
+  Text,
+  Uuid,
+} from '../../platform/http/fields.openapi.js';
+import {
+  type DocumentedProblem,
+  problemDecorator,
+  ProblemResponse,
+} from '../../platform/http/problem.openapi.js';
+import type { OrderProblemName } from '../order.problems.js';
 import { ORDER_STATUS_NAMES, type OrderStatus } from '../order-status.js';
 
 class ShortageResponse {
@@ -53,33 +69,31 @@ class PricedLineResponse {
 
 /** A problem of an order; which of these members there are depends on its type. */
 export class OrderProblemResponse extends ProblemResponse {
-  @ApiPropertyOptional({
-    type: 'string',
+  @Uuid.optional('The order that failed, or that has the cart, the number or the reference.', {
     nullable: true,
-    format: 'uuid',
-    description: 'The order that failed, or that has the cart, the number or the reference.',
+    example: EXAMPLE_ID,
   })
   order_id?: string | null;
 
   @Text.optional('42', 'The customer that the caller is.')
   customer_id?: string;
 
-  @ApiPropertyOptional({ type: [ShortageResponse], description: 'Every product that can not be had.' })
+  @ListOf.optional(ShortageResponse, 'Every product that can not be had.')
   shortages?: ShortageResponse[];
 
-  @ApiPropertyOptional({ type: [PriceDifferenceResponse], description: 'Every line with another price.' })
+  @ListOf.optional(PriceDifferenceResponse, 'Every line with another price.')
   differences?: PriceDifferenceResponse[];
 
   @Decimal.optional(150, 'The total that the request expected.')
   expected_total?: number;
 
-  @Decimal.optional(159.98, 'The current total; null when a product is unknown.', { nullable: true })
+  @Decimal.optional(164.97, 'The current total; null when a product is unknown.', { nullable: true })
   current_total?: number | null;
 
   @Decimal.optional(4.99, 'The part of the total that is not in the lines, where the request has charges.')
   charges_amount?: number;
 
-  @ApiPropertyOptional({ type: [PricedLineResponse], description: 'What the total is made of.' })
+  @ListOf.optional(PricedLineResponse, 'What the total is made of.')
   lines?: PricedLineResponse[];
 
   @ApiPropertyOptional({
@@ -90,28 +104,25 @@ export class OrderProblemResponse extends ProblemResponse {
   })
   omitted?: Record<string, number>;
 
-  @ApiPropertyOptional({ enum: ORDER_STATUS_NAMES, example: 'shipped' })
+  @OneOf.optional(ORDER_STATUS_NAMES, undefined, { example: 'shipped' })
   current_status?: OrderStatus;
 
-  @ApiPropertyOptional({ enum: ORDER_STATUS_NAMES, isArray: true, example: ['delivered'] })
+  @OneOf.optional(ORDER_STATUS_NAMES, undefined, { isArray: true, example: ['delivered'] })
   allowed_transitions?: OrderStatus[];
 
-  @ApiPropertyOptional({
-    type: [String],
-    example: ['shipping_address'],
-    description: 'The fields that can not be corrected.',
-  })
+  @ListOf.optional(String, 'The fields that can not be corrected.', { example: ['shipping_address'] })
   fields?: string[];
 
-  @ApiPropertyOptional({
-    example: false,
-    description: 'Whether an erasure is why they can not be corrected.',
-  })
+  @Flag.optional(false, 'Whether an erasure is why they can not be corrected.')
   personal_data_erased?: boolean;
 
   @Integer.optional(3, 'The current version; read the order again.')
   current_version?: number;
 }
 
+type OwnProblemName = OrderProblemName | IdempotencyProblemName;
+
+export type DocumentedOrderProblem = DocumentedProblem<OwnProblemName>;
+
 /** Documents the errors of an operation on orders. */
-export const ApiOrderProblems = problemDecorator(OrderProblemResponse);
+export const ApiOrderProblems = problemDecorator<OwnProblemName>(OrderProblemResponse);

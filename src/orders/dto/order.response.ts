@@ -1,5 +1,16 @@
-import { ApiExtraModels, ApiProperty, IntersectionType, OmitType } from '@nestjs/swagger';
-import { Count, Decimal, Positive, Text, Time, Uuid } from '../../platform/http/fields.openapi.js';
+import { ApiExtraModels, IntersectionType, OmitType } from '@nestjs/swagger';
+import {
+  Count,
+  Decimal,
+  Flag,
+  ListOf,
+  ObjectOf,
+  OneOf,
+  Positive,
+  Text,
+  Time,
+  Uuid,
+} from '../../platform/http/fields.openapi.js';
 import { PROBLEM_PATH } from '../../platform/http/problems/problem-types.js';
 import type { FlatObject } from '../details/order-details.js';
 import type { OrderItem } from '../order-item.entity.js';
@@ -19,7 +30,7 @@ export class OrderConfirmationResponse {
   @Uuid()
   order_id!: string;
 
-  @ApiProperty({ enum: ['confirmed'] })
+  @OneOf(['confirmed'])
   status!: 'confirmed';
 
   @Text('Order placed successfully')
@@ -51,7 +62,7 @@ export class OrderAcceptedResponse extends OmitType(OrderConfirmationResponse, [
   'subtotal_amount',
   'total_amount',
 ] as const) {
-  @ApiProperty({ enum: ['pending'] })
+  @OneOf(['pending'])
   status!: 'pending';
 
   @Text('Order accepted, and yet to be confirmed')
@@ -112,22 +123,22 @@ class OrderFactsResponse {
   @Text.nullable('alice@example.com')
   customer_email!: string | null;
 
-  @ApiProperty({ type: [OrderItemResponse] })
+  @ListOf(OrderItemResponse)
   items!: OrderItemResponse[];
 
   @Decimal.nullable(159.98, 'Sum of the lines. Null while the order is pending and not priced.')
   subtotal_amount!: number | null;
 
-  @Decimal(0, 'Sum of the charges that are not included in the prices.')
+  @Decimal(4.99, 'Sum of the charges that are not included in the prices.')
   charges_amount!: number;
 
-  @Decimal.nullable(159.98, 'Sum of both. Null while the order is pending and not priced.')
+  @Decimal.nullable(164.97, 'Sum of both. Null while the order is pending and not priced.')
   total_amount!: number | null;
 
   @Text('USD', 'ISO 4217 code.', { pattern: '^[A-Z]{3}$' })
   currency!: string;
 
-  @ApiProperty({ enum: ORDER_STATUS_NAMES, example: 'confirmed' })
+  @OneOf(ORDER_STATUS_NAMES, undefined, { example: 'confirmed' })
   status!: OrderStatus;
 
   @Positive(2, 'Also the ETag.')
@@ -186,26 +197,20 @@ export class OrderListResponse {
   @Count(1, `Number of orders on all pages, up to ${MAX_TOTAL.toLocaleString('en')}.`)
   total!: number;
 
-  @ApiProperty({
-    type: 'boolean',
-    example: true,
-    description: 'False where there are, or may be, more than `total`.',
-  })
+  @Flag(true, 'False where there are, or may be, more than `total`.')
   total_is_exact!: boolean;
 
-  @ApiProperty({ type: [OrderResponse] })
+  @ListOf(OrderResponse)
   orders!: OrderResponse[];
 
   @Text.nullable(null, 'Where the next page begins; null on the last one.')
   next_cursor!: string | null;
 
-  @ApiProperty({
-    type: SearchedResponse,
-    required: false,
-    description:
-      'Only where a filter was applied to the newest orders alone. Older orders are searched by the next pages; without ' +
+  @ObjectOf.optional(
+    SearchedResponse,
+    'Only where a filter was applied to the newest orders alone. Older orders are searched by the next pages; without ' +
       'a `next_cursor` they are not indexed yet.',
-  })
+  )
   searched?: SearchedResponse;
 
   static from({ orders, nextCursor, searchedTo, ...list }: OrderList): OrderListResponse {

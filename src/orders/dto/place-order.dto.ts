@@ -137,7 +137,7 @@ export class PlaceOrderDto {
   @ApiPropertyOptional({
     ...AMOUNT_SCHEMA,
     description: 'The total that the customer was shown. An order with another total is refused (409).',
-    example: 159.98,
+    example: 164.97,
   })
   @MayBeAbsent()
   @IsAmount()

@@ -1,9 +1,9 @@
 import { PlaceCustomerOrderDto, PlaceOrderDto } from './place-order.dto.js';
 
-export const EXAMPLE_CUSTOMER = { customer_name: 'Alice Johnson', customer_email: 'alice@example.com' };
+const CUSTOMER = { customer_name: 'Alice Johnson', customer_email: 'alice@example.com' };
 const ITEMS = [{ product_id: 'PROD001', quantity: 2 }];
 
-export const EXAMPLE_ADDRESS = {
+const ADDRESS = {
   name: 'Alice Johnson',
   company: 'Johnson & Sons',
   line1: '12 Long Street',
@@ -34,8 +34,8 @@ const COMPLETE = {
   ],
   expected_total: 148.97,
   customer_phone: '+49 30 1234567',
-  shipping_address: EXAMPLE_ADDRESS,
-  billing_address: EXAMPLE_ADDRESS,
+  shipping_address: ADDRESS,
+  billing_address: ADDRESS,
   note: 'Please ring twice.',
   tags: ['gift'],
   metadata: { campaign: 'autumn' },
@@ -50,15 +50,15 @@ export const PLACE_ORDER_BODY = {
     checked: {
       summary: 'An order that is refused if the customer was shown other prices',
       value: {
-        ...EXAMPLE_CUSTOMER,
+        ...CUSTOMER,
         items: [{ product_id: 'PROD001', quantity: 2, price: 79.99 }],
         customer_id: '42',
         currency: 'USD',
         expected_total: 159.98,
       },
     },
-    short: { summary: 'No more than is needed', value: { ...EXAMPLE_CUSTOMER, items: ITEMS } },
-    complete: { summary: 'Every field', value: { ...EXAMPLE_CUSTOMER, customer_id: '42', ...COMPLETE } },
+    short: { summary: 'No more than is needed', value: { ...CUSTOMER, items: ITEMS } },
+    complete: { summary: 'Every field', value: { ...CUSTOMER, customer_id: '42', ...COMPLETE } },
   },
 };
 
@@ -67,7 +67,7 @@ export const PLACE_CUSTOMER_ORDER_BODY = {
   required: false,
   examples: {
     items: { summary: 'An order that names its items', value: { items: [{ product_id: 3, quantity: 1 }] } },
-    cart: { summary: "The customer's cart, and the recipient of the notifications", value: EXAMPLE_CUSTOMER },
-    complete: { summary: 'Every field', value: { ...EXAMPLE_CUSTOMER, ...COMPLETE } },
+    cart: { summary: "The customer's cart, and the recipient of the notifications", value: CUSTOMER },
+    complete: { summary: 'Every field', value: { ...CUSTOMER, ...COMPLETE } },
   },
 };

@@ -119,9 +119,12 @@ export function IsOpaqueId(): PropertyDecorator {
  * @throws {Problem} invalid-request
  */
 export function requireOpaqueId(field: string, text: string): void {
-  if (isOpaqueId(text)) return;
+  if (!isOpaqueId(text)) throw invalidId(field);
+}
+
+export function invalidId(field: string): Problem {
   const message = `must have 1 to ${MAX_ID_LENGTH} characters, none of them a control character`;
-  throw Problem.invalidRequest([{ field, message }]);
+  return Problem.invalidRequest([{ field, message }]);
 }
 
 /**

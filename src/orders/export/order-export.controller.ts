@@ -1,5 +1,5 @@
 import { Controller, Get, Query, Req, Res } from '@nestjs/common';
-import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Bounded } from '../../platform/http/bounded-routes.js';
 import { type Caller, CurrentCaller, RequireScopes } from '../../auth/access.js';
@@ -9,7 +9,7 @@ import { smallerId } from '../orders.service.js';
 import { Settings } from '../../config/settings.js';
 import { ownerFor } from '../ownership.js';
 import { ExportOrdersDto, writerOf } from './export-orders.dto.js';
-import { EXPORT_PROBLEMS, EXPORTED } from './order-export.openapi.js';
+import { EXPORTED } from './order-export.openapi.js';
 import { EXPORTS, OrderExport } from './order-export.js';
 
 /** The fixed path wins over `GET /orders/{customer_id}`: a customer called `export` is listed by `?customer_id=export`. */
@@ -33,8 +33,8 @@ export class OrderExportController {
       'order, and the columns of `columns`; text is quoted, and has an apostrophe wherever a spreadsheet could read the ' +
       'start of a formula. As NDJSON each line is an order. The last line has the number of orders; a file without it is incomplete. `HEAD` returns this number as `X-Total-Count`.',
   })
-  @ApiResponse(EXPORTED)
-  @ApiOrderProblems(...EXPORT_PROBLEMS)
+  @ApiOkResponse(EXPORTED)
+  @ApiOrderProblems('invalid-request')
   async export(
     @Query() query: ExportOrdersDto,
     @CurrentCaller() caller: Caller,

@@ -1,20 +1,18 @@
 import { getSchemaPath } from '@nestjs/swagger';
-import { Problem } from '../../platform/http/problem.js';
-import type { DocumentedProblem } from '../../platform/http/problem.openapi.js';
+import { EXAMPLE_ID, EXAMPLE_TIME } from '../../platform/http/fields.openapi.js';
 import { header } from '../../platform/http/response-headers.openapi.js';
 import { OrderResponse } from '../dto/order.response.js';
-import { ORDER, READ_PROBLEMS } from '../dto/orders.openapi.js';
 
 const CSV_EXAMPLE =
   '"order_id","timestamp","status","version","updated_at","failure","customer_id","customer_name","customer_email",' +
   '"currency","order_total","line","product_id","product_name","quantity","price","line_total"\r\n' +
-  `"${ORDER.order_id}","${ORDER.timestamp}","confirmed",2,"${ORDER.updated_at}",,"42","Alice Johnson",` +
+  `"${EXAMPLE_ID}","${EXAMPLE_TIME}","confirmed",2,"${EXAMPLE_TIME}",,"42","Alice Johnson",` +
   '"alice@example.com","USD",164.97,1,"PROD001","Wireless Headphones",2,79.99,159.98\r\n' +
   '"end of export: 1 orders",,,,,,,,,,,,,,,,\r\n';
 
 const CSV_OF_ORDERS_EXAMPLE =
   '"order_id","number","total_amount","metadata.campaign"\r\n' +
-  `"${ORDER.order_id}","1001",164.97,"autumn"\r\n` +
+  `"${EXAMPLE_ID}","1001",164.97,"autumn"\r\n` +
   '"end of export: 1 orders",,,\r\n';
 
 /** The last line of NDJSON. */
@@ -27,8 +25,9 @@ const EXPORT_END = {
   },
 };
 
+const COUNT = { pattern: '^[0-9]+$', example: '3' };
+
 export const EXPORTED = {
-  status: 200,
   description:
     'The orders, newest first. The last line is `{"count": 1}` in NDJSON, and in CSV a row that begins with ' +
     '`end of export: 1 orders`. If the export fails, the line is missing and the connection is reset.',
@@ -37,10 +36,7 @@ export const EXPORTED = {
       required: true,
       example: 'attachment; filename="orders-20261121T205323Z.csv"',
     }),
-    ...header('X-Total-Count', 'The number of orders. Only in the response to `HEAD`.', {
-      pattern: '^[0-9]+$',
-      example: '3',
-    }),
+    ...header('X-Total-Count', 'The number of orders. Only in the response to `HEAD`.', COUNT),
   },
   content: {
     'text/csv': {
@@ -52,12 +48,6 @@ export const EXPORTED = {
     },
     'application/x-ndjson': {
       schema: { oneOf: [{ $ref: getSchemaPath(OrderResponse) }, EXPORT_END], description: 'Each line.' },
-      example: ORDER,
     },
   },
 };
-
-export const EXPORT_PROBLEMS: DocumentedProblem[] = [
-  Problem.invalidRequest([{ field: 'format', message: 'must be one of csv, ndjson' }]),
-  ...READ_PROBLEMS,
-];

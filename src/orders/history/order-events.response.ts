@@ -1,5 +1,5 @@
 import { ApiExtraModels, ApiProperty, getSchemaPath } from '@nestjs/swagger';
-import { Count, Positive, Text, Time, Uuid } from '../../platform/http/fields.openapi.js';
+import { Count, ListOf, OneOf, Positive, Text, Time, Uuid } from '../../platform/http/fields.openapi.js';
 import { ORDER_EVENT_TYPES, type OrderEvent } from '../order-event.entity.js';
 import { ORDER_STATUS_NAMES, type OrderStatus } from '../order-status.js';
 import type { InventoryCall } from './inventory-calls.js';
@@ -10,7 +10,7 @@ export const NULLABLE_STATUS = { oneOf: [{ type: 'string', enum: ORDER_STATUS_NA
 const COUNTS = { type: 'object', additionalProperties: { type: 'integer', minimum: 1 } } as const;
 
 export class InventoryCallResponse implements InventoryCall {
-  @ApiProperty({ enum: ['reserve', 'release'] })
+  @OneOf(['reserve', 'release'])
   operation!: InventoryCall['operation'];
 
   @ApiProperty({ ...COUNTS, description: 'Number of lines by outcome.', example: { held: 2 } })
@@ -32,13 +32,13 @@ export class OrderEventResponse {
   @Positive(2, 'From 1 without a gap; the version that the event led to.')
   seq!: number;
 
-  @ApiProperty({ enum: ORDER_EVENT_TYPES })
+  @OneOf(ORDER_EVENT_TYPES, undefined, { example: 'status_changed' })
   type!: string;
 
-  @ApiProperty(NULLABLE_STATUS)
+  @ApiProperty({ ...NULLABLE_STATUS, example: 'pending' })
   from!: OrderStatus | null;
 
-  @ApiProperty(NULLABLE_STATUS)
+  @ApiProperty({ ...NULLABLE_STATUS, example: 'confirmed' })
   to!: OrderStatus | null;
 
   @Text('placement', 'Who caused it.')
@@ -59,6 +59,9 @@ export class OrderEventResponse {
       },
     },
     additionalProperties: true,
+    example: {
+      calls: [{ operation: 'reserve', lines: { held: 2 }, attempts: { '2xx': 2 }, duration_ms: 5 }],
+    },
   })
   data!: Record<string, unknown> | null;
 
@@ -83,6 +86,6 @@ export class OrderEventsResponse {
   @Uuid()
   order_id!: string;
 
-  @ApiProperty({ type: [OrderEventResponse] })
+  @ListOf(OrderEventResponse)
   events!: OrderEventResponse[];
 }

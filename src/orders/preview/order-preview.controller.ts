@@ -1,19 +1,14 @@
 import { Body, Controller, HttpCode, Param, Post } from '@nestjs/common';
-import { ApiBody, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import { type Caller, CurrentCaller, RequireScopes } from '../../auth/access.js';
 import { ApiOrderProblems } from '../dto/order-problem.response.js';
+import { CART_PROBLEMS, ITEM_PROBLEMS } from '../dto/orders.openapi.js';
 import { PlaceCustomerOrderDto, toPlacementRequest } from '../dto/place-order.dto.js';
+import { PLACE_CUSTOMER_ORDER_BODY } from '../dto/place-order.openapi.js';
 import { requireNewId } from '../dto/text.decorators.js';
 import { customerFor, requireNumberAllowed } from '../ownership.js';
 import { BoundedPlacements } from '../place-order/bounded-placements.js';
 import { PreviewOrderDto } from './order-preview.dto.js';
-import {
-  PREVIEW,
-  PREVIEW_BODY,
-  PREVIEW_CART_PROBLEMS,
-  PREVIEW_CUSTOMER_BODY,
-  PREVIEW_PROBLEMS,
-} from './order-preview.openapi.js';
 import { OrderPreviewResponse } from './order-preview.response.js';
 import { OrderPreview } from './order-preview.js';
 
@@ -37,9 +32,8 @@ export class OrderPreviewController {
     description:
       'Nothing is stored or reserved: what is there now may be gone when the order is placed. References are not checked.',
   })
-  @ApiBody(PREVIEW_BODY)
-  @ApiResponse(PREVIEW)
-  @ApiOrderProblems(...PREVIEW_PROBLEMS)
+  @ApiOkResponse({ description: 'What the order would come to.', type: OrderPreviewResponse })
+  @ApiOrderProblems(...ITEM_PROBLEMS)
   async preview(
     @Body() body: PreviewOrderDto,
     @CurrentCaller() caller: Caller,
@@ -59,9 +53,9 @@ export class OrderPreviewController {
     description: "Without items, or without a body, it is about the customer's shopping cart.",
   })
   @ApiParam({ name: 'customer_id', description: 'Id of the customer, text or integer.', example: '1' })
-  @ApiBody(PREVIEW_CUSTOMER_BODY)
-  @ApiResponse(PREVIEW)
-  @ApiOrderProblems(...PREVIEW_CART_PROBLEMS)
+  @ApiBody(PLACE_CUSTOMER_ORDER_BODY)
+  @ApiOkResponse({ description: 'What the order would come to.', type: OrderPreviewResponse })
+  @ApiOrderProblems(...ITEM_PROBLEMS, ...CART_PROBLEMS)
   async previewForCustomer(
     @Param('customer_id') customerId: string,
     @Body() body: PlaceCustomerOrderDto,

@@ -68,9 +68,10 @@ declare module 'fastify' {
   }
 }
 
-/** Limits these requests in progress, in all and for each caller. Others are refused. */
+/** Limits these requests in progress, in all and for each caller. Others are refused. All of them need the database. */
 export function Bounded(bulkhead: Bulkhead): MethodDecorator {
-  return applyDecorators(AddRouteConfig({ bulkhead }), ApiProblems('rate-limit-exceeded', 'overloaded'));
+  const problems = ApiProblems('rate-limit-exceeded', 'overloaded', 'database-unavailable');
+  return applyDecorators(AddRouteConfig({ bulkhead }), problems);
 }
 
 /** For operations that need only the database. */

@@ -1,3 +1,4 @@
+import type { Type } from '@nestjs/common';
 import { ApiProperty, type ApiPropertyOptions } from '@nestjs/swagger';
 
 /** Documents a field of a response that is always there; or may be null; or may be absent. */
@@ -25,9 +26,15 @@ const withExample = (example: unknown, description?: string, more?: object): Api
   ...more,
 });
 
+/** The id and the time in all examples. */
+export const EXAMPLE_ID = '01a1ffe2-9b80-748a-ba30-787d85a2b441';
+export const EXAMPLE_TIME = '2026-11-21T20:53:23.456Z';
+
 /** Ids and times have the same example everywhere; see openapi-examples.ts. */
-const withoutExample = (description?: string): ApiPropertyOptions =>
-  description === undefined ? {} : { description };
+const withoutExample = (description?: string, more?: object): ApiPropertyOptions => ({
+  ...(description !== undefined && { description }),
+  ...more,
+});
 
 export const Text = fieldKind({ type: 'string' }, withExample);
 export const Integer = fieldKind({ type: 'integer' }, withExample);
@@ -35,5 +42,16 @@ export const Integer = fieldKind({ type: 'integer' }, withExample);
 export const Count = fieldKind({ type: 'integer', minimum: 0 }, withExample);
 export const Positive = fieldKind({ type: 'integer', minimum: 1 }, withExample);
 export const Decimal = fieldKind({ type: 'number' }, withExample);
+export const Flag = fieldKind({ type: 'boolean' }, withExample);
 export const Uuid = fieldKind({ type: 'string', format: 'uuid' }, withoutExample);
 export const Time = fieldKind({ type: 'string', format: 'date-time' }, withoutExample);
+/** One of a few names; an object of a class; a list of such objects. */
+export const OneOf = fieldKind({}, (names: readonly string[], description?: string, more?: object) =>
+  withoutExample(description, { enum: names, ...more }),
+);
+export const ObjectOf = fieldKind({}, (type: Type, description?: string) =>
+  withoutExample(description, { type }),
+);
+export const ListOf = fieldKind({}, (type: Type, description?: string, more?: object) =>
+  withoutExample(description, { type: [type], ...more }),
+);

@@ -3,7 +3,14 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { describeUnavailability, isDatabaseUnavailable } from '../database/session/database-errors.js';
 import { typeOf } from '../telemetry/tracer.js';
 import { noteProblem } from '../telemetry/request-context.js';
-import { nothingAt, Problem, PROBLEM_MEDIA_TYPE, RETRY_AFTER, upstreamProblem } from './problem.js';
+import {
+  malformedPath,
+  nothingAt,
+  Problem,
+  PROBLEM_MEDIA_TYPE,
+  RETRY_AFTER,
+  upstreamProblem,
+} from './problem.js';
 import { REQUEST_ID_HEADER } from './edge/request-identity.js';
 import { UpstreamFault } from '../upstream/upstream-fault.js';
 
@@ -74,9 +81,7 @@ export function frameworkProblem(status: number, thrown: unknown, request: Fasti
   }
   // The framework's own message would repeat all of it.
   if (status === 414) return Problem.http('uri-too-long', 'A part of the address is too long');
-  if (codeOf(thrown) === 'FST_ERR_BAD_URL') {
-    return Problem.invalidRequest([{ field: '', message: 'the path has a malformed percent-encoding' }]);
-  }
+  if (codeOf(thrown) === 'FST_ERR_BAD_URL') return malformedPath();
   if (status in FRAMEWORK_PROBLEMS) {
     const name = FRAMEWORK_PROBLEMS[status as keyof typeof FRAMEWORK_PROBLEMS];
     return Problem.http(name, thrown instanceof Error ? thrown.message : 'The request was refused');

@@ -99,6 +99,11 @@ export function concurrencyLimitExceeded(): Problem {
   );
 }
 
+/** The path of a request can't be decoded. */
+export function malformedPath(): Problem {
+  return Problem.invalidRequest([{ field: '', message: 'the path has a malformed percent-encoding' }]);
+}
+
 /** No route has this address. @param path without the query */
 export function nothingAt(method: string, path: string): Problem {
   return Problem.http('not-found', `There is nothing at ${method} ${path}`);

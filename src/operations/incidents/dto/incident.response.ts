@@ -1,71 +1,77 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { causeOf } from '../incident-cause.js';
 import { INCIDENT_ACTIONS, INCIDENT_KIND_NAMES, type IncidentAction, textOf } from '../incident.js';
 import type { IncidentKind } from '../incident.js';
 import type { IncidentPage, NamedIncident } from '../incidents.service.js';
 import type { Resolution } from '../incident-actions.js';
 import { databaseNow } from '../../../platform/database/database-clock.js';
+import {
+  Count,
+  EXAMPLE_ID,
+  Flag,
+  Integer,
+  ListOf,
+  OneOf,
+  Text,
+  Time,
+  Uuid,
+} from '../../../platform/http/fields.openapi.js';
 
-const EXAMPLE_ORDER = '01a1ffe2-9b80-748a-ba30-787d85a2b441';
+const EXAMPLE_INCIDENT = `notification-${EXAMPLE_ID}-2-1`;
+
+const NOTIFICATION = { example: 'notification' };
+
+/** Of the reason and the cause. */
+export const EXAMPLE_CAUSE = 'notification service: answered 500';
+
+export const CAUSE_DESCRIPTION =
+  'The reason without the ids, lines and durations that differ from incident to incident.';
 
 export class IncidentActionResponse {
-  @ApiProperty({ enum: INCIDENT_ACTIONS })
+  @OneOf(INCIDENT_ACTIONS)
   action!: IncidentAction;
 
-  @ApiProperty({ description: 'The effect of the action.' })
+  @Text(textOf('notification', 'retry').does, 'The effect of the action.')
   description!: string;
 }
 
 export class IncidentResponse {
-  @ApiProperty({ example: `notification-${EXAMPLE_ORDER}-2-1` })
+  @Text(EXAMPLE_INCIDENT)
   incident_id!: string;
 
-  @ApiProperty({ enum: INCIDENT_KIND_NAMES })
+  @OneOf(INCIDENT_KIND_NAMES, undefined, NOTIFICATION)
   kind!: IncidentKind;
 
-  @ApiProperty({ format: 'uuid' })
+  @Uuid()
   order_id!: string;
 
-  @ApiPropertyOptional({ type: 'integer', description: 'Line of the order, of a reservation.', example: 1 })
+  @Integer.optional(1, 'Line of the order, of a reservation.')
   line?: number;
 
-  @ApiPropertyOptional({ description: 'Of a reservation.', example: 'PROD001' })
+  @Text.optional('PROD001', 'Of a reservation.')
   product_id?: string;
 
-  @ApiPropertyOptional({ type: 'integer', description: 'Of a reservation.', example: 2 })
+  @Integer.optional(2, 'Of a reservation.')
   quantity?: number;
 
-  @ApiPropertyOptional({
-    type: 'integer',
-    description: 'The event that the message is about, of a notification.',
-    example: 2,
-  })
+  @Integer.optional(2, 'The event that the message is about, of a notification.')
   event_seq?: number;
 
-  @ApiProperty({ example: 'notification service: answered 500', description: 'Holds no personal data.' })
+  @Text(EXAMPLE_CAUSE, 'Holds no personal data.')
   reason!: string;
 
-  @ApiProperty({
-    example: 'notification service: answered 500',
-    description: 'The reason without the ids, lines and durations that differ from incident to incident.',
-  })
+  @Text(EXAMPLE_CAUSE, CAUSE_DESCRIPTION)
   cause!: string;
 
-  @ApiPropertyOptional({
-    type: 'integer',
-    minimum: 0,
-    example: 12,
-    description: 'Attempts so far, of a task: all kinds except a reservation.',
-  })
+  @Count.optional(12, 'Attempts so far, of a task: all kinds except a reservation.')
   attempts?: number;
 
-  @ApiProperty({ format: 'date-time', description: 'When it became an incident.' })
+  @Time('When it became an incident.')
   since!: string;
 
-  @ApiProperty({ type: 'integer', minimum: 0, example: 5400 })
+  @Count(5400)
   age_seconds!: number;
 
-  @ApiProperty({ type: [IncidentActionResponse], description: 'What can safely be done about it.' })
+  @ListOf(IncidentActionResponse, 'What can safely be done about it.')
   actions!: IncidentActionResponse[];
 
   static from(incident: NamedIncident, now: Date): IncidentResponse {
@@ -87,22 +93,13 @@ export class IncidentResponse {
 }
 
 export class IncidentListResponse {
-  @ApiProperty({
-    type: 'integer',
-    minimum: 0,
-    description: 'Number of incidents in this answer.',
-    example: 1,
-  })
+  @Count(1, 'Number of incidents in this answer.')
   count!: number;
 
-  @ApiProperty({ type: [IncidentResponse] })
+  @ListOf(IncidentResponse)
   incidents!: IncidentResponse[];
 
-  @ApiProperty({
-    type: 'string',
-    nullable: true,
-    description: 'Where the next page begins; null on the last one.',
-  })
+  @Text.nullable(undefined, 'Where the next page begins; null on the last one.')
   next_cursor!: string | null;
 
   static from({ incidents, nextCursor }: IncidentPage): IncidentListResponse {
@@ -116,28 +113,28 @@ export class IncidentListResponse {
 }
 
 export class SettlementResponse {
-  @ApiProperty({ example: `notification-${EXAMPLE_ORDER}-2-1` })
+  @Text(EXAMPLE_INCIDENT)
   incident_id!: string;
 
-  @ApiProperty({ enum: INCIDENT_KIND_NAMES })
+  @OneOf(INCIDENT_KIND_NAMES, undefined, NOTIFICATION)
   kind!: IncidentKind;
 
-  @ApiProperty({ format: 'uuid' })
+  @Uuid()
   order_id!: string;
 
-  @ApiProperty({ enum: INCIDENT_ACTIONS })
+  @OneOf(INCIDENT_ACTIONS)
   action!: IncidentAction;
 
-  @ApiProperty({ type: 'string', nullable: true })
+  @Text.nullable(undefined)
   reason!: string | null;
 
-  @ApiProperty({ description: 'Who decided it.', example: 'anonymous' })
+  @Text('anonymous', 'Who decided it.')
   actor!: string;
 
-  @ApiProperty({ format: 'date-time', description: 'When it was decided.' })
+  @Time('When it was decided.')
   timestamp!: string;
 
-  @ApiProperty({ example: 'The message is being sent again.' })
+  @Text('The message is being sent again.')
   result!: string;
 
   static from({ incident, subject, decision, settledAt, result }: Resolution): SettlementResponse {
@@ -155,14 +152,9 @@ export class SettlementResponse {
 }
 
 export class RedriveResponse {
-  @ApiProperty({
-    type: 'integer',
-    minimum: 0,
-    example: 12,
-    description: 'Number of messages that are being sent again.',
-  })
+  @Count(12, 'Number of messages that are being sent again.')
   count!: number;
 
-  @ApiProperty({ description: 'Whether there are more: one call takes a limited number. Call again then.' })
+  @Flag(false, 'Whether there are more: one call takes a limited number. Call again then.')
   more!: boolean;
 }

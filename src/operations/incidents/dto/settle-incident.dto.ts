@@ -1,10 +1,13 @@
-import { ApiProperty, PickType } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional, PickType } from '@nestjs/swagger';
 import { IsIn } from 'class-validator';
 import { UpdateStatusDto } from '../../../orders/dto/update-status.dto.js';
 import { INCIDENT_ACTIONS, type IncidentAction } from '../incident.js';
 
 /** Body of `POST /operations/notifications/redrive`. */
-export class RedriveDto extends PickType(UpdateStatusDto, ['reason'] as const) {}
+export class RedriveDto extends PickType(UpdateStatusDto, ['reason'] as const) {
+  @ApiPropertyOptional({ example: 'The service is back' })
+  override reason?: string;
+}
 
 /** Body of `POST /operations/incidents/{id}`. */
 export class SettleIncidentDto extends RedriveDto {

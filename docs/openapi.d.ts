@@ -671,7 +671,7 @@ export interface components {
       differences?: components['schemas']['PriceDifferenceResponse'][];
       /**
        * @description The total that the request expected.
-       * @example 150
+       * @example 154.97
        */
       expected_total?: number;
       /**
@@ -1083,7 +1083,7 @@ export interface components {
       changed: number;
       /** @example 0 */
       unchanged: number;
-      /** @example 0 */
+      /** @example 1 */
       refused: number;
       /**
        * @description One for each order, in the order of the request.
@@ -1093,6 +1093,18 @@ export interface components {
        *         "outcome": "changed",
        *         "status": "shipped",
        *         "version": 3
+       *       },
+       *       {
+       *         "order_id": "01a1ffe2-920a-7105-b340-3b05f5c1c796",
+       *         "outcome": "refused",
+       *         "problem": {
+       *           "type": "/problems/transition-not-allowed",
+       *           "title": "Status transition not allowed",
+       *           "status": 409,
+       *           "detail": "An order that is cancelled can not become shipped",
+       *           "current_status": "cancelled",
+       *           "allowed_transitions": []
+       *         }
        *       }
        *     ]
        */
@@ -1982,6 +1994,7 @@ export interface components {
       /**
        * Format: date-time
        * @description When the step begins.
+       * @example 2026-11-21T20:53:00.000Z
        */
       time: string;
       /** @example 12 */
@@ -2042,13 +2055,22 @@ export interface components {
        * @enum {string}
        */
       state: 'up' | 'down' | 'trying';
-      /** @description How the latest call of this instance ended. `failed`: a timeout, a lost connection, or an answer such as 500. Null before the first call. */
+      /**
+       * @description How the latest call of this instance ended. `failed`: a timeout, a lost connection, or an answer such as 500. Null before the first call.
+       * @example succeeded
+       */
       last_call: ('succeeded' | 'failed') | null;
     };
     FiguresResponse: {
-      /** Format: date-time */
+      /**
+       * Format: date-time
+       * @example 2026-11-21T20:53:00.000Z
+       */
       from: string;
-      /** Format: date-time */
+      /**
+       * Format: date-time
+       * @example 2026-11-21T21:52:23.456Z
+       */
       to: string;
       /** @example 60 */
       step_seconds: number;
@@ -2077,7 +2099,10 @@ export interface components {
       upstreams: components['schemas']['UpstreamResponse'][];
     };
     DeliveryResponse: {
-      /** Format: uuid */
+      /**
+       * Format: uuid
+       * @example 5f0c2b1e-8f0e-4b44-9a53-6f5d7d0a4c11
+       */
       id: string;
       /**
        * @description To the customer, to the inventory, or to the cart service.
@@ -2607,7 +2632,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description Too many concurrent requests */
+      /** @description Too many concurrent requests; Too many requests */
       429: {
         headers: {
           /**
@@ -2645,7 +2670,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['ProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/concurrency-limit-exceeded';
+            type?: '/problems/concurrency-limit-exceeded' | '/problems/rate-limit-exceeded';
           };
         };
       };
@@ -2928,7 +2953,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description Too many requests; Too many concurrent requests */
+      /** @description Too many concurrent requests; Too many requests */
       429: {
         headers: {
           /**
@@ -2966,7 +2991,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
+            type?: '/problems/concurrency-limit-exceeded' | '/problems/rate-limit-exceeded';
           };
         };
       };
@@ -3002,7 +3027,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/internal-error';
           };
@@ -3367,7 +3392,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description Too many requests; Too many concurrent requests */
+      /** @description Too many concurrent requests; Too many requests */
       429: {
         headers: {
           /**
@@ -3405,7 +3430,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
+            type?: '/problems/concurrency-limit-exceeded' | '/problems/rate-limit-exceeded';
           };
         };
       };
@@ -3441,7 +3466,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/internal-error';
           };
@@ -3586,13 +3611,25 @@ export interface operations {
            *       "status": "shipped",
            *       "changed": 1,
            *       "unchanged": 0,
-           *       "refused": 0,
+           *       "refused": 1,
            *       "results": [
            *         {
            *           "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
            *           "outcome": "changed",
            *           "status": "shipped",
            *           "version": 3
+           *         },
+           *         {
+           *           "order_id": "01a1ffe2-920a-7105-b340-3b05f5c1c796",
+           *           "outcome": "refused",
+           *           "problem": {
+           *             "type": "/problems/transition-not-allowed",
+           *             "title": "Status transition not allowed",
+           *             "status": 409,
+           *             "detail": "An order that is cancelled can not become shipped",
+           *             "current_status": "cancelled",
+           *             "allowed_transitions": []
+           *           }
            *         }
            *       ]
            *     }
@@ -3810,7 +3847,7 @@ export interface operations {
           };
         };
       };
-      /** @description Too many requests; Too many concurrent requests */
+      /** @description Too many concurrent requests; Too many requests */
       429: {
         headers: {
           /**
@@ -3850,7 +3887,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
+            type?: '/problems/concurrency-limit-exceeded' | '/problems/rate-limit-exceeded';
           };
         };
       };
@@ -3888,7 +3925,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/internal-error';
           };
@@ -4216,7 +4253,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description Too many requests; Too many concurrent requests */
+      /** @description Too many concurrent requests; Too many requests */
       429: {
         headers: {
           /**
@@ -4254,7 +4291,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
+            type?: '/problems/concurrency-limit-exceeded' | '/problems/rate-limit-exceeded';
           };
         };
       };
@@ -4290,7 +4327,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/internal-error';
           };
@@ -4609,7 +4646,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description Too many requests; Too many concurrent requests */
+      /** @description Too many concurrent requests; Too many requests */
       429: {
         headers: {
           /**
@@ -4647,7 +4684,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
+            type?: '/problems/concurrency-limit-exceeded' | '/problems/rate-limit-exceeded';
           };
         };
       };
@@ -4683,7 +4720,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/internal-error';
           };
@@ -5104,7 +5141,7 @@ export interface operations {
           };
         };
       };
-      /** @description Too many requests; Too many concurrent requests */
+      /** @description Too many concurrent requests; Too many requests */
       429: {
         headers: {
           /**
@@ -5144,7 +5181,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
+            type?: '/problems/concurrency-limit-exceeded' | '/problems/rate-limit-exceeded';
           };
         };
       };
@@ -5182,7 +5219,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/internal-error';
           };
@@ -5340,60 +5377,6 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          /**
-           * @example {
-           *       "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
-           *       "customer_id": "42",
-           *       "customer_name": "Alice Johnson",
-           *       "customer_email": "alice@example.com",
-           *       "items": [
-           *         {
-           *           "product_id": "PROD001",
-           *           "product_name": "Wireless Headphones",
-           *           "quantity": 2,
-           *           "price": 79.99,
-           *           "sku": null,
-           *           "options": {},
-           *           "metadata": {}
-           *         }
-           *       ],
-           *       "subtotal_amount": 159.98,
-           *       "charges_amount": 4.99,
-           *       "total_amount": 164.97,
-           *       "currency": "USD",
-           *       "status": "confirmed",
-           *       "version": 2,
-           *       "timestamp": "2026-11-21T20:53:23.456Z",
-           *       "updated_at": "2026-11-21T20:53:23.456Z",
-           *       "number": "1001",
-           *       "customer_phone": null,
-           *       "shipping_address": {
-           *         "name": "Alice Johnson",
-           *         "line1": "12 Long Street",
-           *         "city": "Berlin",
-           *         "country": "DE"
-           *       },
-           *       "billing_address": {
-           *         "name": "Alice Johnson",
-           *         "line1": "12 Long Street",
-           *         "city": "Berlin",
-           *         "country": "DE"
-           *       },
-           *       "note": null,
-           *       "tags": [
-           *         "gift"
-           *       ],
-           *       "metadata": {},
-           *       "charges": [
-           *         {
-           *           "type": "shipping",
-           *           "amount": 4.99
-           *         }
-           *       ],
-           *       "source": null,
-           *       "source_order_id": null
-           *     }
-           */
           'application/json':
             components['schemas']['OrderResponse'] | components['schemas']['OrderListResponse'];
         };
@@ -5598,7 +5581,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description Too many requests; Too many concurrent requests */
+      /** @description Too many concurrent requests; Too many requests */
       429: {
         headers: {
           /**
@@ -5636,7 +5619,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
+            type?: '/problems/concurrency-limit-exceeded' | '/problems/rate-limit-exceeded';
           };
         };
       };
@@ -5672,7 +5655,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/internal-error';
           };
@@ -6108,7 +6091,7 @@ export interface operations {
           };
         };
       };
-      /** @description Too many requests; Too many concurrent requests */
+      /** @description Too many concurrent requests; Too many requests */
       429: {
         headers: {
           /**
@@ -6146,7 +6129,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
+            type?: '/problems/concurrency-limit-exceeded' | '/problems/rate-limit-exceeded';
           };
         };
       };
@@ -6182,7 +6165,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/internal-error';
           };
@@ -6647,7 +6630,7 @@ export interface operations {
           };
         };
       };
-      /** @description Too many requests; Too many concurrent requests */
+      /** @description Too many concurrent requests; Too many requests */
       429: {
         headers: {
           /**
@@ -6687,7 +6670,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
+            type?: '/problems/concurrency-limit-exceeded' | '/problems/rate-limit-exceeded';
           };
         };
       };
@@ -6725,7 +6708,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/internal-error';
           };
@@ -7266,7 +7249,7 @@ export interface operations {
           };
         };
       };
-      /** @description Too many requests; Too many concurrent requests */
+      /** @description Too many concurrent requests; Too many requests */
       429: {
         headers: {
           /**
@@ -7306,7 +7289,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
+            type?: '/problems/concurrency-limit-exceeded' | '/problems/rate-limit-exceeded';
           };
         };
       };
@@ -7344,7 +7327,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/internal-error';
           };
@@ -7599,7 +7582,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description Too many requests; Too many concurrent requests */
+      /** @description Too many concurrent requests; Too many requests */
       429: {
         headers: {
           /**
@@ -7637,7 +7620,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
+            type?: '/problems/concurrency-limit-exceeded' | '/problems/rate-limit-exceeded';
           };
         };
       };
@@ -7673,7 +7656,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/internal-error';
           };
@@ -7743,7 +7726,7 @@ export interface operations {
     };
     requestBody?: never;
     responses: {
-      /** @description The next events; none at the end of the feed. */
+      /** @description The next events, each with its order unless `include=none`; none at the end of the feed. */
       200: {
         headers: {
           /**
@@ -7928,7 +7911,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description Too many requests; Too many concurrent requests */
+      /** @description Too many concurrent requests; Too many requests */
       429: {
         headers: {
           /**
@@ -7966,7 +7949,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
+            type?: '/problems/concurrency-limit-exceeded' | '/problems/rate-limit-exceeded';
           };
         };
       };
@@ -8002,7 +7985,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/internal-error';
           };
@@ -8196,7 +8179,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description Too many requests; Too many concurrent requests */
+      /** @description Too many concurrent requests; Too many requests */
       429: {
         headers: {
           /**
@@ -8234,7 +8217,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
+            type?: '/problems/concurrency-limit-exceeded' | '/problems/rate-limit-exceeded';
           };
         };
       };
@@ -8270,7 +8253,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/internal-error';
           };
@@ -8521,7 +8504,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description Too many requests; Too many concurrent requests */
+      /** @description Too many concurrent requests; Too many requests */
       429: {
         headers: {
           /**
@@ -8559,7 +8542,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OperationProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
+            type?: '/problems/concurrency-limit-exceeded' | '/problems/rate-limit-exceeded';
           };
         };
       };
@@ -8595,7 +8578,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
+          'application/problem+json': components['schemas']['OperationProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/internal-error';
           };
@@ -8798,7 +8781,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description Too many requests; Too many concurrent requests */
+      /** @description Too many concurrent requests; Too many requests */
       429: {
         headers: {
           /**
@@ -8836,7 +8819,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OperationProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
+            type?: '/problems/concurrency-limit-exceeded' | '/problems/rate-limit-exceeded';
           };
         };
       };
@@ -8872,7 +8855,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
+          'application/problem+json': components['schemas']['OperationProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/internal-error';
           };
@@ -9104,7 +9087,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description Too many requests; Too many concurrent requests */
+      /** @description Too many concurrent requests; Too many requests */
       429: {
         headers: {
           /**
@@ -9142,7 +9125,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OperationProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
+            type?: '/problems/concurrency-limit-exceeded' | '/problems/rate-limit-exceeded';
           };
         };
       };
@@ -9178,7 +9161,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
+          'application/problem+json': components['schemas']['OperationProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/internal-error';
           };
@@ -9495,7 +9478,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description Too many requests; Too many concurrent requests */
+      /** @description Too many concurrent requests; Too many requests */
       429: {
         headers: {
           /**
@@ -9533,7 +9516,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OperationProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
+            type?: '/problems/concurrency-limit-exceeded' | '/problems/rate-limit-exceeded';
           };
         };
       };
@@ -9569,7 +9552,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
+          'application/problem+json': components['schemas']['OperationProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/internal-error';
           };
@@ -9839,7 +9822,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description Too many requests; Too many concurrent requests */
+      /** @description Too many concurrent requests; Too many requests */
       429: {
         headers: {
           /**
@@ -9877,7 +9860,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OperationProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
+            type?: '/problems/concurrency-limit-exceeded' | '/problems/rate-limit-exceeded';
           };
         };
       };
@@ -9913,7 +9896,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
+          'application/problem+json': components['schemas']['OperationProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/internal-error';
           };
@@ -10010,13 +9993,13 @@ export interface operations {
         content: {
           /**
            * @example {
-           *       "from": "2026-11-21T20:53:23.456Z",
-           *       "to": "2026-11-21T20:53:23.456Z",
+           *       "from": "2026-11-21T20:53:00.000Z",
+           *       "to": "2026-11-21T21:52:23.456Z",
            *       "step_seconds": 60,
            *       "is_estimate": false,
            *       "points": [
            *         {
-           *           "time": "2026-11-21T20:53:23.456Z",
+           *           "time": "2026-11-21T20:53:00.000Z",
            *           "placed": 12,
            *           "confirmed": 11,
            *           "rejected": 1,
@@ -10046,7 +10029,7 @@ export interface operations {
            *         {
            *           "name": "inventory service",
            *           "state": "up",
-           *           "last_call": null
+           *           "last_call": "succeeded"
            *         }
            *       ]
            *     }
@@ -10180,7 +10163,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description Too many requests; Too many concurrent requests */
+      /** @description Too many concurrent requests; Too many requests */
       429: {
         headers: {
           /**
@@ -10218,7 +10201,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OperationProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
+            type?: '/problems/concurrency-limit-exceeded' | '/problems/rate-limit-exceeded';
           };
         };
       };
@@ -10254,7 +10237,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
+          'application/problem+json': components['schemas']['OperationProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/internal-error';
           };
@@ -10352,7 +10335,7 @@ export interface operations {
            *       "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
            *       "deliveries": [
            *         {
-           *           "id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+           *           "id": "5f0c2b1e-8f0e-4b44-9a53-6f5d7d0a4c11",
            *           "kind": "notification",
            *           "status": "waiting",
            *           "attempts": 3,
@@ -10494,7 +10477,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description Too many requests; Too many concurrent requests */
+      /** @description Too many concurrent requests; Too many requests */
       429: {
         headers: {
           /**
@@ -10532,7 +10515,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OperationProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
+            type?: '/problems/concurrency-limit-exceeded' | '/problems/rate-limit-exceeded';
           };
         };
       };
@@ -10568,7 +10551,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
+          'application/problem+json': components['schemas']['OperationProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/internal-error';
           };
@@ -10665,7 +10648,7 @@ export interface operations {
         content: {
           /**
            * @example {
-           *       "id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+           *       "id": "5f0c2b1e-8f0e-4b44-9a53-6f5d7d0a4c11",
            *       "kind": "notification",
            *       "status": "waiting",
            *       "attempts": 3,
@@ -10842,7 +10825,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description Too many requests; Too many concurrent requests */
+      /** @description Too many concurrent requests; Too many requests */
       429: {
         headers: {
           /**
@@ -10880,7 +10863,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OperationProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
+            type?: '/problems/concurrency-limit-exceeded' | '/problems/rate-limit-exceeded';
           };
         };
       };
@@ -10916,7 +10899,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'application/problem+json': components['schemas']['ProblemResponse'] & {
+          'application/problem+json': components['schemas']['OperationProblemResponse'] & {
             /** @enum {string} */
             type?: '/problems/internal-error';
           };
@@ -11144,7 +11127,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description Too many requests; Too many concurrent requests */
+      /** @description Too many concurrent requests; Too many requests */
       429: {
         headers: {
           /**
@@ -11182,7 +11165,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['ProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
+            type?: '/problems/concurrency-limit-exceeded' | '/problems/rate-limit-exceeded';
           };
         };
       };
@@ -11447,7 +11430,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description Too many requests; Too many concurrent requests */
+      /** @description Too many concurrent requests; Too many requests */
       429: {
         headers: {
           /**
@@ -11485,7 +11468,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['ProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
+            type?: '/problems/concurrency-limit-exceeded' | '/problems/rate-limit-exceeded';
           };
         };
       };
@@ -11755,7 +11738,7 @@ export interface operations {
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
       417: components['responses']['Malformed417'];
-      /** @description Too many requests; Too many concurrent requests */
+      /** @description Too many concurrent requests; Too many requests */
       429: {
         headers: {
           /**
@@ -11793,7 +11776,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['ProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
+            type?: '/problems/concurrency-limit-exceeded' | '/problems/rate-limit-exceeded';
           };
         };
       };

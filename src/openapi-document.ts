@@ -32,6 +32,9 @@ const MALFORMED = {
   '431': ['headers-too-large'],
 } satisfies Record<string, DocumentedProblem[]>;
 
+/** Problems of every operation. */
+const GENERAL: DocumentedProblem[] = ['internal-error'];
+
 /** Operations without a rate limit. */
 const UNLIMITED = /^\/health/;
 
@@ -77,9 +80,9 @@ export function buildOpenApiDocument(app: INestApplication): OpenAPIObject {
   for (const [path, item] of Object.entries(document.paths)) {
     for (const operation of METHODS.map((method) => item[method])) {
       if (operation) {
-        addProblems(document, operation);
-        operation.responses['500'] = problemResponse(document, ['internal-error']);
-        completeOperation(path, operation);
+        const isLimited = !UNLIMITED.test(path);
+        addProblems(document, operation, isLimited ? [...GENERAL, 'rate-limit-exceeded'] : GENERAL);
+        addSharedParts(operation, isLimited);
         addExamples(document, operation);
       }
       closeSchemas(document, operation?.requestBody);
@@ -120,15 +123,12 @@ function withoutTryingStreams(): object {
   };
 }
 
-/** Adds the parts that every operation has, so that no controller can forget them. */
-function completeOperation(path: string, operation: OperationObject): void {
-  const { responses } = operation;
-  const isLimited = !UNLIMITED.test(path);
+/** Adds the responses and headers that operations share, so that no controller can forget them. */
+function addSharedParts({ parameters, responses }: OperationObject, isLimited: boolean): void {
   for (const status of Object.keys(MALFORMED)) {
     responses[status] ??= { $ref: `#/components/responses/${malformedName(status)}` };
   }
-  const takesKey =
-    operation.parameters?.some((parameter) => 'name' in parameter && parameter.name === KEY) ?? false;
+  const takesKey = parameters?.some((parameter) => 'name' in parameter && parameter.name === KEY) ?? false;
   for (const response of Object.values(responses)) {
     if (response === undefined || '$ref' in response) continue;
     response.headers = {

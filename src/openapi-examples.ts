@@ -22,8 +22,9 @@ const BY_FORMAT: Record<string, string> = {
 const JSON_TYPES = ['application/json', MERGE_PATCH_MEDIA_TYPE, 'application/x-ndjson'];
 
 /**
- * Every JSON body gets the example that its fields have; a request gets a small and a complete one. An operation can have
- * examples of its own: those of a request stay, and that of a response needs only the fields that differ.
+ * Every JSON body gets the example that its fields have; a request gets a small and a complete one, and a response of several
+ * forms one for each. An operation can have examples of its own: those of a request stay, and that of a response needs only
+ * the fields that differ.
  */
 export function addExamples(document: OpenAPIObject, operation: OperationObject): void {
   const { operationId = '', requestBody, responses } = operation;
@@ -37,6 +38,13 @@ export function addExamples(document: OpenAPIObject, operation: OperationObject)
     }
   }
   for (const [json, schema] of Object.values(responses).flatMap(jsonOf)) {
+    const forms = ('oneOf' in schema ? (schema.oneOf ?? []) : []).filter((form) => '$ref' in form);
+    if (forms.length > 1) {
+      json.examples = Object.fromEntries(
+        forms.map((form) => [nameOf(form), { value: exampleOf(document, form, operationId) }]),
+      );
+      continue;
+    }
     const derived = exampleOf(document, schema, operationId) as object;
     json.example = { ...derived, ...(json.example as object | undefined) };
   }
@@ -125,9 +133,11 @@ function fieldsOf(
   );
 }
 
+const nameOf = ({ $ref }: { $ref: string }): string => $ref.split('/').at(-1) ?? '';
+
 function resolve(document: OpenAPIObject, schema: SchemaOrReference): Schema {
   if (!('$ref' in schema)) return schema;
-  const referenced = document.components?.schemas?.[schema.$ref.split('/').at(-1) ?? ''];
+  const referenced = document.components?.schemas?.[nameOf(schema)];
   if (!referenced) throw new Error(`there is no schema ${schema.$ref}`);
   return resolve(document, referenced);
 }

@@ -10,10 +10,18 @@ import { challengeHeader, retryAfterHeader } from './platform/http/response-head
 /** Members that say what was cut, which an example with short lists does not have. */
 const OF_LONG_LISTS = new Set(['omitted', 'has_more_errors']);
 
-/** Turns the problems that decorators name into responses, with what the table of problem types says of them. */
-export function addProblems(document: OpenAPIObject, operation: OperationObject): void {
+/**
+ * Turns the problems that decorators name into responses, with what the table of problem types says of them.
+ *
+ * @param general problems of all operations
+ */
+export function addProblems(
+  document: OpenAPIObject,
+  operation: OperationObject,
+  general: readonly DocumentedProblem[],
+): void {
   const { model, problems } = takeProblems(operation);
-  const documented = problems.map((problem) =>
+  const documented = [...problems, ...general].map((problem) =>
     problem === 'invalid-request' ? Problem.invalidRequest([fieldErrorOf(document, operation)]) : problem,
   );
   const byStatus = Map.groupBy(documented, statusOf);
@@ -62,7 +70,7 @@ function bodyOf(
   const examples = Object.keys(members).flatMap((member) => {
     const field = fields[member];
     return field && !OF_LONG_LISTS.has(member)
-      ? [[member, exampleOf(document, field, `${problem}.${member}`)]]
+      ? [[member, exampleOf(document, field, `${problem}.${member}`, true)]]
       : [];
   });
   return {

@@ -55,7 +55,7 @@ export function RequireScopes(...scopes: [Scope, ...Scope[]]): MethodDecorator {
     ApiProblems(
       'authentication-required',
       'invalid-credentials',
-      'insufficient-scope',
+      insufficientScope(scopes[0]),
       'cross-site-request',
       'concurrency-limit-exceeded',
       'issuer-unavailable',

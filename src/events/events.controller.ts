@@ -32,7 +32,10 @@ export class EventsController {
       'request with `after` set to `next_after`. Without the scope `orders:read:all`, a customer reads the events of ' +
       'its own orders.',
   })
-  @ApiOkResponse({ description: 'The next events; none at the end of the feed.', type: FeedResponse })
+  @ApiOkResponse({
+    description: 'The next events, each with its order unless `include=none`; none at the end of the feed.',
+    type: FeedResponse,
+  })
   @ApiOrderProblems('invalid-request')
   async list(
     @Query() { include, types, wait, ...query }: ListFeedDto,

@@ -14,6 +14,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Settings } from '../config/settings.js';
 import { BoundedReads } from '../platform/http/bounded-routes.js';
 import { type Caller, CurrentCaller, RequireScopes } from '../auth/access.js';
+import { Problem } from '../platform/http/problem.js';
 import { etagHeader } from '../platform/http/response-headers.openapi.js';
 import { addVary } from '../platform/http/edge/caching.js';
 import { isOpaqueId } from '../platform/http/input/opaque-id.js';
@@ -35,6 +36,7 @@ import {
 import { PlaceCustomerOrderDto, PlaceOrderDto } from './dto/place-order.dto.js';
 import { PLACE_CUSTOMER_ORDER_BODY, PLACE_ORDER_BODY } from './dto/place-order.openapi.js';
 import { etag, hasSeen, parseIdempotencyKey, parseIfMatch, prefersAsync } from './dto/request-headers.js';
+import { STATUS_RULE } from './dto/status.decorator.js';
 import { requireNewId } from './dto/text.decorators.js';
 import { UpdateStatusDto } from './dto/update-status.dto.js';
 import { OrderEventResponse, OrderEventsResponse } from './history/order-events.response.js';
@@ -195,7 +197,7 @@ export class OrdersController {
     example: { status: 'shipped', version: 3 },
   })
   @ApiOrderProblems(
-    'invalid-request',
+    Problem.invalidRequest([{ field: 'status', message: STATUS_RULE }]),
     'order-not-found',
     'transition-not-allowed',
     'version-conflict',

@@ -148,20 +148,86 @@ function bodyFieldsOf({ requestBody }: Operation): string[] {
   return Object.keys(schema?.properties ?? {});
 }
 
+/** The example of a problem that an operation can answer with. */
+function problemOf({ responses }: Operation, status: string, name: string): Problem | undefined {
+  return responses[status]?.content?.['application/problem+json']?.examples?.[name]?.value as Problem;
+}
+
+interface Problem {
+  detail: string;
+  errors: { field: string; message: string }[];
+  required_scope?: string;
+}
+
+type Fields = Record<string, unknown>;
+
+/** Examples of the body of a request, the complete one last. */
+const bodiesOf = ({ requestBody }: Operation): object[] =>
+  examplesOf(requestBody?.content, '').map(([, , value]) => value as object);
+
+/** Values that break the rules of fields: too small, not one of the names, too long, not printable. */
+const WRONG_VALUES = [-1, 'x', 'x'.repeat(600), '\u0001'];
+
+/** A copy of a body in which a field has another value. @param field as in problems: `items[0].quantity` */
+function withField(body: object, field: string, value: unknown): Fields {
+  const copy = structuredClone(body) as Fields;
+  const names = field.split(/[.[\]]+/);
+  const owner = names.slice(0, -1).reduce((object, name) => object[name] as Fields, copy);
+  owner[names.at(-1) ?? ''] = value;
+  return copy;
+}
+
+/** The errors that the service reports about a value of a field. */
+async function errorsAbout(operation: Operation, field: string, value: unknown): Promise<unknown[]> {
+  const text = encodeURIComponent(String(value));
+  const isQuery = operation.parameters?.some(
+    (parameter) => parameter.in === 'query' && parameter.name === field,
+  );
+  const path = operation.path.replaceAll(/\{(\w+)\}/g, (_match, name) => (name === field ? text : '1'));
+  const body = bodiesOf(operation).at(-1);
+  const answer = await service.request(
+    operation.method,
+    isQuery ? `${path}?${field}=${text}` : path,
+    body && withField(body, field, value),
+  );
+  return (answer.body.errors ?? []) as unknown[];
+}
+
+/** Operations that can find a field invalid; the others refer to the response to a malformed request. */
+const VALIDATING = operations.filter(
+  ({ pointer, responses }) => responses['400']?.pointer.startsWith(pointer) === true,
+);
+
 describe('example of an operation', () => {
   it.each(operations)('$operationId has a complete example of its body', (operation) => {
-    const bodies = examplesOf(operation.requestBody?.content, '').map(([, , value]) => value as object);
     const fields = bodyFieldsOf(operation);
-    expect(fields.length === 0 || bodies.some((body) => fields.every((field) => field in body))).toBe(true);
+    const isComplete = (body: object): boolean => fields.every((field) => field in body);
+    expect(fields.length === 0 || bodiesOf(operation).some(isComplete)).toBe(true);
   });
 
-  it.each(operations)('$operationId has a field of its own in its invalid request', (operation) => {
-    const content = operation.responses['400']?.content?.['application/problem+json'];
-    const problem = content?.examples?.['invalid-request']?.value as { errors: { field: string }[] };
-    const parameters = (operation.parameters ?? []).map(({ name }) => name);
-    for (const { field } of problem.errors) {
-      expect(['', ...parameters, ...bodyFieldsOf(operation)]).toContain(field.split(/[.[]/, 1)[0]);
-    }
+  it.each(VALIDATING)('$operationId reports an invalid field as in its example', async (operation) => {
+    const [error] = problemOf(operation, '400', 'invalid-request')?.errors ?? [];
+    const reported = await Promise.all(
+      WRONG_VALUES.map(async (value) => errorsAbout(operation, error?.field ?? '', value)),
+    );
+    expect(reported.flat()).toContainEqual(error);
+  });
+
+  it.each(operations)('$operationId names one of its scopes as the missing one', (operation) => {
+    const scopes = operation.security?.flatMap((schemes) => Object.values(schemes).flat()) ?? [];
+    const missing = problemOf(operation, '403', 'insufficient-scope')?.required_scope;
+    expect([undefined, ...scopes]).toContain(missing);
+    expect(missing === undefined).toBe(scopes.length === 0);
+  });
+
+  it.each(operations)('$operationId has the problem of the rate limit unless it is exempt', (operation) => {
+    const problem = problemOf(operation, '429', 'rate-limit-exceeded');
+    expect(problem === undefined).toBe(operation.path.startsWith('/health'));
+  });
+
+  it('describes no problem by a reference to its own detail', () => {
+    const details = EXAMPLES.map(([, , value]) => (value as Problem | null)?.detail ?? '');
+    expect(details.filter((detail) => detail.includes('`detail`'))).toEqual([]);
   });
 });
 

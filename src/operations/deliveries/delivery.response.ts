@@ -12,7 +12,7 @@ const STATUSES: Record<TaskStanding, string> = {
 };
 
 export class DeliveryResponse {
-  @Uuid()
+  @Uuid(undefined, { example: '5f0c2b1e-8f0e-4b44-9a53-6f5d7d0a4c11' })
   id!: string;
 
   @OneOf(Object.keys(TASK_INCIDENTS), 'To the customer, to the inventory, or to the cart service.')

@@ -13,10 +13,12 @@ import {
 import { PROBLEM_PATH } from '../../platform/http/problems/problem-types.js';
 import type { Figures } from './figures.js';
 
+const FROM = '2026-11-21T20:53:00.000Z';
+
 const CONFIRMED = 'Null where no order was confirmed.';
 
 class FiguresPointResponse {
-  @Time('When the step begins.')
+  @Time('When the step begins.', { example: FROM })
   time!: string;
 
   @Count(12)
@@ -74,15 +76,16 @@ class UpstreamResponse {
     description:
       'How the latest call of this instance ended. `failed`: a timeout, a lost connection, or an answer such as 500. Null ' +
       'before the first call.',
+    example: 'succeeded',
   })
   last_call!: string | null;
 }
 
 export class FiguresResponse {
-  @Time()
+  @Time(undefined, { example: FROM })
   from!: string;
 
-  @Time()
+  @Time(undefined, { example: '2026-11-21T21:52:23.456Z' })
   to!: string;
 
   @Integer(60)

@@ -10,6 +10,7 @@ import {
 import type { Problem } from '../../platform/http/problem.js';
 import { OrderProblemResponse } from '../dto/order-problem.response.js';
 import type { Order } from '../order.entity.js';
+import { transitionNotAllowed } from '../order.problems.js';
 import { ORDER_STATUS_NAMES, type OrderStatus } from '../order-status.js';
 
 const OUTCOMES = ['changed', 'unchanged', 'refused'] as const;
@@ -68,11 +69,18 @@ export class BulkStatusResponse {
   @Count(0)
   unchanged!: number;
 
-  @Count(0)
+  @Count(1)
   refused!: number;
 
   @ListOf(BulkResultResponse, 'One for each order, in the order of the request.', {
-    example: [{ order_id: EXAMPLE_ID, outcome: 'changed', status: 'shipped', version: 3 }],
+    example: [
+      { order_id: EXAMPLE_ID, outcome: 'changed', status: 'shipped', version: 3 },
+      {
+        order_id: '01a1ffe2-920a-7105-b340-3b05f5c1c796',
+        outcome: 'refused',
+        problem: transitionNotAllowed('cancelled', 'shipped', []).toBody(),
+      },
+    ],
   })
   results!: BulkResultResponse[];
 

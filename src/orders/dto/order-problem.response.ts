@@ -84,7 +84,7 @@ export class OrderProblemResponse extends ProblemResponse {
   @ListOf.optional(PriceDifferenceResponse, 'Every line with another price.')
   differences?: PriceDifferenceResponse[];
 
-  @Decimal.optional(150, 'The total that the request expected.')
+  @Decimal.optional(154.97, 'The total that the request expected.')
   expected_total?: number;
 
   @Decimal.optional(164.97, 'The current total; null when a product is unknown.', { nullable: true })

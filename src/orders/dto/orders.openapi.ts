@@ -8,7 +8,12 @@ import {
 } from '../../platform/http/response-headers.openapi.js';
 import { orderProblem, shortageDetail } from '../order.problems.js';
 import type { DocumentedOrderProblem } from './order-problem.response.js';
-import * as responses from './order.response.js';
+import {
+  OrderAcceptedResponse,
+  OrderConfirmationResponse,
+  OrderListResponse,
+  OrderResponse,
+} from './order.response.js';
 
 // No example: Swagger UI would send it with every order, which would then be taken for the same.
 export const IDEMPOTENCY_KEY = requestHeader(
@@ -44,7 +49,7 @@ const STORED = {
 
 export const CONFIRMED = {
   description: 'The order is confirmed.',
-  type: responses.OrderConfirmationResponse,
+  type: OrderConfirmationResponse,
   headers: STORED,
 };
 
@@ -53,7 +58,7 @@ const PREFERRED = '`respond-async` where the request preferred it (RFC 7240).';
 export const ACCEPTED = {
   description:
     'The order is stored and its placement will complete; for clients that prefer `respond-async`.',
-  type: responses.OrderAcceptedResponse,
+  type: OrderAcceptedResponse,
   headers: {
     ...STORED,
     ...retryAfterHeader(true),
@@ -71,7 +76,7 @@ export const ORDER_OR_LIST = {
   description: 'The order of this id, or a page of the orders of the customer with this id.',
   headers: { ...etagHeader(false), ...LINK },
   schema: {
-    oneOf: [responses.OrderResponse, responses.OrderListResponse].map((type) => ({
+    oneOf: [OrderResponse, OrderListResponse].map((type) => ({
       $ref: getSchemaPath(type),
     })),
   },

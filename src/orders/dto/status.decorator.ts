@@ -34,13 +34,15 @@ export function IsStatusList(): PropertyDecorator {
   });
 }
 
+export const STATUS_RULE = `must be one of ${ORDER_STATUS_NAMES.join(', ')}`;
+
 /** A status as clients write it: in any case, or as system B calls it. */
 export function IsOrderStatus(): PropertyDecorator {
   return ValidateBy({
     name: 'isOrderStatus',
     validator: {
       validate: (value: unknown) => typeof value === 'string' && parseStatus(value) !== undefined,
-      defaultMessage: () => `must be one of ${ORDER_STATUS_NAMES.join(', ')}`,
+      defaultMessage: () => STATUS_RULE,
     },
   });
 }

@@ -70,8 +70,7 @@ declare module 'fastify' {
 
 /** Limits these requests in progress, in all and for each caller. Others are refused. All of them need the database. */
 export function Bounded(bulkhead: Bulkhead): MethodDecorator {
-  const problems = ApiProblems('rate-limit-exceeded', 'overloaded', 'database-unavailable');
-  return applyDecorators(AddRouteConfig({ bulkhead }), problems);
+  return applyDecorators(AddRouteConfig({ bulkhead }), ApiProblems('overloaded', 'database-unavailable'));
 }
 
 /** For operations that need only the database. */

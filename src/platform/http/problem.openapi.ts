@@ -48,17 +48,20 @@ export class ProblemResponse {
 /** A problem that an operation can answer with: its name, or an example that says more than its fields do. */
 export type DocumentedProblem<Name extends string = never> = Problem | keyof typeof HTTP_PROBLEMS | Name;
 
-/** Where the document has the name of an operation until its problems have become responses. */
-const PROBLEMS = 'x-problems';
-
 /** Problems of an operation, from all of its decorators. */
-export interface DocumentedProblems {
-  readonly model: typeof ProblemResponse;
+interface DocumentedProblems {
+  model: typeof ProblemResponse;
   readonly problems: DocumentedProblem<string>[];
 }
 
 /** By the names of the controller and its method. */
 const operations = new Map<string, DocumentedProblems>();
+
+/**
+ * Leads from an operation of the document to its problems, by the names above. Responses are made of them once the whole
+ * document is there, because their examples need its schemas; `takeProblems` removes the extension then.
+ */
+const PROBLEMS = 'x-problems';
 
 /**
  * Makes a decorator that documents the errors of an operation. They are all that it answers with: tests refuse any
@@ -70,9 +73,11 @@ export function problemDecorator<Name extends string = never>(model: typeof Prob
   return (...problems: readonly DocumentedProblem<Name>[]): MethodDecorator =>
     (target, key, descriptor) => {
       const name = `${target.constructor.name}.${String(key)}`;
-      const known = operations.get(name);
-      if (known) return void known.problems.push(...problems);
-      operations.set(name, { model, problems: [...problems] });
+      const known = operations.get(name) ?? { model, problems: [] };
+      known.problems.push(...problems);
+      // The form with more members holds for problems that have none of them, too.
+      if (known.model === ProblemResponse) known.model = model;
+      operations.set(name, known);
       applyDecorators(ApiExtraModels(model), ApiExtension(PROBLEMS, name))(target, key, descriptor);
     };
 }

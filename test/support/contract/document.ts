@@ -52,6 +52,8 @@ export interface OperationDescription {
   parameters?: Parameter[];
   requestBody?: { required?: boolean; content: Record<string, Content> };
   responses: Record<string, DocumentedAnswer>;
+  /** Scopes by the scheme that grants them; one of the schemes is enough. */
+  security?: Record<string, string[]>[];
 }
 
 interface Reference {

@@ -5,6 +5,7 @@ import { INCIDENT_ACTIONS, type IncidentAction } from '../incident.js';
 
 /** Body of `POST /operations/notifications/redrive`. */
 export class RedriveDto extends PickType(UpdateStatusDto, ['reason'] as const) {
+  /** Has the rules of the reason for a status; only the example differs. */
   @ApiPropertyOptional({ example: 'The service is back' })
   override reason?: string;
 }

@@ -31,8 +31,9 @@ export const HTTP_PROBLEMS = defineProblemTypes({
   'invalid-credentials': {
     status: 401,
     title: 'Invalid credentials',
-    cause: 'The token or the key has expired, is for something else, or is not known; `detail` says which.',
-    remedy: 'Get a new token from its issuer, or a new key from the operator of the service.',
+    cause: 'The token or the key has expired, is for something else, or is not known.',
+    remedy:
+      '`detail` says which. Get a new token from its issuer, or a new key from the operator of the service.',
   },
   'insufficient-scope': {
     status: 403,
@@ -130,9 +131,9 @@ export const HTTP_PROBLEMS = defineProblemTypes({
     status: 502,
     title: 'Invalid response from another service',
     cause:
-      'The inventory, the product catalog or the cart service answered, but its answer breaks the contract; `detail` says how. Nothing was reserved.',
+      'The inventory, the product catalog or the cart service answered, but its answer breaks the contract. Nothing was reserved.',
     remedy:
-      'Report it to the operator of this service: the same request gets the same answer until the other service is corrected.',
+      'Report `detail` to the operator of this service: the same request gets the same answer until the other service is corrected.',
   },
   'issuer-unavailable': {
     status: 503,
@@ -156,7 +157,7 @@ export const HTTP_PROBLEMS = defineProblemTypes({
     status: 503,
     title: 'Database unavailable',
     cause:
-      'The database is out of reach, busy or locked, or has rolled the change back; `detail` says which. Only where the connection was lost during a commit may the change have been made.',
-    remedy: REPEAT,
+      'The database is out of reach, busy or locked, or has rolled the change back. Only where the connection was lost during a commit may the change have been made.',
+    remedy: `\`detail\` says which. ${REPEAT}`,
   },
 });

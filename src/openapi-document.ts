@@ -32,10 +32,8 @@ const MALFORMED = {
   '431': ['headers-too-large'],
 } satisfies Record<string, DocumentedProblem[]>;
 
-/** Problems of every operation. */
-const GENERAL: DocumentedProblem[] = ['internal-error'];
-
-/** Operations without a rate limit. */
+/** The problem of all operations with a rate limit, and the operations without one. */
+const RATE_LIMIT = 'rate-limit-exceeded' as const;
 const UNLIMITED = /^\/health/;
 
 const DESCRIPTION = `Takes orders, reserves their stock, stores them and notifies the customer.
@@ -81,7 +79,7 @@ export function buildOpenApiDocument(app: INestApplication): OpenAPIObject {
     for (const operation of METHODS.map((method) => item[method])) {
       if (operation) {
         const isLimited = !UNLIMITED.test(path);
-        addProblems(document, operation, isLimited ? [...GENERAL, 'rate-limit-exceeded'] : GENERAL);
+        addProblems(document, operation, ['internal-error', ...(isLimited ? [RATE_LIMIT] : [])]);
         addSharedParts(operation, isLimited);
         addExamples(document, operation);
       }

@@ -1,5 +1,4 @@
-import type { OpenAPIObject } from '@nestjs/swagger';
-import { getSchemaPath } from '@nestjs/swagger';
+import { getSchemaPath, type OpenAPIObject } from '@nestjs/swagger';
 import { exampleOf, fieldErrorOf } from './openapi-examples.js';
 import type { HeadersObject, OperationObject, ResponseObject } from './platform/http/openapi-objects.js';
 import { Problem, PROBLEM_MEDIA_TYPE } from './platform/http/problem.js';
@@ -40,10 +39,9 @@ export function problemResponse(
   const types = [...bodies.keys()].map((name) => PROBLEM_PATH + name);
   const narrowed = { type: 'object', properties: { type: { type: 'string', enum: types } } };
   const schema = { allOf: [{ $ref: getSchemaPath(model) }, narrowed] };
-  const titles = [...bodies.keys()].map((name) => typeOf(name).title);
-  const examples = [...bodies].map(([name, value], index) => [name, { summary: titles[index], value }]);
+  const examples = [...bodies].map(([name, value]) => [name, { summary: typeOf(name).title, value }]);
   return {
-    description: titles.join('; '),
+    description: [...bodies.keys()].map((name) => typeOf(name).title).join('; '),
     headers: problemHeaders(problems),
     content: { [PROBLEM_MEDIA_TYPE]: { schema, examples: Object.fromEntries(examples) } },
   };

@@ -107,7 +107,7 @@ describe('filters by details of orders', () => {
     'apply to the export',
     async () => {
       const { page } = await tested.open(
-        `/orders?${new URLSearchParams({ source: SOURCE, tag: TAG })}`,
+        `/orders?${new URLSearchParams({ source: SOURCE, tag: TAG }).toString()}`,
         'admin',
       );
       await page.evaluate(() => Reflect.deleteProperty(globalThis, 'showSaveFilePicker'));
@@ -168,7 +168,7 @@ describe('filters by details of orders', () => {
     async (colorScheme, width) => {
       const filters = new URLSearchParams({ source: SOURCE, tag: TAG, source_order_id: 'X'.repeat(128) });
       const viewport = { width, height: 800 };
-      const { page } = await tested.open(`/orders?${filters}`, 'admin', { colorScheme, viewport });
+      const { page } = await tested.open(`/orders?${filters.toString()}`, 'admin', { colorScheme, viewport });
       await page.getByText('No orders match these filters').waitFor();
       await page.getByText('More filters').click();
       const panel = await page.locator('form.menu-content').boundingBox();

@@ -3,6 +3,7 @@ import { closeMenuOf, Menu } from '../../ui/menu.tsx';
 import {
   DETAIL_NAMES,
   type DetailFilters,
+  type DetailName,
   DETAILS,
   detailParams,
   hasReversedTotals,
@@ -18,9 +19,10 @@ interface Props {
 export function DetailMenu({ filter, onChange }: Props) {
   const apply = (event: FormEvent<HTMLFormElement>): void => {
     event.preventDefault();
-    const data = new FormData(event.currentTarget);
     const next = { ...NO_DETAILS };
-    for (const name of DETAIL_NAMES) next[name] = String(data.get(name)).trim();
+    for (const [name, text] of new FormData(event.currentTarget)) {
+      if (typeof text === 'string') next[name as DetailName] = text.trim();
+    }
     closeMenuOf(event.currentTarget);
     onChange(next);
   };

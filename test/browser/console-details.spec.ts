@@ -5,7 +5,7 @@ import { itInBrowser } from '../support/browser.js';
 import { line, newProduct, orderBody, placeOrder } from '../support/builders.js';
 import { getOrder, listEvents, setStatus, type WithApi } from '../support/client.js';
 import { DETAILS, LINE_DETAILS, newReference } from '../support/details.js';
-import { findBarriers, rowOf, TEST_MS, TestConsole } from './console.js';
+import { findBarriers, picture, rowOf, TEST_MS, TestConsole } from './console.js';
 
 const MARKUP = '<img src=x onerror=alert(1)>';
 
@@ -45,12 +45,6 @@ async function edit(page: Page): Promise<Locator> {
   await page.getByRole('button', { name: 'Edit' }).waitFor();
   await page.keyboard.press('e');
   return page.getByRole('dialog');
-}
-
-/** Saves screenshots for a person to look at, where a folder is given. */
-async function picture(page: Page, name: string): Promise<void> {
-  const folder = process.env['SCREENSHOTS'];
-  if (folder !== undefined) await page.screenshot({ path: `${folder}/${name}.png`, fullPage: true });
 }
 
 const LOOKS = [
@@ -247,30 +241,6 @@ describe('export from the console', () => {
       expect(file).toContain('"order_id","number"');
       expect(file.includes('"line"')).toBe(rows.endsWith('line'));
       expect(file).toMatch(/"end of export: 1 orders",*\r\n$/);
-      await page.context().close();
-    },
-    TEST_MS,
-  );
-});
-
-describe('list of several statuses', () => {
-  itInBrowser(
-    'shows the orders of a set of statuses, chosen or from the address',
-    async () => {
-      const [ready, underway, gone] = [
-        await placeDetailed('Several Sam'),
-        await placeDetailed('Several Sam'),
-        await placeDetailed('Several Sam'),
-      ];
-      await setStatus(colleague, underway, 'processing');
-      await setStatus(colleague, gone, 'shipped');
-      const { page } = await tested.open('/orders?status=shipped,processing', 'admin');
-      await rowOf(page, gone).waitFor();
-      await rowOf(page, underway).waitFor();
-      expect(await rowOf(page, ready).count()).toBe(0);
-      await page.getByRole('combobox', { name: 'Status' }).selectOption('to ship: confirmed, processing');
-      await rowOf(page, ready).waitFor();
-      await rowOf(page, gone).waitFor({ state: 'detached' });
       await page.context().close();
     },
     TEST_MS,

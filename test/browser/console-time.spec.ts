@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { filterParams, readFilter, toQuery } from '../../console/src/orders/order-filter.js';
+import { filterParams, readFilter, toQuery } from '../../console/src/orders/filters/order-filter.js';
 import { formatDuration, formatTime, instantOf, startOfDay, wallTime } from '../../console/src/time/zone.js';
 
 const BERLIN = 'Europe/Berlin';
@@ -79,6 +79,9 @@ describe('filter in the address', () => {
     ['from=2026-07-01T08:00:00Z', { placed_from: '2026-07-01T08:00:00.000Z' }],
     ['window=custom&from=2026-07-01', { placed_from: '2026-06-30T22:00:00.000Z' }],
     ['window=custom&from=2026-07-01T08:00:00.000Z', { placed_from: '2026-07-01T08:00:00.000Z' }],
+    ['source=shop+1&tag=g%26t', { source: 'shop 1', tag: 'g&t' }],
+    ['source_order_id=402-1', { source_order_id: '402-1' }],
+    ['total_min=0&total_max=12.5000', { total_min: '0', total_max: '12.5000' }],
     ['window=custom&from=2026-07-01T08:00%2B09:00', { placed_from: '2026-06-30T23:00:00.000Z' }],
   ])('sends the query that %s means', (address, expected) => {
     expect(query(address)).toEqual(expected);
@@ -92,6 +95,10 @@ describe('filter in the address', () => {
     ['window=custom&from=yesterday', ['from=yesterday']],
     ['window=custom&from=2026-13-01&to=2026-07-01T25:00', ['from=2026-13-01', 'to=2026-07-01T25:00']],
     ['window=custom&from=2026-02-31T10:00', ['from=2026-02-31T10:00']],
+    ['total_min=12,50&total_max=-1', ['total_min=12,50', 'total_max=-1']],
+    ['total_min=1e3', ['total_min=1e3']],
+    ['total_max=1.23456', ['total_max=1.23456']],
+    [`source=${'s'.repeat(65)}`, [`source=${'s'.repeat(65)}`]],
     ['cursor=1', []],
   ])('ignores and names what %s contains that is not valid', (address, unreadable) => {
     expect(query(address)).toEqual({});

@@ -102,3 +102,9 @@ export async function findBarriers(page: Page, isAboutColours = false): Promise<
     nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`),
   );
 }
+
+/** Saves screenshots for a person to look at, where a folder is given. */
+export async function picture(page: Page, name: string): Promise<void> {
+  const folder = process.env['SCREENSHOTS'];
+  if (folder !== undefined) await page.screenshot({ path: `${folder}/${name}.png`, fullPage: true });
+}

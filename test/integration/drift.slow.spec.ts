@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import {
   catalogSettings,
   endFaults,
@@ -15,6 +15,9 @@ import { findIncidents, settleIncident } from '../support/incidents.js';
 import { queryDatabase } from '../support/invariants.js';
 import { runReport } from '../support/report-command.js';
 import { eventually, testSettings, type TestService } from '../support/service.js';
+
+// A test starts up to eight reports, each of which loads the service, on a busy machine.
+jest.setTimeout(120_000);
 
 let fleet: TestFleet;
 let service: TestService;

@@ -101,7 +101,7 @@ function Tags({ tags }: { tags: Order['tags'] }) {
       <ul className="tags">
         {[...new Set(tags)].map((tag) => (
           <li key={tag}>
-            <bdi>{tag}</bdi>
+            <Search text={tag} by="tag" />
           </li>
         ))}
       </ul>
@@ -131,7 +131,7 @@ function References({ order: { source, source_order_id: reference } }: { order: 
     <Part id="reference" title="Reference">
       <dl className="facts">
         <Fact name="Source">
-          <bdi>{source}</bdi>
+          <Search text={source} by="source" />
         </Fact>
         {reference !== null && (
           <Fact name="Order there">
@@ -143,11 +143,11 @@ function References({ order: { source, source_order_id: reference } }: { order: 
   );
 }
 
-/** Leads to all orders with the same. */
-function Search({ text }: { text: string }) {
+/** Leads to all orders with the same. @param by the filter of the list */
+function Search({ text, by = 'q' }: { text: string; by?: 'q' | 'source' | 'tag' }) {
   return (
-    <Link href={`/orders?${new URLSearchParams({ q: text })}`} title="Show all orders with this value">
-      {text}
+    <Link href={`/orders?${new URLSearchParams({ [by]: text })}`} title="Show all orders with this value">
+      <bdi>{text}</bdi>
     </Link>
   );
 }

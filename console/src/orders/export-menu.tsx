@@ -7,7 +7,7 @@ import { useStore } from '../ui/store.ts';
 import { useZone } from '../time/use-zone.ts';
 import { canStreamToFile, type ExportForm, exportOrders, type ExportFormat, exportPath } from './export.ts';
 import { COLUMN_SETS, type ColumnSet, columnsOf, type ExportRows } from './export-forms.ts';
-import type { OrderFilter } from './order-filter.ts';
+import type { OrderFilter } from './filters/order-filter.ts';
 
 const FORMATS: Record<ExportFormat, string> = {
   csv: 'CSV, for spreadsheets',

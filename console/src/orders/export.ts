@@ -1,6 +1,6 @@
 import { fetchRaw } from '../api/client.ts';
 import { IncompleteExportError } from '../api/problem.ts';
-import { type OrderFilter, toQuery } from './order-filter.ts';
+import { type OrderFilter, toQuery } from './filters/order-filter.ts';
 
 export type ExportFormat = 'csv' | 'ndjson';
 

@@ -7,7 +7,7 @@ import { FROM_INSIDE } from '../shell/history.ts';
 import { prefer, preferences } from '../ui/preferences.ts';
 import { useStore } from '../ui/store.ts';
 import { useZone } from '../time/use-zone.ts';
-import { filterParams, isMoving, type OrderFilter, readFilter, toQuery } from './order-filter.ts';
+import { filterParams, isMoving, type OrderFilter, readFilter, toQuery } from './filters/order-filter.ts';
 
 /** Polling interval without a live connection. */
 const POLL_MS = 15_000;

@@ -9,6 +9,14 @@ interface Props {
   children: ReactNode;
 }
 
+/** Closes the menu around an element, and moves the focus to the button of the menu. */
+export function closeMenuOf(element: Element): void {
+  const menu = element.closest('details');
+  if (!menu) return;
+  menu.open = false;
+  menu.querySelector('summary')?.focus();
+}
+
 /** A panel below a button. It closes on Esc and on a click elsewhere; only one is open at a time. */
 export function Menu({ className, summaryClassName, summary, startsOpen = false, children }: Props) {
   const ref = useRef<HTMLDetailsElement>(null);
@@ -24,8 +32,7 @@ export function Menu({ className, summaryClassName, summary, startsOpen = false,
     };
     const onKey = (event: KeyboardEvent): void => {
       if (event.key !== 'Escape' || !ref.current?.open) return;
-      close();
-      ref.current.querySelector('summary')?.focus();
+      closeMenuOf(ref.current);
       // The selection of the list behind it stays.
       event.preventDefault();
     };

@@ -1,6 +1,7 @@
-import type { OrderQuery } from '../api/types.ts';
-import { ORDER_STATUS_NAMES } from '../../../src/orders/order-status.ts';
-import { instantOf, startOfDay } from '../time/zone.ts';
+import type { OrderQuery } from '../../api/types.ts';
+import { ORDER_STATUS_NAMES } from '../../../../src/orders/order-status.ts';
+import { instantOf, startOfDay } from '../../time/zone.ts';
+import { DETAIL_NAMES, type DetailFilters, detailParams, isDetail, NO_DETAILS } from './detail-filters.ts';
 
 /** Spans of time in which orders may have been placed, by their names in the address bar. */
 export const WINDOWS = {
@@ -16,7 +17,7 @@ export const WINDOWS = {
 export type Window = keyof typeof WINDOWS;
 
 /** The filter of the list, as in the URL. */
-export interface OrderFilter {
+export interface OrderFilter extends DetailFilters {
   q: string;
   /** One status or several, between commas, as the API takes them; null for any. */
   status: string | null;
@@ -30,6 +31,17 @@ export interface OrderFilter {
   /** Parameters of the address that can't be read, as in `from=yesterday`: they narrow nothing down. */
   unreadable: string[];
 }
+
+/** Selects all orders. */
+export const NO_FILTER: OrderFilter = {
+  q: '',
+  status: null,
+  window: 'any',
+  from: '',
+  to: '',
+  ...NO_DETAILS,
+  unreadable: [],
+};
 
 const HOUR_MS = 3_600_000;
 const DAYS_OF_WEEK = 7;
@@ -52,12 +64,17 @@ export function readFilter(params: URLSearchParams, zone: string): OrderFilter {
   const to = read('to', readInstant, '');
   // An address with bounds and no window means these bounds.
   const none = from === '' && to === '' ? 'any' : 'custom';
+  const details = { ...NO_DETAILS };
+  for (const name of DETAIL_NAMES) {
+    details[name] = read(name, (text) => (isDetail(name, text) ? text : undefined), '');
+  }
   return {
     q: params.get('q') ?? '',
     status: read('status', (text) => (areStatuses(text) ? text : undefined), null),
     window: read('window', (text) => (Object.hasOwn(WINDOWS, text) ? (text as Window) : undefined), none),
     from,
     to,
+    ...details,
     unreadable,
   };
 }
@@ -92,6 +109,7 @@ export function filterParams(filter: OrderFilter): Record<string, string> {
   return {
     ...(q !== '' && { q }),
     ...(status !== null && { status }),
+    ...detailParams(filter),
     ...(window !== 'any' && { window }),
     ...(isCustom && from !== '' && { from }),
     ...(isCustom && to !== '' && { to }),
@@ -147,6 +165,7 @@ export function toQuery(filter: OrderFilter, zone: string, now = new Date()): Or
   return {
     ...(filter.q !== '' && { q: filter.q }),
     ...(filter.status !== null && { status: filter.status }),
+    ...detailParams(filter),
     ...boundsOf(filter, zone, now),
   };
 }

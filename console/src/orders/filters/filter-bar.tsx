@@ -1,9 +1,10 @@
 import { useEffect, useEffectEvent, useRef, useState } from 'react';
-import { ORDER_STATUS_NAMES } from '../api/transitions.ts';
-import { useShortcuts } from '../ui/shortcuts.ts';
-import { useZone } from '../time/use-zone.ts';
-import { instantOf, wallTime } from '../time/zone.ts';
-import { isFiltered, isReversed, type OrderFilter, type Window, WINDOWS } from './order-filter.ts';
+import { ORDER_STATUS_NAMES } from '../../api/transitions.ts';
+import { useShortcuts } from '../../ui/shortcuts.ts';
+import { useZone } from '../../time/use-zone.ts';
+import { instantOf, wallTime } from '../../time/zone.ts';
+import { DetailChips, DetailMenu } from './detail-menu.tsx';
+import { isFiltered, isReversed, NO_FILTER, type OrderFilter, type Window, WINDOWS } from './order-filter.ts';
 
 /** The service is not asked for every letter of a word. */
 const PAUSE_MS = 250;
@@ -60,17 +61,15 @@ export function FilterBar({ filter, onChange }: Props) {
         </select>
       </label>
       {filter.window === 'custom' && <CustomWindow filter={filter} onChange={onChange} />}
+      <DetailMenu filter={filter} onChange={onChange} />
+      <DetailChips filter={filter} onChange={onChange} />
       {filter.unreadable.length > 0 && (
         <p className="notice" role="alert">
           These parts of the address are not valid and are ignored: {filter.unreadable.join(', ')}
         </p>
       )}
       {isFiltered(filter) && (
-        <button
-          type="button"
-          className="button button-quiet"
-          onClick={() => onChange({ q: '', status: null, window: 'any', from: '', to: '' })}
-        >
+        <button type="button" className="button button-quiet" onClick={() => onChange(NO_FILTER)}>
           Clear filters
         </button>
       )}

@@ -149,7 +149,8 @@ export class Tasks implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
     leaseVersion?: number,
   ): Promise<number> {
     this.worker?.wake();
-    return this.repository.retryDead(transaction, kind.name, orderIds, this.maxAttempts, leaseVersion);
+    const maxAttempts = this.maxAttemptsOf(kind);
+    return this.repository.retryDead(transaction, kind.name, orderIds, maxAttempts, leaseVersion);
   }
 
   /** Makes a task that waits for its next attempt due. @returns false when it does not wait for one */
@@ -212,7 +213,11 @@ export class Tasks implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
   }
 
   private withLimit(task: NewTask): LimitedTask {
-    return { ...task, maxAttempts: this.runners.get(task.kind.name)?.policy.maxAttempts ?? this.maxAttempts };
+    return { ...task, maxAttempts: this.maxAttemptsOf(task.kind) };
+  }
+
+  private maxAttemptsOf({ name }: TaskKind): number {
+    return this.runners.get(name)?.policy.maxAttempts ?? this.maxAttempts;
   }
 }
 

@@ -46,7 +46,10 @@ export interface Erasure {
   at: Date;
 }
 
-/** Every statement that erases personal data of orders: in their columns, the metadata of their lines, and order_search. */
+/**
+ * Every statement that erases personal data of orders: in their columns, the metadata of their lines,
+ * order_search, and the answers of webhooks.
+ */
 @Injectable()
 export class PersonalDataRepository {
   constructor(private readonly dataSource: DataSource) {}
@@ -88,6 +91,15 @@ export class PersonalDataRepository {
   async eraseLines(sql: Sql, orderIds: readonly string[]): Promise<void> {
     await sql.query(
       `UPDATE order_items SET metadata = NULL WHERE order_id = ANY ($1) AND metadata IS NOT NULL`,
+      [orderIds],
+    );
+  }
+
+  /** Erases what webhooks have answered about orders, which are locked: a receiver may repeat what it got. */
+  async eraseAnswers(sql: Sql, orderIds: readonly string[]): Promise<void> {
+    await sql.query(
+      `UPDATE webhook_deliveries SET answer = NULL, error = NULL
+       WHERE order_id = ANY ($1) AND (answer IS NOT NULL OR error IS NOT NULL)`,
       [orderIds],
     );
   }

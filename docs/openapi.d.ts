@@ -35,7 +35,7 @@ export interface paths {
     put?: never;
     /**
      * What an order would cost, and whether it can be placed
-     * @description Nothing is stored or reserved: what is there now may be gone when the order is placed. References are not checked.
+     * @description Nothing is stored or reserved: what is there now may be gone when the order is placed.
      */
     post: operations['previewOrder'];
     delete?: never;

@@ -2,6 +2,12 @@ import { Injectable } from '@nestjs/common';
 import type { Sql } from '../platform/database/connection.js';
 import type { DeliveryState } from './webhook-delivery.entity.js';
 
+/**
+ * First key of the advisory locks by which an answer that is being recorded and the erasure of its order wait for each other;
+ * the second is the hash of the order's id. A row that is not committed yet can not be locked.
+ */
+export const ANSWERS_LOCK = 19;
+
 /** A delivery that has been attempted. */
 export interface AttemptedDelivery {
   orderId: string;

@@ -4,6 +4,7 @@ import { EMAIL_KEY, emailKey } from '../../orders/addresses/email-address.js';
 import type { Claimant } from '../../orders/claims/claims-of.js';
 import { deleteSearchTexts } from '../../orders/search/order-search.repository.js';
 import type { Sql } from '../../platform/database/connection.js';
+import { ANSWERS_LOCK } from '../../webhooks/webhook-history.repository.js';
 
 /** The orders whose personal data to erase. */
 export type Subject =
@@ -95,8 +96,17 @@ export class PersonalDataRepository {
     );
   }
 
-  /** Erases what webhooks have answered about orders, which are locked: a receiver may repeat what it got. */
+  /**
+   * Erases what webhooks have answered about orders, which are locked: a receiver may repeat what it got. An answer that is
+   * recorded later is left out, since the order has the event of the erasure.
+   */
   async eraseAnswers(sql: Sql, orderIds: readonly string[]): Promise<void> {
+    await sql.query(
+      `SELECT pg_advisory_xact_lock(${ANSWERS_LOCK}, lock) FROM (
+         SELECT DISTINCT hashtext(order_id) AS lock FROM unnest($1::text[]) AS order_id ORDER BY lock
+       ) locks`,
+      [orderIds],
+    );
     await sql.query(
       `UPDATE webhook_deliveries SET answer = NULL, error = NULL
        WHERE order_id = ANY ($1) AND (answer IS NOT NULL OR error IS NOT NULL)`,

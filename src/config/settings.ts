@@ -195,6 +195,17 @@ export class Settings extends HttpSettings {
   @WholeNumber(1, 3_600)
   JOB_RETRY_MAX_SECONDS: number = 30;
 
+  // ## Webhooks
+
+  /**
+   * Encrypts the stored secrets of webhook endpoints: 32 random bytes in base64, as `openssl rand -base64 32` prints. Without it they
+   * are stored as they are; secrets from before it was set are encrypted at the next start. Set the same on all instances, and keep it:
+   * the service does not start with another one.
+   */
+  @IsOptional()
+  @Matches(/^[A-Za-z0-9+/]{43}=$/, { message: 'must be 32 bytes in base64' })
+  WEBHOOK_SECRET_KEY?: string;
+
   // ## Traces
 
   /**

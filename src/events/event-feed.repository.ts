@@ -63,7 +63,8 @@ type PageRow = Row<FeedEnd> & ({ feedNo: null } | ({ feedNo: string } & Omit<Fee
 
 const END = `f.last_no::text AS "lastNo", f.backfill_order_id AS "backfillOrderId"`;
 
-const EVENT = `e.feed_no::text AS "feedNo", e.order_id AS "orderId", e.seq, e.type, e.from_status AS "fromStatus",
+/** Every column of an event `e`, under the names of `FeedEvent`. */
+export const EVENT = `e.feed_no::text AS "feedNo", e.order_id AS "orderId", e.seq, e.type, e.from_status AS "fromStatus",
   e.to_status AS "toStatus", e.actor, e.reason, e.data, e.occurred_at AS "occurredAt"`;
 
 const IS_WANTED = `($2::text[] IS NULL OR ${KIND_OF_EVENT} = ANY ($2))`;

@@ -1,10 +1,8 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
+import { SECRET_PREFIX } from './delivery/signature.js';
 import type { StoredSecret } from './webhook-endpoint.entity.js';
-
-/** Standard Webhooks 1.0: the prefix of a symmetric secret, whose bytes follow in base64. */
-const PREFIX = 'whsec_';
 
 /** Standard Webhooks asks for 24 to 64 bytes; this is the block that SHA-256 returns. */
 const SECRET_BYTES = 32;
@@ -40,7 +38,7 @@ export class WebhookSecrets {
 
   /** A new secret, as a receiver gets it. */
   generate(): string {
-    return PREFIX + randomBytes(SECRET_BYTES).toString('base64');
+    return SECRET_PREFIX + randomBytes(SECRET_BYTES).toString('base64');
   }
 
   /** A secret as it is stored. */

@@ -4,7 +4,7 @@ import { type Caller, CurrentCaller, RequireScopes } from '../auth/access.js';
 import { databaseNow } from '../platform/database/database-clock.js';
 import { Bounded, BoundedReads } from '../platform/http/bounded-routes.js';
 import { ApiProblems } from '../platform/http/problem.openapi.js';
-import { parseCursor } from './delivery-cursor.js';
+import { parseCursor } from './history/delivery-cursor.js';
 import { ListWebhookDeliveriesDto, ReplayDto, RotateSecretDto } from './dto/webhook.dto.js';
 import { WebhookDeliveryListResponse, type WebhookTestResponse } from './dto/webhook-delivery.response.js';
 import { WebhookResponse, type WebhookWithSecretResponse } from './dto/webhook.response.js';
@@ -22,7 +22,7 @@ import {
   WEBHOOK_ID,
 } from './dto/webhooks.openapi.js';
 import { WebhookReplays } from './replay/webhook-replays.js';
-import { WebhookDeliveriesRepository } from './webhook-deliveries.repository.js';
+import { WebhookDeliveriesRepository } from './history/webhook-deliveries.repository.js';
 import { TEST_CALLS, WebhookTestCall } from './webhook-test-call.js';
 import { type WebhookView, WebhooksService } from './webhooks.service.js';
 

@@ -15,7 +15,7 @@ import { WebhookEndpointsRepository } from './endpoints/webhook-endpoints.reposi
 import { FeedPosition } from './replay/feed-position.js';
 import { WebhookReplays } from './replay/webhook-replays.js';
 import { WebhookActionsController } from './webhook-actions.controller.js';
-import { WebhookDeliveriesRepository } from './webhook-deliveries.repository.js';
+import { WebhookDeliveriesRepository } from './history/webhook-deliveries.repository.js';
 import { WebhookSecrets } from './webhook-secrets.js';
 import { WebhookTestCall } from './webhook-test-call.js';
 import { WebhookUrls } from './webhook-url.js';

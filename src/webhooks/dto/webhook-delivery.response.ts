@@ -1,9 +1,9 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { feedTypeOf } from '../../events/event-type.js';
 import { Count, Positive, Text, Time, Uuid } from '../../platform/http/fields.openapi.js';
-import { formatCursor } from '../delivery-cursor.js';
+import { formatCursor } from '../history/delivery-cursor.js';
 import { DELIVERY_STATES, type DeliveryState } from '../webhook-delivery.entity.js';
-import type { ListedDelivery } from '../webhook-deliveries.repository.js';
+import type { ListedDelivery } from '../history/webhook-deliveries.repository.js';
 
 const NULLABLE_HTTP_STATUS = { type: 'integer', nullable: true, example: 200 } as const;
 

@@ -19,7 +19,7 @@ import { ListOrdersDto } from '../../orders/dto/list-orders.dto.js';
 import { MayBeAbsent } from '../../orders/dto/text.decorators.js';
 import { DELIVERY_STATES, type DeliveryState } from '../webhook-delivery.entity.js';
 import { MAX_URL_LENGTH, urlError } from '../webhook-url.js';
-import { CURSOR } from '../delivery-cursor.js';
+import { CURSOR } from '../history/delivery-cursor.js';
 
 /** A name for people. */
 export const MAX_DESCRIPTION_LENGTH = 200;

@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import type { OrderEventType } from '../orders/order-event.entity.js';
-import type { OrderStatus } from '../orders/order-status.js';
+import type { OrderEventType } from '../../orders/order-event.entity.js';
+import type { OrderStatus } from '../../orders/order-status.js';
 import type { DeliveryPlace } from './delivery-cursor.js';
-import type { DeliveryState, WebhookDelivery } from './webhook-delivery.entity.js';
+import type { DeliveryState, WebhookDelivery } from '../webhook-delivery.entity.js';
 
 /** A delivery with what its event was. */
 export interface ListedDelivery extends Omit<WebhookDelivery, 'endpointId'>, DeliveryPlace {

@@ -195,6 +195,15 @@ export class Settings extends HttpSettings {
   @Networks()
   WEBHOOKS_ALLOWED_NETWORKS: string[] = [];
 
+  /**
+   * Encrypts the stored secrets of webhook endpoints: 32 random bytes in base64, as `openssl rand -base64 32` prints. Without it they
+   * are stored as they are; secrets from before it was set are encrypted at the next start. Set the same on all instances, and keep it:
+   * the service does not start with another one.
+   */
+  @IsOptional()
+  @Matches(/^[A-Za-z0-9+/]{43}=$/, { message: 'must be 32 bytes in base64' })
+  WEBHOOK_SECRET_KEY?: string;
+
   // ## Background tasks
 
   /**

@@ -118,6 +118,16 @@ export class EventFeedRepository {
     return stateIn(await this.dataSource.query<Row<FeedEnd>[]>(`SELECT ${END} FROM event_feed f`));
   }
 
+  /** The event with a number, or the one after it. */
+  async findEventFrom(feedNo: number): Promise<Pick<FeedEvent, 'feedNo' | 'occurredAt'> | undefined> {
+    const [row] = await this.dataSource.query<{ feedNo: string; occurredAt: Date }[]>(
+      `SELECT e.feed_no::text AS "feedNo", e.occurred_at AS "occurredAt" FROM order_events e
+       WHERE e.feed_no > 0 AND e.feed_no >= $1 ORDER BY e.feed_no LIMIT 1`,
+      [feedNo],
+    );
+    return row && { feedNo: Number(row.feedNo), occurredAt: row.occurredAt };
+  }
+
   /** The size of each of the orders, in lines. */
   async countLines(orderIds: readonly string[]): Promise<Map<string, number>> {
     const rows = await this.dataSource.query<{ orderId: string; lines: number }[]>(

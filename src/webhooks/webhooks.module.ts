@@ -7,16 +7,30 @@ import { WebhookClient } from './delivery/webhook-client.js';
 import { WebhookDeliverer } from './delivery/webhook-deliverer.js';
 import { DispatchRepository } from './dispatch/dispatch.repository.js';
 import { WebhookDispatcher } from './dispatch/webhook-dispatcher.js';
+import { EndpointRemoval } from './endpoints/endpoint-removal.js';
+import { EndpointRemovalRepository } from './endpoints/endpoint-removal.repository.js';
+import { EndpointStandingsRepository } from './endpoints/endpoint-standings.repository.js';
+import { StoredSecrets } from './endpoints/stored-secrets.js';
+import { WebhookEndpointsRepository } from './endpoints/webhook-endpoints.repository.js';
+import { FeedPosition } from './replay/feed-position.js';
+import { WebhookReplays } from './replay/webhook-replays.js';
+import { WebhookActionsController } from './webhook-actions.controller.js';
+import { WebhookDeliveriesRepository } from './history/webhook-deliveries.repository.js';
 import { WebhookSecrets } from './webhook-secrets.js';
+import { WebhookTestCall } from './webhook-test-call.js';
+import { WebhookUrls } from './webhook-url.js';
+import { WebhooksController } from './webhooks.controller.js';
+import { WebhooksService } from './webhooks.service.js';
 
-/** Sends the events of the feed to endpoints of others. */
+/** The endpoints of others, to which the events of the feed are sent. */
 @Module({})
 export class WebhooksModule {
-  /** @param imports modules that provide `OrderRepository` and `Sequencer` */
+  /** @param imports modules that provide `OrderRepository`, `EventFeedRepository` and `Sequencer` */
   static with(imports: NonNullable<ModuleMetadata['imports']>): DynamicModule {
     return {
       module: WebhooksModule,
       imports,
+      controllers: [WebhooksController, WebhookActionsController],
       providers: [
         AddressGuard,
         {
@@ -30,6 +44,17 @@ export class WebhooksModule {
         WebhookDeliverer,
         WebhookDispatcher,
         WebhookSecrets,
+        StoredSecrets,
+        WebhookUrls,
+        WebhookEndpointsRepository,
+        EndpointStandingsRepository,
+        WebhooksService,
+        WebhookTestCall,
+        WebhookDeliveriesRepository,
+        FeedPosition,
+        WebhookReplays,
+        EndpointRemovalRepository,
+        EndpointRemoval,
       ],
     };
   }

@@ -22,9 +22,8 @@ import { PersonalDataController } from './personal-data/personal-data.controller
 import { PersonalData } from './personal-data/personal-data.js';
 import { PersonalDataRepository } from './personal-data/personal-data.repository.js';
 import { TaskReportsRepository } from './task-reports.repository.js';
-import { WebhookBacklogRepository } from '../webhooks/webhook-backlog.repository.js';
-import { WebhookHistoryRepository } from '../webhooks/webhook-history.repository.js';
-import { WebhookMetrics } from '../webhooks/webhook.metrics.js';
+import { EndpointStandingsRepository } from '../webhooks/endpoints/endpoint-standings.repository.js';
+import { WebhookHistoryRepository } from '../webhooks/history/webhook-history.repository.js';
 
 type Imports = NonNullable<ModuleMetadata['imports']>;
 
@@ -40,9 +39,8 @@ export class OperationsModule {
       providers: [
         TaskReportsRepository,
         IncidentRepository,
-        WebhookBacklogRepository,
+        EndpointStandingsRepository,
         WebhookHistoryRepository,
-        WebhookMetrics,
         DeadTasks,
         IncidentFinder,
         IncidentsService,

@@ -1,7 +1,7 @@
 import { NIL as NIL_ID } from 'uuid';
 import { Client } from 'pg';
 import { FIND_DEAD, FIND_WEBHOOKS } from '../../src/operations/task-reports.repository.js';
-import { MEASURE } from '../../src/webhooks/webhook-backlog.repository.js';
+import { MAX_COUNTED, MEASURE } from '../../src/webhooks/endpoints/endpoint-standings.repository.js';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { placeOrder, selectRows } from '../support/builders.js';
 import { insertOrders } from '../support/many-orders.js';
@@ -13,9 +13,6 @@ import { insertEndpoint, insertWebhookTasks } from '../support/webhook-rows.js';
 const TASKS = 10_000;
 
 const ENDPOINTS = 3;
-
-/** Tasks that are counted of each endpoint and state. */
-const COUNTED = 1_000;
 
 /** Pages from the root of an index to its entries. */
 const INDEX_PAGES = 10;
@@ -113,14 +110,15 @@ describe('with 10,000 waiting and 10,000 failed events for each of three endpoin
     );
     expect(await buffersOf(FIND_WEBHOOKS, [orders[0], 500])).toBeLessThan(ENDPOINTS * INDEX_PAGES * 3);
     await client.query('SET enable_seqscan = off');
-    const scraped = await buffersOf(MEASURE, [COUNTED]);
+    const scraped = await buffersOf(MEASURE, [endpoints]);
     await client.query('RESET enable_seqscan');
-    expect(scraped).toBeLessThan(ENDPOINTS * 2 * (COUNTED + INDEX_PAGES) * 2);
+    expect(scraped).toBeLessThan(ENDPOINTS * 2 * (MAX_COUNTED + INDEX_PAGES) * 2);
   });
 
   it('counts to the limit', async () => {
-    const { rows } = await client.query<{ waiting: number; failed: number }>(MEASURE, [COUNTED]);
-    const full = rows.filter(({ waiting, failed }) => waiting === COUNTED && failed === COUNTED);
-    expect(full).toHaveLength(ENDPOINTS);
+    const { rows } = await client.query<{ queued: number; failed: number }>(MEASURE, [endpoints]);
+    expect(rows.map(({ queued, failed }) => [queued, failed])).toEqual(
+      endpoints.map(() => [MAX_COUNTED, MAX_COUNTED]),
+    );
   });
 });

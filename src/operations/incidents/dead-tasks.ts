@@ -2,7 +2,10 @@ import { Injectable } from '@nestjs/common';
 import { NIL as NIL_ID } from 'uuid';
 import { CHECK_OUT_CART, NOTIFY, RELEASE_STOCK } from '../../orders/order.tasks.js';
 import type { TaskKind } from '../../tasks/task-kind.js';
-import { WebhookBacklogRepository } from '../../webhooks/webhook-backlog.repository.js';
+import {
+  EndpointStandingsRepository,
+  MAX_COUNTED,
+} from '../../webhooks/endpoints/endpoint-standings.repository.js';
 import { endpointOf, webhookKind } from '../../webhooks/webhook-task.js';
 import {
   type DeadGroup,
@@ -15,12 +18,6 @@ import type { Incident, IncidentAction, IncidentKind, Subject } from './incident
 
 /** Different reasons of dead tasks that are looked at: after normalisation only a few causes are left. */
 export const MAX_REASONS = 1_000;
-
-/**
- * Failed deliveries of one endpoint that are counted, so that a hundred dead endpoints cost a scrape of the metrics some
- * tens of milliseconds.
- */
-export const MAX_COUNTED_OF_ENDPOINT = 1_000;
 
 /** Reasons of dead tasks; undefined for every reason. */
 export type Reasons = readonly string[] | undefined;
@@ -73,7 +70,7 @@ export function taskKindOf({
 export class DeadTasks {
   constructor(
     private readonly reports: TaskReportsRepository,
-    private readonly webhooks: WebhookBacklogRepository,
+    private readonly endpoints: EndpointStandingsRepository,
   ) {}
 
   /** @returns incidents about the order and those behind it, by order; only those for these reasons */
@@ -119,12 +116,12 @@ export class DeadTasks {
   /** Names of the kinds of tasks. Dead tasks of deleted endpoints are about to be deleted. */
   private async namesOf(kind: TaskIncidentKind): Promise<string[]> {
     if (kind !== 'webhook_failed') return [SINGLE_TASK_INCIDENTS[kind].name];
-    return (await this.webhooks.findEndpointIds()).map((id) => webhookKind(id).name);
+    return (await this.endpoints.findEndpoints()).map(({ id }) => webhookKind(id).name);
   }
 }
 
 function limitOf(kind: TaskIncidentKind): number | null {
-  return kind === 'webhook_failed' ? MAX_COUNTED_OF_ENDPOINT : null;
+  return kind === 'webhook_failed' ? MAX_COUNTED : null;
 }
 
 function toIncident(

@@ -5,7 +5,7 @@ import type { Order } from '../../orders/order.entity.js';
 import { RELEASE_STOCK, releaseStockTask } from '../../orders/order.tasks.js';
 import { StockJournal } from '../../orders/order.ports.js';
 import { OrderRepository } from '../../orders/order.repository.js';
-import { WebhookHistoryRepository } from '../../webhooks/webhook-history.repository.js';
+import { WebhookHistoryRepository } from '../../webhooks/history/webhook-history.repository.js';
 import type { Sql } from '../../platform/database/connection.js';
 import { inTransaction } from '../../platform/database/transaction.js';
 import { Tasks } from '../../tasks/tasks.service.js';

@@ -4,7 +4,7 @@ import { EMAIL_KEY, emailKey } from '../../orders/addresses/email-address.js';
 import type { Claimant } from '../../orders/claims/claims-of.js';
 import { deleteSearchTexts } from '../../orders/search/order-search.repository.js';
 import type { Sql } from '../../platform/database/connection.js';
-import { ANSWERS_LOCK } from '../../webhooks/webhook-history.repository.js';
+import { ANSWERS_LOCK } from '../../webhooks/history/webhook-history.repository.js';
 
 /** The orders whose personal data to erase. */
 export type Subject =

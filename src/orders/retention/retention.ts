@@ -11,7 +11,7 @@ import { type BackgroundLoop, BackgroundLoops } from '../../platform/background-
 import { DatabaseOutage } from '../../platform/database/database-outage.js';
 import { PeriodicTask } from '../../platform/periodic-task.js';
 import { RejectedOrdersRepository } from './rejected-orders.repository.js';
-import { WebhookDeliveriesRepository } from './webhook-deliveries.repository.js';
+import { OldWebhookDeliveriesRepository } from './old-webhook-deliveries.repository.js';
 
 /** Rows deleted by one statement: a few milliseconds, so that it neither blocks other statements nor times out. */
 const BATCH_SIZE = 1_000;
@@ -34,7 +34,7 @@ export class Retention implements OnApplicationBootstrap, OnModuleDestroy, Befor
   constructor(
     private readonly keys: IdempotencyRepository,
     private readonly rejected: RejectedOrdersRepository,
-    private readonly webhookDeliveries: WebhookDeliveriesRepository,
+    private readonly webhookDeliveries: OldWebhookDeliveriesRepository,
     private readonly settings: Settings,
     private readonly outage: DatabaseOutage,
     loops: BackgroundLoops,

@@ -5,7 +5,7 @@ import { MultiRowStatement } from '../../platform/database/batching/multi-row-st
 import { PointReads } from '../../platform/database/batching/point-reads.js';
 import { BEGIN_BY_INDEX, queryAtOnce } from '../../platform/database/transaction.js';
 import type { WebhookDelivery } from '../webhook-delivery.entity.js';
-import { ANSWERS_LOCK } from '../webhook-history.repository.js';
+import { ANSWERS_LOCK } from '../history/webhook-history.repository.js';
 import type { WebhookEndpoint } from '../webhook-endpoint.entity.js';
 
 /** An event as it is delivered. */

@@ -133,11 +133,7 @@ export class DispatchRepository {
   }
 
   /** @param prepared receives the tasks, to be started after the commit */
-  private async queueIn(
-    transaction: Sql,
-    group: CursorGroup,
-    prepared: PreparedTasks[],
-  ): Promise<Batch> {
+  private async queueIn(transaction: Sql, group: CursorGroup, prepared: PreparedTasks[]): Promise<Batch> {
     const locked = await this.lock(transaction, group);
     const endpoints = locked.filter(({ waiting }) => waiting < MAX_WAITING);
     const full = locked.filter(({ waiting }) => waiting >= MAX_WAITING).map(({ id }) => id);

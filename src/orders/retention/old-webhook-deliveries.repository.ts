@@ -6,7 +6,7 @@ const KEPT_DAYS = 30;
 
 /** Deletes the history of deliveries to webhooks. */
 @Injectable()
-export class WebhookDeliveriesRepository {
+export class OldWebhookDeliveriesRepository {
   constructor(private readonly dataSource: DataSource) {}
 
   /** Deletes deliveries with an old last attempt, the oldest first. @returns whether there may be more */

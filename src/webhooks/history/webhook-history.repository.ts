@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import type { Sql } from '../platform/database/connection.js';
-import type { DeliveryState } from './webhook-delivery.entity.js';
+import type { Sql } from '../../platform/database/connection.js';
+import type { DeliveryState } from '../webhook-delivery.entity.js';
 
 /**
  * First key of the advisory locks by which an answer that is being recorded and the erasure of its order wait for each other;

@@ -1,15 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import { ageSeconds, DatabaseGauges } from '../platform/metrics/database-gauges.js';
-import { Metrics } from '../platform/metrics/metrics.js';
-import { WebhookBacklogRepository } from './webhook-backlog.repository.js';
+import { ageSeconds, DatabaseGauges } from '../../platform/metrics/database-gauges.js';
+import { Metrics } from '../../platform/metrics/metrics.js';
+import { EndpointStandingsRepository } from './endpoint-standings.repository.js';
 
-/**
- * Tasks of one endpoint that are counted: enough to see that it is dead. A hundred such endpoints cost a scrape some tens of
- * milliseconds.
- */
-const MAX_COUNTED = 1_000;
-
-/** What endpoints of webhooks have not received, as metrics. */
+/** What endpoints have not received, as metrics. */
 @Injectable()
 export class WebhookMetrics extends DatabaseGauges {
   private readonly oldest = this.gauge(
@@ -29,20 +23,22 @@ export class WebhookMetrics extends DatabaseGauges {
   );
 
   constructor(
-    private readonly backlog: WebhookBacklogRepository,
+    private readonly standings: EndpointStandingsRepository,
     { registry }: Metrics,
   ) {
     super(registry);
   }
 
   protected async measureNow(): Promise<void> {
-    const backlogs = await this.backlog.measure(MAX_COUNTED);
-    // Deleted endpoints must not stay.
+    const endpoints = await this.standings.findEndpoints();
+    const standings = await this.standings.measure(endpoints.map(({ id }) => id));
+    // Those of deleted endpoints must not stay.
     for (const gauge of [this.oldest, this.waiting, this.failed]) gauge.reset();
-    for (const { endpointId: endpoint, isEnabled, waiting, failed, oldest } of backlogs) {
-      this.waiting.set({ endpoint }, waiting);
+    for (const [index, { id: endpoint, isEnabled }] of endpoints.entries()) {
+      const { queued = 0, failed = 0, oldestAt = null } = standings[index] ?? {};
+      this.waiting.set({ endpoint }, queued);
       this.failed.set({ endpoint }, failed);
-      if (isEnabled) this.oldest.set({ endpoint }, ageSeconds(oldest));
+      if (isEnabled) this.oldest.set({ endpoint }, ageSeconds(oldestAt));
     }
   }
 }

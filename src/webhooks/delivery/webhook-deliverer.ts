@@ -110,8 +110,8 @@ export class WebhookDeliverer {
     const state: DeliveryState = error === null ? 'delivered' : failed;
     const row = {
       ...{ orderId, endpointId, seq, feedNo: String(payload.feedNo) },
-      ...{ state, attempts },
-      ...{ status, durationMs, answer, error, attemptedAt: databaseNow(), orderVersion },
+      ...{ state, attempts, status, durationMs, answer, error },
+      ...{ attemptedAt: databaseNow(), orderVersion },
     };
     attemptsMade.inc({ outcome: state });
     try {

@@ -4,6 +4,9 @@ import { EXAMPLE_ORDER, ORDER } from '../../orders/dto/orders.openapi.js';
 import { TEST_TYPE, testEvent } from '../webhook-test-call.js';
 import { WebhookEvent, WebhookTestEvent } from './webhook-event.js';
 
+/** The bodies of deliveries. */
+export const WEBHOOK_BODIES = [WebhookEvent, WebhookTestEvent];
+
 type Webhooks = NonNullable<OpenAPIObject['webhooks']>;
 
 /** The data of an example, and what it changes in the order. */
@@ -136,7 +139,7 @@ const HEADERS = [
     example: 'v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=',
     description:
       'HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during ' +
-      'a rotation, of which one has to match.',
+      'a rotation; one of them has to match.',
   },
 ].map((header) => ({ ...header, in: 'header' as const, required: true, schema: { type: 'string' } }));
 

@@ -4,22 +4,31 @@ import { DataSource } from 'typeorm';
 /** Days from the last attempt on: far longer than the three days of the attempts, and long enough to look into a complaint. */
 const KEPT_DAYS = 30;
 
+const END = `now() - interval '${KEPT_DAYS} days'`;
+
 /** Deletes the history of deliveries to webhooks. */
 @Injectable()
 export class OldWebhookDeliveriesRepository {
   constructor(private readonly dataSource: DataSource) {}
 
-  /** Deletes deliveries with an old last attempt, the oldest first. @returns whether there may be more */
+  /**
+   * Deletes the oldest deliveries with an old last attempt, about as many as given: all of the same moment as the last of them
+   * go along.
+   *
+   * @returns whether there may be more
+   */
   async deleteOld(limit: number): Promise<boolean> {
-    const [, deleted] = await this.dataSource.query<[unknown, number]>(
-      `DELETE FROM webhook_deliveries d USING (
-         SELECT order_id, endpoint_id, seq FROM webhook_deliveries
-         WHERE attempted_at < now() - interval '${KEPT_DAYS} days' ORDER BY attempted_at LIMIT $1
-       ) old
-       WHERE d.order_id = old.order_id AND d.endpoint_id = old.endpoint_id AND d.seq = old.seq
-         AND d.attempted_at < now() - interval '${KEPT_DAYS} days'`,
-      [limit],
+    // As text, which keeps the microseconds that a Date would lose.
+    const [last] = await this.dataSource.query<{ attemptedAt: string }[]>(
+      `SELECT attempted_at::text AS "attemptedAt" FROM webhook_deliveries WHERE attempted_at < ${END}
+       ORDER BY attempted_at OFFSET $1 LIMIT 1`,
+      [limit - 1],
     );
-    return deleted === limit;
+    await this.dataSource.query(
+      `DELETE FROM webhook_deliveries WHERE attempted_at < ${END}
+         AND attempted_at <= coalesce($1::timestamptz, 'infinity')`,
+      [last?.attemptedAt],
+    );
+    return last !== undefined;
   }
 }

@@ -78,8 +78,18 @@ export class DeliveryRepository {
   /** Stores the last attempt at each event. */
   async record(deliveries: readonly RecordedDelivery[]): Promise<void> {
     const rows = deliveries.map((one) => [
-      ...[one.orderId, one.endpointId, one.seq, one.feedNo, one.state, one.attempts],
-      ...[one.status, one.durationMs, one.answer, one.error, one.attemptedAt, one.orderVersion],
+      one.orderId,
+      one.endpointId,
+      one.seq,
+      one.feedNo,
+      one.state,
+      one.attempts,
+      one.status,
+      one.durationMs,
+      one.answer,
+      one.error,
+      one.attemptedAt,
+      one.orderVersion,
     ]);
     const lock = { text: LOCK_ANSWERS, values: [deliveries.map(({ orderId }) => orderId)] };
     await queryAtOnce(this.dataSource, BEGIN_BY_INDEX, [lock, ...RECORD.of(rows)]);

@@ -109,9 +109,18 @@ export class WebhookDeliverer {
     const failed: DeliveryState = isGone || attempts >= maxAttempts ? 'failed' : 'retrying';
     const state: DeliveryState = error === null ? 'delivered' : failed;
     const row = {
-      ...{ orderId, endpointId, seq, feedNo: String(payload.feedNo) },
-      ...{ state, attempts, status, durationMs, answer, error },
-      ...{ attemptedAt: databaseNow(), orderVersion },
+      orderId,
+      endpointId,
+      seq,
+      feedNo: String(payload.feedNo),
+      state,
+      attempts,
+      status,
+      durationMs,
+      answer,
+      error,
+      attemptedAt: databaseNow(),
+      orderVersion,
     };
     attemptsMade.inc({ outcome: state });
     try {

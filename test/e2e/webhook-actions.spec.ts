@@ -192,7 +192,8 @@ describe('POST /webhooks/{webhook_id}/replay', () => {
     await service.request('POST', `/webhooks/${id}/disable`);
     const start = () => service.request('POST', `/webhooks/${id}/replay`, { after: 0 });
     const answers = await Promise.all([start(), start(), start()]);
-    expect(answers.map(({ status }) => status).toSorted()).toEqual([202, 409, 409]);
+    expect(answers.filter(({ status }) => status === 202)).toHaveLength(1);
+    expect(answers.filter(({ status }) => status === 409)).toHaveLength(2);
     const refused = answers.find(({ status }) => status === 409);
     expect(refused?.body.type).toBe('/problems/replay-in-progress');
     expect(refused?.headers.get('retry-after')).toBe('2');

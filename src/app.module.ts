@@ -31,6 +31,9 @@ import { MetricsModule } from './platform/metrics/metrics.module.js';
 import { Delivery } from './orders/history/delivery.entity.js';
 import { Task } from './tasks/task.entity.js';
 import { TasksModule } from './tasks/tasks.module.js';
+import { WebhookDelivery } from './webhooks/webhook-delivery.entity.js';
+import { WebhookEndpoint } from './webhooks/webhook-endpoint.entity.js';
+import { WebhooksModule } from './webhooks/webhooks.module.js';
 
 /** Every table that the service's own statements use. */
 export const ENTITIES = [
@@ -46,6 +49,8 @@ export const ENTITIES = [
   EventFeed,
   OrderSearchText,
   OrderSearchState,
+  WebhookEndpoint,
+  WebhookDelivery,
 ];
 
 /** Sums over all orders of a product may take longer than any statement of the running service. */
@@ -76,6 +81,7 @@ export class AppModule {
         orders,
         NotificationModule.with([orders]),
         events,
+        WebhooksModule.with([orders, events]),
         OperationsModule.with([orders, events, InventoryModule]),
         HealthModule.with(settings),
       ],

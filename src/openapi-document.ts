@@ -1,11 +1,13 @@
 import { STATUS_CODES } from 'node:http';
 import type { INestApplication } from '@nestjs/common';
-import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
-import { addExamples } from './openapi-examples.js';
+import { DocumentBuilder, getSchemaPath, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import { addExamples, exampleOf } from './openapi-examples.js';
+import { OrderResponse } from './orders/dto/order.response.js';
 import type { OperationObject, ResponseObject } from './platform/http/openapi-objects.js';
 import { addProblems, problemResponse } from './openapi-problems.js';
 import { malformedPath } from './platform/http/problem.js';
 import { type DocumentedProblem, ProblemResponse } from './platform/http/problem.openapi.js';
+import { describeWebhooks, WEBHOOK_BODIES } from './webhooks/dto/webhook-events.openapi.js';
 import {
   CACHE_HEADERS,
   IDEMPOTENCY_REPLAYED_HEADER,
@@ -45,6 +47,7 @@ until there is a response.`;
 const TAGS = {
   orders: 'Placing orders, finding them, and what becomes of them.',
   events: 'The feed of all changes, for programs that follow it.',
+  webhooks: 'Endpoints that receive events, and what they receive.',
   operations: 'Incidents that only a person can resolve.',
   callers: 'The caller and its scopes.',
   health: 'For supervisors and load balancers.',
@@ -71,10 +74,13 @@ export function buildOpenApiDocument(app: INestApplication): OpenAPIObject {
       description: 'A key of an admin tool or a service; taken where AUTH has `api-key`.',
     });
   for (const [tag, description] of Object.entries(TAGS)) config.addTag(tag, description);
-  const document = SwaggerModule.createDocument(app, config.build(), { extraModels: [ProblemResponse] });
+  const extraModels = [ProblemResponse, ...WEBHOOK_BODIES];
+  const document = SwaggerModule.createDocument(app, config.build(), { extraModels });
   document.components = { ...document.components, responses: malformedResponses(document) };
   // The builder knows licenses by their address only; OpenAPI 3.1 has the SPDX identifier for it.
   document.info.license = { name: 'Apache License 2.0', identifier: 'Apache-2.0' } as { name: string };
+  const order = exampleOf(document, { $ref: getSchemaPath(OrderResponse) }, 'webhooks', true);
+  document.webhooks = describeWebhooks(order as OrderResponse);
   for (const [path, item] of Object.entries(document.paths)) {
     for (const operation of METHODS.map((method) => item[method])) {
       if (operation) {

@@ -19,6 +19,7 @@ import { AddRouteConfig } from '../platform/http/route-config.js';
  * - `orders:read:all`: read all orders; such a caller is bound to no customer
  * - `orders:status`: set the status of orders, and correct them
  * - `operations`: resolve incidents, redrive messages, read metrics
+ * - `webhooks`: manage the endpoints that receive events
  */
 export const SCOPES = [
   'orders:place',
@@ -26,6 +27,7 @@ export const SCOPES = [
   'orders:read:all',
   'orders:status',
   'operations',
+  'webhooks',
 ] as const;
 
 export type Scope = (typeof SCOPES)[number];

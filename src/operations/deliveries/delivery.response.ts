@@ -1,7 +1,6 @@
 import { Count, Integer, ListOf, OneOf, Text, Time, Uuid } from '../../platform/http/fields.openapi.js';
 import type { TaskStanding } from '../task-reports.repository.js';
-import { numberOfTask, TASK_INCIDENTS, type TaskIncidentKind } from '../incidents/incident-finder.js';
-import type { DeliveryReport } from './deliveries.js';
+import { DELIVERY_KINDS, type DeliveryKind, type DeliveryReport } from './deliveries.js';
 
 /** The API's words. */
 const STATUSES: Record<TaskStanding, string> = {
@@ -9,23 +8,31 @@ const STATUSES: Record<TaskStanding, string> = {
   under_way: 'under_way',
   done: 'sent',
   failed: 'failed',
+  skipped: 'skipped',
 };
 
 export class DeliveryResponse {
   @Uuid(undefined, { example: '5f0c2b1e-8f0e-4b44-9a53-6f5d7d0a4c11' })
   id!: string;
 
-  @OneOf(Object.keys(TASK_INCIDENTS), 'To the customer, to the inventory, or to the cart service.')
-  kind!: TaskIncidentKind;
+  @OneOf(
+    DELIVERY_KINDS,
+    'To the customer, to the inventory, to the cart service, or to an endpoint of webhooks.',
+  )
+  kind!: DeliveryKind;
 
   @OneOf(
     Object.values(STATUSES),
-    '`waiting` for its first or next attempt; `failed`: out of attempts, so that it needs a person.',
+    '`waiting` for its first or next attempt; `failed`: out of attempts, so that it needs a person; ' +
+      '`skipped`: a person gave up a webhook.',
   )
   status!: string;
 
-  @Integer.optional(2, 'The event that a notification is about.')
+  @Integer.optional(2, 'The event that a notification or webhook is about.')
   event_seq?: number;
+
+  @Uuid.optional('The endpoint of a webhook.')
+  endpoint_id?: string;
 
   @Count(3)
   attempts!: number;
@@ -56,13 +63,15 @@ export class DeliveryResponse {
       createdAt,
       completedAt,
       nextAttemptAt,
+      endpointId,
       incidentId,
     } = delivery;
     return {
       id,
       kind,
       status: STATUSES[standing],
-      ...(kind === 'notification' && { event_seq: numberOfTask(kind, seq) }),
+      ...((kind === 'notification' || kind === 'webhook') && { event_seq: seq }),
+      ...(endpointId !== undefined && { endpoint_id: endpointId }),
       attempts,
       last_error: lastError,
       created_at: createdAt.toISOString(),

@@ -9,7 +9,7 @@ import {
   TASK_KINDS,
   type TaskAction,
   type TaskIncidentKind,
-} from '../incident-finder.js';
+} from '../dead-tasks.js';
 import { INCIDENT_KIND_NAMES, type IncidentKind, textOf } from '../incident.js';
 import { type BulkResult, MAX_BULK_INCIDENTS } from '../bulk-incidents.js';
 import { Count, ListOf, OneOf, Positive, Text, Time } from '../../../platform/http/fields.openapi.js';

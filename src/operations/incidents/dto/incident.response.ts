@@ -53,8 +53,11 @@ export class IncidentResponse {
   @Integer.optional(2, 'Of a reservation.')
   quantity?: number;
 
-  @Integer.optional(2, 'The event that the message is about, of a notification.')
+  @Integer.optional(2, 'The event that the message is about, of a notification and a failed webhook.')
   event_seq?: number;
+
+  @Uuid.optional('The endpoint, of a failed webhook.')
+  endpoint_id?: string;
 
   @Text(EXAMPLE_CAUSE, 'Holds no personal data.')
   reason!: string;
@@ -75,13 +78,15 @@ export class IncidentResponse {
   actions!: IncidentActionResponse[];
 
   static from(incident: NamedIncident, now: Date): IncidentResponse {
-    const { id, kind, orderId, number, productId, quantity, reason, since, attempts, actions } = incident;
+    const { id, kind, orderId, endpointId, number, productId, quantity, reason, since, attempts, actions } =
+      incident;
     return {
       incident_id: id,
       kind,
       order_id: orderId,
       ...(kind === 'reservation' && { line: number, product_id: productId, quantity }),
-      ...(kind === 'notification' && { event_seq: number }),
+      ...((kind === 'notification' || kind === 'webhook_failed') && { event_seq: number }),
+      ...(endpointId !== undefined && { endpoint_id: endpointId }),
       reason,
       cause: causeOf(reason),
       ...(attempts !== undefined && { attempts }),

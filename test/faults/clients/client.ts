@@ -103,7 +103,8 @@ export class Client {
   }
 
   /**
-   * Places an order and records every response. With a key or a reference it retries until the response is final.
+   * Places an order and records every response. With a key or a reference it retries until the response is final. A
+   * reference without a key is free again after a rejection: the retry that is accepted as a new order is the last one.
    *
    * @returns the last response
    */
@@ -111,6 +112,7 @@ export class Client {
     const giveUpAt = this.now() + this.patienceMs;
     const path = record.customerId === null ? '/orders' : `/orders/${record.customerId}`;
     const body = bodyOf(record);
+    let wasAccepted = false;
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(LONGEST_PAUSE_MS, pause * 2)) {
       const target = this.chooseTarget();
       const at = this.now();
@@ -131,6 +133,9 @@ export class Client {
       };
       record.told.push(told);
       const mayRepeat = key === null && !isReferenced(record) ? isUnsent(told) : !isFinal(told);
+      const isNewlyAccepted = told.status === 202 && !told.isReplay;
+      if (key === null && wasAccepted && isNewlyAccepted) return told;
+      wasAccepted ||= isNewlyAccepted;
       if (!mayRepeat || this.now() > giveUpAt || !this.goesOn()) return told;
       await sleep(pause);
     }

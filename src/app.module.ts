@@ -33,6 +33,7 @@ import { Task } from './tasks/task.entity.js';
 import { TasksModule } from './tasks/tasks.module.js';
 import { WebhookDelivery } from './webhooks/webhook-delivery.entity.js';
 import { WebhookEndpoint } from './webhooks/webhook-endpoint.entity.js';
+import { WebhooksModule } from './webhooks/webhooks.module.js';
 
 /** Every table that the service's own statements use. */
 export const ENTITIES = [
@@ -80,6 +81,7 @@ export class AppModule {
         orders,
         NotificationModule.with([orders]),
         events,
+        WebhooksModule.with([orders, events]),
         OperationsModule.with([orders, events, InventoryModule]),
         HealthModule.with(settings),
       ],

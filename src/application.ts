@@ -26,6 +26,7 @@ import { SECURITY_HEADERS } from './platform/http/edge/browser-headers.js';
 import { setUpEdge } from './platform/http/edge.js';
 import type { LogDestination } from './platform/logger-options.js';
 import { Metrics } from './platform/metrics/metrics.js';
+import { webhooksInAddress } from './webhooks/webhook-subject.js';
 import { requestIdOf } from './platform/http/edge/request-identity.js';
 
 /** An id has at most 128 characters of up to twelve each in a URL (four bytes, percent-encoded). */
@@ -73,7 +74,10 @@ export async function createApplication(
   boundRoutes(server, settings, app.get(Metrics).registry);
   cutSlowReaders(server, readers);
   const logger: PinoLogger = await app.resolve(PinoLogger);
-  await setUpEdge(server, settings, logger, ordersInAddress);
+  await setUpEdge(server, settings, logger, (params) => [
+    ...ordersInAddress(params),
+    ...webhooksInAddress(params),
+  ]);
   guardRoutes(server, app.get(Authenticator), settings, shares);
   app.get(Availability).announceTo(server);
   serveOpenApiDocument(app);

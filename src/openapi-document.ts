@@ -4,6 +4,7 @@ import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swag
 import { exampleOf } from './openapi-examples.js';
 import type { OperationObject, ResponseObject } from './platform/http/openapi-objects.js';
 import { examplesOf, ProblemResponse, problemContent } from './platform/http/problem.openapi.js';
+import { describeWebhooks } from './webhooks/dto/webhook-events.openapi.js';
 import {
   CACHE_HEADERS,
   IDEMPOTENCY_REPLAYED_HEADER,
@@ -43,6 +44,7 @@ until there is a response.`;
 const TAGS = {
   orders: 'Placing orders, finding them, and what becomes of them.',
   events: 'The feed of all changes, for programs that follow it.',
+  webhooks: 'Endpoints that receive events, and what they receive.',
   operations: 'Incidents that only a person can resolve.',
   callers: 'The caller and its scopes.',
   health: 'For supervisors and load balancers.',
@@ -73,6 +75,7 @@ export function buildOpenApiDocument(app: INestApplication): OpenAPIObject {
   document.components = { ...document.components, responses: malformedResponses() };
   // The builder knows licenses by their address only; OpenAPI 3.1 has the SPDX identifier for it.
   document.info.license = { name: 'Apache License 2.0', identifier: 'Apache-2.0' } as { name: string };
+  document.webhooks = describeWebhooks();
   for (const [path, item] of Object.entries(document.paths)) {
     for (const operation of METHODS.map((method) => item[method])) {
       if (operation) {

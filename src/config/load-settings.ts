@@ -13,6 +13,9 @@ export class SettingsError extends Error {
   }
 }
 
+/** Receivers of webhooks on the machine of a developer, or of a test. */
+const LOOPBACK = '127.0.0.0/8,::1/128';
+
 /** The purpose of the settings: commands without a network interface need no authentication settings. */
 export type Purpose = 'service' | 'command';
 
@@ -97,6 +100,10 @@ export function loadSettings(
 ): Settings {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
   given['HOST'] ??= defaultHost(given['NODE_ENV']);
+  if (given['NODE_ENV'] !== 'production') {
+    given['WEBHOOKS_ALLOW_HTTP'] ??= 'true';
+    given['WEBHOOKS_ALLOWED_NETWORKS'] ??= LOOPBACK;
+  }
   const settings = plainToInstance(Settings, given);
   const problems = validateSync(settings, { whitelist: true }).map(
     (error) => `${error.property}: ${Object.values(error.constraints ?? {}).join('; ')}`,

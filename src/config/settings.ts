@@ -2,7 +2,7 @@ import { CURRENCIES } from './currencies.js';
 import { Type } from 'class-transformer';
 import { IsIn, IsNumber, IsOptional, IsString, Matches, Max, Min } from 'class-validator';
 import { HttpSettings } from './http.settings.js';
-import { Flag, HttpUrl, OptionalHttpUrl, WholeNumber } from './setting.decorators.js';
+import { Flag, HttpUrl, Networks, OptionalHttpUrl, WholeNumber } from './setting.decorators.js';
 
 /** How the connection to PostgreSQL is encrypted; `rds` verifies against Amazon's published authorities. */
 export const DATABASE_TLS_MODES = ['off', 'require', 'verify', 'rds'] as const;
@@ -181,6 +181,28 @@ export class Settings extends HttpSettings {
   /** How often each instance deletes expired keys and rejected orders. */
   @WholeNumber(50, 3_600_000)
   PURGE_INTERVAL_MS: number = 60_000;
+
+  // ## Webhooks
+
+  /** Whether endpoints may have `http` URLs. Outside production the default is `true`. */
+  @Flag()
+  WEBHOOKS_ALLOW_HTTP: boolean = false;
+
+  /**
+   * Addresses or networks, separated by commas, that webhooks may connect to besides the addresses of the internet. Outside production
+   * the default is `127.0.0.0/8,::1/128`: this machine.
+   */
+  @Networks()
+  WEBHOOKS_ALLOWED_NETWORKS: string[] = [];
+
+  /**
+   * Encrypts the stored secrets of webhook endpoints: 32 random bytes in base64, as `openssl rand -base64 32` prints. Without it they
+   * are stored as they are; secrets from before it was set are encrypted at the next start. Set the same on all instances, and keep it:
+   * the service does not start with another one.
+   */
+  @IsOptional()
+  @Matches(/^[A-Za-z0-9+/]{43}=$/, { message: 'must be 32 bytes in base64' })
+  WEBHOOK_SECRET_KEY?: string;
 
   // ## Background tasks
 

@@ -63,7 +63,8 @@ type PageRow = Row<FeedEnd> & ({ feedNo: null } | ({ feedNo: string } & Omit<Fee
 
 const END = `f.last_no::text AS "lastNo", f.backfill_order_id AS "backfillOrderId"`;
 
-const EVENT = `e.feed_no::text AS "feedNo", e.order_id AS "orderId", e.seq, e.type, e.from_status AS "fromStatus",
+/** Every column of an event `e`, under the names of `FeedEvent`. */
+export const EVENT = `e.feed_no::text AS "feedNo", e.order_id AS "orderId", e.seq, e.type, e.from_status AS "fromStatus",
   e.to_status AS "toStatus", e.actor, e.reason, e.data, e.occurred_at AS "occurredAt"`;
 
 const IS_WANTED = `($2::text[] IS NULL OR ${KIND_OF_EVENT} = ANY ($2))`;
@@ -115,6 +116,16 @@ export class EventFeedRepository {
 
   async findEnd(): Promise<FeedEnd> {
     return stateIn(await this.dataSource.query<Row<FeedEnd>[]>(`SELECT ${END} FROM event_feed f`));
+  }
+
+  /** The event with a number, or the one after it. */
+  async findEventFrom(feedNo: number): Promise<Pick<FeedEvent, 'feedNo' | 'occurredAt'> | undefined> {
+    const [row] = await this.dataSource.query<{ feedNo: string; occurredAt: Date }[]>(
+      `SELECT e.feed_no::text AS "feedNo", e.occurred_at AS "occurredAt" FROM order_events e
+       WHERE e.feed_no > 0 AND e.feed_no >= $1 ORDER BY e.feed_no LIMIT 1`,
+      [feedNo],
+    );
+    return row && { feedNo: Number(row.feedNo), occurredAt: row.occurredAt };
   }
 
   /** The size of each of the orders, in lines. */

@@ -25,7 +25,7 @@ export class EventsModule {
         Sequencer,
         OrderStream,
       ],
-      exports: [EventFeedRepository],
+      exports: [EventFeedRepository, Sequencer],
     };
   }
 }

@@ -56,6 +56,7 @@ export class Sequencer implements OnApplicationBootstrap, OnModuleDestroy, Befor
   private lastBatchAt = -Infinity;
   private insertedAt = -Infinity;
   private reportedAt: number | undefined;
+  private announceBatch: () => void = () => undefined;
 
   constructor(
     private readonly repository: SequencerRepository,
@@ -64,6 +65,11 @@ export class Sequencer implements OnApplicationBootstrap, OnModuleDestroy, Befor
     private readonly outage: DatabaseOutage,
     private readonly loops: BackgroundLoops,
   ) {}
+
+  /** @param announce called when this instance has numbered events */
+  onBatch(announce: () => void): void {
+    this.announceBatch = announce;
+  }
 
   onApplicationBootstrap(): void {
     this.orders.onEvents((isCommitted) => {
@@ -128,6 +134,7 @@ export class Sequencer implements OnApplicationBootstrap, OnModuleDestroy, Befor
     const batch = await this.repository.numberNext(BATCH_SIZE);
     this.lastBatchAt = performance.now();
     if (batch) this.report(batch);
+    if (batch && batch.count > 0) this.announceBatch();
     return batch?.isFull ?? false;
   }
 

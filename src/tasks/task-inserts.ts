@@ -30,7 +30,8 @@ export const INSERT_FIRST = new MultiRowStatement(
 /**
  * The key share lock on the last task of a lane makes a concurrent `finish` of that task wait for this transaction, so
  * that its `promote` sees the new row; a `finish` that came first leaves no row to be behind. Both take lanes by order, so
- * that they do not deadlock. A task that is behind another one is not leased.
+ * that they do not deadlock. A task that is behind another one is not leased. A task that exists stays as it is: it is done
+ * once, however often it is asked for.
  */
 export const INSERT_BEHIND = new MultiRowStatement(
   '(?::uuid, ?::text, ?::integer, ?::uuid, ?::text, ?::json, ?::json, ?::integer, ?::integer)',
@@ -49,6 +50,7 @@ FROM (
   SELECT is_first, CASE WHEN is_first THEN clock_timestamp() + n.lease_ms * interval '1 millisecond' END AS lease_end
   FROM (SELECT predecessor.is_found IS NULL AND n.position = 1 AS is_first) lane
 ) first
+ON CONFLICT (order_id, lane, seq) DO NOTHING
 RETURNING id, lease_until IS NOT NULL AS "isLeased"`,
 );
 

@@ -73,6 +73,28 @@ export interface TaskPolicy {
   maxPauseMs: number;
   /** Tasks of the kind are claimed at most this often. */
   claimIntervalMs: number;
+  /** Attempts that may begin now, besides the adaptive limit: 0 while the kind rests. */
+  gate: () => number;
+  /** Whether tasks that succeeded become part of the delivery history of their order. */
+  isKept: boolean;
+  /** Stands for the kind in metrics and traces, which must not have a label for each of many kinds. */
+  label?: string;
+}
+
+/** A failed attempt whose handler knows more about the next one than the policy does. */
+export class AttemptError extends Error {
+  /**
+   * @param pauseMs shortest pause before the next attempt
+   * @param isFinal whether there is none
+   */
+  constructor(
+    message: string,
+    readonly pauseMs = 0,
+    readonly isFinal = false,
+  ) {
+    super(message);
+    this.name = 'AttemptError';
+  }
 }
 
 /** Tasks that failed together, as in an outage, do not retry together. */

@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import { Deadline } from '../platform/deadline.js';
 import { withDeadline } from '../platform/telemetry/request-context.js';
 import { AdaptiveLimit } from '../platform/adaptive-limit.js';
-import type { LeasedTask, TaskHandler, TaskPolicy } from './task-kind.js';
+import { AttemptError, type LeasedTask, type TaskHandler, type TaskPolicy } from './task-kind.js';
 import { observeAttempt, observeLimit } from './task-telemetry.js';
 
 /** A lease outlasts the attempt by this, for the statements before and after it. */
@@ -10,6 +10,15 @@ export const LEASE_MARGIN_MS = 5_000;
 
 /** Longest error that is stored; the log has it too. */
 const MAX_ERROR_LENGTH = 500;
+
+/** Why an attempt failed, and what that means for the next one. */
+export interface AttemptFailure {
+  reason: string;
+  /** Shortest pause before the next attempt, in milliseconds. */
+  pauseMs: number;
+  /** Whether there is no next attempt. */
+  isFinal: boolean;
+}
 
 /** Runs attempts at the tasks of one kind, as many at a time as the service that they call bears. */
 export class TaskRunner {
@@ -20,6 +29,8 @@ export class TaskRunner {
   /** Whether the last claim found as many tasks as it could take, so that more of them may wait. */
   private hasBacklog = false;
   private nextClaimAt = 0;
+  /** Set once the kind is not registered any more. */
+  private onIdle: (() => void) | undefined;
 
   constructor(
     readonly kind: string,
@@ -27,7 +38,7 @@ export class TaskRunner {
     readonly policy: TaskPolicy,
   ) {
     this.limit = new AdaptiveLimit(policy.maxConcurrency);
-    observeLimit(kind, this.limit.current);
+    this.observeLimit();
   }
 
   get leaseMs(): number {
@@ -41,7 +52,8 @@ export class TaskRunner {
 
   /** Attempts that may begin now. */
   get room(): number {
-    return Math.max(0, this.limit.current - this.running);
+    if (this.onIdle) return 0;
+    return Math.max(0, Math.min(this.limit.current - this.running, this.policy.gate()));
   }
 
   /** Results that are worth a transaction of their own: waiting for more would leave the service idle. */
@@ -78,22 +90,36 @@ export class TaskRunner {
    * @param claimedAt when the lease was asked for, by the monotonic clock
    * @returns why it failed; undefined when it succeeded
    */
-  async run(task: LeasedTask, claimedAt: number): Promise<string | undefined> {
+  async run(task: LeasedTask, claimedAt: number): Promise<AttemptFailure | undefined> {
     const startedAt = performance.now();
-    const failure = await observeAttempt(task, () => this.attempt(task, claimedAt));
+    const label = this.policy.label ?? this.kind;
+    const failure = await observeAttempt(label, task, () => this.attempt(task, claimedAt));
     this.limit.record(performance.now() - startedAt, failure !== undefined, this.running);
-    observeLimit(this.kind, this.limit.current);
+    this.observeLimit();
     return failure;
   }
 
   /** An attempt is over, its result included, or will not begin. */
   release(): void {
     this.running -= 1;
+    if (this.isIdle) this.onIdle?.();
   }
 
-  private async attempt(task: LeasedTask, claimedAt: number): Promise<string | undefined> {
+  /** Begins no more attempts. @param onIdle called when the running ones are over */
+  close(onIdle: () => void): void {
+    this.onIdle = onIdle;
+    if (this.isIdle) onIdle();
+  }
+
+  /** Kinds that share a label have limits of their own, which one figure can not show. */
+  private observeLimit(): void {
+    if (this.policy.label === undefined) observeLimit(this.kind, this.limit.current);
+  }
+
+  private async attempt(task: LeasedTask, claimedAt: number): Promise<AttemptFailure | undefined> {
     // The process died during the last attempt that the task was allowed.
-    if (task.attempts > task.maxAttempts) return 'the process ended during the last attempt';
+    if (task.attempts > task.maxAttempts)
+      return { reason: 'the process ended during the last attempt', pauseMs: 0, isFinal: true };
     let timer: NodeJS.Timeout | undefined;
     try {
       const deadline = Deadline.in(this.policy.attemptTimeoutMs);
@@ -110,8 +136,9 @@ export class TaskRunner {
       const reason = (error instanceof Error ? error.message : String(error)).slice(0, MAX_ERROR_LENGTH);
       const { kind, id, attempts } = task;
       this.logger.warn({ kind, taskId: id, attempt: attempts, reason }, 'An attempt at a task failed');
+      const { pauseMs, isFinal } = error instanceof AttemptError ? error : { pauseMs: 0, isFinal: false };
       // PostgreSQL stores no NUL character.
-      return reason.replaceAll('\0', '');
+      return { reason: reason.replaceAll('\0', ''), pauseMs, isFinal };
     } finally {
       clearTimeout(timer);
     }

@@ -29,25 +29,27 @@ export function observeLimit(kind: string, limit: number): void {
  * Measures one attempt as part of the trace that inserted the task. Retries, possibly thousands over days, are traces
  * of their own with a link to it.
  *
+ * @param label stands for the kind
  * @param attempt returns why it failed, and undefined when it succeeded
  */
-export async function observeAttempt(
-  { id, kind, orderId, attempts, context }: LeasedTask,
-  attempt: () => Promise<string | undefined>,
-): Promise<string | undefined> {
+export async function observeAttempt<Failure>(
+  label: string,
+  { id, orderId, attempts, context }: LeasedTask,
+  attempt: () => Promise<Failure | undefined>,
+): Promise<Failure | undefined> {
   const requestId = context?.['x-request-id'];
   const origin = parseTraceContext(context?.['traceparent'], context?.['tracestate']);
   const span = startSpan({
-    name: `task ${kind}`,
+    name: `task ${label}`,
     kind: 'consumer',
-    attributes: { 'messaging.destination.name': kind, 'messaging.message.id': id, [ORDER.traced]: orderId },
+    attributes: { 'messaging.destination.name': label, 'messaging.message.id': id, [ORDER.traced]: orderId },
     ...(attempts === 1 ? { parent: origin } : { follows: origin }),
   });
   const work = newRequestContext(requestId, [[ORDER, orderId]]);
   const startedAt = performance.now();
   const failure = await runInContext({ work, trace: span?.context ?? origin }, attempt);
   const outcome = failure === undefined ? 'completed' : 'failed';
-  attemptDuration.observe({ queue: kind, outcome }, (performance.now() - startedAt) / 1_000);
+  attemptDuration.observe({ queue: label, outcome }, (performance.now() - startedAt) / 1_000);
   if (outcome === 'failed') span?.fail('failed');
   span?.end();
   return failure;

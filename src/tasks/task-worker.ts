@@ -6,7 +6,7 @@ import { isDatabaseUnavailable } from '../platform/database/session/database-err
 import { runDetached } from '../platform/telemetry/request-context.js';
 import { type LeasedTask, retryPauseMs } from './task-kind.js';
 import type { FailedAttempt, TaskRepository } from './task.repository.js';
-import type { TaskRunner } from './task-runner.js';
+import type { AttemptFailure, TaskRunner } from './task-runner.js';
 import { WakeUp } from '../platform/wake-up.js';
 
 /** How often tasks of other instances, of dead processes and due retries are looked for. */
@@ -28,7 +28,7 @@ const GATHER_MS = 50;
 interface Result {
   task: LeasedTask;
   /** Why it failed; undefined when it succeeded. */
-  failure: string | undefined;
+  failure: AttemptFailure | undefined;
 }
 
 /**
@@ -98,7 +98,9 @@ export class TaskWorker {
     for (const result of this.results.splice(0))
       (result.failure === undefined ? succeeded : failed).push(result);
     const isFinished = await this.write(succeeded, () =>
-      this.repository.finish(succeeded.map(({ task }) => task)),
+      this.repository.finish(
+        succeeded.map(({ task }) => ({ ...task, isKept: this.runnerOf(task).policy.isKept })),
+      ),
     );
     return (
       (await this.write(failed, () => this.repository.fail(failed.map((one) => this.toFailure(one))))) &&
@@ -124,13 +126,13 @@ export class TaskWorker {
     return isWritten;
   }
 
-  private toFailure({ task, failure = '' }: Result): FailedAttempt {
+  private toFailure({ task, failure }: Result): FailedAttempt {
     const { policy } = this.runnerOf(task);
     return {
       lease: task,
-      isDead: task.attempts >= task.maxAttempts,
-      pauseMs: retryPauseMs(task.attempts, policy),
-      error: failure,
+      isDead: failure?.isFinal === true || task.attempts >= task.maxAttempts,
+      pauseMs: Math.max(retryPauseMs(task.attempts, policy), failure?.pauseMs ?? 0),
+      error: failure?.reason ?? '',
     };
   }
 

@@ -12,10 +12,16 @@ import {
   type LimitedTask,
   valuesOf,
 } from './task-inserts.js';
-import type { LeasedTask, TaskKind } from './task-kind.js';
+import type { LeasedTask, NewTask, TaskKind } from './task-kind.js';
 
 /** A lease of this process: writes of an attempt compare its version. */
 export type Lease = Pick<LeasedTask, 'orderId' | 'lane' | 'seq' | 'leaseVersion'>;
+
+/** A task that succeeded. */
+export interface FinishedTask extends Lease {
+  /** Whether it becomes part of the delivery history of its order. */
+  isKept: boolean;
+}
 
 /** The limits of a claim for one kind. */
 export interface ClaimRequest {
@@ -58,16 +64,16 @@ RETURNING ${LEASED}`,
 /** Joins the rows of a task with leases, in a statement on `tasks t`. */
 const HAS_LEASE = `t.order_id = l.order_id AND t.lane = l.lane AND t.seq = l.seq AND t.lease_version = l.lease_version`;
 
-/** Successful tasks become the delivery history of their order. */
+/** Successful tasks become the delivery history of their order, except for kinds that have a history of their own. */
 const FINISH = new MultiRowStatement(
-  '(?::uuid, ?::text, ?::integer, ?::integer)',
+  '(?::uuid, ?::text, ?::integer, ?::integer, ?::boolean)',
   (rows) => `
 WITH finished AS (
-  DELETE FROM tasks t USING (VALUES ${rows}) AS l (order_id, lane, seq, lease_version) WHERE ${HAS_LEASE}
-  RETURNING t.order_id, t.id, t.kind, t.seq, t.attempts, t.created_at
+  DELETE FROM tasks t USING (VALUES ${rows}) AS l (order_id, lane, seq, lease_version, is_kept) WHERE ${HAS_LEASE}
+  RETURNING t.order_id, t.id, t.kind, t.seq, t.attempts, t.created_at, l.is_kept
 )
 INSERT INTO deliveries (order_id, id, queue, event_seq, attempts, created_at, completed_at)
-SELECT order_id, id, kind, seq, attempts, created_at, clock_timestamp() FROM finished`,
+SELECT order_id, id, kind, seq, attempts, created_at, clock_timestamp() FROM finished WHERE is_kept`,
 );
 
 /** Promotes the first task of each lane. A lane whose first task is not blocked stays unchanged. */
@@ -123,13 +129,15 @@ export class TaskRepository {
   }
 
   /**
-   * Inserts tasks behind those of their lanes. The caller's transaction has a lock that lets no other one insert into these
+   * Inserts tasks behind those of their lanes, except for those that exist. The caller's transaction has a lock that lets no other one insert into these
    * lanes, such as that of the order.
    *
    * @returns ids of the tasks whose first lease was taken
    */
   async insertBehind(transaction: Sql, tasks: readonly LeasableTask[]): Promise<Set<string>> {
-    const rows = tasks.map(({ leaseMs, ...task }) => [...valuesOf(task), leaseMs ?? null]);
+    const rows = tasks
+      .toSorted((left, right) => byLane(laneOf(left), laneOf(right)) || left.seq - right.seq)
+      .map(({ leaseMs, ...task }) => [...valuesOf(task), leaseMs ?? null]);
     const inserted = await Promise.all(
       INSERT_BEHIND.of(rows).map(({ text, values }) =>
         transaction.query<{ id: string; isLeased: boolean }[]>(text, values),
@@ -186,10 +194,10 @@ export class TaskRepository {
   }
 
   /** Ends tasks that succeeded and frees those behind them. A lease that was lost changes nothing. */
-  async finish(leases: readonly Lease[]): Promise<void> {
-    const byOrder = leases.toSorted((left, right) => (left.orderId < right.orderId ? -1 : 1));
+  async finish(tasks: readonly FinishedTask[]): Promise<void> {
+    const byOrder = tasks.toSorted(byLane);
     await queryAtOnce(this.dataSource, BEGIN_BY_INDEX, [
-      ...FINISH.of(byOrder.map(keyOf)),
+      ...FINISH.of(byOrder.map((task) => [...keyOf(task), task.isKept])),
       ...PROMOTE.of(byOrder.map(({ orderId, lane }) => [orderId, lane])),
     ]);
   }
@@ -257,6 +265,21 @@ export class TaskRepository {
     );
     return affected === 1;
   }
+}
+
+type Lane = Pick<LeasedTask, 'orderId' | 'lane'>;
+
+function laneOf({ orderId, kind: { lane } }: NewTask): Lane {
+  return { orderId, lane };
+}
+
+/** Transactions that take lanes in this order do not deadlock. */
+function byLane(left: Lane, right: Lane): number {
+  return left.orderId === right.orderId ? compare(left.lane, right.lane) : compare(left.orderId, right.orderId);
+}
+
+function compare(left: string, right: string): number {
+  return left === right ? 0 : left < right ? -1 : 1;
 }
 
 function keyOf({ orderId, lane, seq, leaseVersion }: Lease): unknown[] {

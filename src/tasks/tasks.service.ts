@@ -52,7 +52,7 @@ export class Tasks implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
     private readonly loops: BackgroundLoops,
   ) {}
 
-  /** Registers the handler of a kind, before the application starts. */
+  /** Registers the handler of a kind. */
   register<Payload extends object>(
     { name }: TaskKind<Payload>,
     handler: TaskHandler<Payload>,
@@ -65,8 +65,21 @@ export class Tasks implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
       firstPauseMs: FIRST_PAUSE_MS,
       maxPauseMs: this.settings.JOB_RETRY_MAX_SECONDS * 1_000,
       claimIntervalMs: 0,
+      gate: () => Infinity,
+      isKept: true,
     };
     this.runners.set(name, new TaskRunner(name, handler as TaskHandler<object>, { ...defaults, ...policy }));
+    this.worker?.wake();
+  }
+
+  /** Leaves the tasks of a kind where they are; running attempts end first. A kind does not come back. */
+  unregister({ name }: TaskKind): void {
+    this.runners.get(name)?.close(() => this.runners.delete(name));
+  }
+
+  /** To be called when the gate of a kind opens. */
+  wake(): void {
+    this.worker?.wake();
   }
 
   /**
@@ -149,7 +162,8 @@ export class Tasks implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
     leaseVersion?: number,
   ): Promise<number> {
     this.worker?.wake();
-    return this.repository.retryDead(transaction, kind.name, orderIds, this.maxAttempts, leaseVersion);
+    const moreAttempts = this.maxAttemptsOf(kind);
+    return this.repository.retryDead(transaction, kind.name, orderIds, moreAttempts, leaseVersion);
   }
 
   /** Makes a task that waits for its next attempt due. @returns false when it does not wait for one */
@@ -188,6 +202,10 @@ export class Tasks implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
     return this.settings.JOB_RETRY_LIMIT + 1;
   }
 
+  private maxAttemptsOf({ name }: TaskKind): number {
+    return this.runners.get(name)?.policy.maxAttempts ?? this.maxAttempts;
+  }
+
   /** Takes the first lease where there is room for an attempt. */
   private reserve(task: NewTask): LeasableTask {
     const runner = this.runners.get(task.kind.name);
@@ -212,7 +230,7 @@ export class Tasks implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
   }
 
   private withLimit(task: NewTask): LimitedTask {
-    return { ...task, maxAttempts: this.runners.get(task.kind.name)?.policy.maxAttempts ?? this.maxAttempts };
+    return { ...task, maxAttempts: this.maxAttemptsOf(task.kind) };
   }
 }
 

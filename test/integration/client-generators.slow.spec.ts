@@ -131,6 +131,30 @@ describe('client generated from the OpenAPI document', () => {
   );
 });
 
+/** A program of a receiver that must compile, except for an event type that does not exist. */
+function receiverFor(eventType: string): string {
+  return `import type { webhooks } from './client.ts';
+type Event = webhooks['order.confirmed']['post']['requestBody']['content']['application/json'];
+export const isConfirmed = ({ type, feed_no, previous_feed_no }: Event): boolean =>
+  type === '${eventType}' && feed_no > (previous_feed_no ?? 0);
+`;
+}
+
+describe('type of a webhook generated from the OpenAPI document', () => {
+  it(
+    'has the type of its event',
+    async () => {
+      const [[, command]] = GENERATORS as [(typeof GENERATORS)[0]];
+      const folder = await generate('webhooks', command, await renderOpenApiDocument());
+      await writeFile(join(folder, 'program.ts'), receiverFor('order.confirmed'));
+      expect(await compile(folder)).toBe('');
+      await writeFile(join(folder, 'program.ts'), receiverFor('order.shipped'));
+      expect(await compile(folder)).toContain('This comparison appears to be unintentional');
+    },
+    TIMEOUT_MS,
+  );
+});
+
 describe('OpenAPI document', () => {
   it('lists every status explicitly, because some generators reject ranges', async () => {
     const { paths } = JSON.parse(await renderOpenApiDocument()) as {

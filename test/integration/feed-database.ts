@@ -14,6 +14,8 @@ import { queryDatabase } from '../support/invariants.js';
 
 /** One instance of the service, as far as the feed goes. */
 export interface FeedInstance {
+  dataSource: DataSource;
+  tasks: Tasks;
   sequencer: SequencerRepository;
   feed: EventFeedRepository;
   /** Numbers events in batches until none is left. */
@@ -40,8 +42,11 @@ export async function openFeedDatabase(): Promise<FeedDatabase> {
       const settings = { DATABASE_URL: database.url, DATABASE_TLS: 'off', DATABASE_POOL_SIZE: 4 } as const;
       const dataSource = await new DataSource(await dataSourceOptions(settings)).initialize();
       sources.push(dataSource);
-      const sequencer = new SequencerRepository(dataSource, tasksOf(dataSource));
+      const tasks = tasksOf(dataSource);
+      const sequencer = new SequencerRepository(dataSource, tasks);
       return {
+        dataSource,
+        tasks,
         sequencer,
         feed: new EventFeedRepository(dataSource),
         numberAll: async (batchSize = 500) => {

@@ -6,7 +6,8 @@ import openapiTypes, { astToString } from 'openapi-typescript';
 import { format, resolveConfig } from 'prettier';
 import { renderOpenApiDocument } from '../../src/openapi.js';
 import { violationsOf } from '../support/contract/check.js';
-import { type Content, operations, pointerTo } from '../support/contract/document.js';
+import { FEED_EVENT_TYPES } from '../../src/events/event-type.js';
+import { apiDocument, type Content, operations, pointerTo } from '../support/contract/document.js';
 import { startTestService, type TestService } from '../support/service.js';
 
 const inProject = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
@@ -135,6 +136,24 @@ describe('example in the OpenAPI document', () => {
   });
 });
 
+describe('webhook in the OpenAPI document', () => {
+  const { webhooks } = apiDocument;
+  const described = Object.entries(webhooks).map(([type, { post }]) => ({ type, ...post }));
+
+  it('describes every type of event, and the test', () => {
+    expect(Object.keys(webhooks).toSorted()).toEqual([...FEED_EVENT_TYPES, 'webhook.test'].toSorted());
+  });
+
+  it.each(described)('$type has an example that conforms to its schema', ({ type, requestBody }) => {
+    const content = requestBody.content['application/json'];
+    expect(content?.example).toMatchObject({ type });
+    const at = pointerTo('webhooks', type, 'post', 'requestBody', 'content', 'application/json', 'schema');
+    expect(violationsOf(at, content?.example)).toEqual([]);
+    const other = { ...(content?.example as object), type: 'order.unknown' };
+    expect(violationsOf(at, other)).not.toEqual([]);
+  });
+});
+
 /** Operations whose response is not a single JSON text. */
 const OTHER_TYPES: Record<string, string[]> = {
   exportOrders: ['text/csv', 'application/x-ndjson'],
@@ -142,10 +161,10 @@ const OTHER_TYPES: Record<string, string[]> = {
 };
 
 /** Operations without a body. */
-const WITHOUT_BODY = ['retryDelivery'];
+const WITHOUT_BODY = ['retryDelivery', 'testWebhook', 'enableWebhook', 'disableWebhook'];
 
 /** Names of path parameters that identify something that was created, so that an example of them can not exist. */
-const CREATED = ['order_id', 'incident_id', 'delivery_id'];
+const CREATED = ['order_id', 'incident_id', 'delivery_id', 'webhook_id'];
 
 describe('operation in the OpenAPI document', () => {
   it.each(operations)('$operationId has no example of an id that does not exist', ({ parameters = [] }) => {
@@ -173,7 +192,7 @@ describe('operation in the OpenAPI document', () => {
       }
       for (const [status, { headers = {}, content = {} }] of Object.entries(responses)) {
         expect(headers).toHaveProperty('X-Request-Id');
-        if (status === '304') continue;
+        if (status === '304' || status === '204') continue;
         const success = OTHER_TYPES[operationId] ?? ['application/json'];
         expect(Object.keys(content)).toEqual(status < '400' ? success : ['application/problem+json']);
         expect(examplesOf(content, '')).not.toEqual([]);

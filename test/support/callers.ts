@@ -23,6 +23,7 @@ const KEYS = {
   /** May set statuses. */
   warehouse: makeApiKey('warehouse', ['orders:status']),
   operator: makeApiKey('operator', ['operations']),
+  integrator: makeApiKey('integrator', ['webhooks']),
   expired: makeApiKey('expired', [...SCOPES], PAST),
   unknown: makeApiKey('unknown', [...SCOPES]),
 };
@@ -41,12 +42,13 @@ export async function knownCallers(issuer: TestIssuer) {
     otherCustomer: bearer(await issuer.token(OTHER_CUSTOMER, CUSTOMER_SCOPES)),
     readingCustomer: bearer(await issuer.token(CUSTOMER, 'orders:read')),
     customerWithoutScopes: bearer(await issuer.token(CUSTOMER, 'openid profile')),
-    overScoped: bearer(await issuer.token(CUSTOMER, `${CUSTOMER_SCOPES} orders:status operations`)),
+    overScoped: bearer(await issuer.token(CUSTOMER, `${CUSTOMER_SCOPES} orders:status operations webhooks`)),
     admin: bearer(await issuer.token('admin-1', ALL)),
     reader: apiKey(KEYS.reader.key),
     shop: apiKey(KEYS.shop.key),
     warehouse: apiKey(KEYS.warehouse.key),
     operator: apiKey(KEYS.operator.key),
+    integrator: apiKey(KEYS.integrator.key),
   } satisfies Record<string, Headers>;
 }
 

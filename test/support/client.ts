@@ -1,7 +1,7 @@
 import createClient, { type Client } from 'openapi-fetch';
 import type { components, paths } from '../../docs/openapi.js';
 import { checkAnswer, targetOf } from './contract/check.js';
-import { rememberSecrets } from './log-watch.js';
+import { rememberSecrets, rememberShownSecrets } from './log-watch.js';
 import type { TestResponse } from './service.js';
 
 /** A client typed by the OpenAPI document: tests do not compile when the document is wrong. */
@@ -36,7 +36,9 @@ export function createApi(baseUrl: string): Api {
     },
     async onResponse({ request: { method, url }, response }) {
       const { status, headers } = response;
-      checkAnswer({ method, target: targetOf(url), status, headers, text: await response.clone().text() });
+      const text = await response.clone().text();
+      rememberShownSecrets(text);
+      checkAnswer({ method, target: targetOf(url), status, headers, text });
     },
   });
   return api;

@@ -15,6 +15,7 @@ const ALLOWED_IMPORTS: Record<string, readonly string[]> = {
   carts: ['orders', 'tasks', 'platform', 'pause-points', 'config'],
   notifications: ['orders', 'tasks', 'platform', 'pause-points', 'config'],
   events: ['orders', 'auth', 'tasks', 'pause-points', 'platform', 'config'],
+  webhooks: ['orders', 'auth', 'events', 'tasks', 'pause-points', 'platform', 'config'],
   operations: ['orders', 'auth', 'events', 'tasks', 'platform', 'config'],
   health: ['orders', 'auth', 'platform', 'config'],
   admin: ['platform', 'config'],

@@ -38,6 +38,11 @@ import { READER_LIMITS } from '../../src/platform/http/load/slow-readers.js';
 import { MAX_ERRORS } from '../../src/platform/http/problem.js';
 import { MAX_NAME_LENGTH } from '../../src/platform/upstream/upstream-fields.js';
 import { MAX_ANSWER_BYTES } from '../../src/platform/upstream/undici-transport.js';
+import { MAX_DESCRIPTION_LENGTH, MAX_VALID_HOURS } from '../../src/webhooks/dto/webhook.dto.js';
+import { MAX_COUNTED } from '../../src/webhooks/endpoints/endpoint-standings.repository.js';
+import { TEST_CALLS } from '../../src/webhooks/webhook-test-call.js';
+import { MAX_URL_LENGTH as MAX_URL_LENGTH_OF_WEBHOOKS } from '../../src/webhooks/webhook-url.js';
+import { MAX_SECRETS, MAX_WEBHOOKS } from '../../src/webhooks/webhooks.service.js';
 import { BUDGETS } from '../fuzz/budget/budgets.js';
 import { operations } from './contract/document.js';
 
@@ -154,6 +159,17 @@ const LIMITS: [what: string, value: number, unit: string, reason: string][] = [
     's',
     'proxies commonly end a request without an answer after a minute',
   ],
+  ['Webhook endpoints', MAX_WEBHOOKS, 'endpoints', 'each has its own limit, circuit and queue on every instance'],
+  ['URL of a webhook endpoint', MAX_URL_LENGTH_OF_WEBHOOKS, 'characters', 'with a token in its path or query'],
+  [
+    'Description of a webhook endpoint',
+    MAX_DESCRIPTION_LENGTH,
+    'characters',
+    'a name for people',
+  ],
+  ['Valid secrets of a webhook endpoint', MAX_SECRETS, 'secrets', 'each signs every delivery'],
+  ['Time that an earlier secret stays valid', MAX_VALID_HOURS, 'hours', 'enough to change every receiver'],
+  ['Counted events of a webhook endpoint', MAX_COUNTED, 'events', 'a larger number says nothing new'],
   ['Compressed response', MIN_LENGTH, 'characters at least', 'shorter ones fit into one or two packets'],
   [
     'Networks counted by the rate limit',
@@ -177,7 +193,7 @@ const LIMITS: [what: string, value: number, unit: string, reason: string][] = [
 
 /** Bulkheads, with their requests. */
 const BULKHEADS: [bulkhead: Bulkhead, requests: string, size: string][] = [
-  [READS, 'reads, changes of one order, erasures, incidents', '10 for each of `DATABASE_POOL_SIZE`'],
+  [READS, 'reads, changes of one order or webhook, erasures, incidents', '10 for each of `DATABASE_POOL_SIZE`'],
   [PLACEMENTS, 'orders and previews', '`MAX_PLACEMENTS`, fewer while the event loop is late'],
   [
     BULK_CHANGES,
@@ -186,6 +202,7 @@ const BULKHEADS: [bulkhead: Bulkhead, requests: string, size: string][] = [
   ],
   [EXPORTS, '`GET` and `HEAD /orders/export`, until the last byte is sent', 'fixed'],
   [FEED_READS, '`GET /events`, waiting ones included', 'fixed'],
+  [TEST_CALLS, '`POST /webhooks/{webhook_id}/test`', 'fixed'],
   [STREAMS, '`GET /orders/stream`, until it ends and for a second at least', 'fixed'],
 ];
 

@@ -3,6 +3,12 @@ import { parse } from 'node:querystring';
 /** Shorter names and escaped ones could be in a log for other reasons. */
 const PERSONAL = /"(?:customer_(?:name|email|phone)|line1|note)"\s*:\s*"([^"\\]{6,})"/g;
 
+/** Query of the URL of a webhook endpoint, which may hold a token. */
+const QUERY_OF_URL = /"url"\s*:\s*"[^"?]*\?([^"]{6,})"/g;
+
+/** Secrets of webhook endpoints, which responses show once. */
+const SIGNING = /whsec_[A-Za-z0-9+/]+=*/g;
+
 /** Headers with credentials. */
 const SECRET_HEADERS = ['authorization', 'x-api-key', 'cookie'];
 
@@ -20,7 +26,8 @@ export const watchedLog = {
 
 /** Records secrets that a test is about to send: personal data and credentials. They must not be logged. */
 export function rememberSecrets(url: string, headers: Headers, body: string): void {
-  for (const [, value = ''] of body.matchAll(PERSONAL)) secrets.add(value);
+  for (const pattern of [PERSONAL, QUERY_OF_URL])
+    for (const [, value = ''] of body.matchAll(pattern)) secrets.add(value);
   const { customer_email, q } = parse(new URL(url).search.slice(1));
   for (const address of [customer_email, q]) {
     if (typeof address === 'string' && address.length > 5 && address.includes('@')) secrets.add(address);
@@ -29,6 +36,11 @@ export function rememberSecrets(url: string, headers: Headers, body: string): vo
     const credential = headers.get(name)?.replace(/^Bearer +/i, '');
     if (credential !== undefined && credential.length > 5) secrets.add(credential);
   }
+}
+
+/** Records secrets that a response shows. */
+export function rememberShownSecrets(body: string): void {
+  for (const [secret] of body.matchAll(SIGNING)) secrets.add(secret);
 }
 
 /** @throws {Error} when a recorded secret is in the log of any service, at any level */

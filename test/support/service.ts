@@ -6,7 +6,7 @@ import { READER_LIMITS, type ReaderLimits } from '../../src/platform/http/load/s
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../sandbox/sandbox.js';
 import { type Api, createApi } from './client.js';
 import { checkAnswer, targetOf } from './contract/check.js';
-import { checkLog, rememberSecrets, watchedLog } from './log-watch.js';
+import { checkLog, rememberSecrets, rememberShownSecrets, watchedLog } from './log-watch.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
 
 /** Any free port. */
@@ -126,6 +126,7 @@ export async function send(
 export async function readAnswer(method: string, url: string, response: Response): Promise<TestResponse> {
   const { status, headers } = response;
   const text = await response.text();
+  rememberShownSecrets(text);
   checkAnswer({ method, target: targetOf(url), status, headers, text });
   // The response to HEAD has a type and no body.
   const isJson = text !== '' && /\bjson\b/.test(headers.get('content-type') ?? '');

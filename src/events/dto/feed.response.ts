@@ -64,7 +64,7 @@ export class FeedEventResponse {
   })
   order?: OrderResponse;
 
-  static from(event: FeedEvent, order: Order | undefined): FeedEventResponse {
+  static from(event: Omit<FeedEvent, 'customerId'>, order: Order | undefined): FeedEventResponse {
     return {
       feed_no: event.feedNo,
       id: `${event.orderId}/${event.seq}`,

@@ -46,10 +46,14 @@ export class UpstreamCircuit {
   private isDown = false;
   private last: LastCall | null = null;
 
-  /** @param isFault whether a failed attempt points to a failing service */
+  /**
+   * @param isFault whether a failed attempt points to a failing service
+   * @param isListed false where the state is no matter of this service's own health
+   */
   constructor(
     private readonly upstream: string,
     private readonly isFault: (failure: unknown) => boolean,
+    isListed = true,
   ) {
     this.breaker = new CircuitBreaker(async (attempt: () => Promise<void>) => attempt(), {
       name: upstream,
@@ -64,7 +68,7 @@ export class UpstreamCircuit {
     });
     this.breaker.on('open', () => this.tellOfFailure());
     this.breaker.on('close', () => this.tellOfReturn());
-    circuits.set(upstream, this);
+    if (isListed) circuits.set(upstream, this);
   }
 
   get lastCall(): LastCall | null {
@@ -74,6 +78,17 @@ export class UpstreamCircuit {
   get state(): CircuitState {
     if (this.breaker.halfOpen) return 'half_open';
     return this.breaker.opened ? 'open' : 'closed';
+  }
+
+  /** Attempts that it lets through now: all, none, or the one that tries whether the service is back. */
+  get room(): number {
+    if (this.breaker.closed) return Infinity;
+    return this.breaker.pendingClose ? 1 : 0;
+  }
+
+  /** Ends its timers. It is not used any more. */
+  close(): void {
+    this.breaker.shutdown();
   }
 
   /**

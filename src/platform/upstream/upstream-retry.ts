@@ -66,13 +66,18 @@ export function isFaultOfService(failure: unknown): boolean {
   return !failure.fault.isInvalidAnswer;
 }
 
+/** @returns milliseconds; 0 when the status is none that names a pause */
+export function readRetryAfter(status: number, header: unknown): number {
+  return ANSWERS_THAT_NAME_A_PAUSE.has(status) ? parseRetryAfter(header) : 0;
+}
+
 /**
  * Reads `Retry-After`, which is either a number of seconds or a date (RFC 9110, section 10.2.3).
  *
  * @returns milliseconds from now; 0 when the header is absent or can't be read
  */
-export function readRetryAfter(status: number, header: unknown): number {
-  if (!ANSWERS_THAT_NAME_A_PAUSE.has(status) || typeof header !== 'string') return 0;
+export function parseRetryAfter(header: unknown): number {
+  if (typeof header !== 'string') return 0;
   if (/^\s*\d+\s*$/.test(header)) return Number(header) * 1_000;
   const at = Date.parse(header);
   return Number.isNaN(at) ? 0 : Math.max(0, at - Date.now());

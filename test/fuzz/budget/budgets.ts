@@ -64,7 +64,14 @@ const ERASURE: Budget = {
     'one call works for a limited time and reports whether there is more; an event is stored for each order',
 };
 
-/** Budgets by `operationId` of the OpenAPI document. */
+/** An endpoint with its URL, a description and a few secrets. */
+const WEBHOOK: Budget = {
+  cpuMs: 20,
+  answerBytes: PROBLEM_BYTES,
+  storedBytes: 6 * KB,
+  reason: 'one endpoint, and a count of what waits for it, to 10,000',
+};
+
 /** Of the few incidents of a campaign; 500 take a second, most of it in the database. */
 const MANY_INCIDENTS: Budget = {
   cpuMs: 60,
@@ -73,6 +80,7 @@ const MANY_INCIDENTS: Budget = {
   reason: 'one event and one changed task for each of at most 500 incidents',
 };
 
+/** Budgets by `operationId` of the OpenAPI document. */
 export const BUDGETS: Readonly<Record<string, Budget>> = {
   getCaller: SMALL,
   previewOrder: PREVIEW,
@@ -148,6 +156,27 @@ export const BUDGETS: Readonly<Record<string, Budget>> = {
   eraseCustomer: ERASURE,
   eraseOrder: { ...SMALL, storedBytes: STORED_CHANGE_BYTES, reason: 'one order and one event' },
   erasePersonalData: ERASURE,
+  createWebhook: WEBHOOK,
+  listWebhooks: {
+    cpuMs: 60,
+    answerBytes: 500 * KB,
+    storedBytes: 0,
+    reason: '100 endpoints with URLs of 2,000 characters, counted in the database',
+  },
+  getWebhook: WEBHOOK,
+  updateWebhook: WEBHOOK,
+  deleteWebhook: WEBHOOK,
+  rotateWebhookSecret: WEBHOOK,
+  testWebhook: { ...WEBHOOK, reason: 'one call, whose answer is read to 64 kB' },
+  enableWebhook: WEBHOOK,
+  disableWebhook: WEBHOOK,
+  listWebhookDeliveries: {
+    cpuMs: 60,
+    answerBytes: 1_700 * KB,
+    storedBytes: 0,
+    reason: 'a page of 200 deliveries with 1 kB of the answer each, of up to six bytes a character as JSON',
+  },
+  replayWebhook: { ...WEBHOOK, reason: 'one endpoint; a time is found by some 20 reads of one event' },
   getHealth: SMALL,
   getLiveness: { ...SMALL, reason: 'reads nothing' },
   getReadiness: SMALL,

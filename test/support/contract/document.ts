@@ -67,6 +67,7 @@ export interface ApiDocument {
   openapi: string;
   info: { title: string };
   paths: Record<string, Record<string, WrittenOperation>>;
+  webhooks: Record<string, { post: { requestBody: { content: Record<string, Content> } } }>;
   components: { schemas: Record<string, Schema>; responses: Record<string, DocumentedAnswer> };
 }
 

@@ -1,0 +1,78 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { EVENT, type FeedEvent } from '../../events/event-feed.repository.js';
+import { MultiRowStatement } from '../../platform/database/batching/multi-row-statement.js';
+import { PointReads } from '../../platform/database/batching/point-reads.js';
+import { BEGIN_BY_INDEX, queryAtOnce } from '../../platform/database/transaction.js';
+import type { WebhookDelivery } from '../webhook-delivery.entity.js';
+import type { WebhookEndpoint } from '../webhook-endpoint.entity.js';
+
+/** An event as it is delivered. */
+export type DeliveredEvent = Omit<FeedEvent, 'customerId'>;
+
+/** The state of an endpoint, and the end of the feed. */
+export interface EndpointRow extends Omit<
+  WebhookEndpoint,
+  'description' | 'disabledReason' | 'disabledAt' | 'replayAfter' | 'createdAt' | 'updatedAt'
+> {
+  lastNo: string;
+}
+
+const FIND_EVENT = `SELECT ${EVENT} FROM order_events e WHERE e.order_id = $1 AND e.seq = $2`;
+
+const LIST_ENDPOINTS = `SELECT w.id, w.url, w.event_types AS "eventTypes", w.state, w.secrets,
+  w.read_until::text AS "readUntil", w.last_matched::text AS "lastMatched",
+  w.replay_read_until::text AS "replayReadUntil", w.replay_until::text AS "replayUntil",
+  w.replay_last_matched::text AS "replayLastMatched", f.last_no::text AS "lastNo"
+FROM webhook_endpoints w CROSS JOIN event_feed f WHERE w.state <> 'deleted'`;
+
+const RECORD = new MultiRowStatement(
+  '(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+  (rows) => `
+INSERT INTO webhook_deliveries
+  (order_id, endpoint_id, seq, feed_no, state, attempts, status, duration_ms, answer, error, attempted_at)
+VALUES ${rows}
+ON CONFLICT (order_id, endpoint_id, seq) DO UPDATE SET feed_no = excluded.feed_no, state = excluded.state,
+  attempts = excluded.attempts, status = excluded.status, duration_ms = excluded.duration_ms,
+  answer = excluded.answer, error = excluded.error, attempted_at = excluded.attempted_at`,
+);
+
+/** The statements of deliveries. */
+@Injectable()
+export class DeliveryRepository {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly reads: PointReads,
+  ) {}
+
+  /** Every endpoint that is not deleted. One small statement, which every instance repeats all the time. */
+  async listEndpoints(): Promise<EndpointRow[]> {
+    return this.dataSource.query<EndpointRow[]>(LIST_ENDPOINTS);
+  }
+
+  /** @returns undefined for an event that was deleted with its order */
+  async findEvent(orderId: string, seq: number): Promise<DeliveredEvent | undefined> {
+    type Row = Omit<DeliveredEvent, 'feedNo'> & { feedNo: string };
+    const [row] = await this.reads.query<Row[]>(FIND_EVENT, [orderId, seq]);
+    return row && { ...row, feedNo: Number(row.feedNo) };
+  }
+
+  /** Stores the last attempt at each event. */
+  async record(deliveries: readonly WebhookDelivery[]): Promise<void> {
+    const rows = deliveries.map((one) => [
+      ...[one.orderId, one.endpointId, one.seq, one.feedNo, one.state, one.attempts],
+      ...[one.status, one.durationMs, one.answer, one.error, one.attemptedAt],
+    ]);
+    await queryAtOnce(this.dataSource, BEGIN_BY_INDEX, RECORD.of(rows));
+  }
+
+  /** @returns whether it was this call that disabled the endpoint, and its URL is still the one that was called */
+  async disableAsGone({ id, url }: Pick<WebhookEndpoint, 'id' | 'url'>, at: Date): Promise<boolean> {
+    const [, affected] = await this.dataSource.query<[unknown, number]>(
+      `UPDATE webhook_endpoints SET state = 'disabled', disabled_reason = 'gone', disabled_at = $3, updated_at = $3
+       WHERE id = $1 AND url = $2 AND state = 'enabled'`,
+      [id, url, at],
+    );
+    return affected === 1;
+  }
+}

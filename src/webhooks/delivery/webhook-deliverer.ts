@@ -1,0 +1,110 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { OrderRepository } from '../../orders/order.repository.js';
+import { reachPausePoint } from '../../pause-points/pause-points.js';
+import { Batcher } from '../../platform/database/batching/batcher.js';
+import { databaseNow } from '../../platform/database/database-clock.js';
+import type { Deadline } from '../../platform/deadline.js';
+import { AttemptError, type TaskInput } from '../../tasks/task-kind.js';
+import type { DeliveryState, WebhookDelivery } from '../webhook-delivery.entity.js';
+import { WebhookSecrets } from '../webhook-secrets.js';
+import type { WebhookPayload } from '../webhook-task.js';
+import { DeliveryRepository } from './delivery.repository.js';
+import { MAX_RETRY_AFTER_MS } from './delivery-policy.js';
+import type { Endpoint } from './endpoint.js';
+import { webhookBody } from './webhook-body.js';
+import { type AttemptResult, type WebhookCall, WebhookClient } from './webhook-client.js';
+
+/** Attempts that are recorded together. */
+const RECORDS_OF_BATCH = 64;
+
+/** By this status an endpoint asks for no more calls (Standard Webhooks 1.0). */
+const GONE = 410;
+
+type Delivery = TaskInput<WebhookPayload>;
+
+/** Delivers events to endpoints: one attempt at one event. */
+@Injectable()
+export class WebhookDeliverer {
+  private readonly logger = new Logger('Webhooks');
+  private readonly records: Batcher<WebhookDelivery, undefined>;
+
+  constructor(
+    private readonly repository: DeliveryRepository,
+    private readonly orders: OrderRepository,
+    private readonly secrets: WebhookSecrets,
+    private readonly client: WebhookClient,
+  ) {
+    this.records = new Batcher(
+      async (entries) => {
+        await this.repository.record(entries.map(({ item }) => item));
+        for (const { resolve } of entries) resolve(undefined);
+      },
+      RECORDS_OF_BATCH,
+      1,
+    );
+  }
+
+  /** @throws {AttemptError} when the endpoint has not accepted the event */
+  async deliver(endpoint: Endpoint, delivery: Delivery, deadline: Deadline): Promise<void> {
+    const { orderId } = delivery;
+    const { configuration } = endpoint;
+    const call = await this.callFor(endpoint, delivery);
+    // Its order, and all of its events, were deleted.
+    if (!call) return;
+    await reachPausePoint('webhook.before-send', orderId);
+    const result = await endpoint.attempt(orderId, () => this.client.send(call, deadline));
+    if (!result) throw new AttemptError('the endpoint is not called now, since it has failed');
+    await reachPausePoint('webhook.after-send', orderId);
+    const { status, error, retryAfterMs = 0 } = result;
+    const isGone = status === GONE && (await this.disable(endpoint, configuration));
+    await this.record(configuration.id, delivery, result, isGone);
+    if (error !== null) throw new AttemptError(error, Math.min(retryAfterMs, MAX_RETRY_AFTER_MS), isGone);
+  }
+
+  private async callFor({ configuration }: Endpoint, delivery: Delivery): Promise<WebhookCall | undefined> {
+    const { orderId, seq, payload } = delivery;
+    const event = await this.repository.findEvent(orderId, seq);
+    if (!event) return undefined;
+    const order = await this.orders.findOrder(orderId);
+    return {
+      url: configuration.url,
+      id: `${orderId}/${seq}`,
+      body: webhookBody(event, payload.previousFeedNo, order),
+      secrets: this.secrets.signing(configuration.secrets, databaseNow()),
+    };
+  }
+
+  /**
+   * Stops the deliveries to an endpoint that asked for it. The event stays as a dead task, so that an operator sees it.
+   *
+   * @returns false where the endpoint was disabled before, or its URL was changed: then the event is tried again
+   */
+  private async disable(endpoint: Endpoint, called: Endpoint['configuration']): Promise<boolean> {
+    const isDisabled = await this.repository.disableAsGone(called, databaseNow());
+    if (isDisabled) {
+      endpoint.disable();
+      this.logger.warn({ endpointId: called.id }, 'A webhook endpoint answered 410 and is disabled');
+    }
+    return isDisabled;
+  }
+
+  private async record(
+    endpointId: string,
+    { orderId, seq, payload, attempts, maxAttempts }: Delivery,
+    { status, durationMs, answer, error }: AttemptResult,
+    isGone: boolean,
+  ): Promise<void> {
+    const failed: DeliveryState = isGone || attempts >= maxAttempts ? 'failed' : 'retrying';
+    const row = {
+      ...{ orderId, endpointId, seq, feedNo: String(payload.feedNo) },
+      ...{ state: error === null ? 'delivered' : failed, attempts },
+      ...{ status, durationMs, answer, error, attemptedAt: databaseNow() },
+    } as const;
+    try {
+      await this.records.add(row);
+    } catch (failure) {
+      // The history is no reason to send an event again that the endpoint has accepted.
+      this.logger.error({ err: failure }, 'An attempt at a webhook could not be recorded');
+    }
+  }
+}

@@ -1,0 +1,189 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { feedTypeOf } from '../../events/event-type.js';
+import type { OrderEventType } from '../../orders/order-event.entity.js';
+import type { OrderStatus } from '../../orders/order-status.js';
+import { reachPausePoint } from '../../pause-points/pause-points.js';
+import { MultiRowStatement } from '../../platform/database/batching/multi-row-statement.js';
+import { runAll, type Sql } from '../../platform/database/connection.js';
+import { inUntracedTransaction } from '../../platform/database/transaction.js';
+import { newTask, type NewTask } from '../../tasks/task-kind.js';
+import { type PreparedTasks, Tasks } from '../../tasks/tasks.service.js';
+import { WEBHOOK_KINDS, webhookKind } from '../webhook-task.js';
+import type { Cursor, CursorGroup } from './cursor-groups.js';
+
+/** Tasks of one transaction, about 30 ms: other transactions on their orders and endpoints wait no longer. */
+export const MAX_TASKS = 1_000;
+
+/**
+ * Tasks of one endpoint that are ready at most. More of them would make the table grow with each endpoint that is down; the
+ * events stay in the feed, where they are anyway.
+ */
+export const MAX_WAITING = 10_000;
+
+/** What a batch has left. */
+export interface Batch {
+  /** Whether more events may wait for these endpoints. */
+  isMore: boolean;
+  /** Endpoints that have `MAX_WAITING` tasks. */
+  full: string[];
+}
+
+/** An endpoint whose row this transaction has locked. */
+interface LockedEndpoint {
+  id: string;
+  eventTypes: string[] | null;
+  lastMatched: string | null;
+  waiting: number;
+}
+
+interface QueuedEvent {
+  feedNo: number;
+  orderId: string;
+  seq: number;
+  type: OrderEventType;
+  toStatus: OrderStatus | null;
+}
+
+/** Events that follow a cursor. */
+interface Page {
+  events: QueuedEvent[];
+  /** No event up to it is missing. */
+  readUntil: number;
+}
+
+type PageRow = { end: string } & ({ feedNo: null } | (Omit<QueuedEvent, 'feedNo'> & { feedNo: string }));
+
+/**
+ * The cursor is compared again, because another instance may have moved it. A row that it has locked is skipped: that
+ * instance does the work.
+ */
+const lockEndpoints = (readUntil: string, lastMatched: string): string => `
+SELECT w.id, w.event_types AS "eventTypes", w.${lastMatched}::text AS "lastMatched", (
+  SELECT count(*)::int FROM (
+    SELECT 1 FROM tasks t WHERE t.kind = '${WEBHOOK_KINDS}' || w.id AND t.state = 'ready' LIMIT ${MAX_WAITING}
+  ) ready
+) AS waiting
+FROM webhook_endpoints w WHERE w.id = ANY ($1::uuid[]) AND w.state = 'enabled' AND w.${readUntil} = $2
+FOR NO KEY UPDATE SKIP LOCKED`;
+
+const LOCK: Record<Cursor, string> = {
+  feed: lockEndpoints('read_until', 'last_matched'),
+  replay: lockEndpoints('replay_read_until', 'replay_last_matched'),
+};
+
+/** Not beyond the end of the feed in the same snapshot: after a failover the feed may be shorter than it was. */
+const READ = `SELECT least($2::bigint, f.last_no)::text AS end, page.*
+FROM event_feed f LEFT JOIN LATERAL (
+  SELECT e.feed_no::text AS "feedNo", e.order_id AS "orderId", e.seq, e.type, e.to_status AS "toStatus"
+  FROM order_events e
+  WHERE e.feed_no > 0 AND e.feed_no > $1 AND e.feed_no <= least($2::bigint, f.last_no)
+  ORDER BY e.feed_no LIMIT $3
+) page ON true`;
+
+const MOVED = '(?::uuid, ?::bigint, ?::bigint)';
+
+const MOVE: Record<Cursor, MultiRowStatement> = {
+  feed: new MultiRowStatement(
+    MOVED,
+    (rows) => `
+UPDATE webhook_endpoints w SET read_until = m.read_until, last_matched = m.last_matched
+FROM (VALUES ${rows}) AS m (id, read_until, last_matched) WHERE w.id = m.id`,
+  ),
+  // A replay that is complete leaves nothing.
+  replay: new MultiRowStatement(
+    MOVED,
+    (rows) => `
+UPDATE webhook_endpoints w SET replay_after = CASE WHEN m.is_left THEN w.replay_after END,
+  replay_read_until = CASE WHEN m.is_left THEN m.read_until END,
+  replay_until = CASE WHEN m.is_left THEN w.replay_until END,
+  replay_last_matched = CASE WHEN m.is_left THEN m.last_matched END
+FROM (
+  SELECT v.*, v.read_until < r.replay_until AS is_left
+  FROM (VALUES ${rows}) AS v (id, read_until, last_matched) JOIN webhook_endpoints r ON r.id = v.id
+) m WHERE w.id = m.id`,
+  ),
+};
+
+/** Queues the events of the feed as tasks of the endpoints that they match. */
+@Injectable()
+export class DispatchRepository {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly tasks: Tasks,
+  ) {}
+
+  /**
+   * Queues the next events for a group in one short transaction, which also moves the cursors: each event is queued exactly
+   * once.
+   */
+  async queueNext(group: CursorGroup): Promise<Batch> {
+    const prepared: PreparedTasks[] = [];
+    try {
+      const batch = await inUntracedTransaction(this.dataSource, async (transaction) => {
+        // After a deadlock the transaction runs again.
+        for (const tasks of prepared.splice(0)) tasks.abandon();
+        return this.queueIn(transaction, group, prepared);
+      });
+      for (const tasks of prepared.splice(0)) tasks.start();
+      return batch;
+    } finally {
+      for (const tasks of prepared) tasks.abandon();
+    }
+  }
+
+  /** @param prepared receives the tasks, to be started after the commit */
+  private async queueIn(
+    transaction: Sql,
+    group: CursorGroup,
+    prepared: PreparedTasks[],
+  ): Promise<Batch> {
+    const locked = await this.lock(transaction, group);
+    const endpoints = locked.filter(({ waiting }) => waiting < MAX_WAITING);
+    const full = locked.filter(({ waiting }) => waiting >= MAX_WAITING).map(({ id }) => id);
+    if (endpoints.length === 0) return { isMore: false, full };
+    const limit = Math.max(1, Math.floor(MAX_TASKS / endpoints.length));
+    const { events, readUntil } = await this.read(transaction, group, limit);
+    const queues = endpoints.map((endpoint) => queueOf(endpoint, events));
+    const tasks = queues.flatMap((queue) => queue.tasks);
+    if (tasks.length > 0) prepared.push(await this.tasks.insertLeased(transaction, tasks));
+    await reachPausePoint('webhook.inside-dispatch');
+    const moved = queues.map(({ id, lastMatched }) => [id, readUntil, lastMatched]);
+    await runAll(transaction, MOVE[group.cursor].of(moved));
+    return { isMore: events.length === limit, full };
+  }
+
+  private async lock(transaction: Sql, group: CursorGroup): Promise<LockedEndpoint[]> {
+    const [, rows] = await Promise.all([
+      transaction.query('SET LOCAL enable_seqscan = off'),
+      transaction.query<LockedEndpoint[]>(LOCK[group.cursor], [group.endpointIds, group.after]),
+    ]);
+    return rows;
+  }
+
+  private async read(transaction: Sql, { after, until }: CursorGroup, limit: number): Promise<Page> {
+    const rows = await transaction.query<PageRow[]>(READ, [after, until, limit]);
+    const events = rows.flatMap((row) =>
+      row.feedNo === null ? [] : [{ ...row, feedNo: Number(row.feedNo) }],
+    );
+    const end = Math.max(after, Number(rows[0]?.end ?? after));
+    return { events, readUntil: events.length === limit ? (events.at(-1)?.feedNo ?? end) : end };
+  }
+}
+
+/** The tasks of one endpoint. Each names the event before it that matched. */
+function queueOf(
+  { id, eventTypes, lastMatched }: LockedEndpoint,
+  events: readonly QueuedEvent[],
+): { id: string; tasks: NewTask[]; lastMatched: number | null } {
+  const kind = webhookKind(id);
+  let last = lastMatched === null ? null : Number(lastMatched);
+  const tasks: NewTask[] = [];
+  for (const event of events) {
+    if (eventTypes?.includes(feedTypeOf(event)) === false) continue;
+    const { orderId, seq, feedNo } = event;
+    tasks.push(newTask(kind, orderId, seq, { feedNo, previousFeedNo: last }));
+    last = feedNo;
+  }
+  return { id, tasks, lastMatched: last };
+}

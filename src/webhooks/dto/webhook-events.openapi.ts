@@ -1,0 +1,184 @@
+import { getSchemaPath, type OpenAPIObject } from '@nestjs/swagger';
+import { FEED_EVENT_TYPES } from '../../events/event-type.js';
+import { EXAMPLE_ORDER, ORDER } from '../../orders/dto/orders.openapi.js';
+import { TEST_TYPE, testEvent } from '../webhook-test-call.js';
+import { WebhookEvent, WebhookTestEvent } from './webhook-event.js';
+
+type Webhooks = NonNullable<OpenAPIObject['webhooks']>;
+
+/** The data of an example, and what it changes in the order. */
+interface Example {
+  summary: string;
+  data: { from?: string; to?: string; actor: string; reason?: string; details?: object };
+}
+
+/** A change of status of the example. */
+const change = (summary: string, from: string, to: string, actor: string, reason?: string): Example => ({
+  summary,
+  data: { from, to, actor, ...(reason !== undefined && { reason }) },
+});
+
+const RELEASE = { operation: 'release', lines: { released: 1 }, attempts: { '2xx': 1 }, duration_ms: 9 };
+
+const WAREHOUSE = 'key:warehouse';
+
+/** An example of each type of event. A test compares the types with those of the feed. */
+const EXAMPLES: Record<string, Example> = {
+  'order.placed': {
+    summary: 'An order was placed',
+    data: { to: 'pending', actor: 'anonymous' },
+  },
+  'order.confirmed': change('An order was confirmed', 'pending', 'confirmed', 'placement'),
+  'order.rejected': change(
+    'An order was rejected',
+    'pending',
+    'rejected',
+    'placement',
+    'Not enough in stock',
+  ),
+  'order.failed': change(
+    'The placement of an order failed',
+    'pending',
+    'failed',
+    'placement',
+    'The inventory service does not answer',
+  ),
+  'order.processing': change('Work on an order has begun', 'confirmed', 'processing', WAREHOUSE),
+  'order.shipped': change(
+    'An order was shipped',
+    'processing',
+    'shipped',
+    WAREHOUSE,
+    'Left with the courier',
+  ),
+  'order.delivered': change('An order was delivered', 'shipped', 'delivered', WAREHOUSE),
+  'order.cancelled': change('An order was cancelled', 'confirmed', 'cancelled', 'customer:42'),
+  'order.returned': change('An order was returned', 'delivered', 'returned', WAREHOUSE),
+  'order.corrected': {
+    summary: 'An order was corrected',
+    data: { actor: WAREHOUSE, details: { fields: ['shipping_address'] } },
+  },
+  'order.stock_released': {
+    summary: 'The stock of an order was released',
+    data: { actor: 'placement', details: { lines: [1], calls: [RELEASE] } },
+  },
+  'order.stock_in_doubt': {
+    summary: 'Whether the stock of an order was released is not known',
+    data: {
+      actor: 'placement',
+      details: { lines: [1], calls: [{ ...RELEASE, lines: { unknown: 1 }, attempts: { timeout: 3 } }] },
+    },
+  },
+  'order.incident_settled': {
+    summary: 'An incident of an order was resolved',
+    data: {
+      actor: 'user:admin-1',
+      reason: 'The service is back',
+      details: { incident: `notification-${EXAMPLE_ORDER}-2-1`, kind: 'notification', action: 'retry' },
+    },
+  },
+  'order.personal_data_erased': {
+    summary: 'The personal data of an order were erased',
+    data: {
+      actor: 'user:admin-1',
+      details: { notification: 'none from here on, those that were waiting included' },
+    },
+  },
+};
+
+const NOTHING = { from: null, to: null, reason: null, details: null };
+
+/** The customer and all details are erased. */
+const ERASED = {
+  customer_id: null,
+  customer_name: null,
+  customer_email: null,
+  shipping_address: null,
+  metadata: {},
+};
+
+function exampleEvent(type: string, { data }: Example): object {
+  const isPlaced = type === 'order.placed';
+  const order = {
+    ...ORDER,
+    status: data.to ?? ORDER.status,
+    version: isPlaced ? 1 : 2,
+    ...(type === 'order.personal_data_erased' && ERASED),
+  };
+  return {
+    feed_no: 4711,
+    previous_feed_no: 4708,
+    id: `${EXAMPLE_ORDER}/${order.version}`,
+    type,
+    time: ORDER.updated_at,
+    order_id: EXAMPLE_ORDER,
+    version: order.version,
+    data: { ...NOTHING, ...data },
+    order,
+  };
+}
+
+/** The header fields of Standard Webhooks 1.0. */
+const HEADERS = [
+  {
+    name: 'webhook-id',
+    example: `${EXAMPLE_ORDER}/2`,
+    description: 'The `id` of the event, the same for each attempt and replay: receivers ignore an id that they know.',
+  },
+  {
+    name: 'webhook-timestamp',
+    example: '1795816403',
+    description: 'When this attempt was made, in seconds since 1970. Refuse old ones.',
+  },
+  {
+    name: 'webhook-signature',
+    example: 'v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=',
+    description:
+      'HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during ' +
+      'a rotation, of which one has to match.',
+  },
+].map((header) => ({ ...header, in: 'header' as const, required: true, schema: { type: 'string' } }));
+
+const DESCRIPTION =
+  'Signed as in Standard Webhooks 1.0. Events of one order arrive in their order; an attempt without a 2xx answer within ten ' +
+  'seconds is repeated for three days.';
+
+const RESPONSES = {
+  '200': { description: 'The event is delivered; so it is with any other 2xx status. The body is ignored.' },
+  '410': { description: 'Nothing more is sent to this endpoint until it is enabled again.' },
+  '503': { description: 'Sent again later, as after any other status; `Retry-After` is honoured.' },
+};
+
+function webhook(type: string, summary: string, schema: object, example: unknown): Webhooks[string] {
+  return {
+    post: {
+      operationId: type.replaceAll(/[._](\w)/g, (_match, letter: string) => letter.toUpperCase()),
+      summary,
+      description: DESCRIPTION,
+      tags: ['webhooks'],
+      security: [],
+      parameters: HEADERS,
+      requestBody: { required: true, content: { 'application/json': { schema, example } } },
+      responses: RESPONSES,
+    },
+  };
+}
+
+function webhookOf(type: string): Webhooks[string] {
+  const example = EXAMPLES[type];
+  if (!example) throw new Error(`the event type ${type} has no example`);
+  const narrowed = { type: 'object', properties: { type: { type: 'string', enum: [type] } } };
+  const schema = { allOf: [{ $ref: getSchemaPath(WebhookEvent) }, narrowed] };
+  return webhook(type, example.summary, schema, exampleEvent(type, example));
+}
+
+const TEST_ID = '0199f6b8-2c6e-7cc3-9d0a-3f6a1c1b7a55/test/5f0c2b1e-8f0e-4b44-9a53-6f5d7d0a4c11';
+
+/** The section `webhooks` of the OpenAPI document: what endpoints receive. */
+export function describeWebhooks(): Webhooks {
+  const test = testEvent(TEST_ID, new Date(ORDER.updated_at));
+  return Object.fromEntries([
+    ...FEED_EVENT_TYPES.map((type) => [type, webhookOf(type)] as const),
+    [TEST_TYPE, webhook(TEST_TYPE, 'A test', { $ref: getSchemaPath(WebhookTestEvent) }, test)],
+  ]);
+}

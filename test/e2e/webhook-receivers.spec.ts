@@ -2,8 +2,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { Webhook } from 'standardwebhooks';
 import { placeOrder } from '../support/builders.js';
 import { eventually, startTestService, type TestService } from '../support/service.js';
-import { isInstalled, type Language, TestReceiver } from '../support/webhooks/receiver-process.js';
-import { WebhookRelay } from '../support/webhooks/webhook-relay.js';
+import { isInstalled, type Language, TestReceiver } from '../support/receivers/receiver-process.js';
+import { WebhookRelay } from '../support/receivers/webhook-relay.js';
 
 /** A start of a process and a pause between two attempts, on a busy machine. */
 const TEST_MS = 60_000;

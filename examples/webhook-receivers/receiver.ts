@@ -115,7 +115,7 @@ async function fill(gap: Gap): Promise<void> {
   let after = gap.after;
   while (after < gap.until) {
     const query = new URLSearchParams({ after: String(after), ...(EVENT_TYPES && { types: EVENT_TYPES }) });
-    const headers: HeadersInit = API_KEY ? { 'x-api-key': API_KEY } : {};
+    const headers: Record<string, string> = API_KEY ? { 'x-api-key': API_KEY } : {};
     const signal = AbortSignal.timeout(30_000);
     const response = await fetch(`${SERVICE_URL}/events?${query}`, { headers, signal });
     if (!response.ok) throw new Error(`GET /events answered ${response.status}`);

@@ -93,7 +93,7 @@ export class TestReceiver {
 
   /** The handled events, in the order in which they were handled. */
   received(): Received[] {
-    return this.query('SELECT id, feed_no FROM received ORDER BY rowid') as Received[];
+    return this.query('SELECT id, feed_no FROM received ORDER BY rowid') as unknown as Received[];
   }
 
   /** The orders for which the work was done, as often as it was. */

@@ -220,6 +220,178 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/webhooks': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * All endpoints, with what waits for them
+     * @description There are at most 100.
+     */
+    get: operations['listWebhooks'];
+    put?: never;
+    /**
+     * Create an endpoint that receives events
+     * @description It gets every later event of the feed that has one of its types, signed, in order per order, and repeated until it answers with a 2xx status.
+     */
+    post: operations['createWebhook'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/webhooks/{webhook_id}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * An endpoint, with what waits for it
+     * @description Its secrets are not shown.
+     */
+    get: operations['getWebhook'];
+    put?: never;
+    post?: never;
+    /**
+     * Delete an endpoint
+     * @description Nothing more is sent to it. The events that wait for it and its deliveries are deleted in the background.
+     */
+    delete: operations['deleteWebhook'];
+    options?: never;
+    head?: never;
+    /**
+     * Change the URL, the event types or the description of an endpoint
+     * @description A JSON Merge Patch (RFC 7396): null removes. Events that are queued already are sent to the new URL, and stay queued when their type is no longer wanted.
+     */
+    patch: operations['updateWebhook'];
+    trace?: never;
+  };
+  '/webhooks/{webhook_id}/rotate-secret': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Replace the secret of an endpoint
+     * @description Until the earlier secrets end, every delivery has a signature with each of them, so that receivers can be changed one by one.
+     */
+    post: operations['rotateWebhookSecret'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/webhooks/{webhook_id}/test': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Call an endpoint once, now
+     * @description Sends a signed event of the type `webhook.test`, also to a disabled endpoint. It is not repeated, and no delivery.
+     */
+    post: operations['testWebhook'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/webhooks/{webhook_id}/enable': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Enable an endpoint
+     * @description It gets all events since it was disabled. One that is enabled stays as it is.
+     */
+    post: operations['enableWebhook'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/webhooks/{webhook_id}/disable': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Disable an endpoint
+     * @description Nothing is sent until it is enabled again; no event is lost. Attempts under way are finished.
+     */
+    post: operations['disableWebhook'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/webhooks/{webhook_id}/deliveries': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Events that were sent to an endpoint, with the last attempt
+     * @description The newest attempts come first. An event is listed from its first attempt on, until 30 days after its last one.
+     */
+    get: operations['listWebhookDeliveries'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/webhooks/{webhook_id}/replay': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Send events of the feed to an endpoint again
+     * @description All events of the range that match the endpoint are sent, with the same `webhook-id` as before. New events are sent beside them. There is one replay at a time.
+     */
+    post: operations['replayWebhook'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/operations/incidents': {
     parameters: {
       query?: never;
@@ -501,7 +673,308 @@ export interface paths {
     trace?: never;
   };
 }
-export type webhooks = Record<string, never>;
+export interface webhooks {
+  'order.placed': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * An order was placed
+     * @description Signed as in Standard Webhooks 1.0. Events of one order arrive in their order; an attempt without a 2xx answer within ten seconds is repeated for three days.
+     */
+    post: operations['orderPlaced'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  'order.corrected': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * An order was corrected
+     * @description Signed as in Standard Webhooks 1.0. Events of one order arrive in their order; an attempt without a 2xx answer within ten seconds is repeated for three days.
+     */
+    post: operations['orderCorrected'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  'order.stock_released': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * The stock of an order was released
+     * @description Signed as in Standard Webhooks 1.0. Events of one order arrive in their order; an attempt without a 2xx answer within ten seconds is repeated for three days.
+     */
+    post: operations['orderStockReleased'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  'order.stock_in_doubt': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Whether the stock of an order was released is not known
+     * @description Signed as in Standard Webhooks 1.0. Events of one order arrive in their order; an attempt without a 2xx answer within ten seconds is repeated for three days.
+     */
+    post: operations['orderStockInDoubt'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  'order.incident_settled': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * An incident of an order was resolved
+     * @description Signed as in Standard Webhooks 1.0. Events of one order arrive in their order; an attempt without a 2xx answer within ten seconds is repeated for three days.
+     */
+    post: operations['orderIncidentSettled'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  'order.personal_data_erased': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * The personal data of an order were erased
+     * @description Signed as in Standard Webhooks 1.0. Events of one order arrive in their order; an attempt without a 2xx answer within ten seconds is repeated for three days.
+     */
+    post: operations['orderPersonalDataErased'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  'order.confirmed': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * An order was confirmed
+     * @description Signed as in Standard Webhooks 1.0. Events of one order arrive in their order; an attempt without a 2xx answer within ten seconds is repeated for three days.
+     */
+    post: operations['orderConfirmed'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  'order.rejected': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * An order was rejected
+     * @description Signed as in Standard Webhooks 1.0. Events of one order arrive in their order; an attempt without a 2xx answer within ten seconds is repeated for three days.
+     */
+    post: operations['orderRejected'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  'order.failed': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * The placement of an order failed
+     * @description Signed as in Standard Webhooks 1.0. Events of one order arrive in their order; an attempt without a 2xx answer within ten seconds is repeated for three days.
+     */
+    post: operations['orderFailed'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  'order.processing': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Work on an order has begun
+     * @description Signed as in Standard Webhooks 1.0. Events of one order arrive in their order; an attempt without a 2xx answer within ten seconds is repeated for three days.
+     */
+    post: operations['orderProcessing'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  'order.shipped': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * An order was shipped
+     * @description Signed as in Standard Webhooks 1.0. Events of one order arrive in their order; an attempt without a 2xx answer within ten seconds is repeated for three days.
+     */
+    post: operations['orderShipped'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  'order.delivered': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * An order was delivered
+     * @description Signed as in Standard Webhooks 1.0. Events of one order arrive in their order; an attempt without a 2xx answer within ten seconds is repeated for three days.
+     */
+    post: operations['orderDelivered'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  'order.cancelled': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * An order was cancelled
+     * @description Signed as in Standard Webhooks 1.0. Events of one order arrive in their order; an attempt without a 2xx answer within ten seconds is repeated for three days.
+     */
+    post: operations['orderCancelled'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  'order.returned': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * An order was returned
+     * @description Signed as in Standard Webhooks 1.0. Events of one order arrive in their order; an attempt without a 2xx answer within ten seconds is repeated for three days.
+     */
+    post: operations['orderReturned'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  'webhook.test': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * A test
+     * @description Signed as in Standard Webhooks 1.0. Events of one order arrive in their order; an attempt without a 2xx answer within ten seconds is repeated for three days.
+     */
+    post: operations['webhookTest'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+}
 export interface components {
   schemas: {
     FieldErrorResponse: {
@@ -563,7 +1036,9 @@ export interface components {
        *       "orders:status"
        *     ]
        */
-      scopes: ('orders:place' | 'orders:read' | 'orders:read:all' | 'orders:status' | 'operations')[];
+      scopes: (
+        'orders:place' | 'orders:read' | 'orders:read:all' | 'orders:status' | 'operations' | 'webhooks'
+      )[];
       /**
        * @description The customer that the caller is, who reads only its own data; null for other callers.
        * @example null
@@ -1685,6 +2160,369 @@ export interface components {
        */
       numbered_until: string | null;
     };
+    CreateWebhookDto: {
+      /**
+       * Format: uri
+       * @description Where events are sent. `https`, and no private or local address, except where the settings allow them; no user name, password or fragment.
+       * @example https://erp.shop.example/webhooks
+       */
+      url: string;
+      /**
+       * @description Only events of these types are sent. Null or absent: all, also types of later releases.
+       * @example [
+       *       "order.confirmed",
+       *       "order.cancelled"
+       *     ]
+       */
+      events?:
+        | (
+            | 'order.placed'
+            | 'order.corrected'
+            | 'order.stock_released'
+            | 'order.stock_in_doubt'
+            | 'order.incident_settled'
+            | 'order.personal_data_erased'
+            | 'order.confirmed'
+            | 'order.rejected'
+            | 'order.failed'
+            | 'order.processing'
+            | 'order.shipped'
+            | 'order.delivered'
+            | 'order.cancelled'
+            | 'order.returned'
+          )[]
+        | null;
+      /**
+       * @description A name for people.
+       * @example ERP
+       */
+      description?: string | null;
+    };
+    WebhookReplayResponse: {
+      /**
+       * @description Events after this number are sent again,
+       * @example 4000
+       */
+      after: number;
+      /**
+       * @description up to this one.
+       * @example 4711
+       */
+      until: number;
+      /**
+       * @description The events up to this number are queued.
+       * @example 4200
+       */
+      read_until: number;
+    };
+    WebhookSecretResponse: {
+      /** Format: date-time */
+      created_at: string;
+      /**
+       * Format: date-time
+       * @description Until when deliveries are signed with it too; null of the current one.
+       */
+      valid_until: string | null;
+    };
+    WebhookWithSecretResponse: {
+      /** Format: uuid */
+      id: string;
+      /**
+       * Format: uri
+       * @example https://erp.shop.example/webhooks
+       */
+      url: string;
+      /**
+       * @description The types of events that are sent; null for all.
+       * @example [
+       *       "order.confirmed",
+       *       "order.cancelled"
+       *     ]
+       */
+      events:
+        | (
+            | 'order.placed'
+            | 'order.corrected'
+            | 'order.stock_released'
+            | 'order.stock_in_doubt'
+            | 'order.incident_settled'
+            | 'order.personal_data_erased'
+            | 'order.confirmed'
+            | 'order.rejected'
+            | 'order.failed'
+            | 'order.processing'
+            | 'order.shipped'
+            | 'order.delivered'
+            | 'order.cancelled'
+            | 'order.returned'
+          )[]
+        | null;
+      /** @example ERP */
+      description: string | null;
+      /** @enum {string} */
+      state: 'enabled' | 'disabled';
+      /** @description `gone`: the endpoint answered 410, so that nothing more is sent until it is enabled again. */
+      disabled_reason: ('operator' | 'gone') | null;
+      /** Format: date-time */
+      disabled_at: string | null;
+      /**
+       * @description Whether it needs attention: it answered 410, deliveries have failed, or it is enabled and an event has waited for ten minutes.
+       * @example false
+       */
+      is_in_trouble: boolean;
+      /**
+       * @description Events that wait to be delivered or retried, counted to 10000.
+       * @example 0
+       */
+      queued: number;
+      /**
+       * @description Events that are out of attempts, which are incidents, counted to 10000.
+       * @example 0
+       */
+      failed: number;
+      /**
+       * Format: date-time
+       * @description Since when the oldest event waits that was not delivered.
+       */
+      oldest_undelivered_at: string | null;
+      /**
+       * @description Events up to this `feed_no` are queued or do not match.
+       * @example 4711
+       */
+      read_until: number;
+      /** @description The replay that is in progress. */
+      replay: components['schemas']['WebhookReplayResponse'] | null;
+      /** @description The newest first, without the secrets. */
+      secrets: components['schemas']['WebhookSecretResponse'][];
+      /** Format: date-time */
+      created_at: string;
+      /** Format: date-time */
+      updated_at: string;
+      /**
+       * @description Shown only in this response.
+       * @example whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD6dIbZmAH2Ls=
+       */
+      secret: string;
+    };
+    WebhookResponse: {
+      /** Format: uuid */
+      id: string;
+      /**
+       * Format: uri
+       * @example https://erp.shop.example/webhooks
+       */
+      url: string;
+      /**
+       * @description The types of events that are sent; null for all.
+       * @example [
+       *       "order.confirmed",
+       *       "order.cancelled"
+       *     ]
+       */
+      events:
+        | (
+            | 'order.placed'
+            | 'order.corrected'
+            | 'order.stock_released'
+            | 'order.stock_in_doubt'
+            | 'order.incident_settled'
+            | 'order.personal_data_erased'
+            | 'order.confirmed'
+            | 'order.rejected'
+            | 'order.failed'
+            | 'order.processing'
+            | 'order.shipped'
+            | 'order.delivered'
+            | 'order.cancelled'
+            | 'order.returned'
+          )[]
+        | null;
+      /** @example ERP */
+      description: string | null;
+      /** @enum {string} */
+      state: 'enabled' | 'disabled';
+      /** @description `gone`: the endpoint answered 410, so that nothing more is sent until it is enabled again. */
+      disabled_reason: ('operator' | 'gone') | null;
+      /** Format: date-time */
+      disabled_at: string | null;
+      /**
+       * @description Whether it needs attention: it answered 410, deliveries have failed, or it is enabled and an event has waited for ten minutes.
+       * @example false
+       */
+      is_in_trouble: boolean;
+      /**
+       * @description Events that wait to be delivered or retried, counted to 10000.
+       * @example 0
+       */
+      queued: number;
+      /**
+       * @description Events that are out of attempts, which are incidents, counted to 10000.
+       * @example 0
+       */
+      failed: number;
+      /**
+       * Format: date-time
+       * @description Since when the oldest event waits that was not delivered.
+       */
+      oldest_undelivered_at: string | null;
+      /**
+       * @description Events up to this `feed_no` are queued or do not match.
+       * @example 4711
+       */
+      read_until: number;
+      /** @description The replay that is in progress. */
+      replay: components['schemas']['WebhookReplayResponse'] | null;
+      /** @description The newest first, without the secrets. */
+      secrets: components['schemas']['WebhookSecretResponse'][];
+      /** Format: date-time */
+      created_at: string;
+      /** Format: date-time */
+      updated_at: string;
+    };
+    WebhookListResponse: {
+      /** @description All endpoints, oldest first. */
+      webhooks: components['schemas']['WebhookResponse'][];
+    };
+    UpdateWebhookDto: {
+      /**
+       * Format: uri
+       * @description Where events are sent. `https`, and no private or local address, except where the settings allow them; no user name, password or fragment.
+       * @example https://erp.shop.example/webhooks
+       */
+      url?: string;
+      /**
+       * @description Only events of these types are sent. Null or absent: all, also types of later releases.
+       * @example [
+       *       "order.confirmed",
+       *       "order.cancelled"
+       *     ]
+       */
+      events?:
+        | (
+            | 'order.placed'
+            | 'order.corrected'
+            | 'order.stock_released'
+            | 'order.stock_in_doubt'
+            | 'order.incident_settled'
+            | 'order.personal_data_erased'
+            | 'order.confirmed'
+            | 'order.rejected'
+            | 'order.failed'
+            | 'order.processing'
+            | 'order.shipped'
+            | 'order.delivered'
+            | 'order.cancelled'
+            | 'order.returned'
+          )[]
+        | null;
+      /**
+       * @description A name for people.
+       * @example ERP
+       */
+      description?: string | null;
+    };
+    RotateSecretDto: {
+      /**
+       * @description How long deliveries are signed with the earlier secrets too. 0: they end at once.
+       * @default 24
+       */
+      valid_hours: number;
+    };
+    WebhookTestResponse: {
+      /**
+       * @description Whether a 2xx status came in time.
+       * @example true
+       */
+      delivered: boolean;
+      /**
+       * @description HTTP status of the answer; null without one.
+       * @example 200
+       */
+      status: number | null;
+      /** @example 87 */
+      duration_ms: number;
+      /**
+       * @description The first 1,024 bytes of the last answer.
+       * @example ok
+       */
+      answer: string | null;
+      /**
+       * @description Why the call failed; null when it succeeded.
+       * @example null
+       */
+      error: string | null;
+    };
+    WebhookDeliveryResponse: {
+      /**
+       * @description The `webhook-id` of the delivery.
+       * @example 01a1ffe2-9b80-748a-ba30-787d85a2b441/2
+       */
+      event_id: string;
+      /** @example 4711 */
+      feed_no: number;
+      /** Format: uuid */
+      order_id: string;
+      /**
+       * @description The version that the event led to.
+       * @example 2
+       */
+      version: number;
+      /**
+       * @description Null when the event was deleted with its order.
+       * @example order.confirmed
+       */
+      type: string | null;
+      /**
+       * @description `failed`: out of attempts, so that it is an incident. `skipped`: a person gave it up.
+       * @enum {string}
+       */
+      state: 'delivered' | 'retrying' | 'failed' | 'skipped';
+      /** @example 1 */
+      attempts: number;
+      /**
+       * @description HTTP status of the last answer; null without one.
+       * @example 200
+       */
+      status: number | null;
+      /**
+       * @description Of the last attempt.
+       * @example 87
+       */
+      duration_ms: number;
+      /**
+       * @description The first 1,024 bytes of the last answer.
+       * @example ok
+       */
+      answer: string | null;
+      /**
+       * @description Why the last attempt failed; null when it succeeded.
+       * @example null
+       */
+      error: string | null;
+      /**
+       * Format: date-time
+       * @description When the last attempt was made.
+       */
+      attempted_at: string;
+    };
+    WebhookDeliveryListResponse: {
+      /** @description The newest attempts first. */
+      deliveries: components['schemas']['WebhookDeliveryResponse'][];
+      /**
+       * @description Where the next page begins; null on the last one.
+       * @example null
+       */
+      next_cursor: string | null;
+    };
+    ReplayDto: {
+      /**
+       * @description Events after this `feed_no` are sent again; or after this time, with those of about a minute before.
+       * @example 4711
+       */
+      after: number | string;
+      /** @description The last `feed_no` to be sent again; or the time until which events are, with those of about a minute after. Absent: the end of the feed. */
+      until?: number | string;
+    };
     OperationProblemResponse: {
       /**
        * Format: uri-reference
@@ -2127,6 +2965,73 @@ export interface components {
       details: {
         [key: string]: components['schemas']['CheckResponse'];
       };
+    };
+    WebhookEvent: {
+      /**
+       * @description Position in the feed.
+       * @example 4711
+       */
+      feed_no: number;
+      /**
+       * @description The order and the version that the event led to. Never changes.
+       * @example 01a1ffe2-9b80-748a-ba30-787d85a2b441/2
+       */
+      id: string;
+      /** Format: date-time */
+      time: string;
+      /** Format: uuid */
+      order_id: string;
+      /**
+       * @description The version that the event led to.
+       * @example 2
+       */
+      version: number;
+      data: components['schemas']['FeedEventDataResponse'];
+      /**
+       * @description The `feed_no` of the event before this one that matched the endpoint; null for the first one of the endpoint or of a replay. A receiver that does not have it reads the events in between from `GET /events`.
+       * @example 4708
+       */
+      previous_feed_no: number | null;
+      /**
+       * @example order.confirmed
+       * @enum {string}
+       */
+      type:
+        | 'order.placed'
+        | 'order.corrected'
+        | 'order.stock_released'
+        | 'order.stock_in_doubt'
+        | 'order.incident_settled'
+        | 'order.personal_data_erased'
+        | 'order.confirmed'
+        | 'order.rejected'
+        | 'order.failed'
+        | 'order.processing'
+        | 'order.shipped'
+        | 'order.delivered'
+        | 'order.cancelled'
+        | 'order.returned';
+      /** @description The order at the time of this attempt, which may be at a later version. Absent when it was deleted, or is too large. */
+      order?: components['schemas']['OrderResponse'];
+      /**
+       * @description True where the body would be larger than 256 kB with the order. Absent otherwise.
+       * @example true
+       */
+      order_omitted?: boolean;
+    };
+    WebhookTestEvent: {
+      /** @example 0 */
+      feed_no: number;
+      previous_feed_no: null;
+      /** @example 0199f6b8-2c6e-7cc3-9d0a-3f6a1c1b7a55/test/5f0c2b1e-8f0e-4b44-9a53-6f5d7d0a4c11 */
+      id: string;
+      /** @enum {string} */
+      type: 'webhook.test';
+      /** Format: date-time */
+      time: string;
+      order_id: null;
+      version: null;
+      data: null;
     };
   };
   responses: {
@@ -8739,6 +9644,4072 @@ export interface operations {
       };
     };
   };
+  listWebhooks: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description All endpoints. */
+      200: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          /**
+           * @example {
+           *       "webhooks": [
+           *         {
+           *           "id": "0199f6b8-2c6e-7cc3-9d0a-3f6a1c1b7a55",
+           *           "url": "https://erp.shop.example/webhooks",
+           *           "events": [
+           *             "order.confirmed",
+           *             "order.cancelled"
+           *           ],
+           *           "description": "ERP",
+           *           "state": "enabled",
+           *           "disabled_reason": null,
+           *           "disabled_at": null,
+           *           "is_in_trouble": false,
+           *           "queued": 0,
+           *           "failed": 0,
+           *           "oldest_undelivered_at": null,
+           *           "read_until": 4711,
+           *           "replay": null,
+           *           "secrets": [
+           *             {
+           *               "created_at": "2026-11-21T20:53:23.456Z",
+           *               "valid_until": null
+           *             }
+           *           ],
+           *           "created_at": "2026-11-21T20:53:23.456Z",
+           *           "updated_at": "2026-11-21T20:53:23.456Z"
+           *         }
+           *       ]
+           *     }
+           */
+          'application/json': components['schemas']['WebhookListResponse'];
+        };
+      };
+      400: components['responses']['Malformed400'];
+      /** @description The request has no credentials, or invalid ones. */
+      401: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/authentication-required' | '/problems/invalid-credentials';
+          };
+        };
+      };
+      /** @description The caller may not do this. */
+      403: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate'?: string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/insufficient-scope' | '/problems/cross-site-request';
+          };
+        };
+      };
+      408: components['responses']['Malformed408'];
+      413: components['responses']['Malformed413'];
+      414: components['responses']['Malformed414'];
+      415: components['responses']['Malformed415'];
+      417: components['responses']['Malformed417'];
+      /** @description Too many requests, in a minute or at a time. */
+      429: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
+          };
+        };
+      };
+      431: components['responses']['Malformed431'];
+      /** @description The service has failed. The fault has been logged under the id of the request. */
+      500: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/internal-error';
+          };
+        };
+      };
+      /** @description Something that is needed does not answer; to be tried again. */
+      503: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/overloaded' | '/problems/database-unavailable' | '/problems/issuer-unavailable';
+          };
+        };
+      };
+    };
+  };
+  createWebhook: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['CreateWebhookDto'];
+      };
+    };
+    responses: {
+      /** @description The endpoint, with the secret that signs its deliveries. The secret is not shown again. */
+      201: {
+        headers: {
+          /**
+           * @description Where the endpoint is.
+           * @example /webhooks/0199f6b8-2c6e-7cc3-9d0a-3f6a1c1b7a55
+           */
+          Location: string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          /**
+           * @example {
+           *       "id": "0199f6b8-2c6e-7cc3-9d0a-3f6a1c1b7a55",
+           *       "url": "https://erp.shop.example/webhooks",
+           *       "events": [
+           *         "order.confirmed",
+           *         "order.cancelled"
+           *       ],
+           *       "description": "ERP",
+           *       "state": "enabled",
+           *       "disabled_reason": null,
+           *       "disabled_at": null,
+           *       "is_in_trouble": false,
+           *       "queued": 0,
+           *       "failed": 0,
+           *       "oldest_undelivered_at": null,
+           *       "read_until": 4711,
+           *       "replay": null,
+           *       "secrets": [
+           *         {
+           *           "created_at": "2026-11-21T20:53:23.456Z",
+           *           "valid_until": null
+           *         }
+           *       ],
+           *       "created_at": "2026-11-21T20:53:23.456Z",
+           *       "updated_at": "2026-11-21T20:53:23.456Z",
+           *       "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD6dIbZmAH2Ls="
+           *     }
+           */
+          'application/json': components['schemas']['WebhookWithSecretResponse'];
+        };
+      };
+      /** @description The request is wrong, or can not be met. */
+      400: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/invalid-request' | '/problems/malformed-request';
+          };
+        };
+      };
+      /** @description The request has no credentials, or invalid ones. */
+      401: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/authentication-required' | '/problems/invalid-credentials';
+          };
+        };
+      };
+      /** @description The caller may not do this. */
+      403: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate'?: string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/insufficient-scope' | '/problems/cross-site-request';
+          };
+        };
+      };
+      408: components['responses']['Malformed408'];
+      /** @description The request does not fit the present state. */
+      409: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/too-many-webhooks';
+          };
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/payload-too-large';
+          };
+        };
+      };
+      414: components['responses']['Malformed414'];
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/unsupported-media-type';
+          };
+        };
+      };
+      417: components['responses']['Malformed417'];
+      /** @description Too many requests, in a minute or at a time. */
+      429: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
+          };
+        };
+      };
+      431: components['responses']['Malformed431'];
+      /** @description The service has failed. The fault has been logged under the id of the request. */
+      500: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/internal-error';
+          };
+        };
+      };
+      /** @description Something that is needed does not answer; to be tried again. */
+      503: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/overloaded' | '/problems/database-unavailable' | '/problems/issuer-unavailable';
+          };
+        };
+      };
+    };
+  };
+  getWebhook: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description Id of the endpoint. */
+        webhook_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The endpoint. */
+      200: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          /**
+           * @example {
+           *       "id": "0199f6b8-2c6e-7cc3-9d0a-3f6a1c1b7a55",
+           *       "url": "https://erp.shop.example/webhooks",
+           *       "events": [
+           *         "order.confirmed",
+           *         "order.cancelled"
+           *       ],
+           *       "description": "ERP",
+           *       "state": "enabled",
+           *       "disabled_reason": null,
+           *       "disabled_at": null,
+           *       "is_in_trouble": false,
+           *       "queued": 0,
+           *       "failed": 0,
+           *       "oldest_undelivered_at": null,
+           *       "read_until": 4711,
+           *       "replay": null,
+           *       "secrets": [
+           *         {
+           *           "created_at": "2026-11-21T20:53:23.456Z",
+           *           "valid_until": null
+           *         }
+           *       ],
+           *       "created_at": "2026-11-21T20:53:23.456Z",
+           *       "updated_at": "2026-11-21T20:53:23.456Z"
+           *     }
+           */
+          'application/json': components['schemas']['WebhookResponse'];
+        };
+      };
+      400: components['responses']['Malformed400'];
+      /** @description The request has no credentials, or invalid ones. */
+      401: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/authentication-required' | '/problems/invalid-credentials';
+          };
+        };
+      };
+      /** @description The caller may not do this. */
+      403: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate'?: string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/insufficient-scope' | '/problems/cross-site-request';
+          };
+        };
+      };
+      /** @description There is no such thing. */
+      404: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/webhook-not-found';
+          };
+        };
+      };
+      408: components['responses']['Malformed408'];
+      413: components['responses']['Malformed413'];
+      414: components['responses']['Malformed414'];
+      415: components['responses']['Malformed415'];
+      417: components['responses']['Malformed417'];
+      /** @description Too many requests, in a minute or at a time. */
+      429: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
+          };
+        };
+      };
+      431: components['responses']['Malformed431'];
+      /** @description The service has failed. The fault has been logged under the id of the request. */
+      500: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/internal-error';
+          };
+        };
+      };
+      /** @description Something that is needed does not answer; to be tried again. */
+      503: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/overloaded' | '/problems/database-unavailable' | '/problems/issuer-unavailable';
+          };
+        };
+      };
+    };
+  };
+  deleteWebhook: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description Id of the endpoint. */
+        webhook_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The endpoint is deleted, and nothing more is sent to it. */
+      204: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      400: components['responses']['Malformed400'];
+      /** @description The request has no credentials, or invalid ones. */
+      401: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/authentication-required' | '/problems/invalid-credentials';
+          };
+        };
+      };
+      /** @description The caller may not do this. */
+      403: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate'?: string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/insufficient-scope' | '/problems/cross-site-request';
+          };
+        };
+      };
+      /** @description There is no such thing. */
+      404: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/webhook-not-found';
+          };
+        };
+      };
+      408: components['responses']['Malformed408'];
+      413: components['responses']['Malformed413'];
+      414: components['responses']['Malformed414'];
+      415: components['responses']['Malformed415'];
+      417: components['responses']['Malformed417'];
+      /** @description Too many requests, in a minute or at a time. */
+      429: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
+          };
+        };
+      };
+      431: components['responses']['Malformed431'];
+      /** @description The service has failed. The fault has been logged under the id of the request. */
+      500: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/internal-error';
+          };
+        };
+      };
+      /** @description Something that is needed does not answer; to be tried again. */
+      503: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/overloaded' | '/problems/database-unavailable' | '/problems/issuer-unavailable';
+          };
+        };
+      };
+    };
+  };
+  updateWebhook: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description Id of the endpoint. */
+        webhook_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['UpdateWebhookDto'];
+        'application/merge-patch+json': components['schemas']['UpdateWebhookDto'];
+      };
+    };
+    responses: {
+      /** @description The endpoint. */
+      200: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          /**
+           * @example {
+           *       "id": "0199f6b8-2c6e-7cc3-9d0a-3f6a1c1b7a55",
+           *       "url": "https://erp.shop.example/webhooks",
+           *       "events": [
+           *         "order.confirmed",
+           *         "order.cancelled"
+           *       ],
+           *       "description": "ERP",
+           *       "state": "enabled",
+           *       "disabled_reason": null,
+           *       "disabled_at": null,
+           *       "is_in_trouble": false,
+           *       "queued": 0,
+           *       "failed": 0,
+           *       "oldest_undelivered_at": null,
+           *       "read_until": 4711,
+           *       "replay": null,
+           *       "secrets": [
+           *         {
+           *           "created_at": "2026-11-21T20:53:23.456Z",
+           *           "valid_until": null
+           *         }
+           *       ],
+           *       "created_at": "2026-11-21T20:53:23.456Z",
+           *       "updated_at": "2026-11-21T20:53:23.456Z"
+           *     }
+           */
+          'application/json': components['schemas']['WebhookResponse'];
+        };
+      };
+      /** @description The request is wrong, or can not be met. */
+      400: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/invalid-request' | '/problems/malformed-request';
+          };
+        };
+      };
+      /** @description The request has no credentials, or invalid ones. */
+      401: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/authentication-required' | '/problems/invalid-credentials';
+          };
+        };
+      };
+      /** @description The caller may not do this. */
+      403: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate'?: string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/insufficient-scope' | '/problems/cross-site-request';
+          };
+        };
+      };
+      /** @description There is no such thing. */
+      404: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/webhook-not-found';
+          };
+        };
+      };
+      408: components['responses']['Malformed408'];
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/payload-too-large';
+          };
+        };
+      };
+      414: components['responses']['Malformed414'];
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/unsupported-media-type';
+          };
+        };
+      };
+      417: components['responses']['Malformed417'];
+      /** @description Too many requests, in a minute or at a time. */
+      429: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
+          };
+        };
+      };
+      431: components['responses']['Malformed431'];
+      /** @description The service has failed. The fault has been logged under the id of the request. */
+      500: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/internal-error';
+          };
+        };
+      };
+      /** @description Something that is needed does not answer; to be tried again. */
+      503: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/overloaded' | '/problems/database-unavailable' | '/problems/issuer-unavailable';
+          };
+        };
+      };
+    };
+  };
+  rotateWebhookSecret: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description Id of the endpoint. */
+        webhook_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: {
+      content: {
+        'application/json': components['schemas']['RotateSecretDto'];
+      };
+    };
+    responses: {
+      /** @description The endpoint, with the new secret. The secret is not shown again. */
+      200: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          /**
+           * @example {
+           *       "id": "0199f6b8-2c6e-7cc3-9d0a-3f6a1c1b7a55",
+           *       "url": "https://erp.shop.example/webhooks",
+           *       "events": [
+           *         "order.confirmed",
+           *         "order.cancelled"
+           *       ],
+           *       "description": "ERP",
+           *       "state": "enabled",
+           *       "disabled_reason": null,
+           *       "disabled_at": null,
+           *       "is_in_trouble": false,
+           *       "queued": 0,
+           *       "failed": 0,
+           *       "oldest_undelivered_at": null,
+           *       "read_until": 4711,
+           *       "replay": null,
+           *       "secrets": [
+           *         {
+           *           "created_at": "2026-11-27T08:00:00.000Z",
+           *           "valid_until": null
+           *         },
+           *         {
+           *           "created_at": "2026-11-21T20:53:23.456Z",
+           *           "valid_until": "2026-11-28T08:00:00.000Z"
+           *         }
+           *       ],
+           *       "created_at": "2026-11-21T20:53:23.456Z",
+           *       "updated_at": "2026-11-27T08:00:00.000Z",
+           *       "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD6dIbZmAH2Ls="
+           *     }
+           */
+          'application/json': components['schemas']['WebhookWithSecretResponse'];
+        };
+      };
+      /** @description The request is wrong, or can not be met. */
+      400: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/invalid-request' | '/problems/malformed-request';
+          };
+        };
+      };
+      /** @description The request has no credentials, or invalid ones. */
+      401: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/authentication-required' | '/problems/invalid-credentials';
+          };
+        };
+      };
+      /** @description The caller may not do this. */
+      403: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate'?: string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/insufficient-scope' | '/problems/cross-site-request';
+          };
+        };
+      };
+      /** @description There is no such thing. */
+      404: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/webhook-not-found';
+          };
+        };
+      };
+      408: components['responses']['Malformed408'];
+      /** @description The request does not fit the present state. */
+      409: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/too-many-secrets';
+          };
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/payload-too-large';
+          };
+        };
+      };
+      414: components['responses']['Malformed414'];
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/unsupported-media-type';
+          };
+        };
+      };
+      417: components['responses']['Malformed417'];
+      /** @description Too many requests, in a minute or at a time. */
+      429: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
+          };
+        };
+      };
+      431: components['responses']['Malformed431'];
+      /** @description The service has failed. The fault has been logged under the id of the request. */
+      500: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/internal-error';
+          };
+        };
+      };
+      /** @description Something that is needed does not answer; to be tried again. */
+      503: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/overloaded' | '/problems/database-unavailable' | '/problems/issuer-unavailable';
+          };
+        };
+      };
+    };
+  };
+  testWebhook: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description Id of the endpoint. */
+        webhook_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description How the endpoint answered. */
+      200: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          /**
+           * @example {
+           *       "delivered": true,
+           *       "status": 200,
+           *       "duration_ms": 87,
+           *       "answer": "ok",
+           *       "error": null
+           *     }
+           */
+          'application/json': components['schemas']['WebhookTestResponse'];
+        };
+      };
+      400: components['responses']['Malformed400'];
+      /** @description The request has no credentials, or invalid ones. */
+      401: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/authentication-required' | '/problems/invalid-credentials';
+          };
+        };
+      };
+      /** @description The caller may not do this. */
+      403: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate'?: string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/insufficient-scope' | '/problems/cross-site-request';
+          };
+        };
+      };
+      /** @description There is no such thing. */
+      404: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/webhook-not-found';
+          };
+        };
+      };
+      408: components['responses']['Malformed408'];
+      413: components['responses']['Malformed413'];
+      414: components['responses']['Malformed414'];
+      415: components['responses']['Malformed415'];
+      417: components['responses']['Malformed417'];
+      /** @description Too many requests, in a minute or at a time. */
+      429: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
+          };
+        };
+      };
+      431: components['responses']['Malformed431'];
+      /** @description The service has failed. The fault has been logged under the id of the request. */
+      500: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/internal-error';
+          };
+        };
+      };
+      /** @description Something that is needed does not answer; to be tried again. */
+      503: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/overloaded' | '/problems/database-unavailable' | '/problems/issuer-unavailable';
+          };
+        };
+      };
+    };
+  };
+  enableWebhook: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description Id of the endpoint. */
+        webhook_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The endpoint. */
+      200: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          /**
+           * @example {
+           *       "id": "0199f6b8-2c6e-7cc3-9d0a-3f6a1c1b7a55",
+           *       "url": "https://erp.shop.example/webhooks",
+           *       "events": [
+           *         "order.confirmed",
+           *         "order.cancelled"
+           *       ],
+           *       "description": "ERP",
+           *       "state": "enabled",
+           *       "disabled_reason": null,
+           *       "disabled_at": null,
+           *       "is_in_trouble": false,
+           *       "queued": 0,
+           *       "failed": 0,
+           *       "oldest_undelivered_at": null,
+           *       "read_until": 4711,
+           *       "replay": null,
+           *       "secrets": [
+           *         {
+           *           "created_at": "2026-11-21T20:53:23.456Z",
+           *           "valid_until": null
+           *         }
+           *       ],
+           *       "created_at": "2026-11-21T20:53:23.456Z",
+           *       "updated_at": "2026-11-21T20:53:23.456Z"
+           *     }
+           */
+          'application/json': components['schemas']['WebhookResponse'];
+        };
+      };
+      400: components['responses']['Malformed400'];
+      /** @description The request has no credentials, or invalid ones. */
+      401: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/authentication-required' | '/problems/invalid-credentials';
+          };
+        };
+      };
+      /** @description The caller may not do this. */
+      403: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate'?: string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/insufficient-scope' | '/problems/cross-site-request';
+          };
+        };
+      };
+      /** @description There is no such thing. */
+      404: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/webhook-not-found';
+          };
+        };
+      };
+      408: components['responses']['Malformed408'];
+      413: components['responses']['Malformed413'];
+      414: components['responses']['Malformed414'];
+      415: components['responses']['Malformed415'];
+      417: components['responses']['Malformed417'];
+      /** @description Too many requests, in a minute or at a time. */
+      429: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
+          };
+        };
+      };
+      431: components['responses']['Malformed431'];
+      /** @description The service has failed. The fault has been logged under the id of the request. */
+      500: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/internal-error';
+          };
+        };
+      };
+      /** @description Something that is needed does not answer; to be tried again. */
+      503: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/overloaded' | '/problems/database-unavailable' | '/problems/issuer-unavailable';
+          };
+        };
+      };
+    };
+  };
+  disableWebhook: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description Id of the endpoint. */
+        webhook_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The endpoint. */
+      200: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          /**
+           * @example {
+           *       "id": "0199f6b8-2c6e-7cc3-9d0a-3f6a1c1b7a55",
+           *       "url": "https://erp.shop.example/webhooks",
+           *       "events": [
+           *         "order.confirmed",
+           *         "order.cancelled"
+           *       ],
+           *       "description": "ERP",
+           *       "state": "enabled",
+           *       "disabled_reason": null,
+           *       "disabled_at": null,
+           *       "is_in_trouble": false,
+           *       "queued": 0,
+           *       "failed": 0,
+           *       "oldest_undelivered_at": null,
+           *       "read_until": 4711,
+           *       "replay": null,
+           *       "secrets": [
+           *         {
+           *           "created_at": "2026-11-21T20:53:23.456Z",
+           *           "valid_until": null
+           *         }
+           *       ],
+           *       "created_at": "2026-11-21T20:53:23.456Z",
+           *       "updated_at": "2026-11-21T20:53:23.456Z"
+           *     }
+           */
+          'application/json': components['schemas']['WebhookResponse'];
+        };
+      };
+      400: components['responses']['Malformed400'];
+      /** @description The request has no credentials, or invalid ones. */
+      401: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/authentication-required' | '/problems/invalid-credentials';
+          };
+        };
+      };
+      /** @description The caller may not do this. */
+      403: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate'?: string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/insufficient-scope' | '/problems/cross-site-request';
+          };
+        };
+      };
+      /** @description There is no such thing. */
+      404: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/webhook-not-found';
+          };
+        };
+      };
+      408: components['responses']['Malformed408'];
+      413: components['responses']['Malformed413'];
+      414: components['responses']['Malformed414'];
+      415: components['responses']['Malformed415'];
+      417: components['responses']['Malformed417'];
+      /** @description Too many requests, in a minute or at a time. */
+      429: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
+          };
+        };
+      };
+      431: components['responses']['Malformed431'];
+      /** @description The service has failed. The fault has been logged under the id of the request. */
+      500: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/internal-error';
+          };
+        };
+      };
+      /** @description Something that is needed does not answer; to be tried again. */
+      503: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/overloaded' | '/problems/database-unavailable' | '/problems/issuer-unavailable';
+          };
+        };
+      };
+    };
+  };
+  listWebhookDeliveries: {
+    parameters: {
+      query?: {
+        /** @description The most that a page may hold; fewer where the orders have many lines. Follow `next_cursor`. */
+        limit?: number;
+        /** @description Deliveries in this state only. */
+        state?: 'delivered' | 'retrying' | 'failed' | 'skipped';
+        /** @description `next_cursor` of the page before. */
+        cursor?: string;
+      };
+      header?: never;
+      path: {
+        /** @description Id of the endpoint. */
+        webhook_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description A page of the deliveries. */
+      200: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          /**
+           * @example {
+           *       "deliveries": [
+           *         {
+           *           "event_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441/2",
+           *           "feed_no": 4711,
+           *           "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+           *           "version": 2,
+           *           "type": "order.confirmed",
+           *           "state": "delivered",
+           *           "attempts": 1,
+           *           "status": 200,
+           *           "duration_ms": 87,
+           *           "answer": "ok",
+           *           "error": null,
+           *           "attempted_at": "2026-11-21T20:53:23.464Z"
+           *         }
+           *       ],
+           *       "next_cursor": null
+           *     }
+           */
+          'application/json': components['schemas']['WebhookDeliveryListResponse'];
+        };
+      };
+      /** @description The request is wrong, or can not be met. */
+      400: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/invalid-request' | '/problems/malformed-request';
+          };
+        };
+      };
+      /** @description The request has no credentials, or invalid ones. */
+      401: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/authentication-required' | '/problems/invalid-credentials';
+          };
+        };
+      };
+      /** @description The caller may not do this. */
+      403: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate'?: string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/insufficient-scope' | '/problems/cross-site-request';
+          };
+        };
+      };
+      /** @description There is no such thing. */
+      404: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/webhook-not-found';
+          };
+        };
+      };
+      408: components['responses']['Malformed408'];
+      413: components['responses']['Malformed413'];
+      414: components['responses']['Malformed414'];
+      415: components['responses']['Malformed415'];
+      417: components['responses']['Malformed417'];
+      /** @description Too many requests, in a minute or at a time. */
+      429: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
+          };
+        };
+      };
+      431: components['responses']['Malformed431'];
+      /** @description The service has failed. The fault has been logged under the id of the request. */
+      500: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/internal-error';
+          };
+        };
+      };
+      /** @description Something that is needed does not answer; to be tried again. */
+      503: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/overloaded' | '/problems/database-unavailable' | '/problems/issuer-unavailable';
+          };
+        };
+      };
+    };
+  };
+  replayWebhook: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description Id of the endpoint. */
+        webhook_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['ReplayDto'];
+      };
+    };
+    responses: {
+      /** @description The endpoint, whose replay has begun. */
+      202: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          /**
+           * @example {
+           *       "id": "0199f6b8-2c6e-7cc3-9d0a-3f6a1c1b7a55",
+           *       "url": "https://erp.shop.example/webhooks",
+           *       "events": [
+           *         "order.confirmed",
+           *         "order.cancelled"
+           *       ],
+           *       "description": "ERP",
+           *       "state": "enabled",
+           *       "disabled_reason": null,
+           *       "disabled_at": null,
+           *       "is_in_trouble": false,
+           *       "queued": 0,
+           *       "failed": 0,
+           *       "oldest_undelivered_at": null,
+           *       "read_until": 4711,
+           *       "replay": {
+           *         "after": 4000,
+           *         "until": 4500,
+           *         "read_until": 4000
+           *       },
+           *       "secrets": [
+           *         {
+           *           "created_at": "2026-11-21T20:53:23.456Z",
+           *           "valid_until": null
+           *         }
+           *       ],
+           *       "created_at": "2026-11-21T20:53:23.456Z",
+           *       "updated_at": "2026-11-21T20:53:23.456Z"
+           *     }
+           */
+          'application/json': components['schemas']['WebhookResponse'];
+        };
+      };
+      /** @description The request is wrong, or can not be met. */
+      400: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/invalid-request' | '/problems/malformed-request';
+          };
+        };
+      };
+      /** @description The request has no credentials, or invalid ones. */
+      401: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/authentication-required' | '/problems/invalid-credentials';
+          };
+        };
+      };
+      /** @description The caller may not do this. */
+      403: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate'?: string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/insufficient-scope' | '/problems/cross-site-request';
+          };
+        };
+      };
+      /** @description There is no such thing. */
+      404: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/webhook-not-found';
+          };
+        };
+      };
+      408: components['responses']['Malformed408'];
+      /** @description The request does not fit the present state. */
+      409: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After'?: string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/replay-in-progress';
+          };
+        };
+      };
+      /** @description The body is too large. */
+      413: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/payload-too-large';
+          };
+        };
+      };
+      414: components['responses']['Malformed414'];
+      /** @description The body is not JSON. */
+      415: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/unsupported-media-type';
+          };
+        };
+      };
+      417: components['responses']['Malformed417'];
+      /** @description Too many requests, in a minute or at a time. */
+      429: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/rate-limit-exceeded' | '/problems/concurrency-limit-exceeded';
+          };
+        };
+      };
+      431: components['responses']['Malformed431'];
+      /** @description The service has failed. The fault has been logged under the id of the request. */
+      500: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/internal-error';
+          };
+        };
+      };
+      /** @description Something that is needed does not answer; to be tried again. */
+      503: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/overloaded' | '/problems/database-unavailable' | '/problems/issuer-unavailable';
+          };
+        };
+      };
+    };
+  };
   listIncidents: {
     parameters: {
       query?: {
@@ -13115,6 +18086,1839 @@ export interface operations {
             type?: '/problems/not-ready' | '/problems/issuer-unavailable';
           };
         };
+      };
+    };
+  };
+  orderPlaced: {
+    parameters: {
+      query?: never;
+      header: {
+        /**
+         * @description The `id` of the event, the same for each attempt and replay: receivers ignore an id that they know.
+         * @example 01a1ffe2-9b80-748a-ba30-787d85a2b441/2
+         */
+        'webhook-id': string;
+        /**
+         * @description When this attempt was made, in seconds since 1970. Refuse old ones.
+         * @example 1795816403
+         */
+        'webhook-timestamp': string;
+        /**
+         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation, of which one has to match.
+         * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+         */
+        'webhook-signature': string;
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        /**
+         * @example {
+         *       "feed_no": 4711,
+         *       "previous_feed_no": 4708,
+         *       "id": "01a1ffe2-9b80-748a-ba30-787d85a2b441/1",
+         *       "type": "order.placed",
+         *       "time": "2026-11-21T20:53:23.464Z",
+         *       "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+         *       "version": 1,
+         *       "data": {
+         *         "from": null,
+         *         "to": "pending",
+         *         "reason": null,
+         *         "details": null,
+         *         "actor": "anonymous"
+         *       },
+         *       "order": {
+         *         "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+         *         "customer_id": "42",
+         *         "customer_name": "Alice Johnson",
+         *         "customer_email": "alice@example.com",
+         *         "items": [
+         *           {
+         *             "product_id": "PROD001",
+         *             "product_name": "Wireless Headphones",
+         *             "quantity": 2,
+         *             "price": 79.99,
+         *             "sku": null,
+         *             "options": {},
+         *             "metadata": {}
+         *           }
+         *         ],
+         *         "subtotal_amount": 159.98,
+         *         "charges_amount": 4.99,
+         *         "total_amount": 164.97,
+         *         "currency": "USD",
+         *         "status": "pending",
+         *         "version": 1,
+         *         "timestamp": "2026-11-21T20:53:23.456Z",
+         *         "updated_at": "2026-11-21T20:53:23.464Z",
+         *         "number": "1001",
+         *         "customer_phone": null,
+         *         "shipping_address": {
+         *           "name": "Alice Johnson",
+         *           "company": "Johnson & Sons",
+         *           "line1": "12 Long Street",
+         *           "line2": "Second floor",
+         *           "postal_code": "10117",
+         *           "city": "Berlin",
+         *           "region": "Berlin",
+         *           "country": "DE"
+         *         },
+         *         "billing_address": null,
+         *         "note": null,
+         *         "tags": [
+         *           "gift"
+         *         ],
+         *         "metadata": {},
+         *         "charges": [
+         *           {
+         *             "type": "shipping",
+         *             "amount": 4.99
+         *           }
+         *         ],
+         *         "source": null,
+         *         "source_order_id": null
+         *       }
+         *     }
+         */
+        'application/json': components['schemas']['WebhookEvent'] & {
+          /** @enum {string} */
+          type?: 'order.placed';
+        };
+      };
+    };
+    responses: {
+      /** @description The event is delivered; so it is with any other 2xx status. The body is ignored. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Nothing more is sent to this endpoint until it is enabled again. */
+      410: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Sent again later, as after any other status; `Retry-After` is honoured. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+    };
+  };
+  orderCorrected: {
+    parameters: {
+      query?: never;
+      header: {
+        /**
+         * @description The `id` of the event, the same for each attempt and replay: receivers ignore an id that they know.
+         * @example 01a1ffe2-9b80-748a-ba30-787d85a2b441/2
+         */
+        'webhook-id': string;
+        /**
+         * @description When this attempt was made, in seconds since 1970. Refuse old ones.
+         * @example 1795816403
+         */
+        'webhook-timestamp': string;
+        /**
+         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation, of which one has to match.
+         * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+         */
+        'webhook-signature': string;
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        /**
+         * @example {
+         *       "feed_no": 4711,
+         *       "previous_feed_no": 4708,
+         *       "id": "01a1ffe2-9b80-748a-ba30-787d85a2b441/2",
+         *       "type": "order.corrected",
+         *       "time": "2026-11-21T20:53:23.464Z",
+         *       "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+         *       "version": 2,
+         *       "data": {
+         *         "from": null,
+         *         "to": null,
+         *         "reason": null,
+         *         "details": {
+         *           "fields": [
+         *             "shipping_address"
+         *           ]
+         *         },
+         *         "actor": "key:warehouse"
+         *       },
+         *       "order": {
+         *         "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+         *         "customer_id": "42",
+         *         "customer_name": "Alice Johnson",
+         *         "customer_email": "alice@example.com",
+         *         "items": [
+         *           {
+         *             "product_id": "PROD001",
+         *             "product_name": "Wireless Headphones",
+         *             "quantity": 2,
+         *             "price": 79.99,
+         *             "sku": null,
+         *             "options": {},
+         *             "metadata": {}
+         *           }
+         *         ],
+         *         "subtotal_amount": 159.98,
+         *         "charges_amount": 4.99,
+         *         "total_amount": 164.97,
+         *         "currency": "USD",
+         *         "status": "confirmed",
+         *         "version": 2,
+         *         "timestamp": "2026-11-21T20:53:23.456Z",
+         *         "updated_at": "2026-11-21T20:53:23.464Z",
+         *         "number": "1001",
+         *         "customer_phone": null,
+         *         "shipping_address": {
+         *           "name": "Alice Johnson",
+         *           "company": "Johnson & Sons",
+         *           "line1": "12 Long Street",
+         *           "line2": "Second floor",
+         *           "postal_code": "10117",
+         *           "city": "Berlin",
+         *           "region": "Berlin",
+         *           "country": "DE"
+         *         },
+         *         "billing_address": null,
+         *         "note": null,
+         *         "tags": [
+         *           "gift"
+         *         ],
+         *         "metadata": {},
+         *         "charges": [
+         *           {
+         *             "type": "shipping",
+         *             "amount": 4.99
+         *           }
+         *         ],
+         *         "source": null,
+         *         "source_order_id": null
+         *       }
+         *     }
+         */
+        'application/json': components['schemas']['WebhookEvent'] & {
+          /** @enum {string} */
+          type?: 'order.corrected';
+        };
+      };
+    };
+    responses: {
+      /** @description The event is delivered; so it is with any other 2xx status. The body is ignored. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Nothing more is sent to this endpoint until it is enabled again. */
+      410: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Sent again later, as after any other status; `Retry-After` is honoured. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+    };
+  };
+  orderStockReleased: {
+    parameters: {
+      query?: never;
+      header: {
+        /**
+         * @description The `id` of the event, the same for each attempt and replay: receivers ignore an id that they know.
+         * @example 01a1ffe2-9b80-748a-ba30-787d85a2b441/2
+         */
+        'webhook-id': string;
+        /**
+         * @description When this attempt was made, in seconds since 1970. Refuse old ones.
+         * @example 1795816403
+         */
+        'webhook-timestamp': string;
+        /**
+         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation, of which one has to match.
+         * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+         */
+        'webhook-signature': string;
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        /**
+         * @example {
+         *       "feed_no": 4711,
+         *       "previous_feed_no": 4708,
+         *       "id": "01a1ffe2-9b80-748a-ba30-787d85a2b441/2",
+         *       "type": "order.stock_released",
+         *       "time": "2026-11-21T20:53:23.464Z",
+         *       "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+         *       "version": 2,
+         *       "data": {
+         *         "from": null,
+         *         "to": null,
+         *         "reason": null,
+         *         "details": {
+         *           "lines": [
+         *             1
+         *           ],
+         *           "calls": [
+         *             {
+         *               "operation": "release",
+         *               "lines": {
+         *                 "released": 1
+         *               },
+         *               "attempts": {
+         *                 "2xx": 1
+         *               },
+         *               "duration_ms": 9
+         *             }
+         *           ]
+         *         },
+         *         "actor": "placement"
+         *       },
+         *       "order": {
+         *         "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+         *         "customer_id": "42",
+         *         "customer_name": "Alice Johnson",
+         *         "customer_email": "alice@example.com",
+         *         "items": [
+         *           {
+         *             "product_id": "PROD001",
+         *             "product_name": "Wireless Headphones",
+         *             "quantity": 2,
+         *             "price": 79.99,
+         *             "sku": null,
+         *             "options": {},
+         *             "metadata": {}
+         *           }
+         *         ],
+         *         "subtotal_amount": 159.98,
+         *         "charges_amount": 4.99,
+         *         "total_amount": 164.97,
+         *         "currency": "USD",
+         *         "status": "confirmed",
+         *         "version": 2,
+         *         "timestamp": "2026-11-21T20:53:23.456Z",
+         *         "updated_at": "2026-11-21T20:53:23.464Z",
+         *         "number": "1001",
+         *         "customer_phone": null,
+         *         "shipping_address": {
+         *           "name": "Alice Johnson",
+         *           "company": "Johnson & Sons",
+         *           "line1": "12 Long Street",
+         *           "line2": "Second floor",
+         *           "postal_code": "10117",
+         *           "city": "Berlin",
+         *           "region": "Berlin",
+         *           "country": "DE"
+         *         },
+         *         "billing_address": null,
+         *         "note": null,
+         *         "tags": [
+         *           "gift"
+         *         ],
+         *         "metadata": {},
+         *         "charges": [
+         *           {
+         *             "type": "shipping",
+         *             "amount": 4.99
+         *           }
+         *         ],
+         *         "source": null,
+         *         "source_order_id": null
+         *       }
+         *     }
+         */
+        'application/json': components['schemas']['WebhookEvent'] & {
+          /** @enum {string} */
+          type?: 'order.stock_released';
+        };
+      };
+    };
+    responses: {
+      /** @description The event is delivered; so it is with any other 2xx status. The body is ignored. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Nothing more is sent to this endpoint until it is enabled again. */
+      410: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Sent again later, as after any other status; `Retry-After` is honoured. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+    };
+  };
+  orderStockInDoubt: {
+    parameters: {
+      query?: never;
+      header: {
+        /**
+         * @description The `id` of the event, the same for each attempt and replay: receivers ignore an id that they know.
+         * @example 01a1ffe2-9b80-748a-ba30-787d85a2b441/2
+         */
+        'webhook-id': string;
+        /**
+         * @description When this attempt was made, in seconds since 1970. Refuse old ones.
+         * @example 1795816403
+         */
+        'webhook-timestamp': string;
+        /**
+         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation, of which one has to match.
+         * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+         */
+        'webhook-signature': string;
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        /**
+         * @example {
+         *       "feed_no": 4711,
+         *       "previous_feed_no": 4708,
+         *       "id": "01a1ffe2-9b80-748a-ba30-787d85a2b441/2",
+         *       "type": "order.stock_in_doubt",
+         *       "time": "2026-11-21T20:53:23.464Z",
+         *       "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+         *       "version": 2,
+         *       "data": {
+         *         "from": null,
+         *         "to": null,
+         *         "reason": null,
+         *         "details": {
+         *           "lines": [
+         *             1
+         *           ],
+         *           "calls": [
+         *             {
+         *               "operation": "release",
+         *               "lines": {
+         *                 "unknown": 1
+         *               },
+         *               "attempts": {
+         *                 "timeout": 3
+         *               },
+         *               "duration_ms": 9
+         *             }
+         *           ]
+         *         },
+         *         "actor": "placement"
+         *       },
+         *       "order": {
+         *         "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+         *         "customer_id": "42",
+         *         "customer_name": "Alice Johnson",
+         *         "customer_email": "alice@example.com",
+         *         "items": [
+         *           {
+         *             "product_id": "PROD001",
+         *             "product_name": "Wireless Headphones",
+         *             "quantity": 2,
+         *             "price": 79.99,
+         *             "sku": null,
+         *             "options": {},
+         *             "metadata": {}
+         *           }
+         *         ],
+         *         "subtotal_amount": 159.98,
+         *         "charges_amount": 4.99,
+         *         "total_amount": 164.97,
+         *         "currency": "USD",
+         *         "status": "confirmed",
+         *         "version": 2,
+         *         "timestamp": "2026-11-21T20:53:23.456Z",
+         *         "updated_at": "2026-11-21T20:53:23.464Z",
+         *         "number": "1001",
+         *         "customer_phone": null,
+         *         "shipping_address": {
+         *           "name": "Alice Johnson",
+         *           "company": "Johnson & Sons",
+         *           "line1": "12 Long Street",
+         *           "line2": "Second floor",
+         *           "postal_code": "10117",
+         *           "city": "Berlin",
+         *           "region": "Berlin",
+         *           "country": "DE"
+         *         },
+         *         "billing_address": null,
+         *         "note": null,
+         *         "tags": [
+         *           "gift"
+         *         ],
+         *         "metadata": {},
+         *         "charges": [
+         *           {
+         *             "type": "shipping",
+         *             "amount": 4.99
+         *           }
+         *         ],
+         *         "source": null,
+         *         "source_order_id": null
+         *       }
+         *     }
+         */
+        'application/json': components['schemas']['WebhookEvent'] & {
+          /** @enum {string} */
+          type?: 'order.stock_in_doubt';
+        };
+      };
+    };
+    responses: {
+      /** @description The event is delivered; so it is with any other 2xx status. The body is ignored. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Nothing more is sent to this endpoint until it is enabled again. */
+      410: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Sent again later, as after any other status; `Retry-After` is honoured. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+    };
+  };
+  orderIncidentSettled: {
+    parameters: {
+      query?: never;
+      header: {
+        /**
+         * @description The `id` of the event, the same for each attempt and replay: receivers ignore an id that they know.
+         * @example 01a1ffe2-9b80-748a-ba30-787d85a2b441/2
+         */
+        'webhook-id': string;
+        /**
+         * @description When this attempt was made, in seconds since 1970. Refuse old ones.
+         * @example 1795816403
+         */
+        'webhook-timestamp': string;
+        /**
+         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation, of which one has to match.
+         * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+         */
+        'webhook-signature': string;
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        /**
+         * @example {
+         *       "feed_no": 4711,
+         *       "previous_feed_no": 4708,
+         *       "id": "01a1ffe2-9b80-748a-ba30-787d85a2b441/2",
+         *       "type": "order.incident_settled",
+         *       "time": "2026-11-21T20:53:23.464Z",
+         *       "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+         *       "version": 2,
+         *       "data": {
+         *         "from": null,
+         *         "to": null,
+         *         "reason": "The service is back",
+         *         "details": {
+         *           "incident": "notification-01a1ffe2-9b80-748a-ba30-787d85a2b441-2-1",
+         *           "kind": "notification",
+         *           "action": "retry"
+         *         },
+         *         "actor": "user:admin-1"
+         *       },
+         *       "order": {
+         *         "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+         *         "customer_id": "42",
+         *         "customer_name": "Alice Johnson",
+         *         "customer_email": "alice@example.com",
+         *         "items": [
+         *           {
+         *             "product_id": "PROD001",
+         *             "product_name": "Wireless Headphones",
+         *             "quantity": 2,
+         *             "price": 79.99,
+         *             "sku": null,
+         *             "options": {},
+         *             "metadata": {}
+         *           }
+         *         ],
+         *         "subtotal_amount": 159.98,
+         *         "charges_amount": 4.99,
+         *         "total_amount": 164.97,
+         *         "currency": "USD",
+         *         "status": "confirmed",
+         *         "version": 2,
+         *         "timestamp": "2026-11-21T20:53:23.456Z",
+         *         "updated_at": "2026-11-21T20:53:23.464Z",
+         *         "number": "1001",
+         *         "customer_phone": null,
+         *         "shipping_address": {
+         *           "name": "Alice Johnson",
+         *           "company": "Johnson & Sons",
+         *           "line1": "12 Long Street",
+         *           "line2": "Second floor",
+         *           "postal_code": "10117",
+         *           "city": "Berlin",
+         *           "region": "Berlin",
+         *           "country": "DE"
+         *         },
+         *         "billing_address": null,
+         *         "note": null,
+         *         "tags": [
+         *           "gift"
+         *         ],
+         *         "metadata": {},
+         *         "charges": [
+         *           {
+         *             "type": "shipping",
+         *             "amount": 4.99
+         *           }
+         *         ],
+         *         "source": null,
+         *         "source_order_id": null
+         *       }
+         *     }
+         */
+        'application/json': components['schemas']['WebhookEvent'] & {
+          /** @enum {string} */
+          type?: 'order.incident_settled';
+        };
+      };
+    };
+    responses: {
+      /** @description The event is delivered; so it is with any other 2xx status. The body is ignored. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Nothing more is sent to this endpoint until it is enabled again. */
+      410: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Sent again later, as after any other status; `Retry-After` is honoured. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+    };
+  };
+  orderPersonalDataErased: {
+    parameters: {
+      query?: never;
+      header: {
+        /**
+         * @description The `id` of the event, the same for each attempt and replay: receivers ignore an id that they know.
+         * @example 01a1ffe2-9b80-748a-ba30-787d85a2b441/2
+         */
+        'webhook-id': string;
+        /**
+         * @description When this attempt was made, in seconds since 1970. Refuse old ones.
+         * @example 1795816403
+         */
+        'webhook-timestamp': string;
+        /**
+         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation, of which one has to match.
+         * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+         */
+        'webhook-signature': string;
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        /**
+         * @example {
+         *       "feed_no": 4711,
+         *       "previous_feed_no": 4708,
+         *       "id": "01a1ffe2-9b80-748a-ba30-787d85a2b441/2",
+         *       "type": "order.personal_data_erased",
+         *       "time": "2026-11-21T20:53:23.464Z",
+         *       "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+         *       "version": 2,
+         *       "data": {
+         *         "from": null,
+         *         "to": null,
+         *         "reason": null,
+         *         "details": {
+         *           "notification": "none from here on, those that were waiting included"
+         *         },
+         *         "actor": "user:admin-1"
+         *       },
+         *       "order": {
+         *         "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+         *         "customer_id": null,
+         *         "customer_name": null,
+         *         "customer_email": null,
+         *         "items": [
+         *           {
+         *             "product_id": "PROD001",
+         *             "product_name": "Wireless Headphones",
+         *             "quantity": 2,
+         *             "price": 79.99,
+         *             "sku": null,
+         *             "options": {},
+         *             "metadata": {}
+         *           }
+         *         ],
+         *         "subtotal_amount": 159.98,
+         *         "charges_amount": 4.99,
+         *         "total_amount": 164.97,
+         *         "currency": "USD",
+         *         "status": "confirmed",
+         *         "version": 2,
+         *         "timestamp": "2026-11-21T20:53:23.456Z",
+         *         "updated_at": "2026-11-21T20:53:23.464Z",
+         *         "number": "1001",
+         *         "customer_phone": null,
+         *         "shipping_address": null,
+         *         "billing_address": null,
+         *         "note": null,
+         *         "tags": [
+         *           "gift"
+         *         ],
+         *         "metadata": {},
+         *         "charges": [
+         *           {
+         *             "type": "shipping",
+         *             "amount": 4.99
+         *           }
+         *         ],
+         *         "source": null,
+         *         "source_order_id": null
+         *       }
+         *     }
+         */
+        'application/json': components['schemas']['WebhookEvent'] & {
+          /** @enum {string} */
+          type?: 'order.personal_data_erased';
+        };
+      };
+    };
+    responses: {
+      /** @description The event is delivered; so it is with any other 2xx status. The body is ignored. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Nothing more is sent to this endpoint until it is enabled again. */
+      410: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Sent again later, as after any other status; `Retry-After` is honoured. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+    };
+  };
+  orderConfirmed: {
+    parameters: {
+      query?: never;
+      header: {
+        /**
+         * @description The `id` of the event, the same for each attempt and replay: receivers ignore an id that they know.
+         * @example 01a1ffe2-9b80-748a-ba30-787d85a2b441/2
+         */
+        'webhook-id': string;
+        /**
+         * @description When this attempt was made, in seconds since 1970. Refuse old ones.
+         * @example 1795816403
+         */
+        'webhook-timestamp': string;
+        /**
+         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation, of which one has to match.
+         * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+         */
+        'webhook-signature': string;
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        /**
+         * @example {
+         *       "feed_no": 4711,
+         *       "previous_feed_no": 4708,
+         *       "id": "01a1ffe2-9b80-748a-ba30-787d85a2b441/2",
+         *       "type": "order.confirmed",
+         *       "time": "2026-11-21T20:53:23.464Z",
+         *       "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+         *       "version": 2,
+         *       "data": {
+         *         "from": "pending",
+         *         "to": "confirmed",
+         *         "reason": null,
+         *         "details": null,
+         *         "actor": "placement"
+         *       },
+         *       "order": {
+         *         "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+         *         "customer_id": "42",
+         *         "customer_name": "Alice Johnson",
+         *         "customer_email": "alice@example.com",
+         *         "items": [
+         *           {
+         *             "product_id": "PROD001",
+         *             "product_name": "Wireless Headphones",
+         *             "quantity": 2,
+         *             "price": 79.99,
+         *             "sku": null,
+         *             "options": {},
+         *             "metadata": {}
+         *           }
+         *         ],
+         *         "subtotal_amount": 159.98,
+         *         "charges_amount": 4.99,
+         *         "total_amount": 164.97,
+         *         "currency": "USD",
+         *         "status": "confirmed",
+         *         "version": 2,
+         *         "timestamp": "2026-11-21T20:53:23.456Z",
+         *         "updated_at": "2026-11-21T20:53:23.464Z",
+         *         "number": "1001",
+         *         "customer_phone": null,
+         *         "shipping_address": {
+         *           "name": "Alice Johnson",
+         *           "company": "Johnson & Sons",
+         *           "line1": "12 Long Street",
+         *           "line2": "Second floor",
+         *           "postal_code": "10117",
+         *           "city": "Berlin",
+         *           "region": "Berlin",
+         *           "country": "DE"
+         *         },
+         *         "billing_address": null,
+         *         "note": null,
+         *         "tags": [
+         *           "gift"
+         *         ],
+         *         "metadata": {},
+         *         "charges": [
+         *           {
+         *             "type": "shipping",
+         *             "amount": 4.99
+         *           }
+         *         ],
+         *         "source": null,
+         *         "source_order_id": null
+         *       }
+         *     }
+         */
+        'application/json': components['schemas']['WebhookEvent'] & {
+          /** @enum {string} */
+          type?: 'order.confirmed';
+        };
+      };
+    };
+    responses: {
+      /** @description The event is delivered; so it is with any other 2xx status. The body is ignored. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Nothing more is sent to this endpoint until it is enabled again. */
+      410: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Sent again later, as after any other status; `Retry-After` is honoured. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+    };
+  };
+  orderRejected: {
+    parameters: {
+      query?: never;
+      header: {
+        /**
+         * @description The `id` of the event, the same for each attempt and replay: receivers ignore an id that they know.
+         * @example 01a1ffe2-9b80-748a-ba30-787d85a2b441/2
+         */
+        'webhook-id': string;
+        /**
+         * @description When this attempt was made, in seconds since 1970. Refuse old ones.
+         * @example 1795816403
+         */
+        'webhook-timestamp': string;
+        /**
+         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation, of which one has to match.
+         * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+         */
+        'webhook-signature': string;
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        /**
+         * @example {
+         *       "feed_no": 4711,
+         *       "previous_feed_no": 4708,
+         *       "id": "01a1ffe2-9b80-748a-ba30-787d85a2b441/2",
+         *       "type": "order.rejected",
+         *       "time": "2026-11-21T20:53:23.464Z",
+         *       "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+         *       "version": 2,
+         *       "data": {
+         *         "from": "pending",
+         *         "to": "rejected",
+         *         "reason": "Not enough in stock",
+         *         "details": null,
+         *         "actor": "placement"
+         *       },
+         *       "order": {
+         *         "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+         *         "customer_id": "42",
+         *         "customer_name": "Alice Johnson",
+         *         "customer_email": "alice@example.com",
+         *         "items": [
+         *           {
+         *             "product_id": "PROD001",
+         *             "product_name": "Wireless Headphones",
+         *             "quantity": 2,
+         *             "price": 79.99,
+         *             "sku": null,
+         *             "options": {},
+         *             "metadata": {}
+         *           }
+         *         ],
+         *         "subtotal_amount": 159.98,
+         *         "charges_amount": 4.99,
+         *         "total_amount": 164.97,
+         *         "currency": "USD",
+         *         "status": "rejected",
+         *         "version": 2,
+         *         "timestamp": "2026-11-21T20:53:23.456Z",
+         *         "updated_at": "2026-11-21T20:53:23.464Z",
+         *         "number": "1001",
+         *         "customer_phone": null,
+         *         "shipping_address": {
+         *           "name": "Alice Johnson",
+         *           "company": "Johnson & Sons",
+         *           "line1": "12 Long Street",
+         *           "line2": "Second floor",
+         *           "postal_code": "10117",
+         *           "city": "Berlin",
+         *           "region": "Berlin",
+         *           "country": "DE"
+         *         },
+         *         "billing_address": null,
+         *         "note": null,
+         *         "tags": [
+         *           "gift"
+         *         ],
+         *         "metadata": {},
+         *         "charges": [
+         *           {
+         *             "type": "shipping",
+         *             "amount": 4.99
+         *           }
+         *         ],
+         *         "source": null,
+         *         "source_order_id": null
+         *       }
+         *     }
+         */
+        'application/json': components['schemas']['WebhookEvent'] & {
+          /** @enum {string} */
+          type?: 'order.rejected';
+        };
+      };
+    };
+    responses: {
+      /** @description The event is delivered; so it is with any other 2xx status. The body is ignored. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Nothing more is sent to this endpoint until it is enabled again. */
+      410: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Sent again later, as after any other status; `Retry-After` is honoured. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+    };
+  };
+  orderFailed: {
+    parameters: {
+      query?: never;
+      header: {
+        /**
+         * @description The `id` of the event, the same for each attempt and replay: receivers ignore an id that they know.
+         * @example 01a1ffe2-9b80-748a-ba30-787d85a2b441/2
+         */
+        'webhook-id': string;
+        /**
+         * @description When this attempt was made, in seconds since 1970. Refuse old ones.
+         * @example 1795816403
+         */
+        'webhook-timestamp': string;
+        /**
+         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation, of which one has to match.
+         * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+         */
+        'webhook-signature': string;
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        /**
+         * @example {
+         *       "feed_no": 4711,
+         *       "previous_feed_no": 4708,
+         *       "id": "01a1ffe2-9b80-748a-ba30-787d85a2b441/2",
+         *       "type": "order.failed",
+         *       "time": "2026-11-21T20:53:23.464Z",
+         *       "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+         *       "version": 2,
+         *       "data": {
+         *         "from": "pending",
+         *         "to": "failed",
+         *         "reason": "The inventory service does not answer",
+         *         "details": null,
+         *         "actor": "placement"
+         *       },
+         *       "order": {
+         *         "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+         *         "customer_id": "42",
+         *         "customer_name": "Alice Johnson",
+         *         "customer_email": "alice@example.com",
+         *         "items": [
+         *           {
+         *             "product_id": "PROD001",
+         *             "product_name": "Wireless Headphones",
+         *             "quantity": 2,
+         *             "price": 79.99,
+         *             "sku": null,
+         *             "options": {},
+         *             "metadata": {}
+         *           }
+         *         ],
+         *         "subtotal_amount": 159.98,
+         *         "charges_amount": 4.99,
+         *         "total_amount": 164.97,
+         *         "currency": "USD",
+         *         "status": "failed",
+         *         "version": 2,
+         *         "timestamp": "2026-11-21T20:53:23.456Z",
+         *         "updated_at": "2026-11-21T20:53:23.464Z",
+         *         "number": "1001",
+         *         "customer_phone": null,
+         *         "shipping_address": {
+         *           "name": "Alice Johnson",
+         *           "company": "Johnson & Sons",
+         *           "line1": "12 Long Street",
+         *           "line2": "Second floor",
+         *           "postal_code": "10117",
+         *           "city": "Berlin",
+         *           "region": "Berlin",
+         *           "country": "DE"
+         *         },
+         *         "billing_address": null,
+         *         "note": null,
+         *         "tags": [
+         *           "gift"
+         *         ],
+         *         "metadata": {},
+         *         "charges": [
+         *           {
+         *             "type": "shipping",
+         *             "amount": 4.99
+         *           }
+         *         ],
+         *         "source": null,
+         *         "source_order_id": null
+         *       }
+         *     }
+         */
+        'application/json': components['schemas']['WebhookEvent'] & {
+          /** @enum {string} */
+          type?: 'order.failed';
+        };
+      };
+    };
+    responses: {
+      /** @description The event is delivered; so it is with any other 2xx status. The body is ignored. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Nothing more is sent to this endpoint until it is enabled again. */
+      410: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Sent again later, as after any other status; `Retry-After` is honoured. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+    };
+  };
+  orderProcessing: {
+    parameters: {
+      query?: never;
+      header: {
+        /**
+         * @description The `id` of the event, the same for each attempt and replay: receivers ignore an id that they know.
+         * @example 01a1ffe2-9b80-748a-ba30-787d85a2b441/2
+         */
+        'webhook-id': string;
+        /**
+         * @description When this attempt was made, in seconds since 1970. Refuse old ones.
+         * @example 1795816403
+         */
+        'webhook-timestamp': string;
+        /**
+         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation, of which one has to match.
+         * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+         */
+        'webhook-signature': string;
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        /**
+         * @example {
+         *       "feed_no": 4711,
+         *       "previous_feed_no": 4708,
+         *       "id": "01a1ffe2-9b80-748a-ba30-787d85a2b441/2",
+         *       "type": "order.processing",
+         *       "time": "2026-11-21T20:53:23.464Z",
+         *       "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+         *       "version": 2,
+         *       "data": {
+         *         "from": "confirmed",
+         *         "to": "processing",
+         *         "reason": null,
+         *         "details": null,
+         *         "actor": "key:warehouse"
+         *       },
+         *       "order": {
+         *         "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+         *         "customer_id": "42",
+         *         "customer_name": "Alice Johnson",
+         *         "customer_email": "alice@example.com",
+         *         "items": [
+         *           {
+         *             "product_id": "PROD001",
+         *             "product_name": "Wireless Headphones",
+         *             "quantity": 2,
+         *             "price": 79.99,
+         *             "sku": null,
+         *             "options": {},
+         *             "metadata": {}
+         *           }
+         *         ],
+         *         "subtotal_amount": 159.98,
+         *         "charges_amount": 4.99,
+         *         "total_amount": 164.97,
+         *         "currency": "USD",
+         *         "status": "processing",
+         *         "version": 2,
+         *         "timestamp": "2026-11-21T20:53:23.456Z",
+         *         "updated_at": "2026-11-21T20:53:23.464Z",
+         *         "number": "1001",
+         *         "customer_phone": null,
+         *         "shipping_address": {
+         *           "name": "Alice Johnson",
+         *           "company": "Johnson & Sons",
+         *           "line1": "12 Long Street",
+         *           "line2": "Second floor",
+         *           "postal_code": "10117",
+         *           "city": "Berlin",
+         *           "region": "Berlin",
+         *           "country": "DE"
+         *         },
+         *         "billing_address": null,
+         *         "note": null,
+         *         "tags": [
+         *           "gift"
+         *         ],
+         *         "metadata": {},
+         *         "charges": [
+         *           {
+         *             "type": "shipping",
+         *             "amount": 4.99
+         *           }
+         *         ],
+         *         "source": null,
+         *         "source_order_id": null
+         *       }
+         *     }
+         */
+        'application/json': components['schemas']['WebhookEvent'] & {
+          /** @enum {string} */
+          type?: 'order.processing';
+        };
+      };
+    };
+    responses: {
+      /** @description The event is delivered; so it is with any other 2xx status. The body is ignored. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Nothing more is sent to this endpoint until it is enabled again. */
+      410: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Sent again later, as after any other status; `Retry-After` is honoured. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+    };
+  };
+  orderShipped: {
+    parameters: {
+      query?: never;
+      header: {
+        /**
+         * @description The `id` of the event, the same for each attempt and replay: receivers ignore an id that they know.
+         * @example 01a1ffe2-9b80-748a-ba30-787d85a2b441/2
+         */
+        'webhook-id': string;
+        /**
+         * @description When this attempt was made, in seconds since 1970. Refuse old ones.
+         * @example 1795816403
+         */
+        'webhook-timestamp': string;
+        /**
+         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation, of which one has to match.
+         * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+         */
+        'webhook-signature': string;
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        /**
+         * @example {
+         *       "feed_no": 4711,
+         *       "previous_feed_no": 4708,
+         *       "id": "01a1ffe2-9b80-748a-ba30-787d85a2b441/2",
+         *       "type": "order.shipped",
+         *       "time": "2026-11-21T20:53:23.464Z",
+         *       "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+         *       "version": 2,
+         *       "data": {
+         *         "from": "processing",
+         *         "to": "shipped",
+         *         "reason": "Left with the courier",
+         *         "details": null,
+         *         "actor": "key:warehouse"
+         *       },
+         *       "order": {
+         *         "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+         *         "customer_id": "42",
+         *         "customer_name": "Alice Johnson",
+         *         "customer_email": "alice@example.com",
+         *         "items": [
+         *           {
+         *             "product_id": "PROD001",
+         *             "product_name": "Wireless Headphones",
+         *             "quantity": 2,
+         *             "price": 79.99,
+         *             "sku": null,
+         *             "options": {},
+         *             "metadata": {}
+         *           }
+         *         ],
+         *         "subtotal_amount": 159.98,
+         *         "charges_amount": 4.99,
+         *         "total_amount": 164.97,
+         *         "currency": "USD",
+         *         "status": "shipped",
+         *         "version": 2,
+         *         "timestamp": "2026-11-21T20:53:23.456Z",
+         *         "updated_at": "2026-11-21T20:53:23.464Z",
+         *         "number": "1001",
+         *         "customer_phone": null,
+         *         "shipping_address": {
+         *           "name": "Alice Johnson",
+         *           "company": "Johnson & Sons",
+         *           "line1": "12 Long Street",
+         *           "line2": "Second floor",
+         *           "postal_code": "10117",
+         *           "city": "Berlin",
+         *           "region": "Berlin",
+         *           "country": "DE"
+         *         },
+         *         "billing_address": null,
+         *         "note": null,
+         *         "tags": [
+         *           "gift"
+         *         ],
+         *         "metadata": {},
+         *         "charges": [
+         *           {
+         *             "type": "shipping",
+         *             "amount": 4.99
+         *           }
+         *         ],
+         *         "source": null,
+         *         "source_order_id": null
+         *       }
+         *     }
+         */
+        'application/json': components['schemas']['WebhookEvent'] & {
+          /** @enum {string} */
+          type?: 'order.shipped';
+        };
+      };
+    };
+    responses: {
+      /** @description The event is delivered; so it is with any other 2xx status. The body is ignored. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Nothing more is sent to this endpoint until it is enabled again. */
+      410: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Sent again later, as after any other status; `Retry-After` is honoured. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+    };
+  };
+  orderDelivered: {
+    parameters: {
+      query?: never;
+      header: {
+        /**
+         * @description The `id` of the event, the same for each attempt and replay: receivers ignore an id that they know.
+         * @example 01a1ffe2-9b80-748a-ba30-787d85a2b441/2
+         */
+        'webhook-id': string;
+        /**
+         * @description When this attempt was made, in seconds since 1970. Refuse old ones.
+         * @example 1795816403
+         */
+        'webhook-timestamp': string;
+        /**
+         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation, of which one has to match.
+         * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+         */
+        'webhook-signature': string;
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        /**
+         * @example {
+         *       "feed_no": 4711,
+         *       "previous_feed_no": 4708,
+         *       "id": "01a1ffe2-9b80-748a-ba30-787d85a2b441/2",
+         *       "type": "order.delivered",
+         *       "time": "2026-11-21T20:53:23.464Z",
+         *       "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+         *       "version": 2,
+         *       "data": {
+         *         "from": "shipped",
+         *         "to": "delivered",
+         *         "reason": null,
+         *         "details": null,
+         *         "actor": "key:warehouse"
+         *       },
+         *       "order": {
+         *         "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+         *         "customer_id": "42",
+         *         "customer_name": "Alice Johnson",
+         *         "customer_email": "alice@example.com",
+         *         "items": [
+         *           {
+         *             "product_id": "PROD001",
+         *             "product_name": "Wireless Headphones",
+         *             "quantity": 2,
+         *             "price": 79.99,
+         *             "sku": null,
+         *             "options": {},
+         *             "metadata": {}
+         *           }
+         *         ],
+         *         "subtotal_amount": 159.98,
+         *         "charges_amount": 4.99,
+         *         "total_amount": 164.97,
+         *         "currency": "USD",
+         *         "status": "delivered",
+         *         "version": 2,
+         *         "timestamp": "2026-11-21T20:53:23.456Z",
+         *         "updated_at": "2026-11-21T20:53:23.464Z",
+         *         "number": "1001",
+         *         "customer_phone": null,
+         *         "shipping_address": {
+         *           "name": "Alice Johnson",
+         *           "company": "Johnson & Sons",
+         *           "line1": "12 Long Street",
+         *           "line2": "Second floor",
+         *           "postal_code": "10117",
+         *           "city": "Berlin",
+         *           "region": "Berlin",
+         *           "country": "DE"
+         *         },
+         *         "billing_address": null,
+         *         "note": null,
+         *         "tags": [
+         *           "gift"
+         *         ],
+         *         "metadata": {},
+         *         "charges": [
+         *           {
+         *             "type": "shipping",
+         *             "amount": 4.99
+         *           }
+         *         ],
+         *         "source": null,
+         *         "source_order_id": null
+         *       }
+         *     }
+         */
+        'application/json': components['schemas']['WebhookEvent'] & {
+          /** @enum {string} */
+          type?: 'order.delivered';
+        };
+      };
+    };
+    responses: {
+      /** @description The event is delivered; so it is with any other 2xx status. The body is ignored. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Nothing more is sent to this endpoint until it is enabled again. */
+      410: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Sent again later, as after any other status; `Retry-After` is honoured. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+    };
+  };
+  orderCancelled: {
+    parameters: {
+      query?: never;
+      header: {
+        /**
+         * @description The `id` of the event, the same for each attempt and replay: receivers ignore an id that they know.
+         * @example 01a1ffe2-9b80-748a-ba30-787d85a2b441/2
+         */
+        'webhook-id': string;
+        /**
+         * @description When this attempt was made, in seconds since 1970. Refuse old ones.
+         * @example 1795816403
+         */
+        'webhook-timestamp': string;
+        /**
+         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation, of which one has to match.
+         * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+         */
+        'webhook-signature': string;
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        /**
+         * @example {
+         *       "feed_no": 4711,
+         *       "previous_feed_no": 4708,
+         *       "id": "01a1ffe2-9b80-748a-ba30-787d85a2b441/2",
+         *       "type": "order.cancelled",
+         *       "time": "2026-11-21T20:53:23.464Z",
+         *       "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+         *       "version": 2,
+         *       "data": {
+         *         "from": "confirmed",
+         *         "to": "cancelled",
+         *         "reason": null,
+         *         "details": null,
+         *         "actor": "customer:42"
+         *       },
+         *       "order": {
+         *         "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+         *         "customer_id": "42",
+         *         "customer_name": "Alice Johnson",
+         *         "customer_email": "alice@example.com",
+         *         "items": [
+         *           {
+         *             "product_id": "PROD001",
+         *             "product_name": "Wireless Headphones",
+         *             "quantity": 2,
+         *             "price": 79.99,
+         *             "sku": null,
+         *             "options": {},
+         *             "metadata": {}
+         *           }
+         *         ],
+         *         "subtotal_amount": 159.98,
+         *         "charges_amount": 4.99,
+         *         "total_amount": 164.97,
+         *         "currency": "USD",
+         *         "status": "cancelled",
+         *         "version": 2,
+         *         "timestamp": "2026-11-21T20:53:23.456Z",
+         *         "updated_at": "2026-11-21T20:53:23.464Z",
+         *         "number": "1001",
+         *         "customer_phone": null,
+         *         "shipping_address": {
+         *           "name": "Alice Johnson",
+         *           "company": "Johnson & Sons",
+         *           "line1": "12 Long Street",
+         *           "line2": "Second floor",
+         *           "postal_code": "10117",
+         *           "city": "Berlin",
+         *           "region": "Berlin",
+         *           "country": "DE"
+         *         },
+         *         "billing_address": null,
+         *         "note": null,
+         *         "tags": [
+         *           "gift"
+         *         ],
+         *         "metadata": {},
+         *         "charges": [
+         *           {
+         *             "type": "shipping",
+         *             "amount": 4.99
+         *           }
+         *         ],
+         *         "source": null,
+         *         "source_order_id": null
+         *       }
+         *     }
+         */
+        'application/json': components['schemas']['WebhookEvent'] & {
+          /** @enum {string} */
+          type?: 'order.cancelled';
+        };
+      };
+    };
+    responses: {
+      /** @description The event is delivered; so it is with any other 2xx status. The body is ignored. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Nothing more is sent to this endpoint until it is enabled again. */
+      410: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Sent again later, as after any other status; `Retry-After` is honoured. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+    };
+  };
+  orderReturned: {
+    parameters: {
+      query?: never;
+      header: {
+        /**
+         * @description The `id` of the event, the same for each attempt and replay: receivers ignore an id that they know.
+         * @example 01a1ffe2-9b80-748a-ba30-787d85a2b441/2
+         */
+        'webhook-id': string;
+        /**
+         * @description When this attempt was made, in seconds since 1970. Refuse old ones.
+         * @example 1795816403
+         */
+        'webhook-timestamp': string;
+        /**
+         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation, of which one has to match.
+         * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+         */
+        'webhook-signature': string;
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        /**
+         * @example {
+         *       "feed_no": 4711,
+         *       "previous_feed_no": 4708,
+         *       "id": "01a1ffe2-9b80-748a-ba30-787d85a2b441/2",
+         *       "type": "order.returned",
+         *       "time": "2026-11-21T20:53:23.464Z",
+         *       "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+         *       "version": 2,
+         *       "data": {
+         *         "from": "delivered",
+         *         "to": "returned",
+         *         "reason": null,
+         *         "details": null,
+         *         "actor": "key:warehouse"
+         *       },
+         *       "order": {
+         *         "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+         *         "customer_id": "42",
+         *         "customer_name": "Alice Johnson",
+         *         "customer_email": "alice@example.com",
+         *         "items": [
+         *           {
+         *             "product_id": "PROD001",
+         *             "product_name": "Wireless Headphones",
+         *             "quantity": 2,
+         *             "price": 79.99,
+         *             "sku": null,
+         *             "options": {},
+         *             "metadata": {}
+         *           }
+         *         ],
+         *         "subtotal_amount": 159.98,
+         *         "charges_amount": 4.99,
+         *         "total_amount": 164.97,
+         *         "currency": "USD",
+         *         "status": "returned",
+         *         "version": 2,
+         *         "timestamp": "2026-11-21T20:53:23.456Z",
+         *         "updated_at": "2026-11-21T20:53:23.464Z",
+         *         "number": "1001",
+         *         "customer_phone": null,
+         *         "shipping_address": {
+         *           "name": "Alice Johnson",
+         *           "company": "Johnson & Sons",
+         *           "line1": "12 Long Street",
+         *           "line2": "Second floor",
+         *           "postal_code": "10117",
+         *           "city": "Berlin",
+         *           "region": "Berlin",
+         *           "country": "DE"
+         *         },
+         *         "billing_address": null,
+         *         "note": null,
+         *         "tags": [
+         *           "gift"
+         *         ],
+         *         "metadata": {},
+         *         "charges": [
+         *           {
+         *             "type": "shipping",
+         *             "amount": 4.99
+         *           }
+         *         ],
+         *         "source": null,
+         *         "source_order_id": null
+         *       }
+         *     }
+         */
+        'application/json': components['schemas']['WebhookEvent'] & {
+          /** @enum {string} */
+          type?: 'order.returned';
+        };
+      };
+    };
+    responses: {
+      /** @description The event is delivered; so it is with any other 2xx status. The body is ignored. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Nothing more is sent to this endpoint until it is enabled again. */
+      410: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Sent again later, as after any other status; `Retry-After` is honoured. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+    };
+  };
+  webhookTest: {
+    parameters: {
+      query?: never;
+      header: {
+        /**
+         * @description The `id` of the event, the same for each attempt and replay: receivers ignore an id that they know.
+         * @example 01a1ffe2-9b80-748a-ba30-787d85a2b441/2
+         */
+        'webhook-id': string;
+        /**
+         * @description When this attempt was made, in seconds since 1970. Refuse old ones.
+         * @example 1795816403
+         */
+        'webhook-timestamp': string;
+        /**
+         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation, of which one has to match.
+         * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+         */
+        'webhook-signature': string;
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        /**
+         * @example {
+         *       "feed_no": 0,
+         *       "previous_feed_no": null,
+         *       "id": "0199f6b8-2c6e-7cc3-9d0a-3f6a1c1b7a55/test/5f0c2b1e-8f0e-4b44-9a53-6f5d7d0a4c11",
+         *       "type": "webhook.test",
+         *       "time": "2026-11-21T20:53:23.464Z",
+         *       "order_id": null,
+         *       "version": null,
+         *       "data": null
+         *     }
+         */
+        'application/json': components['schemas']['WebhookTestEvent'];
+      };
+    };
+    responses: {
+      /** @description The event is delivered; so it is with any other 2xx status. The body is ignored. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Nothing more is sent to this endpoint until it is enabled again. */
+      410: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Sent again later, as after any other status; `Retry-After` is honoured. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
       };
     };
   };

@@ -4,7 +4,7 @@ import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swag
 import { exampleOf } from './openapi-examples.js';
 import type { OperationObject, ResponseObject } from './platform/http/openapi-objects.js';
 import { examplesOf, ProblemResponse, problemContent } from './platform/http/problem.openapi.js';
-import { describeWebhooks } from './webhooks/dto/webhook-events.openapi.js';
+import { describeWebhooks, WEBHOOK_BODIES } from './webhooks/dto/webhook-events.openapi.js';
 import {
   CACHE_HEADERS,
   IDEMPOTENCY_REPLAYED_HEADER,
@@ -71,7 +71,8 @@ export function buildOpenApiDocument(app: INestApplication): OpenAPIObject {
       description: 'A key of an admin tool or a service; taken where AUTH has `api-key`.',
     });
   for (const [tag, description] of Object.entries(TAGS)) config.addTag(tag, description);
-  const document = SwaggerModule.createDocument(app, config.build(), { extraModels: [ProblemResponse] });
+  const extraModels = [ProblemResponse, ...WEBHOOK_BODIES];
+  const document = SwaggerModule.createDocument(app, config.build(), { extraModels });
   document.components = { ...document.components, responses: malformedResponses() };
   // The builder knows licenses by their address only; OpenAPI 3.1 has the SPDX identifier for it.
   document.info.license = { name: 'Apache License 2.0', identifier: 'Apache-2.0' } as { name: string };

@@ -275,7 +275,9 @@ function laneOf({ orderId, kind: { lane } }: NewTask): Lane {
 
 /** Transactions that take lanes in this order do not deadlock. */
 function byLane(left: Lane, right: Lane): number {
-  return left.orderId === right.orderId ? compare(left.lane, right.lane) : compare(left.orderId, right.orderId);
+  return left.orderId === right.orderId
+    ? compare(left.lane, right.lane)
+    : compare(left.orderId, right.orderId);
 }
 
 function compare(left: string, right: string): number {

@@ -41,7 +41,7 @@ export class WebhookTestCall {
       },
       deadline,
     );
-    this.logger.log({ webhookId: endpoint.id, actor, status: result.status }, 'A webhook was tested');
+    this.logger.log({ endpointId: endpoint.id, actor, status: result.status }, 'A webhook was tested');
     return result;
   }
 }

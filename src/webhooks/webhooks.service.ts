@@ -132,7 +132,7 @@ export class WebhooksService {
 
   /** Logs a change, and lets this instance know of it; the others find it at their next look. */
   private async changed({ id, url }: WebhookEndpoint, actor: string, message: string): Promise<void> {
-    this.logger.log({ webhookId: id, actor, host: new URL(url).host }, message);
+    this.logger.log({ endpointId: id, actor, host: new URL(url).host }, message);
     await this.registry.refresh();
     this.dispatcher.wake();
   }

@@ -55,8 +55,7 @@ async function change(id: string, values: string): Promise<void> {
 }
 
 /** Places an order, which is two events. */
-const place = (): Promise<string> =>
-  placeOrder(service, orderBody([line(newProduct(service.sandbox))]));
+const place = (): Promise<string> => placeOrder(service, orderBody([line(newProduct(service.sandbox))]));
 
 /** Makes failed deliveries due, which would be retried seconds later. */
 const retryNow = () =>
@@ -66,7 +65,14 @@ const retryNow = () =>
   );
 
 const tasksOf = (id: string) =>
-  selectRows<{ orderId: string; seq: number; state: string; attempts: number; lastError: string | null; waits: number }>(
+  selectRows<{
+    orderId: string;
+    seq: number;
+    state: string;
+    attempts: number;
+    lastError: string | null;
+    waits: number;
+  }>(
     service.database,
     `SELECT order_id AS "orderId", seq, state, attempts, last_error AS "lastError",
        extract(epoch FROM run_at - now())::int AS waits
@@ -96,7 +102,9 @@ describe('deliveries', () => {
     expect(previous).toEqual([null, ...inOrder.slice(0, -1).map(({ body }) => body.feed_no)]);
     const after = (inOrder[0]?.body.feed_no ?? 0) - 1;
     const feed = await service.request('GET', `/events?after=${after}`);
-    expect(inOrder.map(({ body: { previous_feed_no: _previous, ...event } }) => event)).toEqual(feed.body.events);
+    expect(inOrder.map(({ body: { previous_feed_no: _previous, ...event } }) => event)).toEqual(
+      feed.body.events,
+    );
     for (const orderId of orders) expect(versionsAt(receiver, orderId)).toEqual([1, 2]);
     for (const { headers, body } of receiver.received) {
       expect(headers).toMatchObject({ 'webhook-id': body.id, 'content-type': 'application/json' });
@@ -119,7 +127,9 @@ describe('deliveries', () => {
     let failing = '';
     receiver.answer = ({ body }) => {
       failing ||= body.order_id;
-      return body.order_id === failing && body.version === 1 ? { status: 500, body: 'out of order' } : { status: 200 };
+      return body.order_id === failing && body.version === 1
+        ? { status: 500, body: 'out of order' }
+        : { status: 200 };
     };
     const [first, second] = [await place(), await place()];
     await eventually(() => versionsAt(receiver, second).length === 2);
@@ -181,11 +191,13 @@ describe('an endpoint', () => {
     receiver.answer = () => ({ status: 410 });
     const [first, second] = [await place(), await place()];
     const isDisabled = async () =>
-      (await selectRows<{ state: string; reason: string; at: Date }>(
-        service.database,
-        `SELECT state, disabled_reason AS reason, disabled_at AS at FROM webhook_endpoints WHERE id = $1`,
-        [id],
-      ))[0];
+      (
+        await selectRows<{ state: string; reason: string; at: Date }>(
+          service.database,
+          `SELECT state, disabled_reason AS reason, disabled_at AS at FROM webhook_endpoints WHERE id = $1`,
+          [id],
+        )
+      )[0];
     await eventually(async () => (await isDisabled())?.state === 'disabled');
     expect(await isDisabled()).toMatchObject({ reason: 'gone', at: expect.any(Date) });
     await eventually(async () => (await tasksOf(id)).filter(({ state }) => state === 'dead').length === 1);
@@ -208,18 +220,21 @@ describe('an endpoint', () => {
   it.each([
     ['7200', 7_000, 7_200],
     ['9999999', 86_000, 86_400],
-  ])('that answers 503 with Retry-After: %s is left alone for so long, and at most for a day', async (value, from, to) => {
-    const receiver = await newReceiver();
-    const id = await subscribe(receiver);
-    receiver.answer = () => ({ status: 503, headers: { 'retry-after': value } });
-    await place();
-    const [task] = await eventually(async () => {
-      const tasks = await tasksOf(id);
-      return tasks[0]?.lastError === 'answered 503' ? tasks : undefined;
-    });
-    expect(task?.waits).toBeGreaterThan(from);
-    expect(task?.waits).toBeLessThanOrEqual(to);
-  });
+  ])(
+    'that answers 503 with Retry-After: %s is left alone for so long, and at most for a day',
+    async (value, from, to) => {
+      const receiver = await newReceiver();
+      const id = await subscribe(receiver);
+      receiver.answer = () => ({ status: 503, headers: { 'retry-after': value } });
+      await place();
+      const [task] = await eventually(async () => {
+        const tasks = await tasksOf(id);
+        return tasks[0]?.lastError === 'answered 503' ? tasks : undefined;
+      });
+      expect(task?.waits).toBeGreaterThan(from);
+      expect(task?.waits).toBeLessThanOrEqual(to);
+    },
+  );
 
   it('that is disabled gets nothing; once enabled it gets all that it has missed', async () => {
     const receiver = await newReceiver();
@@ -276,7 +291,9 @@ describe('a service without endpoints', () => {
     list = jest.spyOn(service.app.get(DeliveryRepository), 'listEndpoints');
     queue = jest.spyOn(service.app.get(DispatchRepository), 'queueNext');
   });
-  afterEach(() => jest.restoreAllMocks());
+  afterEach(() => {
+    jest.restoreAllMocks();
+  });
 
   it('looks for them every five seconds, and does nothing else, while orders are placed', async () => {
     // The pass after the last endpoint was deleted.

@@ -59,5 +59,6 @@ it('every running background loop reports its age', async () => {
     'retention',
     'search_index',
     'tasks',
+    'webhooks',
   ]);
 });

@@ -6,7 +6,7 @@ import { DatabaseOutage } from '../../src/platform/database/database-outage.js';
 import { inTransaction } from '../../src/platform/database/transaction.js';
 import type { LeasedTask, TaskHandler, TaskPolicy } from '../../src/tasks/task-kind.js';
 import type { LimitedTask } from '../../src/tasks/task-inserts.js';
-import { TaskRepository } from '../../src/tasks/task.repository.js';
+import { type FinishedTask, TaskRepository } from '../../src/tasks/task.repository.js';
 import { TaskRunner } from '../../src/tasks/task-runner.js';
 import { TaskWorker } from '../../src/tasks/task-worker.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
@@ -22,6 +22,8 @@ const POLICY: TaskPolicy = {
   firstPauseMs: 0,
   maxPauseMs: 0,
   claimIntervalMs: 0,
+  gate: () => Infinity,
+  isKept: true,
 };
 
 /** The limit of a claim that takes every due task. */
@@ -69,6 +71,9 @@ export async function insert(
 }
 
 export const newOrderId = (): string => randomUUID();
+/** Tasks that succeeded, for the delivery history. */
+export const kept = (tasks: readonly LeasedTask[]): FinishedTask[] =>
+  tasks.map((task) => ({ ...task, isKept: true }));
 export const seqsOf = (tasks: readonly LeasedTask[]): number[] => tasks.map(({ seq }) => seq);
 
 export async function openTaskDatabase(): Promise<TaskDatabase> {

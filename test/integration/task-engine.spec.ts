@@ -11,6 +11,7 @@ import {
   insert,
   type Instance,
   KIND,
+  kept,
   newOrderId,
   openTaskDatabase,
   seqsOf,
@@ -143,7 +144,7 @@ describe('tasks of a lane', () => {
             query: async (text: string, values?: unknown[]) => client.query(text, values) as never,
           };
           await instance.repository.insertBehind(sql, [{ ...taskOf(orderId, 2), leaseMs: undefined }]);
-          finishing = instance.repository.finish(claimed);
+          finishing = instance.repository.finish(kept(claimed));
           await sleep(100);
           await client.query('COMMIT');
         } else {
@@ -225,14 +226,14 @@ describe('task lease', () => {
     await endLeases();
     const [held] = await instance.repository.claim([ANY]);
     if (!lost || !held) throw new Error('nothing was claimed');
-    await instance.repository.finish([lost]);
+    await instance.repository.finish(kept([lost]));
     await instance.repository.fail([{ lease: lost, isDead: true, pauseMs: 0, error: 'late' }]);
     await instance.repository.returnUnstarted([lost]);
     expect(await tasks.query('SELECT seq, state, lease_version AS version FROM tasks ORDER BY seq')).toEqual([
       { seq: 1, state: 'ready', version: 2 },
       { seq: 2, state: 'blocked', version: 0 },
     ]);
-    await instance.repository.finish([held]);
+    await instance.repository.finish(kept([held]));
     expect(seqsOf(await instance.repository.claim([ANY]))).toEqual([2]);
   });
 

@@ -17,6 +17,9 @@ import { LEASE_MARGIN_MS as TASK_LEASE_MARGIN_MS } from '../../src/tasks/task-ru
 import { ATTEMPT_TIMEOUT_MS } from '../../src/tasks/tasks.service.js';
 import { CONNECT_TIMEOUT_MS } from '../../src/platform/upstream/undici-transport.js';
 import { RESET_MS } from '../../src/platform/upstream/upstream-circuit.js';
+import { ATTEMPT_TIMEOUT_MS as WEBHOOK_ATTEMPT_MS } from '../../src/webhooks/delivery/delivery-policy.js';
+import { CONNECT_TIMEOUT_MS as WEBHOOK_CONNECT_MS } from '../../src/webhooks/delivery/guarded-connect.js';
+import { ANSWER_TIMEOUT_MS } from '../../src/webhooks/delivery/webhook-client.js';
 
 const {
   UPSTREAM_TIMEOUT_MS: upstream,
@@ -68,6 +71,8 @@ const RELATIONS: [string, number, string, number][] = [
     READER_LIMITS.graceMs + READER_LIMITS.checkMs,
   ],
   ['the keep-alive timeout', limits.idleMs, 'the usual one of load balancers', 60_000],
+  ['an answer of a webhook', ANSWER_TIMEOUT_MS, 'its connection', WEBHOOK_CONNECT_MS],
+  ['an attempt at a webhook', WEBHOOK_ATTEMPT_MS, 'its answer', ANSWER_TIMEOUT_MS],
   ['the lease of a task', taskLease, 'an attempt at it', ATTEMPT_TIMEOUT_MS],
   [
     'the recovery window',

@@ -4,11 +4,19 @@ import type { DeliveredEvent } from '../../src/webhooks/delivery/delivery.reposi
 import { MAX_BODY_BYTES, webhookBody } from '../../src/webhooks/delivery/webhook-body.js';
 
 const EVENT: DeliveredEvent = {
-  ...{ feedNo: 4_711, orderId: ID, seq: 2, type: 'status_changed', fromStatus: 'pending', toStatus: 'confirmed' },
+  ...{
+    feedNo: 4_711,
+    orderId: ID,
+    seq: 2,
+    type: 'status_changed',
+    fromStatus: 'pending',
+    toStatus: 'confirmed',
+  },
   ...{ actor: 'placement', reason: null, data: null, occurredAt: TIME },
 };
 
-const orderWith = (note: string) => orderOf({ lines: [{ quantity: 1, price: '9.99' }], charges: [] }, { note });
+const orderWith = (note: string) =>
+  orderOf({ lines: [{ quantity: 1, price: '9.99' }], charges: [] }, { note });
 
 describe('the body of a delivery', () => {
   it('is the event as in the feed, with the number of the event before and the order', () => {

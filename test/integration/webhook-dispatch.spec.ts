@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { PointReads } from '../../src/platform/database/batching/point-reads.js';
 import { DeliveryRepository } from '../../src/webhooks/delivery/delivery.repository.js';
-import { groupsOf } from '../../src/webhooks/dispatch/cursor-groups.js';
+import { type CursorGroup, groupsOf } from '../../src/webhooks/dispatch/cursor-groups.js';
 import {
   type Batch,
   DispatchRepository,
@@ -149,7 +149,7 @@ describe('events of the feed', () => {
     const id = await insertEndpoint(feed.database);
     await instance.numberAll();
     const dispatcher = new DispatchRepository(instance.dataSource, instance.tasks);
-    const group = { cursor: 'feed', endpointIds: [id], after: 0, until: 3 } as const;
+    const group: CursorGroup = { cursor: 'feed', endpointIds: [id], after: 0, until: 3 };
     const holder = await feed.connect();
     await holder.query('BEGIN');
     await holder.query('SELECT 1 FROM webhook_endpoints FOR UPDATE');
@@ -213,9 +213,10 @@ describe('a batch', () => {
     await instance.numberAll();
     await queueAll();
     expect(await listTasks(well)).toMatchObject([{ orderId: order }]);
-    await feed.query(`DELETE FROM tasks WHERE kind = 'webhook:' || $1 AND (payload->>'feedNo')::int <= 1000`, [
-      dead,
-    ]);
+    await feed.query(
+      `DELETE FROM tasks WHERE kind = 'webhook:' || $1 AND (payload->>'feedNo')::int <= 1000`,
+      [dead],
+    );
     await queueAll();
     expect(await numbersOf(dead)).toEqual(range(1_001, MAX_WAITING + rest + 1));
   }, 60_000);
@@ -266,9 +267,7 @@ describe('a replay', () => {
     await startReplay(id, 0, 4);
     await queueAll();
     expect(await numbersOf(id)).toEqual([1, 2, 3, 4]);
-    const attempts = await feed.query(
-      `SELECT attempts FROM tasks ORDER BY (payload->>'feedNo')::int`,
-    );
+    const attempts = await feed.query(`SELECT attempts FROM tasks ORDER BY (payload->>'feedNo')::int`);
     expect(attempts).toEqual([0, 0, 3, 3].map((count) => ({ attempts: count })));
     expect(await readEndpoint(id)).toMatchObject(NO_REPLAY);
   });

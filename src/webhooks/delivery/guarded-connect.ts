@@ -4,7 +4,7 @@ import { buildConnector } from 'undici';
 import type { AddressGuard } from './address-guard.js';
 
 /** Enough for a TLS handshake between continents in which a packet is lost. */
-const CONNECT_TIMEOUT_MS = 5_000;
+export const CONNECT_TIMEOUT_MS = 5_000;
 
 /** Resolves a name to all of its addresses, as `dns.lookup` does. */
 export type Resolve = (

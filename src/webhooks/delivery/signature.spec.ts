@@ -3,7 +3,10 @@ import { describe, expect, it } from '@jest/globals';
 import { Webhook } from 'standardwebhooks';
 import { signatureHeaders } from './signature.js';
 
-const MESSAGE = { id: '01a1ffe2-9b80-748a-ba30-787d85a2b441/2', body: '{"type":"order.confirmed","note":"ü€"}' };
+const MESSAGE = {
+  id: '01a1ffe2-9b80-748a-ba30-787d85a2b441/2',
+  body: '{"type":"order.confirmed","note":"ü€"}',
+};
 
 const newSecret = (bytes = 32): string => `whsec_${randomBytes(bytes).toString('base64')}`;
 

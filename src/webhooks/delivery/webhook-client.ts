@@ -1,5 +1,5 @@
 import type { OnApplicationShutdown } from '@nestjs/common';
-import { Agent, type Dispatcher } from 'undici';
+import { Agent, type Dispatcher, errors } from 'undici';
 import type { Settings } from '../../config/settings.js';
 import { databaseNow } from '../../platform/database/database-clock.js';
 import type { Deadline } from '../../platform/deadline.js';
@@ -145,5 +145,6 @@ async function readBeginning(body: Dispatcher.ResponseData['body']): Promise<str
 
 function reasonOf(error: unknown): string {
   if (error instanceof AddressNotAllowed) return error.message;
+  if (error instanceof errors.HTTPParserError) return 'the answer is not HTTP';
   return `could not be reached, or the connection broke (${codeOf(error)})`;
 }

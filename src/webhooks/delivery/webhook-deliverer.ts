@@ -94,12 +94,12 @@ export class WebhookDeliverer {
     { status, durationMs, answer, error }: AttemptResult,
     isGone: boolean,
   ): Promise<void> {
-    const failed: DeliveryState = isGone || attempts >= maxAttempts ? 'failed' : 'retrying';
+    const failed = isGone || attempts >= maxAttempts ? 'failed' : 'retrying';
+    const state: DeliveryState = error === null ? 'delivered' : failed;
     const row = {
       ...{ orderId, endpointId, seq, feedNo: String(payload.feedNo) },
-      ...{ state: error === null ? 'delivered' : failed, attempts },
-      ...{ status, durationMs, answer, error, attemptedAt: databaseNow() },
-    } as const;
+      ...{ state, attempts, status, durationMs, answer, error, attemptedAt: databaseNow() },
+    };
     try {
       await this.records.add(row);
     } catch (failure) {

@@ -9,7 +9,7 @@ import { runAll, type Sql } from '../../platform/database/connection.js';
 import { inUntracedTransaction } from '../../platform/database/transaction.js';
 import { newTask, type NewTask } from '../../tasks/task-kind.js';
 import { type PreparedTasks, Tasks } from '../../tasks/tasks.service.js';
-import { WEBHOOK_KINDS, webhookKind } from '../webhook-task.js';
+import { webhookKind } from '../webhook-task.js';
 import type { Cursor, CursorGroup } from './cursor-groups.js';
 
 /** Tasks of one transaction, about 30 ms: other transactions on their orders and endpoints wait no longer. */
@@ -34,7 +34,6 @@ interface LockedEndpoint {
   id: string;
   eventTypes: string[] | null;
   lastMatched: string | null;
-  waiting: number;
 }
 
 interface QueuedEvent {
@@ -59,11 +58,7 @@ type PageRow = { end: string } & ({ feedNo: null } | (Omit<QueuedEvent, 'feedNo'
  * instance does the work.
  */
 const lockEndpoints = (readUntil: string, lastMatched: string): string => `
-SELECT w.id, w.event_types AS "eventTypes", w.${lastMatched}::text AS "lastMatched", (
-  SELECT count(*)::int FROM (
-    SELECT 1 FROM tasks t WHERE t.kind = '${WEBHOOK_KINDS}' || w.id AND t.state = 'ready' LIMIT ${MAX_WAITING}
-  ) ready
-) AS waiting
+SELECT w.id, w.event_types AS "eventTypes", w.${lastMatched}::text AS "lastMatched"
 FROM webhook_endpoints w WHERE w.id = ANY ($1::uuid[]) AND w.state = 'enabled' AND w.${readUntil} = $2
 FOR NO KEY UPDATE SKIP LOCKED`;
 
@@ -71,6 +66,15 @@ const LOCK: Record<Cursor, string> = {
   feed: lockEndpoints('read_until', 'last_matched'),
   replay: lockEndpoints('replay_read_until', 'replay_last_matched'),
 };
+
+/** Kinds that have as many ready tasks as they may have. */
+const FIND_FULL = new MultiRowStatement(
+  '(?::text)',
+  (rows) => `
+SELECT wanted.kind FROM (VALUES ${rows}) AS wanted (kind) CROSS JOIN LATERAL (
+  SELECT 1 FROM tasks t WHERE t.kind = wanted.kind AND t.state = 'ready' OFFSET ${MAX_WAITING - 1} LIMIT 1
+) last`,
+);
 
 /** Not beyond the end of the feed in the same snapshot: after a failover the feed may be shorter than it was. */
 const READ = `SELECT least($2::bigint, f.last_no)::text AS end, page.*
@@ -133,14 +137,8 @@ export class DispatchRepository {
   }
 
   /** @param prepared receives the tasks, to be started after the commit */
-  private async queueIn(
-    transaction: Sql,
-    group: CursorGroup,
-    prepared: PreparedTasks[],
-  ): Promise<Batch> {
-    const locked = await this.lock(transaction, group);
-    const endpoints = locked.filter(({ waiting }) => waiting < MAX_WAITING);
-    const full = locked.filter(({ waiting }) => waiting >= MAX_WAITING).map(({ id }) => id);
+  private async queueIn(transaction: Sql, group: CursorGroup, prepared: PreparedTasks[]): Promise<Batch> {
+    const { endpoints, full } = await this.lock(transaction, group);
     if (endpoints.length === 0) return { isMore: false, full };
     const limit = Math.max(1, Math.floor(MAX_TASKS / endpoints.length));
     const { events, readUntil } = await this.read(transaction, group, limit);
@@ -153,12 +151,20 @@ export class DispatchRepository {
     return { isMore: events.length === limit, full };
   }
 
-  private async lock(transaction: Sql, group: CursorGroup): Promise<LockedEndpoint[]> {
-    const [, rows] = await Promise.all([
+  /** @returns the endpoints that this transaction has locked, and which of the group are full */
+  private async lock(
+    transaction: Sql,
+    { cursor, endpointIds, after }: CursorGroup,
+  ): Promise<{ endpoints: LockedEndpoint[]; full: string[] }> {
+    const counts = FIND_FULL.of(endpointIds.map((id) => [webhookKind(id).name]));
+    const [, locked, ...found] = await Promise.all([
       transaction.query('SET LOCAL enable_seqscan = off'),
-      transaction.query<LockedEndpoint[]>(LOCK[group.cursor], [group.endpointIds, group.after]),
+      transaction.query<LockedEndpoint[]>(LOCK[cursor], [endpointIds, after]),
+      ...counts.map(({ text, values }) => transaction.query<{ kind: string }[]>(text, values)),
     ]);
-    return rows;
+    const kinds = new Set(found.flat().map(({ kind }) => kind));
+    const isFull = (id: string): boolean => kinds.has(webhookKind(id).name);
+    return { endpoints: locked.filter(({ id }) => !isFull(id)), full: endpointIds.filter(isFull) };
   }
 
   private async read(transaction: Sql, { after, until }: CursorGroup, limit: number): Promise<Page> {

@@ -4,6 +4,9 @@ import { EXAMPLE_ORDER, ORDER } from '../../orders/dto/orders.openapi.js';
 import { TEST_TYPE, testEvent } from '../webhook-test-call.js';
 import { WebhookEvent, WebhookTestEvent } from './webhook-event.js';
 
+/** The bodies of deliveries. */
+export const WEBHOOK_BODIES = [WebhookEvent, WebhookTestEvent];
+
 type Webhooks = NonNullable<OpenAPIObject['webhooks']>;
 
 /** The data of an example, and what it changes in the order. */

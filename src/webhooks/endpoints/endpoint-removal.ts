@@ -67,7 +67,7 @@ export class EndpointRemoval implements OnApplicationBootstrap, OnModuleDestroy,
       (await this.inBatches(() => this.repository.deleteDeliveries(id, DELIVERIES_OF_BATCH)));
     if (!isEmpty) return;
     await this.repository.deleteEndpoint(id);
-    this.logger.log({ webhookId: id }, 'A deleted webhook was removed with its tasks and deliveries');
+    this.logger.log({ endpointId: id }, 'A deleted webhook was removed with its tasks and deliveries');
   }
 
   /** @returns whether all batches are done; false when the service stops */

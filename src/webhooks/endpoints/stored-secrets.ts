@@ -28,7 +28,7 @@ export class StoredSecrets implements OnModuleInit {
           isUnsealed(each) ? { ...each, secret: this.secrets.seal(each.secret) } : each,
         ),
       );
-      this.logger.log({ webhookId: id }, 'The secrets of a webhook were encrypted');
+      this.logger.log({ endpointId: id }, 'The secrets of a webhook were encrypted');
     }
   }
 

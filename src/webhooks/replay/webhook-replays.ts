@@ -47,7 +47,7 @@ export class WebhookReplays {
       await this.webhooks.find(id);
       throw replayInProgress(id);
     }
-    this.logger.log({ webhookId: id, actor, after, until }, 'A replay of a webhook was started');
+    this.logger.log({ endpointId: id, actor, after, until }, 'A replay of a webhook was started');
     this.dispatcher.wake();
     return this.webhooks.view(endpoint);
   }

@@ -184,13 +184,13 @@ export class Settings extends HttpSettings {
 
   // ## Webhooks
 
-  /** Whether endpoints may have `http` URLs. Outside production the default is `true`. */
+  /** Whether endpoints may have `http` URLs. In production the default is `false`. */
   @Flag()
   WEBHOOKS_ALLOW_HTTP: boolean = false;
 
   /**
-   * Addresses or networks, separated by commas, that webhooks may connect to besides the addresses of the internet. Outside production
-   * the default is `127.0.0.0/8,::1/128`: this machine.
+   * Addresses or networks, separated by commas, that webhooks may connect to besides the addresses of the internet. In production there
+   * are none by default.
    */
   @Networks()
   WEBHOOKS_ALLOWED_NETWORKS: string[] = [];

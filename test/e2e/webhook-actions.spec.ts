@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { expectProblem, ISO_TIME, line, newProduct, orderBody, placeOrder } from '../support/builders.js';
 import { queryDatabase } from '../support/invariants.js';
 import { eventually, startTestService, type TestService } from '../support/service.js';
-import { createWebhook, NOWHERE } from '../support/webhook-api.js';
+import { createWebhook, deleteWebhooks, NOWHERE } from '../support/webhook-api.js';
 import { isSignedWith, WebhookReceiver } from '../support/webhook-receiver.js';
 
 let service: TestService;
@@ -11,16 +11,16 @@ let product = '';
 
 beforeAll(async () => {
   service = await startTestService();
-  receiver = await WebhookReceiver.start();
   product = newProduct(service.sandbox, 10_000);
 });
-afterAll(async () => {
-  await service.stop();
-  await receiver.close();
+afterAll(() => service.stop());
+
+beforeEach(async () => {
+  receiver = await WebhookReceiver.start();
 });
-beforeEach(() => {
-  receiver.calls.length = 0;
-  receiver.answer = { status: 200, body: 'ok' };
+afterEach(async () => {
+  await deleteWebhooks(service);
+  await receiver.close();
 });
 
 const place = () => placeOrder(service, orderBody([line(product)]));

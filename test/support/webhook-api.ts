@@ -16,3 +16,9 @@ export async function createWebhook(
   if (answer.status !== 201) throw new Error(`no webhook: ${answer.status} ${JSON.stringify(answer.body)}`);
   return answer.body as TestWebhook;
 }
+
+/** Deletes every endpoint, so that it does not take part in the next test. */
+export async function deleteWebhooks(service: TestService): Promise<void> {
+  const { body } = await service.request('GET', '/webhooks');
+  for (const { id } of body.webhooks) await service.request('DELETE', `/webhooks/${id}`);
+}

@@ -138,7 +138,7 @@ const HEADERS = [
     example: 'v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=',
     description:
       'HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during ' +
-      'a rotation, of which one has to match.',
+      'a rotation; one of them has to match.',
   },
 ].map((header) => ({ ...header, in: 'header' as const, required: true, schema: { type: 'string' } }));
 

@@ -40,10 +40,12 @@ function EndpointView({ endpoint }: { endpoint: Endpoint }) {
         <h1>{nameOf(endpoint)}</h1>
         <StateBadge endpoint={endpoint} />
       </header>
-      <p className="summary">
-        <span className="mono">{endpoint.url}</span>
-        <CopyButton text={endpoint.url} what="URL" />
-      </p>
+      {endpoint.description !== null && (
+        <p className="with-copy">
+          <span className="mono">{endpoint.url}</span>
+          <CopyButton text={endpoint.url} what="URL" />
+        </p>
+      )}
       <Trouble endpoint={endpoint} />
       <EndpointActions endpoint={endpoint} />
       <Facts endpoint={endpoint} />
@@ -120,8 +122,9 @@ function Facts({ endpoint }: { endpoint: Endpoint }) {
         </div>
         <div>
           <dt>ID</dt>
-          <dd>
-            <span className="mono">{id}</span> <CopyButton text={id} what="endpoint id" />
+          <dd className="with-copy">
+            <span className="mono">{id}</span>
+            <CopyButton text={id} what="endpoint id" />
           </dd>
         </div>
       </dl>

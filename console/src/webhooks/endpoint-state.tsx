@@ -28,19 +28,19 @@ export function Trouble({ endpoint }: { endpoint: Endpoint }) {
   const resolves = useMay()('operations');
   if (!isInTrouble) return null;
   return (
-    <section className="notice" aria-labelledby="trouble">
+    <section className="notice trouble" aria-labelledby="trouble">
       <h2 id="trouble">In trouble</h2>
       <ul>
         {reason === 'gone' && (
           <li>
-            The endpoint answered 410 (Gone), so it was disabled. Its events wait. Enable it to continue where
-            it stopped, or delete it.
+            The endpoint answered 410 (Gone), so it was disabled. Its events wait. Enable it to go on where it
+            stopped, or delete it.
           </li>
         )}
         {failed > 0 && (
           <li>
-            {failed.toLocaleString('en')} {failed === 1 ? 'event was' : 'events were'} not delivered for three
-            days, and later events of the same orders wait.{' '}
+            {failed.toLocaleString('en')} {failed === 1 ? 'event' : 'events'} failed for good, and later
+            events of the same orders wait.{' '}
             {resolves ? (
               <>
                 Retry or skip {failed === 1 ? 'it' : 'them'} under <Link href="/incidents">Incidents</Link>.

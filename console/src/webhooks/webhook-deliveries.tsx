@@ -103,18 +103,21 @@ function None({ isFiltered }: { isFiltered: boolean }) {
   );
 }
 
-function DeliveryRow({ delivery }: { delivery: WebhookDelivery }) {
-  const { event_id: id, feed_no: feedNo, order_id: orderId, state, attempts } = delivery;
-  const { attempted_at: at, status, duration_ms: ms, error, answer } = delivery;
+interface RowProps {
+  delivery: WebhookDelivery;
+}
+
+function DeliveryRow({ delivery }: RowProps) {
+  const { event_id: id, feed_no: feedNo, order_id: orderId, state, attempts, attempted_at: at } = delivery;
   return (
     <tr role="row" data-row={id}>
-      <td role="cell" className="cell-order">
+      <td role="cell" className="cell-age">
         <Time at={at} />
       </td>
       <td role="cell" className="cell-endpoint" title={id}>
         {delivery.type ?? 'deleted event'} <span className="muted">no. {feedNo}</span>
       </td>
-      <td role="cell">
+      <td role="cell" className="cell-order">
         <OrderLink order={{ order_id: orderId }} /> <span className="muted">version {delivery.version}</span>
       </td>
       <td role="cell" className="cell-state">
@@ -125,17 +128,30 @@ function DeliveryRow({ delivery }: { delivery: WebhookDelivery }) {
         <span className="in-card"> {attempts === 1 ? 'attempt' : 'attempts'}</span>
       </td>
       <td role="cell" className="cell-reason">
-        <span>
-          {status !== null && <strong>{status}</strong>} <span className="muted">{ms} ms</span>
-        </span>
-        {error !== null && <p className="reason">{error}</p>}
-        {answer !== null && answer !== '' && (
-          <details>
-            <summary>Body of the answer</summary>
-            <pre className="answer">{answer}</pre>
-          </details>
-        )}
+        <Answer delivery={delivery} />
       </td>
     </tr>
+  );
+}
+
+/** The status, and what else is known of the last answer. */
+function Answer({ delivery: { status, duration_ms: ms, error, answer } }: RowProps) {
+  const head = (
+    <>
+      {status !== null && <strong>{status}</strong>} <span className="muted">{ms} ms</span>
+    </>
+  );
+  return (
+    <>
+      {answer === null || answer === '' ? (
+        head
+      ) : (
+        <details>
+          <summary>{head}</summary>
+          <pre className="answer">{answer}</pre>
+        </details>
+      )}
+      {error !== null && error !== `answered ${status}` && <p className="reason">{error}</p>}
+    </>
   );
 }

@@ -12,7 +12,7 @@ import { CreateDialog } from './dialogs/create-dialog.tsx';
 import { formatQueued, StateBadge } from './endpoint-state.tsx';
 import { endpointsQuery } from './webhooks.query.ts';
 
-const COLUMNS = ['Endpoint', 'State', 'Events', 'Waiting', 'Failed', 'Oldest not delivered'];
+const COLUMNS = ['Endpoint', 'State', 'Events', 'Waiting', 'Failed', 'Waiting since'];
 
 export function WebhooksPage() {
   const { data, error, isPending, refetch } = useQuery(endpointsQuery());
@@ -69,6 +69,7 @@ function EndpointRow({ endpoint }: { endpoint: Endpoint }) {
       </td>
       <td role="cell">
         {events === null ? 'all' : events.length === 1 ? events[0] : `${events.length} types`}
+        <span className="in-card"> events</span>
       </td>
       <td role="cell">
         {formatQueued(endpoint)}
@@ -83,7 +84,7 @@ function EndpointRow({ endpoint }: { endpoint: Endpoint }) {
           '—'
         ) : (
           <>
-            <span className="in-card">oldest </span>
+            <span className="in-card">since </span>
             <Time at={oldest} />
           </>
         )}

@@ -18104,7 +18104,7 @@ export interface operations {
          */
         'webhook-timestamp': string;
         /**
-         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation, of which one has to match.
+         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation; one of them has to match.
          * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
          */
         'webhook-signature': string;
@@ -18228,7 +18228,7 @@ export interface operations {
          */
         'webhook-timestamp': string;
         /**
-         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation, of which one has to match.
+         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation; one of them has to match.
          * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
          */
         'webhook-signature': string;
@@ -18356,7 +18356,7 @@ export interface operations {
          */
         'webhook-timestamp': string;
         /**
-         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation, of which one has to match.
+         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation; one of them has to match.
          * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
          */
         'webhook-signature': string;
@@ -18496,7 +18496,7 @@ export interface operations {
          */
         'webhook-timestamp': string;
         /**
-         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation, of which one has to match.
+         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation; one of them has to match.
          * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
          */
         'webhook-signature': string;
@@ -18636,7 +18636,7 @@ export interface operations {
          */
         'webhook-timestamp': string;
         /**
-         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation, of which one has to match.
+         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation; one of them has to match.
          * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
          */
         'webhook-signature': string;
@@ -18764,7 +18764,7 @@ export interface operations {
          */
         'webhook-timestamp': string;
         /**
-         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation, of which one has to match.
+         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation; one of them has to match.
          * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
          */
         'webhook-signature': string;
@@ -18881,7 +18881,7 @@ export interface operations {
          */
         'webhook-timestamp': string;
         /**
-         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation, of which one has to match.
+         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation; one of them has to match.
          * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
          */
         'webhook-signature': string;
@@ -19005,7 +19005,7 @@ export interface operations {
          */
         'webhook-timestamp': string;
         /**
-         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation, of which one has to match.
+         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation; one of them has to match.
          * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
          */
         'webhook-signature': string;
@@ -19129,7 +19129,7 @@ export interface operations {
          */
         'webhook-timestamp': string;
         /**
-         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation, of which one has to match.
+         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation; one of them has to match.
          * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
          */
         'webhook-signature': string;
@@ -19253,7 +19253,7 @@ export interface operations {
          */
         'webhook-timestamp': string;
         /**
-         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation, of which one has to match.
+         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation; one of them has to match.
          * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
          */
         'webhook-signature': string;
@@ -19377,7 +19377,7 @@ export interface operations {
          */
         'webhook-timestamp': string;
         /**
-         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation, of which one has to match.
+         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation; one of them has to match.
          * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
          */
         'webhook-signature': string;
@@ -19501,7 +19501,7 @@ export interface operations {
          */
         'webhook-timestamp': string;
         /**
-         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation, of which one has to match.
+         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation; one of them has to match.
          * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
          */
         'webhook-signature': string;
@@ -19625,7 +19625,7 @@ export interface operations {
          */
         'webhook-timestamp': string;
         /**
-         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation, of which one has to match.
+         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation; one of them has to match.
          * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
          */
         'webhook-signature': string;
@@ -19749,7 +19749,7 @@ export interface operations {
          */
         'webhook-timestamp': string;
         /**
-         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation, of which one has to match.
+         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation; one of them has to match.
          * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
          */
         'webhook-signature': string;
@@ -19873,7 +19873,7 @@ export interface operations {
          */
         'webhook-timestamp': string;
         /**
-         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation, of which one has to match.
+         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation; one of them has to match.
          * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
          */
         'webhook-signature': string;

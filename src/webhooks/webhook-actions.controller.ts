@@ -72,10 +72,7 @@ export class WebhookActionsController {
   @ApiParam(WEBHOOK_ID)
   @ApiResponse(TESTED)
   @ApiProblems(...ONE_PROBLEMS)
-  async test(
-    @Param('webhook_id') id: string,
-    @CurrentCaller() caller: Caller,
-  ): Promise<WebhookTestResponse> {
+  async test(@Param('webhook_id') id: string, @CurrentCaller() caller: Caller): Promise<WebhookTestResponse> {
     const { status, durationMs, answer, error } = await this.tests.send(id, caller.id);
     return { delivered: error === null, status, duration_ms: durationMs, answer, error };
   }
@@ -92,10 +89,7 @@ export class WebhookActionsController {
   @ApiParam(WEBHOOK_ID)
   @ApiResponse(ONE_WEBHOOK)
   @ApiProblems(...ONE_PROBLEMS)
-  async enable(
-    @Param('webhook_id') id: string,
-    @CurrentCaller() caller: Caller,
-  ): Promise<WebhookResponse> {
+  async enable(@Param('webhook_id') id: string, @CurrentCaller() caller: Caller): Promise<WebhookResponse> {
     return responseOf(await this.webhooks.enable(id, caller.id));
   }
 
@@ -112,10 +106,7 @@ export class WebhookActionsController {
   @ApiParam(WEBHOOK_ID)
   @ApiResponse(ONE_WEBHOOK)
   @ApiProblems(...ONE_PROBLEMS)
-  async disable(
-    @Param('webhook_id') id: string,
-    @CurrentCaller() caller: Caller,
-  ): Promise<WebhookResponse> {
+  async disable(@Param('webhook_id') id: string, @CurrentCaller() caller: Caller): Promise<WebhookResponse> {
     return responseOf(await this.webhooks.disable(id, caller.id));
   }
 

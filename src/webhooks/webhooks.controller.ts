@@ -7,7 +7,11 @@ import { BoundedReads } from '../platform/http/bounded-routes.js';
 import { MERGE_PATCH_MEDIA_TYPE } from '../platform/http/input/json-body.js';
 import { ApiProblems } from '../platform/http/problem.openapi.js';
 import { CreateWebhookDto, UpdateWebhookDto } from './dto/webhook.dto.js';
-import { WebhookListResponse, WebhookResponse, type WebhookWithSecretResponse } from './dto/webhook.response.js';
+import {
+  WebhookListResponse,
+  WebhookResponse,
+  type WebhookWithSecretResponse,
+} from './dto/webhook.response.js';
 import {
   COMMON_PROBLEMS,
   CREATE_BODY,

@@ -3,8 +3,15 @@ import { v7 as uuidv7, validate as isUuid } from 'uuid';
 import { databaseNow } from '../platform/database/database-clock.js';
 import { EndpointRegistry } from './delivery/endpoint-registry.js';
 import { WebhookDispatcher } from './dispatch/webhook-dispatcher.js';
-import { type EndpointStanding, EndpointStandingsRepository, IDLE } from './endpoints/endpoint-standings.repository.js';
-import { type EndpointOptions, WebhookEndpointsRepository } from './endpoints/webhook-endpoints.repository.js';
+import {
+  type EndpointStanding,
+  EndpointStandingsRepository,
+  IDLE,
+} from './endpoints/endpoint-standings.repository.js';
+import {
+  type EndpointOptions,
+  WebhookEndpointsRepository,
+} from './endpoints/webhook-endpoints.repository.js';
 import type { StoredSecret, WebhookEndpoint } from './webhook-endpoint.entity.js';
 import { tooManySecrets, tooManyWebhooks, webhookNotFound } from './webhook.problems.js';
 import { rotated, WebhookSecrets } from './webhook-secrets.js';

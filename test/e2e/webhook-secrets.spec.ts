@@ -29,8 +29,7 @@ const storedSecrets = async () => {
   return rows.flatMap(({ secrets }) => secrets.map(({ secret }) => secret));
 };
 
-const rotate = (id: string, body?: object) =>
-  service.request('POST', `/webhooks/${id}/rotate-secret`, body);
+const rotate = (id: string, body?: object) => service.request('POST', `/webhooks/${id}/rotate-secret`, body);
 
 async function testCall(id: string): Promise<ReceivedCall> {
   const { body } = await service.request('POST', `/webhooks/${id}/test`);

@@ -159,14 +159,19 @@ const LIMITS: [what: string, value: number, unit: string, reason: string][] = [
     's',
     'proxies commonly end a request without an answer after a minute',
   ],
-  ['Webhook endpoints', MAX_WEBHOOKS, 'endpoints', 'each has its own limit, circuit and queue on every instance'],
-  ['URL of a webhook endpoint', MAX_URL_LENGTH_OF_WEBHOOKS, 'characters', 'with a token in its path or query'],
   [
-    'Description of a webhook endpoint',
-    MAX_DESCRIPTION_LENGTH,
-    'characters',
-    'a name for people',
+    'Webhook endpoints',
+    MAX_WEBHOOKS,
+    'endpoints',
+    'each has its own limit, circuit and queue on every instance',
   ],
+  [
+    'URL of a webhook endpoint',
+    MAX_URL_LENGTH_OF_WEBHOOKS,
+    'characters',
+    'with a token in its path or query',
+  ],
+  ['Description of a webhook endpoint', MAX_DESCRIPTION_LENGTH, 'characters', 'a name for people'],
   ['Valid secrets of a webhook endpoint', MAX_SECRETS, 'secrets', 'each signs every delivery'],
   ['Time that an earlier secret stays valid', MAX_VALID_HOURS, 'hours', 'enough to change every receiver'],
   ['Counted events of a webhook endpoint', MAX_COUNTED, 'events', 'a larger number says nothing new'],
@@ -193,7 +198,11 @@ const LIMITS: [what: string, value: number, unit: string, reason: string][] = [
 
 /** Bulkheads, with their requests. */
 const BULKHEADS: [bulkhead: Bulkhead, requests: string, size: string][] = [
-  [READS, 'reads, changes of one order or webhook, erasures, incidents', '10 for each of `DATABASE_POOL_SIZE`'],
+  [
+    READS,
+    'reads, changes of one order or webhook, erasures, incidents',
+    '10 for each of `DATABASE_POOL_SIZE`',
+  ],
   [PLACEMENTS, 'orders and previews', '`MAX_PLACEMENTS`, fewer while the event loop is late'],
   [
     BULK_CHANGES,

@@ -126,7 +126,8 @@ const HEADERS = [
   {
     name: 'webhook-id',
     example: `${EXAMPLE_ORDER}/2`,
-    description: 'The `id` of the event, the same for each attempt and replay: receivers ignore an id that they know.',
+    description:
+      'The `id` of the event, the same for each attempt and replay: receivers ignore an id that they know.',
   },
   {
     name: 'webhook-timestamp',

@@ -97,7 +97,10 @@ export const ONE_WEBHOOK = {
   example: WEBHOOK,
 };
 
-export const DELETED = { status: 204, description: 'The endpoint is deleted, and nothing more is sent to it.' };
+export const DELETED = {
+  status: 204,
+  description: 'The endpoint is deleted, and nothing more is sent to it.',
+};
 
 export const ROTATED = {
   status: 200,

@@ -24,9 +24,7 @@ export class StoredSecrets implements OnModuleInit {
     const isUnsealed = ({ secret }: StoredSecret): boolean => this.secrets.isUnsealed(secret);
     for (const { id } of endpoints.filter(({ secrets }) => secrets.some(isUnsealed))) {
       await this.endpoints.replaceSecrets(id, (stored) =>
-        stored.map((each) =>
-          isUnsealed(each) ? { ...each, secret: this.secrets.seal(each.secret) } : each,
-        ),
+        stored.map((each) => (isUnsealed(each) ? { ...each, secret: this.secrets.seal(each.secret) } : each)),
       );
       this.logger.log({ endpointId: id }, 'The secrets of a webhook were encrypted');
     }

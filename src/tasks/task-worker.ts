@@ -154,10 +154,13 @@ export class TaskWorker {
   /**
    * Starts an attempt that was claimed or reserved, outside of the request that may have led to it.
    *
-   * @returns false when it is too late, as after the process stood still: another instance may soon take the task
+   * @returns false when it does not begin. When it is too late, as after the process stood still, another instance may soon
+   *   take the task
    */
   start(task: LeasedTask, claimedAt: number): boolean {
-    const runner = this.runnerOf(task);
+    const runner = this.runners.get(task.kind);
+    // The kind was unregistered while its tasks were claimed.
+    if (!runner) return false;
     const isInTime = runner.mayStart(claimedAt);
     if (isInTime) void runDetached(() => this.runTask(task, claimedAt));
     else runner.release();

@@ -7,6 +7,8 @@ import { eventually, startTestService, type TestService } from '../support/servi
 import {
   type EndpointValues,
   insertEndpoint,
+  listWebhookDeliveries,
+  listWebhookTasks,
   newSecret,
   type Received,
   type Receiver,
@@ -62,32 +64,13 @@ const retryNow = () =>
     `UPDATE tasks SET run_at = now() WHERE kind LIKE 'webhook:%' AND state = 'ready' AND lease_until IS NULL`,
   );
 
-const tasksOf = (id: string) =>
-  selectRows<{
-    orderId: string;
-    seq: number;
-    state: string;
-    attempts: number;
-    lastError: string | null;
-    waits: number;
-  }>(
-    service.database,
-    `SELECT order_id AS "orderId", seq, state, attempts, last_error AS "lastError",
-       extract(epoch FROM run_at - now())::int AS waits
-     FROM tasks WHERE kind = 'webhook:' || $1 ORDER BY order_id, seq`,
-    [id],
-  );
-
-const deliveriesOf = (id: string) =>
-  selectRows<Record<string, unknown>>(
-    service.database,
-    `SELECT order_id AS "orderId", seq, state, attempts, status, answer, error FROM webhook_deliveries
-     WHERE endpoint_id = $1 ORDER BY order_id, seq`,
-    [id],
-  );
+const tasksOf = (id: string) => listWebhookTasks(service.database, id);
+const deliveriesOf = (id: string) => listWebhookDeliveries(service.database, id);
 
 const versionsAt = ({ received }: Receiver, orderId: string): number[] =>
   received.filter(({ body }) => body.order_id === orderId).map(({ body }) => body.version);
+
+const isAt = (path: string) => (delivery: Received) => delivery.path === path;
 
 describe('deliveries', () => {
   it('are signed, have the event as in the feed, and name the event before', async () => {
@@ -138,8 +121,13 @@ describe('deliveries', () => {
       { orderId: first, seq: 2, state: 'blocked' },
     ]);
     expect((await deliveriesOf(id))[0]).toEqual({
-      ...{ orderId: first, seq: 1, state: 'retrying', attempts: 1, status: 500 },
-      ...{ answer: 'out of order', error: 'answered 500' },
+      orderId: first,
+      seq: 1,
+      state: 'retrying',
+      attempts: 1,
+      status: 500,
+      answer: 'out of order',
+      error: 'answered 500',
     });
     receiver.answer = () => ({ status: 204 });
     await retryNow();
@@ -159,7 +147,6 @@ describe('deliveries', () => {
     const placedAt = performance.now();
     for (let placed = 0; placed < 20; placed += 1) await place();
     const placingMs = performance.now() - placedAt;
-    const isAt = (path: string) => (delivery: Received) => delivery.path === path;
     await eventually(() => receiver.received.filter(isAt('/hooks')).length === 40, 9_000);
     expect(receiver.received.filter(isAt('/hang')).length).toBeLessThanOrEqual(20);
     // An attempt lasts for ten seconds.
@@ -252,6 +239,24 @@ describe('an endpoint', () => {
     expect([versionsAt(receiver, first), versionsAt(receiver, second)]).toEqual([
       [1, 1, 2],
       [1, 2],
+    ]);
+  });
+
+  it('that is deleted gets nothing more, and its running attempt ends', async () => {
+    const receiver = await newReceiver();
+    const id = await subscribe(receiver);
+    receiver.answer = () => 'hang';
+    const orderId = await place();
+    await eventually(() => receiver.received.length === 1);
+    await change(id, `state = 'deleted'`);
+    receivers.splice(receivers.indexOf(receiver), 1);
+    await receiver.close();
+    await eventually(async () => (await tasksOf(id))[0]?.lastError?.includes('broke'));
+    await retryNow();
+    await sleep(700);
+    expect(await tasksOf(id)).toMatchObject([
+      { orderId, seq: 1, attempts: 1 },
+      { orderId, seq: 2, attempts: 0 },
     ]);
   });
 

@@ -134,9 +134,9 @@ describe('other input', () => {
   });
 });
 
-describe('URL of a webhook in production', () => {
-  const create = (url: string) => production.request('POST', '/webhooks', { url }, admin);
+const create = (url: string) => production.request('POST', '/webhooks', { url }, admin);
 
+describe('URL of a webhook in production', () => {
   it.each([
     'http://erp.shop.example/webhooks',
     'https://127.0.0.1/',

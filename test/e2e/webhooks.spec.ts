@@ -171,20 +171,20 @@ describe('disabled webhook', () => {
   });
 });
 
-describe('what waits for a webhook', () => {
-  /** Tasks of an endpoint about one order each: the first ones fail, and each has another one behind it. */
-  async function insertTasks(id: string, dead: number, ready: number, age: string): Promise<void> {
-    await queryDatabase(
-      service.database.url,
-      `INSERT INTO tasks (order_id, lane, seq, id, kind, payload, state, run_at, lease_version, attempts, max_attempts, created_at)
-       SELECT o.id, 'webhook:' || $1, s, gen_random_uuid(), 'webhook:' || $1, '{"feedNo": 1, "previousFeedNo": null}',
-         CASE WHEN s = 2 THEN 'blocked' WHEN o.n <= $2 THEN 'dead' ELSE 'ready' END, now() + interval '1 hour', 0, 0, 80,
-         now() - $4::interval
-       FROM (SELECT n, gen_random_uuid() AS id FROM generate_series(1, $2::int + $3::int) n) o, generate_series(1, 2) s`,
-      [id, dead, ready, age],
-    );
-  }
+/** Tasks of an endpoint about one order each: the first ones fail, and each has another one behind it. */
+async function insertTasks(id: string, dead: number, ready: number, age: string): Promise<void> {
+  await queryDatabase(
+    service.database.url,
+    `INSERT INTO tasks (order_id, lane, seq, id, kind, payload, state, run_at, lease_version, attempts, max_attempts, created_at)
+     SELECT o.id, 'webhook:' || $1, s, gen_random_uuid(), 'webhook:' || $1, '{"feedNo": 1, "previousFeedNo": null}',
+       CASE WHEN s = 2 THEN 'blocked' WHEN o.n <= $2 THEN 'dead' ELSE 'ready' END, now() + interval '1 hour', 0, 0, 80,
+       now() - $4::interval
+     FROM (SELECT n, gen_random_uuid() AS id FROM generate_series(1, $2::int + $3::int) n) o, generate_series(1, 2) s`,
+    [id, dead, ready, age],
+  );
+}
 
+describe('what waits for a webhook', () => {
   it('counts queued events, those behind another one included, and failed ones', async () => {
     const { id } = await createWebhook(service);
     await insertTasks(id, 2, 3, '1 minute');

@@ -15,7 +15,7 @@ import { queryDatabase } from '../support/invariants.js';
 export const KIND = { name: 'test', lane: 'lane' };
 
 /** Two attempts, without backoff. */
-const POLICY: TaskPolicy = {
+export const POLICY: TaskPolicy = {
   maxConcurrency: 128,
   attemptTimeoutMs: 10_000,
   maxAttempts: 2,

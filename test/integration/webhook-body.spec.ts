@@ -4,15 +4,16 @@ import type { DeliveredEvent } from '../../src/webhooks/delivery/delivery.reposi
 import { MAX_BODY_BYTES, webhookBody } from '../../src/webhooks/delivery/webhook-body.js';
 
 const EVENT: DeliveredEvent = {
-  ...{
-    feedNo: 4_711,
-    orderId: ID,
-    seq: 2,
-    type: 'status_changed',
-    fromStatus: 'pending',
-    toStatus: 'confirmed',
-  },
-  ...{ actor: 'placement', reason: null, data: null, occurredAt: TIME },
+  feedNo: 4_711,
+  orderId: ID,
+  seq: 2,
+  type: 'status_changed',
+  fromStatus: 'pending',
+  toStatus: 'confirmed',
+  actor: 'placement',
+  reason: null,
+  data: null,
+  occurredAt: TIME,
 };
 
 const orderWith = (note: string) =>
@@ -22,10 +23,22 @@ describe('the body of a delivery', () => {
   it('is the event as in the feed, with the number of the event before and the order', () => {
     const body = webhookBody(EVENT, 4_700, orderWith('Ring twice'));
     expect(Object.keys(JSON.parse(body))).toEqual([
-      ...['feed_no', 'previous_feed_no', 'id', 'type', 'time', 'order_id', 'version', 'data', 'order'],
+      'feed_no',
+      'previous_feed_no',
+      'id',
+      'type',
+      'time',
+      'order_id',
+      'version',
+      'data',
+      'order',
     ]);
     expect(JSON.parse(body)).toMatchObject({
-      ...{ feed_no: 4_711, previous_feed_no: 4_700, id: `${ID}/2`, type: 'order.confirmed', order_id: ID },
+      feed_no: 4_711,
+      previous_feed_no: 4_700,
+      id: `${ID}/2`,
+      type: 'order.confirmed',
+      order_id: ID,
       order: { order_id: ID, note: 'Ring twice' },
     });
   });

@@ -28,7 +28,7 @@ afterEach(async () => {
   for (const server of servers.splice(0)) server.close();
 });
 
-async function listen<Listening extends Server>(server: Listening): Promise<number> {
+async function listen(server: Server): Promise<number> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   servers.push(server);
@@ -57,6 +57,10 @@ function send(
   const call = { url, id: 'order/1', body: '{}', secrets: [newSecret()] };
   return client.send(call, Deadline.in(timeoutMs));
 }
+
+/** A resolver whose error has an address. */
+const notFound: Resolve = (_name, _options, callback) =>
+  callback(Object.assign(new Error('queryA ENOTFOUND 10.0.0.1'), { code: 'ENOTFOUND' }), []);
 
 /** A resolver that gives other addresses each time; the last ones stay. */
 function resolverOf(...answers: LookupAddress[][]): { resolve: Resolve; asked: string[] } {
@@ -90,8 +94,10 @@ describe('a call to an endpoint', () => {
     });
     const { answer } = await send(`http://127.0.0.1:${port}/a%2Fb?c=d`);
     expect(JSON.parse(answer ?? '')).toEqual({
-      ...{ method: 'POST', url: '/a%2Fb?c=d' },
-      ...{ type: 'application/json', agent: 'order-service-webhooks/1' },
+      method: 'POST',
+      url: '/a%2Fb?c=d',
+      type: 'application/json',
+      agent: 'order-service-webhooks/1',
     });
   });
 
@@ -247,9 +253,7 @@ describe('an endpoint at an address that is not allowed', () => {
   });
 
   it('is reported without the address', async () => {
-    const resolve: Resolve = (_name, _options, callback) =>
-      callback(Object.assign(new Error('queryA ENOTFOUND 10.0.0.1'), { code: 'ENOTFOUND' }), []);
-    const { error } = await send('https://shop.example.com/', { resolve });
+    const { error } = await send('https://shop.example.com/', { resolve: notFound });
     expect(error).toBe('could not be reached, or the connection broke (ENOTFOUND)');
   });
 });

@@ -1,5 +1,11 @@
 import { once } from 'node:events';
-import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { Webhook } from 'standardwebhooks';
@@ -20,12 +26,7 @@ export class WebhookReceiver {
   static async start(): Promise<WebhookReceiver> {
     const server = createServer();
     const receiver = new WebhookReceiver(server);
-    server.on('request', (request, response) => {
-      void text(request).then((body) => {
-        receiver.calls.push({ headers: request.headers, body });
-        response.writeHead(receiver.answer.status).end(receiver.answer.body);
-      });
-    });
+    server.on('request', (request, response) => void receiver.receive(request, response));
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     return receiver;
@@ -38,6 +39,11 @@ export class WebhookReceiver {
   /** The ids of the events that it got, in their order. */
   get ids(): string[] {
     return this.calls.map(({ headers }) => String(headers['webhook-id']));
+  }
+
+  private async receive(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.calls.push({ headers: request.headers, body: await text(request) });
+    response.writeHead(this.answer.status).end(this.answer.body);
   }
 
   async close(): Promise<void> {

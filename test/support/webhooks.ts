@@ -107,3 +107,40 @@ export async function insertEndpoint(
 export function storedSecret(secret: string, validUntil: string | null = null): object {
   return { secret, created_at: new Date().toISOString(), valid_until: validUntil };
 }
+
+/** A delivery that waits. */
+export interface WebhookTask {
+  orderId: string;
+  seq: number;
+  state: string;
+  attempts: number;
+  lastError: string | null;
+  /** Seconds until it is due. */
+  waits: number;
+}
+
+export function listWebhookTasks(
+  { url }: Pick<TestDatabase, 'url'>,
+  endpointId: string,
+): Promise<WebhookTask[]> {
+  return queryDatabase<WebhookTask>(
+    url,
+    `SELECT order_id AS "orderId", seq, state, attempts, last_error AS "lastError",
+       extract(epoch FROM run_at - now())::int AS waits
+     FROM tasks WHERE kind = 'webhook:' || $1 ORDER BY order_id, seq`,
+    [endpointId],
+  );
+}
+
+/** The last attempts that are recorded. */
+export function listWebhookDeliveries(
+  { url }: Pick<TestDatabase, 'url'>,
+  endpointId: string,
+): Promise<Record<string, unknown>[]> {
+  return queryDatabase<Record<string, unknown>>(
+    url,
+    `SELECT order_id AS "orderId", seq, state, attempts, status, answer, error FROM webhook_deliveries
+     WHERE endpoint_id = $1 ORDER BY order_id, seq`,
+    [endpointId],
+  );
+}

@@ -24,6 +24,7 @@ export type Endpoint = Schemas['WebhookResponse'];
 export type WebhookTest = Schemas['WebhookTestResponse'];
 export type WebhookDelivery = Schemas['WebhookDeliveryResponse'];
 export type DeliveryState = WebhookDelivery['state'];
+export type Replay = Schemas['ReplayDto'];
 export type EventType = Schemas['FeedEventResponse']['type'];
 export type OrderQuery = NonNullable<paths['/orders']['get']['parameters']['query']>;
 

@@ -65,7 +65,10 @@ export function EndpointActions({ endpoint }: { endpoint: Endpoint }) {
 }
 
 function useTest(id: string) {
-  return useMutation({ mutationFn: () => send(api.POST('/webhooks/{webhook_id}/test', pathOf(id))) });
+  return useMutation({
+    mutationFn: () => send(api.POST('/webhooks/{webhook_id}/test', pathOf(id))),
+    onSuccess: ({ delivered }) => announce(`The test event was ${delivered ? '' : 'not '}delivered`),
+  });
 }
 
 function useToggle({ id, state }: Endpoint) {
@@ -85,7 +88,7 @@ function useToggle({ id, state }: Endpoint) {
 function TestResult({ result }: { result: WebhookTest }) {
   const { delivered, status, duration_ms: ms, answer, error } = result;
   return (
-    <section className="notice" role="status" aria-label="Result of the test event">
+    <section className="notice" aria-label="Result of the test event">
       <p>
         <span className={`badge badge-${delivered ? 'delivered' : 'failed'}`}>
           {delivered ? 'Test event delivered' : 'Test event not delivered'}

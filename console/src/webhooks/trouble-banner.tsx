@@ -9,7 +9,7 @@ export function TroubleBanner() {
   const [first, ...others] = data?.filter((endpoint) => endpoint.is_in_trouble) ?? [];
   if (!first) return null;
   return (
-    <p className="banner" role="status">
+    <output className="banner">
       {others.length === 0 ? (
         <>
           Webhook endpoint <Link href={`/webhooks/${first.id}`}>{nameOf(first)}</Link> is in trouble.
@@ -19,6 +19,6 @@ export function TroubleBanner() {
           <Link href="/webhooks">{others.length + 1} webhook endpoints</Link> are in trouble.
         </>
       )}
-    </p>
+    </output>
   );
 }

@@ -38,19 +38,7 @@ export function WebhookDeliveries({ endpointId }: { endpointId: string }) {
   return (
     <section aria-labelledby="deliveries">
       <h2 id="deliveries">Deliveries</h2>
-      <div className="filters">
-        <label>
-          State{' '}
-          <select value={state ?? ''} onChange={({ target }) => show(target.value, null)}>
-            <option value="">any</option>
-            {Object.entries(STATES).map(([value, text]) => (
-              <option key={value} value={value}>
-                {text}
-              </option>
-            ))}
-          </select>
-        </label>
-      </div>
+      <StateFilter state={state} onChange={(chosen) => show(chosen, null)} />
       {error && <WebhookProblem error={error} onRetry={() => void refetch()} />}
       {isPending && <p className="muted loading">Loading the deliveries …</p>}
       {data?.deliveries.length === 0 && <None isFiltered={state !== null || cursor !== null} />}
@@ -70,26 +58,51 @@ export function WebhookDeliveries({ endpointId }: { endpointId: string }) {
         </table>
       )}
       {data && (cursor !== null || data.next_cursor !== null) && (
-        <nav className="pager" aria-label="Pages of the deliveries">
-          <button
-            type="button"
-            className="button"
-            disabled={cursor === null}
-            onClick={() => show(state, null)}
-          >
-            Newest
-          </button>
-          <button
-            type="button"
-            className="button"
-            disabled={data.next_cursor === null}
-            onClick={() => show(state, data.next_cursor)}
-          >
-            Older
-          </button>
-        </nav>
+        <Pager isFirst={cursor === null} next={data.next_cursor} onTurn={(page) => show(state, page)} />
       )}
     </section>
+  );
+}
+
+interface FilterProps {
+  state: DeliveryState | null;
+  onChange: (state: string) => void;
+}
+
+function StateFilter({ state, onChange }: FilterProps) {
+  return (
+    <div className="filters">
+      <label>
+        State{' '}
+        <select value={state ?? ''} onChange={({ target }) => onChange(target.value)}>
+          <option value="">any</option>
+          {Object.entries(STATES).map(([value, text]) => (
+            <option key={value} value={value}>
+              {text}
+            </option>
+          ))}
+        </select>
+      </label>
+    </div>
+  );
+}
+
+interface PagerProps {
+  isFirst: boolean;
+  next: string | null;
+  onTurn: (cursor: string | null) => void;
+}
+
+function Pager({ isFirst, next, onTurn }: PagerProps) {
+  return (
+    <nav className="pager" aria-label="Pages of the deliveries">
+      <button type="button" className="button" disabled={isFirst} onClick={() => onTurn(null)}>
+        Newest
+      </button>
+      <button type="button" className="button" disabled={next === null} onClick={() => onTurn(next)}>
+        Older
+      </button>
+    </nav>
   );
 }
 

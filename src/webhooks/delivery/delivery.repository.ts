@@ -60,8 +60,17 @@ export class DeliveryRepository {
   /** Stores the last attempt at each event. */
   async record(deliveries: readonly WebhookDelivery[]): Promise<void> {
     const rows = deliveries.map((one) => [
-      ...[one.orderId, one.endpointId, one.seq, one.feedNo, one.state, one.attempts],
-      ...[one.status, one.durationMs, one.answer, one.error, one.attemptedAt],
+      one.orderId,
+      one.endpointId,
+      one.seq,
+      one.feedNo,
+      one.state,
+      one.attempts,
+      one.status,
+      one.durationMs,
+      one.answer,
+      one.error,
+      one.attemptedAt,
     ]);
     await queryAtOnce(this.dataSource, BEGIN_BY_INDEX, RECORD.of(rows));
   }

@@ -97,8 +97,17 @@ export class WebhookDeliverer {
     const failed = isGone || attempts >= maxAttempts ? 'failed' : 'retrying';
     const state: DeliveryState = error === null ? 'delivered' : failed;
     const row = {
-      ...{ orderId, endpointId, seq, feedNo: String(payload.feedNo) },
-      ...{ state, attempts, status, durationMs, answer, error, attemptedAt: databaseNow() },
+      orderId,
+      endpointId,
+      seq,
+      feedNo: String(payload.feedNo),
+      state,
+      attempts,
+      status,
+      durationMs,
+      answer,
+      error,
+      attemptedAt: databaseNow(),
     };
     try {
       await this.records.add(row);

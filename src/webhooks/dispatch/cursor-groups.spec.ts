@@ -4,9 +4,17 @@ import { groupsOf } from './cursor-groups.js';
 
 function row(id: string, values: Partial<EndpointRow> = {}): EndpointRow {
   return {
-    ...{ id, url: 'https://example.com', eventTypes: null, state: 'enabled', secrets: [], lastNo: '100' },
-    ...{ readUntil: '100', lastMatched: null },
-    ...{ replayReadUntil: null, replayUntil: null, replayLastMatched: null },
+    id,
+    url: 'https://example.com',
+    eventTypes: null,
+    state: 'enabled',
+    secrets: [],
+    lastNo: '100',
+    readUntil: '100',
+    lastMatched: null,
+    replayReadUntil: null,
+    replayUntil: null,
+    replayLastMatched: null,
     ...values,
   };
 }

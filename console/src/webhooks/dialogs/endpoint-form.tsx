@@ -29,8 +29,7 @@ interface Props {
 export function EndpointForm({ endpoint, error, submitLabel, isBusy, onSubmit }: Props) {
   const [url, setUrl] = useState(endpoint?.url ?? '');
   const [description, setDescription] = useState(endpoint?.description ?? '');
-  const [isForAll, setForAll] = useState((endpoint?.events ?? null) === null);
-  const [chosen, setChosen] = useState<readonly EventType[]>(endpoint?.events ?? []);
+  const [events, setEvents] = useState<EventType[] | null>(endpoint?.events ?? null);
   const [isNoneChosen, setNoneChosen] = useState(false);
   const form = useRef<HTMLFormElement>(null);
   useEffect(() => {
@@ -38,13 +37,9 @@ export function EndpointForm({ endpoint, error, submitLabel, isBusy, onSubmit }:
   }, [error]);
   const submit = (event: FormEvent): void => {
     event.preventDefault();
-    const isNone = !isForAll && chosen.length === 0;
+    const isNone = events?.length === 0;
     setNoneChosen(isNone);
-    if (isNone) return;
-    const events = isForAll
-      ? null
-      : EVENT_TYPES.map(([type]) => type).filter((type) => chosen.includes(type));
-    onSubmit({ url: url.trim(), description: description.trim() || null, events });
+    if (!isNone) onSubmit({ url: url.trim(), description: description.trim() || null, events });
   };
   return (
     <form className="dialog-form" ref={form} onSubmit={submit}>
@@ -68,19 +63,7 @@ export function EndpointForm({ endpoint, error, submitLabel, isBusy, onSubmit }:
         value={description}
         onChange={setDescription}
       />
-      <fieldset className="fields">
-        <legend>Events</legend>
-        <label className="check">
-          <input type="radio" name="events" checked={isForAll} onChange={() => setForAll(true)} />
-          All, also those of later versions
-        </label>
-        <label className="check">
-          <input type="radio" name="events" checked={!isForAll} onChange={() => setForAll(false)} />
-          Only these
-        </label>
-        {!isForAll && <EventChoices chosen={chosen} onChange={setChosen} />}
-        {isNoneChosen && <FieldError message="Choose at least one type of event." />}
-      </fieldset>
+      <EventsField events={events} isMissing={isNoneChosen} onChange={setEvents} />
       <div className="dialog-actions">
         <button type="submit" className="button button-primary" disabled={isBusy}>
           {isBusy ? 'Saving …' : submitLabel}
@@ -90,29 +73,42 @@ export function EndpointForm({ endpoint, error, submitLabel, isBusy, onSubmit }:
   );
 }
 
-interface ChoicesProps {
-  chosen: readonly EventType[];
-  onChange: (chosen: readonly EventType[]) => void;
+interface EventsProps {
+  events: EventType[] | null;
+  isMissing: boolean;
+  onChange: (events: EventType[] | null) => void;
 }
 
-function EventChoices({ chosen, onChange }: ChoicesProps) {
+function EventsField({ events, isMissing, onChange }: EventsProps) {
   return (
-    <div className="event-choices">
-      {EVENT_TYPES.map(([type, meaning]) => (
-        <label key={type} className="choice">
-          <input
-            type="checkbox"
-            checked={chosen.includes(type)}
-            onChange={({ target }) =>
-              onChange(target.checked ? [...chosen, type] : chosen.filter((other) => other !== type))
-            }
-          />
-          <span>
-            <code>{type}</code> <span className="muted">{meaning}</span>
-          </span>
-        </label>
-      ))}
-    </div>
+    <fieldset className="fields">
+      <legend>Events</legend>
+      <label className="check">
+        <input type="radio" name="events" checked={events === null} onChange={() => onChange(null)} />
+        All, also those of later versions
+      </label>
+      <label className="check">
+        <input type="radio" name="events" checked={events !== null} onChange={() => onChange([])} />
+        Only these
+      </label>
+      {events !== null && (
+        <div className="event-choices">
+          {EVENT_TYPES.map(([type, meaning]) => (
+            <label key={type} className="choice">
+              <input
+                type="checkbox"
+                checked={events.includes(type)}
+                onChange={({ target }) =>
+                  onChange(target.checked ? [...events, type] : events.filter((other) => other !== type))
+                }
+              />
+              <code>{type}</code> <span className="muted">{meaning}</span>
+            </label>
+          ))}
+        </div>
+      )}
+      {isMissing && <FieldError message="Choose at least one type of event." />}
+    </fieldset>
   );
 }
 

@@ -1,6 +1,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { useState } from 'react';
+import { type FormEvent, useState } from 'react';
 import { api, send } from '../../api/client.ts';
+import type { Replay } from '../../api/types.ts';
 import { useZone } from '../../time/use-zone.ts';
 import { instantOf } from '../../time/zone.ts';
 import { announce } from '../../ui/announcer.tsx';
@@ -22,29 +23,32 @@ interface Props {
   onClose: () => void;
 }
 
+function useReplay(endpointId: string, onStarted: () => void) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (body: Replay) =>
+      send(api.POST('/webhooks/{webhook_id}/replay', { ...pathOf(endpointId), body })),
+    onSuccess: () => {
+      announce('The replay has started');
+      onStarted();
+    },
+    onSettled: () => client.invalidateQueries({ queryKey: WEBHOOKS }),
+  });
+}
+
 /** Sends a range of past events again. */
 export function ReplayDialog({ endpointId, onClose }: Props) {
-  const client = useQueryClient();
   const zone = useZone();
   const [unit, setUnit] = useState<Unit>('time');
   const [after, setAfter] = useState('');
   const [until, setUntil] = useState('');
   const position = (text: string): number | string =>
     unit === 'number' ? Number(text) : instantOf(text, zone).toISOString();
-  const replay = useMutation({
-    mutationFn: () =>
-      send(
-        api.POST('/webhooks/{webhook_id}/replay', {
-          ...pathOf(endpointId),
-          body: { after: position(after), ...(until !== '' && { until: position(until) }) },
-        }),
-      ),
-    onSuccess: () => {
-      announce('The replay has started');
-      onClose();
-    },
-    onSettled: () => client.invalidateQueries({ queryKey: WEBHOOKS }),
-  });
+  const replay = useReplay(endpointId, onClose);
+  const submit = (event: FormEvent): void => {
+    event.preventDefault();
+    replay.mutate({ after: position(after), ...(until !== '' && { until: position(until) }) });
+  };
   const choose = (chosen: Unit): void => {
     setUnit(chosen);
     setAfter('');
@@ -54,13 +58,7 @@ export function ReplayDialog({ endpointId, onClose }: Props) {
   const [afterLabel, untilLabel] = LABELS[unit];
   return (
     <Dialog title="Replay events" onClose={onClose} isBusy={replay.isPending}>
-      <form
-        className="dialog-form"
-        onSubmit={(event) => {
-          event.preventDefault();
-          replay.mutate();
-        }}
-      >
+      <form className="dialog-form" onSubmit={submit}>
         {replay.isError && <WebhookProblem error={replay.error} />}
         <p>
           Past events are sent again with the same <code>webhook-id</code>, and with the orders as they are

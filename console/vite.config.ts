@@ -42,7 +42,7 @@ export default defineConfig({
   },
   server: {
     proxy: {
-      '^/(orders|operations|caller|problems|health|customers|docs)': {
+      '^/(orders|operations|webhooks|caller|problems|health|customers|docs)': {
         target: SERVICE,
         changeOrigin: true,
         // Without authentication the service refuses pages of other origins.

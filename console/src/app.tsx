@@ -8,10 +8,12 @@ import { IncidentsPage } from './incidents/incidents-page.tsx';
 import { OrderPage } from './order/order-page.tsx';
 import { OrdersPage } from './orders/orders-page.tsx';
 import { Gate } from './shell/gate.tsx';
-import { Shell } from './shell/shell.tsx';
+import { PAGES, Shell } from './shell/shell.tsx';
 import { Announcer } from './ui/announcer.tsx';
 import { EmptyPage } from './ui/empty.tsx';
 import { useTheme } from './ui/theme.ts';
+import { EndpointPage } from './webhooks/endpoint-page.tsx';
+import { WebhooksPage } from './webhooks/webhooks-page.tsx';
 
 export function App() {
   useTheme();
@@ -33,11 +35,12 @@ function Pages() {
   const may = useMay();
   const reads = may('orders:read');
   const operates = may('operations');
+  const hooks = may('webhooks');
   useLiveOrders(reads);
   return (
     <Switch>
       <Route path="/">
-        <Redirect to={reads || !operates ? '/orders' : '/incidents'} replace />
+        <Redirect to={PAGES.find(({ scope }) => may(scope))?.path ?? '/orders'} replace />
       </Route>
       <Route path="/orders">{reads ? <OrdersPage /> : <NotAllowed scope="orders:read:all" />}</Route>
       <Route path="/orders/:id">
@@ -47,6 +50,10 @@ function Pages() {
       </Route>
       <Route path="/incidents">{operates ? <IncidentsPage /> : <NotAllowed scope="operations" />}</Route>
       <Route path="/health">{operates ? <HealthPage /> : <NotAllowed scope="operations" />}</Route>
+      <Route path="/webhooks">{hooks ? <WebhooksPage /> : <NotAllowed scope="webhooks" />}</Route>
+      <Route path="/webhooks/:id">
+        {({ id }) => (hooks ? <EndpointPage key={id} id={decoded(id)} /> : <NotAllowed scope="webhooks" />)}
+      </Route>
       <Route>
         <EmptyPage title="Page not found">
           <p>Check the address, or choose a page from the menu.</p>

@@ -8,6 +8,7 @@ import './styles/list.css';
 import './styles/dialog.css';
 import './styles/order.css';
 import './styles/health.css';
+import './styles/webhooks.css';
 import './styles/print.css';
 
 const root = document.getElementById('root');

@@ -137,11 +137,16 @@ export class WebhooksService {
     return { secret, stored: { secret: stored, created_at: databaseNow().toISOString(), valid_until: null } };
   }
 
-  /** Logs a change, and lets this instance know of it; the others find it at their next look. */
+  /**
+   * Logs a change, and lets this instance know of it. The others find it at their next look, and so does this one after an
+   * error: the change is stored, and its response may hold a secret that is not shown again.
+   */
   private async changed({ id, url }: WebhookEndpoint, actor: string, message: string): Promise<void> {
     this.logger.log({ endpointId: id, actor, host: new URL(url).host }, message);
-    await this.registry.refresh();
     this.dispatcher.wake();
+    await this.registry.refresh().catch((error: unknown) => {
+      this.logger.warn({ err: error, endpointId: id }, 'The webhooks of this instance could not be renewed');
+    });
   }
 }
 

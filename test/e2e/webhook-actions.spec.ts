@@ -1,5 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { expectProblem, ISO_TIME, line, newProduct, orderBody, placeOrder } from '../support/builders.js';
+import { violationsOf } from '../support/contract/check.js';
+import { pointerTo } from '../support/contract/document.js';
 import { queryDatabase } from '../support/invariants.js';
 import { eventually, startTestService, type TestService } from '../support/service.js';
 import { createWebhook, deleteWebhooks, NOWHERE } from '../support/webhook-api.js';
@@ -36,6 +38,14 @@ async function placeNumbered(): Promise<string> {
   return id;
 }
 
+/** How the bodies of calls differ from the section `webhooks` of the API document. */
+const undocumented = ({ calls }: WebhookReceiver): string[] =>
+  calls.flatMap(({ body }) => {
+    const event = JSON.parse(body) as { type: string };
+    const content = ['post', 'requestBody', 'content', 'application/json', 'schema'];
+    return violationsOf(pointerTo('webhooks', event.type, ...content), event);
+  });
+
 async function deliveriesOf(id: string, query = '') {
   const { status, body } = await service.request('GET', `/webhooks/${id}/deliveries${query}`);
   expect(status).toBe(200);
@@ -69,6 +79,7 @@ describe('POST /webhooks/{webhook_id}/test', () => {
       data: null,
     });
     expect(call.headers['webhook-id']).toBe(event.id);
+    expect(undocumented(receiver)).toEqual([]);
     expect((await deliveriesOf(id)).deliveries).toEqual([]);
   });
 
@@ -161,6 +172,7 @@ describe('POST /webhooks/{webhook_id}/replay', () => {
     receiver.calls.length = 0;
     await service.request('POST', `/webhooks/${id}/replay`, { after });
     await untilReceived(`${first}/1`, `${first}/2`, `${second}/1`, `${second}/2`);
+    expect(undocumented(receiver)).toEqual([]);
   });
 
   it('finds a range by time', async () => {

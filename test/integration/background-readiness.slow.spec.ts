@@ -59,6 +59,7 @@ it('every running background loop reports its age', async () => {
     'retention',
     'search_index',
     'tasks',
+    'webhook_removal',
     'webhooks',
   ]);
 });

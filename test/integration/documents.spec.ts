@@ -140,6 +140,15 @@ it('names of tests are found in commands and in tables', () => {
   ]);
 });
 
+it('the guide to webhooks quotes the receivers as they are', () => {
+  const guide = read('docs/guides/webhooks.md');
+  const quotes = [...guide.matchAll(/^```(ts|py)\n([^]*?)^```/gm)];
+  expect(quotes.length).toBeGreaterThan(1);
+  for (const [, language = '', code = ''] of quotes) {
+    expect(read(`examples/webhook-receivers/receiver.${language}`)).toContain(code);
+  }
+});
+
 describe('the architecture', () => {
   const text = read('docs/architecture.md');
 

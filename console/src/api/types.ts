@@ -19,6 +19,13 @@ export type Caller = Schemas['CallerResponse'];
 export type Scope = Caller['scopes'][number];
 export type Figures = Schemas['FiguresResponse'];
 export type Delivery = Schemas['DeliveryResponse'];
+/** A receiver of webhooks. */
+export type Endpoint = Schemas['WebhookResponse'];
+export type WebhookTest = Schemas['WebhookTestResponse'];
+export type WebhookDelivery = Schemas['WebhookDeliveryResponse'];
+export type DeliveryState = WebhookDelivery['state'];
+export type Replay = Schemas['ReplayDto'];
+export type EventType = Schemas['FeedEventResponse']['type'];
 export type OrderQuery = NonNullable<paths['/orders']['get']['parameters']['query']>;
 
 /** An event of the stream of changes; OpenAPI has no schema for server-sent events. */

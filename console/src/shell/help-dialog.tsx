@@ -10,6 +10,7 @@ const KEYS: [string, [string[], string][]][] = [
       [['g', 'o'], 'Go to the orders'],
       [['g', 'i'], 'Go to the incidents'],
       [['g', 'h'], 'Go to health'],
+      [['g', 'w'], 'Go to the webhooks'],
       [['t'], 'Switch theme'],
       [['Esc'], 'Close, or clear the selection'],
     ],

@@ -9,12 +9,15 @@ import { useKeptFocus } from './kept-focus.ts';
 import { BulkDialogs } from '../orders/bulk/bulk-dialog.tsx';
 import { useShortcuts } from '../ui/shortcuts.ts';
 import { toggleTheme } from '../ui/theme.ts';
+import { TroubleBanner } from '../webhooks/trouble-banner.tsx';
 import { Account } from './account.tsx';
 
-const PAGES: { path: string; name: string; keys: string; scope: Scope }[] = [
+/** The pages in the menu. The first one that the caller may see is the one that the console starts with. */
+export const PAGES: { path: string; name: string; keys: string; scope: Scope }[] = [
   { path: '/orders', name: 'Orders', keys: 'g o', scope: 'orders:read' },
   { path: '/incidents', name: 'Incidents', keys: 'g i', scope: 'operations' },
   { path: '/health', name: 'Health', keys: 'g h', scope: 'operations' },
+  { path: '/webhooks', name: 'Webhooks', keys: 'g w', scope: 'webhooks' },
 ];
 
 /** The frame of every page: navigation and account. */
@@ -50,6 +53,7 @@ export function Shell({ children }: { children: ReactNode }) {
         <Account onHelp={() => setHelpOpen(true)} />
       </header>
       <main id="main" tabIndex={-1} ref={main}>
+        {may('webhooks') && <TroubleBanner />}
         {children}
       </main>
       <BulkDialogs />

@@ -2,7 +2,7 @@ import { type FormEvent, useEffect, useRef, useState } from 'react';
 import { isOpen } from '../../api/transitions.ts';
 import type { Correction, Order } from '../../api/types.ts';
 import { ADDRESS_LINES, type Draft, draftOf, type Kind, patchOf, repeatedKeys } from './draft.ts';
-import { TextArea, TextField } from './field.tsx';
+import { TextArea, TextField } from '../../ui/field.tsx';
 import { MetadataRows } from './metadata-rows.tsx';
 
 /** As long as the service takes. */

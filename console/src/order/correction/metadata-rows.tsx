@@ -1,5 +1,5 @@
 import type { MetadataRow, ValueType } from './draft.ts';
-import { FieldError } from './field.tsx';
+import { FieldError } from '../../ui/field.tsx';
 
 const TYPES: Record<ValueType, string> = { text: 'Text', number: 'Number', boolean: 'True or false' };
 

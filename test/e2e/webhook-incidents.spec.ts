@@ -178,14 +178,13 @@ describe('dead deliveries to webhooks with one cause', () => {
   );
 });
 
-describe('deliveries of an order', () => {
-  const deliveriesOf = async (orderId: string) =>
-    (
-      await succeeded(
-        service.api.GET('/orders/{order_id}/deliveries', { params: { path: { order_id: orderId } } }),
-      )
-    ).deliveries.filter(({ kind }) => kind === 'webhook');
+async function deliveriesOf(orderId: string) {
+  const params = { path: { order_id: orderId } };
+  const { deliveries } = await succeeded(service.api.GET('/orders/{order_id}/deliveries', { params }));
+  return deliveries.filter(({ kind }) => kind === 'webhook');
+}
 
+describe('deliveries of an order', () => {
   it('list the events for each endpoint: waiting, failed with their incident, sent and skipped', async () => {
     const orderId = await placeFailed();
     const [one = '', other = ''] = endpoints;

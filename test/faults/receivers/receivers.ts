@@ -77,12 +77,7 @@ class ReceiverProcess {
     this.process = process;
     const listens = (): boolean => process.output().includes('listens');
     await eventually(() => listens() || process.hasEnded(), START_TIMEOUT_MS);
-    void process.ended.then(async () => {
-      if (!this.isWanted) return;
-      note(/^killed (.+)$/m.exec(process.output())?.[1] ?? 'for no reason');
-      await sleep(RESTART_MS);
-      if (this.isWanted) await this.start(note);
-    });
+    void this.restartAfter(process, note);
   }
 
   async kill(): Promise<void> {
@@ -98,6 +93,14 @@ class ReceiverProcess {
       ({ ok }) => ok,
       () => false,
     );
+  }
+
+  private async restartAfter(process: Process, note: (reason: string) => void): Promise<void> {
+    await process.ended;
+    if (!this.isWanted) return;
+    note(/^killed (.+)$/m.exec(process.output())?.[1] ?? 'for no reason');
+    await sleep(RESTART_MS);
+    if (this.isWanted) await this.start(note);
   }
 
   receipts(): Receipt[] {

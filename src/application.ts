@@ -73,7 +73,7 @@ export async function createApplication(
   boundRoutes(server, settings, app.get(Metrics).registry);
   cutSlowReaders(server, readers);
   const logger: PinoLogger = await app.resolve(PinoLogger);
-  await setUpEdge(server, settings, logger, ordersInAddress);
+  await setUpEdge(server, settings, logger, shares, ordersInAddress);
   guardRoutes(server, app.get(Authenticator), settings, shares);
   app.get(Availability).announceTo(server);
   serveOpenApiDocument(app);

@@ -74,7 +74,7 @@ export async function createApplication(
   boundRoutes(server, settings, app.get(Metrics).registry);
   cutSlowReaders(server, readers);
   const logger: PinoLogger = await app.resolve(PinoLogger);
-  await setUpEdge(server, settings, logger, (params) => [
+  await setUpEdge(server, settings, logger, shares, (params) => [
     ...ordersInAddress(params),
     ...webhooksInAddress(params),
   ]);

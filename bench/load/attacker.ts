@@ -1,7 +1,8 @@
+import { once } from 'node:events';
 import { get } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { connect, type Socket } from 'node:net';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { ATTACKER, ATTACKER_ADDRESS, type AttackName, ATTACKS } from './attacks.ts';
-import { MAX_CHUNKS } from '../../src/platform/http/input/body-chunks.ts';
 import { Connection, requestBytes } from './connection.ts';
 
 /**
@@ -18,6 +19,11 @@ const LOCAL_ADDRESS = ATTACKS.find(({ name }) => name === NAME)?.isAnonymous ? A
 const CLIENTS = 16;
 const STREAMS = 100;
 const SLOW_EXPORTS = 2;
+
+/** What the server reads of a connection at once, how many chunks of a byte that are, and how many a body may have. */
+const READ_BYTES = 65_536;
+const READ_CHUNKS = 10_000;
+const ACCEPTED_CHUNKS = 1_000;
 
 /** After a failure, so that a service that refuses connections is not asked without a pause. */
 const PAUSE_MS = 20;
@@ -87,16 +93,46 @@ const BUYER = { customer_id: ATTACKER, customer_name: 'Attacker', customer_email
 const FOREIGN = requestBytes('POST', '/orders/1', undefined, { origin: 'http://shop.example' });
 const ERASURE = requestBytes('DELETE', '/customers/honest-1/personal-data', undefined, CREDENTIALS);
 const INCIDENTS = requestBytes('GET', '/operations/incidents', undefined, CREDENTIALS);
-const CHUNKS = [
+const ORDER_HEAD = [
   'POST /orders HTTP/1.1',
   'host: bench',
   'content-type: application/json',
   `authorization: Bearer ${TOKEN}`,
-  'transfer-encoding: chunked',
-  '',
-  `${'1\r\n \r\n'.repeat(MAX_CHUNKS - 2)}2\r\n{}\r\n0\r\n\r\n`,
 ].join('\r\n');
+const TINY = 'GET /caller HTTP/1.1\r\nhost: x\r\n';
 let sent = 0;
+
+/** As many chunks as the server reads at once, or as it accepts. */
+function chunks(): string {
+  sent += 1;
+  const body = '1\r\n \r\n'.repeat(sent % 2 === 0 ? READ_CHUNKS : ACCEPTED_CHUNKS - 1);
+  return `${ORDER_HEAD}\r\ntransfer-encoding: chunked\r\n\r\n${body}2\r\n{}\r\n0\r\n\r\n`;
+}
+
+/** Opens connections one after the other and sends on each, until the server closes it. */
+async function exhaust(send: (socket: Socket) => Promise<void>): Promise<never> {
+  for (;;) {
+    const socket = connect(Number(SERVICE.port), SERVICE.hostname).setNoDelay(true).resume();
+    const closed = new Promise((resolve) => socket.once('error', () => undefined).once('close', resolve));
+    socket.once('end', () => socket.destroy());
+    await Promise.race([once(socket, 'connect').then(() => send(socket)), closed]).catch(() => undefined);
+    await closed;
+  }
+}
+
+async function sendPipeline(socket: Socket): Promise<void> {
+  socket.write(`${`${TINY}\r\n`.repeat(READ_BYTES / TINY.length - 1)}${TINY}connection: close\r\n\r\n`);
+}
+
+/** Bytes of a header that never ends, or of a body. */
+async function sendBytes(socket: Socket): Promise<void> {
+  sent += 1;
+  socket.write(`${ORDER_HEAD}\r\n${sent % 2 === 0 ? 'content-length: 100000\r\n\r\n' : 'x-filler: '}`);
+  while (!socket.destroyed) {
+    socket.write(' ');
+    await nextTurn();
+  }
+}
 
 function unknownProducts(): string {
   sent += 1;
@@ -125,7 +161,9 @@ const WORK: Record<AttackName, () => Promise<never>[]> = {
     ...times(SLOW_EXPORTS, () => follow('/orders/export?format=ndjson', {}, true)),
     ...times(CLIENTS, () => replay()),
   ],
-  chunks: () => times(CLIENTS, () => repeat(() => CHUNKS)),
+  chunks: () => times(CLIENTS, () => repeat(chunks)),
+  pipelines: () => times(CLIENTS, () => exhaust(sendPipeline)),
+  bytes: () => times(CLIENTS, () => exhaust(sendBytes)),
   exports: () => times(CLIENTS, () => follow('/orders/export?format=csv', {})),
   lists: () => times(CLIENTS, () => repeat(() => LIST)),
   addresses: () => times(CLIENTS, () => repeat(() => LIST)),

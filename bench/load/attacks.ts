@@ -16,6 +16,8 @@ export interface Attack {
 export type AttackName =
   | 'validation'
   | 'chunks'
+  | 'pipelines'
+  | 'bytes'
   | 'streams'
   | 'exports'
   | 'lists'
@@ -37,7 +39,12 @@ const RATE_LIMIT = '6000';
 
 export const ATTACKS: readonly Attack[] = [
   { name: 'validation', does: '16 clients send orders of 90 kB with 30,001 wrong lines' },
-  { name: 'chunks', does: '16 clients send bodies in 10,000 chunks of a byte' },
+  {
+    name: 'chunks',
+    does: '16 clients send bodies in 10,000 chunks of a byte, and in as many as a body may have',
+  },
+  { name: 'pipelines', does: '16 clients send 64 kB of requests at once' },
+  { name: 'bytes', does: '16 clients send heads and bodies a byte at a time' },
   {
     name: 'streams',
     does: '100 streams, 2 exports read at 4 kB/s, 16 clients that reconnect to a stream',

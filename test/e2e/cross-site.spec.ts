@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { loadSettings } from '../../src/config/load-settings.js';
 import { expectProblem, line, newProduct, orderBody } from '../support/builders.js';
 import { API_KEYS } from '../support/callers.js';
+import { parseMetrics, sumOf } from '../support/metrics.js';
 import { startTestService, type TestService } from '../support/service.js';
 import { sendText } from './raw-http.js';
 
@@ -72,6 +73,19 @@ describe('service without authentication', () => {
     expectProblem(answer, 403);
     expect(answer.body).toMatchObject({ type: '/problems/cross-site-request' });
     expect((await service.request('GET', '/orders')).body.orders).toEqual([]);
+  });
+
+  it('makes a flood of cross-site requests wait while others send requests', async () => {
+    const honest = setInterval(() => void service.request('GET', '/caller').catch(() => undefined), 20);
+    const flood = Array.from({ length: 100 }, async () => {
+      for (let count = 0; count < 5; count += 1) {
+        const headers = { origin: 'https://evil.example.com' };
+        expectProblem(await service.request('POST', '/orders/1', undefined, headers), 403);
+      }
+    });
+    await Promise.all(flood).finally(() => clearInterval(honest));
+    const metrics = parseMetrics(String((await service.request('GET', '/metrics')).body));
+    expect(sumOf(metrics, 'processor_share_wait_seconds_count', { kind: 'refused' })).toBeGreaterThan(0);
   });
 
   it('allows links of other sites to its pages', async () => {

@@ -28,9 +28,10 @@ import { type Bulkhead, READS } from '../../src/platform/http/bounded-routes.js'
 import { MAX_AT_ONCE, MIN_LENGTH } from '../../src/platform/http/edge/compression.js';
 import { MAX_CALLERS, MAX_NETWORKS } from '../../src/platform/http/edge/rate-limit-store.js';
 import { MAX_URL_LENGTH } from '../../src/platform/http/edge/request-checks.js';
-import { MAX_CHUNKS } from '../../src/platform/http/input/body-chunks.js';
+import { BYTES_PER_CHUNK, MAX_CHUNKS } from '../../src/platform/http/input/body-chunks.js';
 import { BODY_LIMIT_BYTES } from '../../src/platform/http/input/json-body.js';
 import { MAX_DEPTH, MAX_NAMES } from '../../src/platform/http/input/json-bounds.js';
+import { MAX_PIPELINED } from '../../src/platform/http/input/pipelined-requests.js';
 import { MAX_VALUES } from '../../src/platform/http/input/request-bounds.js';
 import { CUSTOMER_PART, MOST_PART, sharesOf } from '../../src/platform/http/load/caller-bulkhead.js';
 import { ANONYMOUS_PART, MAX_WAIT_MS, MAX_WAITING } from '../../src/platform/http/load/processor-account.js';
@@ -52,6 +53,18 @@ const MS_PER_S = 1_000;
 const LIMITS: [what: string, value: number, unit: string, reason: string][] = [
   ['Request body', BODY_LIMIT_BYTES, 'bytes', '200 lines are a fifth of it; the rest is for details'],
   ['Chunks of a body', MAX_CHUNKS, 'chunks', 'each costs time, however short it is'],
+  [
+    'Bytes of a body for one more chunk',
+    BYTES_PER_CHUNK,
+    'bytes',
+    'longer chunks cost less than their bytes; clients write kilobytes',
+  ],
+  [
+    'Requests that wait for the response to an earlier one of their connection',
+    MAX_PIPELINED,
+    'requests',
+    'thousands fit in what is read at once; the connection ends with the next response',
+  ],
   ['Depth of a body', MAX_DEPTH, 'levels', 'an order has four; deeper bodies cost recursion'],
   [
     'Different field names in a body',

@@ -2,11 +2,21 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Problem } from '../problem.js';
 import { findForeignPage } from './foreign-page.js';
 
-/** Refuses requests of foreign pages. @param origins sites whose pages may call */
-export function refuseForeignPages(server: FastifyInstance, origins: readonly string[]): void {
+/**
+ * Refuses requests of foreign pages.
+ *
+ * @param origins sites whose pages may call
+ * @param delay waits until a refusal leaves the others their share of the processor
+ */
+export function refuseForeignPages(
+  server: FastifyInstance,
+  origins: readonly string[],
+  delay: (request: FastifyRequest) => Promise<void>,
+): void {
   server.addHook('onRequest', (request, _reply, done) => {
     const reason = findForeignPage(request.headers, { origins, isPage: isPage(request) });
-    done(reason === undefined ? undefined : Problem.http('cross-site-request', reason));
+    if (reason === undefined) return done();
+    void delay(request).then(() => done(Problem.http('cross-site-request', reason)), done);
   });
 }
 

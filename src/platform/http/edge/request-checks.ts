@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { hasBody } from '../input/body-chunks.js';
 import { Problem } from '../problem.js';
 
 /** The minimum of RFC 9110, section 4.1; the longest valid URL of this service is shorter. */
@@ -19,10 +20,6 @@ export function checkRequests(server: FastifyInstance): void {
     // the body is reported as missing.
     else queueMicrotask(done);
   });
-}
-
-function hasBody({ headers }: FastifyRequest): boolean {
-  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
 }
 
 function findFault({ raw, headers }: FastifyRequest): Problem | undefined {

@@ -19,7 +19,7 @@ const MS_PER_CHUNK = 0.002;
 const UNBOUNDED = 'unbounded';
 const REFUSED = 'refused';
 
-/** All senders of wrong credentials, or of none where some are needed. */
+/** All senders of wrong credentials, or of none where some are needed, and all foreign pages. */
 const STRANGERS: PermitHolder = { name: 'strangers', isCustomer: true };
 
 /** The turn of each request in progress, by its context. */

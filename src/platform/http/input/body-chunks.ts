@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ignoreInput } from './ignored-input.js';
 
 /**
- * Pieces in which a body may arrive, whatever its length. Each costs some two microseconds, however short it is. An order of
+ * Pieces in which a body of any length may arrive. Each costs some two microseconds, however short it is. An order of
  * a hundred lines that is written token by token has as many.
  */
 export const MAX_CHUNKS = 1_000;

@@ -16,7 +16,8 @@ export function refuseForeignPages(
   server.addHook('onRequest', (request, _reply, done) => {
     const reason = findForeignPage(request.headers, { origins, isPage: isPage(request) });
     if (reason === undefined) return done();
-    void delay(request).then(() => done(Problem.http('cross-site-request', reason)), done);
+    const refuse = (): void => done(Problem.http('cross-site-request', reason));
+    void delay(request).then(refuse, done);
   });
 }
 

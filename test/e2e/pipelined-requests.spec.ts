@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { MAX_PIPELINED } from '../../src/platform/http/input/pipelined-requests.js';
 import { orderBody } from '../support/builders.js';
-import { startTestService, type TestService } from '../support/service.js';
+import { eventually, startTestService, type TestService } from '../support/service.js';
 import { openConnection, readAll, sendText } from './raw-http.js';
 
 let service: TestService;
@@ -30,12 +30,11 @@ describe('requests that are sent before the response to an earlier one', () => {
   it('are answered in their order, again and again', async () => {
     const socket = await openConnection(service.url);
     const answers = readAll(socket);
-    let received = '';
-    socket.on('data', (data: string) => (received += data));
+    let received = 0;
+    socket.on('data', (data: string) => (received += statuses(data).length));
     for (let round = 1; round <= 3; round += 1) {
       socket.write(`${LIVE}\r\n`.repeat(MOST - 1) + placeOrder());
-      while (statuses(received).length < MOST * round)
-        await new Promise((resolve) => socket.once('data', resolve));
+      await eventually(() => received === MOST * round);
     }
     socket.end();
     const round = [...Array.from({ length: MOST - 1 }, () => '200'), '201'];

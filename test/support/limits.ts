@@ -60,7 +60,7 @@ const LIMITS: [what: string, value: number, unit: string, reason: string][] = [
     'longer chunks cost less than their bytes; clients write kilobytes',
   ],
   [
-    'Requests that wait for the response to an earlier one of their connection',
+    'Requests of a connection that await an earlier response',
     MAX_PIPELINED,
     'requests',
     'thousands fit in what is read at once; the connection ends with the next response',

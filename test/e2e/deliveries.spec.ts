@@ -15,15 +15,13 @@ import { eventually, startTestService, type TestService } from '../support/servi
 const UNKNOWN_ORDER = '01a1ffe2-9b80-748a-ba30-787d85a2b441';
 
 let service: TestService;
-let product = '';
 
 beforeAll(async () => {
   service = await startTestService();
-  product = newProduct(service.sandbox, 1_000);
 });
 afterAll(() => service.stop());
 
-const place = (on = service) => placeOrder(on, orderBody([line(product)]));
+const place = (on = service) => placeOrder(on, orderBody([line(newProduct(on.sandbox))]));
 
 interface Delivery {
   id: string;
@@ -98,7 +96,6 @@ describe('GET /orders/{order_id}/deliveries', () => {
 
   it('names the incident of a dead delivery', async () => {
     const impatient = await startTestService({ settings: { JOB_RETRY_LIMIT: '0' } });
-    product = newProduct(impatient.sandbox, 10);
     impatient.sandbox.services.notification.faults.add({ kind: 'status', status: 500 });
     const id = await place(impatient);
     const failed = await onlyOne(id, 'failed', impatient);
@@ -110,7 +107,6 @@ describe('GET /orders/{order_id}/deliveries', () => {
 
   it('keeps deliveries after their tasks are finished', async () => {
     const brief = await startTestService();
-    product = newProduct(brief.sandbox, 10);
     brief.sandbox.services.notification.faults.add({ kind: 'status', status: 500, times: 1 });
     const id = await place(brief);
     await setStatus(brief, id, 'cancelled');
@@ -130,7 +126,6 @@ describe('GET /orders/{order_id}/deliveries', () => {
 
   it('lists the oldest delivery first, also when a later one was completed earlier', async () => {
     const brief = await startTestService();
-    product = newProduct(brief.sandbox, 10);
     brief.sandbox.services.notification.faults.add({ kind: 'status', status: 500 });
     const id = await place(brief);
     await eventually(async () => (await deliveriesOf(id, brief)).length === 1);

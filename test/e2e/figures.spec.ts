@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { expectProblem, line, newProduct, orderBody, placeOrder, selectRows } from '../support/builders.js';
 import { setStatus } from '../support/client.js';
 import { insertOrders } from '../support/many-orders.js';
@@ -11,10 +11,11 @@ const MANY = 3_000;
 
 let service: TestService;
 
-beforeAll(async () => {
+// Figures are those of the whole database.
+beforeEach(async () => {
   service = await startTestService();
 });
-afterAll(() => service.stop());
+afterEach(() => service.stop());
 
 /** Asks an instance without cached figures. */
 async function figuresOf(window?: string) {

@@ -81,23 +81,33 @@ describe('list of orders', () => {
     }
     expect(seen).toEqual(ids.toReversed());
   });
+});
 
-  it('of a customer links to its next page', async () => {
-    await insertOrders(service.database, 3, { customerId: 'a b<c>' });
-    const { body, headers } = await service.request('GET', `/orders/${encodeURIComponent('a b<c>')}?limit=2`);
+describe('list of the orders of a customer', () => {
+  // The filters above select from all orders of a database.
+  let crowded: TestService;
+
+  beforeAll(async () => {
+    crowded = await startTestService();
+  });
+  afterAll(() => crowded.stop());
+
+  it('links to its next page', async () => {
+    await insertOrders(crowded.database, 3, { customerId: 'a b<c>' });
+    const { body, headers } = await crowded.request('GET', `/orders/${encodeURIComponent('a b<c>')}?limit=2`);
     expect(body).toMatchObject({ count: 2, total: 3, total_is_exact: true });
     const link = headers.get('link') ?? '';
     expect(link).toBe(`</orders/a%20b%3Cc%3E?limit=2&cursor=${body.next_cursor}>; rel="next"`);
-    const { body: last, headers: end } = await service.request('GET', link.slice(1, link.indexOf('>')));
+    const { body: last, headers: end } = await crowded.request('GET', link.slice(1, link.indexOf('>')));
     expect(last).toMatchObject({ count: 1, total: 3, next_cursor: null });
     expect(end.get('link')).toBeNull();
   });
 
-  it('counts exactly up to 10,000', async () => {
-    await insertOrders(service.database, 10_000, { customerId: 'counted' });
-    const count = async () => listOrders(service, { customer_id: 'counted', limit: 1 });
+  it('is counted exactly up to 10,000', async () => {
+    await insertOrders(crowded.database, 10_000, { customerId: 'counted' });
+    const count = async () => listOrders(crowded, { customer_id: 'counted', limit: 1 });
     expect(await count()).toMatchObject({ count: 1, total: 10_000, total_is_exact: true });
-    await insertOrders(service.database, 1, { customerId: 'counted' });
+    await insertOrders(crowded.database, 1, { customerId: 'counted' });
     expect(await count()).toMatchObject({ count: 1, total: 10_000, total_is_exact: false });
   });
 });

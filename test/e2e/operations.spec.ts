@@ -62,7 +62,9 @@ async function placeUntold(): Promise<string> {
 
 describe('GET /operations/incidents', () => {
   it('returns an empty list without incidents', async () => {
-    expect(await listIncidents(service)).toEqual({ count: 0, incidents: [], next_cursor: null });
+    const empty = await startTestService();
+    expect(await listIncidents(empty)).toEqual({ count: 0, incidents: [], next_cursor: null });
+    await empty.stop();
   });
 
   it('returns the incidents of one order with order_id, and 400 for an invalid id', async () => {
@@ -75,6 +77,8 @@ describe('GET /operations/incidents', () => {
   });
 
   it('returns the subject, reason, time and actions of an incident', async () => {
+    // With an open circuit that would be the reason.
+    await endOutage(service);
     const id = await placeUntold();
     expect(await incidentOf(id)).toEqual({
       incident_id: `notification-${id}-2-1`,

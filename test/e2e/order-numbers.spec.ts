@@ -41,10 +41,13 @@ const lastNumber = async (): Promise<number> => {
 
 describe('the number of an order', () => {
   it('begins at 1001 and ascends', async () => {
-    const first = await place();
+    const fresh = await startTestService();
+    const items = [line(newProduct(fresh.sandbox, 100))];
+    const first = await place({ items }, fresh);
     expect(first.body.number).toBe('1001');
-    expect((await getOrder(service, first.body.order_id as string)).number).toBe('1001');
-    const placed = await Promise.all(Array.from({ length: 20 }, () => place()));
+    expect((await getOrder(fresh, first.body.order_id as string)).number).toBe('1001');
+    const placed = await Promise.all(Array.from({ length: 20 }, () => place({ items }, fresh)));
+    await fresh.stop();
     const numbers = placed.map(({ body }) => Number(body.number));
     expect(new Set(numbers).size).toBe(20);
     expect(Math.min(...numbers)).toBeGreaterThan(1001);

@@ -1,12 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import {
+  clearFaults,
   expectProblem,
   isReplay,
   line,
   newProduct,
   orderBody,
   placeWithKey,
-  restoreUpstreams,
   selectRows,
   setStock,
   startFleet,
@@ -33,7 +33,7 @@ beforeAll(async () => {
   fleet = await startFleet(2, () => SETTINGS);
   [service, other] = fleet.services as [TestService, TestService];
 });
-afterEach(() => restoreUpstreams(service, fleet.sandbox));
+afterEach(() => restore());
 afterAll(() => fleet.stop());
 
 /** A body with a reference of its own, for a product of its own. */
@@ -44,6 +44,13 @@ function newBody(quantity = 1) {
 
 const place = (body: object, headers?: Record<string, string>, at = service): Promise<TestResponse> =>
   at.request('POST', '/orders', body, headers);
+
+/** Ends an outage, and waits until both instances place orders again: each has circuits of its own. */
+async function restore(): Promise<void> {
+  clearFaults(fleet.sandbox);
+  for (const instance of [service, other])
+    await eventually(async () => (await place(newBody().body, {}, instance)).status === 201);
+}
 
 const claims = (body: { source_order_id: string }) =>
   selectRows(fleet.database, `SELECT order_id FROM order_claims WHERE kind = 'reference' AND value LIKE $1`, [
@@ -164,7 +171,7 @@ describe('a reference is freed', () => {
     // The outcome is unknown until recovery ends: the reference still holds the order.
     expect(await claims(body)).toHaveLength(1);
     await eventually(async () => (await claims(body)).length === 0);
-    await restoreUpstreams(service, fleet.sandbox);
+    await restore();
     expect((await place(body)).status).toBe(201);
     expect(await statusesOfOrdersOf(fleet.database, product)).toEqual(['failed', 'confirmed']);
   });
@@ -176,7 +183,7 @@ it('resumes the placement of a reference whose first request got no outcome', as
   const first = await place(body);
   expectProblem(first, 503);
   expect(first.body.type).toBe('/problems/placement-unsettled');
-  await restoreUpstreams(service, fleet.sandbox);
+  await restore();
   const settled = await eventually(async () => {
     const answer = await place(body);
     return answer.status === 201 ? answer : undefined;

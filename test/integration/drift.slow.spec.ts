@@ -16,7 +16,7 @@ import { queryDatabase } from '../support/invariants.js';
 import { runReport } from '../support/report-command.js';
 import { eventually, testSettings, type TestService } from '../support/service.js';
 
-// A test starts up to eight reports. Each loads the service, on a busy machine.
+// A test starts up to eight reports. Each loads the service, on a busy machine too.
 jest.setTimeout(120_000);
 
 let fleet: TestFleet;

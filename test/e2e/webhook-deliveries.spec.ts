@@ -254,10 +254,8 @@ describe('an endpoint', () => {
     await eventually(async () => (await tasksOf(id))[0]?.lastError?.includes('broke'));
     await retryNow();
     await sleep(700);
-    expect(await tasksOf(id)).toMatchObject([
-      { orderId, seq: 1, attempts: 1 },
-      { orderId, seq: 2, attempts: 0 },
-    ]);
+    // The second event may have come after the endpoint was deleted.
+    expect((await tasksOf(id))[0]).toMatchObject({ orderId, seq: 1, state: 'ready', attempts: 1 });
   });
 
   it('whose URL changes gets its retries there', async () => {

@@ -107,7 +107,9 @@ function findGaps(): Gap[] {
     SELECT id, waits_for AS until,
       (SELECT coalesce(max(feed_no), ?) FROM received WHERE feed_no < r.feed_no) AS after
     FROM received AS r WHERE waits_for IS NOT NULL AND received_at <= ? ORDER BY feed_no`);
-  return gaps.all(Number(SINCE), Date.now() - 1_000 * Number(GAP_SECONDS)) as unknown as Gap[];
+  return gaps
+    .all(Number(SINCE), Date.now() - 1_000 * Number(GAP_SECONDS))
+    .map(({ id, after, until }) => ({ id: String(id), after: Number(after), until: Number(until) }));
 }
 
 /** Handles the events of a gap in the order of the feed. */

@@ -13,6 +13,7 @@ import { CorrectionsRepository } from './corrections/corrections.repository.js';
 import { OrderExportController } from './export/order-export.controller.js';
 import { OrderExport } from './export/order-export.js';
 import { RejectedOrdersRepository } from './retention/rejected-orders.repository.js';
+import { OldWebhookDeliveriesRepository } from './retention/old-webhook-deliveries.repository.js';
 import { Retention } from './retention/retention.js';
 import { BackgroundPlacements } from './place-order/background-placements.js';
 import { PlaceOrderHandler } from './place-order/place-order-handler.js';
@@ -51,6 +52,7 @@ export class OrdersModule {
         StockRelease,
         OrderPreview,
         RejectedOrdersRepository,
+        OldWebhookDeliveriesRepository,
         Retention,
         AddressRepository,
         AddressUpkeep,

@@ -113,7 +113,10 @@ async function fillRejected(count: number, daysAgo: number, reservation = 'relea
        SELECT id, 1, 'p', 1, $3 FROM placed RETURNING order_id),
      delivered AS (
        INSERT INTO deliveries (order_id, id, queue, event_seq, attempts, created_at, completed_at)
-       SELECT order_id, order_id, 'release-stock', 0, 1, now(), now() FROM lines)
+       SELECT order_id, order_id, 'release-stock', 0, 1, now(), now() FROM lines),
+     sent AS (
+       INSERT INTO webhook_deliveries (order_id, endpoint_id, seq, feed_no, state, attempts, duration_ms, attempted_at)
+       SELECT order_id, order_id, 1, 1, 'delivered', 1, 1, now() FROM lines)
      INSERT INTO order_events (order_id, seq, type, from_status, to_status, actor, occurred_at)
      SELECT order_id, 1, 'placed', NULL, 'pending', 'test', now() FROM lines`,
     [count, daysAgo, reservation],
@@ -135,8 +138,8 @@ it('rejected orders are deleted after the retention time, except those with stoc
   const service = await start({ PURGE_INTERVAL_MS: '50', REJECTED_ORDER_DAYS: '30' });
   try {
     await eventually(async () => (await countOf('orders')) === 8);
-    const tables = ['order_items', 'order_events', 'deliveries', 'order_search'];
-    expect(await Promise.all(tables.map(countOf))).toEqual([8, 8, 8, 8]);
+    const tables = ['order_items', 'order_events', 'deliveries', 'webhook_deliveries', 'order_search'];
+    expect(await Promise.all(tables.map(countOf))).toEqual([8, 8, 8, 8, 8]);
   } finally {
     await service.stop();
   }
@@ -160,4 +163,23 @@ it('rejected orders are kept for ever by default', async () => {
   await new Promise((resolve) => setTimeout(resolve, 500));
   await service.stop();
   expect(await countOf('orders')).toBe(4);
+});
+
+it('deliveries to webhooks are deleted in batches 30 days after their last attempt', async () => {
+  await queryDatabase(
+    database.url,
+    `INSERT INTO webhook_deliveries (order_id, endpoint_id, seq, feed_no, state, attempts, duration_ms, attempted_at)
+     SELECT gen_random_uuid(), gen_random_uuid(), 1, 1, 'delivered', 1, 1,
+       now() - (CASE WHEN n <= $1 THEN 31 ELSE 29 END) * interval '1 day'
+     FROM generate_series(1, $1 + 10) n`,
+    [EXPIRED],
+  );
+  const service = await start({ PURGE_INTERVAL_MS: '50' });
+  try {
+    await eventually(async () => (await countOf('webhook_deliveries')) === 10);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(await countOf('webhook_deliveries')).toBe(10);
+  } finally {
+    await service.stop();
+  }
 });

@@ -43,6 +43,7 @@ export class RejectedOrdersRepository {
       await transaction.query(`SELECT id FROM orders WHERE id = ANY ($1) ORDER BY id FOR UPDATE`, [ids]);
       await deleteSearchTexts(transaction, ids);
       await transaction.query(`DELETE FROM deliveries WHERE order_id = ANY ($1)`, [ids]);
+      await transaction.query(`DELETE FROM webhook_deliveries WHERE order_id = ANY ($1)`, [ids]);
       await transaction.query(`DELETE FROM order_events WHERE order_id = ANY ($1)`, [ids]);
       await transaction.query(`DELETE FROM order_items WHERE order_id = ANY ($1)`, [ids]);
       await transaction.query(`DELETE FROM orders WHERE id = ANY ($1)`, [ids]);

@@ -11,6 +11,7 @@ import { type BackgroundLoop, BackgroundLoops } from '../../platform/background-
 import { DatabaseOutage } from '../../platform/database/database-outage.js';
 import { PeriodicTask } from '../../platform/periodic-task.js';
 import { RejectedOrdersRepository } from './rejected-orders.repository.js';
+import { OldWebhookDeliveriesRepository } from './old-webhook-deliveries.repository.js';
 
 /** Rows deleted by one statement: a few milliseconds, so that it neither blocks other statements nor times out. */
 const BATCH_SIZE = 1_000;
@@ -21,7 +22,7 @@ const ORDER_BATCH_SIZE = 100;
 const HOURS_A_DAY = 24;
 
 /**
- * Deletes expired idempotency keys and, if configured, rejected orders. Runs on every instance; concurrent runs are
+ * Deletes expired idempotency keys, old deliveries to webhooks and, if configured, rejected orders. Runs on every instance; concurrent runs are
  * harmless.
  */
 @Injectable()
@@ -33,6 +34,7 @@ export class Retention implements OnApplicationBootstrap, OnModuleDestroy, Befor
   constructor(
     private readonly keys: IdempotencyRepository,
     private readonly rejected: RejectedOrdersRepository,
+    private readonly webhookDeliveries: OldWebhookDeliveriesRepository,
     private readonly settings: Settings,
     private readonly outage: DatabaseOutage,
     loops: BackgroundLoops,
@@ -62,6 +64,7 @@ export class Retention implements OnApplicationBootstrap, OnModuleDestroy, Befor
     const orderHours = Math.max(REJECTED_ORDER_DAYS * HOURS_A_DAY, IDEMPOTENCY_KEY_HOURS + 1);
     try {
       await this.inBatches(() => this.keys.deleteExpiredKeys(BATCH_SIZE));
+      await this.inBatches(() => this.webhookDeliveries.deleteOld(BATCH_SIZE));
       if (REJECTED_ORDER_DAYS > 0) {
         await this.inBatches(() => this.rejected.deleteOlderThan(orderHours, ORDER_BATCH_SIZE));
       }

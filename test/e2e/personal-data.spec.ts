@@ -16,6 +16,7 @@ import {
 import { findIncidents } from '../support/incidents.js';
 import { countOpenTasks, findEventGaps, findUnsettled } from '../support/invariants.js';
 import { eraseCustomer, eventsOf, newPerson, orderOf, type Person, tablesWith } from '../support/people.js';
+import { deliveryStates, insertDelivery, insertEndpoint } from '../support/webhook-rows.js';
 import { eventually, type TestResponse, type TestService } from '../support/service.js';
 
 const SETTINGS = {
@@ -154,6 +155,17 @@ async function customerOf(orderId: string): Promise<unknown[]> {
 }
 
 describe('erasure of personal data', () => {
+  it('covers what webhooks have answered', async () => {
+    const person = newPerson();
+    const orderId = await placeOrder(service, orderOf(fleet.sandbox, person));
+    const endpointId = await insertEndpoint(fleet.database);
+    await insertDelivery(fleet.database, { orderId, endpointId, seq: 1 }, 'failed', `no such ${person.name}`);
+    expect(await tablesWith(fleet.database, person.name)).toContain('public.webhook_deliveries');
+    expect(await eraseCustomer(service, person.customer)).toEqual({ count: 1, more: false });
+    expect(await tablesWith(fleet.database, person.name)).toEqual([]);
+    expect(await deliveryStates(fleet.database, orderId)).toEqual(['failed']);
+  });
+
   it('covers one order, for orders without a customer id', async () => {
     const person = newPerson();
     const body = orderOf(fleet.sandbox, person, { customer_id: undefined });

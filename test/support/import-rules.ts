@@ -16,7 +16,7 @@ const ALLOWED_IMPORTS: Record<string, readonly string[]> = {
   notifications: ['orders', 'tasks', 'platform', 'pause-points', 'config'],
   events: ['orders', 'auth', 'tasks', 'pause-points', 'platform', 'config'],
   webhooks: ['orders', 'auth', 'events', 'tasks', 'pause-points', 'platform', 'config'],
-  operations: ['orders', 'auth', 'events', 'tasks', 'platform', 'config'],
+  operations: ['orders', 'auth', 'events', 'tasks', 'webhooks', 'platform', 'config'],
   health: ['orders', 'auth', 'platform', 'config'],
   admin: ['platform', 'config'],
 };

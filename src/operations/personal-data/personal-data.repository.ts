@@ -4,6 +4,7 @@ import { EMAIL_KEY, emailKey } from '../../orders/addresses/email-address.js';
 import type { Claimant } from '../../orders/claims/claims-of.js';
 import { deleteSearchTexts } from '../../orders/search/order-search.repository.js';
 import type { Sql } from '../../platform/database/connection.js';
+import { ANSWERS_LOCK } from '../../webhooks/history/webhook-history.repository.js';
 
 /** The orders whose personal data to erase. */
 export type Subject =
@@ -46,7 +47,10 @@ export interface Erasure {
   at: Date;
 }
 
-/** Every statement that erases personal data of orders: in their columns, the metadata of their lines, and order_search. */
+/**
+ * Every statement that erases personal data of orders: in their columns, the metadata of their lines,
+ * order_search, and the answers of webhooks.
+ */
 @Injectable()
 export class PersonalDataRepository {
   constructor(private readonly dataSource: DataSource) {}
@@ -88,6 +92,24 @@ export class PersonalDataRepository {
   async eraseLines(sql: Sql, orderIds: readonly string[]): Promise<void> {
     await sql.query(
       `UPDATE order_items SET metadata = NULL WHERE order_id = ANY ($1) AND metadata IS NOT NULL`,
+      [orderIds],
+    );
+  }
+
+  /**
+   * Erases what webhooks have answered about orders, which are locked: a receiver may repeat what it got. An answer that is
+   * recorded later is left out, since the order has the event of the erasure.
+   */
+  async eraseAnswers(sql: Sql, orderIds: readonly string[]): Promise<void> {
+    await sql.query(
+      `SELECT pg_advisory_xact_lock(${ANSWERS_LOCK}, lock) FROM (
+         SELECT DISTINCT hashtext(order_id) AS lock FROM unnest($1::text[]) AS order_id ORDER BY lock
+       ) locks`,
+      [orderIds],
+    );
+    await sql.query(
+      `UPDATE webhook_deliveries SET answer = NULL, error = NULL
+       WHERE order_id = ANY ($1) AND (answer IS NOT NULL OR error IS NOT NULL)`,
       [orderIds],
     );
   }

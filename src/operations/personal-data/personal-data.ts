@@ -32,7 +32,7 @@ export interface ErasureResult {
 
 /**
  * Erases the customer and keeps the order: lines, prices, totals and the history. No task, event or stored response holds
- * personal data, so erasing them from the order and its search text is enough. An unsent message finds no address and ends.
+ * personal data, so erasing them from the order, its search text and the answers of webhooks is enough. An unsent message finds no address and ends.
  */
 @Injectable()
 export class PersonalData {
@@ -74,6 +74,7 @@ export class PersonalData {
       if (erased.length === 0) return 0;
       const ids = erased.map(({ id }) => id);
       await this.repository.eraseLines(transaction, ids);
+      await this.repository.eraseAnswers(transaction, ids);
       await this.claims.eraseHashes(transaction, ids, erased.flatMap(claimsOf));
       await this.repository.insertEvents(transaction, ids, { actor, data: NO_MORE_NOTIFICATIONS, at });
       // A dead notification would be an incident about nothing: tried again, it ends without a message.

@@ -5,10 +5,17 @@ import { MultiRowStatement } from '../../platform/database/batching/multi-row-st
 import { PointReads } from '../../platform/database/batching/point-reads.js';
 import { BEGIN_BY_INDEX, queryAtOnce } from '../../platform/database/transaction.js';
 import type { WebhookDelivery } from '../webhook-delivery.entity.js';
+import { ANSWERS_LOCK } from '../history/webhook-history.repository.js';
 import type { WebhookEndpoint } from '../webhook-endpoint.entity.js';
 
 /** An event as it is delivered. */
 export type DeliveredEvent = Omit<FeedEvent, 'customerId'>;
+
+/** A delivery after an attempt. */
+export interface RecordedDelivery extends WebhookDelivery {
+  /** Version of the order that was sent. */
+  orderVersion: number;
+}
 
 /** The state of an endpoint, and the end of the feed. */
 export interface EndpointRow extends Omit<
@@ -26,12 +33,23 @@ const LIST_ENDPOINTS = `SELECT w.id, w.url, w.event_types AS "eventTypes", w.sta
   w.replay_last_matched::text AS "replayLastMatched", f.last_no::text AS "lastNo"
 FROM webhook_endpoints w CROSS JOIN event_feed f WHERE w.state <> 'deleted'`;
 
+/** Waits for an erasure of personal data, which then is visible to the statements after it. */
+const LOCK_ANSWERS = `SELECT pg_advisory_xact_lock_shared(${ANSWERS_LOCK}, lock) FROM (
+  SELECT DISTINCT hashtext(order_id) AS lock FROM unnest($1::text[]) AS order_id ORDER BY lock
+) locks`;
+
+/** The answer to an order that was erased after it was sent may repeat what was sent. */
 const RECORD = new MultiRowStatement(
-  '(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+  `(?::uuid, ?::uuid, ?::integer, ?::bigint, ?::text, ?::integer, ?::integer, ?::integer, ?::text, ?::text, ?::timestamptz,
+    ?::integer)`,
   (rows) => `
 INSERT INTO webhook_deliveries
   (order_id, endpoint_id, seq, feed_no, state, attempts, status, duration_ms, answer, error, attempted_at)
-VALUES ${rows}
+SELECT order_id, endpoint_id, seq, feed_no, state, attempts, status, duration_ms, CASE WHEN NOT EXISTS (
+  SELECT 1 FROM order_events e WHERE e.order_id = d.order_id AND e.seq > d.order_version AND e.type = 'personal_data_erased'
+) THEN answer END, error, attempted_at
+FROM (VALUES ${rows}) AS d (order_id, endpoint_id, seq, feed_no, state, attempts, status, duration_ms, answer, error,
+  attempted_at, order_version)
 ON CONFLICT (order_id, endpoint_id, seq) DO UPDATE SET feed_no = excluded.feed_no, state = excluded.state,
   attempts = excluded.attempts, status = excluded.status, duration_ms = excluded.duration_ms,
   answer = excluded.answer, error = excluded.error, attempted_at = excluded.attempted_at`,
@@ -58,7 +76,7 @@ export class DeliveryRepository {
   }
 
   /** Stores the last attempt at each event. */
-  async record(deliveries: readonly WebhookDelivery[]): Promise<void> {
+  async record(deliveries: readonly RecordedDelivery[]): Promise<void> {
     const rows = deliveries.map((one) => [
       one.orderId,
       one.endpointId,
@@ -71,8 +89,10 @@ export class DeliveryRepository {
       one.answer,
       one.error,
       one.attemptedAt,
+      one.orderVersion,
     ]);
-    await queryAtOnce(this.dataSource, BEGIN_BY_INDEX, RECORD.of(rows));
+    const lock = { text: LOCK_ANSWERS, values: [deliveries.map(({ orderId }) => orderId)] };
+    await queryAtOnce(this.dataSource, BEGIN_BY_INDEX, [lock, ...RECORD.of(rows)]);
   }
 
   /** @returns whether it was this call that disabled the endpoint, and its URL is still the one that was called */

@@ -1,14 +1,16 @@
 import { Injectable, Logger } from '@nestjs/common';
+import { Counter } from 'prom-client';
+import type { Order } from '../../orders/order.entity.js';
 import { OrderRepository } from '../../orders/order.repository.js';
 import { reachPausePoint } from '../../pause-points/pause-points.js';
 import { Batcher } from '../../platform/database/batching/batcher.js';
 import { databaseNow } from '../../platform/database/database-clock.js';
 import type { Deadline } from '../../platform/deadline.js';
 import { AttemptError, type TaskInput } from '../../tasks/task-kind.js';
-import type { DeliveryState, WebhookDelivery } from '../webhook-delivery.entity.js';
+import type { DeliveryState } from '../webhook-delivery.entity.js';
 import { WebhookSecrets } from '../webhook-secrets.js';
 import type { WebhookPayload } from '../webhook-task.js';
-import { DeliveryRepository } from './delivery.repository.js';
+import { type DeliveredEvent, DeliveryRepository, type RecordedDelivery } from './delivery.repository.js';
 import { MAX_RETRY_AFTER_MS } from './delivery-policy.js';
 import type { Endpoint } from './endpoint.js';
 import { webhookBody } from './webhook-body.js';
@@ -20,13 +22,19 @@ const RECORDS_OF_BATCH = 64;
 /** By this status an endpoint asks for no more calls (Standard Webhooks 1.0). */
 const GONE = 410;
 
+const attemptsMade = new Counter({
+  name: 'webhook_attempts_total',
+  help: 'Attempts to deliver events to webhook endpoints by outcome: delivered, retrying (repeated later), failed (the last attempt, which makes an incident).',
+  labelNames: ['outcome'] as const,
+});
+
 type Delivery = TaskInput<WebhookPayload>;
 
 /** Delivers events to endpoints: one attempt at one event. */
 @Injectable()
 export class WebhookDeliverer {
   private readonly logger = new Logger('Webhooks');
-  private readonly records: Batcher<WebhookDelivery, undefined>;
+  private readonly records: Batcher<RecordedDelivery, undefined>;
 
   constructor(
     private readonly repository: DeliveryRepository,
@@ -48,28 +56,31 @@ export class WebhookDeliverer {
   async deliver(endpoint: Endpoint, delivery: Delivery, deadline: Deadline): Promise<void> {
     const { orderId } = delivery;
     const { configuration } = endpoint;
-    const call = await this.callFor(endpoint, delivery);
-    // Its order, and all of its events, were deleted.
-    if (!call) return;
+    const event = await this.repository.findEvent(orderId, delivery.seq);
+    const order = await this.orders.findOrder(orderId);
+    // They were deleted.
+    if (!event || !order) return;
+    const call = this.callFor(endpoint, event, delivery.payload.previousFeedNo, order);
     await reachPausePoint('webhook.before-send', orderId);
     const result = await endpoint.attempt(orderId, () => this.client.send(call, deadline));
     if (!result) throw new AttemptError('the endpoint is not called now, since it has failed');
     await reachPausePoint('webhook.after-send', orderId);
     const { status, error, retryAfterMs = 0 } = result;
     const isGone = status === GONE && (await this.disable(endpoint, configuration));
-    await this.record(configuration.id, delivery, result, isGone);
+    await this.record(configuration.id, delivery, order.version, result, isGone);
     if (error !== null) throw new AttemptError(error, Math.min(retryAfterMs, MAX_RETRY_AFTER_MS), isGone);
   }
 
-  private async callFor({ configuration }: Endpoint, delivery: Delivery): Promise<WebhookCall | undefined> {
-    const { orderId, seq, payload } = delivery;
-    const event = await this.repository.findEvent(orderId, seq);
-    if (!event) return undefined;
-    const order = await this.orders.findOrder(orderId);
+  private callFor(
+    { configuration }: Endpoint,
+    event: DeliveredEvent,
+    previousFeedNo: number | null,
+    order: Order,
+  ): WebhookCall {
     return {
       url: configuration.url,
-      id: `${orderId}/${seq}`,
-      body: webhookBody(event, payload.previousFeedNo, order),
+      id: `${event.orderId}/${event.seq}`,
+      body: webhookBody(event, previousFeedNo, order),
       secrets: this.secrets.signing(configuration.secrets, databaseNow()),
     };
   }
@@ -91,10 +102,11 @@ export class WebhookDeliverer {
   private async record(
     endpointId: string,
     { orderId, seq, payload, attempts, maxAttempts }: Delivery,
+    orderVersion: number,
     { status, durationMs, answer, error }: AttemptResult,
     isGone: boolean,
   ): Promise<void> {
-    const failed = isGone || attempts >= maxAttempts ? 'failed' : 'retrying';
+    const failed: DeliveryState = isGone || attempts >= maxAttempts ? 'failed' : 'retrying';
     const state: DeliveryState = error === null ? 'delivered' : failed;
     const row = {
       orderId,
@@ -108,7 +120,9 @@ export class WebhookDeliverer {
       answer,
       error,
       attemptedAt: databaseNow(),
+      orderVersion,
     };
+    attemptsMade.inc({ outcome: state });
     try {
       await this.records.add(row);
     } catch (failure) {

@@ -521,7 +521,7 @@ export interface paths {
     };
     /**
      * What leaves the service about an order, and whether it has arrived
-     * @description Messages to the customer, stock that is released, carts that are checked out. What has arrived stays listed as long as the order is kept.
+     * @description Messages to the customer, stock that is released, carts that are checked out, events for webhooks. What has arrived stays listed as long as the order is kept; of webhooks for 30 days, and at most 500 of the newest events.
      */
     get: operations['listDeliveries'];
     put?: never;
@@ -2271,12 +2271,12 @@ export interface components {
        */
       is_in_trouble: boolean;
       /**
-       * @description Events that wait to be delivered or retried, counted to 10000.
+       * @description Events that wait to be delivered or retried, counted to 1000.
        * @example 0
        */
       queued: number;
       /**
-       * @description Events that are out of attempts, which are incidents, counted to 10000.
+       * @description Events that are out of attempts, which are incidents, counted to 1000.
        * @example 0
        */
       failed: number;
@@ -2351,12 +2351,12 @@ export interface components {
        */
       is_in_trouble: boolean;
       /**
-       * @description Events that wait to be delivered or retried, counted to 10000.
+       * @description Events that wait to be delivered or retried, counted to 1000.
        * @example 0
        */
       queued: number;
       /**
-       * @description Events that are out of attempts, which are incidents, counted to 10000.
+       * @description Events that are out of attempts, which are incidents, counted to 1000.
        * @example 0
        */
       failed: number;
@@ -2583,7 +2583,13 @@ export interface components {
       /** @example notification-01a1ffe2-9b80-748a-ba30-787d85a2b441-2-1 */
       incident_id: string;
       /** @enum {string} */
-      kind: 'reservation' | 'notification' | 'stock_release' | 'cart_checkout' | 'pending_order';
+      kind:
+        | 'reservation'
+        | 'notification'
+        | 'stock_release'
+        | 'cart_checkout'
+        | 'webhook_failed'
+        | 'pending_order';
       /** Format: uuid */
       order_id: string;
       /**
@@ -2602,10 +2608,15 @@ export interface components {
        */
       quantity?: number;
       /**
-       * @description The event that the message is about, of a notification.
+       * @description The event that the message is about, of a notification and a failed webhook.
        * @example 2
        */
       event_seq?: number;
+      /**
+       * Format: uuid
+       * @description The endpoint, of a failed webhook.
+       */
+      endpoint_id?: string;
       /**
        * @description Holds no personal data.
        * @example notification service: answered 500
@@ -2643,7 +2654,13 @@ export interface components {
     };
     IncidentCauseResponse: {
       /** @enum {string} */
-      kind: 'reservation' | 'notification' | 'stock_release' | 'cart_checkout' | 'pending_order';
+      kind:
+        | 'reservation'
+        | 'notification'
+        | 'stock_release'
+        | 'cart_checkout'
+        | 'webhook_failed'
+        | 'pending_order';
       /**
        * @description The reason without the ids, lines and durations that differ from incident to incident.
        * @example notification service: answered 500
@@ -2682,7 +2699,7 @@ export interface components {
        * @description Incidents of this kind. The other kinds need a decision about each one.
        * @enum {string}
        */
-      kind: 'notification' | 'stock_release' | 'cart_checkout';
+      kind: 'notification' | 'stock_release' | 'cart_checkout' | 'webhook_failed';
       /**
        * @description Only incidents with this cause, as listed by `GET /operations/incidents/causes`.
        * @example notification service: answered 500
@@ -2695,7 +2712,7 @@ export interface components {
       /** @enum {string} */
       action: 'retry' | 'write_off';
       /** @enum {string} */
-      kind: 'notification' | 'stock_release' | 'cart_checkout';
+      kind: 'notification' | 'stock_release' | 'cart_checkout' | 'webhook_failed';
       /** @example notification service: answered 500 */
       cause: string | null;
       /**
@@ -2722,7 +2739,13 @@ export interface components {
       /** @example notification-01a1ffe2-9b80-748a-ba30-787d85a2b441-2-1 */
       incident_id: string;
       /** @enum {string} */
-      kind: 'reservation' | 'notification' | 'stock_release' | 'cart_checkout' | 'pending_order';
+      kind:
+        | 'reservation'
+        | 'notification'
+        | 'stock_release'
+        | 'cart_checkout'
+        | 'webhook_failed'
+        | 'pending_order';
       /** Format: uuid */
       order_id: string;
       /** @enum {string} */
@@ -2853,20 +2876,25 @@ export interface components {
       /** Format: uuid */
       id: string;
       /**
-       * @description To the customer, to the inventory, or to the cart service.
+       * @description To the customer, to the inventory, to the cart service, or to an endpoint of webhooks.
        * @enum {string}
        */
-      kind: 'notification' | 'stock_release' | 'cart_checkout';
+      kind: 'notification' | 'stock_release' | 'cart_checkout' | 'webhook';
       /**
-       * @description `waiting` for its first or next attempt; `failed`: out of attempts, so that it needs a person.
+       * @description `waiting` for its first or next attempt; `failed`: out of attempts, so that it needs a person; `skipped`: a person gave up a webhook.
        * @enum {string}
        */
-      status: 'waiting' | 'under_way' | 'sent' | 'failed';
+      status: 'waiting' | 'under_way' | 'sent' | 'failed' | 'skipped';
       /**
-       * @description The event that a notification is about.
+       * @description The event that a notification or webhook is about.
        * @example 2
        */
       event_seq?: number;
+      /**
+       * Format: uuid
+       * @description The endpoint of a webhook.
+       */
+      endpoint_id?: string;
       /** @example 1 */
       attempts: number;
       /** @example notification service: answered 500 */
@@ -13716,7 +13744,13 @@ export interface operations {
         /** @description The most that a page may hold; fewer where the orders have many lines. Follow `next_cursor`. */
         limit?: number;
         /** @description Incidents of this kind only. */
-        kind?: 'reservation' | 'notification' | 'stock_release' | 'cart_checkout' | 'pending_order';
+        kind?:
+          | 'reservation'
+          | 'notification'
+          | 'stock_release'
+          | 'cart_checkout'
+          | 'webhook_failed'
+          | 'pending_order';
         /** @description Incidents of this order only, all on one page. */
         order_id?: string;
         /** @description `next_cursor` of the page before. */

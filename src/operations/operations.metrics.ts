@@ -1,36 +1,26 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { Gauge } from 'prom-client';
 import { EventFeedRepository } from '../events/event-feed.repository.js';
 import { OrderRepository } from '../orders/order.repository.js';
 import { PLACE_ORDER } from '../orders/order.tasks.js';
-import { isDatabaseUnavailable } from '../platform/database/session/database-errors.js';
+import { ageSeconds, DatabaseGauges } from '../platform/metrics/database-gauges.js';
 import { Metrics } from '../platform/metrics/metrics.js';
 import { TaskReportsRepository } from './task-reports.repository.js';
 import { DriftRepository } from './drift/drift.repository.js';
 import { INCIDENT_KIND_NAMES } from './incidents/incident.js';
-import { IncidentFinder, TASK_INCIDENTS } from './incidents/incident-finder.js';
-import { databaseNow } from '../platform/database/database-clock.js';
-
-/** Cache lifetime for several scrapers: the values change within minutes. */
-const FRESH_MS = 5_000;
-
-/** A scraper waits for ten seconds, and must get the other metrics while the database is away. */
-const PATIENCE_MS = 5_000;
+import { SINGLE_TASK_INCIDENTS } from './incidents/dead-tasks.js';
+import { IncidentFinder } from './incidents/incident-finder.js';
 
 /**
  * Incidents and backlogs as metrics, read from the database at each scrape. During an outage they are left out
  * instead of repeated, and `database_metrics_available` is 0.
  */
 @Injectable()
-export class OperationsMetrics {
-  private measured = { at: Number.NEGATIVE_INFINITY, done: Promise.resolve() };
-  private readonly labelled: Gauge[] = [];
-  private readonly unlabelled: Gauge[] = [];
+export class OperationsMetrics extends DatabaseGauges {
   private readonly available: Gauge;
   private readonly incidents = this.gauge(
     'order_incidents',
-    'Open incidents, which need a decision by a person: GET /operations/incidents.',
+    'Open incidents, which need a decision by a person: GET /operations/incidents. Failed webhooks are counted up to 1,000 for each endpoint.',
     'kind',
   );
   private readonly oldestIncident = this.gauge(
@@ -95,53 +85,25 @@ export class OperationsMetrics {
     private readonly feed: EventFeedRepository,
     { registry }: Metrics,
   ) {
+    super(registry);
     this.available = new Gauge({
       name: 'database_metrics_available',
       help: '1 while the database answers; 0 otherwise, and the metrics from the database are absent then.',
-      registers: [],
+      registers: [registry],
       collect: () => this.measure(),
     });
-    for (const gauge of [this.available, ...this.labelled, ...this.unlabelled])
-      registry.registerMetric(gauge);
   }
 
-  /** All are set together, by whichever is collected first. */
-  private gauge(name: string, help: string, ...labelNames: string[]): Gauge {
-    const gauge = new Gauge({ name, help, labelNames, registers: [], collect: () => this.measure() });
-    (labelNames.length > 0 ? this.labelled : this.unlabelled).push(gauge);
-    return gauge;
-  }
-
-  private measure(): Promise<void> {
-    if (performance.now() - this.measured.at > FRESH_MS) {
-      const done = this.measureIfPossible();
-      this.measured = { at: performance.now(), done };
-      // A failed scrape goes to the callers that wait for it, and must not be cached.
-      done.catch(() => (this.measured.at = Number.NEGATIVE_INFINITY));
-    }
-    return this.measured.done;
-  }
-
-  private async measureIfPossible(): Promise<void> {
-    const isDone = await Promise.race([this.measureNow(), sleep(PATIENCE_MS, false, { ref: false })]);
+  protected override note(isDone: boolean): void {
+    super.note(isDone);
     this.available.set(isDone ? 1 : 0);
-    if (isDone) return;
-    for (const gauge of this.labelled) gauge.reset();
-    for (const gauge of this.unlabelled) gauge.remove();
   }
 
-  /** @returns whether the database has answered */
-  private async measureNow(): Promise<boolean> {
-    try {
-      await this.measureOrders();
-      await this.measureBacklogs();
-      await this.measureDrift();
-      await this.measureFeed();
-      return true;
-    } catch (error) {
-      if (isDatabaseUnavailable(error)) return false;
-      throw error;
-    }
+  protected async measureNow(): Promise<void> {
+    await this.measureOrders();
+    await this.measureBacklogs();
+    await this.measureDrift();
+    await this.measureFeed();
   }
 
   private async measureOrders(): Promise<void> {
@@ -158,8 +120,10 @@ export class OperationsMetrics {
       this.incidents.set({ kind }, count);
       this.oldestIncident.set({ kind }, ageSeconds(oldest));
     }
-    const backlogs = new Map((await this.tasks.measureBacklogs()).map((backlog) => [backlog.kind, backlog]));
-    for (const { name: queue } of Object.values(TASK_INCIDENTS)) {
+    const names = Object.values(SINGLE_TASK_INCIDENTS).map(({ name }) => name);
+    const measured = await this.tasks.measureBacklogs(names);
+    const backlogs = new Map(measured.map((backlog) => [backlog.kind, backlog]));
+    for (const queue of names) {
       const backlog = backlogs.get(queue);
       this.jobsWaiting.set({ queue }, backlog?.waiting ?? 0);
       this.oldestJob.set({ queue }, ageSeconds(backlog?.oldest ?? null));
@@ -180,8 +144,4 @@ export class OperationsMetrics {
     this.unnumbered.set(unnumbered);
     this.oldestUnnumbered.set(ageSeconds(oldest));
   }
-}
-
-function ageSeconds(since: Date | null): number {
-  return since ? Math.max(0, (databaseNow().getTime() - since.getTime()) / 1_000) : 0;
 }

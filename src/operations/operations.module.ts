@@ -9,6 +9,7 @@ import { FiguresController } from './figures/figures.controller.js';
 import { FiguresRepository } from './figures/figures.repository.js';
 import { FiguresService } from './figures/figures.js';
 import { BulkIncidents } from './incidents/bulk-incidents.js';
+import { DeadTasks } from './incidents/dead-tasks.js';
 import { IncidentFinder } from './incidents/incident-finder.js';
 import { IncidentResolution } from './incidents/incident-resolution.js';
 import { IncidentRepository } from './incidents/incident.repository.js';
@@ -21,6 +22,8 @@ import { PersonalDataController } from './personal-data/personal-data.controller
 import { PersonalData } from './personal-data/personal-data.js';
 import { PersonalDataRepository } from './personal-data/personal-data.repository.js';
 import { TaskReportsRepository } from './task-reports.repository.js';
+import { EndpointStandingsRepository } from '../webhooks/endpoints/endpoint-standings.repository.js';
+import { WebhookHistoryRepository } from '../webhooks/history/webhook-history.repository.js';
 
 type Imports = NonNullable<ModuleMetadata['imports']>;
 
@@ -36,6 +39,9 @@ export class OperationsModule {
       providers: [
         TaskReportsRepository,
         IncidentRepository,
+        EndpointStandingsRepository,
+        WebhookHistoryRepository,
+        DeadTasks,
         IncidentFinder,
         IncidentsService,
         IncidentResolution,

@@ -5,7 +5,7 @@ import {
   problemDecorator,
   ProblemResponse,
 } from '../platform/http/problem.openapi.js';
-import { TASK_KINDS } from './incidents/incident-finder.js';
+import { TASK_KINDS } from './incidents/dead-tasks.js';
 import { INCIDENT_ACTIONS, INCIDENT_KINDS, type IncidentAction } from './incidents/incident.js';
 import {
   IncidentListResponse,

@@ -8,6 +8,7 @@ export type TaskState = 'ready' | 'blocked' | 'dead';
 @Check('tasks_state', `state IN ('ready', 'blocked', 'dead')`)
 @Index('tasks_due', ['kind', 'runAt'], { where: `state = 'ready'` })
 @Index('tasks_dead', ['kind', 'orderId'], { where: `state = 'dead'` })
+@Index('tasks_of_webhooks', ['kind', 'createdAt'], { where: `state <> 'dead' AND kind LIKE 'webhook:%'` })
 export class Task {
   @PrimaryColumn('uuid', { name: 'order_id', primaryKeyConstraintName: 'tasks_pkey' })
   orderId!: string;

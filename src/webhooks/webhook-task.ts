@@ -15,3 +15,8 @@ export function webhookKind(endpointId: string): TaskKind<WebhookPayload> {
   const name = `${WEBHOOK_KINDS}${endpointId}`;
   return { name, lane: name };
 }
+
+/** The endpoint of a kind of webhook tasks. */
+export function endpointOf(kind: string): string {
+  return kind.slice(WEBHOOK_KINDS.length);
+}

@@ -10,6 +10,7 @@ import { WebhookDispatcher } from './dispatch/webhook-dispatcher.js';
 import { EndpointRemoval } from './endpoints/endpoint-removal.js';
 import { EndpointRemovalRepository } from './endpoints/endpoint-removal.repository.js';
 import { EndpointStandingsRepository } from './endpoints/endpoint-standings.repository.js';
+import { WebhookMetrics } from './endpoints/webhook.metrics.js';
 import { StoredSecrets } from './endpoints/stored-secrets.js';
 import { WebhookEndpointsRepository } from './endpoints/webhook-endpoints.repository.js';
 import { FeedPosition } from './replay/feed-position.js';
@@ -48,6 +49,7 @@ export class WebhooksModule {
         WebhookUrls,
         WebhookEndpointsRepository,
         EndpointStandingsRepository,
+        WebhookMetrics,
         WebhooksService,
         WebhookTestCall,
         WebhookDeliveriesRepository,

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { MAX_REASONS } from '../../src/operations/incidents/incident-finder.js';
+import { MAX_REASONS } from '../../src/operations/incidents/dead-tasks.js';
 import {
   clearFaults,
   endOutage,

@@ -6,7 +6,7 @@ import { ReasonForm } from '../order/reason-form.tsx';
 import { announce } from '../ui/announcer.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { ProblemBox } from '../ui/problem-box.tsx';
-import { ACTIONS, KINDS } from './incident-row.tsx';
+import { actionTitle, KINDS } from './incident-row.tsx';
 
 /** The service takes this many in one request. */
 const AT_ONCE = 500;
@@ -37,12 +37,12 @@ export function BulkSettleDialog({ group, action, onClose }: Props) {
       }
     },
     onSuccess: (changed) => {
-      announce(`${ACTIONS[action]}: ${changed} of ${count} incidents resolved`);
+      announce(`${actionTitle(kind, action)}: ${changed} of ${count} incidents resolved`);
       onClose();
     },
     onSettled: () => client.invalidateQueries(),
   });
-  const title = `${ACTIONS[action]} ${count} incidents`;
+  const title = `${actionTitle(kind, action)} ${count} incidents`;
   return (
     <Dialog title={title} onClose={onClose} isBusy={settle.isPending}>
       <ReasonForm

@@ -5,7 +5,7 @@ import { formatDuration } from '../time/zone.ts';
 import { ProblemBox } from '../ui/problem-box.tsx';
 import { TableHead } from './table-head.tsx';
 import { BulkSettleDialog } from './bulk-settle-dialog.tsx';
-import { ACTIONS, KINDS } from './incident-row.tsx';
+import { actionTitle, KINDS } from './incident-row.tsx';
 import { incidentCausesQuery } from './incidents.query.ts';
 
 /** Incidents that have their kind and cause in common, with the actions on all of them. Nothing where none have. */
@@ -66,10 +66,10 @@ function CauseRow({ group, onChoose }: RowProps) {
             type="button"
             className="button"
             title={description}
-            aria-label={`${ACTIONS[action]} all ${count}: ${KINDS[kind]}, ${cause}`}
+            aria-label={`${actionTitle(kind, action)} all ${count}: ${KINDS[kind]}, ${cause}`}
             onClick={() => onChoose(action)}
           >
-            {ACTIONS[action]} all
+            {actionTitle(kind, action)} all
           </button>
         ))}
       </td>

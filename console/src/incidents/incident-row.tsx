@@ -7,19 +7,27 @@ export const KINDS: Record<Incident['kind'], string> = {
   notification: 'Message not delivered',
   stock_release: 'Stock not released',
   cart_checkout: 'Cart not checked out',
+  webhook_failed: 'Webhook not delivered',
   pending_order: 'Placement not completed',
 };
 
-export const ACTIONS: Record<IncidentAction, string> = {
+const ACTIONS: Record<IncidentAction, string> = {
   retry: 'Retry',
   release: 'Release stock',
   write_off: 'Write off',
 };
 
+/** What an action is called on an incident of a kind. */
+export function actionTitle(kind: Incident['kind'], action: IncidentAction): string {
+  return kind === 'webhook_failed' && action === 'write_off' ? 'Skip' : ACTIONS[action];
+}
+
 /** What the incident is about, as in `2 × PROD001, line 1`. */
-export function aboutIncident({ line, product_id: product, quantity, event_seq: event }: Incident): string {
+export function aboutIncident(incident: Incident): string {
+  const { line, product_id: product, quantity, event_seq: event, endpoint_id: endpoint } = incident;
   if (product !== undefined) return `${quantity ?? '?'} × ${product}, line ${line ?? '?'}`;
-  return event === undefined ? '' : `event ${event}`;
+  if (event === undefined) return '';
+  return endpoint === undefined ? `event ${event}` : `event ${event} to endpoint ${endpoint}`;
 }
 
 interface Props {
@@ -54,7 +62,7 @@ export function IncidentRow({ incident, onChoose }: Props) {
             title={description}
             onClick={() => onChoose(action)}
           >
-            {ACTIONS[action]}
+            {actionTitle(incident.kind, action)}
           </button>
         ))}
       </td>

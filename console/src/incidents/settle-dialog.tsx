@@ -5,7 +5,7 @@ import { ReasonForm } from '../order/reason-form.tsx';
 import { announce } from '../ui/announcer.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { ProblemBox } from '../ui/problem-box.tsx';
-import { ACTIONS } from './incident-row.tsx';
+import { actionTitle } from './incident-row.tsx';
 
 interface Props {
   incident: Incident;
@@ -31,12 +31,13 @@ export function SettleDialog({ incident, action, onClose }: Props) {
     },
     onSettled: () => client.invalidateQueries(),
   });
+  const title = actionTitle(incident.kind, action);
   return (
-    <Dialog title={ACTIONS[action]} onClose={onClose} isBusy={settle.isPending}>
+    <Dialog title={title} onClose={onClose} isBusy={settle.isPending}>
       <ReasonForm
         isReasonNeeded={isReasonNeeded}
         isReasonFirst
-        submitLabel={ACTIONS[action]}
+        submitLabel={title}
         isDangerous={isReasonNeeded}
         isBusy={settle.isPending}
         onSubmit={(reason) => settle.mutate(reason)}

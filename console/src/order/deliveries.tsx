@@ -12,6 +12,7 @@ const KINDS: Record<Delivery['kind'], string> = {
   notification: 'Message to the customer',
   stock_release: 'Stock release',
   cart_checkout: 'Cart checkout',
+  webhook: 'Webhook',
 };
 
 export const DELIVERY_STATES: Record<Delivery['status'], string> = {
@@ -19,7 +20,11 @@ export const DELIVERY_STATES: Record<Delivery['status'], string> = {
   under_way: 'in progress',
   sent: 'sent',
   failed: 'failed',
+  skipped: 'skipped',
 };
+
+/** Kinds that are sent, whereas other work is done. */
+const SENT: readonly Delivery['kind'][] = ['notification', 'webhook'];
 
 /** What the service does for the order in the background: sent, waiting, or failed and to be tried again. */
 export function Deliveries({ orderId }: { orderId: string }) {
@@ -72,6 +77,7 @@ interface ItemProps {
 
 function DeliveryItem({ orderId, delivery, mayRetry, isStockInDoubt }: ItemProps) {
   const { kind, status, attempts, next_attempt_at: next, incident_id: incident } = delivery;
+  const { event_seq: event, endpoint_id: endpoint } = delivery;
   const isRetried = attempts > 0 && status === 'waiting';
   // The job has ended; what it was for may not have happened.
   const isInDoubt = kind === 'stock_release' && status === 'sent' && isStockInDoubt;
@@ -90,13 +96,14 @@ function DeliveryItem({ orderId, delivery, mayRetry, isStockInDoubt }: ItemProps
           </span>
         ) : (
           <span className={`delivery-${status}`}>
-            {kind !== 'notification' && status === 'sent' ? 'done' : DELIVERY_STATES[status]}
+            {!SENT.includes(kind) && status === 'sent' ? 'done' : DELIVERY_STATES[status]}
           </span>
         )}
       </p>
       <p className="muted">
         <Time at={delivery.completed_at ?? delivery.created_at} />
         {attempts > 1 && ` · ${attempts} attempts`}
+        {endpoint !== undefined && ` · event ${event} to endpoint ${endpoint}`}
         {next && (
           <>
             {' · next '}

@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { Incident, IncidentAction } from '../api/types.ts';
-import { aboutIncident, ACTIONS, KINDS } from '../incidents/incident-row.tsx';
+import { aboutIncident, actionTitle, KINDS } from '../incidents/incident-row.tsx';
 import { orderIncidentsQuery } from '../incidents/incidents.query.ts';
 import { SettleDialog } from '../incidents/settle-dialog.tsx';
 import { ProblemBox } from '../ui/problem-box.tsx';
@@ -31,7 +31,7 @@ export function OrderIncidents({ orderId }: { orderId: string }) {
                   title={description}
                   onClick={() => setChosen({ incident, action })}
                 >
-                  {ACTIONS[action]}
+                  {actionTitle(incident.kind, action)}
                 </button>
               ))}
             </p>

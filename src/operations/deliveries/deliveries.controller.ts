@@ -41,8 +41,8 @@ export class DeliveriesController {
     operationId: 'listDeliveries',
     summary: 'What leaves the service about an order, and whether it has arrived',
     description:
-      'Messages to the customer, stock that is released, carts that are checked out. What has arrived stays listed ' +
-      'as long as the order is kept.',
+      'Messages to the customer, stock that is released, carts that are checked out, events for webhooks. What has arrived ' +
+      'stays listed as long as the order is kept; of webhooks for 30 days, and at most 500 of the newest events.',
   })
   @ApiParam(ORDER_ID)
   @ApiResponse({

@@ -1,29 +1,44 @@
 import { Injectable } from '@nestjs/common';
 import { OrderRepository } from '../../orders/order.repository.js';
+import { v5 as uuidOf } from 'uuid';
 import { orderNotFound } from '../../orders/order.problems.js';
 import { isOrderId } from '../../orders/orders.service.js';
 import { databaseNow } from '../../platform/database/database-clock.js';
-import { type TaskReport, TaskReportsRepository } from '../task-reports.repository.js';
+import { type TaskReport, TaskReportsRepository, type WebhookReport } from '../task-reports.repository.js';
 import { Tasks } from '../../tasks/tasks.service.js';
 import {
   numberOfTask,
-  TASK_INCIDENTS,
-  TASK_KINDS,
+  SINGLE_TASK_INCIDENTS,
+  type SingleTaskIncidentKind,
   type TaskIncidentKind,
-} from '../incidents/incident-finder.js';
+} from '../incidents/dead-tasks.js';
+import { compareSubjects, type Subject } from '../incidents/incident.js';
 import { IncidentsService } from '../incidents/incidents.service.js';
 import { deliveryNotFound, deliveryNotWaiting } from '../operations.problems.js';
 
 /** No order has nearly as many: a notification for each change of its status, and one task or two besides. */
 const MAX_DELIVERIES = 200;
 
-const TASK_NAMES = TASK_KINDS.map((kind) => TASK_INCIDENTS[kind].name);
+/** Events of an order that a hundred endpoints get: more than a person reads. */
+const MAX_WEBHOOKS = 500;
+
+const SINGLE_KINDS = Object.keys(SINGLE_TASK_INCIDENTS) as SingleTaskIncidentKind[];
+
+const TASK_NAMES = SINGLE_KINDS.map((kind) => SINGLE_TASK_INCIDENTS[kind].name);
+
+export const DELIVERY_KINDS = [...SINGLE_KINDS, 'webhook'] as const;
+
+export type DeliveryKind = (typeof DELIVERY_KINDS)[number];
 
 /** A delivery to another service about an order. */
 export interface DeliveryReport extends Omit<TaskReport, 'kind'> {
-  kind: TaskIncidentKind;
+  kind: DeliveryKind;
+  /** Of its task, while it has one. */
+  taskId: string | null;
+  /** The receiver, of a webhook. */
+  endpointId?: string;
   /** Of one that needs a person. */
-  incidentId: string | undefined;
+  incidentId?: string | undefined;
 }
 
 /** Deliveries of an order and their state. */
@@ -40,10 +55,13 @@ export class Deliveries {
   async list(orderId: string): Promise<DeliveryReport[]> {
     const order = isOrderId(orderId) ? await this.orders.findOrder(orderId) : undefined;
     if (!order) throw orderNotFound(orderId);
-    const deliveries: DeliveryReport[] = [];
-    for (const report of await this.reports.findByOrder(order.id, TASK_NAMES, MAX_DELIVERIES))
-      deliveries.push(await this.toDelivery(order.id, report));
-    return deliveries;
+    const tasks = await this.reports.findByOrder(order.id, TASK_NAMES, MAX_DELIVERIES);
+    const webhooks = await this.reports.findWebhooks(order.id, MAX_WEBHOOKS);
+    const deliveries = [...tasks.map(ofTask), ...webhooks.map((report) => ofWebhook(order.id, report))];
+    return this.withIncidents(
+      order.id,
+      deliveries.toSorted((one, other) => one.createdAt.getTime() - other.createdAt.getTime()),
+    );
   }
 
   /**
@@ -54,15 +72,43 @@ export class Deliveries {
   async hurry(orderId: string, deliveryId: string): Promise<DeliveryReport> {
     const delivery = (await this.list(orderId)).find(({ id }) => id === deliveryId.toLowerCase());
     if (!delivery) throw deliveryNotFound(deliveryId);
-    if (!(await this.tasks.hurry(orderId, delivery.id))) throw deliveryNotWaiting();
+    const { taskId } = delivery;
+    if (taskId === null || !(await this.tasks.hurry(orderId, taskId))) throw deliveryNotWaiting();
     return { ...delivery, nextAttemptAt: databaseNow() };
   }
 
-  private async toDelivery(orderId: string, report: TaskReport): Promise<DeliveryReport> {
-    const kind = TASK_KINDS.find((name) => TASK_INCIDENTS[name].name === report.kind);
-    if (!kind) throw new Error(`tasks of kind ${report.kind} are no deliveries`);
-    if (report.standing !== 'failed') return { ...report, kind, incidentId: undefined };
-    const incident = await this.incidents.find({ kind, orderId, number: numberOfTask(kind, report.seq) });
-    return { ...report, kind, incidentId: incident?.id };
+  private async withIncidents(
+    orderId: string,
+    deliveries: readonly DeliveryReport[],
+  ): Promise<DeliveryReport[]> {
+    const failed = deliveries.filter(({ standing }) => standing === 'failed');
+    const kinds = [...new Set(failed.map(({ kind }) => incidentKindOf(kind)))];
+    const pages = await Promise.all(kinds.map((kind) => this.incidents.listOfOrder(orderId, kind)));
+    const incidents = pages.flatMap((page) => page.incidents);
+    return deliveries.map((delivery) => {
+      if (delivery.standing !== 'failed') return delivery;
+      const subject = subjectOf(orderId, delivery);
+      return { ...delivery, incidentId: incidents.find((one) => compareSubjects(one, subject) === 0)?.id };
+    });
   }
+}
+
+function ofTask(report: TaskReport): DeliveryReport {
+  const kind = SINGLE_KINDS.find((name) => SINGLE_TASK_INCIDENTS[name].name === report.kind);
+  if (!kind) throw new Error(`tasks of kind ${report.kind} are no deliveries`);
+  return { ...report, kind, taskId: report.id };
+}
+
+/** Its id stays the same when its task is finished, and when it is sent again. */
+function ofWebhook(orderId: string, report: WebhookReport): DeliveryReport {
+  return { ...report, kind: 'webhook', id: uuidOf(`${report.endpointId}/${report.seq}`, orderId) };
+}
+
+function incidentKindOf(kind: DeliveryKind): TaskIncidentKind {
+  return kind === 'webhook' ? 'webhook_failed' : kind;
+}
+
+function subjectOf(orderId: string, { kind: delivered, endpointId, seq }: DeliveryReport): Subject {
+  const kind = incidentKindOf(delivered);
+  return { kind, orderId, ...(endpointId && { endpointId }), number: numberOfTask(kind, seq) };
 }

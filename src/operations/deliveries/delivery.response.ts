@@ -1,7 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import type { TaskStanding } from '../task-reports.repository.js';
-import { numberOfTask, TASK_INCIDENTS, type TaskIncidentKind } from '../incidents/incident-finder.js';
-import type { DeliveryReport } from './deliveries.js';
+import { DELIVERY_KINDS, type DeliveryKind, type DeliveryReport } from './deliveries.js';
 
 /** The API's words. */
 const STATUSES: Record<TaskStanding, string> = {
@@ -9,6 +8,7 @@ const STATUSES: Record<TaskStanding, string> = {
   under_way: 'under_way',
   done: 'sent',
   failed: 'failed',
+  skipped: 'skipped',
 };
 
 const TIME = { type: 'string', nullable: true, format: 'date-time' } as const;
@@ -18,24 +18,28 @@ export class DeliveryResponse {
   id!: string;
 
   @ApiProperty({
-    enum: Object.keys(TASK_INCIDENTS),
-    description: 'To the customer, to the inventory, or to the cart service.',
+    enum: DELIVERY_KINDS,
+    description: 'To the customer, to the inventory, to the cart service, or to an endpoint of webhooks.',
   })
-  kind!: TaskIncidentKind;
+  kind!: DeliveryKind;
 
   @ApiProperty({
     enum: Object.values(STATUSES),
     description:
-      '`waiting` for its first or next attempt; `failed`: out of attempts, so that it needs a person.',
+      '`waiting` for its first or next attempt; `failed`: out of attempts, so that it needs a person; ' +
+      '`skipped`: a person gave up a webhook.',
   })
   status!: string;
 
   @ApiPropertyOptional({
     type: 'integer',
     example: 2,
-    description: 'The event that a notification is about.',
+    description: 'The event that a notification or webhook is about.',
   })
   event_seq?: number;
+
+  @ApiPropertyOptional({ format: 'uuid', description: 'The endpoint of a webhook.' })
+  endpoint_id?: string;
 
   @ApiProperty({ type: 'integer', minimum: 0, example: 1 })
   attempts!: number;
@@ -66,13 +70,15 @@ export class DeliveryResponse {
       createdAt,
       completedAt,
       nextAttemptAt,
+      endpointId,
       incidentId,
     } = delivery;
     return {
       id,
       kind,
       status: STATUSES[standing],
-      ...(kind === 'notification' && { event_seq: numberOfTask(kind, seq) }),
+      ...((kind === 'notification' || kind === 'webhook') && { event_seq: seq }),
+      ...(endpointId !== undefined && { endpoint_id: endpointId }),
       attempts,
       last_error: lastError,
       created_at: createdAt.toISOString(),

@@ -142,9 +142,8 @@ export class FiguresService {
   }
 
   private async measureNotifications(): Promise<Figures['notifications']> {
-    const backlogs = await this.tasks.measureBacklogs();
-    const backlog = backlogs.find(({ kind }) => kind === NOTIFY.name);
-    const { count: failed } = await this.tasks.countDead(NOTIFY.name);
+    const [backlog] = await this.tasks.measureBacklogs([NOTIFY.name]);
+    const { count: failed } = await this.tasks.countDead([NOTIFY.name]);
     return { waiting: backlog?.waiting ?? 0, oldest: backlog?.oldest ?? null, failed };
   }
 }

@@ -3,7 +3,7 @@ import { Settings } from '../../config/settings.js';
 import { OrderRepository } from '../../orders/order.repository.js';
 import { requestDeadline } from '../../platform/telemetry/request-context.js';
 import { mapBounded } from '../../platform/upstream/upstream-parallel.js';
-import { IncidentFinder, type TaskAction, type TaskIncidentKind } from './incident-finder.js';
+import { DeadTasks, type TaskAction, type TaskIncidentKind } from './dead-tasks.js';
 import { type Decision, IncidentResolution } from './incident-resolution.js';
 import { IncidentsService } from './incidents.service.js';
 
@@ -36,7 +36,7 @@ export interface BulkResult {
 @Injectable()
 export class BulkIncidents {
   constructor(
-    private readonly finder: IncidentFinder,
+    private readonly dead: DeadTasks,
     private readonly incidents: IncidentsService,
     private readonly settlement: IncidentResolution,
     private readonly orders: OrderRepository,
@@ -50,16 +50,20 @@ export class BulkIncidents {
   async settle({ kind, cause, limit = MAX_BULK_INCIDENTS, ...decision }: BulkDecision): Promise<BulkResult> {
     const deadline = requestDeadline(this.settings.REQUEST_DEADLINE_MS);
     const reserveMs = deadline.remaining() * (1 - TIME_SHARE);
-    const reasons = cause === undefined ? undefined : await this.finder.findReasons(kind, cause);
+    const reasons = cause === undefined ? undefined : await this.dead.findReasons(kind, cause);
     const incidents = await this.incidents.findDead(kind, reasons, limit);
-    const settled = await mapBounded(incidents, CONCURRENCY, async (incident) => {
-      if (deadline.remaining() < reserveMs) return undefined;
-      const order = await this.orders.findOrder(incident.orderId);
-      return order && this.settlement.settle(order, incident, decision);
+    // One after another of the same order: each decision raises its version.
+    const byOrder = [...Map.groupBy(incidents, ({ orderId }) => orderId)];
+    let changed = 0;
+    await mapBounded(byOrder, CONCURRENCY, async ([orderId, ofOrder]) => {
+      for (const incident of ofOrder) {
+        if (deadline.remaining() < reserveMs) return;
+        const order = await this.orders.findOrder(orderId);
+        if (order && (await this.settlement.settle(order, incident, decision))) changed += 1;
+      }
     });
-    const changed = settled.filter((at) => at !== undefined).length;
     // Read again: resolved reasons make room for others of the cause, because only so many are looked at.
-    const left = cause === undefined ? undefined : await this.finder.findReasons(kind, cause);
-    return { changed, remaining: await this.finder.countDead(kind, left) };
+    const left = cause === undefined ? undefined : await this.dead.findReasons(kind, cause);
+    return { changed, remaining: (await this.dead.count(kind, left)).count };
   }
 }

@@ -2,15 +2,10 @@ import { Injectable } from '@nestjs/common';
 import { NIL as NIL_ID } from 'uuid';
 import { Settings } from '../../config/settings.js';
 import { smallestIdAt } from '../../orders/dto/list-orders.dto.js';
-import { CHECK_OUT_CART, NOTIFY, RELEASE_STOCK } from '../../orders/order.tasks.js';
+import { RELEASE_STOCK } from '../../orders/order.tasks.js';
 import { Inventory, StockJournal } from '../../orders/order.ports.js';
-import type { TaskKind } from '../../tasks/task-kind.js';
-import {
-  type DeadGroup,
-  type DeadTask,
-  type Tally,
-  TaskReportsRepository,
-} from '../task-reports.repository.js';
+import { type Tally, TaskReportsRepository } from '../task-reports.repository.js';
+import { DeadTasks, type IncidentGroup } from './dead-tasks.js';
 import { causeOf } from './incident-cause.js';
 import { type DoubtEvent, type DoubtfulLine, IncidentRepository } from './incident.repository.js';
 import { compareSubjects, type Incident, type IncidentAction, type IncidentKind } from './incident.js';
@@ -28,46 +23,13 @@ const PATIENCE_MS = 20_000;
 /** Movements that need a person: far more than people can handle. */
 const MAX_STUCK = 10_000;
 
-/** Different reasons of dead tasks that are looked at: after normalisation only a few causes are left. */
-export const MAX_REASONS = 1_000;
-
-/** Reasons of dead tasks; undefined for every reason. */
-export type Reasons = readonly string[] | undefined;
-
-/** Incidents of the same kind with the same cause. */
-export interface IncidentGroup {
-  kind: IncidentKind;
-  cause: string;
-  count: number;
-  oldest: Date;
-}
-
-/** The kinds of tasks that become incidents when they are dead. `place-order` never dies. */
-export const TASK_INCIDENTS = {
-  notification: NOTIFY,
-  stock_release: RELEASE_STOCK,
-  cart_checkout: CHECK_OUT_CART,
-} as const satisfies Partial<Record<IncidentKind, TaskKind>>;
-
-export type TaskIncidentKind = keyof typeof TASK_INCIDENTS;
-
-export const TASK_KINDS = Object.keys(TASK_INCIDENTS) as TaskIncidentKind[];
-
-/** What can be done about a dead task, alone or with all others of its kind and cause. */
-export const TASK_ACTIONS = ['retry', 'write_off'] as const satisfies IncidentAction[];
-
-export type TaskAction = (typeof TASK_ACTIONS)[number];
-
-export function isTaskIncident(kind: IncidentKind): kind is TaskIncidentKind {
-  return kind in TASK_INCIDENTS;
-}
-
 /** Finds incidents. They are not stored, but derived from the orders, the tasks and the journal. */
 @Injectable()
 export class IncidentFinder {
   constructor(
     private readonly repository: IncidentRepository,
     private readonly tasks: TaskReportsRepository,
+    private readonly dead: DeadTasks,
     private readonly inventory: Inventory,
     private readonly journal: StockJournal,
     private readonly settings: Settings,
@@ -77,30 +39,11 @@ export class IncidentFinder {
   async find(kind: IncidentKind, fromOrderId: string, limit: number): Promise<Incident[]> {
     if (kind === 'reservation') return this.findReservations(fromOrderId, limit);
     if (kind === 'pending_order') return this.findPendingOrders(fromOrderId, limit);
-    const dead = await this.tasks.findDead(TASK_INCIDENTS[kind].name, fromOrderId, limit);
-    return dead.map((task) => toTaskIncident(kind, task));
-  }
-
-  /** @returns incidents of dead tasks for these reasons, those of the oldest orders first */
-  async findDead(kind: TaskIncidentKind, reasons: Reasons, limit: number): Promise<Incident[]> {
-    const dead = await this.tasks.findDead(TASK_INCIDENTS[kind].name, NIL_ID, limit, reasons);
-    return dead.map((task) => toTaskIncident(kind, task));
-  }
-
-  async countDead(kind: TaskIncidentKind, reasons: Reasons): Promise<number> {
-    return (await this.tasks.countDead(TASK_INCIDENTS[kind].name, reasons)).count;
-  }
-
-  /** The reasons of dead tasks that have a cause. */
-  async findReasons(kind: TaskIncidentKind, cause: string): Promise<string[]> {
-    const groups = await this.tasks.groupDead([TASK_INCIDENTS[kind].name], MAX_REASONS);
-    return groups.map(({ reason }) => reason).filter((reason) => causeOf(reason) === cause);
+    return this.dead.find(kind, limit, fromOrderId);
   }
 
   /** All incidents by kind and cause, the most frequent cause first. */
   async findGroups(): Promise<IncidentGroup[]> {
-    const names = TASK_KINDS.map((kind) => TASK_INCIDENTS[kind].name);
-    const dead = (await this.tasks.groupDead(names, MAX_REASONS)).map(toIncidentGroup);
     const others = (['reservation', 'pending_order'] as const).map((kind) =>
       this.find(kind, NIL_ID, MAX_STUCK),
     );
@@ -108,7 +51,7 @@ export class IncidentFinder {
       .flat()
       .map(({ kind, reason, since }) => ({ kind, cause: causeOf(reason), count: 1, oldest: since }));
     const groups = new Map<string, IncidentGroup>();
-    for (const one of [...dead, ...single]) {
+    for (const one of [...(await this.dead.findGroups()), ...single]) {
       const key = `${one.kind} ${one.cause}`;
       const known = groups.get(key) ?? { ...one, count: 0 };
       const oldest = one.oldest < known.oldest ? one.oldest : known.oldest;
@@ -119,7 +62,7 @@ export class IncidentFinder {
 
   async tally(kind: IncidentKind): Promise<Tally> {
     if (kind === 'pending_order') return this.repository.countOverdue(this.overdueBefore());
-    if (kind !== 'reservation') return this.tasks.countDead(TASK_INCIDENTS[kind].name);
+    if (kind !== 'reservation') return this.dead.count(kind);
     const incidents = await this.findReservations(NIL_ID, Number.POSITIVE_INFINITY);
     const oldest = incidents.map(({ since }) => since).toSorted((one, other) => +one - +other)[0];
     return { count: incidents.length, oldest: oldest ?? null };
@@ -223,23 +166,4 @@ function toReservationIncident(
   actions: IncidentAction[],
 ): Incident {
   return { kind: 'reservation', orderId, number: line, reason, since, actions, productId, quantity };
-}
-
-function toTaskIncident(
-  kind: TaskIncidentKind,
-  { orderId, seq, reason, deadAt: since, attempts, leaseVersion }: DeadTask,
-): Incident {
-  const number = numberOfTask(kind, seq);
-  return { kind, orderId, number, reason, since, actions: [...TASK_ACTIONS], attempts, leaseVersion };
-}
-
-function toIncidentGroup({ kind: task, reason, count, oldest }: DeadGroup): IncidentGroup {
-  const kind = TASK_KINDS.find((name) => TASK_INCIDENTS[name].name === task);
-  if (!kind) throw new Error(`dead tasks of kind ${task} are no incidents`);
-  return { kind, cause: causeOf(reason), count, oldest };
-}
-
-/** Which event a notification is about; 0 for other tasks, which are about the order. */
-export function numberOfTask(kind: TaskIncidentKind, seq: number): number {
-  return kind === 'notification' ? seq : 0;
 }

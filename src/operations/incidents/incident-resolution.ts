@@ -5,11 +5,12 @@ import type { Order } from '../../orders/order.entity.js';
 import { RELEASE_STOCK, releaseStockTask } from '../../orders/order.tasks.js';
 import { StockJournal } from '../../orders/order.ports.js';
 import { OrderRepository } from '../../orders/order.repository.js';
+import { WebhookHistoryRepository } from '../../webhooks/history/webhook-history.repository.js';
 import type { Sql } from '../../platform/database/connection.js';
 import { inTransaction } from '../../platform/database/transaction.js';
 import { Tasks } from '../../tasks/tasks.service.js';
 import type { IncidentAction } from './incident.js';
-import { TASK_INCIDENTS, type TaskIncidentKind } from './incident-finder.js';
+import { type TaskIncidentKind, taskKindOf } from './dead-tasks.js';
 import type { NamedIncident } from './incidents.service.js';
 import { databaseNow } from '../../platform/database/database-clock.js';
 
@@ -45,6 +46,7 @@ export class IncidentResolution {
     private readonly orders: OrderRepository,
     private readonly tasks: Tasks,
     private readonly journal: StockJournal,
+    private readonly deliveries: WebhookHistoryRepository,
   ) {}
 
   /**
@@ -99,6 +101,9 @@ export class IncidentResolution {
       case 'stock_release':
         if (action === 'write_off') await this.writeOffStock(sql, order);
         return this.settleTask(sql, incident.kind, incident, action);
+      case 'webhook_failed':
+        await this.settleDelivery(sql, incident, action);
+        return this.settleTask(sql, incident.kind, incident, action);
       case 'notification':
       case 'cart_checkout':
         return this.settleTask(sql, incident.kind, incident, action);
@@ -147,17 +152,27 @@ export class IncidentResolution {
     }
   }
 
+  private async settleDelivery(
+    sql: Sql,
+    { orderId, endpointId = '', number: seq }: NamedIncident,
+    action: IncidentAction,
+  ): Promise<void> {
+    const state = action === 'retry' ? 'retrying' : 'skipped';
+    await this.deliveries.setState(sql, { orderId, endpointId, seq }, state);
+  }
+
   /** By compare-and-set: a task that ran again since it was listed is another incident. */
   private async settleTask(
     sql: Sql,
     kind: TaskIncidentKind,
-    { orderId, leaseVersion }: NamedIncident,
+    { orderId, endpointId, leaseVersion }: NamedIncident,
     action: IncidentAction,
   ): Promise<void> {
+    const task = taskKindOf({ kind, endpointId });
     const isSettled =
       action === 'retry'
-        ? (await this.tasks.retryDead(sql, TASK_INCIDENTS[kind], [orderId], leaseVersion)) > 0
-        : await this.tasks.writeOffDead(sql, TASK_INCIDENTS[kind], orderId, leaseVersion);
+        ? (await this.tasks.retryDead(sql, task, [orderId], leaseVersion)) > 0
+        : await this.tasks.writeOffDead(sql, task, orderId, leaseVersion);
     if (!isSettled) throw new Overtaken();
   }
 }

@@ -3,7 +3,7 @@
  * operator. `result`: its result, for the response.
  *
  * `reservation`: a line of an order that is not live, with an unknown reservation. `notification`, `stock_release`,
- * `cart_checkout`: a dead task. `pending_order`: an order that neither its request nor recovery has completed in time;
+ * `cart_checkout`, `webhook_failed`: a dead task. `pending_order`: an order that neither its request nor recovery has completed in time;
  * its task has no last attempt, so it never dies.
  */
 export const INCIDENT_KINDS = {
@@ -51,6 +51,16 @@ export const INCIDENT_KINDS = {
       result: 'The cart service was not notified.',
     },
   },
+  webhook_failed: {
+    retry: {
+      does: 'Send the event to the endpoint again, and then those about the same order that wait behind it.',
+      result: 'The event is being sent again.',
+    },
+    write_off: {
+      does: 'Skip the event: the endpoint does not receive it; later events about the order are sent.',
+      result: 'The event is skipped; those behind it are being sent.',
+    },
+  },
   pending_order: {
     retry: {
       does: 'Retry the placement: reserve the stock and confirm the order, if that is possible now.',
@@ -80,7 +90,9 @@ export type IncidentAction = (typeof INCIDENT_ACTIONS)[number];
 export interface Subject {
   kind: IncidentKind;
   orderId: string;
-  /** The line of a reservation, the event of a notification; 0 where the order as a whole is meant. */
+  /** The receiver of the event, of `webhook_failed` only. Several may have failed to receive the same event. */
+  endpointId?: string;
+  /** The line of a reservation, the event of a message; 0 where the order as a whole is meant. */
   number: number;
 }
 
@@ -106,16 +118,20 @@ export function textOf(kind: IncidentKind, action: IncidentAction): ActionText {
   return text;
 }
 
-const ID =
-  /^(?<kind>[a-z_]+)-(?<orderId>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})-(?<number>\d{1,9})-(?<round>\d{1,9})$/;
+const UUID = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
+
+const ID = new RegExp(
+  String.raw`^(?<kind>[a-z_]+)-(?<orderId>${UUID})(?:-(?<endpointId>${UUID}))?-(?<number>\d{1,9})-(?<round>\d{1,9})$`,
+);
 
 /**
  * The id of an incident. A resolved incident may come back, for example when a redriven message fails again. It is
  * then another incident, of the next round, so that a late retry of the request that resolved the earlier one has no
  * effect.
  */
-export function incidentId({ kind, orderId, number }: Subject, round: number): string {
-  return `${kind}-${orderId}-${number}-${round}`;
+export function incidentId({ kind, orderId, endpointId, number }: Subject, round: number): string {
+  const endpoint = endpointId === undefined ? '' : `-${endpointId}`;
+  return `${kind}-${orderId}${endpoint}-${number}-${round}`;
 }
 
 /** @returns the subject of the id, or undefined for an invalid one */
@@ -123,8 +139,10 @@ export function parseIncidentId(id: string): Subject | undefined {
   const groups = ID.exec(id)?.groups;
   const kind = INCIDENT_KIND_NAMES.find((name) => name === groups?.['kind']);
   const orderId = groups?.['orderId'];
+  const endpointId = groups?.['endpointId'];
   if (!kind || orderId === undefined) return undefined;
-  return { kind, orderId, number: Number(groups?.['number']) };
+  if ((kind === 'webhook_failed') !== (endpointId !== undefined)) return undefined;
+  return { kind, orderId, ...(endpointId && { endpointId }), number: Number(groups?.['number']) };
 }
 
 /** The order of the list: the oldest order first, then by subject. */
@@ -136,6 +154,6 @@ export function compareSubjects(one: Subject, other: Subject): number {
 /** Digits of the largest line or event number that an id may carry. */
 const NUMBER_DIGITS = 9;
 
-function sortKey({ orderId, kind, number }: Subject): string {
-  return `${orderId}/${kind}/${String(number).padStart(NUMBER_DIGITS, '0')}`;
+function sortKey({ orderId, kind, endpointId = '', number }: Subject): string {
+  return `${orderId}/${kind}/${endpointId}/${String(number).padStart(NUMBER_DIGITS, '0')}`;
 }

@@ -9,7 +9,8 @@ import {
   type IncidentKind,
 } from './incident.js';
 import type { Subject } from './incident.js';
-import { IncidentFinder, type Reasons, type TaskIncidentKind } from './incident-finder.js';
+import { DeadTasks, type Reasons, type TaskIncidentKind } from './dead-tasks.js';
+import { IncidentFinder } from './incident-finder.js';
 import { IncidentRepository, type Settled } from './incident.repository.js';
 
 /** An incident under the id that it has now. */
@@ -24,7 +25,7 @@ export interface IncidentPage {
   nextCursor: string | null;
 }
 
-/** The most incidents of one kind that one order can have: one for each of its lines. */
+/** The most incidents of one kind that one order can have: one for each of its lines. There are fewer endpoints. */
 const MAX_OF_ONE_ORDER = MAX_LINES;
 
 /** Lists incidents, those of the oldest orders first. */
@@ -32,6 +33,7 @@ const MAX_OF_ONE_ORDER = MAX_LINES;
 export class IncidentsService {
   constructor(
     private readonly finder: IncidentFinder,
+    private readonly dead: DeadTasks,
     private readonly repository: IncidentRepository,
   ) {}
 
@@ -58,7 +60,7 @@ export class IncidentsService {
 
   /** @returns incidents of dead tasks for these reasons, those of the oldest orders first */
   async findDead(kind: TaskIncidentKind, reasons: Reasons, limit: number): Promise<NamedIncident[]> {
-    return this.name(await this.finder.findDead(kind, reasons, limit));
+    return this.name(await this.dead.find(kind, limit, NIL_ID, reasons));
   }
 
   /** @returns the current incident, of any round; undefined when none is open */

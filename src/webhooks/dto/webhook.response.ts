@@ -126,7 +126,7 @@ export class WebhookResponse {
       is_in_trouble: isInTrouble(endpoint, standing, now),
       queued: standing.queued,
       failed: standing.failed,
-      oldest_undelivered_at: standing.oldestQueuedAt?.toISOString() ?? null,
+      oldest_undelivered_at: standing.oldestAt?.toISOString() ?? null,
       read_until: Number(endpoint.readUntil),
       replay: WebhookReplayResponse.from(endpoint),
       secrets: endpoint.secrets.map((secret) => WebhookSecretResponse.from(secret)),
@@ -139,13 +139,11 @@ export class WebhookResponse {
 /** An endpoint that an operator has disabled waits on purpose. */
 function isInTrouble(
   { state, disabledReason }: WebhookEndpoint,
-  { failed, oldestQueuedAt }: EndpointStanding,
+  { failed, oldestAt }: EndpointStanding,
   now: Date,
 ): boolean {
   const isLate =
-    state === 'enabled' &&
-    oldestQueuedAt !== null &&
-    now.getTime() - oldestQueuedAt.getTime() > TROUBLE_AFTER_MS;
+    state === 'enabled' && oldestAt !== null && now.getTime() - oldestAt.getTime() > TROUBLE_AFTER_MS;
   return disabledReason === 'gone' || failed > 0 || isLate;
 }
 

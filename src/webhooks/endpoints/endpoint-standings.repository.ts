@@ -1,10 +1,16 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { BEGIN_BY_INDEX, queryAtOnce } from '../../platform/database/transaction.js';
-import { webhookKind } from '../webhook-task.js';
+import { WEBHOOK_KINDS } from '../webhook-task.js';
 
 /** Tasks are counted so far: a dead endpoint has many more, and a larger number says nothing new. */
 export const MAX_COUNTED = 10_000;
+
+/**
+ * The same where all endpoints are read again and again, as by each scrape of the metrics: a hundred dead ones cost some tens of
+ * milliseconds.
+ */
+export const MAX_COUNTED_OFTEN = 1_000;
 
 /** What waits for an endpoint. */
 export interface EndpointStanding {
@@ -12,41 +18,56 @@ export interface EndpointStanding {
   queued: number;
   /** Events that are out of attempts. */
   failed: number;
-  /** Since when the oldest event waits that was not delivered; null without one. */
-  oldestQueuedAt: Date | null;
+  /**
+   * Since when the oldest event waits that is neither delivered nor out of attempts: since it was queued, or, while an enabled
+   * endpoint has not read it, since it happened. Null without one.
+   */
+  oldestAt: Date | null;
 }
 
-/** Of an endpoint without tasks. */
-export const IDLE: EndpointStanding = { queued: 0, failed: 0, oldestQueuedAt: null };
+/** Of an endpoint that has nothing to wait for. */
+export const IDLE: EndpointStanding = { queued: 0, failed: 0, oldestAt: null };
 
-/** The first task of a lane is never blocked, so the indexes of ready and dead tasks find every lane of a kind. */
-const MEASURE = `
-WITH heads AS MATERIALIZED (
-  (SELECT order_id, state, created_at FROM tasks WHERE kind = $1 AND state = 'ready' ORDER BY run_at LIMIT ${MAX_COUNTED})
-  UNION ALL
-  (SELECT order_id, state, created_at FROM tasks WHERE kind = $1 AND state = 'dead' ORDER BY order_id LIMIT ${MAX_COUNTED})
-)
-SELECT (
+/** Tasks of an endpoint `e`. The second condition is that of the index `tasks_of_webhooks`. */
+const WAITING = `t.kind = '${WEBHOOK_KINDS}' || e.id AND t.kind LIKE '${WEBHOOK_KINDS}%' AND t.state <> 'dead'`;
+
+/**
+ * Each count stops at a limit, and the oldest task and the first event behind the cursor are the first entries of an index. Such
+ * an event counts before the dispatcher has looked whether it matches.
+ */
+export const MEASURE = `
+SELECT e.id, (
+  SELECT count(*)::int FROM (SELECT 1 FROM tasks t WHERE ${WAITING} ORDER BY t.created_at LIMIT $2) waiting
+) AS queued, (
   SELECT count(*)::int FROM (
-    SELECT 1 FROM heads h CROSS JOIN LATERAL (
-      SELECT 1 FROM tasks t WHERE t.order_id = h.order_id AND t.lane = $2 AND t.state <> 'dead' OFFSET 0
-    ) waiting LIMIT ${MAX_COUNTED}
-  ) counted
-) AS queued, (SELECT count(*)::int FROM heads WHERE state = 'dead') AS failed,
-(SELECT min(created_at) FROM heads) AS "oldestQueuedAt"`;
+    SELECT 1 FROM tasks t WHERE t.kind = '${WEBHOOK_KINDS}' || e.id AND t.state = 'dead' LIMIT $2
+  ) dead
+) AS failed, LEAST(
+  (SELECT t.created_at FROM tasks t WHERE ${WAITING} ORDER BY t.created_at LIMIT 1),
+  CASE WHEN e.state = 'enabled' THEN (
+    SELECT o.occurred_at FROM order_events o WHERE o.feed_no > 0 AND o.feed_no > e.read_until ORDER BY o.feed_no LIMIT 1
+  ) END
+) AS "oldestAt"
+FROM webhook_endpoints e WHERE e.id = ANY ($1)`;
 
-/** Reads what waits for endpoints. Costs the same however many tasks there are beyond the counted ones. */
+/** Reads what waits for endpoints. Costs the same however many tasks and events there are beyond the counted ones. */
 @Injectable()
 export class EndpointStandingsRepository {
   constructor(private readonly dataSource: DataSource) {}
 
-  /** In the order of the ids. */
-  async measure(endpointIds: readonly string[]): Promise<EndpointStanding[]> {
-    const statements = endpointIds.map((id) => {
-      const { name, lane } = webhookKind(id);
-      return { text: MEASURE, values: [name, lane] };
-    });
-    const results = await queryAtOnce(this.dataSource, BEGIN_BY_INDEX, statements);
-    return results.map(({ rows }) => (rows as EndpointStanding[])[0] ?? IDLE);
+  /** All endpoints that are not deleted. */
+  async findEndpoints(): Promise<{ id: string; isEnabled: boolean }[]> {
+    return this.dataSource.query(
+      `SELECT id, state = 'enabled' AS "isEnabled" FROM webhook_endpoints WHERE state <> 'deleted' ORDER BY id`,
+    );
+  }
+
+  /** In the order of the ids. @param limit up to which tasks are counted */
+  async measure(endpointIds: readonly string[], limit = MAX_COUNTED): Promise<EndpointStanding[]> {
+    const statement = { text: MEASURE, values: [endpointIds, limit] };
+    const results = await queryAtOnce(this.dataSource, BEGIN_BY_INDEX, [statement]);
+    const rows = results.flatMap((result) => result.rows as (EndpointStanding & { id: string })[]);
+    const standings = new Map(rows.map(({ id, ...standing }) => [id, standing]));
+    return endpointIds.map((id) => standings.get(id) ?? IDLE);
   }
 }

@@ -10,7 +10,7 @@ import {
   TASK_KINDS,
   type TaskAction,
   type TaskIncidentKind,
-} from '../incident-finder.js';
+} from '../dead-tasks.js';
 import { INCIDENT_KIND_NAMES, type IncidentKind, textOf } from '../incident.js';
 import { type BulkResult, MAX_BULK_INCIDENTS } from '../bulk-incidents.js';
 import { IncidentActionResponse } from './incident.response.js';

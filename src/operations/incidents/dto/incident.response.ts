@@ -37,10 +37,13 @@ export class IncidentResponse {
 
   @ApiPropertyOptional({
     type: 'integer',
-    description: 'The event that the message is about, of a notification.',
+    description: 'The event that the message is about, of a notification and a failed webhook.',
     example: 2,
   })
   event_seq?: number;
+
+  @ApiPropertyOptional({ format: 'uuid', description: 'The endpoint, of a failed webhook.' })
+  endpoint_id?: string;
 
   @ApiProperty({ example: 'notification service: answered 500', description: 'Holds no personal data.' })
   reason!: string;
@@ -69,13 +72,15 @@ export class IncidentResponse {
   actions!: IncidentActionResponse[];
 
   static from(incident: NamedIncident, now: Date): IncidentResponse {
-    const { id, kind, orderId, number, productId, quantity, reason, since, attempts, actions } = incident;
+    const { id, kind, orderId, endpointId, number, productId, quantity, reason, since, attempts, actions } =
+      incident;
     return {
       incident_id: id,
       kind,
       order_id: orderId,
       ...(kind === 'reservation' && { line: number, product_id: productId, quantity }),
-      ...(kind === 'notification' && { event_seq: number }),
+      ...((kind === 'notification' || kind === 'webhook_failed') && { event_seq: number }),
+      ...(endpointId !== undefined && { endpoint_id: endpointId }),
       reason,
       cause: causeOf(reason),
       ...(attempts !== undefined && { attempts }),

@@ -55,6 +55,7 @@ function evidenceOf(events: EventRow[], version: number, email: string | null): 
     messages: [],
     carts: [],
     cartChanges: [],
+    receivers: [],
     leaks: [],
     collapses: [],
   };

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Receivers } from '../receivers/receivers.ts';
 import type { CampaignDatabase } from '../world/database.ts';
 import { cutConnections, failStatements, forceDeadlock } from '../world/database-faults.ts';
 import type { Instance } from '../world/instance.ts';
@@ -15,6 +16,7 @@ export interface World {
   instances: Instance[];
   database: CampaignDatabase;
   upstreams: Upstreams;
+  receivers: Receivers;
   pauses: PauseServer;
 }
 

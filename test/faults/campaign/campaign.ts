@@ -4,7 +4,14 @@ import { join, resolve } from 'node:path';
 import { closeConnections } from '../clients/client.ts';
 import { Crowd } from '../clients/crowd.ts';
 import { openingStock } from '../clients/wishes.ts';
-import { countOpenWork, type Evidence, expireKeys, gatherEvidence } from '../verdict/evidence.ts';
+import { Receivers } from '../receivers/receivers.ts';
+import {
+  countOpenWork,
+  type Evidence,
+  expireKeys,
+  gatherEvidence,
+  repeatDeliveries,
+} from '../verdict/evidence.ts';
 import { judge } from '../verdict/judge.ts';
 import type { Verdict } from '../verdict/violation.ts';
 import { CampaignDatabase } from '../world/database.ts';
@@ -37,6 +44,9 @@ const SETTINGS = {
 
 const PROGRESS_EVERY_MS = 5_000;
 
+/** Deliveries that failed are repeated so often at the end, instead of after pauses of up to an hour. */
+const REPEAT_EVERY_MS = 1_000;
+
 export interface CampaignResult {
   options: CampaignOptions;
   evidence: Evidence;
@@ -65,6 +75,7 @@ export async function runCampaign(
   } finally {
     for (const instance of world.instances) await instance.kill();
     await world.upstreams.close();
+    await world.receivers.close();
     await world.pauses.close();
     await world.database.close();
     await closeConnections();
@@ -72,9 +83,10 @@ export async function runCampaign(
 }
 
 async function prepareWorld(options: CampaignOptions, schedule: Schedule, folder: string): Promise<World> {
-  const [database, upstreams, pauses] = await Promise.all([
+  const [database, upstreams, receivers, pauses] = await Promise.all([
     CampaignDatabase.start(options),
     Upstreams.start(options, folder),
+    Receivers.start(folder, options.faults.has('receivers')),
     PauseServer.start(),
   ]);
   await upstreams.setStock(openingStock(options.orders));
@@ -82,13 +94,14 @@ async function prepareWorld(options: CampaignOptions, schedule: Schedule, folder
   const settings = { ...SETTINGS, DATABASE_URL: database.url, ...settingsOf(options, upstreams) };
   await startProcess([migrate], settings, join(folder, 'migrate.log')).ended;
   await prepareSqlFaults(database);
+  await receivers.register(database);
   const instances = await Promise.all(
     schedule.instances.map((_, index) => Instance.create(index + 1, options.dist, settings, folder, pauses)),
   );
   await Promise.all(
     instances.map((instance, index) => instance.start(pointsAhead(schedule.instances[index] ?? []), false)),
   );
-  return { database, upstreams, pauses, instances };
+  return { database, upstreams, receivers, pauses, instances };
 }
 
 function settingsOf({ inventory }: CampaignOptions, { urls }: Upstreams): Record<string, string> {
@@ -115,6 +128,7 @@ async function fight(
   let crowd: Crowd | undefined;
   const attack = new Attack(options, world, schedule, tally, () => crowd?.progress ?? 0);
   crowd = new Crowd(options, world.upstreams, world.instances, () => attack.nextDue);
+  world.receivers.watch(() => (crowd?.progress ?? 0) / options.orders);
   const progress = setInterval(() => say(describe(seconds(), crowd, tally)), PROGRESS_EVERY_MS);
   const limit = setTimeout(() => {
     attack.stop();
@@ -128,6 +142,8 @@ async function fight(
     const attackSeconds = seconds();
     say(`faults injected for ${attackSeconds.toFixed(0)} s; waiting until no work is open`);
     tally.merge(await world.upstreams.clearFaults());
+    await world.receivers.calm();
+    tally.merge(world.receivers.injected);
     await clearSqlFaults(world.database);
     await crowd.repeat((keys) => expireKeys(world.database, keys));
     await drain(options, world, say);
@@ -137,6 +153,7 @@ async function fight(
       crowd.records,
       world.database,
       world.upstreams,
+      world.receivers,
       collapses,
     );
     return {
@@ -156,16 +173,22 @@ async function fight(
 
 async function drain(options: CampaignOptions, world: World, say: (line: string) => void): Promise<void> {
   let saidAt = performance.now();
+  let repeatedAt = -Infinity;
   await eventually(async () => {
+    if (performance.now() - repeatedAt > REPEAT_EVERY_MS) {
+      repeatedAt = performance.now();
+      await repeatDeliveries(world.database);
+    }
     const open = await countOpenWork(world.database, options.inventory);
     if (performance.now() - saidAt > PROGRESS_EVERY_MS) {
       saidAt = performance.now();
-      const { pending, tasks, held, unnumbered } = open;
+      const { pending, tasks, held, unnumbered, unqueued } = open;
       say(
-        `open: ${pending} pending orders, ${tasks} tasks, ${held} lines to release, ${unnumbered} events not in the feed`,
+        `open: ${pending} pending orders, ${tasks} tasks, ${held} lines to release, ${unnumbered} events not in the feed, ` +
+          `${unqueued} not queued for webhooks`,
       );
     }
-    return open.pending + open.tasks + open.held + open.unnumbered === 0;
+    return Object.values(open).every((count) => count === 0);
   }, options.restSeconds * 1_000);
 }
 

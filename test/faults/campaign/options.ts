@@ -4,7 +4,7 @@ export const INVENTORIES = ['per-product', 'reservations', 'catalog', 'plain'] a
 export type InventoryKind = (typeof INVENTORIES)[number];
 
 /** Groups of faults that can be injected. */
-export const FAULT_GROUPS = ['upstream', 'kills', 'signals', 'database', 'clock'] as const;
+export const FAULT_GROUPS = ['upstream', 'kills', 'signals', 'database', 'clock', 'receivers'] as const;
 export type FaultGroup = (typeof FAULT_GROUPS)[number];
 
 export interface CampaignOptions {

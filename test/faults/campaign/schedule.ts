@@ -34,6 +34,9 @@ const BEYOND_LEASE_MS = 4_500;
 /** Longer than the lease of a task, and than PostgreSQL's timeout for an idle transaction. */
 const BEYOND_JOB_EXPIRY_MS = 17_000;
 
+/** Longer than the lease of a delivery to a webhook, which is the longest. */
+const BEYOND_WEBHOOK_LEASE_MS = 22_000;
+
 /** Points that exist only with one kind of inventory, or with all but one. */
 const ONLY_WITH: Partial<Record<string, readonly InventoryKind[]>> = {
   'placement.before-postpone': ['per-product', 'reservations', 'catalog'],
@@ -44,8 +47,6 @@ const ONLY_WITH: Partial<Record<string, readonly InventoryKind[]>> = {
 /** The pause points that exist with an inventory. */
 export function pointsOf(inventory: InventoryKind): string[] {
   return PAUSE_POINTS.filter((point) => {
-    // The world of a campaign has no endpoints.
-    if (point.startsWith('webhook.')) return false;
     if (point.startsWith('catalog.')) return inventory === 'catalog';
     if (point.startsWith('inventory.')) return inventory !== 'catalog';
     return ONLY_WITH[point]?.includes(inventory) ?? true;
@@ -62,7 +63,9 @@ function freezeOf(random: Random, points: readonly string[], at: number): Instan
   if (random.chance(0.4)) return { at, kind: 'freeze', ms: BEYOND_LEASE_MS };
   const point = random.pick(points);
   const isJob = /^(notification|release|cart)\./.test(point);
-  return { at, kind: 'freeze-at', point, ms: isJob ? BEYOND_JOB_EXPIRY_MS : BEYOND_LEASE_MS };
+  const isWebhook = point.startsWith('webhook.');
+  const ms = isWebhook ? BEYOND_WEBHOOK_LEASE_MS : isJob ? BEYOND_JOB_EXPIRY_MS : BEYOND_LEASE_MS;
+  return { at, kind: 'freeze-at', point, ms };
 }
 
 function planInstances(options: CampaignOptions): InstanceFault[] {

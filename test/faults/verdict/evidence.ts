@@ -3,6 +3,7 @@ import type { Message } from '../../../sandbox/notification.server.ts';
 import type { LedgerEntry } from '../../../sandbox/stock.ts';
 import type { InventoryKind } from '../campaign/options.ts';
 import { addressOf, type ClientRecord, personOf } from '../clients/record.ts';
+import type { Receiver, Receivers } from '../receivers/receivers.ts';
 import type { CampaignDatabase } from '../world/database.ts';
 import type { StockState, Upstreams } from '../world/upstreams.ts';
 
@@ -66,6 +67,7 @@ export interface Evidence {
   messages: readonly Message[];
   carts: readonly StoredCart[];
   cartChanges: readonly CartChange[];
+  receivers: readonly Receiver[];
   /** Where personal data of erased customers are left. */
   leaks: readonly Leak[];
   /** Instances that ended without a signal of the campaign. */
@@ -89,6 +91,7 @@ export async function gatherEvidence(
   records: readonly ClientRecord[],
   database: CampaignDatabase,
   upstreams: Upstreams,
+  receivers: Receivers,
   collapses: readonly string[],
 ): Promise<Evidence> {
   const orders = await database.query<OrderRow>(
@@ -120,6 +123,7 @@ export async function gatherEvidence(
     messages: await upstreams.messages(),
     carts,
     cartChanges: changes,
+    receivers: receivers.receivers(),
     leaks: await findLeaks(database, records),
     collapses,
   };
@@ -129,7 +133,7 @@ export async function gatherEvidence(
 export async function countOpenWork(
   database: CampaignDatabase,
   inventory: InventoryKind,
-): Promise<{ pending: number; tasks: number; held: number; unnumbered: number }> {
+): Promise<{ pending: number; tasks: number; held: number; unnumbered: number; unqueued: number }> {
   const live = [...LIVE].map((status) => `'${status}'`).join(', ');
   // A line in doubt at an inventory that ignores keys stays so until a person resolves it.
   const settled = inventory === 'plain' ? `('released', 'in_doubt')` : `('released')`;
@@ -138,9 +142,21 @@ export async function countOpenWork(
        (SELECT count(*) FROM tasks WHERE state <> 'dead')::int AS tasks,
        (SELECT count(*) FROM orders o JOIN order_items i ON i.order_id = o.id
         WHERE o.status NOT IN (${live}) AND i.reservation NOT IN ${settled})::int AS held,
-       (SELECT count(*) FROM order_events WHERE feed_no = 0 OR feed_no IS NULL)::int AS unnumbered`,
+       (SELECT count(*) FROM order_events WHERE feed_no = 0 OR feed_no IS NULL)::int AS unnumbered,
+       (SELECT coalesce(max(f.last_no - w.read_until), 0) FROM webhook_endpoints w, event_feed f)::int AS unqueued`,
   );
-  return row ?? { pending: 0, tasks: 0, held: 0, unnumbered: 0 };
+  return row ?? { pending: 0, tasks: 0, held: 0, unnumbered: 0, unqueued: 0 };
+}
+
+/** Lets deliveries to receivers be repeated, as after a long time. Those that are being claimed are skipped. */
+export async function repeatDeliveries(database: CampaignDatabase): Promise<void> {
+  await database.query(
+    `UPDATE tasks t SET run_at = now() FROM (
+       SELECT order_id, lane, seq FROM tasks
+       WHERE kind LIKE 'webhook:%' AND state = 'ready' AND lease_until IS NULL FOR UPDATE SKIP LOCKED
+     ) waiting
+     WHERE t.order_id = waiting.order_id AND t.lane = waiting.lane AND t.seq = waiting.seq`,
+  );
 }
 
 /** Lets idempotency keys expire, as after a long time. */

@@ -4,6 +4,7 @@ import { judgeFeed } from './feed.ts';
 import { judgeHistory } from './history.ts';
 import { judgeStock } from './stock.ts';
 import type { Verdict, Violation } from './violation.ts';
+import { judgeWebhooks } from './webhooks.ts';
 
 /** P4: after the last fault, all work completes by itself. */
 function judgeRest({ orders, items, tasks, movements, collapses, inventory }: Evidence): Violation[] {
@@ -43,6 +44,7 @@ export function judge(evidence: Evidence): Verdict {
     ...stock.violations,
     ...judgeHistory(evidence),
     ...judgeFeed(evidence),
+    ...judgeWebhooks(evidence),
     ...judgeRest(evidence),
   ];
   return { violations, inDoubt: stock.inDoubt };

@@ -4,7 +4,7 @@ import { CHECK_OUT_CART, NOTIFY, RELEASE_STOCK } from '../../orders/order.tasks.
 import type { TaskKind } from '../../tasks/task-kind.js';
 import {
   EndpointStandingsRepository,
-  MAX_COUNTED,
+  MAX_COUNTED_OFTEN,
 } from '../../webhooks/endpoints/endpoint-standings.repository.js';
 import { endpointOf, webhookKind } from '../../webhooks/webhook-task.js';
 import {
@@ -121,7 +121,7 @@ export class DeadTasks {
 }
 
 function limitOf(kind: TaskIncidentKind): number | null {
-  return kind === 'webhook_failed' ? MAX_COUNTED : null;
+  return kind === 'webhook_failed' ? MAX_COUNTED_OFTEN : null;
 }
 
 function toIncident(

@@ -4,7 +4,13 @@ import { BEGIN_BY_INDEX, queryAtOnce } from '../../platform/database/transaction
 import { WEBHOOK_KINDS } from '../webhook-task.js';
 
 /** Tasks are counted so far: a dead endpoint has many more, and a larger number says nothing new. */
-export const MAX_COUNTED = 1_000;
+export const MAX_COUNTED = 10_000;
+
+/**
+ * The same where all endpoints are read again and again, as by each scrape of the metrics: a hundred dead ones cost some tens of
+ * milliseconds.
+ */
+export const MAX_COUNTED_OFTEN = 1_000;
 
 /** What waits for an endpoint. */
 export interface EndpointStanding {
@@ -31,10 +37,10 @@ const WAITING = `t.kind = '${WEBHOOK_KINDS}' || e.id AND t.kind LIKE '${WEBHOOK_
  */
 export const MEASURE = `
 SELECT e.id, (
-  SELECT count(*)::int FROM (SELECT 1 FROM tasks t WHERE ${WAITING} ORDER BY t.created_at LIMIT ${MAX_COUNTED}) waiting
+  SELECT count(*)::int FROM (SELECT 1 FROM tasks t WHERE ${WAITING} ORDER BY t.created_at LIMIT $2) waiting
 ) AS queued, (
   SELECT count(*)::int FROM (
-    SELECT 1 FROM tasks t WHERE t.kind = '${WEBHOOK_KINDS}' || e.id AND t.state = 'dead' LIMIT ${MAX_COUNTED}
+    SELECT 1 FROM tasks t WHERE t.kind = '${WEBHOOK_KINDS}' || e.id AND t.state = 'dead' LIMIT $2
   ) dead
 ) AS failed, LEAST(
   (SELECT t.created_at FROM tasks t WHERE ${WAITING} ORDER BY t.created_at LIMIT 1),
@@ -56,9 +62,9 @@ export class EndpointStandingsRepository {
     );
   }
 
-  /** In the order of the ids. */
-  async measure(endpointIds: readonly string[]): Promise<EndpointStanding[]> {
-    const statement = { text: MEASURE, values: [endpointIds] };
+  /** In the order of the ids. @param limit up to which tasks are counted */
+  async measure(endpointIds: readonly string[], limit = MAX_COUNTED): Promise<EndpointStanding[]> {
+    const statement = { text: MEASURE, values: [endpointIds, limit] };
     const results = await queryAtOnce(this.dataSource, BEGIN_BY_INDEX, [statement]);
     const rows = results.flatMap((result) => result.rows as (EndpointStanding & { id: string })[]);
     const standings = new Map(rows.map(({ id, ...standing }) => [id, standing]));

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { ageSeconds, DatabaseGauges } from '../../platform/metrics/database-gauges.js';
 import { Metrics } from '../../platform/metrics/metrics.js';
-import { EndpointStandingsRepository } from './endpoint-standings.repository.js';
+import { EndpointStandingsRepository, MAX_COUNTED_OFTEN } from './endpoint-standings.repository.js';
 
 /** What endpoints have not received, as metrics. */
 @Injectable()
@@ -31,7 +31,10 @@ export class WebhookMetrics extends DatabaseGauges {
 
   protected async measureNow(): Promise<void> {
     const endpoints = await this.standings.findEndpoints();
-    const standings = await this.standings.measure(endpoints.map(({ id }) => id));
+    const standings = await this.standings.measure(
+      endpoints.map(({ id }) => id),
+      MAX_COUNTED_OFTEN,
+    );
     // Those of deleted endpoints must not stay.
     for (const gauge of [this.oldest, this.waiting, this.failed]) gauge.reset();
     for (const [index, { id: endpoint, isEnabled }] of endpoints.entries()) {

@@ -47,8 +47,6 @@ const ONLY_WITH: Partial<Record<string, readonly InventoryKind[]>> = {
 /** The pause points that exist with an inventory. */
 export function pointsOf(inventory: InventoryKind): string[] {
   return PAUSE_POINTS.filter((point) => {
-    // The world of a campaign has no endpoints.
-    if (point.startsWith('webhook.')) return false;
     if (point.startsWith('catalog.')) return inventory === 'catalog';
     if (point.startsWith('inventory.')) return inventory !== 'catalog';
     return ONLY_WITH[point]?.includes(inventory) ?? true;

@@ -37,7 +37,7 @@ const SLOW_MS = 300;
 const FLAKY_EVERY = 12;
 
 /** A receiver that is killed handles so many deliveries in each life. */
-const DELIVERIES_OF_LIFE = 40;
+const DELIVERIES_OF_LIFE = 12;
 
 const STEPS = ['before its commit', 'between its commit and its answer', 'after its answer'] as const;
 

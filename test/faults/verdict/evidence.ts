@@ -148,10 +148,14 @@ export async function countOpenWork(
   return row ?? { pending: 0, tasks: 0, held: 0, unnumbered: 0, unqueued: 0 };
 }
 
-/** Lets deliveries to receivers be repeated, as after a long time. */
+/** Lets deliveries to receivers be repeated, as after a long time. Those that are being claimed are skipped. */
 export async function repeatDeliveries(database: CampaignDatabase): Promise<void> {
   await database.query(
-    `UPDATE tasks SET run_at = now() WHERE kind LIKE 'webhook:%' AND state = 'ready' AND lease_until IS NULL`,
+    `UPDATE tasks t SET run_at = now() FROM (
+       SELECT order_id, lane, seq FROM tasks
+       WHERE kind LIKE 'webhook:%' AND state = 'ready' AND lease_until IS NULL FOR UPDATE SKIP LOCKED
+     ) waiting
+     WHERE t.order_id = waiting.order_id AND t.lane = waiting.lane AND t.seq = waiting.seq`,
   );
 }
 

@@ -2327,12 +2327,12 @@ export interface components {
        */
       is_in_trouble: boolean;
       /**
-       * @description Events that wait to be delivered or retried, counted to 1000.
+       * @description Events that wait to be delivered or retried, counted to 10000.
        * @example 0
        */
       queued: number;
       /**
-       * @description Events that are out of attempts, which are incidents, counted to 1000.
+       * @description Events that are out of attempts, which are incidents, counted to 10000.
        * @example 0
        */
       failed: number;
@@ -2407,12 +2407,12 @@ export interface components {
        */
       is_in_trouble: boolean;
       /**
-       * @description Events that wait to be delivered or retried, counted to 1000.
+       * @description Events that wait to be delivered or retried, counted to 10000.
        * @example 0
        */
       queued: number;
       /**
-       * @description Events that are out of attempts, which are incidents, counted to 1000.
+       * @description Events that are out of attempts, which are incidents, counted to 10000.
        * @example 0
        */
       failed: number;

@@ -160,7 +160,9 @@ export const COMMON_PROBLEMS: DocumentedProblem[] = ['overloaded', 'database-una
 
 export const ONE_PROBLEMS: DocumentedProblem[] = [webhookNotFound(EXAMPLE_WEBHOOK), ...COMMON_PROBLEMS];
 
-const URL_PROBLEM = Problem.invalidRequest([{ field: 'url', message: 'must be an https URL' }]);
+const URL_PROBLEM = Problem.invalidRequest([
+  { field: 'url', message: 'must be an http(s) URL such as https://erp.shop.example/webhooks' },
+]);
 
 export const CREATE_PROBLEMS: DocumentedProblem[] = [
   URL_PROBLEM,
@@ -171,13 +173,18 @@ export const CREATE_PROBLEMS: DocumentedProblem[] = [
 export const UPDATE_PROBLEMS: DocumentedProblem[] = [URL_PROBLEM, ...ONE_PROBLEMS];
 
 export const ROTATE_PROBLEMS: DocumentedProblem[] = [
-  Problem.invalidRequest([{ field: 'valid_hours', message: 'must be at most 168' }]),
+  'invalid-request',
   tooManySecrets(MAX_SECRETS),
   ...ONE_PROBLEMS,
 ];
 
 export const REPLAY_PROBLEMS: DocumentedProblem[] = [
-  Problem.invalidRequest([{ field: 'until', message: 'must be later than after' }]),
+  Problem.invalidRequest([
+    {
+      field: 'after',
+      message: 'must be a number of the feed from 0 on, or a time with its zone, as in 2026-01-31T12:00:00Z',
+    },
+  ]),
   replayInProgress(EXAMPLE_WEBHOOK),
   ...ONE_PROBLEMS,
 ];

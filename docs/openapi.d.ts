@@ -383,7 +383,7 @@ export interface paths {
     put?: never;
     /**
      * Send events of the feed to an endpoint again
-     * @description All events of the range that match the endpoint are sent, with the same `webhook-id` as before. New events are sent beside them. There is one replay at a time.
+     * @description All events of the range that match the endpoint are sent, with the same `webhook-id` as before; one whose delivery still waits or is under way is sent once. New events are sent beside them. There is one replay at a time.
      */
     post: operations['replayWebhook'];
     delete?: never;

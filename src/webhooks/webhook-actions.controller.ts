@@ -140,8 +140,8 @@ export class WebhookActionsController {
     operationId: 'replayWebhook',
     summary: 'Send events of the feed to an endpoint again',
     description:
-      'All events of the range that match the endpoint are sent, with the same `webhook-id` as before. New events are sent beside ' +
-      'them. There is one replay at a time.',
+      'All events of the range that match the endpoint are sent, with the same `webhook-id` as before; one whose delivery still ' +
+      'waits or is under way is sent once. New events are sent beside them. There is one replay at a time.',
   })
   @ApiParam(WEBHOOK_ID)
   @ApiBody(REPLAY_BODY)

@@ -38,6 +38,13 @@ async function placeNumbered(): Promise<string> {
   return id;
 }
 
+/** Waits for the end of a replay and of its deliveries: a further replay would not send one again that is under way. */
+const untilRepeated = (id: string) =>
+  eventually(async () => {
+    const { body } = await service.request('GET', `/webhooks/${id}`);
+    return body.replay === null && body.queued === 0;
+  });
+
 /** How the bodies of calls differ from the section `webhooks` of the API document. */
 const undocumented = ({ calls }: WebhookReceiver): string[] =>
   calls.flatMap(({ body }) => {
@@ -167,7 +174,7 @@ describe('POST /webhooks/{webhook_id}/replay', () => {
     expect(status).toBe(202);
     expect(body.replay).toEqual({ after, until, read_until: after });
     await untilReceived(`${first}/1`, `${first}/2`);
-    await eventually(async () => (await service.request('GET', `/webhooks/${id}`)).body.replay === null);
+    await untilRepeated(id);
     expect(receiver.ids.filter((each) => each.startsWith(second))).toEqual([]);
     receiver.calls.length = 0;
     await service.request('POST', `/webhooks/${id}/replay`, { after });
@@ -188,7 +195,7 @@ describe('POST /webhooks/{webhook_id}/replay', () => {
     const dayAgo = new Date(Date.now() - 86_400_000).toISOString();
     await service.request('POST', `/webhooks/${id}/replay`, { after: dayAgo });
     await untilReceived(`${recent}/1`, `${recent}/2`);
-    await eventually(async () => (await service.request('GET', `/webhooks/${id}`)).body.replay === null);
+    await untilRepeated(id);
     expect(receiver.ids.filter((each) => each.startsWith(old))).toEqual([]);
     receiver.calls.length = 0;
     const threeDaysAgo = new Date(Date.now() - 3 * 86_400_000).toISOString();

@@ -39,10 +39,9 @@ it('a commit without the confirmation of a synchronous standby is reported as fa
   await queryDatabase(server.url, `ALTER SYSTEM SET synchronous_standby_names = 'absent'`);
   await queryDatabase(server.url, 'SELECT pg_reload_conf()');
   // The server applies the new setting at the start of a later statement.
-  const outcome = await insert(2).then(
-    () => insert(3),
-    (error: unknown) => error,
-  );
+  const outcome = await insert(2)
+    .then(() => insert(3))
+    .catch((error: unknown) => error);
   expect(isDatabaseUnavailable(outcome)).toBe(true);
   expect(String(outcome)).toContain('no synchronous standby has confirmed the commit');
 }, 30_000);

@@ -5,6 +5,9 @@ import { type CampaignEnd, runCampaignProcess } from '../support/campaign-proces
 /** A campaign of this size takes 15 s; on a busy machine several times that. */
 const TIMEOUT_MS = 360_000;
 
+/** Some defects show only where requests meet in the same moment, which no seed decides. */
+const MAX_CAMPAIGNS = 3;
+
 /** Short campaigns with fixed seeds; each broken promise shows in one of them. */
 const CAMPAIGNS = {
   calm: [
@@ -282,7 +285,10 @@ describe('fault campaign on a service with a defect', () => {
       try {
         // Open work never ends here, so there is no point in a long wait.
         const hurry = ['--rest-seconds', '8', '--patience-seconds', '10'];
-        const { report, exitCode, output } = await attack(campaign, '--dist', broken.dist, ...hurry);
+        let end = await attack(campaign, '--dist', broken.dist, ...hurry);
+        for (let again = 1; again < MAX_CAMPAIGNS && !end.report.violations[promise]; again += 1)
+          end = await attack(campaign, '--dist', broken.dist, ...hurry);
+        const { report, exitCode, output } = end;
         expect(report.violations[promise]).toBeGreaterThan(0);
         expect(exitCode).toBe(1);
         expect(output).toContain(`To repeat it: npm run faults -- --seed ${CAMPAIGNS[campaign][1]}`);

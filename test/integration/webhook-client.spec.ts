@@ -6,7 +6,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { Settings } from '../../src/config/settings.js';
 import { Deadline } from '../../src/platform/deadline.js';
 import { AddressGuard } from '../../src/webhooks/delivery/address-guard.js';
-import type { Resolve } from '../../src/webhooks/delivery/guarded-connect.js';
+import type { Resolve } from '../../src/webhooks/delivery/host-resolver.js';
 import {
   type AttemptResult,
   MAX_ANSWER_BYTES,
@@ -59,17 +59,18 @@ function send(
 }
 
 /** A resolver whose error has an address. */
-const notFound: Resolve = (_name, _options, callback) =>
-  callback(Object.assign(new Error('queryA ENOTFOUND 10.0.0.1'), { code: 'ENOTFOUND' }), []);
+const notFound: Resolve = async () => {
+  throw Object.assign(new Error('queryA ENOTFOUND 10.0.0.1'), { code: 'ENOTFOUND' });
+};
 
 /** A resolver that gives other addresses each time; the last ones stay. */
 function resolverOf(...answers: LookupAddress[][]): { resolve: Resolve; asked: string[] } {
   const asked: string[] = [];
   return {
     asked,
-    resolve: (hostname, _options, callback) => {
+    resolve: async (hostname) => {
       asked.push(hostname);
-      callback(null, (answers.length > 1 ? answers.shift() : answers[0]) ?? []);
+      return (answers.length > 1 ? answers.shift() : answers[0]) ?? [];
     },
   };
 }
@@ -216,7 +217,7 @@ describe('an endpoint at an address that is not allowed', () => {
     const port = await listen(createServer(() => (connections += 1)));
     const { resolve, asked } = resolverOf([PUBLIC], [{ address: '127.0.0.1', family: 4 }]);
     // The check at another time sees the public address, and says nothing about the connection.
-    resolve('shop.example.com', { all: true }, () => undefined);
+    await resolve('shop.example.com');
     const result = await send(`http://shop.example.com:${port}/`, { networks: [], resolve });
     expect(result).toMatchObject(NOT_ALLOWED);
     expect(asked).toHaveLength(2);

@@ -1,17 +1,11 @@
-import { lookup, type LookupAddress, type LookupOptions } from 'node:dns';
+import type { LookupAddress } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import { buildConnector } from 'undici';
 import type { AddressGuard } from './address-guard.js';
+import { newResolver, type Resolve } from './host-resolver.js';
 
 /** Enough for a TLS handshake between continents in which a packet is lost. */
 export const CONNECT_TIMEOUT_MS = 5_000;
-
-/** Resolves a name to all of its addresses, as `dns.lookup` does. */
-export type Resolve = (
-  hostname: string,
-  options: LookupOptions & { all: true },
-  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
-) => void;
 
 /** The host has no address that webhooks may connect to. */
 export class AddressNotAllowed extends Error {
@@ -27,7 +21,7 @@ export class AddressNotAllowed extends Error {
  */
 export function guardedConnector(
   guard: Pick<AddressGuard, 'isAllowed'>,
-  resolve: Resolve = lookup,
+  resolve: Resolve = newResolver(),
 ): buildConnector.connector {
   const connect = buildConnector({
     timeout: CONNECT_TIMEOUT_MS,
@@ -45,13 +39,13 @@ export function guardedConnector(
 /** Returns the allowed addresses of a name, among which the connection chooses. */
 function guardedLookup(guard: Pick<AddressGuard, 'isAllowed'>, resolve: Resolve): LookupFunction {
   return (hostname, options, callback) => {
-    resolve(hostname, { ...options, all: true }, (error, addresses) => {
-      if (error) return callback(error, '');
+    const choose = (addresses: readonly LookupAddress[]): void => {
       const allowed = addresses.filter(({ address }) => guard.isAllowed(address));
       const [first] = allowed;
       if (!first) callback(new AddressNotAllowed(), '');
       else if (options.all) callback(null, allowed);
       else callback(null, first.address, first.family);
-    });
+    };
+    resolve(hostname).then(choose, (error: NodeJS.ErrnoException) => callback(error, ''));
   };
 }

@@ -6,7 +6,8 @@ import type { Deadline } from '../../platform/deadline.js';
 import { codeOf } from '../../platform/upstream/undici-transport.js';
 import { parseRetryAfter } from '../../platform/upstream/upstream-retry.js';
 import type { AddressGuard } from './address-guard.js';
-import { AddressNotAllowed, guardedConnector, type Resolve } from './guarded-connect.js';
+import { AddressNotAllowed, guardedConnector } from './guarded-connect.js';
+import type { Resolve } from './host-resolver.js';
 import { signatureHeaders } from './signature.js';
 
 /** An answer that comes later is too late. Receivers store an event and answer; what takes longer, they do afterwards. */

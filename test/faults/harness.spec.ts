@@ -10,18 +10,7 @@ const MAX_CAMPAIGNS = 3;
 
 /** Short campaigns with fixed seeds; each broken promise shows in one of them. */
 const CAMPAIGNS = {
-  calm: [
-    '--seed',
-    '3',
-    '--orders',
-    '100',
-    '--faults',
-    'none',
-    '--instances',
-    '1',
-    '--inventory',
-    'per-product',
-  ],
+  calm: '--seed 3 --orders 100 --faults none --instances 1 --inventory per-product'.split(' '),
   sequencer:
     '--seed 9 --orders 30 --faults none --instances 1 --inventory per-product --points events.inside-batch,events.inside-batch'.split(
       ' ',
@@ -284,10 +273,10 @@ describe('fault campaign on a service with a defect', () => {
       const broken = await breakBuild(changes);
       try {
         // Open work never ends here, so there is no point in a long wait.
-        const hurry = ['--rest-seconds', '8', '--patience-seconds', '10'];
-        let end = await attack(campaign, '--dist', broken.dist, ...hurry);
+        const more = ['--dist', broken.dist, '--rest-seconds', '8', '--patience-seconds', '10'];
+        let end = await attack(campaign, ...more);
         for (let again = 1; again < MAX_CAMPAIGNS && !end.report.violations[promise]; again += 1)
-          end = await attack(campaign, '--dist', broken.dist, ...hurry);
+          end = await attack(campaign, ...more);
         const { report, exitCode, output } = end;
         expect(report.violations[promise]).toBeGreaterThan(0);
         expect(exitCode).toBe(1);

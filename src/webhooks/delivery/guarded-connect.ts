@@ -46,6 +46,7 @@ function guardedLookup(guard: Pick<AddressGuard, 'isAllowed'>, resolve: Resolve)
       else if (options.all) callback(null, allowed);
       else callback(null, first.address, first.family);
     };
-    resolve(hostname).then(choose, (error: NodeJS.ErrnoException) => callback(error, ''));
+    const fail = (error: NodeJS.ErrnoException): void => callback(error, '');
+    resolve(hostname).then(choose, fail);
   };
 }

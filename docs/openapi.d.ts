@@ -714,6 +714,66 @@ export interface webhooks {
     patch?: never;
     trace?: never;
   };
+  'order.hold_extended': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * The hold of an order was extended
+     * @description Signed as in Standard Webhooks 1.0. Events of one order arrive in their order; an attempt without a 2xx answer within ten seconds is repeated for three days.
+     */
+    post: operations['orderHoldExtended'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  'order.payment_recorded': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * A payment of an order was reported
+     * @description Signed as in Standard Webhooks 1.0. Events of one order arrive in their order; an attempt without a 2xx answer within ten seconds is repeated for three days.
+     */
+    post: operations['orderPaymentRecorded'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  'order.paid_without_stock': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * An order was paid after its hold had expired, and its stock is gone
+     * @description Signed as in Standard Webhooks 1.0. Events of one order arrive in their order; an attempt without a 2xx answer within ten seconds is repeated for three days.
+     */
+    post: operations['orderPaidWithoutStock'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   'order.stock_released': {
     parameters: {
       query?: never;
@@ -788,6 +848,26 @@ export interface webhooks {
      * @description Signed as in Standard Webhooks 1.0. Events of one order arrive in their order; an attempt without a 2xx answer within ten seconds is repeated for three days.
      */
     post: operations['orderPersonalDataErased'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  'order.reserved': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * The stock of an order is held for its payment
+     * @description Signed as in Standard Webhooks 1.0. Events of one order arrive in their order; an attempt without a 2xx answer within ten seconds is repeated for three days.
+     */
+    post: operations['orderReserved'];
     delete?: never;
     options?: never;
     head?: never;
@@ -928,6 +1008,26 @@ export interface webhooks {
      * @description Signed as in Standard Webhooks 1.0. Events of one order arrive in their order; an attempt without a 2xx answer within ten seconds is repeated for three days.
      */
     post: operations['orderCancelled'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  'order.expired': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * The hold of an order has expired
+     * @description Signed as in Standard Webhooks 1.0. Events of one order arrive in their order; an attempt without a 2xx answer within ten seconds is repeated for three days.
+     */
+    post: operations['orderExpired'];
     delete?: never;
     options?: never;
     head?: never;
@@ -1176,6 +1276,7 @@ export interface components {
        */
       current_status?:
         | 'pending'
+        | 'reserved'
         | 'confirmed'
         | 'rejected'
         | 'failed'
@@ -1183,6 +1284,7 @@ export interface components {
         | 'shipped'
         | 'delivered'
         | 'cancelled'
+        | 'expired'
         | 'returned';
       /**
        * @example [
@@ -1191,6 +1293,7 @@ export interface components {
        */
       allowed_transitions?: (
         | 'pending'
+        | 'reserved'
         | 'confirmed'
         | 'rejected'
         | 'failed'
@@ -1198,6 +1301,7 @@ export interface components {
         | 'shipped'
         | 'delivered'
         | 'cancelled'
+        | 'expired'
         | 'returned'
       )[];
       /**
@@ -1499,7 +1603,7 @@ export interface components {
     };
     BulkStatusDto: {
       /**
-       * @description One of pending, confirmed, rejected, failed, processing, shipped, delivered, cancelled, returned, in any case. `Ordered` means `confirmed`.
+       * @description One of pending, reserved, confirmed, rejected, failed, processing, shipped, delivered, cancelled, expired, returned, in any case. `Ordered` means `confirmed`.
        * @example shipped
        */
       status: string;
@@ -1522,6 +1626,7 @@ export interface components {
        */
       status?:
         | 'pending'
+        | 'reserved'
         | 'confirmed'
         | 'rejected'
         | 'failed'
@@ -1529,6 +1634,7 @@ export interface components {
         | 'shipped'
         | 'delivered'
         | 'cancelled'
+        | 'expired'
         | 'returned';
       /**
        * @description At which the order is then.
@@ -1546,6 +1652,7 @@ export interface components {
        */
       status:
         | 'pending'
+        | 'reserved'
         | 'confirmed'
         | 'rejected'
         | 'failed'
@@ -1553,6 +1660,7 @@ export interface components {
         | 'shipped'
         | 'delivered'
         | 'cancelled'
+        | 'expired'
         | 'returned';
       /** @example 1 */
       changed: number;
@@ -1836,6 +1944,7 @@ export interface components {
        */
       status:
         | 'pending'
+        | 'reserved'
         | 'confirmed'
         | 'rejected'
         | 'failed'
@@ -1843,6 +1952,7 @@ export interface components {
         | 'shipped'
         | 'delivered'
         | 'cancelled'
+        | 'expired'
         | 'returned';
       /**
        * @description Also the ETag.
@@ -1928,7 +2038,7 @@ export interface components {
     };
     UpdateStatusDto: {
       /**
-       * @description One of pending, confirmed, rejected, failed, processing, shipped, delivered, cancelled, returned, in any case. `Ordered` means `confirmed`.
+       * @description One of pending, reserved, confirmed, rejected, failed, processing, shipped, delivered, cancelled, expired, returned, in any case. `Ordered` means `confirmed`.
        * @example shipped
        */
       status: string;
@@ -1977,6 +2087,9 @@ export interface components {
         | 'placed'
         | 'status_changed'
         | 'corrected'
+        | 'hold_extended'
+        | 'payment_recorded'
+        | 'paid_without_stock'
         | 'stock_released'
         | 'stock_in_doubt'
         | 'incident_settled'
@@ -1985,6 +2098,7 @@ export interface components {
       from:
         | (
             | 'pending'
+            | 'reserved'
             | 'confirmed'
             | 'rejected'
             | 'failed'
@@ -1992,6 +2106,7 @@ export interface components {
             | 'shipped'
             | 'delivered'
             | 'cancelled'
+            | 'expired'
             | 'returned'
           )
         | null;
@@ -1999,6 +2114,7 @@ export interface components {
       to:
         | (
             | 'pending'
+            | 'reserved'
             | 'confirmed'
             | 'rejected'
             | 'failed'
@@ -2006,6 +2122,7 @@ export interface components {
             | 'shipped'
             | 'delivered'
             | 'cancelled'
+            | 'expired'
             | 'returned'
           )
         | null;
@@ -2113,6 +2230,7 @@ export interface components {
       from:
         | (
             | 'pending'
+            | 'reserved'
             | 'confirmed'
             | 'rejected'
             | 'failed'
@@ -2120,6 +2238,7 @@ export interface components {
             | 'shipped'
             | 'delivered'
             | 'cancelled'
+            | 'expired'
             | 'returned'
           )
         | null;
@@ -2127,6 +2246,7 @@ export interface components {
       to:
         | (
             | 'pending'
+            | 'reserved'
             | 'confirmed'
             | 'rejected'
             | 'failed'
@@ -2134,6 +2254,7 @@ export interface components {
             | 'shipped'
             | 'delivered'
             | 'cancelled'
+            | 'expired'
             | 'returned'
           )
         | null;
@@ -2166,10 +2287,14 @@ export interface components {
       type:
         | 'order.placed'
         | 'order.corrected'
+        | 'order.hold_extended'
+        | 'order.payment_recorded'
+        | 'order.paid_without_stock'
         | 'order.stock_released'
         | 'order.stock_in_doubt'
         | 'order.incident_settled'
         | 'order.personal_data_erased'
+        | 'order.reserved'
         | 'order.confirmed'
         | 'order.rejected'
         | 'order.failed'
@@ -2177,6 +2302,7 @@ export interface components {
         | 'order.shipped'
         | 'order.delivered'
         | 'order.cancelled'
+        | 'order.expired'
         | 'order.returned';
       /** Format: date-time */
       time: string;
@@ -2234,10 +2360,14 @@ export interface components {
         | (
             | 'order.placed'
             | 'order.corrected'
+            | 'order.hold_extended'
+            | 'order.payment_recorded'
+            | 'order.paid_without_stock'
             | 'order.stock_released'
             | 'order.stock_in_doubt'
             | 'order.incident_settled'
             | 'order.personal_data_erased'
+            | 'order.reserved'
             | 'order.confirmed'
             | 'order.rejected'
             | 'order.failed'
@@ -2245,6 +2375,7 @@ export interface components {
             | 'order.shipped'
             | 'order.delivered'
             | 'order.cancelled'
+            | 'order.expired'
             | 'order.returned'
           )[]
         | null;
@@ -2299,10 +2430,14 @@ export interface components {
         | (
             | 'order.placed'
             | 'order.corrected'
+            | 'order.hold_extended'
+            | 'order.payment_recorded'
+            | 'order.paid_without_stock'
             | 'order.stock_released'
             | 'order.stock_in_doubt'
             | 'order.incident_settled'
             | 'order.personal_data_erased'
+            | 'order.reserved'
             | 'order.confirmed'
             | 'order.rejected'
             | 'order.failed'
@@ -2310,6 +2445,7 @@ export interface components {
             | 'order.shipped'
             | 'order.delivered'
             | 'order.cancelled'
+            | 'order.expired'
             | 'order.returned'
           )[]
         | null;
@@ -2379,10 +2515,14 @@ export interface components {
         | (
             | 'order.placed'
             | 'order.corrected'
+            | 'order.hold_extended'
+            | 'order.payment_recorded'
+            | 'order.paid_without_stock'
             | 'order.stock_released'
             | 'order.stock_in_doubt'
             | 'order.incident_settled'
             | 'order.personal_data_erased'
+            | 'order.reserved'
             | 'order.confirmed'
             | 'order.rejected'
             | 'order.failed'
@@ -2390,6 +2530,7 @@ export interface components {
             | 'order.shipped'
             | 'order.delivered'
             | 'order.cancelled'
+            | 'order.expired'
             | 'order.returned'
           )[]
         | null;
@@ -2457,10 +2598,14 @@ export interface components {
         | (
             | 'order.placed'
             | 'order.corrected'
+            | 'order.hold_extended'
+            | 'order.payment_recorded'
+            | 'order.paid_without_stock'
             | 'order.stock_released'
             | 'order.stock_in_doubt'
             | 'order.incident_settled'
             | 'order.personal_data_erased'
+            | 'order.reserved'
             | 'order.confirmed'
             | 'order.rejected'
             | 'order.failed'
@@ -2468,6 +2613,7 @@ export interface components {
             | 'order.shipped'
             | 'order.delivered'
             | 'order.cancelled'
+            | 'order.expired'
             | 'order.returned'
           )[]
         | null;
@@ -3122,10 +3268,14 @@ export interface components {
       type:
         | 'order.placed'
         | 'order.corrected'
+        | 'order.hold_extended'
+        | 'order.payment_recorded'
+        | 'order.paid_without_stock'
         | 'order.stock_released'
         | 'order.stock_in_doubt'
         | 'order.incident_settled'
         | 'order.personal_data_erased'
+        | 'order.reserved'
         | 'order.confirmed'
         | 'order.rejected'
         | 'order.failed'
@@ -3133,6 +3283,7 @@ export interface components {
         | 'order.shipped'
         | 'order.delivered'
         | 'order.cancelled'
+        | 'order.expired'
         | 'order.returned';
       /** @description The order at the time of this attempt, which may be at a later version. Absent when it was deleted, or is too large. */
       order?: components['schemas']['OrderResponse'];
@@ -4917,7 +5068,7 @@ export interface operations {
   exportOrders: {
     parameters: {
       query?: {
-        /** @description One of pending, confirmed, rejected, failed, processing, shipped, delivered, cancelled, returned, in any case. `Ordered` means `confirmed`. Several are separated by commas, as in confirmed,processing. */
+        /** @description One of pending, reserved, confirmed, rejected, failed, processing, shipped, delivered, cancelled, expired, returned, in any case. `Ordered` means `confirmed`. Several are separated by commas, as in confirmed,processing. */
         status?: string;
         /** @description Orders of this customer. */
         customer_id?: string;
@@ -5317,7 +5468,7 @@ export interface operations {
   listOrders: {
     parameters: {
       query?: {
-        /** @description One of pending, confirmed, rejected, failed, processing, shipped, delivered, cancelled, returned, in any case. `Ordered` means `confirmed`. Several are separated by commas, as in confirmed,processing. */
+        /** @description One of pending, reserved, confirmed, rejected, failed, processing, shipped, delivered, cancelled, expired, returned, in any case. `Ordered` means `confirmed`. Several are separated by commas, as in confirmed,processing. */
         status?: string;
         /** @description Orders of this customer. */
         customer_id?: string;
@@ -17384,6 +17535,421 @@ export interface operations {
       };
     };
   };
+  orderHoldExtended: {
+    parameters: {
+      query?: never;
+      header: {
+        /**
+         * @description The `id` of the event, the same for each attempt and replay: receivers ignore an id that they know.
+         * @example 01a1ffe2-9b80-748a-ba30-787d85a2b441/2
+         */
+        'webhook-id': string;
+        /**
+         * @description When this attempt was made, in seconds since 1970. Refuse old ones.
+         * @example 1795816403
+         */
+        'webhook-timestamp': string;
+        /**
+         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation; one of them has to match.
+         * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+         */
+        'webhook-signature': string;
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        /**
+         * @example {
+         *       "feed_no": 4711,
+         *       "previous_feed_no": 4708,
+         *       "id": "01a1ffe2-9b80-748a-ba30-787d85a2b441/2",
+         *       "type": "order.hold_extended",
+         *       "time": "2026-11-21T20:53:23.456Z",
+         *       "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+         *       "version": 2,
+         *       "data": {
+         *         "from": null,
+         *         "to": null,
+         *         "reason": null,
+         *         "details": {
+         *           "expires_at": "2026-11-21T20:53:23.456Z"
+         *         },
+         *         "actor": "key:checkout"
+         *       },
+         *       "order": {
+         *         "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+         *         "customer_id": "42",
+         *         "customer_name": "Alice Johnson",
+         *         "customer_email": "alice@example.com",
+         *         "items": [
+         *           {
+         *             "product_id": "PROD001",
+         *             "product_name": "Wireless Headphones",
+         *             "quantity": 2,
+         *             "price": 79.99,
+         *             "sku": null,
+         *             "options": {},
+         *             "metadata": {}
+         *           }
+         *         ],
+         *         "subtotal_amount": 159.98,
+         *         "charges_amount": 4.99,
+         *         "total_amount": 164.97,
+         *         "currency": "USD",
+         *         "status": "confirmed",
+         *         "version": 2,
+         *         "timestamp": "2026-11-21T20:53:23.456Z",
+         *         "updated_at": "2026-11-21T20:53:23.456Z",
+         *         "failure": "/problems/insufficient-stock",
+         *         "number": "1001",
+         *         "customer_phone": null,
+         *         "shipping_address": {
+         *           "name": "Alice Johnson",
+         *           "company": "Johnson & Sons",
+         *           "line1": "12 Long Street",
+         *           "line2": "Second floor",
+         *           "postal_code": "10117",
+         *           "city": "Berlin",
+         *           "region": "Berlin",
+         *           "country": "DE"
+         *         },
+         *         "billing_address": {
+         *           "name": "Alice Johnson",
+         *           "company": "Johnson & Sons",
+         *           "line1": "12 Long Street",
+         *           "line2": "Second floor",
+         *           "postal_code": "10117",
+         *           "city": "Berlin",
+         *           "region": "Berlin",
+         *           "country": "DE"
+         *         },
+         *         "note": null,
+         *         "tags": [
+         *           "gift"
+         *         ],
+         *         "metadata": {},
+         *         "charges": [
+         *           {
+         *             "type": "shipping",
+         *             "label": "Standard delivery",
+         *             "amount": 4.99,
+         *             "included": false
+         *           }
+         *         ],
+         *         "source": null,
+         *         "source_order_id": null
+         *       }
+         *     }
+         */
+        'application/json': components['schemas']['WebhookEvent'] & {
+          /** @enum {string} */
+          type?: 'order.hold_extended';
+        };
+      };
+    };
+    responses: {
+      /** @description The event is delivered; so it is with any other 2xx status. The body is ignored. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Nothing more is sent to this endpoint until it is enabled again. */
+      410: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Sent again later, as after any other status; `Retry-After` is honoured. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+    };
+  };
+  orderPaymentRecorded: {
+    parameters: {
+      query?: never;
+      header: {
+        /**
+         * @description The `id` of the event, the same for each attempt and replay: receivers ignore an id that they know.
+         * @example 01a1ffe2-9b80-748a-ba30-787d85a2b441/2
+         */
+        'webhook-id': string;
+        /**
+         * @description When this attempt was made, in seconds since 1970. Refuse old ones.
+         * @example 1795816403
+         */
+        'webhook-timestamp': string;
+        /**
+         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation; one of them has to match.
+         * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+         */
+        'webhook-signature': string;
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        /**
+         * @example {
+         *       "feed_no": 4711,
+         *       "previous_feed_no": 4708,
+         *       "id": "01a1ffe2-9b80-748a-ba30-787d85a2b441/2",
+         *       "type": "order.payment_recorded",
+         *       "time": "2026-11-21T20:53:23.456Z",
+         *       "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+         *       "version": 2,
+         *       "data": {
+         *         "from": null,
+         *         "to": null,
+         *         "reason": null,
+         *         "details": {
+         *           "reference": "pay_8f2k",
+         *           "state": "captured",
+         *           "amount": 164.97,
+         *           "currency": "USD"
+         *         },
+         *         "actor": "key:checkout"
+         *       },
+         *       "order": {
+         *         "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+         *         "customer_id": "42",
+         *         "customer_name": "Alice Johnson",
+         *         "customer_email": "alice@example.com",
+         *         "items": [
+         *           {
+         *             "product_id": "PROD001",
+         *             "product_name": "Wireless Headphones",
+         *             "quantity": 2,
+         *             "price": 79.99,
+         *             "sku": null,
+         *             "options": {},
+         *             "metadata": {}
+         *           }
+         *         ],
+         *         "subtotal_amount": 159.98,
+         *         "charges_amount": 4.99,
+         *         "total_amount": 164.97,
+         *         "currency": "USD",
+         *         "status": "confirmed",
+         *         "version": 2,
+         *         "timestamp": "2026-11-21T20:53:23.456Z",
+         *         "updated_at": "2026-11-21T20:53:23.456Z",
+         *         "failure": "/problems/insufficient-stock",
+         *         "number": "1001",
+         *         "customer_phone": null,
+         *         "shipping_address": {
+         *           "name": "Alice Johnson",
+         *           "company": "Johnson & Sons",
+         *           "line1": "12 Long Street",
+         *           "line2": "Second floor",
+         *           "postal_code": "10117",
+         *           "city": "Berlin",
+         *           "region": "Berlin",
+         *           "country": "DE"
+         *         },
+         *         "billing_address": {
+         *           "name": "Alice Johnson",
+         *           "company": "Johnson & Sons",
+         *           "line1": "12 Long Street",
+         *           "line2": "Second floor",
+         *           "postal_code": "10117",
+         *           "city": "Berlin",
+         *           "region": "Berlin",
+         *           "country": "DE"
+         *         },
+         *         "note": null,
+         *         "tags": [
+         *           "gift"
+         *         ],
+         *         "metadata": {},
+         *         "charges": [
+         *           {
+         *             "type": "shipping",
+         *             "label": "Standard delivery",
+         *             "amount": 4.99,
+         *             "included": false
+         *           }
+         *         ],
+         *         "source": null,
+         *         "source_order_id": null
+         *       }
+         *     }
+         */
+        'application/json': components['schemas']['WebhookEvent'] & {
+          /** @enum {string} */
+          type?: 'order.payment_recorded';
+        };
+      };
+    };
+    responses: {
+      /** @description The event is delivered; so it is with any other 2xx status. The body is ignored. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Nothing more is sent to this endpoint until it is enabled again. */
+      410: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Sent again later, as after any other status; `Retry-After` is honoured. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+    };
+  };
+  orderPaidWithoutStock: {
+    parameters: {
+      query?: never;
+      header: {
+        /**
+         * @description The `id` of the event, the same for each attempt and replay: receivers ignore an id that they know.
+         * @example 01a1ffe2-9b80-748a-ba30-787d85a2b441/2
+         */
+        'webhook-id': string;
+        /**
+         * @description When this attempt was made, in seconds since 1970. Refuse old ones.
+         * @example 1795816403
+         */
+        'webhook-timestamp': string;
+        /**
+         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation; one of them has to match.
+         * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+         */
+        'webhook-signature': string;
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        /**
+         * @example {
+         *       "feed_no": 4711,
+         *       "previous_feed_no": 4708,
+         *       "id": "01a1ffe2-9b80-748a-ba30-787d85a2b441/2",
+         *       "type": "order.paid_without_stock",
+         *       "time": "2026-11-21T20:53:23.456Z",
+         *       "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+         *       "version": 2,
+         *       "data": {
+         *         "from": null,
+         *         "to": null,
+         *         "reason": "Not enough in stock",
+         *         "details": null,
+         *         "actor": "hold-expiry"
+         *       },
+         *       "order": {
+         *         "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+         *         "customer_id": "42",
+         *         "customer_name": "Alice Johnson",
+         *         "customer_email": "alice@example.com",
+         *         "items": [
+         *           {
+         *             "product_id": "PROD001",
+         *             "product_name": "Wireless Headphones",
+         *             "quantity": 2,
+         *             "price": 79.99,
+         *             "sku": null,
+         *             "options": {},
+         *             "metadata": {}
+         *           }
+         *         ],
+         *         "subtotal_amount": 159.98,
+         *         "charges_amount": 4.99,
+         *         "total_amount": 164.97,
+         *         "currency": "USD",
+         *         "status": "confirmed",
+         *         "version": 2,
+         *         "timestamp": "2026-11-21T20:53:23.456Z",
+         *         "updated_at": "2026-11-21T20:53:23.456Z",
+         *         "failure": "/problems/insufficient-stock",
+         *         "number": "1001",
+         *         "customer_phone": null,
+         *         "shipping_address": {
+         *           "name": "Alice Johnson",
+         *           "company": "Johnson & Sons",
+         *           "line1": "12 Long Street",
+         *           "line2": "Second floor",
+         *           "postal_code": "10117",
+         *           "city": "Berlin",
+         *           "region": "Berlin",
+         *           "country": "DE"
+         *         },
+         *         "billing_address": {
+         *           "name": "Alice Johnson",
+         *           "company": "Johnson & Sons",
+         *           "line1": "12 Long Street",
+         *           "line2": "Second floor",
+         *           "postal_code": "10117",
+         *           "city": "Berlin",
+         *           "region": "Berlin",
+         *           "country": "DE"
+         *         },
+         *         "note": null,
+         *         "tags": [
+         *           "gift"
+         *         ],
+         *         "metadata": {},
+         *         "charges": [
+         *           {
+         *             "type": "shipping",
+         *             "label": "Standard delivery",
+         *             "amount": 4.99,
+         *             "included": false
+         *           }
+         *         ],
+         *         "source": null,
+         *         "source_order_id": null
+         *       }
+         *     }
+         */
+        'application/json': components['schemas']['WebhookEvent'] & {
+          /** @enum {string} */
+          type?: 'order.paid_without_stock';
+        };
+      };
+    };
+    responses: {
+      /** @description The event is delivered; so it is with any other 2xx status. The body is ignored. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Nothing more is sent to this endpoint until it is enabled again. */
+      410: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Sent again later, as after any other status; `Retry-After` is honoured. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+    };
+  };
   orderStockReleased: {
     parameters: {
       query?: never;
@@ -17930,6 +18496,142 @@ export interface operations {
         'application/json': components['schemas']['WebhookEvent'] & {
           /** @enum {string} */
           type?: 'order.personal_data_erased';
+        };
+      };
+    };
+    responses: {
+      /** @description The event is delivered; so it is with any other 2xx status. The body is ignored. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Nothing more is sent to this endpoint until it is enabled again. */
+      410: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Sent again later, as after any other status; `Retry-After` is honoured. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+    };
+  };
+  orderReserved: {
+    parameters: {
+      query?: never;
+      header: {
+        /**
+         * @description The `id` of the event, the same for each attempt and replay: receivers ignore an id that they know.
+         * @example 01a1ffe2-9b80-748a-ba30-787d85a2b441/2
+         */
+        'webhook-id': string;
+        /**
+         * @description When this attempt was made, in seconds since 1970. Refuse old ones.
+         * @example 1795816403
+         */
+        'webhook-timestamp': string;
+        /**
+         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation; one of them has to match.
+         * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+         */
+        'webhook-signature': string;
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        /**
+         * @example {
+         *       "feed_no": 4711,
+         *       "previous_feed_no": 4708,
+         *       "id": "01a1ffe2-9b80-748a-ba30-787d85a2b441/2",
+         *       "type": "order.reserved",
+         *       "time": "2026-11-21T20:53:23.456Z",
+         *       "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+         *       "version": 2,
+         *       "data": {
+         *         "from": "pending",
+         *         "to": "reserved",
+         *         "reason": null,
+         *         "details": null,
+         *         "actor": "placement"
+         *       },
+         *       "order": {
+         *         "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+         *         "customer_id": "42",
+         *         "customer_name": "Alice Johnson",
+         *         "customer_email": "alice@example.com",
+         *         "items": [
+         *           {
+         *             "product_id": "PROD001",
+         *             "product_name": "Wireless Headphones",
+         *             "quantity": 2,
+         *             "price": 79.99,
+         *             "sku": null,
+         *             "options": {},
+         *             "metadata": {}
+         *           }
+         *         ],
+         *         "subtotal_amount": 159.98,
+         *         "charges_amount": 4.99,
+         *         "total_amount": 164.97,
+         *         "currency": "USD",
+         *         "status": "reserved",
+         *         "version": 2,
+         *         "timestamp": "2026-11-21T20:53:23.456Z",
+         *         "updated_at": "2026-11-21T20:53:23.456Z",
+         *         "failure": "/problems/insufficient-stock",
+         *         "number": "1001",
+         *         "customer_phone": null,
+         *         "shipping_address": {
+         *           "name": "Alice Johnson",
+         *           "company": "Johnson & Sons",
+         *           "line1": "12 Long Street",
+         *           "line2": "Second floor",
+         *           "postal_code": "10117",
+         *           "city": "Berlin",
+         *           "region": "Berlin",
+         *           "country": "DE"
+         *         },
+         *         "billing_address": {
+         *           "name": "Alice Johnson",
+         *           "company": "Johnson & Sons",
+         *           "line1": "12 Long Street",
+         *           "line2": "Second floor",
+         *           "postal_code": "10117",
+         *           "city": "Berlin",
+         *           "region": "Berlin",
+         *           "country": "DE"
+         *         },
+         *         "note": null,
+         *         "tags": [
+         *           "gift"
+         *         ],
+         *         "metadata": {},
+         *         "charges": [
+         *           {
+         *             "type": "shipping",
+         *             "label": "Standard delivery",
+         *             "amount": 4.99,
+         *             "included": false
+         *           }
+         *         ],
+         *         "source": null,
+         *         "source_order_id": null
+         *       }
+         *     }
+         */
+        'application/json': components['schemas']['WebhookEvent'] & {
+          /** @enum {string} */
+          type?: 'order.reserved';
         };
       };
     };
@@ -18882,6 +19584,142 @@ export interface operations {
         'application/json': components['schemas']['WebhookEvent'] & {
           /** @enum {string} */
           type?: 'order.cancelled';
+        };
+      };
+    };
+    responses: {
+      /** @description The event is delivered; so it is with any other 2xx status. The body is ignored. */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Nothing more is sent to this endpoint until it is enabled again. */
+      410: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      /** @description Sent again later, as after any other status; `Retry-After` is honoured. */
+      503: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+    };
+  };
+  orderExpired: {
+    parameters: {
+      query?: never;
+      header: {
+        /**
+         * @description The `id` of the event, the same for each attempt and replay: receivers ignore an id that they know.
+         * @example 01a1ffe2-9b80-748a-ba30-787d85a2b441/2
+         */
+        'webhook-id': string;
+        /**
+         * @description When this attempt was made, in seconds since 1970. Refuse old ones.
+         * @example 1795816403
+         */
+        'webhook-timestamp': string;
+        /**
+         * @description HMAC-SHA256 of `webhook-id.webhook-timestamp.body` with the secret, in base64 behind `v1,`; several between spaces during a rotation; one of them has to match.
+         * @example v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=
+         */
+        'webhook-signature': string;
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        /**
+         * @example {
+         *       "feed_no": 4711,
+         *       "previous_feed_no": 4708,
+         *       "id": "01a1ffe2-9b80-748a-ba30-787d85a2b441/2",
+         *       "type": "order.expired",
+         *       "time": "2026-11-21T20:53:23.456Z",
+         *       "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+         *       "version": 2,
+         *       "data": {
+         *         "from": "reserved",
+         *         "to": "expired",
+         *         "reason": null,
+         *         "details": null,
+         *         "actor": "hold-expiry"
+         *       },
+         *       "order": {
+         *         "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+         *         "customer_id": "42",
+         *         "customer_name": "Alice Johnson",
+         *         "customer_email": "alice@example.com",
+         *         "items": [
+         *           {
+         *             "product_id": "PROD001",
+         *             "product_name": "Wireless Headphones",
+         *             "quantity": 2,
+         *             "price": 79.99,
+         *             "sku": null,
+         *             "options": {},
+         *             "metadata": {}
+         *           }
+         *         ],
+         *         "subtotal_amount": 159.98,
+         *         "charges_amount": 4.99,
+         *         "total_amount": 164.97,
+         *         "currency": "USD",
+         *         "status": "expired",
+         *         "version": 2,
+         *         "timestamp": "2026-11-21T20:53:23.456Z",
+         *         "updated_at": "2026-11-21T20:53:23.456Z",
+         *         "failure": "/problems/insufficient-stock",
+         *         "number": "1001",
+         *         "customer_phone": null,
+         *         "shipping_address": {
+         *           "name": "Alice Johnson",
+         *           "company": "Johnson & Sons",
+         *           "line1": "12 Long Street",
+         *           "line2": "Second floor",
+         *           "postal_code": "10117",
+         *           "city": "Berlin",
+         *           "region": "Berlin",
+         *           "country": "DE"
+         *         },
+         *         "billing_address": {
+         *           "name": "Alice Johnson",
+         *           "company": "Johnson & Sons",
+         *           "line1": "12 Long Street",
+         *           "line2": "Second floor",
+         *           "postal_code": "10117",
+         *           "city": "Berlin",
+         *           "region": "Berlin",
+         *           "country": "DE"
+         *         },
+         *         "note": null,
+         *         "tags": [
+         *           "gift"
+         *         ],
+         *         "metadata": {},
+         *         "charges": [
+         *           {
+         *             "type": "shipping",
+         *             "label": "Standard delivery",
+         *             "amount": 4.99,
+         *             "included": false
+         *           }
+         *         ],
+         *         "source": null,
+         *         "source_order_id": null
+         *       }
+         *     }
+         */
+        'application/json': components['schemas']['WebhookEvent'] & {
+          /** @enum {string} */
+          type?: 'order.expired';
         };
       };
     };

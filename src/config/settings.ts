@@ -20,6 +20,9 @@ export const TRACE_SAMPLERS = [
 /** Above the number of connections to one service, notifications would wait in this process. */
 const MAX_NOTIFICATION_CONCURRENCY = 128;
 
+/** 30 days: bank transfers take a few, and stock that is held is sold to no one else. */
+export const LONGEST_HOLD_SECONDS = 2_592_000;
+
 /** The maximum duration of a background task: see docs/timeouts.md. */
 const MAX_UPSTREAM_TIMEOUT_MS = 10_000;
 
@@ -122,6 +125,22 @@ export class Settings extends HttpSettings {
   /** Currency of the inventory's prices; a currency in use, not a withdrawn one. */
   @IsIn(CURRENCIES, { message: 'must be an ISO 4217 currency code such as USD' })
   DEFAULT_CURRENCY: string = 'USD';
+
+  /** Longest time in seconds that an order may hold its stock for a payment, from when it asks for it. */
+  @WholeNumber(60, LONGEST_HOLD_SECONDS)
+  HOLD_MAX_SECONDS: number = LONGEST_HOLD_SECONDS;
+
+  /** Whether customers are notified when stock is reserved for their payment, and when the hold expires. */
+  @Flag()
+  NOTIFY_HOLDS: boolean = false;
+
+  /** `true`: a customer's token may confirm its own reserved order. A payment is usually confirmed by the checkout's key. */
+  @Flag()
+  ALLOW_CUSTOMER_CONFIRM: boolean = false;
+
+  /** `true`: a payment of another amount or currency than the total confirms an order as well. */
+  @Flag()
+  ALLOW_PAYMENT_MISMATCH: boolean = false;
 
   /**
    * Beginning of the numbers that orders get from the sequence, such as `A-` for `A-1001`: up to 12 printable ASCII characters

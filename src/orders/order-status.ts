@@ -5,7 +5,13 @@
  * placement or an admin tool. `open`: nothing has left yet, so customer, addresses and note can be corrected.
  */
 export const ORDER_STATUSES = {
-  pending: { next: ['confirmed', 'rejected', 'failed'], live: true, open: true, settledBy: 'placement' },
+  pending: {
+    next: ['reserved', 'confirmed', 'rejected', 'failed'],
+    live: true,
+    open: true,
+    settledBy: 'placement',
+  },
+  reserved: { next: ['confirmed', 'cancelled', 'expired'], live: true, open: true, settledBy: 'admin' },
   confirmed: { next: ['processing', 'shipped', 'cancelled'], live: true, open: true, settledBy: 'admin' },
   rejected: { next: [], live: false, open: false, settledBy: 'none' },
   failed: { next: [], live: false, open: false, settledBy: 'none' },
@@ -13,6 +19,7 @@ export const ORDER_STATUSES = {
   shipped: { next: ['delivered'], live: true, open: false, settledBy: 'admin' },
   delivered: { next: ['returned'], live: true, open: false, settledBy: 'admin' },
   cancelled: { next: [], live: false, open: false, settledBy: 'none' },
+  expired: { next: ['confirmed'], live: false, open: false, settledBy: 'admin' },
   returned: { next: [], live: true, open: false, settledBy: 'none' },
 } as const satisfies Record<string, StatusRules>;
 
@@ -37,7 +44,13 @@ export function parseStatus(text: string): OrderStatus | undefined {
 }
 
 /** A customer may cancel its own order until work on it has begun. */
-const CUSTOMER_TRANSITIONS: Partial<Record<OrderStatus, OrderStatus[]>> = { confirmed: ['cancelled'] };
+const CUSTOMER_TRANSITIONS: Partial<Record<OrderStatus, OrderStatus[]>> = {
+  reserved: ['cancelled'],
+  confirmed: ['cancelled'],
+};
+
+/** A hold ends by time alone, or by a cancellation. */
+const SET_BY_TIME: OrderStatus = 'expired';
 
 /** Who sets a status. An admin tool may make every transition. */
 export type StatusSetter = 'admin' | 'customer';
@@ -46,7 +59,7 @@ export type StatusSetter = 'admin' | 'customer';
 export function allowedTransitions(from: OrderStatus, by: StatusSetter = 'admin'): OrderStatus[] {
   if (by === 'customer') return [...(CUSTOMER_TRANSITIONS[from] ?? [])];
   const rules = ORDER_STATUSES[from];
-  return rules.settledBy === 'admin' ? [...rules.next] : [];
+  return rules.settledBy === 'admin' ? rules.next.filter((status) => status !== SET_BY_TIME) : [];
 }
 
 /** The result of setting a status: no change, a change, or a refusal. */
@@ -57,6 +70,11 @@ export function transition(from: OrderStatus, to: OrderStatus, by: StatusSetter 
   if (from === to) return 'unchanged';
   return allowedTransitions(from, by).includes(to) ? 'changed' : 'refused';
 }
+
+/** The statuses of orders that hold no stock rightly, as a list of SQL. */
+export const NOT_LIVE = ORDER_STATUS_NAMES.filter((status) => !ORDER_STATUSES[status].live)
+  .map((status) => `'${status}'`)
+  .join(', ');
 
 /** Whether the stock of an order in this status is rightly held. */
 export function isLive(status: OrderStatus): boolean {

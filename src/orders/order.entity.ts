@@ -1,6 +1,7 @@
 import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import type { Address, Charge, FlatObject } from './details/order-details.js';
 import type { OrderItem } from './order-item.entity.js';
+import type { Payment } from './payments/payment.js';
 import { ORDER_STATUS_NAMES, type OrderStatus } from './order-status.js';
 
 const STATUS_LIST = ORDER_STATUS_NAMES.map((status) => `'${status}'`).join(', ');
@@ -117,6 +118,28 @@ export class Order {
   /** Written with the fields above, and read by the database alone. */
   @Column('integer', { name: 'detail_bytes', nullable: true })
   detailBytes?: number | null;
+
+  /** How long the stock is held for a payment; null of an order that is confirmed at once. */
+  @Column('integer', { name: 'hold_seconds', nullable: true })
+  holdSeconds!: number | null;
+
+  @Column('timestamptz', { name: 'expires_at', nullable: true })
+  expiresAt!: Date | null;
+
+  /** How long the inventory keeps the units; null where it keeps them until they are released. */
+  @Column('timestamptz', { name: 'stock_until', nullable: true })
+  stockUntil!: Date | null;
+
+  /** See `reservationIdOf`. */
+  @Column('smallint', { name: 'stock_generation', default: 1 })
+  stockGeneration!: number;
+
+  /** Whether the stock of an expired order is being reserved again. */
+  @Column('boolean', { name: 'is_reserving_again', default: false })
+  isReservingAgain!: boolean;
+
+  @Column('json', { nullable: true })
+  payments!: Payment[] | null;
 
   /** The lines, by number; read and written together with the order. */
   items!: OrderItem[];

@@ -30,13 +30,27 @@ export interface ReleaseLine extends ReservationLine {
  * another line was refused. `unknown`: possibly reserved; never treated as refused.
  */
 export type ReserveOutcome =
-  | { line: number; outcome: 'held' }
+  | {
+      line: number;
+      outcome: 'held';
+      /** When the inventory gives the units away by itself; absent where it keeps them until they are released. */
+      until?: Date;
+    }
   | { line: number; outcome: 'refused'; reason: string }
   | { line: number; outcome: 'notAttempted'; reason?: string }
   | { line: number; outcome: 'unknown'; reason: string };
 
 export type ReleaseOutcome =
   { line: number; outcome: 'released' } | { line: number; outcome: 'unknown'; reason: string };
+
+/**
+ * How long an inventory keeps the units of a reservation. `until` null: until they are released. `gone`: it does not hold them
+ * any more.
+ */
+export type KeepOutcome =
+  | { outcome: 'kept'; until: Date | null }
+  | { outcome: 'gone'; reason: string }
+  | { outcome: 'unknown'; reason: string };
 
 /** Stock that the inventory holds under the id of an order. */
 export interface HeldReservation {
@@ -88,12 +102,27 @@ export abstract class Inventory {
     freshness?: 'current' | 'recent',
   ): Promise<Map<string, Product>>;
 
-  /** Reserves the lines of an order, each on its own. Faults are outcomes (`unknown`), never exceptions. */
+  /**
+   * Reserves the lines of an order, each on its own. Faults are outcomes (`unknown`), never exceptions.
+   *
+   * @param reservationId see `reservationIdOf`
+   * @param until how long the units are needed, for an inventory that keeps them for a time; absent: until they are released
+   */
   abstract reserve(
-    orderId: string,
+    reservationId: string,
     lines: readonly ReservationLine[],
     deadline: Deadline,
+    until?: Date,
   ): Promise<ReserveOutcome[]>;
+
+  /**
+   * Keeps units that are held for longer. Idempotent. Inventories that keep units until they are released need no call.
+   *
+   * @param until at least so long; null: until they are released
+   */
+  async keep(_reservationId: string, _until: Date | null, _deadline: Deadline): Promise<KeepOutcome> {
+    return { outcome: 'kept', until: null };
+  }
 
   /**
    * Releases units. After `released` nothing is held for the line, and a late `reserve` of it has no effect. Faults
@@ -101,7 +130,7 @@ export abstract class Inventory {
    * for lines that are certainly held.
    */
   abstract release(
-    orderId: string,
+    reservationId: string,
     lines: readonly ReleaseLine[],
     deadline: Deadline,
   ): Promise<ReleaseOutcome[]>;

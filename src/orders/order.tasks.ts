@@ -17,6 +17,15 @@ export const CHECK_OUT_CART: TaskKind<{ customerId: string; cartId: string }> = 
   lane: 'cart',
 };
 
+/** Ends the hold of an order whose payment did not come in time. It waits until `expires_at`. */
+export const EXPIRE_HOLD: TaskKind = { name: 'expire-hold', lane: 'hold' };
+
+/** Confirms an order whose hold had expired: its stock is reserved again. */
+export const CONFIRM_EXPIRED: TaskKind<{ actor: string }> = { name: 'confirm-expired', lane: 'confirmation' };
+
+/** Makes an inventory that keeps units for a time keep those of a confirmed order until they are released. */
+export const KEEP_STOCK: TaskKind = { name: 'keep-stock', lane: 'stock' };
+
 /** Whether the customer can be notified: that needs a name and an address. */
 export function canNotify(order: Pick<Order, 'customerName' | 'customerEmail'>): boolean {
   return order.customerName !== null && order.customerEmail !== null;
@@ -40,6 +49,20 @@ export const NOBODY_NOTIFIED = { notification: 'none: the order has no name or n
  */
 export function notifyTask(orderId: string, seq: number, context: Record<string, string>): NewTask {
   return newTask(NOTIFY, orderId, seq, {}, context);
+}
+
+/** Ends the hold after so long. */
+export function expireHoldTask(orderId: string, seq: number, delayMs: number): NewTask {
+  return { ...newTask(EXPIRE_HOLD, orderId, seq, {}), delayMs };
+}
+
+/** @param actor who confirms the order, for its history */
+export function confirmExpiredTask(orderId: string, seq: number, actor: string): NewTask {
+  return newTask(CONFIRM_EXPIRED, orderId, seq, { actor });
+}
+
+export function keepStockTask(orderId: string, seq: number): NewTask {
+  return newTask(KEEP_STOCK, orderId, seq, {});
 }
 
 /** Returns the order's stock. */

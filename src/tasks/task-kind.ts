@@ -22,6 +22,8 @@ export interface NewTask {
   payload: object;
   /** Headers of the current request, for the calls of the task. */
   context: Record<string, string>;
+  /** Milliseconds from the commit until the task is due; absent where it is due at once. */
+  delayMs?: number;
 }
 
 /** A task on behalf of the current request, if there is one and no other context is given. */

@@ -4,14 +4,7 @@ import { MultiRowStatement } from '../platform/database/batching/multi-row-state
 import { runAll, type Sql } from '../platform/database/connection.js';
 import type { Statement } from '../platform/database/statement-message.js';
 import { BEGIN_BY_INDEX, queryAtOnce } from '../platform/database/transaction.js';
-import {
-  INSERT_BEHIND,
-  INSERT_FIRST,
-  INSERT_INTO_EMPTY_LANE,
-  type LeasableTask,
-  type LimitedTask,
-  valuesOf,
-} from './task-inserts.js';
+import { INSERT_BEHIND, INSERT_FIRST, type LeasableTask, valuesOf } from './task-inserts.js';
 import type { LeasedTask, NewTask, TaskKind } from './task-kind.js';
 
 /** A lease of this process: writes of an attempt compare its version. */
@@ -123,7 +116,8 @@ export class TaskRepository {
   insertFirst(tasks: readonly LeasableTask[]): Statement[] {
     const rows = tasks.map(({ leaseMs, ...task }) => {
       const begun = leaseMs === undefined ? 0 : 1;
-      return [...valuesOf(task).slice(0, -1), leaseMs ?? 0, begun, begun, task.maxAttempts, leaseMs ?? null];
+      const dueMs = leaseMs ?? task.delayMs ?? 0;
+      return [...valuesOf(task).slice(0, -1), dueMs, begun, begun, task.maxAttempts, leaseMs ?? null];
     });
     return INSERT_FIRST.of(rows);
   }
@@ -144,11 +138,6 @@ export class TaskRepository {
       ),
     );
     return new Set(inserted.flat().flatMap(({ id, isLeased }) => (isLeased ? [id] : [])));
-  }
-
-  /** Inserts a task unless its lane has one already, dead ones included. Two callers may both ask for it. */
-  async insertIntoEmptyLane(task: LimitedTask): Promise<void> {
-    await this.dataSource.query(INSERT_INTO_EMPTY_LANE, valuesOf(task));
   }
 
   /** Leases the task of an order, if it is due. */

@@ -12,6 +12,8 @@ import type { Statement } from '../platform/database/statement-message.js';
 import { CONNECTIONS_PER_ORIGIN } from '../platform/upstream/undici-transport.js';
 import type { LeasedTask, NewTask, TaskHandler, TaskKind, TaskPolicy } from './task-kind.js';
 import type { LeasableTask, LimitedTask } from './task-inserts.js';
+import { OrderTasksRepository } from './order-tasks.repository.js';
+import type { TaskState } from './task.entity.js';
 import { type Lease, TaskRepository } from './task.repository.js';
 import { TaskRunner } from './task-runner.js';
 import { IDLE_POLL_MS, TaskWorker } from './task-worker.js';
@@ -47,6 +49,7 @@ export class Tasks implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
 
   constructor(
     private readonly repository: TaskRepository,
+    private readonly ofOrder: OrderTasksRepository,
     private readonly settings: Settings,
     private readonly outage: DatabaseOutage,
     private readonly loops: BackgroundLoops,
@@ -132,10 +135,20 @@ export class Tasks implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
     );
   }
 
-  /** Inserts a task unless its lane has one that is not finished. */
-  async insertUnlessOpen(task: NewTask): Promise<void> {
-    await this.repository.insertIntoEmptyLane(this.withLimit(task));
+  /** Inserts a task unless its lane has one that is not finished; within a transaction where there is one. */
+  async insertUnlessOpen(task: NewTask, transaction?: Sql): Promise<void> {
+    await this.ofOrder.insertIntoEmptyLane(this.withLimit(task), transaction);
     this.worker?.wake();
+  }
+
+  /** Deletes the tasks of a kind that an order does not need any more. An attempt that is running finds its lease lost. */
+  async remove(transaction: Sql, orderId: string, kind: TaskKind): Promise<void> {
+    await this.ofOrder.deleteOf(transaction, orderId, kind);
+  }
+
+  /** The state of the first task in a lane of an order; undefined where it has none. */
+  async stateOf(orderId: string, kind: TaskKind): Promise<TaskState | undefined> {
+    return this.ofOrder.findState(orderId, kind);
   }
 
   async claim(kind: TaskKind, orderId: string, leaseMs: number): Promise<LeasedTask | undefined> {
@@ -209,7 +222,8 @@ export class Tasks implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
   /** Takes the first lease where there is room for an attempt. */
   private reserve(task: NewTask): LeasableTask {
     const runner = this.runners.get(task.kind.name);
-    const isLeased = this.worker?.isStopping === false && runner?.tryReserve() === true;
+    const isDue = task.delayMs === undefined;
+    const isLeased = isDue && this.worker?.isStopping === false && runner?.tryReserve() === true;
     return { ...this.withLimit(task), leaseMs: isLeased ? runner.leaseMs : undefined };
   }
 

@@ -7,6 +7,7 @@ import { BackgroundLoops } from '../../src/platform/background-loops.js';
 import { DatabaseOutage } from '../../src/platform/database/database-outage.js';
 import { dataSourceOptions } from '../../src/platform/database/data-source.js';
 import { Metrics } from '../../src/platform/metrics/metrics.js';
+import { OrderTasksRepository } from '../../src/tasks/order-tasks.repository.js';
 import { TaskRepository } from '../../src/tasks/task.repository.js';
 import { Tasks } from '../../src/tasks/tasks.service.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
@@ -73,7 +74,13 @@ export async function openFeedDatabase(): Promise<FeedDatabase> {
 /** A task engine that inserts tasks and runs none. */
 function tasksOf(dataSource: DataSource): Tasks {
   const loops = new BackgroundLoops(new Metrics());
-  return new Tasks(new TaskRepository(dataSource), new Settings(), new DatabaseOutage(), loops);
+  return new Tasks(
+    new TaskRepository(dataSource),
+    new OrderTasksRepository(dataSource),
+    new Settings(),
+    new DatabaseOutage(),
+    loops,
+  );
 }
 
 /**

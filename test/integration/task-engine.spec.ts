@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest 
 import { Logger } from '@nestjs/common';
 import { Client } from 'pg';
 import { inTransaction } from '../../src/platform/database/transaction.js';
+import { OrderTasksRepository } from '../../src/tasks/order-tasks.repository.js';
 import type { TaskHandler } from '../../src/tasks/task-kind.js';
 import { TaskRepository } from '../../src/tasks/task.repository.js';
 import { eventually } from '../support/service.js';
@@ -164,9 +165,10 @@ describe('tasks of a lane', () => {
 
   it('are inserted once when two callers insert unless one is open', async () => {
     const orderId = newOrderId();
-    const ask = () => instance.repository.insertIntoEmptyLane(taskOf(orderId, 2));
+    const repository = new OrderTasksRepository(instance.dataSource);
+    const ask = () => repository.insertIntoEmptyLane(taskOf(orderId, 2));
     await Promise.all([ask(), ask(), ask()]);
-    await instance.repository.insertIntoEmptyLane(taskOf(orderId, 3));
+    await repository.insertIntoEmptyLane(taskOf(orderId, 3));
     expect(seqsOf(await instance.repository.claim([ANY]))).toEqual([2]);
     expect(await tasks.query('SELECT seq FROM tasks')).toEqual([{ seq: 2 }]);
   });

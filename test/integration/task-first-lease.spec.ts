@@ -4,6 +4,7 @@ import { BackgroundLoops } from '../../src/platform/background-loops.js';
 import { DatabaseOutage } from '../../src/platform/database/database-outage.js';
 import { runAll } from '../../src/platform/database/connection.js';
 import { Metrics } from '../../src/platform/metrics/metrics.js';
+import { OrderTasksRepository } from '../../src/tasks/order-tasks.repository.js';
 import { newTask } from '../../src/tasks/task-kind.js';
 import { Tasks } from '../../src/tasks/tasks.service.js';
 import { eventually } from '../support/service.js';
@@ -29,6 +30,7 @@ beforeEach(async () => {
   running = new Map();
   tasks = new Tasks(
     instance.repository,
+    new OrderTasksRepository(instance.dataSource),
     new Settings(),
     new DatabaseOutage(),
     new BackgroundLoops(new Metrics()),

@@ -40,6 +40,12 @@ export function orderOf({ lines, charges }: Content, more: Partial<Order> = {}):
     chargesAmount,
     source: null,
     sourceOrderId: null,
+    holdSeconds: null,
+    expiresAt: null,
+    stockUntil: null,
+    stockGeneration: 1,
+    isReservingAgain: false,
+    payments: null,
     items: lines.map((line, index) => ({
       ...NO_LINE,
       ...line,

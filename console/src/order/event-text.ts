@@ -9,6 +9,12 @@ export function describeEvent({ type, from, to, data }: OrderEvent): string {
       return `${from ?? ''} → ${to ?? ''}`;
     case 'corrected':
       return `Corrected: ${fieldsOf(data)}`;
+    case 'hold_extended':
+      return 'Hold extended';
+    case 'payment_recorded':
+      return describePayment(data);
+    case 'paid_without_stock':
+      return 'Paid after the hold, and the stock is gone';
     case 'stock_released':
       return 'Stock released';
     case 'stock_in_doubt':
@@ -18,6 +24,12 @@ export function describeEvent({ type, from, to, data }: OrderEvent): string {
     case 'personal_data_erased':
       return 'Name and email erased';
   }
+}
+
+/** A reported payment, as in `Payment captured: 164.97 USD (pay_8f2k)`. */
+function describePayment(data: OrderEvent['data']): string {
+  const { reference, state, amount, currency } = data ?? {};
+  return `Payment ${String(state)}: ${String(amount)} ${String(currency)} (${String(reference)})`;
 }
 
 /** The fields that an event names, as people read them: `shipping address, note`. */

@@ -4,6 +4,7 @@ import { ReasonForm } from './reason-form.tsx';
 
 /** What setting a status does beyond the word itself. */
 const MEANINGS: Partial<Record<OrderStatus, string>> = {
+  confirmed: 'The order counts as paid and its stock stays reserved. No payment is recorded.',
   processing: 'The order is being prepared.',
   shipped: 'The order is on its way. It can no longer be cancelled.',
   delivered: 'The customer has received the order.',

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { NOT_LIVE } from '../../orders/order-status.js';
 import type { Baseline, Books } from './drift.js';
 
 /** Results of the last reports, over all products. */
@@ -35,9 +36,9 @@ export class DriftRepository {
   async sumBooks(productIds: readonly string[]): Promise<Map<string, Books>> {
     const rows = await this.dataSource.query<(Books & { productId: string })[]>(
       `SELECT i.product_id AS "productId",
-         coalesce(sum(i.quantity) FILTER (WHERE o.status NOT IN ('pending', 'rejected', 'failed', 'cancelled')), 0)::float8
+         coalesce(sum(i.quantity) FILTER (WHERE o.status NOT IN ('pending', ${NOT_LIVE})), 0)::float8
            AS sold,
-         coalesce(sum(i.quantity) FILTER (WHERE o.status NOT IN ('rejected', 'failed', 'cancelled')
+         coalesce(sum(i.quantity) FILTER (WHERE o.status NOT IN (${NOT_LIVE})
            OR i.reservation <> 'released'), 0)::float8 AS held
        FROM order_items i JOIN orders o ON o.id = i.order_id
        WHERE i.product_id = ANY ($1) GROUP BY i.product_id`,
@@ -52,7 +53,7 @@ export class DriftRepository {
       `SELECT i.product_id AS "productId", sum(i.quantity)::float8 AS units
        FROM order_items i JOIN orders o ON o.id = i.order_id JOIN order_events e ON e.order_id = o.id
          JOIN stock_drift d ON d.product_id = i.product_id
-       WHERE i.product_id = ANY ($1) AND o.status IN ('rejected', 'failed', 'cancelled')
+       WHERE i.product_id = ANY ($1) AND o.status IN (${NOT_LIVE})
          AND e.type = 'incident_settled' AND e.occurred_at > d.baseline_at
          AND e.data->'units_perhaps_held' @> jsonb_build_array(jsonb_build_object('line', i.id))
        GROUP BY i.product_id`,

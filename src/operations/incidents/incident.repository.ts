@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { NOT_LIVE } from '../../orders/order-status.js';
 import { PLACE_ORDER } from '../../orders/order.tasks.js';
 import type { OrderLine } from '../../orders/order.ports.js';
 import type { Tally } from '../task-reports.repository.js';
@@ -50,7 +51,7 @@ export class IncidentRepository {
          o.updated_at AS "changedAt"
        FROM order_items i JOIN orders o ON o.id = i.order_id
        WHERE i.reservation = 'in_doubt' AND i.order_id >= $1 AND (i.order_id > $1 OR i.id >= $2)
-         AND o.status IN ('rejected', 'failed', 'cancelled')
+         AND o.status IN (${NOT_LIVE})
        ORDER BY i.order_id, i.id LIMIT $3`,
       [from.orderId, from.line, limit],
     );
@@ -63,7 +64,7 @@ export class IncidentRepository {
          o.updated_at AS "changedAt"
        FROM order_items i JOIN orders o ON o.id = i.order_id
        WHERE i.order_id = ANY ($1) AND i.reservation <> 'released'
-         AND o.status IN ('rejected', 'failed', 'cancelled')`,
+         AND o.status IN (${NOT_LIVE})`,
       [orderIds],
     );
   }

@@ -8,6 +8,7 @@ import type { NewEvent } from '../order.repository.js';
 import {
   canNotify,
   checkOutCartTask,
+  expireHoldTask,
   NOBODY_NOTIFIED,
   notificationOf,
   releaseStockTask,
@@ -18,9 +19,10 @@ import {
  *
  * `failure`: the problem type stored with the order. `notifiesCustomer`: a notification is sent. `checksOutCart`: the
  * cart is checked out. `givesBack`: held and doubtful stock is released, and another order may have its cart, number and
- * reference.
+ * reference. The customer of a reserved order has not paid yet, so its cart stays, and whether it is notified is a setting.
  */
 export const COMPLETIONS = {
+  reserved: { failure: null, notifiesCustomer: false, checksOutCart: false, givesBack: false },
   confirmed: { failure: null, notifiesCustomer: true, checksOutCart: true, givesBack: false },
   rejected: {
     failure: 'insufficient-stock',
@@ -44,6 +46,16 @@ export interface Completion {
   refusal?: { failure: string; data: Record<string, unknown> };
   /** The inventory calls that decided the completion. */
   calls?: InventoryCall[];
+  /** Of a reserved order. */
+  hold?: Hold;
+}
+
+/** How long the stock of an order is held. */
+export interface Hold {
+  expiresAt: Date;
+  /** When the inventory gives the units away by itself; null where it keeps them until they are released. */
+  stockUntil: Date | null;
+  notifiesCustomer: boolean;
 }
 
 /** Reason of an order that failed before the call to the inventory. The response for its key uses it. */
@@ -100,6 +112,14 @@ export function endReserved({ items }: Order, { lines, reason, calls }: StepFail
   return { ...completion, ...(calls && { calls }) };
 }
 
+/** When the inventory gives the first units of an order away by itself; nothing where it keeps them until they are released. */
+export function earliestEnd(outcomes: readonly ReserveOutcome[]): { stockUntil?: Date } {
+  const ends = outcomes.flatMap((outcome) =>
+    outcome.outcome === 'held' && outcome.until ? [outcome.until] : [],
+  );
+  return ends.length === 0 ? {} : { stockUntil: new Date(Math.min(...ends.map((end) => end.getTime()))) };
+}
+
 /** The same outcome of all lines, as without an answer of the inventory. */
 export function sameForAll(
   lines: readonly Line[],
@@ -118,24 +138,29 @@ export function failureOf({ to, refusal }: Completion): string | null {
 export function eventOf(order: Order, completion: Completion, actor: string, at: Date): NewEvent {
   const { to, reason } = completion;
   const change = { type: 'status_changed', actor, reason, data: detailsOf(order, completion), at } as const;
-  const notification = COMPLETIONS[to].notifiesCustomer ? notificationOf(order) : undefined;
+  const notification = notifiesCustomer(completion) ? notificationOf(order) : undefined;
   return { ...change, notification, orderId: order.id, version: order.version + 1, from: 'pending', to };
 }
 
 function detailsOf(order: Order, completion: Completion): Record<string, unknown> | undefined {
-  const { to, refusal, shortages, inDoubt, calls } = completion;
+  const { refusal, shortages, inDoubt, calls, hold } = completion;
   const data = {
     ...refusal?.data,
     ...(shortages.length > 0 && { shortages }),
     ...(inDoubt.length > 0 && { lines_in_doubt: inDoubt }),
-    ...(COMPLETIONS[to].notifiesCustomer && !canNotify(order) && NOBODY_NOTIFIED),
+    ...(notifiesCustomer(completion) && !canNotify(order) && NOBODY_NOTIFIED),
+    ...(hold && { expires_at: hold.expiresAt.toISOString() }),
     ...(calls && { calls }),
   };
   return Object.keys(data).length > 0 ? fitLists(data) : undefined;
 }
 
+function notifiesCustomer({ to, hold }: Completion): boolean {
+  return hold?.notifiesCustomer ?? COMPLETIONS[to].notifiesCustomer;
+}
+
 /** The tasks that the completion makes necessary, beside the notification, which follows from its event. */
-export function tasksAfter(order: Order, { to, released }: Completion): NewTask[] {
+export function tasksAfter(order: Order, { to, released, hold }: Completion, at: Date): NewTask[] {
   const { checksOutCart, givesBack } = COMPLETIONS[to];
   const { id, cartId, customerId, items } = order;
   const version = order.version + 1;
@@ -143,6 +168,7 @@ export function tasksAfter(order: Order, { to, released }: Completion): NewTask[
   if (checksOutCart && cartId !== null && customerId !== null)
     tasks.push(checkOutCartTask(id, version, customerId, cartId));
   if (givesBack && released.length < items.length) tasks.push(releaseStockTask(id, version));
+  if (hold) tasks.push(expireHoldTask(id, version, hold.expiresAt.getTime() - at.getTime()));
   return tasks;
 }
 

@@ -22,12 +22,13 @@ export interface NewPlacement {
 
 /** The last two values of a row are the number of the client and the prefix of numbers of the sequence. */
 const INSERT_ORDERS = new MultiRowStatement(
-  `(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+  `(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
    coalesce(?::text, ?::text || nextval('order_numbers')))`,
   (rows) =>
     `INSERT INTO orders (id, customer_id, customer_name, customer_email, customer_email_key, status, currency,
        total_amount, version, cart_id, placed_at, updated_at, to_price, customer_phone, shipping_address,
-       billing_address, note, tags, metadata, charges, charges_amount, source, source_order_id, detail_bytes, number)
+       billing_address, note, tags, metadata, charges, charges_amount, source, source_order_id, detail_bytes, hold_seconds,
+       number)
      VALUES ${rows} RETURNING id, number`,
 );
 
@@ -84,6 +85,7 @@ export function insertOrders(orders: readonly Order[], numberPrefix: string): Wr
     order.source,
     order.sourceOrderId,
     order.detailBytes,
+    order.holdSeconds,
     order.number,
     numberPrefix,
   ]);

@@ -14,6 +14,8 @@ import { type InventoryCall, observeInventory } from '../history/inventory-calls
 import type { OrderClaim } from '../claims/order-claim.entity.js';
 import type { Claim } from '../claims/order-claims.repository.js';
 import type { Order } from '../order.entity.js';
+import { endWithin, holdEnd, stockNeededUntil } from '../holds/hold-end.js';
+import { reservationIdOf } from '../holds/reservation-id.js';
 import { countStatusChange } from '../order.metrics.js';
 import { Inventory } from '../order.ports.js';
 import { OrderRepository } from '../order.repository.js';
@@ -22,6 +24,7 @@ import {
   type Completion,
   completionOf,
   confirmation,
+  earliestEnd,
   endReserved,
   endUnreserved,
   eventOf,
@@ -84,6 +87,7 @@ export class PlaceOrderSaga {
 
   /** Lease duration of a placement. */
   private readonly leaseMs: number;
+  private readonly notifiesHolds: boolean;
 
   constructor(
     private readonly repository: PlaceOrderRepository,
@@ -94,6 +98,7 @@ export class PlaceOrderSaga {
     settings: Settings,
   ) {
     this.leaseMs = settings.REQUEST_DEADLINE_MS + LEASE_MARGIN_MS;
+    this.notifiesHolds = settings.NOTIFY_HOLDS;
   }
 
   /**
@@ -162,6 +167,7 @@ export class PlaceOrderSaga {
     const mayBeReserved = lease.attempts > 1 && order.toPrice === null;
     const options = { onUnknown, deadline, mayBeReserved };
     let calls: InventoryCall[] = [];
+    let stockUntil: Date | undefined;
     for (const step of Object.values(this.steps)) {
       if (step.isDone(order)) continue;
       const result = await step.run({ order, lease }, options);
@@ -173,8 +179,21 @@ export class PlaceOrderSaga {
       }
       order = result.order;
       calls = [...calls, ...(result.calls ?? [])];
+      ({ stockUntil } = result);
     }
-    return this.complete({ order, lease }, confirmation(calls), actor);
+    return this.complete({ order, lease }, this.success(order, calls, stockUntil ?? null), actor);
+  }
+
+  /** Confirms an order whose stock is reserved, or begins its hold. */
+  private success(order: Order, calls: InventoryCall[], stockUntil: Date | null): Completion {
+    const confirmed = confirmation(calls);
+    if (order.holdSeconds === null) return confirmed;
+    const expiresAt = endWithin(stockUntil, holdEnd(order.holdSeconds, databaseNow()));
+    return {
+      ...confirmed,
+      to: 'reserved',
+      hold: { expiresAt, stockUntil, notifiesCustomer: this.notifiesHolds },
+    };
   }
 
   /** Compensates an order whose placement did not complete within the recovery window. */
@@ -226,11 +245,12 @@ export class PlaceOrderSaga {
       return { outcome: 'unknown', reason: NOT_ASKED, lines: notAttempted };
     }
     const wanted = order.items.map(({ id, productId, quantity }) => ({ line: id, productId, quantity }));
-    const reserve = () => this.inventory.reserve(order.id, wanted, deadline);
+    const until = stockNeededUntil(order);
+    const reserve = () => this.inventory.reserve(reservationIdOf(order), wanted, deadline, until);
     const { outcomes: lines, call } = await observeInventory('reserve', reserve);
     const { to, reason = '' } = completionOf(lines, order.items);
     const calls = [call];
-    if (to === 'confirmed') return { outcome: 'done', order, calls };
+    if (to === 'confirmed') return { outcome: 'done', order, calls, ...earliestEnd(lines) };
     return { outcome: to === 'rejected' ? 'refused' : 'unknown', reason, lines, calls };
   }
 
@@ -264,7 +284,7 @@ export class PlaceOrderSaga {
     actor: string,
   ): Promise<Order | undefined> {
     const event = eventOf(order, completion, actor, databaseNow());
-    const tasks = tasksAfter(order, completion);
+    const tasks = tasksAfter(order, completion, event.at);
     await reachPausePoint('placement.before-settle', order.id);
     const verdict = await this.repository.complete({ order, lease, completion, event, tasks });
     await reachPausePoint('placement.after-settle', order.id);
@@ -272,6 +292,7 @@ export class PlaceOrderSaga {
     const { to: status } = completion;
     countStatusChange('pending', status);
     const { version, at: updatedAt } = event;
-    return { ...order, status, failure: failureOf(completion), version, updatedAt };
+    const { expiresAt = null, stockUntil = null } = completion.hold ?? {};
+    return { ...order, status, failure: failureOf(completion), version, updatedAt, expiresAt, stockUntil };
   }
 }

@@ -19,7 +19,7 @@ import type { OrderClaim } from '../claims/order-claim.entity.js';
 import type { Order } from '../order.entity.js';
 import { type NewEvent, OrderRepository } from '../order.repository.js';
 import { cartAlreadyOrdered, numberAlreadyUsed } from '../order.problems.js';
-import { isLive } from '../order-status.js';
+import { isLive, type OrderStatus } from '../order-status.js';
 import { checkOutCartTask } from '../order.tasks.js';
 import { type Completion, COMPLETIONS, failureOf } from './completion.js';
 import { insertItems, insertOrders, newClaimsOf, type NewPlacement } from './new-placement.js';
@@ -47,16 +47,21 @@ interface PreparedCompletion extends CompletedPlacement {
  */
 const NUMBER_ATTEMPTS = 20;
 
+/** The cart of an order is checked out when the order is confirmed. */
+const NOT_CHECKED_OUT: ReadonlySet<OrderStatus> = new Set(['pending', 'reserved']);
+
 /** Why an order was not stored: its key belongs to another request, or another order has what it claims. */
 export type Conflict = 'key_taken' | ClaimConflict;
 
 /** Divides by zero where an order is not as it was read, so that nothing of the transaction happens. */
 const COMPLETE_ORDERS = new MultiRowStatement(
-  '(?::uuid, ?::integer, ?::text, ?::text, ?::timestamptz)',
+  '(?::uuid, ?::integer, ?::text, ?::text, ?::timestamptz, ?::timestamptz, ?::timestamptz)',
   (rows) =>
     `UPDATE orders o SET status = s.status, failure = s.failure, updated_at = s.completed_at,
+       expires_at = s.expires_at, stock_until = s.stock_until,
        version = o.version + 1 / (o.version = s.version AND o.status = 'pending')::integer
-     FROM (VALUES ${rows}) AS s (id, version, status, failure, completed_at) WHERE o.id = s.id`,
+     FROM (VALUES ${rows}) AS s (id, version, status, failure, completed_at, expires_at, stock_until)
+     WHERE o.id = s.id`,
 );
 
 /**
@@ -150,13 +155,13 @@ export class PlaceOrderRepository {
   }
 
   /**
-   * Repeats the checkout of an order's cart that the cart service still reports as active. Pending orders are
-   * skipped, because their completion checks out the cart. Orders that are not live are skipped too: their customer
+   * Repeats the checkout of an order's cart that the cart service still reports as active. Pending and reserved orders are
+   * skipped, because their confirmation checks out the cart. Orders that are not live are skipped too: their customer
    * may order the cart again.
    */
   async repeatCartCheckout(orderId: string): Promise<void> {
     const order = await this.orders.findOrder(orderId);
-    if (!order || order.status === 'pending' || !isLive(order.status)) return;
+    if (!order || NOT_CHECKED_OUT.has(order.status) || !isLive(order.status)) return;
     if (order.cartId === null || order.customerId === null) return;
     await this.tasks.insertUnlessOpen(
       checkOutCartTask(order.id, order.version, order.customerId, order.cartId),
@@ -230,6 +235,8 @@ function completeOrders(placements: readonly CompletedPlacement[]): Write<'chang
     completion.to,
     failureOf(completion),
     event.at,
+    completion.hold?.expiresAt ?? null,
+    completion.hold?.stockUntil ?? null,
   ]);
   return COMPLETE_ORDERS.of(rows).map((statement) => ({ ...statement, refusal: 'changed' }));
 }

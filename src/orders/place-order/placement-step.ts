@@ -27,7 +27,15 @@ export interface StepOptions {
 
 /** The result of a step: the order for the next one, a failure, or that another process has the lease. */
 export type StepResult =
-  { outcome: 'done'; order: Order; calls?: InventoryCall[] } | { outcome: 'lost' } | StepFailure;
+  | {
+      outcome: 'done';
+      order: Order;
+      calls?: InventoryCall[];
+      /** When the inventory gives the reserved units away by itself; absent where it keeps them until they are released. */
+      stockUntil?: Date;
+    }
+  | { outcome: 'lost' }
+  | StepFailure;
 
 /** One step of a placement, between the two transactions. */
 export interface Step {

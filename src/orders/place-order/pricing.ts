@@ -29,6 +29,7 @@ export interface PricedOrder extends OrderDetails {
   customerEmail: string | null;
   cartId: string | null;
   currency: string;
+  holdSeconds: number | null;
   totalAmount: string | null;
   lines: PricedLine[];
   toPrice: ExpectedPrices | null;
@@ -72,6 +73,7 @@ export class OrderPricing {
       customerId: request.customerId ?? null,
       customerName: request.customerName ?? null,
       customerEmail: request.customerEmail ?? null,
+      holdSeconds: request.holdSeconds ?? null,
       cartId,
       currency,
       items,
@@ -245,6 +247,11 @@ export function newOrder(priced: PricedOrder): Order {
     status: 'pending',
     version: 1,
     failure: null,
+    expiresAt: null,
+    stockUntil: null,
+    stockGeneration: 1,
+    isReservingAgain: false,
+    payments: null,
     placedAt,
     updatedAt: placedAt,
     chargesAmount: priced.charges === null ? null : chargesTotalOf(priced.charges),

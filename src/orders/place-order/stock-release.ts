@@ -8,6 +8,7 @@ import { Tasks } from '../../tasks/tasks.service.js';
 import { reachPausePoint } from '../../pause-points/pause-points.js';
 import type { OrderItem } from '../order-item.entity.js';
 import { type InventoryCall, observeInventory } from '../history/inventory-calls.js';
+import { reservationIdOf } from '../holds/reservation-id.js';
 import { isLive } from '../order-status.js';
 import type { Order } from '../order.entity.js';
 import { RELEASE_STOCK } from '../order.tasks.js';
@@ -38,7 +39,7 @@ export class StockRelease implements OnModuleInit {
   private async release(lease: Lease, deadline: Deadline): Promise<void> {
     const { orderId } = lease;
     const order = await this.orders.findOrder(orderId);
-    if (!order || isLive(order.status))
+    if (!order || isLive(order.status) || order.isReservingAgain)
       throw new Error(`order ${orderId} is live, its stock is not to be released`);
     if (this.inventory.idempotent) await this.releaseRepeatably(order, lease, deadline);
     else await this.releaseOnce(order, lease, deadline);
@@ -88,7 +89,7 @@ export class StockRelease implements OnModuleInit {
   }
 
   private releaseLines(order: Order, items: readonly OrderItem[], deadline: Deadline) {
-    const release = () => this.inventory.release(order.id, items.map(toReleaseLine), deadline);
+    const release = () => this.inventory.release(reservationIdOf(order), items.map(toReleaseLine), deadline);
     return observeInventory('release', release);
   }
 

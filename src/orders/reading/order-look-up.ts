@@ -9,7 +9,9 @@ export const ORDER = `o.id, o.customer_id AS "customerId", o.customer_name AS "c
   o.cart_id AS "cartId", o.failure, o.placed_at AS "placedAt", o.updated_at AS "updatedAt",
   o.to_price AS "toPrice", o.number, o.customer_phone AS "customerPhone", o.shipping_address AS "shippingAddress",
   o.billing_address AS "billingAddress", o.note, o.tags, o.metadata, o.charges,
-  o.charges_amount AS "chargesAmount", o.source, o.source_order_id AS "sourceOrderId",
+  o.charges_amount AS "chargesAmount", o.source, o.source_order_id AS "sourceOrderId", o.hold_seconds AS "holdSeconds",
+  o.expires_at AS "expiresAt", o.stock_until AS "stockUntil", o.stock_generation AS "stockGeneration",
+  o.is_reserving_again AS "isReservingAgain", o.payments,
   (SELECT json_agg(json_build_object('orderId', i.order_id, 'id', i.id, 'productId', i.product_id,
       'productName', i.product_name, 'quantity', i.quantity, 'price', i.price::text, 'reservation', i.reservation,
       'sku', i.sku, 'options', i.options, 'metadata', i.metadata)

@@ -25,12 +25,30 @@ const change = (summary: string, from: string, to: string, actor: string, reason
 const RELEASE = { operation: 'release', lines: { released: 1 }, attempts: { '2xx': 1 }, duration_ms: 9 };
 
 const WAREHOUSE = 'key:warehouse';
+const CHECKOUT = 'key:checkout';
 
 /** An example of each type of event. A test compares the types with those of the feed. */
 const EXAMPLES: Record<string, Example> = {
   'order.placed': {
     summary: 'An order was placed',
     data: { to: 'pending', actor: 'anonymous' },
+  },
+  'order.reserved': change('The stock of an order is held for its payment', 'pending', 'reserved', 'placement'),
+  'order.expired': change('The hold of an order has expired', 'reserved', 'expired', 'hold-expiry'),
+  'order.hold_extended': {
+    summary: 'The hold of an order was extended',
+    data: { actor: CHECKOUT, details: { expires_at: EXAMPLE_TIME } },
+  },
+  'order.payment_recorded': {
+    summary: 'A payment of an order was reported',
+    data: {
+      actor: CHECKOUT,
+      details: { reference: 'pay_8f2k', state: 'captured', amount: 164.97, currency: 'USD' },
+    },
+  },
+  'order.paid_without_stock': {
+    summary: 'An order was paid after its hold had expired, and its stock is gone',
+    data: { actor: 'hold-expiry', reason: 'Not enough in stock' },
   },
   'order.confirmed': change('An order was confirmed', 'pending', 'confirmed', 'placement'),
   'order.rejected': change(

@@ -10,6 +10,16 @@ import { BulkStatus } from './bulk/bulk-status.js';
 import { Corrections } from './corrections/corrections.js';
 import { CorrectionsController } from './corrections/corrections.controller.js';
 import { CorrectionsRepository } from './corrections/corrections.repository.js';
+import { Confirmations } from './holds/confirmations.js';
+import { HoldExpiry } from './holds/hold-expiry.js';
+import { HoldExtension } from './holds/hold-extension.js';
+import { HoldsController } from './holds/holds.controller.js';
+import { HoldsRepository } from './holds/holds.repository.js';
+import { LateConfirmation } from './holds/late-confirmation.js';
+import { LateConfirmationRepository } from './holds/late-confirmation.repository.js';
+import { LateConfirmations } from './holds/late-confirmations.js';
+import { PaymentRecords } from './payments/payment-records.js';
+import { StatusChanges } from './status/status-changes.js';
 import { OrderExportController } from './export/order-export.controller.js';
 import { OrderExport } from './export/order-export.js';
 import { RejectedOrdersRepository } from './retention/rejected-orders.repository.js';
@@ -40,6 +50,7 @@ export class OrdersModule {
         OrderExportController,
         OrdersController,
         CorrectionsController,
+        HoldsController,
       ],
       providers: [
         OrderRepository,
@@ -60,6 +71,15 @@ export class OrdersModule {
         BulkStatus,
         CorrectionsRepository,
         Corrections,
+        HoldsRepository,
+        StatusChanges,
+        PaymentRecords,
+        LateConfirmationRepository,
+        LateConfirmation,
+        LateConfirmations,
+        Confirmations,
+        HoldExtension,
+        HoldExpiry,
         OrderExport,
         OrderSearchRepository,
         SearchIndex,

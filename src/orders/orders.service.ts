@@ -5,12 +5,7 @@ import type { Order } from './order.entity.js';
 import { isOrderId } from './order-id.js';
 import { orderNotFound, transitionNotAllowed, versionConflict } from './order.problems.js';
 import { MAX_TOTAL, type OrderList, OrderRepository } from './order.repository.js';
-import {
-  allowedTransitions,
-  type OrderStatus,
-  type StatusSetter,
-  transition,
-} from './order-status.js';
+import { allowedTransitions, type OrderStatus, type StatusSetter, transition } from './order-status.js';
 import type { Owner } from './ownership.js';
 import { StatusChanges } from './status/status-changes.js';
 import type { OrderFilter } from './search/order-conditions.js';

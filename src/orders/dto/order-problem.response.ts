@@ -16,7 +16,9 @@ import {
   problemDecorator,
   ProblemResponse,
 } from '../../platform/http/problem.openapi.js';
+import type { HoldProblemName } from '../holds/hold.problems.js';
 import type { OrderProblemName } from '../order.problems.js';
+import type { PaymentProblemName } from '../payments/payment.problems.js';
 import { ORDER_STATUS_NAMES, type OrderStatus } from '../order-status.js';
 
 class ShortageResponse {
@@ -116,11 +118,20 @@ export class OrderProblemResponse extends ProblemResponse {
   @Flag.optional(false, 'Whether an erasure is why they can not be corrected.')
   personal_data_erased?: boolean;
 
+  @Text.optional('pay_8f2k', 'The payment that confirmed the order.')
+  reference?: string;
+
+  @Decimal.optional(164.97, 'The total of the order; null until it is priced.', { nullable: true })
+  total_amount?: number | null;
+
+  @Text.optional('USD', 'The currency of the order.')
+  currency?: string;
+
   @Integer.optional(3, 'The current version; read the order again.')
   current_version?: number;
 }
 
-type OwnProblemName = OrderProblemName | IdempotencyProblemName;
+type OwnProblemName = OrderProblemName | IdempotencyProblemName | HoldProblemName | PaymentProblemName;
 
 export type DocumentedOrderProblem = DocumentedProblem<OwnProblemName>;
 

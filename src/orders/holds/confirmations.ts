@@ -143,7 +143,10 @@ export class Confirmations {
     if (!payment) return undefined;
     const total = toJsonNumberOrNull(order.totalAmount);
     const { reference, state, amount = total ?? 0, currency = order.currency } = payment;
-    const isExact = currency === order.currency && order.totalAmount !== null && sameAmount(String(amount), order.totalAmount);
+    const isExact =
+      currency === order.currency &&
+      order.totalAmount !== null &&
+      sameAmount(String(amount), order.totalAmount);
     if (!isExact && !this.settings.ALLOW_PAYMENT_MISMATCH) throw paymentMismatch(total, order.currency);
     return { reference, state, amount, currency };
   }

@@ -17,8 +17,12 @@ export const HOLD_PROBLEMS = defineProblemTypes({
     status: 409,
     title: 'Already confirmed by another payment',
     cause: 'The order was confirmed by a payment with another reference. Nothing was recorded.',
-    remedy: 'Refund one of the payments. Record the other with `POST /orders/{id}/payments` if it is to be shown.',
-    members: { reference: 'the payment that confirmed the order', current_status: 'the status that the order has' },
+    remedy:
+      'Refund one of the payments. Record the other with `POST /orders/{id}/payments` if it is to be shown.',
+    members: {
+      reference: 'the payment that confirmed the order',
+      current_status: 'the status that the order has',
+    },
   },
   'not-reserved': {
     status: 409,
@@ -52,7 +56,7 @@ export const HOLD_PROBLEMS = defineProblemTypes({
   },
 });
 
-type HoldProblemName = keyof typeof HOLD_PROBLEMS;
+export type HoldProblemName = keyof typeof HOLD_PROBLEMS;
 
 function holdProblem(
   name: HoldProblemName,
@@ -87,6 +91,7 @@ export function reservationExpired(status: OrderStatus): Problem {
 }
 
 export function confirmationUnsettled(): Problem {
-  const detail = 'Whether the stock of the order could be reserved again is not known yet; repeat the request';
+  const detail =
+    'Whether the stock of the order could be reserved again is not known yet; repeat the request';
   return holdProblem('confirmation-unsettled', detail, {}, RETRY_AFTER);
 }

@@ -42,9 +42,16 @@ export class LateConfirmationRepository {
   }
 
   /** Ends a generation whose units can not be had: what is or may be reserved of it is released. */
-  async giveBack(order: Order, { released, inDoubt, shortages, reason, calls }: Completion, lease: Lease): Promise<void> {
+  async giveBack(
+    order: Order,
+    { released, inDoubt, shortages, reason, calls }: Completion,
+    lease: Lease,
+  ): Promise<void> {
     const at = databaseNow();
-    const lists = { ...(shortages.length > 0 && { shortages }), ...(inDoubt.length > 0 && { lines_in_doubt: inDoubt }) };
+    const lists = {
+      ...(shortages.length > 0 && { shortages }),
+      ...(inDoubt.length > 0 && { lines_in_doubt: inDoubt }),
+    };
     const data = fitLists({ ...lists, ...(calls && { calls }) });
     const event = { type: 'paid_without_stock', actor: ACTOR, reason, data, at } as const;
     for (let attempt = 1; attempt <= WRITE_ATTEMPTS; attempt += 1) {

@@ -47,7 +47,7 @@ export class LateConfirmations {
           await this.insertTask(actor)(transaction, order);
           return true;
         });
-    return isBegun && this.outcomeOf(order);
+    return isBegun ? this.outcomeOf(order) : undefined;
   }
 
   /** The task of an earlier confirmation stays: it may be about to succeed, or be an incident. */

@@ -69,7 +69,14 @@ export class StatusChanges {
     const notification = change.notifies ? notificationOf(order) : undefined;
     const isUnknown = change.notifies && !notification;
     const data = isUnknown ? { ...change.data, ...NOBODY_NOTIFIED } : change.data;
-    const event = { type: 'status_changed', actor: change.actor, reason: change.reason, data, at, notification } as const;
+    const event = {
+      type: 'status_changed',
+      actor: change.actor,
+      reason: change.reason,
+      data,
+      at,
+      notification,
+    } as const;
     await reachPausePoint('status.before-change', order.id);
     const isChanged = await this.inFencedTransaction(async (transaction) => {
       if (!(await this.orders.update(transaction, order, changed))) return false;
@@ -106,10 +113,12 @@ export class StatusChanges {
     const tasks: NewTask[] = [];
     if (before.status === 'reserved') await this.tasks.remove(transaction, after.id, EXPIRE_HOLD);
     if (isLive(before.status) && !isLive(after.status)) {
-      if (after.cartId !== null) await runAll(transaction, this.claims.free(after.id, [cartClaim(after.cartId)]));
+      if (after.cartId !== null)
+        await runAll(transaction, this.claims.free(after.id, [cartClaim(after.cartId)]));
       tasks.push(releaseStockTask(after.id, after.version));
     }
-    if (after.status === 'confirmed') tasks.push(...(await this.tasksOfConfirmation(transaction, before, after)));
+    if (after.status === 'confirmed')
+      tasks.push(...(await this.tasksOfConfirmation(transaction, before, after)));
     if (tasks.length > 0) await this.tasks.insert(transaction, tasks);
   }
 

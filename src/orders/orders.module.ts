@@ -21,6 +21,9 @@ import { PlaceOrderSaga } from './place-order/place-order-saga.js';
 import { PlaceOrderRepository } from './place-order/place-order.repository.js';
 import { OrderPricing } from './place-order/pricing.js';
 import { StockRelease } from './place-order/stock-release.js';
+import { PaymentReports } from './payment-reports/payment-reports.js';
+import { PaymentReportsController } from './payment-reports/payment-reports.controller.js';
+import { PaymentReportsRepository } from './payment-reports/payment-reports.repository.js';
 import { OrderPreviewController } from './preview/order-preview.controller.js';
 import { OrderPreview } from './preview/order-preview.js';
 import { OrderSearchRepository } from './search/order-search.repository.js';
@@ -40,6 +43,7 @@ export class OrdersModule {
         OrderExportController,
         OrdersController,
         CorrectionsController,
+        PaymentReportsController,
       ],
       providers: [
         OrderRepository,
@@ -60,6 +64,8 @@ export class OrdersModule {
         BulkStatus,
         CorrectionsRepository,
         Corrections,
+        PaymentReportsRepository,
+        PaymentReports,
         OrderExport,
         OrderSearchRepository,
         SearchIndex,

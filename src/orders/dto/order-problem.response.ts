@@ -16,6 +16,8 @@ import {
   problemDecorator,
   ProblemResponse,
 } from '../../platform/http/problem.openapi.js';
+import { MAX_PAYMENTS } from '../payments/payment.js';
+import type { PaymentProblemName } from '../payments/payment.problems.js';
 import type { OrderProblemName } from '../order.problems.js';
 import { ORDER_STATUS_NAMES, type OrderStatus } from '../order-status.js';
 
@@ -116,11 +118,20 @@ export class OrderProblemResponse extends ProblemResponse {
   @Flag.optional(false, 'Whether an erasure is why they can not be corrected.')
   personal_data_erased?: boolean;
 
+  @Decimal.optional(164.97, 'The amount of the payment as it is recorded.')
+  recorded_amount?: number;
+
+  @Text.optional('USD', 'Its currency.')
+  recorded_currency?: string;
+
+  @Positive.optional(MAX_PAYMENTS, 'How many payments an order can have.')
+  max_payments?: number;
+
   @Integer.optional(3, 'The current version; read the order again.')
   current_version?: number;
 }
 
-type OwnProblemName = OrderProblemName | IdempotencyProblemName;
+type OwnProblemName = OrderProblemName | PaymentProblemName | IdempotencyProblemName;
 
 export type DocumentedOrderProblem = DocumentedProblem<OwnProblemName>;
 

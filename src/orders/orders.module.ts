@@ -18,7 +18,6 @@ import { HoldsRepository } from './holds/holds.repository.js';
 import { LateConfirmation } from './holds/late-confirmation.js';
 import { LateConfirmationRepository } from './holds/late-confirmation.repository.js';
 import { LateConfirmations } from './holds/late-confirmations.js';
-import { PaymentRecords } from './payments/payment-records.js';
 import { StatusChanges } from './status/status-changes.js';
 import { OrderExportController } from './export/order-export.controller.js';
 import { OrderExport } from './export/order-export.js';
@@ -31,6 +30,9 @@ import { PlaceOrderSaga } from './place-order/place-order-saga.js';
 import { PlaceOrderRepository } from './place-order/place-order.repository.js';
 import { OrderPricing } from './place-order/pricing.js';
 import { StockRelease } from './place-order/stock-release.js';
+import { PaymentReports } from './payment-reports/payment-reports.js';
+import { PaymentReportsController } from './payment-reports/payment-reports.controller.js';
+import { PaymentReportsRepository } from './payment-reports/payment-reports.repository.js';
 import { OrderPreviewController } from './preview/order-preview.controller.js';
 import { OrderPreview } from './preview/order-preview.js';
 import { OrderSearchRepository } from './search/order-search.repository.js';
@@ -51,6 +53,7 @@ export class OrdersModule {
         OrdersController,
         CorrectionsController,
         HoldsController,
+        PaymentReportsController,
       ],
       providers: [
         OrderRepository,
@@ -73,7 +76,8 @@ export class OrdersModule {
         Corrections,
         HoldsRepository,
         StatusChanges,
-        PaymentRecords,
+        PaymentReportsRepository,
+        PaymentReports,
         LateConfirmationRepository,
         LateConfirmation,
         LateConfirmations,

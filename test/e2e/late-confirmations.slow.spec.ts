@@ -107,15 +107,12 @@ describe.each(Object.entries(INVENTORIES))('a payment after the hold, with %s', 
     await eventually(() => stockOf(fleet.sandbox, products[0]) === 10);
     await eventually(async () => (await reservationsOf(service, id)).every((state) => state === 'released'));
 
-    const [incident] = await eventually(async () => {
-      const found = await findIncidents(service, id);
-      return found.length > 0 && found;
-    });
+    const incident = await eventually(async () => (await findIncidents(service, id))[0]);
     expect(incident).toMatchObject({ kind: 'paid_without_stock' });
     // The payment is not asked for twice.
     expectProblem(await confirmOrder(service, id, PAYMENT), 409);
     setStock(fleet.sandbox, products[1], 10);
-    await settleIncident(service, String(incident?.id), 'retry', 'Restocked');
+    await settleIncident(service, incident.incident_id, 'retry', 'Restocked');
     await eventually(async () => (await statusOf(service, id)) === 'confirmed');
     expect(products.map((product) => stockOf(fleet.sandbox, product))).toEqual([8, 8]);
   });
@@ -126,7 +123,7 @@ describe.each(Object.entries(INVENTORIES))('a payment after the hold, with %s', 
     expectProblem(await confirmOrder(service, id, PAYMENT), 409);
     await eventually(async () => (await reservationsOf(service, id)).every((state) => state === 'released'));
     const [incident] = await findIncidents(service, id);
-    await settleIncident(service, String(incident?.id), 'write_off', 'Refunded');
+    await settleIncident(service, String(incident?.incident_id), 'write_off', 'Refunded');
     expect(await statusOf(service, id)).toBe('cancelled');
     const answer = await confirmOrder(service, id, PAYMENT);
     expectProblem(answer, 409);

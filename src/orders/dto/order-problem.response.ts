@@ -17,6 +17,7 @@ import {
   ProblemResponse,
 } from '../../platform/http/problem.openapi.js';
 import type { HoldProblemName } from '../holds/hold.problems.js';
+import { MAX_PAYMENTS } from '../payments/payment.js';
 import type { OrderProblemName } from '../order.problems.js';
 import type { PaymentProblemName } from '../payments/payment.problems.js';
 import { ORDER_STATUS_NAMES, type OrderStatus } from '../order-status.js';
@@ -126,6 +127,14 @@ export class OrderProblemResponse extends ProblemResponse {
 
   @Text.optional('USD', 'The currency of the order.')
   currency?: string;
+  @Decimal.optional(164.97, 'The amount of the payment as it is recorded.')
+  recorded_amount?: number;
+
+  @Text.optional('USD', 'Its currency.')
+  recorded_currency?: string;
+
+  @Positive.optional(MAX_PAYMENTS, 'How many payments an order can have.')
+  max_payments?: number;
 
   @Integer.optional(3, 'The current version; read the order again.')
   current_version?: number;

@@ -9,7 +9,7 @@ import { isOrderId } from '../order-id.js';
 import { allowedTransitions, type StatusSetter } from '../order-status.js';
 import type { Owner } from '../ownership.js';
 import { type PaymentReport, withPayment } from '../payments/payment.js';
-import { PaymentRecords } from '../payments/payment-records.js';
+import { PaymentReportsRepository } from '../payment-reports/payment-reports.repository.js';
 import { sameAmount, toJsonNumberOrNull } from '../pricing/order-pricing.js';
 import { StatusChanges } from '../status/status-changes.js';
 import { alreadyConfirmed, paymentMismatch } from './hold.problems.js';
@@ -58,7 +58,7 @@ export class Confirmations {
     private readonly orders: OrderRepository,
     private readonly changes: StatusChanges,
     private readonly late: LateConfirmations,
-    private readonly payments: PaymentRecords,
+    private readonly payments: PaymentReportsRepository,
     private readonly settings: Settings,
   ) {}
 

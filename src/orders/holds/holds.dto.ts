@@ -5,10 +5,8 @@ import { LONGEST_HOLD_SECONDS } from '../../config/settings.js';
 import { CURRENCIES } from '../../config/currencies.js';
 import { AMOUNT_SCHEMA, IsAmount } from '../dto/money.decorators.js';
 import { MayBeAbsent } from '../dto/text.decorators.js';
-import { PaymentReference } from '../payments/payment.decorators.js';
-
-/** Shorter holds end while the customer types a card number. */
-export const SHORTEST_HOLD_SECONDS = 60;
+import { MIN_HOLD_SECONDS } from '../dto/place-order.dto.js';
+import { PaymentReference } from '../payment-reports/record-payment.dto.js';
 
 /** States by which a payment confirms an order. */
 export const CONFIRMING_STATES = ['authorized', 'captured'] as const;
@@ -55,13 +53,13 @@ export class ConfirmOrderDto {
 export class ExtendHoldDto {
   @ApiProperty({
     type: 'integer',
-    minimum: SHORTEST_HOLD_SECONDS,
+    minimum: MIN_HOLD_SECONDS,
     maximum: LONGEST_HOLD_SECONDS,
     description: 'From now; at most `HOLD_MAX_SECONDS`. A hold never ends earlier than before.',
     example: 900,
   })
   @Max(LONGEST_HOLD_SECONDS, { message: `must be at most ${LONGEST_HOLD_SECONDS}` })
-  @Min(SHORTEST_HOLD_SECONDS, { message: `must be at least ${SHORTEST_HOLD_SECONDS}` })
+  @Min(MIN_HOLD_SECONDS, { message: `must be at least ${MIN_HOLD_SECONDS}` })
   @IsInt({ message: 'must be a whole number' })
   hold_seconds!: number;
 }

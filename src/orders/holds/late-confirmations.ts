@@ -11,7 +11,7 @@ import { orderNotFound, transitionNotAllowed } from '../order.problems.js';
 import { OrderRepository } from '../order.repository.js';
 import { CONFIRM_EXPIRED, confirmExpiredTask } from '../order.tasks.js';
 import type { PaymentReport } from '../payments/payment.js';
-import { PaymentRecords } from '../payments/payment-records.js';
+import { PaymentReportsRepository } from '../payment-reports/payment-reports.repository.js';
 import type { Confirmed } from './confirmations.js';
 import { confirmationUnsettled, reservationExpired } from './hold.problems.js';
 
@@ -27,7 +27,7 @@ export class LateConfirmations {
   constructor(
     private readonly dataSource: DataSource,
     private readonly orders: OrderRepository,
-    private readonly payments: PaymentRecords,
+    private readonly payments: PaymentReportsRepository,
     private readonly tasks: Tasks,
     private readonly settings: Settings,
   ) {}

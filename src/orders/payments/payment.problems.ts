@@ -1,6 +1,5 @@
 import { Problem } from '../../platform/http/problem.js';
 import { defineProblemTypes } from '../../platform/http/problems/problem-types.js';
-import type { Payment } from './payment.js';
 
 export const PAYMENT_PROBLEMS = defineProblemTypes({
   'payment-already-recorded': {
@@ -24,7 +23,15 @@ export const PAYMENT_PROBLEMS = defineProblemTypes({
 
 export type PaymentProblemName = keyof typeof PAYMENT_PROBLEMS;
 
-export function paymentAlreadyRecorded({ reference, state, amount, currency }: Payment): Problem {
+/** A payment as it is recorded. */
+interface Recorded {
+  reference: string;
+  state: string;
+  amount: number;
+  currency: string;
+}
+
+export function paymentAlreadyRecorded({ reference, state, amount, currency }: Recorded): Problem {
   const name = 'payment-already-recorded';
   const detail = `Payment ${reference} is recorded as ${state} with ${amount} ${currency}`;
   return new Problem(name, PAYMENT_PROBLEMS[name], detail, {

@@ -1,5 +1,4 @@
 import { Big } from 'big.js';
-import type { Order } from '../order.entity.js';
 import { paymentAlreadyRecorded, tooManyPayments } from './payment.problems.js';
 
 export const PAYMENT_STATES = ['authorized', 'captured', 'refunded', 'voided', 'declined'] as const;
@@ -24,8 +23,8 @@ export interface Payment {
 export type PaymentReport = Pick<Payment, 'reference' | 'state' | 'amount' | 'currency'>;
 
 /**
- * Payments of one order. Retries of a card and partial captures and refunds are a few; as many entries are about 25 kB, which
- * each reading of the order returns.
+ * Payments of one order. Retries of a card and partial captures and refunds are a few; as many entries are at most 60 kB, and
+ * 15 kB with usual references, which each reading of the order returns.
  */
 export const MAX_PAYMENTS = 100;
 
@@ -33,6 +32,14 @@ export const MAX_PAYMENTS = 100;
 export const PAYMENT_SUMMARIES = ['none', 'authorized', 'paid', 'partially_refunded', 'refunded'] as const;
 
 export type PaymentState = (typeof PAYMENT_SUMMARIES)[number];
+
+/** What the state of the payments of an order depends on. */
+export interface PayableOrder {
+  payments: readonly Payment[] | null;
+  /** Null until the order is priced. */
+  totalAmount: string | null;
+  currency: string;
+}
 
 /**
  * The payments of an order with a reported one, which is the last. A repeated report changes nothing, except that a payment
@@ -64,11 +71,7 @@ export function withPayment(
  * currencies can not be added. A report can be missing or late, so a refund without its capture counts as well. A void ends
  * an authorization and returns no captured money.
  */
-export function paymentStateOf({
-  payments,
-  totalAmount,
-  currency,
-}: Pick<Order, 'payments' | 'totalAmount' | 'currency'>): PaymentState {
+export function paymentStateOf({ payments, totalAmount, currency }: PayableOrder): PaymentState {
   const counted = (payments ?? []).filter((payment) => payment.currency === currency);
   const captured = sumOf(counted, 'captured');
   const refunded = sumOf(counted, 'refunded');

@@ -6,26 +6,26 @@ import { databaseNow } from '../../platform/database/database-clock.js';
 import { inTransaction } from '../../platform/database/transaction.js';
 import type { Order } from '../order.entity.js';
 import { OrderRepository } from '../order.repository.js';
-import { type PaymentReport, withPayment } from './payment.js';
+import { type PaymentReport, withPayment } from '../payments/payment.js';
 
-/** A report, and who brings it. */
-export interface NewPayment {
+/** A report, and who sends it. */
+export interface NewReport {
   report: PaymentReport;
   actor: string;
   /** Whether the order is, or is to be, confirmed by it. */
   confirms: boolean;
 }
 
-/** The transaction that records what was said about a payment, with its event. */
+/** The transaction that records a report, with its event. */
 @Injectable()
-export class PaymentRecords {
+export class PaymentReportsRepository {
   constructor(
     private readonly dataSource: DataSource,
     private readonly orders: OrderRepository,
   ) {}
 
   /**
-   * Records a payment by compare-and-set on the version of the order. One that is recorded changes nothing.
+   * Records a report by compare-and-set on the version of the order. One that is recorded changes nothing.
    *
    * @param along what the same transaction writes as well, for the order as it is then
    * @returns the order as it is then; undefined when a concurrent change was first
@@ -33,7 +33,7 @@ export class PaymentRecords {
    */
   async write(
     order: Order,
-    { report, actor, confirms }: NewPayment,
+    { report, actor, confirms }: NewReport,
     along: (transaction: Sql, order: Order) => Promise<void> = async () => undefined,
   ): Promise<Order | undefined> {
     const at = databaseNow();

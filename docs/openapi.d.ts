@@ -180,6 +180,26 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/orders/{order_id}/payments': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Record what a payment provider says about a payment of an order
+     * @description In every status of the order, and without a change of it: a declined payment releases no stock, and a captured one confirms nothing. A repeated `reference` and `state` is no change; with another amount or currency it is refused (409). The service moves no money.
+     */
+    post: operations['recordPayment'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/events': {
     parameters: {
       query?: never;
@@ -1317,6 +1337,21 @@ export interface components {
        */
       personal_data_erased?: boolean;
       /**
+       * @description The amount of the payment as it is recorded.
+       * @example 164.97
+       */
+      recorded_amount?: number;
+      /**
+       * @description Its currency.
+       * @example USD
+       */
+      recorded_currency?: string;
+      /**
+       * @description How many payments an order can have.
+       * @example 100
+       */
+      max_payments?: number;
+      /**
        * @description The current version; read the order again.
        * @example 3
        */
@@ -1468,6 +1503,11 @@ export interface components {
        * @example 402-1234567
        */
       source_order_id?: string | number;
+      /**
+       * @description How long to hold the stock while the customer pays: the order becomes `reserved`, and `expired` unless it is confirmed in time. At most `HOLD_MAX_SECONDS`. Without it the order is confirmed at once. A preview checks it and holds nothing.
+       * @example 900
+       */
+      hold_seconds?: number;
     };
     PreviewLineResponse: {
       /** @example PROD001 */
@@ -1588,6 +1628,11 @@ export interface components {
        * @example 402-1234567
        */
       source_order_id?: string | number;
+      /**
+       * @description How long to hold the stock while the customer pays: the order becomes `reserved`, and `expired` unless it is confirmed in time. At most `HOLD_MAX_SECONDS`. Without it the order is confirmed at once. A preview checks it and holds nothing.
+       * @example 900
+       */
+      hold_seconds?: number;
     };
     BulkOrderDto: {
       /**
@@ -1762,12 +1807,21 @@ export interface components {
        * @example 402-1234567
        */
       source_order_id?: string | number;
+      /**
+       * @description How long to hold the stock while the customer pays: the order becomes `reserved`, and `expired` unless it is confirmed in time. At most `HOLD_MAX_SECONDS`. Without it the order is confirmed at once. A preview checks it and holds nothing.
+       * @example 900
+       */
+      hold_seconds?: number;
     };
     OrderConfirmationResponse: {
       /** Format: uuid */
       order_id: string;
-      /** @enum {string} */
-      status: 'confirmed';
+      /**
+       * @description `reserved` of an order with `hold_seconds`.
+       * @example confirmed
+       * @enum {string}
+       */
+      status: 'confirmed' | 'reserved';
       /** @example Order placed successfully */
       message: string;
       /**
@@ -1800,6 +1854,11 @@ export interface components {
        * @example 1001
        */
       number: string | null;
+      /**
+       * Format: date-time
+       * @description When the hold ends unless the order is confirmed before. Only of a reserved order.
+       */
+      expires_at?: string;
     };
     OrderAcceptedResponse: {
       /** Format: uuid */
@@ -1889,6 +1948,35 @@ export interface components {
         [key: string]: string | number | boolean;
       };
     };
+    PaymentResponse: {
+      /**
+       * @description Id of the payment at its provider; of a refund its own id.
+       * @example pay_8f2k
+       */
+      reference: string;
+      /**
+       * @example captured
+       * @enum {string}
+       */
+      state: 'authorized' | 'captured' | 'refunded' | 'voided' | 'declined';
+      /** @example 164.97 */
+      amount: number;
+      /**
+       * @description ISO 4217 code; may be another currency than that of the order.
+       * @example USD
+       */
+      currency: string;
+      /**
+       * Format: date-time
+       * @description When it was reported first.
+       */
+      recorded_at: string;
+      /**
+       * @description Only of the payment that confirmed the order.
+       * @example true
+       */
+      confirmed?: boolean;
+    };
     ChargeResponse: {
       /**
        * @example shipping
@@ -1966,6 +2054,22 @@ export interface components {
       timestamp: string;
       /** Format: date-time */
       updated_at: string;
+      /**
+       * Format: date-time
+       * @description When the hold of the stock ends, or ended. Null of an order without a hold, and until its stock is held.
+       */
+      expires_at: string | null;
+      /**
+       * @description What was reported about payments, oldest first.
+       * @example []
+       */
+      payments: components['schemas']['PaymentResponse'][];
+      /**
+       * @description What the payments in the currency of the order amount to: `paid` where at least the total was captured, `authorized` where a part was captured, or an authorization is not voided.
+       * @example none
+       * @enum {string}
+       */
+      payment_state: 'none' | 'authorized' | 'paid' | 'partially_refunded' | 'refunded';
       /**
        * @description Problem type, of a rejected or failed order.
        * @example /problems/insufficient-stock
@@ -2224,6 +2328,29 @@ export interface components {
       metadata?: {
         [key: string]: string | number | boolean | null;
       } | null;
+    };
+    RecordPaymentDto: {
+      /**
+       * @description Id of the payment at its provider; of a refund its own id. Never personal data: an e-mail address or a card number is refused.
+       * @example pay_8f2k
+       */
+      reference: string;
+      /**
+       * @description What happened to the payment. `declined` changes nothing but is recorded.
+       * @example captured
+       * @enum {string}
+       */
+      state: 'authorized' | 'captured' | 'refunded' | 'voided' | 'declined';
+      /**
+       * @description Of this report: the part that was captured or refunded, never negative.
+       * @example 164.97
+       */
+      amount: number;
+      /**
+       * @description ISO 4217 code. Default: the currency of the order. Payments in another currency are recorded and do not count for `payment_state`.
+       * @example USD
+       */
+      currency?: string;
     };
     FeedEventDataResponse: {
       /** @example pending */
@@ -3029,6 +3156,35 @@ export interface components {
       /** @example 1 */
       count: number;
     };
+    HoldFiguresResponse: {
+      /**
+       * @description Waiting for their payment now.
+       * @example 3
+       */
+      reserved: number;
+      /**
+       * @description Regardless of later changes, and also after their hold had expired.
+       * @example 40
+       */
+      confirmed: number;
+      /** @example 8 */
+      expired: number;
+      /**
+       * @description Before they were confirmed.
+       * @example 2
+       */
+      cancelled: number;
+      /**
+       * @description Part of the holds that have ended which were confirmed; null where none has ended.
+       * @example 0.8
+       */
+      conversion: number | null;
+      /**
+       * @description Part of the holds that have ended which expired; null where none has ended.
+       * @example 0.16
+       */
+      expired_share: number | null;
+    };
     ConfirmationTimesResponse: {
       /**
        * @description Null where no order was confirmed.
@@ -3104,7 +3260,9 @@ export interface components {
       };
       /** @description The most frequent reason first. */
       rejected_by_reason: components['schemas']['RejectionsResponse'][];
-      /** @description From the placement on, of a part of the orders. */
+      /** @description Orders placed in this time with `hold_seconds`. */
+      holds: components['schemas']['HoldFiguresResponse'];
+      /** @description From the placement on, of a part of the orders; of an order with a hold until it is reserved. */
       time_to_confirm_ms: components['schemas']['ConfirmationTimesResponse'];
       notification_backlog: components['schemas']['NotificationBacklogResponse'];
       upstreams: components['schemas']['UpstreamResponse'][];
@@ -5100,7 +5258,7 @@ export interface operations {
         format?: 'csv' | 'ndjson';
         /** @description What a row of the CSV file is: a line, or an order, so that a column of amounts can be summed. Not with `ndjson`. */
         rows?: 'lines' | 'orders';
-        /** @description The columns of the CSV file, between commas: order_id, number, timestamp, status, version, updated_at, failure, source, source_order_id, customer_id, customer_name, customer_email, customer_phone, shipping_name, shipping_company, shipping_line1, shipping_line2, shipping_postal_code, shipping_city, shipping_region, shipping_country, billing_name, billing_company, billing_line1, billing_line2, billing_postal_code, billing_city, billing_region, billing_country, note, tags, metadata, currency, item_count, unit_count, subtotal_amount, shipping_amount, tax_amount, discount_amount, fee_amount, charges_amount, included_tax_amount, total_amount, order_total; with `rows=lines` also line, product_id, product_name, sku, options, line_metadata, quantity, price, line_total; and `metadata.<key>` for one value of the metadata of the order, as in order_id,number,total_amount,metadata.campaign. Not with `ndjson`. */
+        /** @description The columns of the CSV file, between commas: order_id, number, timestamp, status, version, updated_at, failure, expires_at, payment_state, source, source_order_id, customer_id, customer_name, customer_email, customer_phone, shipping_name, shipping_company, shipping_line1, shipping_line2, shipping_postal_code, shipping_city, shipping_region, shipping_country, billing_name, billing_company, billing_line1, billing_line2, billing_postal_code, billing_city, billing_region, billing_country, note, tags, metadata, currency, item_count, unit_count, subtotal_amount, shipping_amount, tax_amount, discount_amount, fee_amount, charges_amount, included_tax_amount, total_amount, order_total; with `rows=lines` also line, product_id, product_name, sku, options, line_metadata, quantity, price, line_total; and `metadata.<key>` for one value of the metadata of the order, as in order_id,number,total_amount,metadata.campaign. Not with `ndjson`. */
         columns?: string;
         /** @description The last order of an export that broke off, to get those that come after it. */
         cursor?: string;
@@ -5178,6 +5336,9 @@ export interface operations {
            *       "version": 2,
            *       "timestamp": "2026-11-21T20:53:23.456Z",
            *       "updated_at": "2026-11-21T20:53:23.456Z",
+           *       "expires_at": null,
+           *       "payments": [],
+           *       "payment_state": "none",
            *       "number": "1001",
            *       "customer_phone": null,
            *       "shipping_address": {
@@ -5573,6 +5734,9 @@ export interface operations {
            *           "version": 2,
            *           "timestamp": "2026-11-21T20:53:23.456Z",
            *           "updated_at": "2026-11-21T20:53:23.456Z",
+           *           "expires_at": null,
+           *           "payments": [],
+           *           "payment_state": "none",
            *           "number": "1001",
            *           "customer_phone": null,
            *           "shipping_address": {
@@ -5876,7 +6040,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The order is confirmed. */
+      /** @description The order is confirmed, or reserved where it has `hold_seconds`. */
       201: {
         headers: {
           /**
@@ -6873,6 +7037,9 @@ export interface operations {
            *       "version": 3,
            *       "timestamp": "2026-11-21T20:53:23.456Z",
            *       "updated_at": "2026-11-21T20:53:23.456Z",
+           *       "expires_at": null,
+           *       "payments": [],
+           *       "payment_state": "none",
            *       "number": "1001",
            *       "customer_phone": null,
            *       "shipping_address": {
@@ -7324,7 +7491,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The order is confirmed. */
+      /** @description The order is confirmed, or reserved where it has `hold_seconds`. */
       201: {
         headers: {
           /**
@@ -7978,6 +8145,9 @@ export interface operations {
            *       "version": 3,
            *       "timestamp": "2026-11-21T20:53:23.456Z",
            *       "updated_at": "2026-11-21T20:53:23.456Z",
+           *       "expires_at": null,
+           *       "payments": [],
+           *       "payment_state": "none",
            *       "number": "1001",
            *       "customer_phone": null,
            *       "shipping_address": {
@@ -8666,6 +8836,487 @@ export interface operations {
         };
       };
       408: components['responses']['Malformed408'];
+      413: components['responses']['Malformed413'];
+      414: components['responses']['Malformed414'];
+      415: components['responses']['Malformed415'];
+      417: components['responses']['Malformed417'];
+      /** @description Too many concurrent requests; Too many requests */
+      429: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/concurrency-limit-exceeded' | '/problems/rate-limit-exceeded';
+          };
+        };
+      };
+      431: components['responses']['Malformed431'];
+      /** @description Internal server error */
+      500: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/internal-error';
+          };
+        };
+      };
+      /** @description Service overloaded; Database unavailable; Token verification unavailable */
+      503: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/overloaded' | '/problems/database-unavailable' | '/problems/issuer-unavailable';
+          };
+        };
+      };
+    };
+  };
+  recordPayment: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description Id of the order. */
+        order_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['RecordPaymentDto'];
+      };
+    };
+    responses: {
+      /** @description The order as it is now. */
+      200: {
+        headers: {
+          /**
+           * @description The version of the order, for `If-Match`.
+           * @example "2"
+           */
+          ETag: string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          /**
+           * @example {
+           *       "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+           *       "customer_id": "42",
+           *       "customer_name": "Alice Johnson",
+           *       "customer_email": "alice@example.com",
+           *       "items": [
+           *         {
+           *           "product_id": "PROD001",
+           *           "product_name": "Wireless Headphones",
+           *           "quantity": 2,
+           *           "price": 79.99,
+           *           "sku": null,
+           *           "options": {},
+           *           "metadata": {}
+           *         }
+           *       ],
+           *       "subtotal_amount": 159.98,
+           *       "charges_amount": 4.99,
+           *       "total_amount": 164.97,
+           *       "currency": "USD",
+           *       "status": "confirmed",
+           *       "version": 3,
+           *       "timestamp": "2026-11-21T20:53:23.456Z",
+           *       "updated_at": "2026-11-21T20:53:23.456Z",
+           *       "expires_at": null,
+           *       "payments": [
+           *         {
+           *           "reference": "pay_8f2k",
+           *           "state": "captured",
+           *           "amount": 164.97,
+           *           "currency": "USD",
+           *           "recorded_at": "2026-11-21T20:53:23.456Z"
+           *         }
+           *       ],
+           *       "payment_state": "paid",
+           *       "number": "1001",
+           *       "customer_phone": null,
+           *       "shipping_address": {
+           *         "name": "Alice Johnson",
+           *         "line1": "12 Long Street",
+           *         "city": "Berlin",
+           *         "country": "DE"
+           *       },
+           *       "billing_address": {
+           *         "name": "Alice Johnson",
+           *         "line1": "12 Long Street",
+           *         "city": "Berlin",
+           *         "country": "DE"
+           *       },
+           *       "note": null,
+           *       "tags": [
+           *         "gift"
+           *       ],
+           *       "metadata": {},
+           *       "charges": [
+           *         {
+           *           "type": "shipping",
+           *           "amount": 4.99
+           *         }
+           *       ],
+           *       "source": null,
+           *       "source_order_id": null
+           *     }
+           */
+          'application/json': components['schemas']['OrderResponse'];
+        };
+      };
+      /** @description Invalid request; Malformed HTTP request */
+      400: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/invalid-request' | '/problems/malformed-request';
+          };
+        };
+      };
+      /** @description Authentication required; Invalid credentials */
+      401: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/authentication-required' | '/problems/invalid-credentials';
+          };
+        };
+      };
+      /** @description Permission denied; Cross-site request refused */
+      403: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate'?: string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/insufficient-scope' | '/problems/cross-site-request';
+          };
+        };
+      };
+      /** @description Order not found */
+      404: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/order-not-found';
+          };
+        };
+      };
+      408: components['responses']['Malformed408'];
+      /** @description Payment already recorded; Too many payments */
+      409: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/payment-already-recorded' | '/problems/too-many-payments';
+          };
+        };
+      };
+      /** @description Order has changed */
+      412: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/version-conflict';
+          };
+        };
+      };
       413: components['responses']['Malformed413'];
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
@@ -14888,6 +15539,14 @@ export interface operations {
            *           "count": 1
            *         }
            *       ],
+           *       "holds": {
+           *         "reserved": 3,
+           *         "confirmed": 40,
+           *         "expired": 8,
+           *         "cancelled": 2,
+           *         "conversion": 0.8,
+           *         "expired_share": 0.16
+           *       },
            *       "time_to_confirm_ms": {
            *         "p50": 42,
            *         "p95": 130
@@ -17324,6 +17983,9 @@ export interface operations {
          *         "version": 1,
          *         "timestamp": "2026-11-21T20:53:23.456Z",
          *         "updated_at": "2026-11-21T20:53:23.456Z",
+         *         "expires_at": null,
+         *         "payments": [],
+         *         "payment_state": "none",
          *         "failure": "/problems/insufficient-stock",
          *         "number": "1001",
          *         "customer_phone": null,
@@ -17464,6 +18126,9 @@ export interface operations {
          *         "version": 2,
          *         "timestamp": "2026-11-21T20:53:23.456Z",
          *         "updated_at": "2026-11-21T20:53:23.456Z",
+         *         "expires_at": null,
+         *         "payments": [],
+         *         "payment_state": "none",
          *         "failure": "/problems/insufficient-stock",
          *         "number": "1001",
          *         "customer_phone": null,
@@ -17602,6 +18267,9 @@ export interface operations {
          *         "version": 2,
          *         "timestamp": "2026-11-21T20:53:23.456Z",
          *         "updated_at": "2026-11-21T20:53:23.456Z",
+         *         "expires_at": null,
+         *         "payments": [],
+         *         "payment_state": "none",
          *         "failure": "/problems/insufficient-stock",
          *         "number": "1001",
          *         "customer_phone": null,
@@ -17743,6 +18411,9 @@ export interface operations {
          *         "version": 2,
          *         "timestamp": "2026-11-21T20:53:23.456Z",
          *         "updated_at": "2026-11-21T20:53:23.456Z",
+         *         "expires_at": null,
+         *         "payments": [],
+         *         "payment_state": "none",
          *         "failure": "/problems/insufficient-stock",
          *         "number": "1001",
          *         "customer_phone": null,
@@ -17879,6 +18550,9 @@ export interface operations {
          *         "version": 2,
          *         "timestamp": "2026-11-21T20:53:23.456Z",
          *         "updated_at": "2026-11-21T20:53:23.456Z",
+         *         "expires_at": null,
+         *         "payments": [],
+         *         "payment_state": "none",
          *         "failure": "/problems/insufficient-stock",
          *         "number": "1001",
          *         "customer_phone": null,
@@ -18031,6 +18705,9 @@ export interface operations {
          *         "version": 2,
          *         "timestamp": "2026-11-21T20:53:23.456Z",
          *         "updated_at": "2026-11-21T20:53:23.456Z",
+         *         "expires_at": null,
+         *         "payments": [],
+         *         "payment_state": "none",
          *         "failure": "/problems/insufficient-stock",
          *         "number": "1001",
          *         "customer_phone": null,
@@ -18183,6 +18860,9 @@ export interface operations {
          *         "version": 2,
          *         "timestamp": "2026-11-21T20:53:23.456Z",
          *         "updated_at": "2026-11-21T20:53:23.456Z",
+         *         "expires_at": null,
+         *         "payments": [],
+         *         "payment_state": "none",
          *         "failure": "/problems/insufficient-stock",
          *         "number": "1001",
          *         "customer_phone": null,
@@ -18323,6 +19003,9 @@ export interface operations {
          *         "version": 2,
          *         "timestamp": "2026-11-21T20:53:23.456Z",
          *         "updated_at": "2026-11-21T20:53:23.456Z",
+         *         "expires_at": null,
+         *         "payments": [],
+         *         "payment_state": "none",
          *         "failure": "/problems/insufficient-stock",
          *         "number": "1001",
          *         "customer_phone": null,
@@ -18461,6 +19144,9 @@ export interface operations {
          *         "version": 2,
          *         "timestamp": "2026-11-21T20:53:23.456Z",
          *         "updated_at": "2026-11-21T20:53:23.456Z",
+         *         "expires_at": null,
+         *         "payments": [],
+         *         "payment_state": "none",
          *         "failure": "/problems/insufficient-stock",
          *         "number": "1001",
          *         "customer_phone": null,
@@ -18588,6 +19274,9 @@ export interface operations {
          *         "version": 2,
          *         "timestamp": "2026-11-21T20:53:23.456Z",
          *         "updated_at": "2026-11-21T20:53:23.456Z",
+         *         "expires_at": null,
+         *         "payments": [],
+         *         "payment_state": "none",
          *         "failure": "/problems/insufficient-stock",
          *         "number": "1001",
          *         "customer_phone": null,
@@ -18724,6 +19413,9 @@ export interface operations {
          *         "version": 2,
          *         "timestamp": "2026-11-21T20:53:23.456Z",
          *         "updated_at": "2026-11-21T20:53:23.456Z",
+         *         "expires_at": null,
+         *         "payments": [],
+         *         "payment_state": "none",
          *         "failure": "/problems/insufficient-stock",
          *         "number": "1001",
          *         "customer_phone": null,
@@ -18860,6 +19552,9 @@ export interface operations {
          *         "version": 2,
          *         "timestamp": "2026-11-21T20:53:23.456Z",
          *         "updated_at": "2026-11-21T20:53:23.456Z",
+         *         "expires_at": null,
+         *         "payments": [],
+         *         "payment_state": "none",
          *         "failure": "/problems/insufficient-stock",
          *         "number": "1001",
          *         "customer_phone": null,
@@ -18996,6 +19691,9 @@ export interface operations {
          *         "version": 2,
          *         "timestamp": "2026-11-21T20:53:23.456Z",
          *         "updated_at": "2026-11-21T20:53:23.456Z",
+         *         "expires_at": null,
+         *         "payments": [],
+         *         "payment_state": "none",
          *         "failure": "/problems/insufficient-stock",
          *         "number": "1001",
          *         "customer_phone": null,
@@ -19132,6 +19830,9 @@ export interface operations {
          *         "version": 2,
          *         "timestamp": "2026-11-21T20:53:23.456Z",
          *         "updated_at": "2026-11-21T20:53:23.456Z",
+         *         "expires_at": null,
+         *         "payments": [],
+         *         "payment_state": "none",
          *         "failure": "/problems/insufficient-stock",
          *         "number": "1001",
          *         "customer_phone": null,
@@ -19268,6 +19969,9 @@ export interface operations {
          *         "version": 2,
          *         "timestamp": "2026-11-21T20:53:23.456Z",
          *         "updated_at": "2026-11-21T20:53:23.456Z",
+         *         "expires_at": null,
+         *         "payments": [],
+         *         "payment_state": "none",
          *         "failure": "/problems/insufficient-stock",
          *         "number": "1001",
          *         "customer_phone": null,
@@ -19404,6 +20108,9 @@ export interface operations {
          *         "version": 2,
          *         "timestamp": "2026-11-21T20:53:23.456Z",
          *         "updated_at": "2026-11-21T20:53:23.456Z",
+         *         "expires_at": null,
+         *         "payments": [],
+         *         "payment_state": "none",
          *         "failure": "/problems/insufficient-stock",
          *         "number": "1001",
          *         "customer_phone": null,
@@ -19540,6 +20247,9 @@ export interface operations {
          *         "version": 2,
          *         "timestamp": "2026-11-21T20:53:23.456Z",
          *         "updated_at": "2026-11-21T20:53:23.456Z",
+         *         "expires_at": null,
+         *         "payments": [],
+         *         "payment_state": "none",
          *         "failure": "/problems/insufficient-stock",
          *         "number": "1001",
          *         "customer_phone": null,
@@ -19676,6 +20386,9 @@ export interface operations {
          *         "version": 2,
          *         "timestamp": "2026-11-21T20:53:23.456Z",
          *         "updated_at": "2026-11-21T20:53:23.456Z",
+         *         "expires_at": null,
+         *         "payments": [],
+         *         "payment_state": "none",
          *         "failure": "/problems/insufficient-stock",
          *         "number": "1001",
          *         "customer_phone": null,
@@ -19812,6 +20525,9 @@ export interface operations {
          *         "version": 2,
          *         "timestamp": "2026-11-21T20:53:23.456Z",
          *         "updated_at": "2026-11-21T20:53:23.456Z",
+         *         "expires_at": null,
+         *         "payments": [],
+         *         "payment_state": "none",
          *         "failure": "/problems/insufficient-stock",
          *         "number": "1001",
          *         "customer_phone": null,

@@ -12,6 +12,8 @@ import { CorrectionsController } from './corrections/corrections.controller.js';
 import { CorrectionsRepository } from './corrections/corrections.repository.js';
 import { OrderExportController } from './export/order-export.controller.js';
 import { OrderExport } from './export/order-export.js';
+import { StockKeeper } from './holds/stock-keeper.js';
+import { StockKeeperRepository } from './holds/stock-keeper.repository.js';
 import { RejectedOrdersRepository } from './retention/rejected-orders.repository.js';
 import { OldWebhookDeliveriesRepository } from './retention/old-webhook-deliveries.repository.js';
 import { Retention } from './retention/retention.js';
@@ -50,6 +52,8 @@ export class OrdersModule {
         BackgroundPlacements,
         PlaceOrderHandler,
         StockRelease,
+        StockKeeper,
+        StockKeeperRepository,
         OrderPreview,
         RejectedOrdersRepository,
         OldWebhookDeliveriesRepository,

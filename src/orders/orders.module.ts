@@ -10,6 +10,15 @@ import { BulkStatus } from './bulk/bulk-status.js';
 import { Corrections } from './corrections/corrections.js';
 import { CorrectionsController } from './corrections/corrections.controller.js';
 import { CorrectionsRepository } from './corrections/corrections.repository.js';
+import { Confirmations } from './holds/confirmations.js';
+import { HoldExpiry } from './holds/hold-expiry.js';
+import { HoldExtension } from './holds/hold-extension.js';
+import { HoldsController } from './holds/holds.controller.js';
+import { HoldsRepository } from './holds/holds.repository.js';
+import { LateConfirmation } from './holds/late-confirmation.js';
+import { LateConfirmationRepository } from './holds/late-confirmation.repository.js';
+import { LateConfirmations } from './holds/late-confirmations.js';
+import { StatusChanges } from './status/status-changes.js';
 import { OrderExportController } from './export/order-export.controller.js';
 import { OrderExport } from './export/order-export.js';
 import { StockKeeper } from './holds/stock-keeper.js';
@@ -23,6 +32,9 @@ import { PlaceOrderSaga } from './place-order/place-order-saga.js';
 import { PlaceOrderRepository } from './place-order/place-order.repository.js';
 import { OrderPricing } from './place-order/pricing.js';
 import { StockRelease } from './place-order/stock-release.js';
+import { PaymentReports } from './payment-reports/payment-reports.js';
+import { PaymentReportsController } from './payment-reports/payment-reports.controller.js';
+import { PaymentReportsRepository } from './payment-reports/payment-reports.repository.js';
 import { OrderPreviewController } from './preview/order-preview.controller.js';
 import { OrderPreview } from './preview/order-preview.js';
 import { OrderSearchRepository } from './search/order-search.repository.js';
@@ -42,6 +54,8 @@ export class OrdersModule {
         OrderExportController,
         OrdersController,
         CorrectionsController,
+        HoldsController,
+        PaymentReportsController,
       ],
       providers: [
         OrderRepository,
@@ -64,11 +78,21 @@ export class OrdersModule {
         BulkStatus,
         CorrectionsRepository,
         Corrections,
+        HoldsRepository,
+        StatusChanges,
+        PaymentReportsRepository,
+        PaymentReports,
+        LateConfirmationRepository,
+        LateConfirmation,
+        LateConfirmations,
+        Confirmations,
+        HoldExtension,
+        HoldExpiry,
         OrderExport,
         OrderSearchRepository,
         SearchIndex,
       ],
-      exports: [OrderRepository, OrderClaimsRepository, PlaceOrderSaga],
+      exports: [OrderRepository, OrderClaimsRepository, PlaceOrderSaga, LateConfirmationRepository],
     };
   }
 }

@@ -1,27 +1,14 @@
 import { Injectable } from '@nestjs/common';
-import { DataSource } from 'typeorm';
-import { runAll } from '../platform/database/connection.js';
-import { inTransaction } from '../platform/database/transaction.js';
-import { Tasks } from '../tasks/tasks.service.js';
-import { reachPausePoint } from '../pause-points/pause-points.js';
-import { cartClaim } from './claims/claims-of.js';
-import { OrderClaimsRepository } from './claims/order-claims.repository.js';
+import { Confirmations } from './holds/confirmations.js';
 import type { OrderEvent } from './order-event.entity.js';
 import type { Order } from './order.entity.js';
-import { KEEP_STOCK, NOBODY_NOTIFIED, notificationOf, releaseStockTask } from './order.tasks.js';
-import { countStatusChange } from './order.metrics.js';
+import { isOrderId } from './order-id.js';
 import { orderNotFound, transitionNotAllowed, versionConflict } from './order.problems.js';
 import { MAX_TOTAL, type OrderList, OrderRepository } from './order.repository.js';
-import {
-  allowedTransitions,
-  isLive,
-  type OrderStatus,
-  type StatusSetter,
-  transition,
-} from './order-status.js';
+import { allowedTransitions, type OrderStatus, type StatusSetter, transition } from './order-status.js';
 import type { Owner } from './ownership.js';
+import { StatusChanges } from './status/status-changes.js';
 import type { OrderFilter } from './search/order-conditions.js';
-import { databaseNow } from '../platform/database/database-clock.js';
 
 /** A caller's wish to change the status of an order. */
 export interface StatusChange {
@@ -42,10 +29,9 @@ const CHANGE_ATTEMPTS = 3;
 @Injectable()
 export class OrdersService {
   constructor(
-    private readonly dataSource: DataSource,
     private readonly orders: OrderRepository,
-    private readonly claims: OrderClaimsRepository,
-    private readonly tasks: Tasks,
+    private readonly changes: StatusChanges,
+    private readonly confirmations: Confirmations,
   ) {}
 
   /** @throws {Problem} order-not-found */
@@ -85,6 +71,7 @@ export class OrdersService {
    * @throws {Problem} order-not-found, transition-not-allowed, version-conflict
    */
   async setStatus(id: string, change: StatusChange): Promise<{ order: Order; isChanged: boolean }> {
+    const { to, reason, actor } = change;
     for (let attempt = 1; ; attempt += 1) {
       const order = await this.get(change.owner, id);
       if (change.expectedVersions && !change.expectedVersions.includes(order.version)) {
@@ -94,48 +81,17 @@ export class OrdersService {
       if (verdict === 'unchanged') return { order, isChanged: false };
       if (verdict === 'refused')
         throw transitionNotAllowed(order.status, change.to, allowedTransitions(order.status, change.by));
-      const changed = await this.write(order, change);
+      if (isConfirmation(order, change)) return this.confirmations.confirm(id, undefined, change);
+      const changed = await this.changes.write(order, { to, reason, actor, notifies: true });
       if (changed) return { order: changed, isChanged: true };
       if (attempt === CHANGE_ATTEMPTS) throw versionConflict(order.version + 1);
     }
   }
-
-  /** @returns the changed order, or undefined when a concurrent change was first */
-  private async write(order: Order, { to, reason, actor }: StatusChange): Promise<Order | undefined> {
-    const at = databaseNow();
-    const notification = notificationOf(order);
-    const data = notification ? undefined : NOBODY_NOTIFIED;
-    const version = order.version + 1;
-    await reachPausePoint('status.before-change', order.id);
-    const isChanged = await inTransaction(this.dataSource, async (transaction) => {
-      if (!(await this.orders.updateStatus(transaction, order, to, at))) return false;
-      const event = { type: 'status_changed', actor, reason, data, at, notification } as const;
-      await this.orders.insertEvent(transaction, order.id, version, event, order.status, to);
-      if (!isLive(to) && order.cartId !== null) {
-        await runAll(transaction, this.claims.free(order.id, [cartClaim(order.cartId)]));
-      }
-      if (!isLive(to)) {
-        // In the lane of the release, which must not wait for it.
-        await this.tasks.remove(transaction, order.id, KEEP_STOCK);
-        await this.tasks.insert(transaction, [releaseStockTask(order.id, version)]);
-      }
-      await reachPausePoint('status.inside-change', order.id);
-      return true;
-    });
-    await reachPausePoint('status.after-change', order.id);
-    if (!isChanged) return undefined;
-    if (notification) this.orders.announceCommit();
-    countStatusChange(order.status, to);
-    return { ...order, status: to, version, updatedAt: at };
-  }
 }
 
-/** The form of an order's id. */
-export const ORDER_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-
-/** Whether a text has the form of an order's id; nothing else is looked for in the database. */
-export function isOrderId(text: string): boolean {
-  return ORDER_ID.test(text);
+/** Whether a change confirms an order whose stock is, or was, held for a payment. */
+function isConfirmation({ status }: Order, { to }: StatusChange): boolean {
+  return to === 'confirmed' && (status === 'reserved' || status === 'expired');
 }
 
 /** The smaller of two optional bounds. */

@@ -42,6 +42,18 @@ export function customerNotAllowed(customerId: string): Problem {
 }
 
 /**
+ * In which role a caller confirms an order. That a payment was made is usually the word of the checkout.
+ *
+ * @param isCustomerAllowed whether a customer may confirm its own order
+ * @throws {Problem} insufficient-scope
+ */
+export function confirmerFor(caller: Caller, isCustomerAllowed: boolean): StatusSetter {
+  if (caller.scopes.has('orders:status')) return 'admin';
+  if (caller.customerId !== null && isCustomerAllowed) return 'customer';
+  throw insufficientScope('orders:status');
+}
+
+/**
  * In which role a caller sets a status. A customer needs no scope to take its own order back, only to do more.
  *
  * @throws {Problem} insufficient-scope

@@ -70,6 +70,11 @@ export const GUARDED: Record<string, Row> = {
     answers: CHANGES,
   },
   'PATCH /orders/:id': { path: (id) => `/orders/${id}`, body: { tags: ['seen'] }, answers: CHANGES },
+  'POST /orders/:order_id/payments': {
+    path: (id) => `/orders/${id}/payments`,
+    body: { reference: 'pay_1', state: 'authorized', amount: 1 },
+    answers: CHANGES,
+  },
   'POST /orders/bulk-status': {
     changes: true,
     bodyFor: (id) => ({ status: 'shipped', orders: [{ order_id: id }] }),

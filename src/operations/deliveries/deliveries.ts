@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { OrderRepository } from '../../orders/order.repository.js';
 import { v5 as uuidOf } from 'uuid';
 import { orderNotFound } from '../../orders/order.problems.js';
-import { isOrderId } from '../../orders/orders.service.js';
+import { isOrderId } from '../../orders/order-id.js';
 import { databaseNow } from '../../platform/database/database-clock.js';
 import { type TaskReport, TaskReportsRepository, type WebhookReport } from '../task-reports.repository.js';
 import { Tasks } from '../../tasks/tasks.service.js';

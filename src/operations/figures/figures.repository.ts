@@ -12,6 +12,10 @@ export interface Span {
 /** Orders of one status, and of one reason for failed ones. */
 export interface StatusCount {
   status: OrderStatus;
+  /** Whether their stock was to be held for a payment. */
+  hasHold: boolean;
+  /** Whether they were cancelled before they were confirmed. */
+  isCancelledHold: boolean;
   /** Problem type without its path. */
   failure: string | null;
   count: number;
@@ -29,19 +33,27 @@ export class FiguresRepository {
   /** Counts the orders of a span, or the first of them. */
   async countOrders(span: Span, limit: number): Promise<StatusCount[]> {
     return this.dataSource.query<StatusCount[]>(
-      `SELECT status, failure, count(*)::int AS count, max(placed_at) AS last
-       FROM (SELECT status, failure, placed_at FROM orders WHERE ${within(span)} ORDER BY id LIMIT $3) first
-       GROUP BY status, failure`,
+      `SELECT status, failure, "hasHold", "isCancelledHold", count(*)::int AS count, max(placed_at) AS last
+       FROM (SELECT o.status, o.failure, o.placed_at, o.hold_seconds IS NOT NULL AS "hasHold",
+               o.hold_seconds IS NOT NULL AND o.status = 'cancelled' AND NOT EXISTS (
+                 SELECT 1 FROM order_events e WHERE e.order_id = o.id AND e.to_status = 'confirmed'
+               ) AS "isCancelledHold"
+             FROM orders o WHERE ${within(span)} ORDER BY id LIMIT $3) first
+       GROUP BY status, failure, "hasHold", "isCancelledHold"`,
       valuesOf(span, limit),
     );
   }
 
-  /** How long it took to confirm orders of a span, or the first of them, in milliseconds. */
+  /**
+   * How long it took to confirm orders of a span, or the first of them, in milliseconds; of orders with a hold to reserve
+   * them, because their confirmation waits for the customer.
+   */
   async timeConfirmations(span: Span, limit: number): Promise<number[]> {
     const rows = await this.dataSource.query<{ ms: number }[]>(
       `SELECT (extract(epoch FROM e.occurred_at - o.placed_at) * 1000)::float8 AS ms
-       FROM (SELECT id, placed_at FROM orders WHERE ${within(span)} ORDER BY id LIMIT $3) o
-       JOIN order_events e ON e.order_id = o.id AND e.to_status = 'confirmed'`,
+       FROM (SELECT id, placed_at, hold_seconds FROM orders WHERE ${within(span)} ORDER BY id LIMIT $3) o
+       JOIN order_events e ON e.order_id = o.id
+         AND e.to_status = CASE WHEN o.hold_seconds IS NULL THEN 'confirmed' ELSE 'reserved' END`,
       valuesOf(span, limit),
     );
     return rows.map(({ ms }) => Math.max(0, ms));

@@ -42,6 +42,26 @@ class RejectionsResponse {
   count!: number;
 }
 
+class HoldFiguresResponse {
+  @Count(3, 'Waiting for their payment now.')
+  reserved!: number;
+
+  @Count(40, 'Regardless of later changes, and also after their hold had expired.')
+  confirmed!: number;
+
+  @Count(8)
+  expired!: number;
+
+  @Count(2, 'Before they were confirmed.')
+  cancelled!: number;
+
+  @Decimal.nullable(0.8, 'Part of the holds that have ended which were confirmed; null where none has ended.')
+  conversion!: number | null;
+
+  @Decimal.nullable(0.16, 'Part of the holds that have ended which expired; null where none has ended.')
+  expired_share!: number | null;
+}
+
 class ConfirmationTimesResponse {
   @Decimal.nullable(42, CONFIRMED)
   p50!: number | null;
@@ -108,7 +128,13 @@ export class FiguresResponse {
   @ListOf(RejectionsResponse, 'The most frequent reason first.')
   rejected_by_reason!: RejectionsResponse[];
 
-  @ObjectOf(ConfirmationTimesResponse, 'From the placement on, of a part of the orders.')
+  @ObjectOf(HoldFiguresResponse, 'Orders placed in this time with `hold_seconds`.')
+  holds!: HoldFiguresResponse;
+
+  @ObjectOf(
+    ConfirmationTimesResponse,
+    'From the placement on, of a part of the orders; of an order with a hold until it is reserved.',
+  )
   time_to_confirm_ms!: ConfirmationTimesResponse;
 
   @ObjectOf(NotificationBacklogResponse)
@@ -118,7 +144,7 @@ export class FiguresResponse {
   upstreams!: UpstreamResponse[];
 
   static from(figures: Figures): FiguresResponse {
-    const { from, to, stepSeconds, isEstimate, points, notifications, confirmedAfterMs } = figures;
+    const { from, to, stepSeconds, isEstimate, points, notifications, confirmedAfterMs, holds } = figures;
     const reasons = [...figures.rejectedByReason].toSorted(([, one], [, other]) => other - one);
     const { waiting, oldest, failed } = notifications;
     return {
@@ -129,6 +155,14 @@ export class FiguresResponse {
       points: points.map((point) => ({ ...point, time: point.time.toISOString() })),
       by_status: Object.fromEntries(figures.byStatus),
       rejected_by_reason: reasons.map(([name, count]) => ({ reason: `${PROBLEM_PATH}${name}`, count })),
+      holds: {
+        reserved: holds.reserved,
+        confirmed: holds.confirmed,
+        expired: holds.expired,
+        cancelled: holds.cancelled,
+        conversion: holds.conversion,
+        expired_share: holds.expiredShare,
+      },
       time_to_confirm_ms: confirmedAfterMs,
       notification_backlog: {
         waiting,

@@ -40,7 +40,7 @@ const FRESH_MS = 10_000;
 const MAX_CACHED = 20;
 
 /** Came to be something else than confirmed. */
-const NEVER_CONFIRMED: readonly OrderStatus[] = ['pending', 'rejected', 'failed'];
+const NEVER_CONFIRMED: readonly OrderStatus[] = ['pending', 'rejected', 'failed', 'reserved', 'expired'];
 
 const UPSTREAM_STATES: Record<CircuitState, 'up' | 'down' | 'trying'> = {
   closed: 'up',
@@ -56,6 +56,19 @@ interface Step {
   times: Weighted[];
 }
 
+/** What became of the orders whose stock was held for a payment. */
+export interface HoldFigures {
+  reserved: number;
+  /** Regardless of later changes, and of how late. */
+  confirmed: number;
+  expired: number;
+  /** Before they were confirmed. */
+  cancelled: number;
+  /** Parts of the holds that have ended; null where none has. */
+  conversion: number | null;
+  expiredShare: number | null;
+}
+
 export interface Figures {
   from: Date;
   to: Date;
@@ -64,6 +77,7 @@ export interface Figures {
   points: { time: Date; placed: number; confirmed: number; rejected: number; failed: number }[];
   byStatus: Map<OrderStatus, number>;
   rejectedByReason: Map<string, number>;
+  holds: HoldFigures;
   confirmedAfterMs: { p50: number | null; p95: number | null };
   notifications: { waiting: number; oldest: Date | null; failed: number };
   upstreams: { name: string; state: 'up' | 'down' | 'trying'; lastCall: LastCall | null }[];
@@ -114,6 +128,7 @@ export class FiguresService {
       points: steps.map(toPoint),
       byStatus: sumBy(steps, ({ status }) => status),
       rejectedByReason: sumBy(steps, ({ status, failure }) => (status === 'rejected' ? failure : null)),
+      holds: holdsOf(steps.flatMap(({ counts }) => counts)),
       confirmedAfterMs: { p50: percentile(times, 0.5), p95: percentile(times, 0.95) },
       notifications: await this.measureNotifications(),
       upstreams: upstreamStates().map(({ upstream, state, lastCall }) => ({
@@ -156,9 +171,29 @@ function toPoint({ start, counts }: Step): Figures['points'][number] {
   return {
     time: new Date(start),
     placed: sum(counts),
-    confirmed: sum(counts.filter(({ status }) => !NEVER_CONFIRMED.includes(status))),
+    confirmed: sum(counts.filter(wasConfirmed)),
     rejected: sum(counts.filter(({ status }) => status === 'rejected')),
     failed: sum(counts.filter(({ status }) => status === 'failed')),
+  };
+}
+
+function wasConfirmed({ status, isCancelledHold }: StatusCount): boolean {
+  return !isCancelledHold && !NEVER_CONFIRMED.includes(status);
+}
+
+function holdsOf(counts: readonly StatusCount[]): HoldFigures {
+  const held = counts.filter(({ hasHold }) => hasHold);
+  const confirmed = sum(held.filter(wasConfirmed));
+  const expired = sum(held.filter(({ status }) => status === 'expired'));
+  const cancelled = sum(held.filter(({ isCancelledHold }) => isCancelledHold));
+  const ended = confirmed + expired + cancelled;
+  return {
+    reserved: sum(held.filter(({ status }) => status === 'reserved')),
+    confirmed,
+    expired,
+    cancelled,
+    conversion: ended === 0 ? null : confirmed / ended,
+    expiredShare: ended === 0 ? null : expired / ended,
   };
 }
 

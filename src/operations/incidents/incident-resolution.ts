@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Counter } from 'prom-client';
 import { DataSource } from 'typeorm';
 import type { Order } from '../../orders/order.entity.js';
+import { LateConfirmationRepository } from '../../orders/holds/late-confirmation.repository.js';
 import { reservationIdOf } from '../../orders/holds/reservation-id.js';
 import { RELEASE_STOCK, releaseStockTask } from '../../orders/order.tasks.js';
 import { StockJournal } from '../../orders/order.ports.js';
@@ -48,6 +49,7 @@ export class IncidentResolution {
     private readonly tasks: Tasks,
     private readonly journal: StockJournal,
     private readonly deliveries: WebhookHistoryRepository,
+    private readonly lateConfirmations: LateConfirmationRepository,
   ) {}
 
   /**
@@ -106,7 +108,7 @@ export class IncidentResolution {
         await this.settleDelivery(sql, incident, action);
         return this.settleTask(sql, incident.kind, incident, action);
       case 'paid_without_stock':
-        if (action === 'write_off') await this.giveUpConfirmation(sql, order);
+        if (action === 'write_off') await this.lateConfirmations.giveUp(sql, order);
         return this.settleTask(sql, incident.kind, incident, action);
       case 'notification':
       case 'cart_checkout':
@@ -161,11 +163,6 @@ export class IncidentResolution {
     for (const { orderId, id: line, productId } of order.items) {
       await this.journal.resolveStuck(sql, { orderId, reservationId, line, productId }, false);
     }
-  }
-
-  /** Cancels an order whose late confirmation found no stock. Its version was raised, and the decision becomes its event. */
-  private async giveUpConfirmation(_sql: Sql, { id }: Order): Promise<void> {
-    throw new Error(`order ${id} can't be cancelled: late confirmations are not part of this release`);
   }
 
   private async settleDelivery(

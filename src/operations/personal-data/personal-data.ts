@@ -4,7 +4,7 @@ import { NIL as NIL_ID } from 'uuid';
 import { Settings } from '../../config/settings.js';
 import { claimsOf } from '../../orders/claims/claims-of.js';
 import { OrderClaimsRepository } from '../../orders/claims/order-claims.repository.js';
-import { isOrderId } from '../../orders/orders.service.js';
+import { isOrderId } from '../../orders/order-id.js';
 import { NOTIFY } from '../../orders/order.tasks.js';
 import { orderNotFound } from '../../orders/order.problems.js';
 import { OrderRepository } from '../../orders/order.repository.js';

@@ -16,7 +16,7 @@ import { Problem } from '../../platform/http/problem.js';
 import { MayBeAbsent } from '../dto/text.decorators.js';
 import { UpdateStatusDto } from '../dto/update-status.dto.js';
 import type { OrderStatus } from '../order-status.js';
-import { ORDER_ID } from '../orders.service.js';
+import { ORDER_ID } from '../order-id.js';
 
 /** As many as can be changed well within the time that a client waits, at some milliseconds each. */
 export const MAX_BULK_ORDERS = 1_000;

@@ -58,6 +58,16 @@ export class OrderClaimsRepository {
     });
   }
 
+  /** Claims something unless another order has it. @returns whether the order has it */
+  async claimIfFree(sql: Sql, orderId: string, { kind, value }: Claim): Promise<boolean> {
+    const rows = await sql.query<unknown[]>(
+      `INSERT INTO order_claims (kind, value, order_id) VALUES ($1, $2, $3) ON CONFLICT (kind, value) DO NOTHING
+       RETURNING 1`,
+      [kind, value, orderId],
+    );
+    return rows.length === 1;
+  }
+
   /** Claims the numbers that stored orders got from the sequence: a client may have taken one of them before. */
   numberInserts(orderIds: readonly string[]): Write<'number_taken'>[] {
     if (orderIds.length === 0) return [];

@@ -99,15 +99,22 @@ export function Paragraphs(maxLength: number, example: string, description: stri
   );
 }
 
-/** An optional name by which orders are found, so that no two of them look alike. */
-export function Identifier(maxLength: number, example: string, description: string): PropertyDecorator {
+/** A name by which something is found, so that no two of them look alike. */
+export function IsIdentifier(maxLength: number): PropertyDecorator {
   return applyDecorators(
-    ApiPropertyOptional(textSchema(maxLength, example, description)),
-    MayBeAbsent(),
     Transform(toNormalText),
     isShort(maxLength),
     IsPlainText(),
     Rule('isUsableInId', (text) => !hasUnusableInId(text), 'must not be blank or have invisible characters'),
+  );
+}
+
+/** An optional name by which orders are found. */
+export function Identifier(maxLength: number, example: string, description: string): PropertyDecorator {
+  return applyDecorators(
+    ApiPropertyOptional(textSchema(maxLength, example, description)),
+    MayBeAbsent(),
+    IsIdentifier(maxLength),
   );
 }
 

@@ -16,7 +16,10 @@ import {
   problemDecorator,
   ProblemResponse,
 } from '../../platform/http/problem.openapi.js';
+import type { HoldProblemName } from '../holds/hold.problems.js';
+import { MAX_PAYMENTS } from '../payments/payment.js';
 import type { OrderProblemName } from '../order.problems.js';
+import type { PaymentProblemName } from '../payments/payment.problems.js';
 import { ORDER_STATUS_NAMES, type OrderStatus } from '../order-status.js';
 
 class ShortageResponse {
@@ -116,11 +119,28 @@ export class OrderProblemResponse extends ProblemResponse {
   @Flag.optional(false, 'Whether an erasure is why they can not be corrected.')
   personal_data_erased?: boolean;
 
+  @Text.optional('pay_8f2k', 'The payment that confirmed the order.')
+  reference?: string;
+
+  @Decimal.optional(164.97, 'The total of the order; null until it is priced.', { nullable: true })
+  total_amount?: number | null;
+
+  @Text.optional('USD', 'The currency of the order.')
+  currency?: string;
+  @Decimal.optional(164.97, 'The amount of the payment as it is recorded.')
+  recorded_amount?: number;
+
+  @Text.optional('USD', 'Its currency.')
+  recorded_currency?: string;
+
+  @Positive.optional(MAX_PAYMENTS, 'How many payments an order can have.')
+  max_payments?: number;
+
   @Integer.optional(3, 'The current version; read the order again.')
   current_version?: number;
 }
 
-type OwnProblemName = OrderProblemName | IdempotencyProblemName;
+type OwnProblemName = OrderProblemName | IdempotencyProblemName | HoldProblemName | PaymentProblemName;
 
 export type DocumentedOrderProblem = DocumentedProblem<OwnProblemName>;
 

@@ -18,6 +18,8 @@ import { ORDER_STATUS_NAMES, type OrderStatus } from '../order-status.js';
 import type { Order } from '../order.entity.js';
 import { timeOfOrderId } from '../order-id.js';
 import { MAX_TOTAL, type OrderList } from '../order.repository.js';
+import { type Payment, PAYMENT_SUMMARIES, type PaymentState, paymentStateOf } from '../payments/payment.js';
+import { PaymentResponse } from '../payments/payment.response.js';
 import { toJsonNumber, toJsonNumberOrNull, totalsOf } from '../pricing/order-pricing.js';
 import {
   AddressResponse,
@@ -30,8 +32,8 @@ export class OrderConfirmationResponse {
   @Uuid()
   order_id!: string;
 
-  @OneOf(['confirmed'])
-  status!: 'confirmed';
+  @OneOf(['confirmed', 'reserved'], '`reserved` of an order with `hold_seconds`.', { example: 'confirmed' })
+  status!: 'confirmed' | 'reserved';
 
   @Text('Order placed successfully')
   message!: string;
@@ -53,6 +55,9 @@ export class OrderConfirmationResponse {
 
   @Text.nullable('1001', 'What people call the order. Null of orders from before there were numbers.')
   number!: string | null;
+
+  @Time.optional('When the hold ends unless the order is confirmed before. Only of a reserved order.')
+  expires_at?: string;
 }
 
 /** The known fields of an order before its placement completes. */
@@ -61,6 +66,7 @@ export class OrderAcceptedResponse extends OmitType(OrderConfirmationResponse, [
   'message',
   'subtotal_amount',
   'total_amount',
+  'expires_at',
 ] as const) {
   @OneOf(['pending'])
   status!: 'pending';
@@ -150,6 +156,22 @@ class OrderFactsResponse {
   @Time()
   updated_at!: string;
 
+  @Time.nullable(
+    'When the hold of the stock ends, or ended. Null of an order without a hold, and until its stock is held.',
+  )
+  expires_at!: string | null;
+
+  @ListOf(PaymentResponse, 'What was reported about payments, oldest first.', { example: [] })
+  payments!: Payment[];
+
+  @OneOf(
+    PAYMENT_SUMMARIES,
+    'What the payments in the currency of the order amount to: `paid` where at least the total was captured, `authorized` ' +
+      'where a part was captured, or an authorization is not voided.',
+    { example: 'none' },
+  )
+  payment_state!: PaymentState;
+
   @Text.optional('/problems/insufficient-stock', 'Problem type, of a rejected or failed order.')
   failure?: string;
 }
@@ -169,6 +191,9 @@ export class OrderResponse extends IntersectionType(OrderFactsResponse, OrderDet
       version: order.version,
       timestamp: order.placedAt.toISOString(),
       updated_at: order.updatedAt.toISOString(),
+      expires_at: order.expiresAt?.toISOString() ?? null,
+      payments: order.payments ?? [],
+      payment_state: paymentStateOf(order),
       ...detailsResponse(order),
       ...(order.failure !== null && { failure: `${PROBLEM_PATH}${order.failure}` }),
     };

@@ -48,7 +48,7 @@ const STORED = {
 };
 
 export const CONFIRMED = {
-  description: 'The order is confirmed.',
+  description: 'The order is confirmed, or reserved where it has `hold_seconds`.',
   type: OrderConfirmationResponse,
   headers: STORED,
 };

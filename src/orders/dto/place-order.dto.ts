@@ -14,6 +14,7 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { CURRENCIES } from '../../config/currencies.js';
+import { LONGEST_HOLD_SECONDS } from '../../config/settings.js';
 import { type FingerprintLayout, fingerprintOf } from '../../idempotency/fingerprint.js';
 import { MAX_EMAIL_LENGTH } from '../addresses/email-address.js';
 import type { LineDetails, OrderDetails } from '../details/order-details.js';
@@ -54,6 +55,9 @@ export const MAX_NUMBER_LENGTH = 32;
 export const MAX_SOURCE_LENGTH = 64;
 
 const MAX_SKU_LENGTH = 128;
+
+/** Nothing is paid in less, and the end of a hold is a task, which may run some seconds late. */
+export const MIN_HOLD_SECONDS = 60;
 
 export class OrderItemDto {
   @ApiProperty({
@@ -196,6 +200,21 @@ export class PlaceOrderDto {
   @NeedsSource()
   @IsNewId()
   source_order_id?: string;
+
+  @ApiPropertyOptional({
+    type: 'integer',
+    minimum: MIN_HOLD_SECONDS,
+    maximum: LONGEST_HOLD_SECONDS,
+    description:
+      'How long to hold the stock while the customer pays: the order becomes `reserved`, and `expired` unless it is ' +
+      'confirmed in time. At most `HOLD_MAX_SECONDS`. Without it the order is confirmed at once. A preview checks it and holds nothing.',
+    example: 900,
+  })
+  @MayBeAbsent()
+  @Max(LONGEST_HOLD_SECONDS, { message: `must be at most ${LONGEST_HOLD_SECONDS}` })
+  @Min(MIN_HOLD_SECONDS, { message: `must be at least ${MIN_HOLD_SECONDS}` })
+  @IsInt({ message: 'must be a whole number' })
+  hold_seconds?: number;
 }
 
 const hasSource = (order: Partial<PlaceOrderDto> | undefined): boolean => order?.source !== undefined;
@@ -245,6 +264,7 @@ export function toPlacementRequest(
     number: body.number ?? null,
     source: body.source ?? null,
     sourceOrderId: body.source_order_id?.normalize('NFC') ?? null,
+    holdSeconds: body.hold_seconds,
   };
 }
 

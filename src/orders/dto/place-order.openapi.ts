@@ -42,6 +42,7 @@ const COMPLETE = {
   number: 'A-1042',
   source: 'marketplace',
   source_order_id: '402-1234567',
+  hold_seconds: 900,
 };
 
 export const PLACE_ORDER_BODY = {
@@ -58,6 +59,10 @@ export const PLACE_ORDER_BODY = {
       },
     },
     short: { summary: 'No more than is needed', value: { ...CUSTOMER, items: ITEMS } },
+    held: {
+      summary: 'Stock that is held for a quarter of an hour while the customer pays',
+      value: { ...CUSTOMER, items: ITEMS, hold_seconds: 900 },
+    },
     complete: { summary: 'Every field', value: { ...CUSTOMER, customer_id: '42', ...COMPLETE } },
   },
 };

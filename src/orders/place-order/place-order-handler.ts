@@ -31,6 +31,7 @@ import {
   failedProblem,
   problemResponse,
   rejectedProblem,
+  reservedResponse,
   undecidedProblem,
 } from './placement-response.js';
 import type { LeasedPlacement, OnUnknownOutcome } from './placement-step.js';
@@ -229,7 +230,7 @@ export class PlaceOrderHandler {
       case 'failed':
         return problemResponse(failedProblem(order, await this.findCompletion(order)));
       default:
-        return confirmedResponse(order, await this.confirmedVersionOf(order));
+        return order.holdSeconds === null ? this.confirmed(order) : this.reserved(order);
     }
   }
 
@@ -239,10 +240,24 @@ export class PlaceOrderHandler {
     return events.find((event) => event.toStatus === status);
   }
 
-  private async confirmedVersionOf(order: Order): Promise<number> {
-    if (order.version === FIRST_VERSION + 1) return order.version;
+  private async confirmed(order: Order): Promise<StoredResponse> {
+    if (order.version === FIRST_VERSION + 1) return confirmedResponse(order, order.version);
     const events = await this.orders.listEvents(order.id);
-    return events.find((event) => event.toStatus === 'confirmed')?.seq ?? order.version;
+    const version = events.find((event) => event.toStatus === 'confirmed')?.seq ?? order.version;
+    return confirmedResponse(order, version);
+  }
+
+  /** An order with a hold was reserved first, regardless of what it is now. */
+  private async reserved(order: Order): Promise<StoredResponse> {
+    const { status, version, expiresAt } = order;
+    if (status === 'reserved' && version === FIRST_VERSION + 1 && expiresAt)
+      return reservedResponse(order, version, expiresAt.toISOString());
+    const events = await this.orders.listEvents(order.id);
+    const event = events.find(({ toStatus }) => toStatus === 'reserved');
+    const reservedUntil = event?.data?.['expires_at'];
+    if (!event || typeof reservedUntil !== 'string')
+      throw new Error(`order ${order.id} has a hold but no event of its reservation`);
+    return reservedResponse(order, event.seq, reservedUntil);
   }
 }
 

@@ -28,6 +28,25 @@ export function confirmedResponse(order: Order, version: number): StoredResponse
   };
 }
 
+/**
+ * An order whose stock is held for a payment.
+ *
+ * @param version the version at which it was reserved; later changes don't matter
+ * @param expiresAt when the hold ended by the reservation, in ISO 8601; it may have been extended since
+ */
+export function reservedResponse(order: Order, version: number, expiresAt: string): StoredResponse {
+  const { body, ...response } = confirmedResponse(order, version);
+  return {
+    ...response,
+    body: {
+      ...body,
+      status: 'reserved',
+      message: 'Order reserved until it is confirmed or expires',
+      expires_at: expiresAt,
+    },
+  };
+}
+
 /** The order is stored durably; the client polls its URL for the result. */
 export function acceptedResponse(order: Order): StoredResponse {
   return {

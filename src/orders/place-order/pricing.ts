@@ -66,6 +66,7 @@ export class OrderPricing {
   async prepare(request: PlacementRequest, deadline: Deadline): Promise<UnpricedOrder> {
     const currency = request.currency ?? this.settings.DEFAULT_CURRENCY;
     refuseUnpayableAmounts(request, currency);
+    refuseLongHold(request, this.settings.HOLD_MAX_SECONDS);
     const { items, cartId } = await this.findItems(request, deadline);
     this.checkCurrency(items, currency);
     return {
@@ -274,4 +275,9 @@ function refuseUnpayableAmounts({ items, charges, expectedTotal }: PlacementRequ
     .filter(({ amount }) => amount !== undefined && !fitsCurrency(amount, currency))
     .map(({ field }) => ({ field, message: `must not have more decimals than ${currency} has` }));
   if (errors.length > 0) throw Problem.invalidRequest(errors);
+}
+
+function refuseLongHold({ holdSeconds }: PlacementRequest, maxSeconds: number): void {
+  if (holdSeconds === undefined || holdSeconds <= maxSeconds) return;
+  throw Problem.invalidRequest([{ field: 'hold_seconds', message: `must be at most ${maxSeconds}` }]);
 }

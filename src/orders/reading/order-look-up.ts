@@ -21,9 +21,12 @@ export const ORDER = `o.id, o.customer_id AS "customerId", o.customer_name AS "c
 /** Details that count as a line: as many bytes as a line has with an id and a name of usual length, and its members. */
 export const DETAIL_BYTES_OF_LINE = 500;
 
-/** Size of an order `o` in lines, for the bound of a page: its details count as further lines. */
+/**
+ * Size of an order `o` in lines, for the bound of a page: its details count as further lines, and so does each payment, which
+ * has up to as many bytes.
+ */
 export const LINES = `(SELECT count(*)::int FROM order_items i WHERE i.order_id = o.id)
-  + coalesce(o.detail_bytes / ${DETAIL_BYTES_OF_LINE}, 0)`;
+  + coalesce(o.detail_bytes / ${DETAIL_BYTES_OF_LINE}, 0) + coalesce(json_array_length(o.payments), 0)`;
 
 /** By nothing but its id, which a distributed database answers from the one node that has it. */
 const FIND_ONE = `SELECT ${ORDER} FROM orders o WHERE o.id = $1 AND ($2::text IS NULL OR o.customer_id = $2)`;

@@ -35,6 +35,9 @@ const STORED_CHANGE_BYTES = 6 * KB;
 /** An order with new details, an event and a key. */
 const STORED_CORRECTION_BYTES = 40 * KB;
 
+/** A new version of the payments of an order, of up to 600 bytes each, and an event. */
+const STORED_PAYMENTS_BYTES = 66 * KB;
+
 const PLACEMENT: Budget = {
   cpuMs: 250,
   answerBytes: PROBLEM_BYTES,
@@ -100,6 +103,12 @@ export const BUDGETS: Readonly<Record<string, Budget>> = {
     answerBytes: ORDER_BYTES,
     storedBytes: STORED_CORRECTION_BYTES,
     reason: 'one order, its details of up to 24 kB, and one event that names fields',
+  },
+  recordPayment: {
+    cpuMs: 30,
+    answerBytes: ORDER_BYTES,
+    storedBytes: STORED_PAYMENTS_BYTES,
+    reason: 'one order with up to 100 payments, which are stored as one value, and one event',
   },
   updateManyOrderStatuses: {
     cpuMs: 2_000,

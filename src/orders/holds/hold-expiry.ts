@@ -1,0 +1,60 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Settings } from '../../config/settings.js';
+import { databaseNow } from '../../platform/database/database-clock.js';
+import type { Lease } from '../../tasks/task.repository.js';
+import { Tasks } from '../../tasks/tasks.service.js';
+import { EXPIRE_HOLD } from '../order.tasks.js';
+import { OrderRepository } from '../order.repository.js';
+import { StatusChanges } from '../status/status-changes.js';
+
+const ACTOR = 'hold-expiry';
+
+/** Holds that end at the same time. Ten thousand of them must leave room for new orders. */
+const CONCURRENCY = 16;
+
+/** A hold ends with a change of its order, not with a number of attempts; each extension takes one. */
+const UNLIMITED_ATTEMPTS = 2_147_483_647;
+
+/** Concurrent changes of one order are few: corrections, payments. */
+const WRITE_ATTEMPTS = 5;
+
+/**
+ * Ends holds whose payment did not come in time, by the clock of the database. A confirmation or a cancellation of the same
+ * moment is a compare-and-set on the same row: one of them is written.
+ */
+@Injectable()
+export class HoldExpiry implements OnModuleInit {
+  constructor(
+    private readonly orders: OrderRepository,
+    private readonly changes: StatusChanges,
+    private readonly tasks: Tasks,
+    private readonly settings: Settings,
+  ) {}
+
+  onModuleInit(): void {
+    this.tasks.register(EXPIRE_HOLD, (lease) => this.expire(lease), {
+      maxConcurrency: CONCURRENCY,
+      maxAttempts: UNLIMITED_ATTEMPTS,
+      isKept: false,
+    });
+  }
+
+  private async expire(lease: Lease): Promise<void> {
+    for (let attempt = 1; attempt <= WRITE_ATTEMPTS; attempt += 1) {
+      const order = await this.orders.findOrder(lease.orderId);
+      if (order?.status !== 'reserved' || order.expiresAt === null) return;
+      const leftMs = order.expiresAt.getTime() - databaseNow().getTime();
+      // It was extended.
+      if (leftMs > 0) return this.tasks.postpone(lease, leftMs);
+      const expired = await this.changes.write(order, {
+        to: 'expired',
+        actor: ACTOR,
+        reason: 'no payment came in time',
+        notifies: this.settings.NOTIFY_HOLDS,
+        lease,
+      });
+      if (expired) return;
+    }
+    throw new Error(`order ${lease.orderId} keeps changing`);
+  }
+}

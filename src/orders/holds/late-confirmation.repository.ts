@@ -1,0 +1,99 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { reachPausePoint } from '../../pause-points/pause-points.js';
+import type { Sql } from '../../platform/database/connection.js';
+import { databaseNow } from '../../platform/database/database-clock.js';
+import { inTransaction } from '../../platform/database/transaction.js';
+import type { Lease } from '../../tasks/task.repository.js';
+import { Tasks } from '../../tasks/tasks.service.js';
+import type { Order } from '../order.entity.js';
+import { fitLists } from '../order.problems.js';
+import { OrderRepository } from '../order.repository.js';
+import { releaseStockTask } from '../order.tasks.js';
+import type { Completion } from '../place-order/completion.js';
+import { HoldsRepository } from './holds.repository.js';
+
+const ACTOR = 'late-confirmation';
+
+/** Concurrent changes of one order are few: corrections, payments. */
+const WRITE_ATTEMPTS = 5;
+
+/** The transactions by which the stock of an expired order is reserved again, or not. */
+@Injectable()
+export class LateConfirmationRepository {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly orders: OrderRepository,
+    private readonly holds: HoldsRepository,
+    private readonly tasks: Tasks,
+  ) {}
+
+  /** Begins a generation of keys. Its lines count as held from now on, because each may be reserved at any moment. */
+  async begin(order: Order, lease: Lease): Promise<Order> {
+    const stockGeneration = order.stockGeneration + 1;
+    await inTransaction(this.dataSource, async (transaction) => {
+      const isBegun = await this.holds.beginReservingAgain(transaction, order.id, stockGeneration);
+      if (!isBegun) throw new Error(`order ${order.id} is not expired any more`);
+      await this.requireLease(transaction, lease);
+      await this.orders.setReservation(transaction, order.id, linesOf(order), ['released'], 'held');
+    });
+    const items = order.items.map((item) => ({ ...item, reservation: 'held' as const }));
+    return { ...order, stockGeneration, isReservingAgain: true, items };
+  }
+
+  /** Ends a generation whose units can not be had: what is or may be reserved of it is released. */
+  async giveBack(
+    order: Order,
+    { released, inDoubt, shortages, reason, calls }: Completion,
+    lease: Lease,
+  ): Promise<void> {
+    const at = databaseNow();
+    const lists = {
+      ...(shortages.length > 0 && { shortages }),
+      ...(inDoubt.length > 0 && { lines_in_doubt: inDoubt }),
+    };
+    const data = fitLists({ ...lists, ...(calls && { calls }) });
+    const event = { type: 'paid_without_stock', actor: ACTOR, reason, data, at } as const;
+    for (let attempt = 1; attempt <= WRITE_ATTEMPTS; attempt += 1) {
+      const current = await this.orders.findOrder(order.id);
+      if (current?.status !== 'expired') break;
+      const version = current.version + 1;
+      const next = { ...current, version, updatedAt: at };
+      const isWritten = await inTransaction(this.dataSource, async (transaction) => {
+        if (!(await this.orders.update(transaction, current, next))) return false;
+        await this.requireLease(transaction, lease);
+        await this.holds.endReservingAgain(transaction, order.id, null);
+        await this.orders.setReservation(transaction, order.id, released, ['held'], 'released');
+        await this.orders.setReservation(transaction, order.id, inDoubt, ['held'], 'in_doubt');
+        await this.orders.insertEvent(transaction, order.id, version, event, null, null);
+        if (released.length < order.items.length)
+          await this.tasks.insert(transaction, [releaseStockTask(order.id, version)]);
+        await reachPausePoint('late-confirmation.inside-give-back', order.id);
+        return true;
+      });
+      if (isWritten) return;
+    }
+    throw new Error(`order ${order.id} has changed`);
+  }
+
+  /** Another instance has the lease, or a person wrote the task off: this attempt must change nothing. */
+  private async requireLease(transaction: Sql, lease: Lease): Promise<void> {
+    if (!(await this.tasks.lock(transaction, lease)))
+      throw new Error('the lease of this attempt was lost, so its result is not recorded');
+  }
+
+  /**
+   * Gives a confirmation up that could not reserve its stock, in the transaction of a person's decision. Its order has been
+   * touched.
+   */
+  async giveUp(transaction: Sql, order: Order): Promise<void> {
+    const { id, version, isReservingAgain } = order;
+    await this.holds.endReservingAgain(transaction, id, null);
+    // The last attempt has not learned what is reserved.
+    if (isReservingAgain) await this.tasks.insert(transaction, [releaseStockTask(id, version + 1)]);
+  }
+}
+
+function linesOf({ items }: Order): number[] {
+  return items.map(({ id }) => id);
+}

@@ -1,0 +1,104 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Settings } from '../../config/settings.js';
+import { reachPausePoint } from '../../pause-points/pause-points.js';
+import type { Deadline } from '../../platform/deadline.js';
+import { AttemptError, type TaskInput } from '../../tasks/task-kind.js';
+import type { Lease } from '../../tasks/task.repository.js';
+import { Tasks } from '../../tasks/tasks.service.js';
+import { observeInventory } from '../history/inventory-calls.js';
+import type { Order } from '../order.entity.js';
+import { Inventory } from '../order.ports.js';
+import { OrderRepository } from '../order.repository.js';
+import { CONFIRM_EXPIRED } from '../order.tasks.js';
+import { type Completion, completionOf, earliestEnd, sameForAll } from '../place-order/completion.js';
+import { StatusChanges } from '../status/status-changes.js';
+import { LateConfirmationRepository } from './late-confirmation.repository.js';
+import { reservationIdOf } from './reservation-id.js';
+
+/** Concurrent changes of one order are few: corrections, payments. */
+const WRITE_ATTEMPTS = 5;
+
+/** The outcome of all lines, and when the inventory gives the first units away by itself. */
+interface Reserved extends Completion {
+  stockUntil: Date | null;
+}
+
+type ConfirmExpired = TaskInput<{ actor: string }>;
+
+/**
+ * Confirms an order whose hold had expired: its units are reserved again, under a new generation of idempotency keys, because
+ * what was released stays released. Only when all earlier units are released does a generation begin.
+ */
+@Injectable()
+export class LateConfirmation implements OnModuleInit {
+  constructor(
+    private readonly repository: LateConfirmationRepository,
+    private readonly orders: OrderRepository,
+    private readonly inventory: Inventory,
+    private readonly changes: StatusChanges,
+    private readonly tasks: Tasks,
+    private readonly settings: Settings,
+  ) {}
+
+  onModuleInit(): void {
+    this.tasks.register(CONFIRM_EXPIRED, (task, deadline) => this.attempt(task, deadline), {
+      attemptTimeoutMs: this.settings.REQUEST_DEADLINE_MS,
+    });
+  }
+
+  /** @throws {AttemptError} when the stock is gone, which makes an incident */
+  private async attempt(task: ConfirmExpired, deadline: Deadline): Promise<void> {
+    const order = await this.orders.findOrder(task.orderId);
+    if (order?.status !== 'expired') return;
+    const mayBeReserved = order.isReservingAgain;
+    const begun = mayBeReserved ? order : await this.begin(order, task);
+    await reachPausePoint('late-confirmation.after-begin', order.id);
+    const completion = await this.reserve(begun, mayBeReserved, deadline);
+    await reachPausePoint('late-confirmation.before-record', order.id);
+    if (completion.to === 'confirmed') return this.confirm(begun, completion, task);
+    if (completion.to === 'failed' && this.inventory.idempotent) throw new AttemptError(reasonOf(completion));
+    await this.repository.giveBack(begun, completion, task);
+    throw new AttemptError(reasonOf(completion), 0, true);
+  }
+
+  private async begin(order: Order, lease: Lease): Promise<Order> {
+    if (order.items.some(({ reservation }) => reservation !== 'released'))
+      throw new AttemptError('the stock of the expired hold is not released yet');
+    return this.repository.begin(order, lease);
+  }
+
+  private async reserve(order: Order, mayBeReserved: boolean, deadline: Deadline): Promise<Reserved> {
+    // The answer to an earlier call is lost, and a second call would reserve a second time.
+    if (mayBeReserved && !this.inventory.idempotent) {
+      const unknown = sameForAll(order.items, 'unknown', 'it is unknown what was reserved');
+      return { ...completionOf(unknown, order.items), stockUntil: null };
+    }
+    const lines = order.items.map(({ id, productId, quantity }) => ({ line: id, productId, quantity }));
+    const reserve = () => this.inventory.reserve(reservationIdOf(order), lines, deadline);
+    const { outcomes, call } = await observeInventory('reserve', reserve);
+    const completion = completionOf(outcomes, order.items);
+    const { stockUntil = null } = earliestEnd(outcomes);
+    return { ...completion, calls: [call], stockUntil };
+  }
+
+  private async confirm(order: Order, { calls, stockUntil }: Reserved, task: ConfirmExpired): Promise<void> {
+    let current: Order | undefined = order;
+    for (let attempt = 1; current?.status === 'expired' && attempt <= WRITE_ATTEMPTS; attempt += 1) {
+      const confirmed = await this.changes.write(current, {
+        to: 'confirmed',
+        actor: task.payload.actor,
+        notifies: true,
+        reservedAgain: { stockUntil },
+        data: { ...(calls && { calls }) },
+        lease: task,
+      });
+      if (confirmed) return;
+      current = await this.orders.findOrder(order.id);
+    }
+    throw new Error(`order ${order.id} has changed`);
+  }
+}
+
+function reasonOf({ reason }: Completion): string {
+  return reason ?? 'the stock could not be reserved again';
+}

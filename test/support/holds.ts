@@ -1,0 +1,71 @@
+import { expect } from '@jest/globals';
+import { type OrderLine, orderBody, selectRows } from './builders.js';
+import type { PlaceOrderBody } from './client.js';
+import { eventually, type TestResponse, type TestService } from './service.js';
+
+/** Longer than any test. */
+export const HOLD_SECONDS = 3_600;
+
+/** Places an order whose stock is held for a payment. @returns its id */
+export async function reserveOrder(
+  service: TestService,
+  items: OrderLine[],
+  more: Partial<PlaceOrderBody> = {},
+): Promise<string> {
+  const body = { ...orderBody(items, more), hold_seconds: HOLD_SECONDS };
+  const placed = await service.request('POST', '/orders', body);
+  expect([placed.status, placed.body.status]).toEqual([201, 'reserved']);
+  return placed.body.order_id as string;
+}
+
+export function confirmOrder(service: TestService, id: string, payment?: object): Promise<TestResponse> {
+  return service.request('POST', `/orders/${id}/confirm`, payment && { payment });
+}
+
+export function extendHold(service: TestService, id: string, seconds: number): Promise<TestResponse> {
+  return service.request('POST', `/orders/${id}/extend`, { hold_seconds: seconds });
+}
+
+export function cancelOrder(service: TestService, id: string): Promise<TestResponse> {
+  return service.request('PUT', `/orders/${id}`, { status: 'cancelled' });
+}
+
+/** Lets the time of holds pass: they are due now. */
+export async function endHolds({ database }: TestService, ids: readonly string[]): Promise<void> {
+  await selectRows(
+    database,
+    `WITH ended AS (UPDATE orders SET expires_at = now() WHERE id = ANY ($1) AND status = 'reserved')
+     UPDATE tasks SET run_at = now() WHERE order_id = ANY ($1) AND kind = 'expire-hold'`,
+    [ids],
+  );
+}
+
+export async function statusOf({ database }: TestService, id: string): Promise<string> {
+  const [row] = await selectRows<{ status: string }>(database, 'SELECT status FROM orders WHERE id = $1', [
+    id,
+  ]);
+  return row?.status ?? '';
+}
+
+/** Ends the hold of an order, and waits until its stock is released. */
+export async function expireOrder(service: TestService, id: string): Promise<void> {
+  await endHolds(service, [id]);
+  await eventually(async () => (await reservationsOf(service, id)).every((state) => state === 'released'));
+  expect(await statusOf(service, id)).toBe('expired');
+}
+
+/** The reservation of each line. */
+export async function reservationsOf({ database }: TestService, id: string): Promise<string[]> {
+  const rows = await selectRows<{ reservation: string }>(
+    database,
+    'SELECT reservation FROM order_items WHERE order_id = $1 ORDER BY id',
+    [id],
+  );
+  return rows.map(({ reservation }) => reservation);
+}
+
+/** Kinds of the tasks that an order has. */
+export async function tasksOf({ database }: TestService, id: string): Promise<string[]> {
+  const sql = 'SELECT kind FROM tasks WHERE order_id = $1 ORDER BY kind';
+  return (await selectRows<{ kind: string }>(database, sql, [id])).map(({ kind }) => kind);
+}

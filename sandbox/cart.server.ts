@@ -2,7 +2,8 @@ import { BoundedLog, type Numbered } from './bounded-log.ts';
 import { type Answer, answer, refusal } from './idempotency.ts';
 import { BadInput, idToJson, readFields, readId, readInteger, readList } from './input.ts';
 import type { Call, ServiceServer } from './service-server.ts';
-import { type Origin, readLines, type ReservedLine } from './stock.ts';
+import { readLines, type ReservedLine } from './reservations/reserved-lines.ts';
+import type { Origin } from './stock.ts';
 
 /** More than any test creates. `GET /cart_items` answers with the items of all of them. */
 const MAX_CARTS = 100_000;

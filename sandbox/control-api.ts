@@ -14,7 +14,8 @@ import {
 } from './input.ts';
 import type { NotificationBook } from './notification.server.ts';
 import type { Call, ServiceServer } from './service-server.ts';
-import { MAX_PRODUCTS, readLines, readProducts, type Stock, type StockedProduct } from './stock.ts';
+import { readLines } from './reservations/reserved-lines.ts';
+import { MAX_PRODUCTS, readProducts, type Stock, type StockedProduct } from './stock.ts';
 
 /** What the control calls work on. */
 export interface Controlled {

@@ -18,6 +18,8 @@ const MAX_ID_LENGTH = 300;
 /** The longest run of digits that every JavaScript reader takes as exactly the same integer. */
 const MAX_EXACT_DIGITS = 15;
 
+const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2})$/;
+
 export type Fields = Readonly<Record<string, unknown>>;
 
 function isFields(value: unknown): value is Fields {
@@ -57,6 +59,13 @@ export function readNumber(value: unknown, name: string, min: number, max: numbe
     throw new BadInput(`${name} must be a number from ${min} to ${max}`);
   }
   return value;
+}
+
+/** Reads a time to come in ISO 8601 with a zone. @returns milliseconds since 1970 */
+export function readTime(value: unknown, name: string): number {
+  const time = TIME.test(readText(value, name)) ? Date.parse(String(value)) : Number.NaN;
+  if (!(time > Date.now())) throw new BadInput(`${name} must be a time to come, as in 2026-12-24T18:00:00Z`);
+  return time;
 }
 
 /** Identifiers are text; an integer is taken as its digits. */

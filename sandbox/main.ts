@@ -11,6 +11,9 @@ import {
 } from './sandbox.ts';
 import { MAX_ANSWER_DELAY_MS, SERVICE_NAMES } from './service-server.ts';
 
+/** A day: longer than any test or campaign. */
+const MAX_RESERVATION_S = 86_400;
+
 const HELP = `Stand-ins for the services that the order service calls.
 
 Usage: node sandbox/main.ts [options]
@@ -26,6 +29,8 @@ Usage: node sandbox/main.ts [options]
   --ignore-idempotency-keys     act again on every repeated call
   --catalog-shares-cursor       let parallel calls to the catalog disturb each other
   --carts-carry-items           answer GET /carts/{customer_id} with the cart's items too
+  --max-reservation-seconds <s> hold reservations of the inventory for so long at most, 1 to ${MAX_RESERVATION_S};
+                                a call about one begins the time again
   --notification-delay-ms <ms>  0 to ${MAX_ANSWER_DELAY_MS} (default: ${DEFAULT_DELAYS_MS.notification})
   --help                        show this text
 
@@ -38,10 +43,10 @@ const EXIT_WRONG_ARGUMENTS = 2;
 
 class WrongArguments extends Error {}
 
-function readWhole(text: string | undefined, option: string, max: number): number | undefined {
+function readWhole(text: string | undefined, option: string, max: number, min = 0): number | undefined {
   if (text === undefined) return undefined;
-  if (!/^\d{1,5}$/.test(text) || Number(text) > max) {
-    throw new WrongArguments(`--${option} must be an integer from 0 to ${max}, not "${text}"`);
+  if (!/^\d{1,5}$/.test(text) || Number(text) > max || Number(text) < min) {
+    throw new WrongArguments(`--${option} must be an integer from ${min} to ${max}, not "${text}"`);
   }
   return Number(text);
 }
@@ -61,6 +66,7 @@ function parse(args: string[]) {
         'ignore-idempotency-keys': { type: 'boolean', default: false },
         'catalog-shares-cursor': { type: 'boolean', default: false },
         'carts-carry-items': { type: 'boolean', default: false },
+        'max-reservation-seconds': { type: 'string' },
         'notification-delay-ms': { type: 'string' },
         help: { type: 'boolean', default: false },
       },
@@ -83,6 +89,8 @@ function readOptions(args: string[]): SandboxOptions | null {
   const port = (option: 'inventory-port' | 'notification-port' | 'catalog-port' | 'carts-port') =>
     readWhole(values[option], option, 65_535);
   const delay = 'notification-delay-ms';
+  const lifetime = 'max-reservation-seconds';
+  const seconds = readWhole(values[lifetime], lifetime, MAX_RESERVATION_S, 1);
   return {
     services: service ? [service] : SERVICE_NAMES,
     host: values.host,
@@ -93,6 +101,7 @@ function readOptions(args: string[]): SandboxOptions | null {
       carts: port('carts-port'),
     },
     delaysMs: { notification: readWhole(values[delay], delay, MAX_ANSWER_DELAY_MS) },
+    ...(seconds !== undefined && { maxReservationMs: seconds * 1_000 }),
     stateFile: values['state-file'],
     honourIdempotencyKeys: !values['ignore-idempotency-keys'],
     catalogSharesCursor: values['catalog-shares-cursor'],

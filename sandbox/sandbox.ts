@@ -2,6 +2,7 @@ import { addCarts, CartBook, type CartSeed, INITIAL_CARTS } from './cart.server.
 import { addControls, type Controlled } from './control-api.ts';
 import { hasCode, messageOf, readFields, readInteger } from './input.ts';
 import { addNotification, NotificationBook } from './notification.server.ts';
+import { addReservations } from './reservations/reservation.routes.ts';
 import { MAX_ANSWER_DELAY_MS, SERVICE_NAMES, type ServiceName, ServiceServer } from './service-server.ts';
 import { StateFile } from './state-file.ts';
 import { INITIAL_STOCK, LEDGER_LIMIT, Stock, type StockedProduct } from './stock.ts';
@@ -47,6 +48,8 @@ export interface SandboxOptions {
   stateFile?: string;
   /** Entries that the stock's ledger keeps. Default: enough for a million orders. */
   ledgerLimit?: number;
+  /** How long the inventory holds a reservation after a call about it, at most. Default: no limit. */
+  maxReservationMs?: number;
   /** Called when the state file fails. Default: standard error. */
   log?: (message: string) => void;
 }
@@ -92,7 +95,8 @@ export class Sandbox implements Controlled {
     const file = stateFile === undefined ? null : new StateFile(stateFile, () => this.#snapshot(), log);
     this.#file = file;
     const changed = file ? (): void => file.touch() : (): void => {};
-    this.stock = new Stock(this.#initial.stock, changed, options.ledgerLimit ?? LEDGER_LIMIT);
+    const { ledgerLimit, maxReservationMs } = options;
+    this.stock = new Stock(this.#initial.stock, changed, ledgerLimit ?? LEDGER_LIMIT, maxReservationMs);
     this.notifications = new NotificationBook(changed);
     this.carts = new CartBook(this.#initial.carts, changed);
     const server = (name: ServiceName): ServiceServer =>
@@ -104,6 +108,7 @@ export class Sandbox implements Controlled {
       carts: server('carts'),
     };
     addInventory(this.services.inventory, this.stock);
+    addReservations(this.services.inventory, this.stock);
     addNotification(this.services.notification, this.notifications);
     addCatalog(this.services.catalog, this.stock, options.catalogSharesCursor ?? false);
     addCarts(this.services.carts, this.carts, options.cartsCarryItems ?? false);

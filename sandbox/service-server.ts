@@ -51,7 +51,7 @@ export interface Mutation {
   replayed: (call: Call) => void;
 }
 
-export type MutationMethod = 'POST' | 'PUT' | 'DELETE';
+export type MutationMethod = 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 /** All parameters of paths are text. */
 interface Route {

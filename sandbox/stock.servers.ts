@@ -1,13 +1,10 @@
 import { type Answer, answer, refusal } from './idempotency.ts';
-import { idToJson, MAX_QUANTITY, readFields, readId, readInteger, readNumber, readText } from './input.ts';
+import { idToJson, MAX_QUANTITY, readFields, readInteger, readNumber, readText } from './input.ts';
 import type { Call, ServiceServer } from './service-server.ts';
-import { type HoldOutcome, readLines, type Stock, type StockedProduct } from './stock.ts';
+import type { Stock, StockedProduct } from './stock.ts';
 
 /** Prices have no upper limit of their own; this keeps out what isn't a price. */
 const MAX_PRICE = 1e15;
-
-/** Reservations in one answer. */
-const MAX_LISTED = 1_000;
 
 function unknownProduct(id: string): Answer {
   return refusal(404, `Product ${id} not found`);
@@ -22,7 +19,7 @@ function notesReplay(stock: Stock): (call: Call) => void {
   return (call) => stock.recordReplay(idOf(call), call);
 }
 
-/** System A's Inventory Service. */
+/** System A's Inventory Service, without the calls of `addReservations`. */
 export function addInventory(server: ServiceServer, stock: Stock): void {
   server.read('/inventory/:id', (call) => {
     const product = stock.find(idOf(call));
@@ -37,32 +34,6 @@ export function addInventory(server: ServiceServer, stock: Stock): void {
   server.mutate('PUT', '/inventory/:id/replenish', {
     effect: (call) => moveUnits(stock, call, 1),
     replayed: notesReplay(stock),
-  });
-  server.mutate('POST', '/reservations', {
-    effect: (call) => {
-      const fields = readFields(call.body, 'the body');
-      const id = readId(fields['reservation_id'], 'reservation_id');
-      return presentHold(id, stock.hold(id, readLines(fields['items']), call));
-    },
-    replayed: (call) =>
-      stock.recordReplay(null, call, readId(readFields(call.body, 'the body')['reservation_id'], 'id')),
-  });
-  server.read('/reservations', ({ query }) => {
-    const fields = readFields(query, 'the query');
-    const after = fields['after'] === undefined ? '' : readText(fields['after'], 'after');
-    const limit = readInteger(Number(fields['limit'] ?? MAX_LISTED), 'limit', 1, MAX_LISTED);
-    const page = [...stock.reservations]
-      .filter(([id]) => id > after)
-      .toSorted(([one], [other]) => (one < other ? -1 : 1))
-      .slice(0, limit);
-    return answer(200, { reservations: page.map(([id, items]) => ({ reservation_id: id, items })) });
-  });
-  server.mutate('DELETE', '/reservations/:id', {
-    effect: (call) => {
-      stock.cancel(idOf(call), call);
-      return { status: 204, body: '' };
-    },
-    replayed: (call) => stock.recordReplay(null, call, idOf(call)),
   });
 }
 
@@ -80,29 +51,6 @@ function moveUnits(stock: Stock, call: Call, sign: 1 | -1): Answer {
   return sign < 0
     ? answer(200, { ...common, reserved_quantity: units, remaining_quantity: before - units, timestamp })
     : answer(200, { ...common, replenished_quantity: units, current_quantity: before + units, timestamp });
-}
-
-/** No line is short, and yet it can't be made. */
-function refuseHold(detail: string): Answer {
-  return answer(409, { detail, shortages: [] });
-}
-
-function presentHold(id: string, hold: HoldOutcome): Answer {
-  switch (hold.outcome) {
-    case 'held':
-    case 'held-before':
-      return answer(201, { reservation_id: id, status: 'held' });
-    case 'short': {
-      const products = hold.shortages.map((line) => line.product_id).join(', ');
-      return answer(409, { detail: `Insufficient stock for ${products}`, shortages: hold.shortages });
-    }
-    case 'cancelled':
-      return refuseHold(`Reservation ${id} was cancelled`);
-    case 'other-items':
-      return refuseHold(`Reservation ${id} exists with other items`);
-    case 'full':
-  }
-  return refusal(503, 'Too many reservations are held');
 }
 
 function presentDetail({ id, name, price, quantity }: StockedProduct): Answer {

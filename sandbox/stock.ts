@@ -1,5 +1,10 @@
 import { BoundedLog, BoundedMap, type Numbered } from './bounded-log.ts';
 import { MAX_QUANTITY, readFields, readId, readInteger, readList, readNumber, readText } from './input.ts';
+import { ReservationEnds } from './reservations/reservation-ends.ts';
+import { readLines, type ReservedLine, sumByProduct } from './reservations/reserved-lines.ts';
+
+/** The origin of units that come back at the end of a reservation. */
+const EXPIRY: Origin = { route: 'expiry', key: null };
 
 /** One product. Inventory and catalog are two faces of the same entry. */
 export interface StockedProduct {
@@ -34,11 +39,6 @@ export interface LedgerEntry extends Numbered {
 export interface Origin {
   readonly route: string;
   readonly key: string | null;
-}
-
-export interface ReservedLine {
-  readonly product_id: string;
-  readonly quantity: number;
 }
 
 export interface Shortage {
@@ -99,12 +99,6 @@ export function readProducts(value: unknown): StockedProduct[] {
   });
 }
 
-function sumByProduct(lines: readonly ReservedLine[]): Map<string, number> {
-  const sums = new Map<string, number>();
-  for (const { product_id: id, quantity } of lines) sums.set(id, (sums.get(id) ?? 0) + quantity);
-  return sums;
-}
-
 /** The stock behind inventory and catalog. Every method acts at once, so no two calls can interleave. */
 export class Stock {
   readonly ledger: BoundedLog<LedgerEntry>;
@@ -112,11 +106,19 @@ export class Stock {
   /** What each product had when the ledger began: this plus all deltas is the quantity now. */
   readonly #opening = new Map<string, number>();
   readonly #reservations = new Map<string, readonly ReservedLine[]>();
+  readonly #ends: ReservationEnds;
   readonly #cancelled = new BoundedMap<true>(MAX_CANCELLED);
   private readonly changed: () => void;
 
-  constructor(products: readonly StockedProduct[], changed: () => void, ledgerLimit = LEDGER_LIMIT) {
+  /** @param maxReservationMs how long a reservation is held after a call about it, at most */
+  constructor(
+    products: readonly StockedProduct[],
+    changed: () => void,
+    ledgerLimit = LEDGER_LIMIT,
+    maxReservationMs = Infinity,
+  ) {
     this.changed = changed;
+    this.#ends = new ReservationEnds(maxReservationMs, (id) => this.cancel(id, EXPIRY));
     this.ledger = new BoundedLog(ledgerLimit);
     this.reset(products);
   }
@@ -126,6 +128,7 @@ export class Stock {
     this.#products.clear();
     this.#opening.clear();
     this.#reservations.clear();
+    this.#ends.clearAll();
     this.#cancelled.clear();
     this.ledger.clear();
     for (const product of products) {
@@ -174,8 +177,17 @@ export class Stock {
     this.#write(product, next.quantity - (before?.quantity ?? 0), origin, null);
   }
 
-  /** Takes all lines or none. The same reservation asked for again changes nothing. */
-  hold(reservation: string, lines: readonly ReservedLine[], origin: Origin): HoldOutcome {
+  /**
+   * Takes all lines or none. The same reservation asked for again changes nothing.
+   *
+   * @param until when it ends by itself, in milliseconds since 1970; null: when it is released
+   */
+  hold(
+    reservation: string,
+    lines: readonly ReservedLine[],
+    origin: Origin,
+    until: number | null = null,
+  ): HoldOutcome {
     const wanted = sumByProduct(lines);
     const existing = this.#reservations.get(reservation);
     if (existing) {
@@ -194,13 +206,28 @@ export class Stock {
     if (shortages.length > 0) return { outcome: 'short', shortages };
     for (const [id, units] of wanted) this.move(id, -units, origin, reservation);
     this.#reservations.set(reservation, lines);
+    this.#ends.set(reservation, until);
     return { outcome: 'held' };
   }
 
-  /** Releases the reservation, and makes sure that it can't be made later. */
+  /** When a reservation ends by itself, in milliseconds since 1970; null: when it is released. */
+  endOf(reservation: string): number | null {
+    return this.#ends.find(reservation);
+  }
+
+  /** Holds a reservation for longer, never for less long. @param until as of `hold` */
+  keep(reservation: string, until: number | null): 'kept' | 'ended' | 'unknown' {
+    if (!this.#reservations.has(reservation)) return this.#cancelled.has(reservation) ? 'ended' : 'unknown';
+    this.#ends.extend(reservation, until);
+    this.changed();
+    return 'kept';
+  }
+
+  /** Releases the reservation, also at its end, and makes sure that it can't be made later. */
   cancel(reservation: string, origin: Origin): void {
     const lines = this.#reservations.get(reservation) ?? [];
     this.#reservations.delete(reservation);
+    this.#ends.clear(reservation);
     this.#cancelled.set(reservation, true);
     for (const [id, units] of sumByProduct(lines)) this.move(id, units, origin, reservation);
     this.changed();
@@ -225,7 +252,7 @@ export class Stock {
   snapshot(): unknown {
     return {
       products: [...this.#products.values()],
-      reservations: [...this.#reservations].map(([id, items]) => ({ id, items })),
+      reservations: [...this.#reservations].map(([id, items]) => ({ id, items, until: this.endOf(id) })),
       cancelled: this.#cancelled.latest(MAX_CANCELLED).map(([id]) => id),
     };
   }
@@ -236,7 +263,11 @@ export class Stock {
     this.reset(readProducts(fields['products']));
     for (const entry of readList(fields['reservations'], 'reservations', MAX_RESERVATIONS)) {
       const reservation = readFields(entry, 'reservation');
-      this.#reservations.set(readId(reservation['id'], 'id'), readLines(reservation['items']));
+      const id = readId(reservation['id'], 'id');
+      this.#reservations.set(id, readLines(reservation['items']));
+      // Files of earlier versions have no end.
+      const until = reservation['until'] ?? null;
+      this.#ends.set(id, until === null ? null : readInteger(until, 'until', 0, Number.MAX_SAFE_INTEGER));
     }
     for (const id of readList(fields['cancelled'], 'cancelled', MAX_CANCELLED)) {
       this.#cancelled.set(readId(id, 'cancelled'), true);
@@ -257,18 +288,4 @@ export class Stock {
     });
     this.changed();
   }
-}
-
-/** Far above any order; it bounds the work of one call. */
-const MAX_LINES = 1_000;
-
-/** Reads the lines of a reservation or a cart: `[{product_id, quantity}]`. */
-export function readLines(value: unknown): ReservedLine[] {
-  return readList(value, 'items', MAX_LINES).map((entry) => {
-    const fields = readFields(entry, 'item');
-    return {
-      product_id: readId(fields['product_id'], 'product_id'),
-      quantity: readInteger(fields['quantity'], 'quantity', 1, MAX_QUANTITY),
-    };
-  });
 }

@@ -5,6 +5,7 @@ import type {
   ReservationLine,
   ReserveOutcome,
 } from '../orders/order.ports.js';
+import { orderIdOf } from '../orders/holds/reservation-id.js';
 import type { Deadline } from '../platform/deadline.js';
 import { reachPausePoint } from '../pause-points/pause-points.js';
 import type { UpstreamAnswer, UpstreamClient } from '../platform/upstream/upstream-client.js';
@@ -60,27 +61,27 @@ export class InventoryServiceAdapter extends CachedInventory {
   }
 
   override reserve(
-    orderId: string,
+    reservationId: string,
     lines: readonly ReservationLine[],
     deadline: Deadline,
   ): Promise<ReserveOutcome[]> {
-    if (!this.idempotent) return this.reserveOneByOne(orderId, lines, deadline);
+    if (!this.idempotent) return this.reserveOneByOne(reservationId, lines, deadline);
     // Every line is sent even after a refusal: an earlier call for the same order may have reserved it, so that
     // leaving it out would not make it certainly not attempted.
-    return mapBounded(lines, CALLS_AT_ONCE, (line) => this.reserveLine(orderId, line, deadline));
+    return mapBounded(lines, CALLS_AT_ONCE, (line) => this.reserveLine(reservationId, line, deadline));
   }
 
   override release(
-    orderId: string,
+    reservationId: string,
     lines: readonly ReleaseLine[],
     deadline: Deadline,
   ): Promise<ReleaseOutcome[]> {
-    return mapBounded(lines, CALLS_AT_ONCE, (line) => this.releaseLine(orderId, line, deadline));
+    return mapBounded(lines, CALLS_AT_ONCE, (line) => this.releaseLine(reservationId, line, deadline));
   }
 
   /** Calls are never retried, so none is sent once the order can no longer complete. */
   private async reserveOneByOne(
-    orderId: string,
+    reservationId: string,
     lines: readonly ReservationLine[],
     deadline: Deadline,
   ): Promise<ReserveOutcome[]> {
@@ -88,7 +89,7 @@ export class InventoryServiceAdapter extends CachedInventory {
     let goOn = true;
     for (const line of lines) {
       const outcome: ReserveOutcome = goOn
-        ? await this.reserveLine(orderId, line, deadline)
+        ? await this.reserveLine(reservationId, line, deadline)
         : { line: line.line, outcome: 'notAttempted' };
       goOn = outcome.outcome === 'held';
       outcomes.push(outcome);
@@ -97,15 +98,15 @@ export class InventoryServiceAdapter extends CachedInventory {
   }
 
   private async reserveLine(
-    orderId: string,
+    reservationId: string,
     { line, productId, quantity }: ReservationLine,
     deadline: Deadline,
   ): Promise<ReserveOutcome> {
     let answer: UpstreamAnswer;
     try {
-      await reachPausePoint('inventory.before-reserve', orderId);
-      answer = await this.put(productId, 'reserve', quantity, `${orderId}/${line}/reserve`, deadline);
-      await reachPausePoint('inventory.after-reserve', orderId);
+      await reachPausePoint('inventory.before-reserve', orderIdOf(reservationId));
+      answer = await this.put(productId, 'reserve', quantity, `${reservationId}/${line}/reserve`, deadline);
+      await reachPausePoint('inventory.after-reserve', orderIdOf(reservationId));
     } catch (error) {
       return this.unanswered(line, error);
     }
@@ -138,29 +139,39 @@ export class InventoryServiceAdapter extends CachedInventory {
     return { line, outcome: isUntouched ? 'notAttempted' : 'unknown', reason };
   }
 
-  private async releaseLine(orderId: string, line: ReleaseLine, deadline: Deadline): Promise<ReleaseOutcome> {
+  private async releaseLine(
+    reservationId: string,
+    line: ReleaseLine,
+    deadline: Deadline,
+  ): Promise<ReleaseOutcome> {
     if (!line.certainlyHeld) {
       if (!this.idempotent) {
         const reason = `${this.client.name}: can't be asked whether the units were reserved`;
         return { line: line.line, outcome: 'unknown', reason };
       }
       // A retry with the same key returns the outcome of the first call, or makes the call if it never arrived.
-      const reserved = await this.reserveLine(orderId, line, deadline);
+      const reserved = await this.reserveLine(reservationId, line, deadline);
       if (reserved.outcome === 'refused') return { line: line.line, outcome: 'released' };
       if (reserved.outcome === 'unknown') return reserved;
     }
-    return this.replenish(orderId, line, deadline);
+    return this.replenish(reservationId, line, deadline);
   }
 
   private async replenish(
-    orderId: string,
+    reservationId: string,
     { line, productId, quantity }: ReleaseLine,
     deadline: Deadline,
   ): Promise<ReleaseOutcome> {
     try {
-      await reachPausePoint('inventory.before-release', orderId);
-      const answer = await this.put(productId, 'replenish', quantity, `${orderId}/${line}/release`, deadline);
-      await reachPausePoint('inventory.after-release', orderId);
+      await reachPausePoint('inventory.before-release', orderIdOf(reservationId));
+      const answer = await this.put(
+        productId,
+        'replenish',
+        quantity,
+        `${reservationId}/${line}/release`,
+        deadline,
+      );
+      await reachPausePoint('inventory.after-release', orderIdOf(reservationId));
       if (isDone(answer.status)) return { line, outcome: 'released' };
       return { line, outcome: 'unknown', reason: this.unexpected(answer) };
     } catch (error) {

@@ -1,11 +1,15 @@
+import { randomUUID } from 'node:crypto';
 import type {
   HeldReservation,
+  KeepOutcome,
   ReleaseLine,
   ReleaseOutcome,
   ReservationBook,
   ReservationLine,
   ReserveOutcome,
 } from '../orders/order.ports.js';
+import { orderIdOf } from '../orders/holds/reservation-id.js';
+import { databaseNow } from '../platform/database/database-clock.js';
 import type { Deadline } from '../platform/deadline.js';
 import { reachPausePoint } from '../pause-points/pause-points.js';
 import type { UpstreamAnswer, UpstreamClient } from '../platform/upstream/upstream-client.js';
@@ -59,6 +63,33 @@ function readItem(item: unknown, invalid: (what: string) => UpstreamFault): Held
 }
 
 /**
+ * Refusals of an inventory that does not hold a reservation any more. One without JSON, as of a proxy, is a fault instead, and
+ * so leaves the outcome unknown.
+ */
+const GONE = new Set([404, 409, 410]);
+
+/** ISO 8601 with a zone, as in `2026-11-28T00:10:00.000Z`. */
+const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2})$/;
+
+/**
+ * Reads `expires_at` of a reservation that is held.
+ *
+ * @returns null where the inventory keeps the units until they are released
+ * @throws {UpstreamFault} unless it is null or a time to come
+ */
+function readEnd(service: string, value: unknown): Date | null {
+  if (value === null) return null;
+  const end = typeof value === 'string' && TIME.test(value) ? new Date(value) : undefined;
+  if (!end || Number.isNaN(end.getTime())) {
+    throw new UpstreamFault(service, 'invalid', 'answered with an expires_at that is not a time');
+  }
+  if (end <= databaseNow()) {
+    throw new UpstreamFault(service, 'invalid', 'answered with an expires_at in the past');
+  }
+  return end;
+}
+
+/**
  * An inventory that reserves all lines of an order in one atomic call under the order's id. The call is idempotent,
  * and a released reservation can't be made again, so the outcome can always be learned.
  */
@@ -79,9 +110,10 @@ export class ReservationsAdapter extends CachedInventory {
   }
 
   override async reserve(
-    orderId: string,
+    reservationId: string,
     lines: readonly ReservationLine[],
     deadline: Deadline,
+    until?: Date,
   ): Promise<ReserveOutcome[]> {
     const quantities = new Map<string, number>();
     for (const { productId, quantity } of lines) {
@@ -89,17 +121,17 @@ export class ReservationsAdapter extends CachedInventory {
     }
     const items = [...quantities].map(([product_id, quantity]) => ({ product_id, quantity }));
     try {
-      await reachPausePoint('inventory.before-reserve', orderId);
+      await reachPausePoint('inventory.before-reserve', orderIdOf(reservationId));
       const answer = await this.client.request({
         method: 'POST',
         path: ['reservations'],
-        body: { reservation_id: orderId, items },
-        idempotencyKey: `${orderId}/reserve`,
+        body: { reservation_id: reservationId, items, ...(until && { expires_at: until.toISOString() }) },
+        idempotencyKey: `${reservationId}/reserve`,
         deadline,
         idempotent: true,
         mayBeEmpty: true,
       });
-      await reachPausePoint('inventory.after-reserve', orderId);
+      await reachPausePoint('inventory.after-reserve', orderIdOf(reservationId));
       return this.outcomesOf(answer, lines);
     } catch (error) {
       const reason = reasonOfFault(error);
@@ -107,31 +139,56 @@ export class ReservationsAdapter extends CachedInventory {
     }
   }
 
+  /**
+   * `PATCH` never shortens a reservation, so calls that arrive late or twice do no harm. Its key is new for each call: a refusal
+   * that the inventory stored under it must not be the answer after people have corrected the stock.
+   */
+  override async keep(reservationId: string, until: Date | null, deadline: Deadline): Promise<KeepOutcome> {
+    try {
+      const answer = await this.client.request({
+        method: 'PATCH',
+        path: ['reservations', reservationId],
+        body: { expires_at: until?.toISOString() ?? null },
+        idempotencyKey: `${reservationId}/keep/${randomUUID()}`,
+        deadline,
+        idempotent: true,
+      });
+      if (answer.status === 200) {
+        return { outcome: 'kept', until: readEnd(this.client.name, fieldsOf(answer.body)['expires_at']) };
+      }
+      if (!GONE.has(answer.status)) throw unexpectedStatus(this.client.name, answer.status);
+      const reason = `${this.client.name}: ${readReason(answer, `answered ${answer.status}`)}`;
+      return { outcome: 'gone', reason };
+    } catch (error) {
+      return { outcome: 'unknown', reason: reasonOfFault(error) };
+    }
+  }
+
   /** Releases the whole reservation, whichever of its lines are named: it is held as a whole or not at all. */
   override async release(
-    orderId: string,
+    reservationId: string,
     lines: readonly ReleaseLine[],
     deadline: Deadline,
   ): Promise<ReleaseOutcome[]> {
     if (lines.length === 0) return [];
-    const reason = await this.cancel(orderId, deadline);
+    const reason = await this.cancel(reservationId, deadline);
     if (reason === undefined) return lines.map(({ line }) => ({ line, outcome: 'released' }));
     return lines.map(({ line }) => ({ line, outcome: 'unknown', reason }));
   }
 
   /** @returns why it is unknown whether it was done; undefined after success */
-  private async cancel(orderId: string, deadline: Deadline): Promise<string | undefined> {
+  private async cancel(reservationId: string, deadline: Deadline): Promise<string | undefined> {
     try {
-      await reachPausePoint('inventory.before-release', orderId);
+      await reachPausePoint('inventory.before-release', orderIdOf(reservationId));
       const answer = await this.client.request({
         method: 'DELETE',
-        path: ['reservations', orderId],
-        idempotencyKey: `${orderId}/release`,
+        path: ['reservations', reservationId],
+        idempotencyKey: `${reservationId}/release`,
         deadline,
         idempotent: true,
         mayBeEmpty: true,
       });
-      await reachPausePoint('inventory.after-release', orderId);
+      await reachPausePoint('inventory.after-release', orderIdOf(reservationId));
       return isDone(answer.status) ? undefined : `${this.client.name}: answered ${answer.status}`;
     } catch (error) {
       return reasonOfFault(error);
@@ -154,7 +211,10 @@ export class ReservationsAdapter extends CachedInventory {
   }
 
   private outcomesOf(answer: UpstreamAnswer, lines: readonly ReservationLine[]): ReserveOutcome[] {
-    if (isDone(answer.status)) return lines.map(({ line }) => ({ line, outcome: 'held' }));
+    if (isDone(answer.status)) {
+      const until = readEnd(this.client.name, fieldsOf(answer.body)['expires_at'] ?? null);
+      return lines.map(({ line }) => ({ line, outcome: 'held', ...(until && { until }) }));
+    }
     if (answer.status !== 409) {
       const reason = `${this.client.name}: answered ${answer.status}`;
       return lines.map(({ line }) => ({ line, outcome: 'unknown', reason }));

@@ -143,8 +143,13 @@ export interface OrderLine {
   productId: string;
 }
 
+/** One line of one order, as the inventory knows it: see `reservationIdOf`. */
+export interface ReservedLine extends OrderLine {
+  reservationId: string;
+}
+
 /** A line whose inventory call has an unknown outcome that asking again can't resolve: why, and since when. */
-export interface StuckLine extends OrderLine {
+export interface StuckLine extends ReservedLine {
   reason: string;
   since: Date;
 }
@@ -159,7 +164,7 @@ export abstract class StockJournal {
    *
    * @returns whether the line was stuck; otherwise nothing is recorded
    */
-  abstract resolveStuck(sql: Sql, line: OrderLine, isHeld: boolean): Promise<boolean>;
+  abstract resolveStuck(sql: Sql, line: ReservedLine, isHeld: boolean): Promise<boolean>;
 
   /** Units taken from each product by completed movements; null without a journal. */
   abstract sumTaken(productIds: readonly string[]): Promise<Map<string, number> | null>;

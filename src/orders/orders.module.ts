@@ -21,6 +21,8 @@ import { LateConfirmations } from './holds/late-confirmations.js';
 import { StatusChanges } from './status/status-changes.js';
 import { OrderExportController } from './export/order-export.controller.js';
 import { OrderExport } from './export/order-export.js';
+import { StockKeeper } from './holds/stock-keeper.js';
+import { StockKeeperRepository } from './holds/stock-keeper.repository.js';
 import { RejectedOrdersRepository } from './retention/rejected-orders.repository.js';
 import { OldWebhookDeliveriesRepository } from './retention/old-webhook-deliveries.repository.js';
 import { Retention } from './retention/retention.js';
@@ -64,6 +66,8 @@ export class OrdersModule {
         BackgroundPlacements,
         PlaceOrderHandler,
         StockRelease,
+        StockKeeper,
+        StockKeeperRepository,
         OrderPreview,
         RejectedOrdersRepository,
         OldWebhookDeliveriesRepository,
@@ -88,7 +92,7 @@ export class OrdersModule {
         OrderSearchRepository,
         SearchIndex,
       ],
-      exports: [OrderRepository, OrderClaimsRepository, PlaceOrderSaga],
+      exports: [OrderRepository, OrderClaimsRepository, PlaceOrderSaga, LateConfirmationRepository],
     };
   }
 }

@@ -166,6 +166,22 @@ export class TaskRepository {
     );
   }
 
+  /**
+   * Ends the lease of a task that succeeded and is to run again: it is due after a pause, with all of its attempts. The
+   * transaction has locked the row of its order.
+   *
+   * @returns false if the lease was lost
+   */
+  async restart(transaction: Sql, lease: Lease, pauseMs: number): Promise<boolean> {
+    const [, affected] = await transaction.query<[unknown, number]>(
+      `UPDATE tasks SET lease_version = lease_version + 1, lease_until = NULL, attempts = 0, last_error = NULL,
+         run_at = now() + $5 * interval '1 millisecond'
+       WHERE order_id = $1 AND lane = $2 AND seq = $3 AND lease_version = $4`,
+      [...keyOf(lease), pauseMs],
+    );
+    return affected === 1;
+  }
+
   /** Locks a leased task, so that its lease can't be lost before the end of the transaction. @returns false if it was */
   async lock(transaction: Sql, lease: Lease): Promise<boolean> {
     const rows = await transaction.query<unknown[]>(

@@ -163,6 +163,11 @@ export class Tasks implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
     await this.repository.postpone(lease, pauseMs);
   }
 
+  /** Ends the lease of a task that succeeded and runs again after a pause. @returns false if the lease was lost */
+  async restart(transaction: Sql, lease: Lease, pauseMs: number): Promise<boolean> {
+    return this.repository.restart(transaction, lease, pauseMs);
+  }
+
   async lock(transaction: Sql, lease: Lease): Promise<boolean> {
     return this.repository.lock(transaction, lease);
   }

@@ -8,6 +8,8 @@ export const KINDS: Record<Incident['kind'], string> = {
   stock_release: 'Stock not released',
   cart_checkout: 'Cart not checked out',
   webhook_failed: 'Webhook not delivered',
+  paid_without_stock: 'Paid, but without stock',
+  stock_lost: 'Stock lost',
   pending_order: 'Placement not completed',
 };
 
@@ -19,7 +21,9 @@ const ACTIONS: Record<IncidentAction, string> = {
 
 /** What an action is called on an incident of a kind. */
 export function actionTitle(kind: Incident['kind'], action: IncidentAction): string {
-  return kind === 'webhook_failed' && action === 'write_off' ? 'Skip' : ACTIONS[action];
+  if (action === 'write_off' && kind === 'webhook_failed') return 'Skip';
+  if (action === 'write_off' && kind === 'paid_without_stock') return 'Give up';
+  return ACTIONS[action];
 }
 
 /** What the incident is about, as in `2 × PROD001, line 1`. */

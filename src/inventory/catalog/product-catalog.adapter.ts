@@ -103,7 +103,7 @@ export class ProductCatalogAdapter extends CachedInventory {
    * released, it may have been. This relies on every call having all lines of the order.
    */
   override async reserve(
-    orderId: string,
+    reservationId: string,
     lines: readonly ReservationLine[],
     deadline: Deadline,
   ): Promise<ReserveOutcome[]> {
@@ -111,7 +111,7 @@ export class ProductCatalogAdapter extends CachedInventory {
     let behind: GroupOutcome['behind'] = null;
     for (const [productId, group] of groupByProduct(lines)) {
       if (behind === null) {
-        const done: GroupOutcome = await this.reserveGroup(orderId, productId, group, deadline);
+        const done: GroupOutcome = await this.reserveGroup(reservationId, productId, group, deadline);
         outcomes.push(...done.outcomes);
         behind = done.behind;
       }
@@ -128,7 +128,7 @@ export class ProductCatalogAdapter extends CachedInventory {
   }
 
   override async release(
-    orderId: string,
+    reservationId: string,
     lines: readonly ReleaseLine[],
     deadline: Deadline,
   ): Promise<ReleaseOutcome[]> {
@@ -138,7 +138,7 @@ export class ProductCatalogAdapter extends CachedInventory {
       try {
         await this.enter(productId, deadline, async (session, mover) => {
           for (const line of group) {
-            await this.releaseLine(session, mover, orderId, line);
+            await this.releaseLine(session, mover, reservationId, line);
             outcomes.push({ line: line.line, outcome: 'released' });
             done += 1;
           }
@@ -152,7 +152,7 @@ export class ProductCatalogAdapter extends CachedInventory {
   }
 
   private async reserveGroup(
-    orderId: string,
+    reservationId: string,
     productId: string,
     group: readonly ReservationLine[],
     deadline: Deadline,
@@ -162,7 +162,7 @@ export class ProductCatalogAdapter extends CachedInventory {
     try {
       await this.enter(productId, deadline, async (session, mover) => {
         for (const line of group) {
-          const result = await this.reserveLine(session, mover, orderId, line);
+          const result = await this.reserveLine(session, mover, reservationId, line);
           if (result.outcome === 'held') {
             outcomes.push({ line: line.line, outcome: 'held' });
             continue;
@@ -196,11 +196,11 @@ export class ProductCatalogAdapter extends CachedInventory {
   private async reserveLine(
     session: PoolClient,
     mover: StockMover,
-    orderId: string,
+    reservationId: string,
     { line, productId, quantity }: ReservationLine,
   ): Promise<Held> {
-    const key = `${orderId}/${line}/reserve`;
-    const releaseKey = `${orderId}/${line}/release`;
+    const key = `${reservationId}/${line}/reserve`;
+    const releaseKey = `${reservationId}/${line}/release`;
     const movements = await journal.findMovements(session, productId, [key, releaseKey]);
     const released = movements.get(releaseKey);
     if (released && released.state !== 'applied') throw new InDoubt(productId);
@@ -232,11 +232,11 @@ export class ProductCatalogAdapter extends CachedInventory {
   private async releaseLine(
     session: PoolClient,
     mover: StockMover,
-    orderId: string,
+    reservationId: string,
     { line, productId, quantity, certainlyHeld }: ReleaseLine,
   ): Promise<void> {
-    const key = `${orderId}/${line}/release`;
-    const reserveKey = `${orderId}/${line}/reserve`;
+    const key = `${reservationId}/${line}/release`;
+    const reserveKey = `${reservationId}/${line}/reserve`;
     const movements = await journal.findMovements(session, productId, [key, reserveKey]);
     const released = movements.get(key);
     if (released?.state === 'applied') return;

@@ -1,5 +1,6 @@
 import type { DataSource } from 'typeorm';
-import { type OrderLine, StockJournal, type StuckLine } from '../../orders/order.ports.js';
+import { orderIdOf } from '../../orders/holds/reservation-id.js';
+import { type ReservedLine, StockJournal, type StuckLine } from '../../orders/order.ports.js';
 import type { Sql } from '../../platform/database/connection.js';
 import { databaseNow } from '../../platform/database/database-clock.js';
 
@@ -13,8 +14,8 @@ interface StuckMovement {
 const NOT_RESERVED = 'A person found that the units were not reserved';
 
 /** The two movements of a line, under the keys that the catalog's adapter gives them. */
-function keysOf({ orderId, line }: OrderLine): { reserve: string; release: string } {
-  return { reserve: `${orderId}/${line}/reserve`, release: `${orderId}/${line}/release` };
+function keysOf({ reservationId, line }: ReservedLine): { reserve: string; release: string } {
+  return { reserve: `${reservationId}/${line}/reserve`, release: `${reservationId}/${line}/release` };
 }
 
 /** The journal of the catalog's movements, for the people who resolve incidents. */
@@ -30,14 +31,15 @@ export class CatalogJournalRepository extends StockJournal {
       [fromOrderId, limit],
     );
     return movements.map(({ productId, key, since }) => {
-      const [orderId = '', line, direction] = key.split('/');
+      const [reservationId = '', line, direction] = key.split('/');
       const what = direction === 'release' ? 'released' : 'reserved';
       const reason = `product catalog service: its stock of product ${productId} does not show whether the units were ${what}`;
-      return { orderId, line: Number(line), productId, reason, since };
+      const orderId = orderIdOf(reservationId);
+      return { orderId, reservationId, line: Number(line), productId, reason, since };
     });
   }
 
-  override async resolveStuck(sql: Sql, line: OrderLine, isHeld: boolean): Promise<boolean> {
+  override async resolveStuck(sql: Sql, line: ReservedLine, isHeld: boolean): Promise<boolean> {
     const { reserve, release } = keysOf(line);
     const settled = isHeld
       ? [

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { PoolClient } from 'pg';
+import { orderIdOf } from '../../orders/holds/reservation-id.js';
 import { Deadline } from '../../platform/deadline.js';
 import { reachPausePoint } from '../../pause-points/pause-points.js';
 import { UpstreamFault } from '../../platform/upstream/upstream-fault.js';
@@ -188,7 +189,7 @@ export class StockMover {
   }
 }
 
-/** The order that a movement's key, such as `<order id>/<line>/reserve`, begins with. */
+/** The order of a movement, whose key is `<reservation id>/<line>/reserve`. */
 function orderOf(key: string): string {
-  return key.split('/', 1)[0] ?? '';
+  return orderIdOf(key.split('/', 1)[0] ?? '');
 }

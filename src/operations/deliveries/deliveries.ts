@@ -22,7 +22,12 @@ const MAX_DELIVERIES = 200;
 /** Events of an order that a hundred endpoints get: more than a person reads. */
 const MAX_WEBHOOKS = 500;
 
-const SINGLE_KINDS = Object.keys(SINGLE_TASK_INCIDENTS) as SingleTaskIncidentKind[];
+/** Tasks that bring something to another service or a person. The others are steps of the order itself. */
+const SINGLE_KINDS = [
+  'notification',
+  'stock_release',
+  'cart_checkout',
+] as const satisfies SingleTaskIncidentKind[];
 
 const TASK_NAMES = SINGLE_KINDS.map((kind) => SINGLE_TASK_INCIDENTS[kind].name);
 

@@ -1,6 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { NIL as NIL_ID } from 'uuid';
-import { CHECK_OUT_CART, NOTIFY, RELEASE_STOCK } from '../../orders/order.tasks.js';
+import {
+  CHECK_OUT_CART,
+  CONFIRM_EXPIRED,
+  KEEP_STOCK,
+  NOTIFY,
+  RELEASE_STOCK,
+} from '../../orders/order.tasks.js';
 import type { TaskKind } from '../../tasks/task-kind.js';
 import {
   EndpointStandingsRepository,
@@ -35,6 +41,8 @@ export const SINGLE_TASK_INCIDENTS = {
   notification: NOTIFY,
   stock_release: RELEASE_STOCK,
   cart_checkout: CHECK_OUT_CART,
+  paid_without_stock: CONFIRM_EXPIRED,
+  stock_lost: KEEP_STOCK,
 } as const satisfies Partial<Record<IncidentKind, TaskKind>>;
 
 export type SingleTaskIncidentKind = keyof typeof SINGLE_TASK_INCIDENTS;

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { NIL as NIL_ID } from 'uuid';
 import { Settings } from '../../config/settings.js';
 import { smallestIdAt } from '../../orders/dto/list-orders.dto.js';
+import { reservationIdOf } from '../../orders/holds/reservation-id.js';
 import { RELEASE_STOCK } from '../../orders/order.tasks.js';
 import { Inventory, StockJournal } from '../../orders/order.ports.js';
 import { type Tally, TaskReportsRepository } from '../task-reports.repository.js';
@@ -84,9 +85,11 @@ export class IncidentFinder {
     const orderIds = [...new Set(stuck.map(({ orderId }) => orderId))];
     const lines = await this.repository.findUnreleasedLines(orderIds);
     // Reversed: of several movements of a line the first counts.
-    const causes = new Map(stuck.toReversed().map((one) => [`${one.orderId}/${one.line}`, one]));
+    const causes = new Map(stuck.toReversed().map((one) => [`${one.reservationId}/${one.line}`, one]));
     return lines.flatMap((line) => {
-      const cause = causes.get(`${line.orderId}/${line.line}`);
+      // A movement of an earlier generation was resolved with its lines: it says nothing about the units held now.
+      const reservationId = reservationIdOf({ id: line.orderId, stockGeneration: line.stockGeneration });
+      const cause = causes.get(`${reservationId}/${line.line}`);
       return cause ? [toReservationIncident(line, cause, ['release', 'write_off'])] : [];
     });
   }

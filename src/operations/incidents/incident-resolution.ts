@@ -2,6 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { Counter } from 'prom-client';
 import { DataSource } from 'typeorm';
 import type { Order } from '../../orders/order.entity.js';
+import { LateConfirmationRepository } from '../../orders/holds/late-confirmation.repository.js';
+import { reservationIdOf } from '../../orders/holds/reservation-id.js';
 import { RELEASE_STOCK, releaseStockTask } from '../../orders/order.tasks.js';
 import { StockJournal } from '../../orders/order.ports.js';
 import { OrderRepository } from '../../orders/order.repository.js';
@@ -47,6 +49,7 @@ export class IncidentResolution {
     private readonly tasks: Tasks,
     private readonly journal: StockJournal,
     private readonly deliveries: WebhookHistoryRepository,
+    private readonly lateConfirmations: LateConfirmationRepository,
   ) {}
 
   /**
@@ -104,8 +107,12 @@ export class IncidentResolution {
       case 'webhook_failed':
         await this.settleDelivery(sql, incident, action);
         return this.settleTask(sql, incident.kind, incident, action);
+      case 'paid_without_stock':
+        if (action === 'write_off') await this.lateConfirmations.giveUp(sql, order);
+        return this.settleTask(sql, incident.kind, incident, action);
       case 'notification':
       case 'cart_checkout':
+      case 'stock_lost':
         return this.settleTask(sql, incident.kind, incident, action);
       case 'pending_order':
         throw new Error('pending orders are completed by their placement');
@@ -120,8 +127,13 @@ export class IncidentResolution {
   ): Promise<void> {
     if (action !== 'retry') {
       const isHeld = action === 'release';
+      const reservationId = reservationIdOf(order);
       // Of a line that is stuck the journal knows more than the order, for which it may be held all the time.
-      const wasStuck = await this.journal.resolveStuck(sql, { orderId, line, productId }, isHeld);
+      const wasStuck = await this.journal.resolveStuck(
+        sql,
+        { orderId, reservationId, line, productId },
+        isHeld,
+      );
       const from = wasStuck ? (['held', 'in_doubt'] as const) : (['in_doubt'] as const);
       const settled = await this.orders.setReservation(
         sql,
@@ -147,8 +159,9 @@ export class IncidentResolution {
   private async writeOffStock(sql: Sql, order: Order): Promise<void> {
     const lines = order.items.map((item) => item.id);
     await this.orders.setReservation(sql, order.id, lines, ['held', 'in_doubt'], 'released');
+    const reservationId = reservationIdOf(order);
     for (const { orderId, id: line, productId } of order.items) {
-      await this.journal.resolveStuck(sql, { orderId, line, productId }, false);
+      await this.journal.resolveStuck(sql, { orderId, reservationId, line, productId }, false);
     }
   }
 

@@ -9,6 +9,8 @@ import type { IncidentAction } from './incident.js';
 /** A line that may still be held for an order that is not live. */
 export interface DoubtfulLine extends OrderLine {
   quantity: number;
+  /** See `reservationIdOf`. */
+  stockGeneration: number;
   /** When the order was last changed: the line has been in doubt since then at the latest. */
   changedAt: Date;
 }
@@ -44,27 +46,30 @@ export interface OverdueOrder {
 export class IncidentRepository {
   constructor(private readonly dataSource: DataSource) {}
 
-  /** Lines in doubt, by order and number. Pending orders are left out: they may still be confirmed. */
+  /**
+   * Lines in doubt, by order and number. Left out are pending orders and those whose stock is being reserved again: they may
+   * still be confirmed.
+   */
   async findDoubtfulLines(from: { orderId: string; line: number }, limit: number): Promise<DoubtfulLine[]> {
     return this.dataSource.query<DoubtfulLine[]>(
       `SELECT i.order_id AS "orderId", i.id AS line, i.product_id AS "productId", i.quantity,
-         o.updated_at AS "changedAt"
+         o.stock_generation AS "stockGeneration", o.updated_at AS "changedAt"
        FROM order_items i JOIN orders o ON o.id = i.order_id
        WHERE i.reservation = 'in_doubt' AND i.order_id >= $1 AND (i.order_id > $1 OR i.id >= $2)
-         AND o.status IN (${NOT_LIVE})
+         AND o.status IN (${NOT_LIVE}) AND NOT o.is_reserving_again
        ORDER BY i.order_id, i.id LIMIT $3`,
       [from.orderId, from.line, limit],
     );
   }
 
-  /** Lines of orders that are not live and may still hold units. */
+  /** Lines that may still hold units, of orders that are not live and do not reserve them again. */
   async findUnreleasedLines(orderIds: readonly string[]): Promise<DoubtfulLine[]> {
     return this.dataSource.query<DoubtfulLine[]>(
       `SELECT i.order_id AS "orderId", i.id AS line, i.product_id AS "productId", i.quantity,
-         o.updated_at AS "changedAt"
+         o.stock_generation AS "stockGeneration", o.updated_at AS "changedAt"
        FROM order_items i JOIN orders o ON o.id = i.order_id
        WHERE i.order_id = ANY ($1) AND i.reservation <> 'released'
-         AND o.status IN (${NOT_LIVE})`,
+         AND o.status IN (${NOT_LIVE}) AND NOT o.is_reserving_again`,
       [orderIds],
     );
   }

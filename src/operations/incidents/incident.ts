@@ -3,7 +3,8 @@
  * operator. `result`: its result, for the response.
  *
  * `reservation`: a line of an order that is not live, with an unknown reservation. `notification`, `stock_release`,
- * `cart_checkout`, `webhook_failed`: a dead task. `pending_order`: an order that neither its request nor recovery has completed in time;
+ * `cart_checkout`, `webhook_failed`, `paid_without_stock` (of a late confirmation) and `stock_lost` (the inventory does not keep the
+ * units of a confirmed order): a dead task. `pending_order`: an order that neither its request nor recovery has completed in time;
  * its task has no last attempt, so it never dies.
  */
 export const INCIDENT_KINDS = {
@@ -59,6 +60,26 @@ export const INCIDENT_KINDS = {
     write_off: {
       does: 'Skip the event: the endpoint does not receive it; later events about the order are sent.',
       result: 'The event is skipped; those behind it are being sent.',
+    },
+  },
+  paid_without_stock: {
+    retry: {
+      does: 'Reserve the stock again, and confirm the order if that succeeds.',
+      result: 'The stock is being reserved again; the status of the order is the result.',
+    },
+    write_off: {
+      does: 'You refund the payment: the order stays expired, and units that may still be held for it are released.',
+      result: 'The order stays expired; refund its payment.',
+    },
+  },
+  stock_lost: {
+    retry: {
+      does: 'Ask the inventory again to keep the units of this order until they are released, as after you have corrected its stock.',
+      result: 'The inventory is being asked again.',
+    },
+    write_off: {
+      does: 'You have set the units aside, or accept that the order may not be delivered: the inventory is not called, and the order stays confirmed.',
+      result: 'The order stays confirmed; the inventory was not called.',
     },
   },
   pending_order: {

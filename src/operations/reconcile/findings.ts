@@ -17,14 +17,17 @@ export interface LostStatus {
 }
 
 /**
- * `no_order`: the database has no such order. `order_ended`: its order was rejected, failed or cancelled, and the
- * database says that nothing is held. `not_held`: its order waits to be shipped, but the inventory holds nothing.
+ * `no_order`: the database has no such order. `order_ended`: its order was rejected, failed, cancelled or has expired, and the
+ * database says that nothing is held. `other_generation`: the stock of its order was released and reserved again under
+ * another id. `not_held`: its order waits to be paid or shipped, but the inventory holds nothing.
  */
-export type ReservationVerdict = 'no_order' | 'order_ended' | 'not_held';
+export type ReservationVerdict = 'no_order' | 'order_ended' | 'other_generation' | 'not_held';
 
 /** A reservation that does not agree with the orders. */
 export interface ReservationFinding {
   orderId: string;
+  /** See `reservationIdOf`. */
+  reservationId: string;
   verdict: ReservationVerdict;
   /** Of the order; null where there is none. */
   status: OrderStatus | null;

@@ -21,9 +21,17 @@ export const MAX_KNOWN_ORDERS = 2_000_000;
 /** The form of an order's id: a UUIDv7 in lower case. */
 const ORDER_ID = /[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/;
 
-/** Whether an id has the form of an order's id. Other systems may keep reservations under ids of other forms. */
+/** Whether an id has the form of an order's id. */
 export function isOrderId(id: string): boolean {
   return id.length === NIL_ID.length && ORDER_ID.test(id);
+}
+
+/** The id of an order, alone or with the generation of its stock: see `reservationIdOf`. */
+const RESERVATION_ID = new RegExp(String.raw`^${ORDER_ID.source}(?:-(?:[2-9]|[1-9]\d{1,4}))?$`);
+
+/** Whether an id has the form of a reservation for an order. Other systems may keep theirs under ids of other forms. */
+export function isReservationId(id: string): boolean {
+  return RESERVATION_ID.test(id);
 }
 
 /**

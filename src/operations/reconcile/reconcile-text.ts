@@ -6,7 +6,8 @@ import { type Findings, type ReservationFinding, type ReservationVerdict, sumUni
 const VERDICTS: Record<ReservationVerdict, string> = {
   no_order: 'no such order',
   order_ended: 'the order has ended, nothing should be held',
-  not_held: 'the order waits to be shipped, but nothing is held',
+  other_generation: 'the order has its stock under another id',
+  not_held: 'the order waits to be paid or shipped, but nothing is held',
 };
 
 const PROPOSED = 'release it: --apply';
@@ -15,6 +16,7 @@ const PROPOSED = 'release it: --apply';
 const ADVICE: Record<ReservationVerdict, string> = {
   no_order: 'not in --orders: check that it is not an order of another order service',
   order_ended: 'cancel the reservation at the inventory, with a new Idempotency-Key',
+  other_generation: 'cancel the reservation at the inventory, with a new Idempotency-Key',
   not_held: 'was it cancelled before the failover? Then cancel it: PUT /orders/{order_id}',
 };
 
@@ -89,7 +91,7 @@ function renderStatuses({ statuses }: Findings): string {
 function renderReservations({ reservations }: Findings): string {
   if (reservations.length === 0) return '';
   const rows = reservations.map((finding) => [
-    finding.orderId,
+    finding.reservationId,
     placedAt(finding.orderId),
     finding.verdict === 'not_held'
       ? '-'
@@ -101,7 +103,7 @@ function renderReservations({ reservations }: Findings): string {
   ]);
   return (
     `Reservations that do not agree with the orders: ${reservations.length}\n` +
-    renderTable([['order', 'placed', 'holds', 'finding', 'what to do'], ...rows])
+    renderTable([['reservation', 'placed', 'holds', 'finding', 'what to do'], ...rows])
   );
 }
 
@@ -170,8 +172,9 @@ export function renderFindingsJson(findings: Findings): string {
       items: toItems(items),
     })),
     lost_statuses: statuses.map(({ orderId, status, reported }) => ({ order_id: orderId, status, reported })),
-    reservations: reservations.map(({ orderId, verdict, status, items, release }) => ({
+    reservations: reservations.map(({ orderId, reservationId, verdict, status, items, release }) => ({
       order_id: orderId,
+      reservation_id: reservationId,
       verdict,
       status,
       items: toItems(items),

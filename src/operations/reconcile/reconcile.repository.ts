@@ -7,12 +7,14 @@ export interface StoredOrder {
   id: string;
   status: OrderStatus;
   updatedAt: Date;
+  /** See `reservationIdOf`. */
+  stockGeneration: number;
   /** Whether the inventory has confirmed that it holds nothing for any line. */
   isReleased: boolean;
 }
 
 /** An order that holds stock, according to the database. */
-export type LiveOrder = Pick<StoredOrder, 'id' | 'status'>;
+export type LiveOrder = Pick<StoredOrder, 'id' | 'status' | 'stockGeneration'>;
 
 /** Every statement that compares orders with outside data. */
 @Injectable()
@@ -28,8 +30,10 @@ export class ReconcileRepository {
 
   async findOrders(ids: readonly string[]): Promise<Map<string, StoredOrder>> {
     const rows = await this.dataSource.query<StoredOrder[]>(
-      `SELECT o.id, o.status, o.updated_at AS "updatedAt",
-         NOT EXISTS (SELECT 1 FROM order_items i WHERE i.order_id = o.id AND i.reservation <> 'released') AS "isReleased"
+      `SELECT o.id, o.status, o.updated_at AS "updatedAt", o.stock_generation AS "stockGeneration",
+         NOT o.is_reserving_again AND NOT EXISTS (
+           SELECT 1 FROM order_items i WHERE i.order_id = o.id AND i.reservation <> 'released'
+         ) AS "isReleased"
        FROM orders o WHERE o.id = ANY ($1::uuid[])`,
       [ids],
     );
@@ -47,8 +51,9 @@ export class ReconcileRepository {
   }
 
   /**
-   * Orders that wait to be shipped and did not change since a time, so that their stock was reserved before it. Those
-   * that were shipped are left out: an inventory may forget their reservations.
+   * Orders that wait to be paid or shipped and did not change since a time, so that their stock was reserved before it. Those
+   * that were shipped are left out: an inventory may forget their reservations. Holds that have ended are left out too: their
+   * stock is about to be released.
    */
   async findLiveOrders(
     after: string,
@@ -57,8 +62,9 @@ export class ReconcileRepository {
     limit: number,
   ): Promise<LiveOrder[]> {
     return this.dataSource.query<LiveOrder[]>(
-      `SELECT id, status FROM orders
-       WHERE id > $1 AND id <= $2 AND status IN ('confirmed', 'processing') AND updated_at < $3
+      `SELECT id, status, stock_generation AS "stockGeneration" FROM orders
+       WHERE id > $1 AND id <= $2 AND updated_at < $3
+         AND (status IN ('confirmed', 'processing') OR (status = 'reserved' AND expires_at > $3))
        ORDER BY id LIMIT $4`,
       [after, upTo, unchangedSince, limit],
     );

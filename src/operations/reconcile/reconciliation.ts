@@ -1,12 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { NIL as NIL_ID } from 'uuid';
 import { smallestIdAt } from '../../orders/dto/list-orders.dto.js';
+import { orderIdOf, reservationIdOf } from '../../orders/holds/reservation-id.js';
 import { type HeldReservation, Inventory, type ReservationBook } from '../../orders/order.ports.js';
 import { databaseNow } from '../../platform/database/database-clock.js';
 import { Deadline } from '../../platform/deadline.js';
 import { DriftReport } from '../drift/drift-report.js';
 import type { Findings, LostStatus, MissingOrder, ReservationFinding } from './findings.js';
-import { isOrderId, type KnownOrders } from './known-orders.js';
+import { isReservationId, type KnownOrders } from './known-orders.js';
 import { ReconcileRepository, type StoredOrder } from './reconcile.repository.js';
 
 /** Reservations and orders compared at a time. */
@@ -127,6 +128,7 @@ export class Reconciliation {
     const startedAt = databaseNow();
     const end = smallestIdAt(startedAt.toISOString());
     const compared: Compared = { findings: [], reservations: 0, otherReservations: 0, storedOrders: 0 };
+    const held = new Set<string>();
     let listedTo = from;
     let comparedTo = from;
     for (let isMore = true; isMore;) {
@@ -134,17 +136,20 @@ export class Reconciliation {
       if (page === null) return null;
       isMore = page.length === PAGE_SIZE;
       listedTo = page.at(-1)?.id ?? listedTo;
-      const ours = page.filter(({ id }) => isOrderId(id));
-      const stored = await this.repository.findOrders(ours.map(({ id }) => id));
+      const ours = page.filter(({ id }) => isReservationId(id));
+      const orderIds = [...new Set(ours.map(({ id }) => orderIdOf(id)))];
+      const stored = await this.repository.findOrders(orderIds);
       for (const reservation of ours) {
-        const finding = judge(reservation, stored.get(reservation.id), startedAt);
+        const finding = judge(reservation, stored.get(orderIdOf(reservation.id)), startedAt);
         if (finding) compared.findings.push(finding);
+        held.add(reservation.id);
       }
-      const upTo = isMore ? (ours.at(-1)?.id ?? comparedTo) : end;
-      const held = new Set(ours.map(({ id }) => id));
+      // The next page may have another generation of the last order, which therefore waits for that page.
+      const upTo = isMore ? (orderIds.at(-2) ?? comparedTo) : end;
       compared.findings.push(
         ...(await this.findNotHeld(comparedTo, upTo < end ? upTo : end, startedAt, held)),
       );
+      for (const id of held) if (orderIdOf(id) <= upTo) held.delete(id);
       comparedTo = upTo;
       compared.reservations += ours.length;
       compared.otherReservations += page.length - ours.length;
@@ -159,10 +164,11 @@ export class Reconciliation {
     let last = after;
     for (let isMore = true; isMore;) {
       const orders = await this.repository.findLiveOrders(last, upTo, startedAt, PAGE_SIZE);
-      for (const { id: orderId, status } of orders) {
-        if (!held.has(orderId)) {
-          findings.push({ orderId, verdict: 'not_held', status, items: null, release: null });
-        }
+      for (const order of orders) {
+        const reservationId = reservationIdOf(order);
+        if (held.has(reservationId)) continue;
+        const { id: orderId, status } = order;
+        findings.push({ orderId, reservationId, verdict: 'not_held', status, items: null, release: null });
       }
       isMore = orders.length === PAGE_SIZE;
       last = orders.at(-1)?.id ?? last;
@@ -192,17 +198,29 @@ const WRONG_DATABASE =
 
 /** A reservation of a missing order, at an inventory without a list: it may hold stock or not. */
 function unlisted({ orderId }: MissingOrder): ReservationFinding {
-  return { orderId, verdict: 'no_order', status: null, items: null, release: null };
+  return {
+    orderId,
+    reservationId: orderId,
+    verdict: 'no_order',
+    status: null,
+    items: null,
+    release: null,
+  };
 }
 
 function judge(
-  { id: orderId, items }: HeldReservation,
+  { id: reservationId, items }: HeldReservation,
   order: StoredOrder | undefined,
   startedAt: Date,
 ): ReservationFinding | undefined {
-  if (!order) return { orderId, verdict: 'no_order', status: null, items, release: null };
-  if (!order.isReleased || order.updatedAt >= startedAt) return undefined;
-  return { orderId, verdict: 'order_ended', status: order.status, items, release: null };
+  const finding = { orderId: orderIdOf(reservationId), reservationId, items, release: null };
+  if (!order) return { ...finding, verdict: 'no_order', status: null };
+  if (order.updatedAt >= startedAt) return undefined;
+  const { status } = order;
+  if (order.isReleased) return { ...finding, verdict: 'order_ended', status };
+  return reservationIdOf(order) === reservationId
+    ? undefined
+    : { ...finding, verdict: 'other_generation', status };
 }
 
 async function release(
@@ -211,7 +229,7 @@ async function release(
   onProgress: (text: string) => void,
 ): Promise<void> {
   for (const [index, finding] of proposed.entries()) {
-    const reason = await book.release(finding.orderId, Deadline.in(RELEASE_DEADLINE_MS));
+    const reason = await book.release(finding.reservationId, Deadline.in(RELEASE_DEADLINE_MS));
     finding.release = reason === undefined ? { outcome: 'released' } : { outcome: 'unknown', reason };
     onProgress(`${index + 1} of ${proposed.length} reservations released`);
   }

@@ -18,6 +18,7 @@ import {
   canNotify,
   checkOutCartTask,
   EXPIRE_HOLD,
+  KEEP_STOCK,
   keepStockTask,
   NOBODY_NOTIFIED,
   notificationOf,
@@ -111,6 +112,8 @@ export class StatusChanges {
     if (isLive(before.status) && !isLive(after.status)) {
       if (after.cartId !== null)
         await runAll(transaction, this.claims.free(after.id, [cartClaim(after.cartId)]));
+      // In the lane of the release, which must not wait behind it.
+      await this.tasks.remove(transaction, after.id, KEEP_STOCK);
       tasks.push(releaseStockTask(after.id, after.version));
     }
     if (after.status === 'confirmed')

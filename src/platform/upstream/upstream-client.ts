@@ -32,7 +32,7 @@ export interface UpstreamOptions {
 }
 
 export interface UpstreamRequest {
-  method: 'GET' | 'PUT' | 'POST' | 'DELETE';
+  method: 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
   /** The segments of the path, not encoded: identifiers may hold any character. */
   path: readonly string[];
   query?: Readonly<Record<string, string>>;

@@ -33,7 +33,12 @@ const EXAMPLES: Record<string, Example> = {
     summary: 'An order was placed',
     data: { to: 'pending', actor: 'anonymous' },
   },
-  'order.reserved': change('The stock of an order is held for its payment', 'pending', 'reserved', 'placement'),
+  'order.reserved': change(
+    'The stock of an order is held for its payment',
+    'pending',
+    'reserved',
+    'placement',
+  ),
   'order.expired': change('The hold of an order has expired', 'reserved', 'expired', 'hold-expiry'),
   'order.hold_extended': {
     summary: 'The hold of an order was extended',

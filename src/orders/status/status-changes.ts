@@ -113,7 +113,7 @@ export class StatusChanges {
       if (after.cartId !== null)
         await runAll(transaction, this.claims.free(after.id, [cartClaim(after.cartId)]));
       // In the lane of the release, which must not wait behind it.
-      await this.tasks.remove(transaction, after.id, KEEP_STOCK);
+      if (after.stockUntil !== null) await this.tasks.remove(transaction, after.id, KEEP_STOCK);
       tasks.push(releaseStockTask(after.id, after.version));
     }
     if (after.status === 'confirmed')

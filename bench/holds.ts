@@ -13,7 +13,7 @@ new orders take in that time.
 Usage: npm run bench:holds [-- options]
 
   --holds <n>     holds that end together (default: 10000)
-  --clients <n>   that place orders meanwhile (default: 8)
+  --clients <n>   that place orders while the holds end (default: 8)
   --json <file>   write all figures there
   --help          show this text
 
@@ -88,20 +88,19 @@ async function endTogether(databaseUrl: string, load: Load, clients: number): Pr
   const beganAt = performance.now();
   const seconds = (): number => (performance.now() - beganAt) / 1_000;
   const slices: Outcome[] = [];
-  let [isReleased, expiredIn, releasedIn] = [false, Number.NaN, Number.NaN];
+  const end = { expiredIn: Number.NaN, releasedIn: Number.NaN, isOver: false };
   const placing = (async () => {
-    while (!isReleased) slices.push(await load.closedLoop(clients, 1));
+    while (!end.isOver) slices.push(await load.closedLoop(clients, 1));
   })();
-  while (!isReleased && seconds() < LONGEST_SECONDS) {
+  while (!end.isOver) {
     const { reserved, unreleased } = await countLeft(databaseUrl);
-    if (reserved === 0 && Number.isNaN(expiredIn)) expiredIn = seconds();
-    isReleased = reserved === 0 && unreleased === 0;
-    if (isReleased) releasedIn = seconds();
-    else await sleep(LOOK_MS);
+    if (reserved === 0 && Number.isNaN(end.expiredIn)) end.expiredIn = seconds();
+    if (reserved === 0 && unreleased === 0) end.releasedIn = seconds();
+    end.isOver = !Number.isNaN(end.releasedIn) || seconds() > LONGEST_SECONDS;
+    await sleep(LOOK_MS);
   }
-  isReleased = true;
   await placing;
-  return { holds, expiredIn, releasedIn, placing: meanOf(slices) };
+  return { holds, expiredIn: end.expiredIn, releasedIn: end.releasedIn, placing: meanOf(slices) };
 }
 
 function meanOf(slices: readonly Outcome[]): Outcome {

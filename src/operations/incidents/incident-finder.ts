@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { NIL as NIL_ID } from 'uuid';
 import { Settings } from '../../config/settings.js';
 import { smallestIdAt } from '../../orders/dto/list-orders.dto.js';
-import { reservationIdOf } from '../../orders/holds/reservation-id.js';
+import { reservationIdOf } from '../../orders/reservation/reservation-id.js';
 import { RELEASE_STOCK } from '../../orders/order.tasks.js';
 import { Inventory, StockJournal } from '../../orders/order.ports.js';
 import { type Tally, TaskReportsRepository } from '../task-reports.repository.js';

@@ -10,11 +10,26 @@ import { deleteSearchTexts } from '../search/order-search.repository.js';
  */
 const KEPT_FOR_WEBHOOKS_DAYS = 30;
 
-/** An endpoint whose cursor is before an event of an order `o`. Events without a number are before no cursor. */
+/** An endpoint that has not read an event of an order `o`. Events without a number were read by none. */
 const WAITS_FOR_ENDPOINT = `EXISTS (
   SELECT 1 FROM order_events e JOIN webhook_endpoints w ON w.state <> 'deleted' AND (e.feed_no > w.read_until OR e.feed_no = 0)
   WHERE e.order_id = o.id
 )`;
+
+/**
+ * The bounds of a search by the clock of the database. Orders placed after the first event that an endpoint has not read wait for it
+ * too, so the search ends there: it would go through all of them each time.
+ */
+const FIND_BOUNDS = `
+SELECT least(age.before, greatest(age.before_anyway, coalesce((
+  SELECT e.occurred_at FROM order_events e WHERE e.feed_no > 0 AND e.feed_no > (
+    SELECT min(w.read_until) FROM webhook_endpoints w WHERE w.state <> 'deleted'
+  ) ORDER BY e.feed_no LIMIT 1
+), 'infinity'))) AS before, age.before_anyway AS "beforeAnyway"
+FROM (
+  SELECT now() - $1 * interval '1 hour' AS before,
+    now() - $1 * interval '1 hour' - interval '${KEPT_FOR_WEBHOOKS_DAYS} days' AS before_anyway
+) age`;
 
 /** Deletes rejected orders. They hold no stock, and their customers were never notified. */
 @Injectable()
@@ -35,13 +50,11 @@ export class RejectedOrdersRepository {
   }
 
   private async findOlderThan(hours: number, limit: number): Promise<string[]> {
-    // By the clock of the database; ids begin with the time, so that the index by status finds the oldest at once.
-    const [clock] = await this.dataSource.query<{ before: Date; beforeAnyway: Date }[]>(
-      `SELECT now() - $1 * interval '1 hour' AS before,
-         now() - $1 * interval '1 hour' - interval '${KEPT_FOR_WEBHOOKS_DAYS} days' AS "beforeAnyway"`,
-      [hours],
-    );
-    const { before = new Date(0), beforeAnyway = new Date(0) } = clock ?? {};
+    const [bounds] = await this.dataSource.query<{ before: Date; beforeAnyway: Date }[]>(FIND_BOUNDS, [
+      hours,
+    ]);
+    const { before = new Date(0), beforeAnyway = new Date(0) } = bounds ?? {};
+    // Ids begin with the time, so that the index by status finds the oldest at once.
     const rows = await this.dataSource.query<{ id: string }[]>(
       `SELECT o.id FROM orders o WHERE o.status = 'rejected' AND o.id < $1
          AND NOT EXISTS (SELECT 1 FROM order_items i WHERE i.order_id = o.id AND i.reservation <> 'released')

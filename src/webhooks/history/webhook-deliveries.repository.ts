@@ -12,9 +12,6 @@ export interface ListedDelivery extends Omit<WebhookDelivery, 'endpointId'>, Del
   toStatus: OrderStatus | null;
 }
 
-/** The condition of the index `webhook_deliveries_by_state`. The others are found by `webhook_deliveries_by_endpoint`. */
-const IS_UNUSUAL = `AND d.state <> 'delivered'`;
-
 /** Reads what was sent to an endpoint. */
 @Injectable()
 export class WebhookDeliveriesRepository {
@@ -32,15 +29,11 @@ export class WebhookDeliveriesRepository {
          d.duration_ms AS "durationMs", d.answer, d.error, d.attempted_at AS "attemptedAt",
          (extract(epoch FROM d.attempted_at) * 1000000)::bigint::text AS "attemptedAtUs", e.type, e.to_status AS "toStatus"
        FROM webhook_deliveries d LEFT JOIN order_events e ON e.order_id = d.order_id AND e.seq = d.seq
-       WHERE d.endpoint_id = $1 AND ($2::text IS NULL OR d.state = $2) ${isUnusual(state) ? IS_UNUSUAL : ''} AND ($3::bigint IS NULL
+       WHERE d.endpoint_id = $1 AND ($2::text IS NULL OR d.state = $2) AND ($3::bigint IS NULL
          OR (d.attempted_at, d.order_id, d.seq)
            < (timestamptz 'epoch' + $3::bigint * interval '1 microsecond', $4::uuid, $5::integer))
        ORDER BY d.attempted_at DESC, d.order_id DESC, d.seq DESC LIMIT $6`,
       [endpointId, state, after?.attemptedAtUs, after?.orderId, after?.seq, limit],
     );
   }
-}
-
-function isUnusual(state: DeliveryState | undefined): boolean {
-  return state !== undefined && state !== 'delivered';
 }

@@ -166,6 +166,10 @@ export const GUARDED: Record<string, Row> = {
     body: { after: 0 },
     answers: FINDS_NO_WEBHOOK,
   },
+  'DELETE /webhooks/:webhook_id/replay': {
+    path: (id) => `/webhooks/${id}/replay`,
+    answers: FINDS_NO_WEBHOOK,
+  },
   'GET /caller': { answers: ALLOWED },
   'HEAD /caller': { answers: ALLOWED },
   'GET /metrics': { answers: OPERATES },

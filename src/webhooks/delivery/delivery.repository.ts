@@ -5,7 +5,7 @@ import { MultiRowStatement } from '../../platform/database/batching/multi-row-st
 import { PointReads } from '../../platform/database/batching/point-reads.js';
 import { BEGIN_BY_INDEX, queryAtOnce } from '../../platform/database/transaction.js';
 import type { WebhookDelivery } from '../webhook-delivery.entity.js';
-import { ANSWERS_LOCK } from '../history/webhook-history.repository.js';
+import { ANSWERS_LOCK, REMOVAL_LOCK } from '../history/webhook-history.repository.js';
 import type { WebhookEndpoint } from '../webhook-endpoint.entity.js';
 
 /** An event as it is delivered. */
@@ -33,12 +33,15 @@ const LIST_ENDPOINTS = `SELECT w.id, w.url, w.event_types AS "eventTypes", w.sta
   w.replay_last_matched::text AS "replayLastMatched", f.last_no::text AS "lastNo"
 FROM webhook_endpoints w CROSS JOIN event_feed f WHERE w.state <> 'deleted'`;
 
-/** Waits for an erasure of personal data, which then is visible to the statements after it. */
-const LOCK_ANSWERS = `SELECT pg_advisory_xact_lock_shared(${ANSWERS_LOCK}, lock) FROM (
-  SELECT DISTINCT hashtext(order_id) AS lock FROM unnest($1::text[]) AS order_id ORDER BY lock
+const lockShared = (key: number): string => `SELECT pg_advisory_xact_lock_shared(${key}, lock) FROM (
+  SELECT DISTINCT hashtext(id) AS lock FROM unnest($1::text[]) AS id ORDER BY lock
 ) locks`;
 
-/** The answer to an order that was erased after it was sent may repeat what was sent. */
+/** Wait for an erasure of personal data, and for a removal of an endpoint, which then are visible to the statements after them. */
+const LOCK_ANSWERS = lockShared(ANSWERS_LOCK);
+const LOCK_ENDPOINTS = lockShared(REMOVAL_LOCK);
+
+/** Nothing of a deleted endpoint is recorded. The answer to an order that was erased after it was sent may repeat what was sent. */
 const RECORD = new MultiRowStatement(
   `(?::uuid, ?::uuid, ?::integer, ?::bigint, ?::text, ?::integer, ?::integer, ?::integer, ?::text, ?::text, ?::timestamptz,
     ?::integer)`,
@@ -50,6 +53,7 @@ SELECT order_id, endpoint_id, seq, feed_no, state, attempts, status, duration_ms
 ) THEN answer END, error, attempted_at
 FROM (VALUES ${rows}) AS d (order_id, endpoint_id, seq, feed_no, state, attempts, status, duration_ms, answer, error,
   attempted_at, order_version)
+WHERE EXISTS (SELECT 1 FROM webhook_endpoints w WHERE w.id = d.endpoint_id AND w.state <> 'deleted')
 ON CONFLICT (order_id, endpoint_id, seq) DO UPDATE SET feed_no = excluded.feed_no, state = excluded.state,
   attempts = excluded.attempts, status = excluded.status, duration_ms = excluded.duration_ms,
   answer = excluded.answer, error = excluded.error, attempted_at = excluded.attempted_at`,
@@ -91,8 +95,11 @@ export class DeliveryRepository {
       one.attemptedAt,
       one.orderVersion,
     ]);
-    const lock = { text: LOCK_ANSWERS, values: [deliveries.map(({ orderId }) => orderId)] };
-    await queryAtOnce(this.dataSource, BEGIN_BY_INDEX, [lock, ...RECORD.of(rows)]);
+    const locks = [
+      { text: LOCK_ANSWERS, values: [deliveries.map(({ orderId }) => orderId)] },
+      { text: LOCK_ENDPOINTS, values: [deliveries.map(({ endpointId }) => endpointId)] },
+    ];
+    await queryAtOnce(this.dataSource, BEGIN_BY_INDEX, [...locks, ...RECORD.of(rows)]);
   }
 
   /** @returns whether it was this call that disabled the endpoint, and its URL is still the one that was called */

@@ -21,11 +21,20 @@ export const MAX_TASKS = 1_000;
  */
 export const MAX_WAITING = 10_000;
 
+/**
+ * The same of an endpoint with a replay, for the replay: new events find a place at once, and wait for no more than these. A replay
+ * that was cancelled sends no more than these.
+ */
+export const REPLAY_WINDOW = 2_000;
+
+/** From so many ready tasks on, an endpoint gets no batch. */
+const FULL_AT: Record<Cursor, number> = { feed: MAX_WAITING, replay: REPLAY_WINDOW - MAX_TASKS };
+
 /** What a batch has left. */
 export interface Batch {
   /** Whether more events may wait for these endpoints. */
   isMore: boolean;
-  /** Endpoints that have `MAX_WAITING` tasks. */
+  /** Endpoints that have as many tasks as this cursor may give them. */
   full: string[];
 }
 
@@ -69,10 +78,10 @@ const LOCK: Record<Cursor, string> = {
 
 /** Kinds that have as many ready tasks as they may have. */
 const FIND_FULL = new MultiRowStatement(
-  '(?::text)',
+  '(?::text, ?::integer)',
   (rows) => `
-SELECT wanted.kind FROM (VALUES ${rows}) AS wanted (kind) CROSS JOIN LATERAL (
-  SELECT 1 FROM tasks t WHERE t.kind = wanted.kind AND t.state = 'ready' OFFSET ${MAX_WAITING - 1} LIMIT 1
+SELECT wanted.kind FROM (VALUES ${rows}) AS wanted (kind, full_at) CROSS JOIN LATERAL (
+  SELECT 1 FROM tasks t WHERE t.kind = wanted.kind AND t.state = 'ready' OFFSET wanted.full_at - 1 LIMIT 1
 ) last`,
 );
 
@@ -156,7 +165,7 @@ export class DispatchRepository {
     transaction: Sql,
     { cursor, endpointIds, after }: CursorGroup,
   ): Promise<{ endpoints: LockedEndpoint[]; full: string[] }> {
-    const counts = FIND_FULL.of(endpointIds.map((id) => [webhookKind(id).name]));
+    const counts = FIND_FULL.of(endpointIds.map((id) => [webhookKind(id).name, FULL_AT[cursor]]));
     const [, locked, ...found] = await Promise.all([
       transaction.query('SET LOCAL enable_seqscan = off'),
       transaction.query<LockedEndpoint[]>(LOCK[cursor], [endpointIds, after]),

@@ -10,9 +10,8 @@ import { BackgroundLoops } from '../../platform/background-loops.js';
 import { DatabaseOutage } from '../../platform/database/database-outage.js';
 import { runDetached } from '../../platform/telemetry/request-context.js';
 import { WakeUp } from '../../platform/wake-up.js';
-import type { EndpointRow } from '../delivery/delivery.repository.js';
 import { EndpointRegistry } from '../delivery/endpoint-registry.js';
-import { type CursorGroup, groupsOf } from './cursor-groups.js';
+import { type Cursor, type CursorGroup, groupsOf } from './cursor-groups.js';
 import { DispatchRepository } from './dispatch.repository.js';
 
 /** How often events that other instances have numbered, and their changes of endpoints, are looked for. */
@@ -41,7 +40,7 @@ export class WebhookDispatcher implements OnApplicationBootstrap, OnModuleDestro
   private hasEnabled = false;
   /** How long the last pass took: the loop rests for as long, so that it never takes more than half of its time. */
   private lastPassMs = 0;
-  /** When endpoints that were full are looked at again. */
+  /** When endpoints that were full are looked at again, by cursor and id. */
   private readonly fullUntil = new Map<string, number>();
   /** Which of the groups that are behind is next. */
   private turn = 0;
@@ -106,7 +105,7 @@ export class WebhookDispatcher implements OnApplicationBootstrap, OnModuleDestro
   private async pass(): Promise<boolean> {
     const rows = await this.registry.refresh();
     this.hasEnabled = rows.some(({ state }) => state === 'enabled');
-    const [first, ...others] = groupsOf(rows.filter((row) => !this.isFull(row)));
+    const [first, ...others] = groupsOf(rows).flatMap((group) => this.withoutFull(group));
     if (!first) return false;
     let isMore = await this.queue(first);
     const startedAt = performance.now();
@@ -122,15 +121,26 @@ export class WebhookDispatcher implements OnApplicationBootstrap, OnModuleDestro
   /** @returns whether more events may wait for the group */
   private async queue(group: CursorGroup): Promise<boolean> {
     const { isMore, full } = await this.repository.queueNext(group);
-    for (const id of full) this.fullUntil.set(id, performance.now() + FULL_MS);
+    for (const id of full) this.fullUntil.set(placeOf(group.cursor, id), performance.now() + FULL_MS);
     return isMore;
   }
 
-  private isFull({ id }: EndpointRow): boolean {
-    const until = this.fullUntil.get(id);
+  /** @returns no group if all its endpoints are full */
+  private withoutFull(group: CursorGroup): CursorGroup[] {
+    const endpointIds = group.endpointIds.filter((id) => !this.isFull(placeOf(group.cursor, id)));
+    return endpointIds.length > 0 ? [{ ...group, endpointIds }] : [];
+  }
+
+  private isFull(place: string): boolean {
+    const until = this.fullUntil.get(place);
     if (until === undefined) return false;
     if (performance.now() < until) return true;
-    this.fullUntil.delete(id);
+    this.fullUntil.delete(place);
     return false;
   }
+}
+
+/** An endpoint that is full for its replay still gets new events. */
+function placeOf(cursor: Cursor, endpointId: string): string {
+  return `${cursor} ${endpointId}`;
 }

@@ -7,7 +7,7 @@ import { WEBHOOK_KINDS } from '../webhook-task.js';
 export const MAX_COUNTED = 10_000;
 
 /**
- * The same where all endpoints are read again and again, as by each scrape of the metrics: a hundred dead ones cost some tens of
+ * The same where all endpoints are read again and again, as by each scrape of the metrics and each page of the console: a hundred dead ones cost some tens of
  * milliseconds.
  */
 export const MAX_COUNTED_OFTEN = 1_000;

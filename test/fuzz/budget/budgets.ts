@@ -199,6 +199,7 @@ export const BUDGETS: Readonly<Record<string, Budget>> = {
     reason: 'a page of 200 deliveries with 1 kB of the answer each, of up to six bytes a character as JSON',
   },
   replayWebhook: { ...WEBHOOK, reason: 'one endpoint; a time is found by some 20 reads of one event' },
+  cancelWebhookReplay: { ...WEBHOOK, reason: 'one endpoint' },
   getHealth: SMALL,
   getLiveness: { ...SMALL, reason: 'reads nothing' },
   getReadiness: SMALL,

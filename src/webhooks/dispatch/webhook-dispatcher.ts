@@ -39,6 +39,8 @@ export class WebhookDispatcher implements OnApplicationBootstrap, OnModuleDestro
   private isStopping = false;
   private ended: Promise<void> | undefined;
   private hasEnabled = false;
+  /** Whether the current pass had no error. */
+  private isWell = true;
   /** How long the last pass took: the loop rests for as long, so that it never takes more than half of its time. */
   private lastPassMs = 0;
   /** When endpoints that were full are looked at again. */
@@ -80,8 +82,9 @@ export class WebhookDispatcher implements OnApplicationBootstrap, OnModuleDestro
     loop.start();
     while (!this.isStopping) {
       const startedAt = performance.now();
+      this.isWell = true;
       const isMore = await this.attend();
-      if (isMore !== undefined) loop.reportProgress();
+      if (this.isWell) loop.reportProgress();
       this.lastPassMs = performance.now() - startedAt;
       const pollMs = this.hasEnabled ? POLL_MS : IDLE_POLL_MS;
       this.wakeUp.in(isMore ? this.lastPassMs : Math.max(pollMs, this.lastPassMs));
@@ -90,16 +93,22 @@ export class WebhookDispatcher implements OnApplicationBootstrap, OnModuleDestro
     loop.stop();
   }
 
-  /** @returns whether more events wait; undefined after an error */
-  private async attend(): Promise<boolean | undefined> {
+  /** @returns whether more events wait */
+  private async attend(): Promise<boolean> {
     try {
       const isMore = await this.pass();
-      this.outage.isOver();
+      if (this.isWell) this.outage.isOver();
       return isMore;
     } catch (error) {
-      if (!this.outage.noticed(error)) this.logger.error({ err: error }, 'Events can not be queued');
-      return undefined;
+      this.report(error);
+      return false;
     }
+  }
+
+  private report(error: unknown, endpointIds?: readonly string[]): void {
+    this.isWell = false;
+    if (!this.outage.noticed(error))
+      this.logger.error({ err: error, endpointIds }, 'Events can not be queued');
   }
 
   /** Queues one batch for the endpoints at the end of the feed, then batches for those that are behind, in turn. */
@@ -119,11 +128,16 @@ export class WebhookDispatcher implements OnApplicationBootstrap, OnModuleDestro
     return isMore;
   }
 
-  /** @returns whether more events may wait for the group */
+  /** An error of one group must not stop the others. @returns whether more events may wait for the group */
   private async queue(group: CursorGroup): Promise<boolean> {
-    const { isMore, full } = await this.repository.queueNext(group);
-    for (const id of full) this.fullUntil.set(id, performance.now() + FULL_MS);
-    return isMore;
+    try {
+      const { isMore, full } = await this.repository.queueNext(group);
+      for (const id of full) this.fullUntil.set(id, performance.now() + FULL_MS);
+      return isMore;
+    } catch (error) {
+      this.report(error, group.endpointIds);
+      return false;
+    }
   }
 
   private isFull({ id }: EndpointRow): boolean {

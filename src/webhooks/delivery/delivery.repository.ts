@@ -3,7 +3,9 @@ import { DataSource } from 'typeorm';
 import { EVENT, type FeedEvent } from '../../events/event-feed.repository.js';
 import { MultiRowStatement } from '../../platform/database/batching/multi-row-statement.js';
 import { PointReads } from '../../platform/database/batching/point-reads.js';
+import type { Statement } from '../../platform/database/statement-message.js';
 import { BEGIN_BY_INDEX, queryAtOnce } from '../../platform/database/transaction.js';
+import type { LeasedTask } from '../../tasks/task-kind.js';
 import type { WebhookDelivery } from '../webhook-delivery.entity.js';
 import { ANSWERS_LOCK } from '../history/webhook-history.repository.js';
 import type { WebhookEndpoint } from '../webhook-endpoint.entity.js';
@@ -20,7 +22,7 @@ export interface RecordedDelivery extends WebhookDelivery {
 /** The state of an endpoint, and the end of the feed. */
 export interface EndpointRow extends Omit<
   WebhookEndpoint,
-  'description' | 'disabledReason' | 'disabledAt' | 'replayAfter' | 'createdAt' | 'updatedAt'
+  'description' | 'disabledReason' | 'disabledAt' | 'replayAfter' | 'createdAt'
 > {
   lastNo: string;
 }
@@ -30,7 +32,7 @@ const FIND_EVENT = `SELECT ${EVENT} FROM order_events e WHERE e.order_id = $1 AN
 const LIST_ENDPOINTS = `SELECT w.id, w.url, w.event_types AS "eventTypes", w.state, w.secrets,
   w.read_until::text AS "readUntil", w.last_matched::text AS "lastMatched",
   w.replay_read_until::text AS "replayReadUntil", w.replay_until::text AS "replayUntil",
-  w.replay_last_matched::text AS "replayLastMatched", f.last_no::text AS "lastNo"
+  w.replay_last_matched::text AS "replayLastMatched", w.updated_at AS "updatedAt", f.last_no::text AS "lastNo"
 FROM webhook_endpoints w CROSS JOIN event_feed f WHERE w.state <> 'deleted'`;
 
 /** Waits for an erasure of personal data, which then is visible to the statements after it. */
@@ -38,7 +40,10 @@ const LOCK_ANSWERS = `SELECT pg_advisory_xact_lock_shared(${ANSWERS_LOCK}, lock)
   SELECT DISTINCT hashtext(order_id) AS lock FROM unnest($1::text[]) AS order_id ORDER BY lock
 ) locks`;
 
-/** The answer to an order that was erased after it was sent may repeat what was sent. */
+/**
+ * The answer to an order that was erased after it was sent may repeat what was sent. A record that is late changes nothing after one of a
+ * later attempt.
+ */
 const RECORD = new MultiRowStatement(
   `(?::uuid, ?::uuid, ?::integer, ?::bigint, ?::text, ?::integer, ?::integer, ?::integer, ?::text, ?::text, ?::timestamptz,
     ?::integer)`,
@@ -52,7 +57,18 @@ FROM (VALUES ${rows}) AS d (order_id, endpoint_id, seq, feed_no, state, attempts
   attempted_at, order_version)
 ON CONFLICT (order_id, endpoint_id, seq) DO UPDATE SET feed_no = excluded.feed_no, state = excluded.state,
   attempts = excluded.attempts, status = excluded.status, duration_ms = excluded.duration_ms,
-  answer = excluded.answer, error = excluded.error, attempted_at = excluded.attempted_at`,
+  answer = excluded.answer, error = excluded.error, attempted_at = excluded.attempted_at
+WHERE webhook_deliveries.attempted_at <= excluded.attempted_at`,
+);
+
+/** A process that died in the last attempt has recorded none of it. The task is compared, because its lease may have been lost. */
+const MARK_FAILED = new MultiRowStatement(
+  '(?::uuid, ?::uuid, ?::integer, ?::text)',
+  (rows) => `
+UPDATE webhook_deliveries d SET state = 'failed' FROM (VALUES ${rows}) AS v (order_id, endpoint_id, seq, lane)
+WHERE d.order_id = v.order_id AND d.endpoint_id = v.endpoint_id AND d.seq = v.seq AND d.state = 'retrying' AND EXISTS (
+  SELECT 1 FROM tasks t WHERE t.order_id = v.order_id AND t.lane = v.lane AND t.seq = v.seq AND t.state = 'dead'
+)`,
 );
 
 /** The statements of deliveries. */
@@ -93,6 +109,14 @@ export class DeliveryRepository {
     ]);
     const lock = { text: LOCK_ANSWERS, values: [deliveries.map(({ orderId }) => orderId)] };
     await queryAtOnce(this.dataSource, BEGIN_BY_INDEX, [lock, ...RECORD.of(rows)]);
+  }
+
+  /** Deliveries whose tasks are dead. */
+  markFailed(
+    endpointId: string,
+    deliveries: readonly Pick<LeasedTask, 'orderId' | 'seq' | 'lane'>[],
+  ): Statement[] {
+    return MARK_FAILED.of(deliveries.map(({ orderId, seq, lane }) => [orderId, endpointId, seq, lane]));
   }
 
   /** @returns whether it was this call that disabled the endpoint, and its URL is still the one that was called */

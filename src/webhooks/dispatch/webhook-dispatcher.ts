@@ -128,15 +128,25 @@ export class WebhookDispatcher implements OnApplicationBootstrap, OnModuleDestro
     return isMore;
   }
 
-  /** An error of one group must not stop the others. @returns whether more events may wait for the group */
+  /**
+   * An error of one endpoint must not stop the others: its group is queued again one by one. From then on their cursors differ.
+   *
+   * @returns whether more events may wait for the group
+   */
   private async queue(group: CursorGroup): Promise<boolean> {
     try {
       const { isMore, full } = await this.repository.queueNext(group);
       for (const id of full) this.fullUntil.set(id, performance.now() + FULL_MS);
       return isMore;
     } catch (error) {
-      this.report(error, group.endpointIds);
-      return false;
+      const { endpointIds } = group;
+      if (endpointIds.length === 1 || this.outage.noticed(error)) {
+        this.report(error, endpointIds);
+        return false;
+      }
+      let isMore = false;
+      for (const id of endpointIds) if (await this.queue({ ...group, endpointIds: [id] })) isMore = true;
+      return isMore;
     }
   }
 

@@ -6,6 +6,7 @@ import { EndpointRegistry } from '../../src/webhooks/delivery/endpoint-registry.
 import { WebhookDispatcher } from '../../src/webhooks/dispatch/webhook-dispatcher.js';
 import { ANSWERS_LOCK } from '../../src/webhooks/history/webhook-history.repository.js';
 import { line, newProduct, orderBody, placeOrder, selectRows } from '../support/builders.js';
+import { parseMetrics } from '../support/metrics.js';
 import { eventually, startTestService, type TestService } from '../support/service.js';
 import { deleteWebhooks } from '../support/webhook-api.js';
 import { deliveryStates, insertDelivery, insertWebhookTasks } from '../support/webhook-rows.js';
@@ -127,6 +128,27 @@ describe('an endpoint of webhooks', () => {
     await selectRows(service.database, 'DROP FUNCTION refuse_cursor CASCADE');
     await eventually(() => broken.received.length === (isBehind ? 3 : 4));
     jest.restoreAllMocks();
+  });
+});
+
+describe('the age of the oldest undelivered event', () => {
+  const ageOf = async (id: string): Promise<number | undefined> =>
+    parseMetrics(String((await service.request('GET', '/metrics')).body)).find(
+      ({ name, labels }) => name === 'webhook_oldest_undelivered_age_seconds' && labels['endpoint'] === id,
+    )?.value;
+
+  it('includes endpoints that are gone, with events that they have not read, and none that a person disabled', async () => {
+    const receiver = await newReceiver();
+    const id = await subscribe(receiver);
+    receiver.answer = () => ({ status: 410 });
+    await place();
+    await eventually(async () => (await tasksOf(id)).some(({ state }) => state === 'dead'));
+    await selectRows(service.database, `DELETE FROM tasks WHERE kind = 'webhook:' || $1`, [id]);
+    await place();
+    await eventually(async () => ((await ageOf(id)) ?? 0) > 0);
+    await post(id, 'enable');
+    await post(id, 'disable');
+    expect(await ageOf(id)).toBeUndefined();
   });
 });
 

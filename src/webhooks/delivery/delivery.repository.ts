@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { EVENT, type FeedEvent } from '../../events/event-feed.repository.js';
+import { Batcher, type Entry } from '../../platform/database/batching/batcher.js';
 import { MultiRowStatement } from '../../platform/database/batching/multi-row-statement.js';
 import { PointReads } from '../../platform/database/batching/point-reads.js';
 import type { Statement } from '../../platform/database/statement-message.js';
@@ -19,6 +20,9 @@ export interface RecordedDelivery extends WebhookDelivery {
   orderVersion: number;
 }
 
+/** Names an event. */
+type EventKey = Pick<DeliveredEvent, 'orderId' | 'seq'>;
+
 /** The state of an endpoint, and the end of the feed. */
 export interface EndpointRow extends Omit<
   WebhookEndpoint,
@@ -27,7 +31,16 @@ export interface EndpointRow extends Omit<
   lastNo: string;
 }
 
-const FIND_EVENT = `SELECT ${EVENT} FROM order_events e WHERE e.order_id = $1 AND e.seq = $2`;
+/** Events that are read together: as many as an endpoint gets at a time. */
+const EVENTS_OF_READ = 64;
+
+/** Concurrent reads. A slow one does not block the others. */
+const READS = 2;
+
+const FIND_EVENTS = `SELECT w.position::int AS position, event.*
+FROM unnest($1::uuid[], $2::integer[]) WITH ORDINALITY AS w (order_id, seq, position) CROSS JOIN LATERAL (
+  SELECT ${EVENT} FROM order_events e WHERE e.order_id = w.order_id AND e.seq = w.seq LIMIT 1
+) event`;
 
 const LIST_ENDPOINTS = `SELECT w.id, w.url, w.event_types AS "eventTypes", w.state, w.secrets,
   w.read_until::text AS "readUntil", w.last_matched::text AS "lastMatched",
@@ -74,6 +87,12 @@ WHERE d.order_id = v.order_id AND d.endpoint_id = v.endpoint_id AND d.seq = v.se
 /** The statements of deliveries. */
 @Injectable()
 export class DeliveryRepository {
+  private readonly events = new Batcher<EventKey, DeliveredEvent | undefined>(
+    (wanted) => this.findEvents(wanted),
+    EVENTS_OF_READ,
+    READS,
+  );
+
   constructor(
     private readonly dataSource: DataSource,
     private readonly reads: PointReads,
@@ -86,9 +105,7 @@ export class DeliveryRepository {
 
   /** @returns undefined for an event that was deleted with its order */
   async findEvent(orderId: string, seq: number): Promise<DeliveredEvent | undefined> {
-    type Row = Omit<DeliveredEvent, 'feedNo'> & { feedNo: string };
-    const [row] = await this.reads.query<Row[]>(FIND_EVENT, [orderId, seq]);
-    return row && { ...row, feedNo: Number(row.feedNo) };
+    return this.events.add({ orderId, seq });
   }
 
   /** Stores the last attempt at each event. */
@@ -127,5 +144,17 @@ export class DeliveryRepository {
       [id, url, at],
     );
     return affected === 1;
+  }
+
+  private async findEvents(wanted: readonly Entry<EventKey, DeliveredEvent | undefined>[]): Promise<void> {
+    type Row = Omit<DeliveredEvent, 'feedNo'> & { feedNo: string; position: number };
+    const rows = await this.reads.query<Row[]>(FIND_EVENTS, [
+      wanted.map(({ item }) => item.orderId),
+      wanted.map(({ item }) => item.seq),
+    ]);
+    const found = new Map(
+      rows.map(({ position, ...row }) => [position, { ...row, feedNo: Number(row.feedNo) }]),
+    );
+    for (const [index, { resolve }] of wanted.entries()) resolve(found.get(index + 1));
   }
 }

@@ -44,8 +44,10 @@ export class WebhookDeliverer {
   async deliver(endpoint: Endpoint, delivery: Delivery, deadline: Deadline): Promise<void> {
     const { orderId } = delivery;
     const { configuration } = endpoint;
-    const event = await this.repository.findEvent(orderId, delivery.seq);
-    const order = await this.orders.findOrder(orderId);
+    const [event, order] = await Promise.all([
+      this.repository.findEvent(orderId, delivery.seq),
+      this.orders.findOrder(orderId),
+    ]);
     // They were deleted.
     if (!event || !order) return;
     const call = this.callFor(endpoint, event, delivery.payload.previousFeedNo, order);

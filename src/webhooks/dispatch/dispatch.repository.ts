@@ -15,7 +15,7 @@ import type { Cursor, CursorGroup } from './cursor-groups.js';
 /** Tasks of one transaction, about 30 ms: other transactions on their orders and endpoints wait no longer. */
 export const MAX_TASKS = 1_000;
 
-/** Events that one transaction looks at: a filter that few of them pass would otherwise read the whole feed. About 30 ms. */
+/** Events that one transaction looks at: a filter that few of them pass would otherwise read the whole feed. Some 50 ms. */
 export const MAX_SCANNED = 50_000;
 
 /**

@@ -131,7 +131,10 @@ export class FiguresResponse {
   @ObjectOf(HoldFiguresResponse, 'Orders placed in this time with `hold_seconds`.')
   holds!: HoldFiguresResponse;
 
-  @ObjectOf(ConfirmationTimesResponse, 'From the placement on, of a part of the orders; of an order with a hold until it is reserved.')
+  @ObjectOf(
+    ConfirmationTimesResponse,
+    'From the placement on, of a part of the orders; of an order with a hold until it is reserved.',
+  )
   time_to_confirm_ms!: ConfirmationTimesResponse;
 
   @ObjectOf(NotificationBacklogResponse)

@@ -4,13 +4,14 @@ import type { FastifyReply } from 'fastify';
 import { type Caller, CurrentCaller, RequireScopes } from '../../auth/access.js';
 import { BoundedReads } from '../../platform/http/bounded-routes.js';
 import { EXAMPLE_TIME } from '../../platform/http/fields.openapi.js';
+import { Problem } from '../../platform/http/problem.js';
 import { etagHeader } from '../../platform/http/response-headers.openapi.js';
 import { ApiOrderProblems } from '../dto/order-problem.response.js';
 import { OrderResponse } from '../dto/order.response.js';
 import { etag } from '../dto/request-headers.js';
 import { ownerFor } from '../ownership.js';
 import { PaymentReports } from './payment-reports.js';
-import { RecordPaymentDto } from './record-payment.dto.js';
+import { RecordPaymentDto, STATE_RULE } from './record-payment.dto.js';
 
 const CAPTURED = { reference: 'pay_8f2k', state: 'captured', amount: 164.97, currency: 'USD' };
 
@@ -53,7 +54,7 @@ export class PaymentReportsController {
     },
   })
   @ApiOrderProblems(
-    'invalid-request',
+    Problem.invalidRequest([{ field: 'state', message: STATE_RULE }]),
     'order-not-found',
     'payment-already-recorded',
     'too-many-payments',

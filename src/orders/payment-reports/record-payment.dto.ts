@@ -8,6 +8,8 @@ import { MayBeAbsent } from '../dto/text.decorators.js';
 import { PAYMENT_STATES, type ReportedState } from '../payments/payment.js';
 import { referenceError } from '../payments/payment-reference.js';
 
+export const STATE_RULE = `must be one of ${PAYMENT_STATES.join(', ')}`;
+
 /** Ids of payment providers have up to 100 characters. */
 export const MAX_REFERENCE_LENGTH = 128;
 
@@ -45,7 +47,7 @@ export class RecordPaymentDto {
     description: 'What happened to the payment. `declined` changes nothing but is recorded.',
     example: 'captured',
   })
-  @IsIn(PAYMENT_STATES, { message: `must be one of ${PAYMENT_STATES.join(', ')}` })
+  @IsIn(PAYMENT_STATES, { message: STATE_RULE })
   state!: ReportedState;
 
   @ApiProperty({

@@ -3016,6 +3016,8 @@ export interface components {
         | 'stock_release'
         | 'cart_checkout'
         | 'webhook_failed'
+        | 'paid_without_stock'
+        | 'stock_lost'
         | 'pending_order';
       /** Format: uuid */
       order_id: string;
@@ -3090,6 +3092,8 @@ export interface components {
         | 'stock_release'
         | 'cart_checkout'
         | 'webhook_failed'
+        | 'paid_without_stock'
+        | 'stock_lost'
         | 'pending_order';
       /**
        * @description The reason without the ids, lines and durations that differ from incident to incident.
@@ -3129,7 +3133,13 @@ export interface components {
        * @description Incidents of this kind. The other kinds need a decision about each one.
        * @enum {string}
        */
-      kind: 'notification' | 'stock_release' | 'cart_checkout' | 'webhook_failed';
+      kind:
+        | 'notification'
+        | 'stock_release'
+        | 'cart_checkout'
+        | 'paid_without_stock'
+        | 'stock_lost'
+        | 'webhook_failed';
       /**
        * @description Only incidents with this cause, as listed by `GET /operations/incidents/causes`.
        * @example notification service: answered 500
@@ -3145,7 +3155,13 @@ export interface components {
       /** @enum {string} */
       action: 'retry' | 'write_off';
       /** @enum {string} */
-      kind: 'notification' | 'stock_release' | 'cart_checkout' | 'webhook_failed';
+      kind:
+        | 'notification'
+        | 'stock_release'
+        | 'cart_checkout'
+        | 'paid_without_stock'
+        | 'stock_lost'
+        | 'webhook_failed';
       /** @example notification service: answered 500 */
       cause: string | null;
       /**
@@ -3181,6 +3197,8 @@ export interface components {
         | 'stock_release'
         | 'cart_checkout'
         | 'webhook_failed'
+        | 'paid_without_stock'
+        | 'stock_lost'
         | 'pending_order';
       /** Format: uuid */
       order_id: string;
@@ -14885,6 +14903,8 @@ export interface operations {
           | 'stock_release'
           | 'cart_checkout'
           | 'webhook_failed'
+          | 'paid_without_stock'
+          | 'stock_lost'
           | 'pending_order';
         /** @description Incidents of this order only, all on one page. */
         order_id?: string;

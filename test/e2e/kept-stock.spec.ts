@@ -55,6 +55,16 @@ const keepTask = async (id: string) =>
 
 const isKept = (id: string) => eventually(async () => (await stockUntil(id)) === null);
 
+/** The task waits until the inventory is asked again. */
+const isWaiting = (id: string) =>
+  eventually(async () => {
+    const task = await keepTask(id);
+    return task?.state === 'ready' && task.waits > 5 ? task : undefined;
+  });
+
+const hurry = (id: string) =>
+  selectRows(fleet.database, `UPDATE tasks SET run_at = now() WHERE order_id = $1`, [id]);
+
 const kept = () => fleet.sandbox.services.inventory.calls.all().filter(({ method }) => method === 'PATCH');
 
 describe('the stock of a confirmed order', () => {
@@ -114,15 +124,6 @@ describe('the stock of a confirmed order, at an inventory that holds it for a ti
 
   beforeAll(() => start(LIFETIME_MS));
   afterAll(() => fleet.stop());
-
-  const isWaiting = (id: string) =>
-    eventually(async () => {
-      const task = await keepTask(id);
-      return task?.state === 'ready' && task.waits > 5 ? task : undefined;
-    });
-
-  const hurry = (id: string) =>
-    selectRows(fleet.database, `UPDATE tasks SET run_at = now() WHERE order_id = $1`, [id]);
 
   it('is asked for again before that time is over, with all attempts', async () => {
     const { id } = await confirmed();

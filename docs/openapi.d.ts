@@ -142,7 +142,7 @@ export interface paths {
     get: operations['getOrder'];
     /**
      * Set the status of an order
-     * @description The status that the order has already is no change. `cancelled` releases the stock. The customer is notified. Without the scope `orders:status` a customer can cancel its own order while it is `confirmed`.
+     * @description The status that the order has already is no change. `cancelled` releases the stock. The customer is notified. Without the scope `orders:status` a customer can cancel its own order while it is `reserved` or `confirmed`.
      */
     put: operations['updateOrderStatus'];
     /**
@@ -155,7 +155,7 @@ export interface paths {
     head?: never;
     /**
      * Correct the customer, addresses, note, tags or metadata of an order
-     * @description A JSON Merge Patch (RFC 7396): objects are merged, null removes. Customer, addresses and note can be corrected while the order is `pending`, `confirmed` or `processing`, tags and metadata always. What is the same already is no change. The event `order.corrected` names the fields without their values. The customer is not notified.
+     * @description A JSON Merge Patch (RFC 7396): objects are merged, null removes. Customer, addresses and note can be corrected while the order is `pending`, `reserved`, `confirmed` or `processing`, tags and metadata always. What is the same already is no change. The event `order.corrected` names the fields without their values. The customer is not notified.
      */
     patch: operations['correctOrder'];
     trace?: never;

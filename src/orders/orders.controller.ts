@@ -186,7 +186,7 @@ export class OrdersController {
     summary: 'Set the status of an order',
     description:
       'The status that the order has already is no change. `cancelled` releases the stock. The customer is notified. ' +
-      'Without the scope `orders:status` a customer can cancel its own order while it is `confirmed`.',
+      'Without the scope `orders:status` a customer can cancel its own order while it is `reserved` or `confirmed`.',
   })
   @ApiParam({ name: 'id', description: 'Id of the order.', format: 'uuid' })
   @ApiHeader(IF_MATCH)

@@ -20,9 +20,9 @@ export function valuesOf({ id, orderId, kind, seq, payload, context, maxAttempts
 
 const COLUMNS = `order_id, lane, seq, id, kind, payload, context, run_at, created_at, lease_version, attempts, max_attempts`;
 
-/** Tasks whose lanes are empty. */
+/** Tasks whose lanes are empty. A delay of 25 days has more milliseconds than an integer. */
 export const INSERT_FIRST = new MultiRowStatement(
-  `(?, ?, ?, ?, ?, ?, ?, now() + ?::integer * interval '1 millisecond', now(), ?, ?, ?, 'ready',
+  `(?, ?, ?, ?, ?, ?, ?, now() + ?::bigint * interval '1 millisecond', now(), ?, ?, ?, 'ready',
     now() + ?::integer * interval '1 millisecond')`,
   (rows) => `INSERT INTO tasks (${COLUMNS}, state, lease_until) VALUES ${rows}`,
 );

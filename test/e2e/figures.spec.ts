@@ -25,6 +25,15 @@ async function figuresOf(window?: string) {
   return body;
 }
 
+const NO_HOLDS = {
+  reserved: 0,
+  confirmed: 0,
+  expired: 0,
+  cancelled: 0,
+  conversion: null,
+  expired_share: null,
+};
+
 const total = (points: Record<string, number>[], name: string): number =>
   points.reduce((sum, point) => sum + (point[name] ?? 0), 0);
 
@@ -39,6 +48,7 @@ describe('GET /operations/figures', () => {
     });
     expect(body.points).toHaveLength(60);
     expect(body.time_to_confirm_ms).toEqual({ p50: null, p95: null });
+    expect(body.holds).toEqual(NO_HOLDS);
   });
 
   it('counts placed orders by outcome', async () => {
@@ -68,6 +78,35 @@ describe('GET /operations/figures', () => {
         expect.objectContaining({ name: 'inventory service', state: 'up' }),
       );
     }
+  });
+
+  it('counts holds by what became of them', async () => {
+    await placeOrder(service);
+    const placeHeld = async (): Promise<string> => {
+      const body = { ...orderBody([line(newProduct(service.sandbox))]), hold_seconds: 900 };
+      const { body: placed } = await service.request('POST', '/orders', body);
+      return placed.order_id;
+    };
+    const ids = await Promise.all(Array.from({ length: 7 }, placeHeld));
+    expect((await figuresOf()).holds).toEqual({ ...NO_HOLDS, reserved: 7 });
+    const [confirmed = '', shipped = '', cancelledLater = '', cancelled = '', expired = ''] = ids;
+    for (const id of [confirmed, shipped, cancelledLater]) await setStatus(service, id, 'confirmed');
+    await setStatus(service, shipped, 'shipped');
+    for (const id of [cancelledLater, cancelled]) await setStatus(service, id, 'cancelled');
+    await selectRows(service.database, `UPDATE orders SET status = 'expired' WHERE id = $1`, [expired]);
+    const body = await figuresOf();
+    expect(body.holds).toEqual({
+      reserved: 2,
+      confirmed: 3,
+      expired: 1,
+      cancelled: 1,
+      conversion: 0.6,
+      expired_share: 0.2,
+    });
+    // An order that is cancelled or expires before its payment was never confirmed.
+    expect([total(body.points, 'placed'), total(body.points, 'confirmed')]).toEqual([8, 4]);
+    // The wait for the customer is no delay of the service.
+    expect(body.time_to_confirm_ms.p95).toBeLessThan(60_000);
   });
 
   it('counts orders by the minute in which they were placed, and omits older ones', async () => {

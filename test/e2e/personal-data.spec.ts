@@ -15,6 +15,7 @@ import {
 } from '../support/builders.js';
 import { findIncidents } from '../support/incidents.js';
 import { countOpenTasks, findEventGaps, findUnsettled } from '../support/invariants.js';
+import { CAPTURED, recordPayment } from '../support/payments.js';
 import { eraseCustomer, eventsOf, newPerson, orderOf, type Person, tablesWith } from '../support/people.js';
 import { deliveryStates, insertDelivery, insertEndpoint } from '../support/webhook-rows.js';
 import { eventually, type TestResponse, type TestService } from '../support/service.js';
@@ -45,6 +46,7 @@ async function booksOf({ customer }: Person): Promise<unknown> {
   return selectRows(
     fleet.database,
     `SELECT o.id, o.status, o.currency, o.total_amount, o.cart_id, o.failure, o.placed_at,
+       o.payments, o.hold_seconds, o.expires_at,
        (SELECT json_agg(i ORDER BY i.id) FROM order_items i WHERE i.order_id = o.id) AS items,
        (SELECT json_agg(e ORDER BY e.seq) FROM order_events e
         WHERE e.order_id = o.id AND e.type <> 'personal_data_erased') AS events
@@ -79,6 +81,7 @@ async function leaveTraces(person: Person): Promise<{ dead: string; shipped: str
   notification.faults.add({ kind: 'status', status: 500, times: 1 });
   const dead = await placeOrder(service, orderOf(fleet.sandbox, person));
   await eventually(async () => (await findIncidents(service, dead)).length === 1);
+  await recordPayment(service, dead, CAPTURED);
   await service.request('PUT', `/orders/${dead}`, { status: 'shipped' });
   notification.faults.add({ kind: 'hang', ms: 20_000 });
   const shipped = await placeOrder(service, orderOf(fleet.sandbox, person), { 'Idempotency-Key': 'shipped' });

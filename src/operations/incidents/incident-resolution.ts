@@ -63,6 +63,7 @@ export class IncidentResolution {
         if (!(await this.orders.touch(transaction, order, at))) return false;
         await this.apply(transaction, order, incident, decision.action);
         await this.record(transaction, order, incident, decision, at);
+        await this.changeStatus(transaction, { ...order, version: order.version + 1 }, incident, decision);
         return true;
       });
       if (isSettled) countResolution(incident, decision);
@@ -107,16 +108,25 @@ export class IncidentResolution {
       case 'webhook_failed':
         await this.settleDelivery(sql, incident, action);
         return this.settleTask(sql, incident.kind, incident, action);
-      case 'paid_without_stock':
-        if (action === 'write_off') await this.lateConfirmations.giveUp(sql, order);
-        return this.settleTask(sql, incident.kind, incident, action);
       case 'notification':
       case 'cart_checkout':
+      case 'paid_without_stock':
       case 'stock_lost':
         return this.settleTask(sql, incident.kind, incident, action);
       case 'pending_order':
         throw new Error('pending orders are completed by their placement');
     }
+  }
+
+  /** What a decision makes of the order, as an event of its own behind that of the decision. */
+  private async changeStatus(
+    sql: Sql,
+    order: Order,
+    { kind }: NamedIncident,
+    decision: Decision,
+  ): Promise<void> {
+    const isGivenUp = kind === 'paid_without_stock' && decision.action === 'write_off';
+    if (isGivenUp) await this.lateConfirmations.giveUp(sql, order, decision);
   }
 
   private async settleReservation(

@@ -68,7 +68,7 @@ export const INCIDENT_KINDS = {
       result: 'The stock is being reserved again; the status of the order is the result.',
     },
     write_off: {
-      does: 'You refund the payment: the order stays expired, and units that may still be held for it are released.',
+      does: 'You refund the payment: the order is cancelled, and units that may still be held for it are released.',
       result: 'The order stays expired; refund its payment.',
     },
   },

@@ -41,8 +41,8 @@ export class CorrectionsController {
     summary: 'Correct the customer, addresses, note, tags or metadata of an order',
     description:
       'A JSON Merge Patch (RFC 7396): objects are merged, null removes. Customer, addresses and note can be corrected ' +
-      'while the order is `pending`, `confirmed` or `processing`, tags and metadata always. What is the same already ' +
-      'is no change. The event `order.corrected` names the fields without their values. The customer is not notified.',
+      'while the order is `pending`, `reserved`, `confirmed` or `processing`, tags and metadata always. What is the same ' +
+      'already is no change. The event `order.corrected` names the fields without their values. The customer is not notified.',
   })
   @ApiParam({ name: 'id', description: 'Id of the order.', format: 'uuid' })
   @ApiHeader(IF_MATCH)

@@ -11,12 +11,19 @@ import { fitLists } from '../order.problems.js';
 import { OrderRepository } from '../order.repository.js';
 import { releaseStockTask } from '../order.tasks.js';
 import type { Completion } from '../place-order/completion.js';
+import { StatusChanges } from '../status/status-changes.js';
 import { HoldsRepository } from './holds.repository.js';
 
 const ACTOR = 'late-confirmation';
 
 /** Concurrent changes of one order are few: corrections, payments. */
 const WRITE_ATTEMPTS = 5;
+
+/** A person's decision. */
+export interface GivenUp {
+  actor: string;
+  reason: string | undefined;
+}
 
 /** The transactions by which the stock of an expired order is reserved again, or not. */
 @Injectable()
@@ -25,6 +32,7 @@ export class LateConfirmationRepository {
     private readonly dataSource: DataSource,
     private readonly orders: OrderRepository,
     private readonly holds: HoldsRepository,
+    private readonly changes: StatusChanges,
     private readonly tasks: Tasks,
   ) {}
 
@@ -83,14 +91,24 @@ export class LateConfirmationRepository {
   }
 
   /**
-   * Gives a confirmation up that could not reserve its stock, in the transaction of a person's decision. Its order has been
-   * touched.
+   * Gives a confirmation up that could not reserve its stock, by a person's decision: the order is cancelled, and its customer is
+   * notified.
+   *
+   * @param order at the version that the transaction has led it to
    */
-  async giveUp(transaction: Sql, order: Order): Promise<void> {
-    const { id, version, isReservingAgain } = order;
-    await this.holds.endReservingAgain(transaction, id, null);
+  async giveUp(transaction: Sql, order: Order, { actor, reason }: GivenUp): Promise<void> {
+    const { id, isReservingAgain } = order;
+    const change = {
+      to: 'cancelled',
+      actor,
+      reason,
+      notifies: true,
+      reservedAgain: { stockUntil: null },
+    } as const;
+    const cancelled = await this.changes.writeIn(transaction, order, change);
+    if (!cancelled) throw new Error(`order ${id} has changed within the transaction`);
     // The last attempt has not learned what is reserved.
-    if (isReservingAgain) await this.tasks.insert(transaction, [releaseStockTask(id, version + 1)]);
+    if (isReservingAgain) await this.tasks.insert(transaction, [releaseStockTask(id, cancelled.version)]);
   }
 }
 

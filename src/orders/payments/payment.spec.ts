@@ -39,7 +39,7 @@ function problemOf(run: () => unknown): string | undefined {
   }
 }
 
-/** Amounts in hundredths of which any sum is exact, as clients write them. */
+/** Amounts in hundredths, as clients write them. */
 const amounts = fc.integer({ min: 0, max: 1_000_000 }).map((cents) => cents / 100);
 
 const reports = fc.record({

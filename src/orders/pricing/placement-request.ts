@@ -19,6 +19,6 @@ export interface PlacementRequest extends OrderDetails {
   items?: RequestedLine[] | undefined;
   currency?: string | undefined;
   expectedTotal?: string | undefined;
-  /** How long to hold the stock for a payment; absent where the order is to be confirmed at once. */
+  /** How long to hold the stock for a payment; absent where the order is confirmed at once. */
   holdSeconds?: number | undefined;
 }

@@ -12,9 +12,10 @@ import { OrderClaimsRepository } from '../claims/order-claims.repository.js';
 import type { Order } from '../order.entity.js';
 import { countStatusChange } from '../order.metrics.js';
 import { HoldsRepository } from '../holds/holds.repository.js';
-import { OrderRepository } from '../order.repository.js';
+import { type Change, OrderRepository } from '../order.repository.js';
 import { isLive, type OrderStatus } from '../order-status.js';
 import {
+  canNotify,
   checkOutCartTask,
   EXPIRE_HOLD,
   KEEP_STOCK,
@@ -63,43 +64,38 @@ export class StatusChanges {
    * @returns the changed order, or undefined when a concurrent change was first or the lease was lost
    */
   async write(order: Order, change: NewStatus): Promise<Order | undefined> {
+    await reachPausePoint('status.before-change', order.id);
+    const changed = await this.inFencedTransaction((transaction) => this.writeIn(transaction, order, change));
+    await reachPausePoint('status.after-change', order.id);
+    if (!changed) return undefined;
+    if (change.notifies && canNotify(order)) this.orders.announceCommit();
+    countStatusChange(order.status, change.to);
+    return changed;
+  }
+
+  /** The same as a part of a transaction. @throws when the lease was lost */
+  async writeIn(transaction: Sql, order: Order, change: NewStatus): Promise<Order | undefined> {
     const { to, payments = order.payments, reservedAgain } = change;
     const at = databaseNow();
     const next = { status: to, version: order.version + 1, updatedAt: at, payments };
     const changed = { ...order, ...next, ...reservedAgain };
-    const notification = change.notifies ? notificationOf(order) : undefined;
-    const isUnknown = change.notifies && !notification;
-    const data = isUnknown ? { ...change.data, ...NOBODY_NOTIFIED } : change.data;
-    const event = {
-      type: 'status_changed',
-      actor: change.actor,
-      reason: change.reason,
-      data,
-      at,
-      notification,
-    } as const;
-    await reachPausePoint('status.before-change', order.id);
-    const isChanged = await this.inFencedTransaction(async (transaction) => {
-      if (!(await this.orders.update(transaction, order, changed))) return false;
-      await this.requireLease(transaction, change.lease);
-      await this.orders.insertEvent(transaction, order.id, changed.version, event, order.status, to);
-      if (reservedAgain) await this.holds.endReservingAgain(transaction, order.id, reservedAgain.stockUntil);
-      await this.writeConsequences(transaction, order, changed);
-      await reachPausePoint('status.inside-change', order.id);
-      return true;
-    });
-    await reachPausePoint('status.after-change', order.id);
-    if (!isChanged) return undefined;
-    if (notification) this.orders.announceCommit();
-    countStatusChange(order.status, to);
+    if (!(await this.orders.update(transaction, order, changed))) return undefined;
+    await this.requireLease(transaction, change.lease);
+    const event = eventOf(order, change, at);
+    await this.orders.insertEvent(transaction, order.id, changed.version, event, order.status, to);
+    if (reservedAgain) await this.holds.endReservingAgain(transaction, order.id, reservedAgain.stockUntil);
+    await this.writeConsequences(transaction, order, changed);
+    await reachPausePoint('status.inside-change', order.id);
     return changed;
   }
 
-  private async inFencedTransaction(work: (transaction: Sql) => Promise<boolean>): Promise<boolean> {
+  private async inFencedTransaction(
+    work: (transaction: Sql) => Promise<Order | undefined>,
+  ): Promise<Order | undefined> {
     try {
       return await inTransaction(this.dataSource, work);
     } catch (error) {
-      if (error instanceof LeaseLost) return false;
+      if (error instanceof LeaseLost) return undefined;
       throw error;
     }
   }
@@ -117,7 +113,7 @@ export class StatusChanges {
       if (after.cartId !== null)
         await runAll(transaction, this.claims.free(after.id, [cartClaim(after.cartId)]));
       // In the lane of the release, which must not wait behind it.
-      await this.tasks.remove(transaction, after.id, KEEP_STOCK);
+      if (after.stockUntil !== null) await this.tasks.remove(transaction, after.id, KEEP_STOCK);
       tasks.push(releaseStockTask(after.id, after.version));
     }
     if (after.status === 'confirmed')
@@ -134,4 +130,17 @@ export class StatusChanges {
       before.status === 'reserved' || (await this.claims.claimIfFree(transaction, id, cartClaim(cartId)));
     return hasCart ? [...keepsStock, checkOutCartTask(id, version, customerId, cartId)] : keepsStock;
   }
+}
+
+function eventOf(order: Order, { actor, reason, data, notifies }: NewStatus, at: Date): Change {
+  const notification = notifies ? notificationOf(order) : undefined;
+  const isUnknown = notifies && !notification;
+  return {
+    type: 'status_changed',
+    actor,
+    reason,
+    data: isUnknown ? { ...data, ...NOBODY_NOTIFIED } : data,
+    at,
+    notification,
+  };
 }

@@ -44,7 +44,7 @@ export class ReservationEnds {
   }
 
   clearAll(): void {
-    for (const id of [...this.#ends.keys()]) this.clear(id);
+    for (const id of this.#ends.keys()) this.clear(id);
   }
 
   #within(until: number | null): number {

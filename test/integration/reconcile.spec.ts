@@ -118,7 +118,14 @@ describe('reconcile with an inventory with reservations', () => {
     const { isOpen, json } = await reconcile({ apply: true });
     expect(isOpen).toBe(true);
     expect(json.reservations).toEqual([
-      { order_id: id, verdict: 'not_held', status: 'confirmed', items: null, release: null },
+      {
+        order_id: id,
+        reservation_id: id,
+        verdict: 'not_held',
+        status: 'confirmed',
+        items: null,
+        release: null,
+      },
     ]);
     expect(releases()).toEqual([]);
   });

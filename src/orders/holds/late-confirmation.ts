@@ -18,11 +18,6 @@ import { reservationIdOf } from '../reservation/reservation-id.js';
 /** Concurrent changes of one order are few: corrections, payments. */
 const WRITE_ATTEMPTS = 5;
 
-/** The outcome of all lines, and when the inventory gives the first units away by itself. */
-interface Reserved extends Completion {
-  stockUntil: Date | null;
-}
-
 type ConfirmExpired = TaskInput<{ actor: string }>;
 
 /**
@@ -43,6 +38,7 @@ export class LateConfirmation implements OnModuleInit {
   onModuleInit(): void {
     this.tasks.register(CONFIRM_EXPIRED, (task, deadline) => this.attempt(task, deadline), {
       attemptTimeoutMs: this.settings.REQUEST_DEADLINE_MS,
+      isKept: false,
     });
   }
 
@@ -67,28 +63,28 @@ export class LateConfirmation implements OnModuleInit {
     return this.repository.begin(order, lease);
   }
 
-  private async reserve(order: Order, mayBeReserved: boolean, deadline: Deadline): Promise<Reserved> {
+  private async reserve(order: Order, mayBeReserved: boolean, deadline: Deadline): Promise<Completion> {
     // The answer to an earlier call is lost, and a second call would reserve a second time.
     if (mayBeReserved && !this.inventory.idempotent) {
       const unknown = sameForAll(order.items, 'unknown', 'it is unknown what was reserved');
-      return { ...completionOf(unknown, order.items), stockUntil: null };
+      return completionOf(unknown, order.items);
     }
     const lines = order.items.map(({ id, productId, quantity }) => ({ line: id, productId, quantity }));
     const reserve = () => this.inventory.reserve(reservationIdOf(order), lines, deadline);
     const { outcomes, call } = await observeInventory('reserve', reserve);
     const completion = completionOf(outcomes, order.items);
-    const { stockUntil = null } = earliestEnd(outcomes);
-    return { ...completion, calls: [call], stockUntil };
+    return { ...completion, calls: [call], ...earliestEnd(outcomes) };
   }
 
-  private async confirm(order: Order, { calls, stockUntil }: Reserved, task: ConfirmExpired): Promise<void> {
+  private async confirm(order: Order, completion: Completion, task: ConfirmExpired): Promise<void> {
+    const { calls, stockUntil } = completion;
     let current: Order | undefined = order;
     for (let attempt = 1; current?.status === 'expired' && attempt <= WRITE_ATTEMPTS; attempt += 1) {
       const confirmed = await this.changes.write(current, {
         to: 'confirmed',
         actor: task.payload.actor,
         notifies: true,
-        reservedAgain: { stockUntil },
+        reservedAgain: { stockUntil: stockUntil ?? null },
         data: { ...(calls && { calls }) },
         lease: task,
       });

@@ -9,6 +9,7 @@ import {
   canNotify,
   checkOutCartTask,
   expireHoldTask,
+  keepStockTask,
   NOBODY_NOTIFIED,
   notificationOf,
   releaseStockTask,
@@ -46,6 +47,8 @@ export interface Completion {
   refusal?: { failure: string; data: Record<string, unknown> };
   /** The inventory calls that decided the completion. */
   calls?: InventoryCall[];
+  /** When the inventory gives the units away by itself; absent where it keeps them until they are released. */
+  stockUntil?: Date;
   /** Of a reserved order. */
   hold?: Hold;
 }
@@ -53,8 +56,6 @@ export interface Completion {
 /** How long the stock of an order is held. */
 export interface Hold {
   expiresAt: Date;
-  /** When the inventory gives the units away by itself; null where it keeps them until they are released. */
-  stockUntil: Date | null;
   notifiesCustomer: boolean;
 }
 
@@ -160,7 +161,11 @@ function notifiesCustomer({ to, hold }: Completion): boolean {
 }
 
 /** The tasks that the completion makes necessary, beside the notification, which follows from its event. */
-export function tasksAfter(order: Order, { to, released, hold }: Completion, at: Date): NewTask[] {
+export function tasksAfter(
+  order: Order,
+  { to, released, hold, stockUntil }: Completion,
+  at: Date,
+): NewTask[] {
   const { checksOutCart, givesBack } = COMPLETIONS[to];
   const { id, cartId, customerId, items } = order;
   const version = order.version + 1;
@@ -168,6 +173,7 @@ export function tasksAfter(order: Order, { to, released, hold }: Completion, at:
   if (checksOutCart && cartId !== null && customerId !== null)
     tasks.push(checkOutCartTask(id, version, customerId, cartId));
   if (givesBack && released.length < items.length) tasks.push(releaseStockTask(id, version));
+  if (to === 'confirmed' && stockUntil) tasks.push(keepStockTask(id, version));
   if (hold) tasks.push(expireHoldTask(id, version, hold.expiresAt.getTime() - at.getTime()));
   return tasks;
 }

@@ -181,19 +181,15 @@ export class PlaceOrderSaga {
       calls = [...calls, ...(result.calls ?? [])];
       ({ stockUntil } = result);
     }
-    return this.complete({ order, lease }, this.success(order, calls, stockUntil ?? null), actor);
+    return this.complete({ order, lease }, this.success(order, calls, stockUntil), actor);
   }
 
   /** Confirms an order whose stock is reserved, or begins its hold. */
-  private success(order: Order, calls: InventoryCall[], stockUntil: Date | null): Completion {
-    const confirmed = confirmation(calls);
-    if (order.holdSeconds === null) return confirmed;
-    const expiresAt = endWithin(stockUntil, holdEnd(order.holdSeconds, databaseNow()));
-    return {
-      ...confirmed,
-      to: 'reserved',
-      hold: { expiresAt, stockUntil, notifiesCustomer: this.notifiesHolds },
-    };
+  private success({ holdSeconds }: Order, calls: InventoryCall[], stockUntil?: Date): Completion {
+    const confirmed = { ...confirmation(calls), ...(stockUntil && { stockUntil }) };
+    if (holdSeconds === null) return confirmed;
+    const expiresAt = endWithin(stockUntil ?? null, holdEnd(holdSeconds, databaseNow()));
+    return { ...confirmed, to: 'reserved', hold: { expiresAt, notifiesCustomer: this.notifiesHolds } };
   }
 
   /** Compensates an order whose placement did not complete within the recovery window. */
@@ -292,7 +288,8 @@ export class PlaceOrderSaga {
     const { to: status } = completion;
     countStatusChange('pending', status);
     const { version, at: updatedAt } = event;
-    const { expiresAt = null, stockUntil = null } = completion.hold ?? {};
+    const { hold, stockUntil = null } = completion;
+    const expiresAt = hold?.expiresAt ?? null;
     return { ...order, status, failure: failureOf(completion), version, updatedAt, expiresAt, stockUntil };
   }
 }

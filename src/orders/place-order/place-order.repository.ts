@@ -236,7 +236,7 @@ function completeOrders(placements: readonly CompletedPlacement[]): Write<'chang
     failureOf(completion),
     event.at,
     completion.hold?.expiresAt ?? null,
-    completion.hold?.stockUntil ?? null,
+    completion.stockUntil ?? null,
   ]);
   return COMPLETE_ORDERS.of(rows).map((statement) => ({ ...statement, refusal: 'changed' }));
 }

@@ -3,6 +3,8 @@ import {
   endFaults,
   line,
   newProduct,
+  orderBody,
+  placeOrder,
   selectRows,
   startFleet,
   stockOf,
@@ -138,10 +140,18 @@ describe('the stock of a confirmed order, at an inventory that holds it for a ti
     expect((await isWaiting(id)).attempts).toBe(0);
   });
 
+  it('is kept for an order without a hold as well', async () => {
+    const id = await placeOrder(service, orderBody([line(newProduct(fleet.sandbox), 2)]));
+    const task = await isWaiting(id);
+    expect(task.waits).toBeLessThanOrEqual(LIFETIME_MS / 2_000);
+    expect((await stockUntil(id))?.getTime()).toBe(fleet.sandbox.stock.endOf(id));
+  });
+
   it('is released at once when the order is cancelled', async () => {
     const { id, product } = await confirmed();
     await isWaiting(id);
     await cancelOrder(service, id);
+    expect(await tasksOf(service, id)).not.toContain('keep-stock');
     await eventually(() => stockOf(fleet.sandbox, product) === 10);
   });
 

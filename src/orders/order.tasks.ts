@@ -20,8 +20,14 @@ export const CHECK_OUT_CART: TaskKind<{ customerId: string; cartId: string }> = 
 /** Ends the hold of an order whose payment did not come in time. It waits until `expires_at`. */
 export const EXPIRE_HOLD: TaskKind = { name: 'expire-hold', lane: 'hold' };
 
+/** Who confirms an order, for its history. */
+export interface LatePayload {
+  actor: string;
+  reason?: string | undefined;
+}
+
 /** Confirms an order whose hold had expired: its stock is reserved again. */
-export const CONFIRM_EXPIRED: TaskKind<{ actor: string }> = { name: 'confirm-expired', lane: 'confirmation' };
+export const CONFIRM_EXPIRED: TaskKind<LatePayload> = { name: 'confirm-expired', lane: 'confirmation' };
 
 /** Makes an inventory that keeps units for a time keep those of a confirmed order until they are released. */
 export const KEEP_STOCK: TaskKind = { name: 'keep-stock', lane: 'stock' };
@@ -56,9 +62,8 @@ export function expireHoldTask(orderId: string, seq: number, delayMs: number): N
   return { ...newTask(EXPIRE_HOLD, orderId, seq, {}), delayMs };
 }
 
-/** @param actor who confirms the order, for its history */
-export function confirmExpiredTask(orderId: string, seq: number, actor: string): NewTask {
-  return newTask(CONFIRM_EXPIRED, orderId, seq, { actor });
+export function confirmExpiredTask(orderId: string, seq: number, by: LatePayload): NewTask {
+  return newTask(CONFIRM_EXPIRED, orderId, seq, by);
 }
 
 export function keepStockTask(orderId: string, seq: number): NewTask {

@@ -167,7 +167,7 @@ describe('a confirmation', () => {
     },
   );
 
-  it('of a cancelled order is refused and takes no stock', async () => {
+  it('of a cancelled order is refused, takes no stock, and leaves its payment to be refunded', async () => {
     const product = newProduct(fleet.sandbox);
     const id = await reserveOrder(service, [line(product, 2)]);
     await cancelOrder(service, id);
@@ -179,6 +179,19 @@ describe('a confirmation', () => {
       current_status: 'cancelled',
     });
     expect(stockOf(fleet.sandbox, product)).toBe(10);
+    const { payments, payment_state: state } = await getOrder(service, id);
+    expect([payments, state]).toMatchObject([[{ reference: 'pay_1' }], 'paid']);
+    expect(payments[0]?.confirmed).toBeUndefined();
+  });
+
+  it('after the inventory has given the units away reserves them again', async () => {
+    const product = newProduct(fleet.sandbox);
+    const id = await reserveOrder(service, [line(product, 2)]);
+    await selectRows(service.database, 'UPDATE orders SET stock_until = now() WHERE id = $1', [id]);
+    expect((await confirmOrder(service, id)).status).toBe(200);
+    const changes = (await listEvents(service, id)).map(({ to }) => to);
+    expect(changes).toEqual(expect.arrayContaining(['expired', 'confirmed']));
+    expect(stockOf(fleet.sandbox, product)).toBe(8);
   });
 
   it('of an unknown order is a 404', async () => {

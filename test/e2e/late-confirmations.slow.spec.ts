@@ -6,6 +6,7 @@ import {
   expectProblem,
   line,
   newProduct,
+  selectRows,
   setStock,
   startFleet,
   statusesTold,
@@ -129,6 +130,58 @@ describe.each(Object.entries(INVENTORIES))('a payment after the hold, with %s', 
     expectProblem(answer, 409);
     expect(answer.body).toMatchObject({ type: '/problems/transition-not-allowed' });
     expect(stockOf(fleet.sandbox, products[1])).toBe(10);
+  });
+
+  it('of two payments confirms the order by one, and reports the other', async () => {
+    const { id, products } = await expired();
+    const answers = await Promise.all(
+      fleet.services.map((instance, n) => confirmOrder(instance, id, { ...PAYMENT, reference: `pay_${n}` })),
+    );
+    expect(answers.map(({ status }) => status).toSorted((left, right) => left - right)).toEqual([200, 409]);
+    const refused = answers.find(({ status }) => status === 409);
+    expect(refused?.body.type).toBe('/problems/already-confirmed');
+    const { payments } = await getOrder(service, id);
+    expect(payments.filter(({ confirmed }) => confirmed)).toMatchObject([
+      { reference: refused?.body.reference },
+    ]);
+    expect(payments).toHaveLength(2);
+    expect(products.map((product) => stockOf(fleet.sandbox, product))).toEqual([8, 8]);
+  });
+
+  it('finds nothing to release when an earlier release runs once more', async () => {
+    const { id, products } = await expired();
+    await confirmOrder(service, id);
+    await selectRows(
+      fleet.database,
+      `INSERT INTO tasks (order_id, lane, seq, id, kind, payload, run_at, created_at, lease_version, attempts, max_attempts, state)
+       VALUES ($1, 'stock', 3, gen_random_uuid(), 'release-stock', '{}', now(), now(), 0, 0, 5, 'ready')`,
+      [id],
+    );
+    await eventually(async () => !(await tasksOf(service, id)).includes('release-stock'));
+    expect(await reservationsOf(service, id)).toEqual(['held', 'held']);
+    expect(products.map((product) => stockOf(fleet.sandbox, product))).toEqual([8, 8]);
+  });
+
+  it('whose outcome stays unknown is an incident in the end, and nothing is released that was not reserved', async () => {
+    const { id, products } = await expired();
+    for (const server of Object.values(fleet.sandbox.services)) server.faults.add({ kind: 'away' });
+    const answer = await confirmOrder(service, id, PAYMENT);
+    expect([409, 503]).toContain(answer.status);
+    const incident = await eventually(async () => {
+      await selectRows(
+        fleet.database,
+        `UPDATE tasks SET max_attempts = attempts + 1, run_at = now()
+         WHERE order_id = $1 AND kind = 'confirm-expired' AND state = 'ready' AND lease_until IS NULL`,
+        [id],
+      );
+      return (await findIncidents(service, id)).find(({ kind }) => kind === 'paid_without_stock');
+    });
+    expect((await listEvents(service, id)).map(({ type }) => type)).toContain('paid_without_stock');
+    await settleIncident(service, incident.incident_id, 'write_off', 'Refunded');
+    expect(await statusOf(service, id)).toBe('cancelled');
+    await endFaults(fleet.sandbox);
+    await eventually(async () => (await tasksOf(service, id)).every((kind) => kind === 'notify'));
+    expect(products.map((product) => stockOf(fleet.sandbox, product))).toEqual([10, 10]);
   });
 
   it('waits while the outcome is unknown, without reserving twice', async () => {

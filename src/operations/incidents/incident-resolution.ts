@@ -4,6 +4,7 @@ import { DataSource } from 'typeorm';
 import type { Order } from '../../orders/order.entity.js';
 import { LateConfirmationRepository } from '../../orders/holds/late-confirmation.repository.js';
 import { reservationIdOf } from '../../orders/reservation/reservation-id.js';
+import { isLive } from '../../orders/order-status.js';
 import { RELEASE_STOCK, releaseStockTask } from '../../orders/order.tasks.js';
 import { StockJournal } from '../../orders/order.ports.js';
 import { OrderRepository } from '../../orders/order.repository.js';
@@ -167,6 +168,8 @@ export class IncidentResolution {
   }
 
   private async writeOffStock(sql: Sql, order: Order): Promise<void> {
+    // What was to be released is gone, and reserved again since.
+    if (isLive(order.status) || order.isReservingAgain) return;
     const lines = order.items.map((item) => item.id);
     await this.orders.setReservation(sql, order.id, lines, ['held', 'in_doubt'], 'released');
     const reservationId = reservationIdOf(order);

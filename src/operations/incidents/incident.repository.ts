@@ -80,7 +80,7 @@ export class IncidentRepository {
       `SELECT order_id AS "orderId", reason, occurred_at AS "occurredAt",
          coalesce(data->'lines', data->'lines_in_doubt') AS lines
        FROM order_events WHERE order_id = ANY ($1)
-         AND (type = 'stock_in_doubt' OR (type = 'status_changed' AND data ? 'lines_in_doubt'))
+         AND (type = 'stock_in_doubt' OR (type IN ('status_changed', 'paid_without_stock') AND data ? 'lines_in_doubt'))
        ORDER BY order_id, seq`,
       [orderIds],
     );

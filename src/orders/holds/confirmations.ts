@@ -12,6 +12,7 @@ import { type PaymentReport, withPayment } from '../payments/payment.js';
 import { PaymentReportsRepository } from '../payment-reports/payment-reports.repository.js';
 import { sameAmount, toJsonNumberOrNull } from '../pricing/order-pricing.js';
 import { StatusChanges } from '../status/status-changes.js';
+import { HoldExpiry } from './hold-expiry.js';
 import { alreadyConfirmed, paymentMismatch } from './hold.problems.js';
 import { type Confirmed, LateConfirmations } from './late-confirmations.js';
 
@@ -53,6 +54,7 @@ export class Confirmations {
     private readonly changes: StatusChanges,
     private readonly late: LateConfirmations,
     private readonly payments: PaymentReportsRepository,
+    private readonly expiry: HoldExpiry,
     private readonly settings: Settings,
   ) {}
 
@@ -87,9 +89,13 @@ export class Confirmations {
   ): Promise<Confirmed | undefined> {
     switch (order.status) {
       case 'reserved':
+        if (hasLostStock(order)) return this.expireFirst(order);
         return this.confirmReserved(order, this.reportOf(order, payment), request);
       case 'expired':
-        return this.late.confirm(order, this.reportOf(order, payment), request.actor);
+        return this.late.confirm(order, this.reportOf(order, payment), {
+          actor: request.actor,
+          reason: request.reason,
+        });
       case 'confirmed':
       case 'processing':
       case 'shipped':
@@ -97,8 +103,15 @@ export class Confirmations {
       case 'returned':
         return this.repeat(order, payment, request.actor);
       default:
+        if (payment && !(await this.recordOnly(order, payment, request.actor))) return undefined;
         throw transitionNotAllowed(order.status, 'confirmed', allowedTransitions(order.status, request.by));
     }
+  }
+
+  /** Ends a hold whose units are gone. @returns undefined, so that the order is read again and its stock reserved again */
+  private async expireFirst(order: Order): Promise<undefined> {
+    await this.expiry.write(order);
+    return undefined;
   }
 
   private async confirmReserved(
@@ -114,6 +127,12 @@ export class Confirmations {
       ...(report && { payments: paymentsWith(order, report), data: { payment: { ...report } } }),
     });
     return confirmed && { order: confirmed, isChanged: true };
+  }
+
+  /** Records the payment of an order that it can not confirm, so that staff sees what to refund. */
+  private async recordOnly(order: Order, payment: ConfirmingPayment, actor: string): Promise<boolean> {
+    const report = completeReport(order, payment);
+    return (await this.payments.write(order, { report, actor, confirms: false })) !== undefined;
   }
 
   /** A confirmation of an order that is confirmed. The first payment of one that was confirmed without any is its own. */
@@ -135,15 +154,25 @@ export class Confirmations {
   /** @throws {Problem} payment-mismatch */
   private reportOf(order: Order, payment: ConfirmingPayment | undefined): PaymentReport | undefined {
     if (!payment) return undefined;
-    const total = toJsonNumberOrNull(order.totalAmount);
-    const { reference, state, amount = total ?? 0, currency = order.currency } = payment;
+    const report = completeReport(order, payment);
+    const { totalAmount, currency } = order;
     const isExact =
-      currency === order.currency &&
-      order.totalAmount !== null &&
-      sameAmount(String(amount), order.totalAmount);
-    if (!isExact && !this.settings.ALLOW_PAYMENT_MISMATCH) throw paymentMismatch(total, order.currency);
-    return { reference, state, amount, currency };
+      report.currency === currency && totalAmount !== null && sameAmount(String(report.amount), totalAmount);
+    if (!isExact && !this.settings.ALLOW_PAYMENT_MISMATCH)
+      throw paymentMismatch(toJsonNumberOrNull(totalAmount), currency);
+    return report;
   }
+}
+
+/** A payment with the amount and the currency of its order, unless it names others. */
+function completeReport(order: Order, payment: ConfirmingPayment): PaymentReport {
+  const { reference, state, amount = toJsonNumberOrNull(order.totalAmount) ?? 0 } = payment;
+  return { reference, state, amount, currency: payment.currency ?? order.currency };
+}
+
+/** Whether the inventory has given the units away: the hold ends late, as after an outage of this service. */
+function hasLostStock({ stockUntil }: Order): boolean {
+  return stockUntil !== null && stockUntil <= databaseNow();
 }
 
 function paymentsWith(order: Order, report: PaymentReport): Order['payments'] {

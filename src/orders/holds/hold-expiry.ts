@@ -4,6 +4,7 @@ import { databaseNow } from '../../platform/database/database-clock.js';
 import type { Lease } from '../../tasks/task.repository.js';
 import { Tasks } from '../../tasks/tasks.service.js';
 import { EXPIRE_HOLD } from '../order.tasks.js';
+import type { Order } from '../order.entity.js';
 import { OrderRepository } from '../order.repository.js';
 import { StatusChanges } from '../status/status-changes.js';
 
@@ -39,6 +40,17 @@ export class HoldExpiry implements OnModuleInit {
     });
   }
 
+  /** @returns the expired order; undefined when a concurrent change was first, or the lease was lost */
+  async write(order: Order, lease?: Lease): Promise<Order | undefined> {
+    return this.changes.write(order, {
+      to: 'expired',
+      actor: ACTOR,
+      reason: 'no payment came in time',
+      notifies: this.settings.NOTIFY_HOLDS,
+      ...(lease && { lease }),
+    });
+  }
+
   private async expire(lease: Lease): Promise<void> {
     for (let attempt = 1; attempt <= WRITE_ATTEMPTS; attempt += 1) {
       const order = await this.orders.findOrder(lease.orderId);
@@ -46,14 +58,7 @@ export class HoldExpiry implements OnModuleInit {
       const leftMs = order.expiresAt.getTime() - databaseNow().getTime();
       // It was extended.
       if (leftMs > 0) return this.tasks.postpone(lease, leftMs);
-      const expired = await this.changes.write(order, {
-        to: 'expired',
-        actor: ACTOR,
-        reason: 'no payment came in time',
-        notifies: this.settings.NOTIFY_HOLDS,
-        lease,
-      });
-      if (expired) return;
+      if (await this.write(order, lease)) return;
     }
     throw new Error(`order ${lease.orderId} keeps changing`);
   }

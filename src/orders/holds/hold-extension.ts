@@ -62,9 +62,15 @@ export class HoldExtension {
   private async endsOf(order: Order, wanted: Date, deadline: Deadline): Promise<Ends> {
     if (order.stockUntil === null) return { expiresAt: wanted, stockUntil: null };
     const kept = await this.inventory.keep(reservationIdOf(order), withMargin(wanted), deadline);
-    if (kept.outcome === 'gone') throw stockNotKept();
+    if (kept.outcome === 'gone') throw await this.lossOf(order);
     if (kept.outcome === 'unknown') throw unanswered();
     return { expiresAt: endWithin(kept.until, wanted), stockUntil: kept.until };
+  }
+
+  /** Why the inventory holds nothing: the hold has ended at this moment, or the units are lost. */
+  private async lossOf({ id }: Order): Promise<Problem> {
+    const now = await this.orders.findOrder(id);
+    return now && now.status !== 'reserved' ? notReserved(now.status) : stockNotKept();
   }
 
   /** @returns undefined when a concurrent change was first */

@@ -19,6 +19,9 @@ const ACTOR = 'late-confirmation';
 /** Concurrent changes of one order are few: corrections, payments. */
 const WRITE_ATTEMPTS = 5;
 
+/** The release is a call to the inventory, and repeated for as long as that is unavailable. */
+const RELEASE_PAUSE_MS = 500;
+
 /** A person's decision. */
 export interface GivenUp {
   actor: string;
@@ -35,6 +38,13 @@ export class LateConfirmationRepository {
     private readonly changes: StatusChanges,
     private readonly tasks: Tasks,
   ) {}
+
+  /** Lets the task wait until the stock of the expired hold is released. That is no attempt. */
+  async waitForRelease(lease: Lease): Promise<void> {
+    await inTransaction(this.dataSource, (transaction) =>
+      this.tasks.restart(transaction, lease, RELEASE_PAUSE_MS),
+    );
+  }
 
   /** Begins a generation of keys. Its lines count as held from now on, because each may be reserved at any moment. */
   async begin(order: Order, lease: Lease): Promise<Order> {
@@ -97,7 +107,10 @@ export class LateConfirmationRepository {
    * @param order at the version that the transaction has led it to
    */
   async giveUp(transaction: Sql, order: Order, { actor, reason }: GivenUp): Promise<void> {
-    const { id, isReservingAgain } = order;
+    const { id } = order;
+    // It was confirmed in the moment in which its task failed.
+    if (order.status !== 'expired') return;
+    const mayBeReserved = await this.holds.isReservingAgain(transaction, id);
     const change = {
       to: 'cancelled',
       actor,
@@ -107,8 +120,10 @@ export class LateConfirmationRepository {
     } as const;
     const cancelled = await this.changes.writeIn(transaction, order, change);
     if (!cancelled) throw new Error(`order ${id} has changed within the transaction`);
-    // The last attempt has not learned what is reserved.
-    if (isReservingAgain) await this.tasks.insert(transaction, [releaseStockTask(id, cancelled.version)]);
+    if (!mayBeReserved) return;
+    // No attempt has learned what is reserved, so nothing counts as certainly held.
+    await this.orders.setReservation(transaction, id, linesOf(order), ['held'], 'in_doubt');
+    await this.tasks.insert(transaction, [releaseStockTask(id, cancelled.version)]);
   }
 }
 

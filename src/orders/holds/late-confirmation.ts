@@ -3,13 +3,13 @@ import { Settings } from '../../config/settings.js';
 import { reachPausePoint } from '../../pause-points/pause-points.js';
 import type { Deadline } from '../../platform/deadline.js';
 import { AttemptError, type TaskInput } from '../../tasks/task-kind.js';
-import type { Lease } from '../../tasks/task.repository.js';
 import { Tasks } from '../../tasks/tasks.service.js';
 import { observeInventory } from '../history/inventory-calls.js';
 import type { Order } from '../order.entity.js';
 import { Inventory } from '../order.ports.js';
 import { OrderRepository } from '../order.repository.js';
-import { CONFIRM_EXPIRED } from '../order.tasks.js';
+import { CONFIRM_EXPIRED, type LatePayload } from '../order.tasks.js';
+import { FIRST_PAUSE_MS, LONGEST_PAUSE_MS } from '../place-order/place-order-saga.js';
 import { type Completion, completionOf, earliestEnd, sameForAll } from '../place-order/completion.js';
 import { StatusChanges } from '../status/status-changes.js';
 import { LateConfirmationRepository } from './late-confirmation.repository.js';
@@ -18,7 +18,13 @@ import { reservationIdOf } from '../reservation/reservation-id.js';
 /** Concurrent changes of one order are few: corrections, payments. */
 const WRITE_ATTEMPTS = 5;
 
-type ConfirmExpired = TaskInput<{ actor: string }>;
+/**
+ * Attempts while the outcome is unknown, about two minutes: then what may be reserved is released, and a person decides about
+ * the payment.
+ */
+const MAX_ATTEMPTS = 18;
+
+type ConfirmExpired = TaskInput<LatePayload>;
 
 /**
  * Confirms an order whose hold had expired: its units are reserved again, under a new generation of idempotency keys, because
@@ -38,6 +44,9 @@ export class LateConfirmation implements OnModuleInit {
   onModuleInit(): void {
     this.tasks.register(CONFIRM_EXPIRED, (task, deadline) => this.attempt(task, deadline), {
       attemptTimeoutMs: this.settings.REQUEST_DEADLINE_MS,
+      maxAttempts: MAX_ATTEMPTS,
+      firstPauseMs: FIRST_PAUSE_MS,
+      maxPauseMs: LONGEST_PAUSE_MS,
       isKept: false,
     });
   }
@@ -47,20 +56,18 @@ export class LateConfirmation implements OnModuleInit {
     const order = await this.orders.findOrder(task.orderId);
     if (order?.status !== 'expired') return;
     const mayBeReserved = order.isReservingAgain;
-    const begun = mayBeReserved ? order : await this.begin(order, task);
+    const isReleased = order.items.every(({ reservation }) => reservation === 'released');
+    if (!mayBeReserved && !isReleased) return this.repository.waitForRelease(task);
+    const begun = mayBeReserved ? order : await this.repository.begin(order, task);
     await reachPausePoint('late-confirmation.after-begin', order.id);
     const completion = await this.reserve(begun, mayBeReserved, deadline);
     await reachPausePoint('late-confirmation.before-record', order.id);
     if (completion.to === 'confirmed') return this.confirm(begun, completion, task);
-    if (completion.to === 'failed' && this.inventory.idempotent) throw new AttemptError(reasonOf(completion));
+    const isLast = task.attempts >= task.maxAttempts;
+    if (completion.to === 'failed' && this.inventory.idempotent && !isLast)
+      throw new AttemptError(reasonOf(completion));
     await this.repository.giveBack(begun, completion, task);
     throw new AttemptError(reasonOf(completion), 0, true);
-  }
-
-  private async begin(order: Order, lease: Lease): Promise<Order> {
-    if (order.items.some(({ reservation }) => reservation !== 'released'))
-      throw new AttemptError('the stock of the expired hold is not released yet');
-    return this.repository.begin(order, lease);
   }
 
   private async reserve(order: Order, mayBeReserved: boolean, deadline: Deadline): Promise<Completion> {
@@ -83,6 +90,7 @@ export class LateConfirmation implements OnModuleInit {
       const confirmed = await this.changes.write(current, {
         to: 'confirmed',
         actor: task.payload.actor,
+        reason: task.payload.reason,
         notifies: true,
         reservedAgain: { stockUntil: stockUntil ?? null },
         data: { ...(calls && { calls }) },

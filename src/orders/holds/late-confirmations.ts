@@ -9,13 +9,18 @@ import { Tasks } from '../../tasks/tasks.service.js';
 import type { Order } from '../order.entity.js';
 import { orderNotFound, transitionNotAllowed } from '../order.problems.js';
 import { OrderRepository } from '../order.repository.js';
-import { CONFIRM_EXPIRED, confirmExpiredTask } from '../order.tasks.js';
+import { CONFIRM_EXPIRED, confirmExpiredTask, type LatePayload } from '../order.tasks.js';
 import type { PaymentReport } from '../payments/payment.js';
 import { PaymentReportsRepository } from '../payment-reports/payment-reports.repository.js';
-import { confirmationUnsettled, reservationExpired } from './hold.problems.js';
+import { HoldsRepository } from '../reservation/holds.repository.js';
+import { alreadyConfirmed, confirmationUnsettled, reservationExpired } from './hold.problems.js';
 
-/** How often the outcome is looked for while a client waits. An attempt takes a call to the inventory. */
-const LOOK_MS = 50;
+/** How often the outcome is looked for while a client waits: an attempt takes a call to the inventory. */
+const FIRST_LOOK_MS = 40;
+const LONGEST_LOOK_MS = 640;
+
+/** Clients that wait at a time. While the inventory is unavailable, others must not wait for their orders as well. */
+const MAX_WAITING = 10;
 
 /** The order after a confirmation, and whether this request changed it. */
 export interface Confirmed {
@@ -29,42 +34,70 @@ export interface Confirmed {
  */
 @Injectable()
 export class LateConfirmations {
+  private waiting = 0;
+
   constructor(
     private readonly dataSource: DataSource,
     private readonly orders: OrderRepository,
+    private readonly holds: HoldsRepository,
     private readonly payments: PaymentReportsRepository,
     private readonly tasks: Tasks,
     private readonly settings: Settings,
   ) {}
 
   /**
+   * The first payment that is to confirm the order does; further ones are recorded and refused.
+   *
    * @returns undefined when a concurrent change was first
-   * @throws {Problem} reservation-expired, confirmation-unsettled, transition-not-allowed, payment-already-recorded
+   * @throws {Problem} reservation-expired, confirmation-unsettled, already-confirmed, transition-not-allowed,
+   *   payment-already-recorded
    */
   async confirm(
     order: Order,
     report: PaymentReport | undefined,
-    actor: string,
+    by: LatePayload,
   ): Promise<Confirmed | undefined> {
+    const insertTask = (transaction: Sql, current: Order): Promise<boolean> =>
+      this.insertTask(transaction, current, by);
+    const confirming = confirmingOf(order);
+    const confirms = confirming === undefined || confirming === report?.reference;
     const isBegun = report
-      ? await this.payments.write(order, { report, actor, confirms: true }, this.insertTask(actor))
-      : await inTransaction(this.dataSource, async (transaction) => {
-          await this.insertTask(actor)(transaction, order);
-          return true;
-        });
-    return isBegun ? this.outcomeOf(order) : undefined;
+      ? await this.payments.write(order, { report, actor: by.actor, confirms }, insertTask)
+      : await inTransaction(this.dataSource, (transaction) => insertTask(transaction, order));
+    if (!isBegun) return undefined;
+    const confirmed = await this.outcomeOf(order);
+    const first = confirmingOf(confirmed.order);
+    if (report && first !== undefined && first !== report.reference)
+      throw alreadyConfirmed(first, confirmed.order.status);
+    return confirmed;
   }
 
-  /** The task of an earlier confirmation stays: it may be about to succeed, or be an incident. */
-  private insertTask(actor: string): (transaction: Sql, order: Order) => Promise<void> {
-    return (transaction, { id, version }) =>
-      this.tasks.insertUnlessOpen(confirmExpiredTask(id, version, actor), transaction);
+  /**
+   * The task of an earlier confirmation stays: it may be about to succeed, or be an incident. The lock on the order lets one
+   * transaction at a time look for it.
+   *
+   * @returns false when a concurrent change was first
+   */
+  private async insertTask(transaction: Sql, order: Order, by: LatePayload): Promise<boolean> {
+    if (!(await this.holds.lock(transaction, order))) return false;
+    await this.tasks.insertUnlessOpen(confirmExpiredTask(order.id, order.version, by), transaction);
+    return true;
   }
 
-  private async outcomeOf({ id }: Order): Promise<Confirmed> {
+  private async outcomeOf(order: Order): Promise<Confirmed> {
     this.tasks.wake();
+    if (this.waiting >= MAX_WAITING) throw confirmationUnsettled();
+    this.waiting += 1;
+    try {
+      return await this.waitFor(order.id);
+    } finally {
+      this.waiting -= 1;
+    }
+  }
+
+  private async waitFor(id: string): Promise<Confirmed> {
     const deadline = requestDeadline(this.settings.REQUEST_DEADLINE_MS);
-    for (;;) {
+    for (let pauseMs = FIRST_LOOK_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_LOOK_MS)) {
       // Read before the order: its end is stored with the order, or after it.
       const state = await this.tasks.stateOf(id, CONFIRM_EXPIRED);
       const order = await this.orders.findOrder(id);
@@ -72,8 +105,13 @@ export class LateConfirmations {
       if (order.status === 'cancelled') throw transitionNotAllowed(order.status, 'confirmed', []);
       if (order.status !== 'expired') return { order, isChanged: true };
       if (state === 'dead') throw reservationExpired(order.status);
-      if (state === undefined || deadline.remaining() <= LOOK_MS) throw confirmationUnsettled();
-      await sleep(LOOK_MS);
+      if (state === undefined || deadline.remaining() <= pauseMs) throw confirmationUnsettled();
+      await sleep(pauseMs);
     }
   }
+}
+
+/** The payment by which an order is confirmed, or is to be. */
+function confirmingOf({ payments }: Order): string | undefined {
+  return payments?.find(({ confirmed }) => confirmed)?.reference;
 }

@@ -27,20 +27,20 @@ export class PaymentReportsRepository {
   /**
    * Records a report by compare-and-set on the version of the order. One that is recorded changes nothing.
    *
-   * @param along what the same transaction writes as well, for the order as it is then
+   * @param along what the same transaction writes as well, for the order as it is then; false when a concurrent change was first
    * @returns the order as it is then; undefined when a concurrent change was first
    * @throws {Problem} payment-already-recorded, too-many-payments
    */
   async write(
     order: Order,
     { report, actor, confirms }: NewReport,
-    along: (transaction: Sql, order: Order) => Promise<void> = async () => undefined,
+    along: (transaction: Sql, order: Order) => Promise<boolean> = async () => true,
   ): Promise<Order | undefined> {
     const at = databaseNow();
     const payments = withPayment(order.payments, report, at, { confirms });
     if (payments === 'unchanged') {
-      await inTransaction(this.dataSource, (transaction) => along(transaction, order));
-      return order;
+      const isCurrent = await inTransaction(this.dataSource, (transaction) => along(transaction, order));
+      return isCurrent ? order : undefined;
     }
     const recorded = { ...order, payments, version: order.version + 1, updatedAt: at };
     const event = { type: 'payment_recorded', actor, data: { ...report }, at } as const;

@@ -15,7 +15,7 @@ export interface Payment {
   currency: string;
   /** ISO 8601. */
   recorded_at: string;
-  /** Whether the order was confirmed by it. Absent otherwise. */
+  /** Whether the order is confirmed by it, or is to be as soon as its stock is reserved again. Absent otherwise. */
   confirmed?: true;
 }
 
@@ -61,7 +61,8 @@ export function withPayment(
     if (!confirms || known.confirmed) return 'unchanged';
     return before.with(index, { ...known, confirmed: true });
   }
-  if (before.length >= MAX_PAYMENTS) throw tooManyPayments(MAX_PAYMENTS);
+  // The payment of an order must find a place, also behind a hundred that were declined.
+  if (before.length >= MAX_PAYMENTS && !confirms) throw tooManyPayments(MAX_PAYMENTS);
   const payment = { reference, state, amount, currency, recorded_at: at.toISOString() };
   return [...before, confirms ? { ...payment, confirmed: true } : payment];
 }

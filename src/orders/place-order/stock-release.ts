@@ -39,8 +39,10 @@ export class StockRelease implements OnModuleInit {
   private async release(lease: Lease, deadline: Deadline): Promise<void> {
     const { orderId } = lease;
     const order = await this.orders.findOrder(orderId);
-    if (!order || isLive(order.status) || order.isReservingAgain)
-      throw new Error(`order ${orderId} is live, its stock is not to be released`);
+    const isNeeded = order && (isLive(order.status) || order.isReservingAgain);
+    // Of an earlier generation: the next one began when all of it was released.
+    if (isNeeded && order.stockGeneration > 1) return;
+    if (!order || isNeeded) throw new Error(`order ${orderId} is live, its stock is not to be released`);
     if (this.inventory.idempotent) await this.releaseRepeatably(order, lease, deadline);
     else await this.releaseOnce(order, lease, deadline);
   }

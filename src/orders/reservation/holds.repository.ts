@@ -29,6 +29,23 @@ export class HoldsRepository {
     return affected === 1;
   }
 
+  async isReservingAgain(sql: Sql, orderId: string): Promise<boolean> {
+    const [row] = await sql.query<{ isReserving: boolean }[]>(
+      `SELECT is_reserving_again AS "isReserving" FROM orders WHERE id = $1`,
+      [orderId],
+    );
+    return row?.isReserving ?? false;
+  }
+
+  /** Locks an order that is still at the version it was read at. @returns whether it was */
+  async lock(sql: Sql, { id, version }: Pick<Order, 'id' | 'version'>): Promise<boolean> {
+    const rows = await sql.query<unknown[]>(
+      `SELECT 1 FROM orders WHERE id = $1 AND version = $2 FOR NO KEY UPDATE`,
+      [id, version],
+    );
+    return rows.length === 1;
+  }
+
   /** @param stockUntil when the inventory gives what was reserved away by itself; null where it does not */
   async endReservingAgain(sql: Sql, orderId: string, stockUntil: Date | null): Promise<void> {
     await sql.query(`UPDATE orders SET is_reserving_again = false, stock_until = $2 WHERE id = $1`, [

@@ -17,6 +17,7 @@ import { isLive, type OrderStatus } from '../order-status.js';
 import {
   canNotify,
   checkOutCartTask,
+  CONFIRM_EXPIRED,
   EXPIRE_HOLD,
   KEEP_STOCK,
   keepStockTask,
@@ -109,6 +110,7 @@ export class StatusChanges {
   private async writeConsequences(transaction: Sql, before: Order, after: Order): Promise<void> {
     const tasks: NewTask[] = [];
     if (before.status === 'reserved') await this.tasks.remove(transaction, after.id, EXPIRE_HOLD);
+    if (before.status === 'expired') await this.tasks.remove(transaction, after.id, CONFIRM_EXPIRED);
     if (isLive(before.status) && !isLive(after.status)) {
       if (after.cartId !== null)
         await runAll(transaction, this.claims.free(after.id, [cartClaim(after.cartId)]));

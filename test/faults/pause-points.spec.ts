@@ -51,7 +51,7 @@ describe('service killed at its pause points', () => {
       expect(exitCode).toBe(0);
       const killedAt = Object.keys(report.injected).filter((name) => name.startsWith('SIGKILL'));
       expect(killedAt.toSorted()).toEqual(points.map((point) => `SIGKILL at ${point}`).toSorted());
-      expect(report.confirmed).toBeGreaterThan(0);
+      expect(report.placed).toBeGreaterThan(0);
     },
     TIMEOUT_MS,
   );

@@ -67,3 +67,14 @@ export async function makeOutcomesUnknown(upstreams: Upstreams, inventory: Inven
   const method = inventory === 'reservations' ? 'POST' : 'PUT';
   await upstreams.addFault(inventory === 'catalog' ? 'catalog' : 'inventory', { ...rule, method });
 }
+
+/**
+ * Makes the inventory refuse reservations for a while, as when others have bought the last units. The catalog has no answer for
+ * it: its stock is read.
+ */
+export async function refuseReservations(upstreams: Upstreams, inventory: InventoryKind): Promise<void> {
+  if (inventory === 'catalog') return;
+  const isWhole = inventory === 'reservations';
+  const [method, path] = isWhole ? ['POST', '/reservations'] : ['PUT', '/inventory/*/reserve'];
+  await upstreams.addFault('inventory', { kind: 'status', status: 400, method, path, times: 12 });
+}

@@ -22,7 +22,7 @@ const BREAKS: [promise: string, what: string, ...changes: Break[]][] = [
     {
       file: EXPIRY,
       from: 'const expired = await this.changes.write(order, {',
-      to: `await new Promise((resolve) => setTimeout(resolve, 300));
+      to: `await new Promise((resolve) => setTimeout(resolve, 800));
            const current = await this.orders.findOrder(lease.orderId);
            if (current?.status !== 'reserved') return;
            const expired = await this.changes.write({ ...order, version: current.version }, {`,

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from './client.ts';
 import { EXTENDED_SECONDS, type HoldStep } from './hold-wishes.ts';
 import type { ClientPayment, ClientRecord, HoldRecord, HoldRequest } from './record.ts';
@@ -34,6 +35,7 @@ export class Holder {
   }
 
   private async act(step: HoldStep, record: ClientRecord, hold: HoldRecord, orderId: string): Promise<void> {
+    if (step.afterMs) await sleep(step.afterMs);
     switch (step.kind) {
       case 'end':
         hold.ended.push(orderId);

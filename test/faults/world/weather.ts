@@ -69,12 +69,19 @@ export async function makeOutcomesUnknown(upstreams: Upstreams, inventory: Inven
 }
 
 /**
- * Makes the inventory refuse reservations for a while, as when others have bought the last units. The catalog has no answer for
- * it: its stock is read.
+ * Makes the inventory refuse a few reservations, as when others have bought the last units; more would leave no order to wait for.
+ * The catalog has no answer for it: its stock is read.
  */
 export async function refuseReservations(upstreams: Upstreams, inventory: InventoryKind): Promise<void> {
   if (inventory === 'catalog') return;
   const isWhole = inventory === 'reservations';
   const [method, path] = isWhole ? ['POST', '/reservations'] : ['PUT', '/inventory/*/reserve'];
-  await upstreams.addFault('inventory', { kind: 'status', status: 400, method, path, times: 12 });
+  await upstreams.addFault('inventory', {
+    kind: 'status',
+    status: 400,
+    method,
+    path,
+    times: 3,
+    probability: 0.4,
+  });
 }

@@ -200,8 +200,8 @@ export class Client {
   }
 
   /** Confirms or extends the hold of an order or reports a payment, and retries until there is a response. */
-  async ask(request: HoldRequest, body: object): Promise<void> {
-    await this.write(request, 'POST', body, {}, `/${request.kind}`, HOLD_PATIENCE_MS);
+  async ask(about: HoldRequest, body: object): Promise<void> {
+    await this.write(about, 'POST', body, {}, `/${about.kind}`, HOLD_PATIENCE_MS);
   }
 
   private async write(

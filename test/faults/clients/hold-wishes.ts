@@ -2,8 +2,8 @@ import { Random } from '../campaign/random.ts';
 import type { ClientPayment } from './record.ts';
 
 /**
- * Longer than any campaign: holds end when the campaign ends them. Clients that extend a hold ask for twice as long, so that
- * extended ones are told apart.
+ * Longer than any campaign: holds end when the campaign ends them. Clients extend a hold to twice as long, by which
+ * extended ones are recognized.
  */
 export const HOLD_SECONDS = 2 * 24 * 3_600;
 export const EXTENDED_SECONDS = 2 * HOLD_SECONDS;

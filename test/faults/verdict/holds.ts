@@ -74,7 +74,7 @@ function judgeLate({ told }: HoldRequest, order: OrderRow, events: readonly Even
   return ['a response reported that the stock is gone, and the history does not'];
 }
 
-/** P1: what clients were told about holds is true. */
+/** P1: every response about a hold is true. */
 function judgeRequests(
   record: ClientRecord,
   { requests }: HoldRecord,

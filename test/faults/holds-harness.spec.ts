@@ -43,10 +43,10 @@ const BREAKS: [promise: string, what: string, ...changes: Break[]][] = [
     { file: LATE, from: "reservation !== 'released'", to: 'false' },
     { file: 'orders/place-order/stock-release.js', from: ' || order.isReservingAgain', to: '' },
     {
-      // Slow enough for the confirmation to come first.
+      // Slow enough for the confirmation to come first: clients look for the end about once a second.
       file: 'orders/place-order/stock-release.js',
       from: 'async release(lease, deadline) {',
-      to: 'async release(lease, deadline) { await new Promise((resolve) => setTimeout(resolve, 1_000));',
+      to: 'async release(lease, deadline) { await new Promise((resolve) => setTimeout(resolve, 4_000));',
     },
   ],
   [

@@ -5,7 +5,7 @@ import { cutConnections, failStatements, forceDeadlock } from '../world/database
 import type { Instance } from '../world/instance.ts';
 import type { PauseServer } from '../world/pause-server.ts';
 import type { Upstreams } from '../world/upstreams.ts';
-import { changeWeather, makeOutcomesUnknown, refuseReservations } from '../world/weather.ts';
+import { changeWeather, makeOutcomesUnknown, sellOut } from '../world/weather.ts';
 import type { CampaignOptions } from './options.ts';
 import { Random } from './random.ts';
 import type { DatabaseFault, InstanceFault, Schedule } from './schedule.ts';
@@ -30,7 +30,7 @@ const NAMED_POINT_TIMEOUT_MS = 60_000;
 const NEEDS_UNKNOWN_OUTCOME = new Set(['placement.before-postpone', 'recovery.taken-over']);
 
 /** Points that are reached only when the stock of an expired order is gone. */
-const NEEDS_REFUSAL = new Set(['late-confirmation.inside-give-back']);
+const NEEDS_SHORTAGE = new Set(['late-confirmation.inside-give-back']);
 
 const WAIT_MS = 20;
 
@@ -171,7 +171,7 @@ export class Attack {
   private async provoke(point: string): Promise<void> {
     const { upstreams } = this.world;
     if (NEEDS_UNKNOWN_OUTCOME.has(point)) await makeOutcomesUnknown(upstreams, this.options.inventory);
-    if (NEEDS_REFUSAL.has(point)) await refuseReservations(upstreams, this.options.inventory);
+    if (NEEDS_SHORTAGE.has(point)) await sellOut(upstreams, this.options.inventory);
   }
 
   private async restart(instance: Instance, rest: readonly InstanceFault[]): Promise<void> {

@@ -98,6 +98,16 @@ function checkOrder(
   }
 }
 
+/** Units of each product that the campaign has taken from the stock itself, without those that it has brought back. */
+function soldElsewhere({ ledger }: Evidence): Map<string, number> {
+  const units = new Map<string, number>();
+  for (const { product, delta, route } of ledger) {
+    if (product === null || !route.includes('/sandbox/')) continue;
+    units.set(product, (units.get(product) ?? 0) - delta);
+  }
+  return units;
+}
+
 /** P2: the units missing from the stock of a product are those of live orders, in total and per order. */
 export function judgeStock(evidence: Evidence): Verdict {
   const violations: Violation[] = [];
@@ -117,9 +127,10 @@ export function judgeStock(evidence: Evidence): Verdict {
       books.set(productId, book);
     }
   }
+  const elsewhere = soldElsewhere(evidence);
   for (const product of evidence.stock) {
     const { sold, doubtful } = books.get(product.id) ?? { sold: 0, doubtful: 0 };
-    const taken = product.initial_quantity - product.quantity;
+    const taken = product.initial_quantity - product.quantity - (elsewhere.get(product.id) ?? 0);
     const sums = `of ${product.id} ${taken} units are gone, live orders have ${sold}, ${doubtful} are in doubt`;
     if (taken < sold) violations.push({ promise: 'P2', what: sums });
     if (taken > sold + doubtful) violations.push({ promise: 'P4', what: sums });

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServiceName } from '../../../sandbox/service-server.ts';
 import type { InventoryKind } from '../campaign/options.ts';
 import type { Random } from '../campaign/random.ts';
@@ -68,20 +69,17 @@ export async function makeOutcomesUnknown(upstreams: Upstreams, inventory: Inven
   await upstreams.addFault(inventory === 'catalog' ? 'catalog' : 'inventory', { ...rule, method });
 }
 
+/** How long everything is sold out: a reservation or two. Longer, and no order would be left to wait for. */
+const SOLD_OUT_MS = 300;
+
 /**
- * Makes the inventory refuse a few reservations, as when others have bought the last units; more would leave no order to wait for.
- * The catalog has no answer for it: its stock is read.
+ * Lets others buy the last units of every product for a moment, so that stock that was released can not be reserved again. The
+ * service computes the stock of the catalog itself, and it may not change beside it.
  */
-export async function refuseReservations(upstreams: Upstreams, inventory: InventoryKind): Promise<void> {
+export async function sellOut(upstreams: Upstreams, inventory: InventoryKind): Promise<void> {
   if (inventory === 'catalog') return;
-  const isWhole = inventory === 'reservations';
-  const [method, path] = isWhole ? ['POST', '/reservations'] : ['PUT', '/inventory/*/reserve'];
-  await upstreams.addFault('inventory', {
-    kind: 'status',
-    status: 400,
-    method,
-    path,
-    times: 3,
-    probability: 0.4,
-  });
+  const products = (await upstreams.stock()).filter(({ quantity }) => quantity > 0);
+  await Promise.all(products.map(({ id }) => upstreams.setQuantity(id, 0)));
+  await sleep(SOLD_OUT_MS);
+  await Promise.all(products.map(({ id, quantity }) => upstreams.setQuantity(id, quantity)));
 }

@@ -114,7 +114,7 @@ const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes
     {
       // Makes the reservation unknown, which chance would not do in every short campaign.
       file: 'inventory/inventory-service.adapter.js',
-      from: "await reachPausePoint('inventory.before-reserve', orderId);",
+      from: "await reachPausePoint('inventory.before-reserve', orderIdOf(reservationId));",
       to: "if (quantity === 3) throw new UpstreamFault('inventory service', 'timeout', 'no answer');",
     },
   ],
@@ -153,9 +153,9 @@ const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes
     'the stock of a cancelled order is not released',
     'calm',
     {
-      file: 'orders/orders.service.js',
-      from: 'await this.tasks.insert(transaction, [releaseStockTask(order.id, version)]);',
-      to: ';',
+      file: 'orders/status/status-changes.js',
+      from: 'tasks.push(releaseStockTask(after.id, after.version));',
+      to: '',
     },
   ],
   [
@@ -229,8 +229,8 @@ const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes
     'calm',
     {
       file: 'orders/order.repository.js',
-      from: 'SET status = $3, version = version + 1, updated_at = $4 WHERE id = $1 AND version = $2`',
-      to: 'SET status = $3, version = version + 1, updated_at = $4 WHERE id = $1 AND version >= $2`',
+      from: 'status = $5, payments = $6 WHERE id = $1 AND version = $2`',
+      to: 'status = $5, payments = $6 WHERE id = $1 AND version >= $2`',
     },
   ],
 ];

@@ -31,6 +31,9 @@ function evidenceOf(events: EventRow[], version: number, email: string | null): 
           sourceOrderId: null,
           metadata: null,
           placedAt: new Date(),
+          holdSeconds: null,
+          isHoldOver: false,
+          payments: [],
         },
       ],
     ]),
@@ -100,7 +103,10 @@ const recordOf = (status: number): ClientRecord => ({
   told: [],
   polls: [],
   changes: [],
-  corrections: [{ orderId: ID, field: 'correction-0', told: [{ at: 0, instance: 'A', status, version: 3 }] }],
+  hold: null,
+  corrections: [
+    { orderId: ID, field: 'correction-0', told: [{ at: 0, instance: 'A', status, type: null, version: 3 }] },
+  ],
 });
 
 /** The violations of corrections, where the client got this status for its own. */
@@ -215,6 +221,7 @@ describe('the verdict on the details of an order', () => {
     polls: [],
     changes: [],
     corrections: [],
+    hold: null,
   };
   const judged = (more: Partial<OrderRow>, details: Partial<Evidence> = {}, told = [confirmed(ID)]) => {
     const evidence = evidenceOf([PLACED, CONFIRMED], 2, null);

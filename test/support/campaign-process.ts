@@ -11,7 +11,9 @@ const RUN = fileURLToPath(new URL('../faults/run.ts', import.meta.url));
 /** The JSON that `npm run faults` writes with `--report`; see test/faults/campaign/report.ts. */
 export interface CampaignReport {
   orders: number;
-  confirmed: number;
+  placed: number;
+  statuses: Record<string, number>;
+  paidWithoutStock: number;
   kills: number;
   injected: Record<string, number>;
   reached: string[];

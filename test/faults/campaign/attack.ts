@@ -5,7 +5,7 @@ import { cutConnections, failStatements, forceDeadlock } from '../world/database
 import type { Instance } from '../world/instance.ts';
 import type { PauseServer } from '../world/pause-server.ts';
 import type { Upstreams } from '../world/upstreams.ts';
-import { changeWeather, makeOutcomesUnknown } from '../world/weather.ts';
+import { changeWeather, makeOutcomesUnknown, sellOut } from '../world/weather.ts';
 import type { CampaignOptions } from './options.ts';
 import { Random } from './random.ts';
 import type { DatabaseFault, InstanceFault, Schedule } from './schedule.ts';
@@ -28,6 +28,9 @@ const NAMED_POINT_TIMEOUT_MS = 60_000;
 
 /** Points that are reached only when the outcome of a reservation stays unknown. */
 const NEEDS_UNKNOWN_OUTCOME = new Set(['placement.before-postpone', 'recovery.taken-over']);
+
+/** Points that are reached only when the stock of an expired order is gone. */
+const NEEDS_SHORTAGE = new Set(['late-confirmation.inside-give-back']);
 
 const WAIT_MS = 20;
 
@@ -156,14 +159,19 @@ export class Attack {
     });
     for (let round = 0; !caught.acting && performance.now() < giveUpAt && !this.isOver; round += 1) {
       // Repeated every two seconds, because another instance may have used up the fault rules.
-      if (round % 100 === 0 && NEEDS_UNKNOWN_OUTCOME.has(point)) {
-        await makeOutcomesUnknown(this.world.upstreams, this.options.inventory);
-      }
+      if (round % 100 === 0) await this.provoke(point);
       await sleep(WAIT_MS);
     }
     remove();
     await caught.acting;
     return caught.acting !== undefined;
+  }
+
+  /** Makes happen what the point needs. */
+  private async provoke(point: string): Promise<void> {
+    const { upstreams } = this.world;
+    if (NEEDS_UNKNOWN_OUTCOME.has(point)) await makeOutcomesUnknown(upstreams, this.options.inventory);
+    if (NEEDS_SHORTAGE.has(point)) await sellOut(upstreams, this.options.inventory);
   }
 
   private async restart(instance: Instance, rest: readonly InstanceFault[]): Promise<void> {

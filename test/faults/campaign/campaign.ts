@@ -127,7 +127,7 @@ async function fight(
   const seconds = (): number => (performance.now() - startedAt) / 1_000;
   let crowd: Crowd | undefined;
   const attack = new Attack(options, world, schedule, tally, () => crowd?.progress ?? 0);
-  crowd = new Crowd(options, world.upstreams, world.instances, () => attack.nextDue);
+  crowd = new Crowd(options, world, () => attack.nextDue);
   world.receivers.watch(() => (crowd?.progress ?? 0) / options.orders);
   const progress = setInterval(() => say(describe(seconds(), crowd, tally)), PROGRESS_EVERY_MS);
   const limit = setTimeout(() => {

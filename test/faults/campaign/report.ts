@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import { confirmations } from '../clients/record.ts';
+import { placements } from '../clients/record.ts';
 import { tellStory } from '../verdict/story.ts';
 import { PROMISES, type PromiseName, type Violation } from '../verdict/violation.ts';
 import type { CampaignResult } from './campaign.ts';
@@ -16,15 +16,31 @@ function countAnswers({ evidence }: CampaignResult): [string, number][] {
       change.told.map((told) => `PUT ${told.status ?? 'no answer'}`),
     );
     const looks = record.polls.map((poll) => `GET ${poll.status ?? 'no answer'}`);
-    for (const name of [...places, ...changes, ...looks]) counts.set(name, (counts.get(name) ?? 0) + 1);
+    const holds = (record.hold?.requests ?? []).flatMap(({ kind, told }) =>
+      told.map(({ status }) => `POST ${kind} ${status ?? 'no answer'}`),
+    );
+    for (const name of [...places, ...changes, ...looks, ...holds])
+      counts.set(name, (counts.get(name) ?? 0) + 1);
   }
   return [...counts].toSorted(([one], [other]) => (one < other ? -1 : 1));
+}
+
+function countStatuses({ evidence }: CampaignResult): Record<string, number> {
+  const byStatus = Map.groupBy(evidence.orders.values(), ({ status }) => status);
+  const counts = [...byStatus].map(([status, orders]) => [status, orders.length] as const);
+  return Object.fromEntries(counts.toSorted(([one], [other]) => (one < other ? -1 : 1)));
+}
+
+/** Orders that have lost their stock to others when they were confirmed. */
+function countPaidWithoutStock({ evidence }: CampaignResult): number {
+  const histories = [...evidence.events.values()];
+  return histories.filter((events) => events.some(({ type }) => type === 'paid_without_stock')).length;
 }
 
 /** The figures of a campaign. */
 export function summarise(result: CampaignResult) {
   const { evidence, verdict, injected, attackSeconds, drainSeconds } = result;
-  const confirmed = evidence.records.filter((record) => confirmations(record).length > 0).length;
+  const placed = evidence.records.filter((record) => placements(record).length > 0).length;
   const of = (promise: PromiseName): number =>
     verdict.violations.filter((violation) => violation.promise === promise).length;
   return {
@@ -32,7 +48,8 @@ export function summarise(result: CampaignResult) {
     seed: result.options.seed,
     inventory: result.options.inventory,
     orders: evidence.records.length,
-    confirmed,
+    placed,
+    statuses: countStatuses(result),
     stored: evidence.orders.size,
     kills: injected.total('SIGKILL'),
     faults: injected.total(),
@@ -43,6 +60,7 @@ export function summarise(result: CampaignResult) {
     drainSeconds: Math.round(drainSeconds),
     ordersPerSecond: Math.round(evidence.records.length / attackSeconds),
     inDoubt: verdict.inDoubt.length,
+    paidWithoutStock: countPaidWithoutStock(result),
     violations: Object.fromEntries((Object.keys(PROMISES) as PromiseName[]).map((name) => [name, of(name)])),
     messages: verdict.violations.map(({ promise, what, orderId }) => `${promise} ${orderId ?? ''} ${what}`),
   };
@@ -69,9 +87,11 @@ export async function report(result: CampaignResult, say: (line: string) => void
   say('\nresponses to the clients:');
   for (const [name, count] of countAnswers(result)) say(`  ${String(count).padStart(7)}  ${name}`);
   say(
-    `\n${summary.orders} orders (${summary.confirmed} confirmed) in ${summary.attackSeconds} s, ` +
+    `\n${summary.orders} orders (${summary.placed} placed) in ${summary.attackSeconds} s, ` +
       `${summary.ordersPerSecond} a second; all work finished ${summary.drainSeconds} s later`,
   );
+  const statuses = Object.entries(summary.statuses).map(([status, count]) => `${count} ${status}`);
+  say(`${statuses.join(', ')}; ${summary.paidWithoutStock} of those confirmed too late have no stock`);
   say(
     `seed ${summary.seed}, inventory ${summary.inventory}, ${summary.kills} kills, ${summary.faults} faults in total`,
   );

@@ -4,12 +4,20 @@ import {
   type ChangeRecord,
   type ClientRecord,
   type CorrectionRecord,
+  type HoldRequest,
   isReferenced,
   type Told,
+  type WriteTold,
 } from './record.ts';
 
 /** Timeout of a client; well above the deadline of the service. */
 const ANSWER_TIMEOUT_MS = 8_000;
+
+/**
+ * Time limit for retries of requests about a hold. A confirmation stays open for longer than any campaign where the stock of the
+ * expired hold is in doubt.
+ */
+const HOLD_PATIENCE_MS = 15_000;
 
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 1_000;
@@ -141,8 +149,8 @@ export class Client {
     }
   }
 
-  /** Polls an order that was accepted with 202 until it is not pending any more. */
-  async watch(record: ClientRecord, orderId: string): Promise<void> {
+  /** Polls an order until it has left a status: after a 202 it is pending. */
+  async watch(record: ClientRecord, orderId: string, status = 'pending'): Promise<void> {
     const giveUpAt = this.now() + this.patienceMs;
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(LONGEST_PAUSE_MS, pause * 2)) {
       const target = this.chooseTarget();
@@ -157,7 +165,7 @@ export class Client {
         ...(answer.fault !== undefined && { fault: answer.fault }),
         is,
       });
-      const isSettled = answer.status === 404 || (answer.status === 200 && is !== 'pending');
+      const isSettled = answer.status === 404 || (answer.status === 200 && is !== status);
       if (isSettled || this.now() > giveUpAt || !this.goesOn()) return;
       await sleep(pause);
     }
@@ -180,7 +188,7 @@ export class Client {
   async change(record: ClientRecord, orderId: string, to: string): Promise<void> {
     const change: ChangeRecord = { orderId, to, told: [] };
     record.changes.push(change);
-    await this.write(change, 'PUT', { status: to, reason: `client ${record.n}` }, {});
+    await this.write(change, 'PUT', { status: to, reason: `client ${record.n}` });
   }
 
   /** Sets a field of an order's metadata, and retries with the same key until there is a response. */
@@ -191,23 +199,32 @@ export class Client {
     await this.write(correction, 'PATCH', { metadata: { [name]: record.n } }, key);
   }
 
+  /** Confirms or extends the hold of an order or reports a payment, and retries until there is a response. */
+  async ask(about: HoldRequest, body: object): Promise<void> {
+    await this.write(about, 'POST', body, {}, `/${about.kind}`, HOLD_PATIENCE_MS);
+  }
+
   private async write(
-    { orderId, told }: Pick<ChangeRecord, 'orderId' | 'told'>,
-    method: 'PUT' | 'PATCH',
+    { orderId, told }: { orderId: string; told: WriteTold[] },
+    method: 'POST' | 'PUT' | 'PATCH',
     body: object,
-    headers: Record<string, string>,
+    headers: Record<string, string> = {},
+    path = '',
+    patienceMs = this.patienceMs,
   ): Promise<void> {
-    const giveUpAt = this.now() + this.patienceMs;
+    const giveUpAt = this.now() + Math.min(patienceMs, this.patienceMs);
     for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(LONGEST_PAUSE_MS, pause * 2)) {
       const target = this.chooseTarget();
       const at = this.now();
-      const answer = await send(`${target.url}/orders/${orderId}`, method, JSON.stringify(body), headers);
+      const url = `${target.url}/orders/${orderId}${path}`;
+      const answer = await send(url, method, JSON.stringify(body), headers);
       const version = field(answer.body, 'version');
       told.push({
         at,
         instance: target.name,
         status: answer.status,
         ...(answer.fault !== undefined && { fault: answer.fault }),
+        type: textField(answer.body, 'type'),
         version: typeof version === 'number' ? version : null,
       });
       const isDone = answer.status !== null && answer.status < 500 && answer.status !== 412;
@@ -220,8 +237,10 @@ export class Client {
 function bodyOf(record: ClientRecord): string | null {
   const customer =
     record.email === null ? {} : { customer_name: `Client ${record.n}`, customer_email: record.email };
-  if (record.kind === 'cart') return record.email === null ? null : JSON.stringify(customer);
-  return JSON.stringify({ ...customer, items: record.items, ...record.details });
+  const hold = record.hold && { hold_seconds: record.hold.seconds };
+  if (record.kind === 'cart')
+    return record.email === null && !hold ? null : JSON.stringify({ ...customer, ...hold });
+  return JSON.stringify({ ...customer, items: record.items, ...record.details, ...hold });
 }
 
 export async function closeConnections(): Promise<void> {

@@ -1,10 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CampaignOptions } from '../campaign/options.ts';
 import { Random } from '../campaign/random.ts';
+import type { CampaignDatabase } from '../world/database.ts';
+import { endHold } from '../world/holds.ts';
 import type { Instance } from '../world/instance.ts';
 import type { Upstreams } from '../world/upstreams.ts';
 import { Client } from './client.ts';
-import { type ClientRecord, confirmations, isReferenced, type Told } from './record.ts';
+import { Holder } from './holder.ts';
+import { type ClientRecord, isReferenced, placements, type Told } from './record.ts';
 import { drawWish, type Wish } from './wishes.ts';
 
 /** Delay of each client before its next order while the faults are behind their schedule. */
@@ -16,11 +19,19 @@ const SLACK = 4;
 /** Requests that are repeated after the last fault: enough to include every kind of order. */
 const LATE_REPETITIONS = 300;
 
+/** What clients need of the world. */
+interface CrowdWorld {
+  upstreams: Upstreams;
+  instances: readonly Instance[];
+  database: CampaignDatabase;
+}
+
 /** Many concurrent clients, each with one order after another. */
 export class Crowd {
   readonly records: ClientRecord[] = [];
   private readonly wishes: Wish[] = [];
   private readonly client: Client;
+  private readonly holder: Holder;
   private readonly startedAt = performance.now();
   private started = 0;
   private dealtWith = 0;
@@ -33,8 +44,7 @@ export class Crowd {
 
   constructor(
     options: CampaignOptions,
-    upstreams: Upstreams,
-    instances: readonly Instance[],
+    { upstreams, instances, database }: CrowdWorld,
     nextDue: () => number,
   ) {
     this.options = options;
@@ -48,6 +58,7 @@ export class Crowd {
       () => !this.isOver,
       options.patienceSeconds * 1_000,
     );
+    this.holder = new Holder(this.client, (orderId) => endHold(database, orderId));
   }
 
   /** Completed orders: answered, or given up. */
@@ -100,11 +111,13 @@ export class Crowd {
     this.isOver = true;
   }
 
-  private async changeOrder({ record, changes, corrections }: Wish, orderId: string): Promise<void> {
+  private async changeOrder({ record, changes, corrections, hold }: Wish, orderId: string): Promise<void> {
     const corrected = Array.from({ length: record.isToErase ? 0 : corrections }, (_, n) =>
       this.client.correct(record, orderId, `correction-${n}`),
     );
-    for (const step of changes) await Promise.all(step.map((to) => this.client.change(record, orderId, to)));
+    const isConfirmed = hold === null || (await this.holder.take(hold.steps, record, orderId));
+    for (const step of isConfirmed ? changes : [])
+      await Promise.all(step.map((to) => this.client.change(record, orderId, to)));
     await Promise.all(corrected);
   }
 
@@ -122,10 +135,10 @@ export class Crowd {
     const accepted = told.find((one: Told) => one.status === 202);
     if (accepted?.orderId && record.key === null && !isReferenced(record))
       await this.client.watch(record, accepted.orderId);
-    const [confirmed] = confirmations(record);
-    if (confirmed?.orderId) await this.changeOrder(wish, confirmed.orderId);
+    const [placed] = placements(record);
+    if (placed?.orderId) await this.changeOrder(wish, placed.orderId);
     if (wish.isRepeated && !wish.ownKeys) await this.client.place(record, record.key);
-    if (record.isToErase && confirmed) await this.client.erase(record);
+    if (record.isToErase && placed) await this.client.erase(record);
   }
 
   private now(): number {

@@ -38,6 +38,8 @@ export interface ClientRecord {
   polls: Poll[];
   changes: ChangeRecord[];
   corrections: CorrectionRecord[];
+  /** Null for an order that is confirmed at once. */
+  hold: HoldRecord | null;
 }
 
 /** One response, or the lack of one. */
@@ -73,24 +75,64 @@ export interface Poll {
 export interface ChangeRecord {
   orderId: string;
   to: string;
-  told: { at: number; instance: string; status: number | null; fault?: string; version: number | null }[];
+  told: WriteTold[];
+}
+
+/** The response to a request that changes an order, or the lack of one. */
+export interface WriteTold {
+  at: number;
+  instance: string;
+  /** Null without a response. */
+  status: number | null;
+  fault?: string;
+  /** Of a problem. */
+  type: string | null;
+  /** The version of the order. */
+  version: number | null;
 }
 
 /** One request to correct an order: it sets a field of the metadata that no other request sets. */
 export interface CorrectionRecord {
   orderId: string;
   field: string;
-  told: ChangeRecord['told'];
+  told: WriteTold[];
+}
+
+/** The hold that a client asked for, and each request about it. */
+export interface HoldRecord {
+  seconds: number;
+  /** Orders whose hold was ended by the campaign. */
+  ended: string[];
+  requests: HoldRequest[];
+}
+
+/** A payment of a client, of the whole total where it confirms the order. */
+export interface ClientPayment {
+  reference: string;
+  state: 'authorized' | 'captured' | 'declined';
+}
+
+/** One request about the hold of an order or its payment. */
+export interface HoldRequest {
+  orderId: string;
+  kind: 'confirm' | 'extend' | 'payments';
+  payment: ClientPayment | null;
+  told: WriteTold[];
 }
 
 export function addressOf(n: number): string {
   return `client-${n}@faults.example`;
 }
 
-/** Responses that confirm an order. */
-export function confirmations(record: ClientRecord): { orderId: string | null }[] {
+/** Responses that report a successful placement, with the status that the order had then. */
+export function placements(record: ClientRecord): { orderId: string | null; status: string }[] {
+  const status = record.hold ? 'reserved' : 'confirmed';
   const answers = record.told.filter((told) => told.status === 201);
-  return [...answers, ...record.polls.filter((poll) => poll.is === 'confirmed')];
+  const polls = record.polls.filter(({ is }) => is === 'confirmed' || is === 'reserved');
+  return [
+    ...answers.map(({ orderId }) => ({ orderId, status })),
+    ...polls.map(({ orderId, is }) => ({ orderId, status: is ?? '' })),
+  ];
 }
 
 /** Responses that accept an order with 202. */

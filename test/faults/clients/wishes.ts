@@ -1,5 +1,6 @@
 import type { StockedProduct } from '../../../sandbox/stock.ts';
 import { Random } from '../campaign/random.ts';
+import { drawHold, HOLD_SECONDS, type HoldWish } from './hold-wishes.ts';
 import { addressOf, type ClientRecord, type Details, personOf } from './record.ts';
 
 /** What a client will do, drawn before it starts. */
@@ -15,6 +16,8 @@ export interface Wish {
   changes: string[][];
   /** Corrections that are sent at the same time, beside the first changes of status. */
   corrections: number;
+  /** Null for an order that is confirmed at once. Others change their status only after a confirmation. */
+  hold: HoldWish | null;
 }
 
 const ORDINARY = Array.from({ length: 30 }, (_, index) => `P${index + 1}`);
@@ -36,6 +39,9 @@ export function openingStock(orders: number): StockedProduct[] {
     ...SCARCE.map((id) => ({ id, name: `Product ${id}`, price: PRICE, quantity: few })),
   ];
 }
+
+/** Share of the late confirmations whose units others want as well: some of them come too late. */
+const SCARCE_AND_LATE = 0.6;
 
 function drawItems(random: Random): ClientRecord['items'] {
   const count = random.pick([1, 1, 1, 2, 2, 3, 5]);
@@ -84,6 +90,11 @@ function drawCorrections(seed: number, n: number): number {
   return random.chance(0.15) ? random.integer(1, 3) : 0;
 }
 
+function makeScarce(item: ClientRecord['items'][number], seed: number, n: number): void {
+  const random = Random.of(seed, 'scarce', n);
+  if (random.chance(SCARCE_AND_LATE)) item.product_id = random.pick(SCARCE);
+}
+
 /** @param n number of the order; the same seed and number give the same wish */
 export function drawWish(seed: number, n: number): Wish {
   const random = Random.of(seed, 'wish', n);
@@ -94,6 +105,8 @@ export function drawWish(seed: number, n: number): Wish {
   const [first] = items;
   if (first && kind === 'unknown-product') first.product_id = 'NO-SUCH-PRODUCT';
   if (first && kind === 'changed-price') first.price = PRICE + 1;
+  const hold = drawHold(seed, n);
+  if (first && hold?.isLate && kind === 'items') makeScarce(first, seed, n);
   const isKeyed = random.chance(0.7);
   // An order of a cart may lack the customer's data: then there is no notification.
   const isTold = kind !== 'cart' || random.chance(0.6);
@@ -122,6 +135,7 @@ export function drawWish(seed: number, n: number): Wish {
       polls: [],
       changes: [],
       corrections: [],
+      hold: hold && { seconds: HOLD_SECONDS, ended: [], requests: [] },
     },
     copies: isCopied && (isKeyed || isReferenced || kind === 'cart') ? random.integer(2, 3) : 1,
     // A copy with a key of its own may be placed again after another was refused, and its customer would not be erased.
@@ -129,5 +143,6 @@ export function drawWish(seed: number, n: number): Wish {
     isRepeated: isKeyed && random.chance(0.15),
     changes: drawChanges(random),
     corrections: isToErase ? 0 : drawCorrections(seed, n),
+    hold,
   };
 }

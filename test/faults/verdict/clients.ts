@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { acceptances, type ClientRecord, confirmations, isReferenced, type Told } from '../clients/record.ts';
+import { acceptances, type ClientRecord, isReferenced, placements, type Told } from '../clients/record.ts';
 import { PRICE } from '../clients/wishes.ts';
 import { type Evidence, LIVE, type OrderRow } from './evidence.ts';
 import type { Violation } from './violation.ts';
@@ -10,15 +10,15 @@ function judgeTold(record: ClientRecord, { orders, events, items }: Evidence): V
   const fault = (what: string, orderId: string | null): void => {
     violations.push({ promise: 'P1', what, orderId: orderId ?? undefined, client: record.n });
   };
-  for (const { orderId } of confirmations(record)) {
+  for (const { orderId, status } of placements(record)) {
     const order = orders.get(orderId ?? '');
     if (!order) {
-      fault('a response confirmed the order, and it does not exist', orderId);
+      fault(`a response reported the order as ${status}, and it does not exist`, orderId);
       continue;
     }
     const own = events.get(order.id) ?? [];
-    if (!own.some((event) => event.to === 'confirmed')) {
-      fault(`a response confirmed the order; it is ${order.status} and was never confirmed`, orderId);
+    if (!own.some((event) => event.to === status)) {
+      fault(`a response reported the order as ${status}; it is ${order.status} and never was that`, orderId);
     }
     const stored = (items.get(order.id) ?? []).map((item) => `${item.quantity} ${item.productId}`);
     const wanted = record.items.map((item) => `${item.quantity} ${item.product_id}`);
@@ -133,7 +133,7 @@ function judgeReferences({ orders, records }: Evidence, violations: Violation[])
     violations.push({ promise: 'P3', what, orderId: kept[0]?.id });
   }
   for (const record of records.filter(isReferenced)) {
-    const ids = new Set(confirmations(record).map(({ orderId }) => orderId));
+    const ids = new Set(placements(record).map(({ orderId }) => orderId));
     if (ids.size > 1)
       violations.push({
         promise: 'P3',
@@ -157,16 +157,22 @@ function judgeCarts({ orders, carts, events }: Evidence, violations: Violation[]
     [...orders.values()].filter((order) => order.cartId !== null),
     (order) => order.cartId ?? '',
   );
+  const had = (id: string, status: string): boolean =>
+    events.get(id)?.some((event) => event.to === status) ?? false;
+  const hasExpired = (id: string): boolean => had(id, 'expired');
+  const wasConfirmed = (id: string): boolean => had(id, 'confirmed');
   for (const [cartId, own] of byCart) {
-    const live = own.filter((order) => LIVE.has(order.status));
+    const live = own.filter((order) => LIVE.has(order.status) && !hasExpired(order.id));
     if (live.length > 1) {
       const what = `cart ${cartId} has the live orders ${live.map((order) => order.id).join(', ')}`;
       violations.push({ promise: 'P3', what, orderId: live[0]?.id });
     }
+    // Once its hold has expired, an order leaves the cart to others, and a late confirmation may find it taken.
+    const mayBeTaken = own.length > 1 && !own.some(({ id }) => wasConfirmed(id) && !hasExpired(id));
     const isOrdered = carts.find((cart) => String(cart.id) === cartId)?.status === 'Ordered';
-    const wasConfirmed = own.some((order) => events.get(order.id)?.some((event) => event.to === 'confirmed'));
-    if (isOrdered !== wasConfirmed) {
-      const what = wasConfirmed
+    const isConfirmed = own.some(({ id }) => wasConfirmed(id));
+    if (isOrdered !== isConfirmed && !(isConfirmed && mayBeTaken)) {
+      const what = isConfirmed
         ? `cart ${cartId} was never checked out`
         : `cart ${cartId} was checked out, and no order of it was confirmed`;
       violations.push({ promise: 'P4', what, orderId: own[0]?.id });
@@ -176,7 +182,9 @@ function judgeCarts({ orders, carts, events }: Evidence, violations: Violation[]
 
 /** Unexpected errors, which no promise covers. */
 function judgeAnswers(record: ClientRecord): Violation[] {
-  const writes = [...record.changes, ...record.corrections].flatMap(({ told }) => told);
+  const writes = [...record.changes, ...record.corrections, ...(record.hold?.requests ?? [])].flatMap(
+    ({ told }) => told,
+  );
   const answers = [...record.told, ...record.polls, ...writes];
   return answers
     .filter(({ status }) => status !== null && status >= 500 && status !== 503)

@@ -19,6 +19,16 @@ export interface OrderRow {
   sourceOrderId: string | null;
   metadata: Record<string, unknown> | null;
   placedAt: Date;
+  holdSeconds: number | null;
+  /** Whether the time of its hold has passed. */
+  isHoldOver: boolean;
+  payments: readonly StoredPayment[];
+}
+
+export interface StoredPayment {
+  reference: string;
+  state: string;
+  confirmed?: boolean;
 }
 
 export interface ItemRow {
@@ -82,7 +92,15 @@ export interface Leak {
 }
 
 /** The statuses in which an order holds stock, repeated here so that the service does not judge itself. */
-export const LIVE = new Set(['pending', 'confirmed', 'processing', 'shipped', 'delivered', 'returned']);
+export const LIVE = new Set([
+  'pending',
+  'reserved',
+  'confirmed',
+  'processing',
+  'shipped',
+  'delivered',
+  'returned',
+]);
 
 const TASKS = `SELECT kind, state, order_id AS "orderId", attempts, last_error AS error FROM tasks`;
 
@@ -96,7 +114,9 @@ export async function gatherEvidence(
 ): Promise<Evidence> {
   const orders = await database.query<OrderRow>(
     `SELECT id, customer_id AS "customerId", customer_email AS email, status, total_amount AS total, version,
-       cart_id AS "cartId", source, source_order_id AS "sourceOrderId", metadata, placed_at AS "placedAt" FROM orders`,
+       cart_id AS "cartId", source, source_order_id AS "sourceOrderId", metadata, placed_at AS "placedAt",
+       hold_seconds AS "holdSeconds", coalesce(expires_at <= now(), false) AS "isHoldOver",
+       coalesce(payments, '[]') AS payments FROM orders`,
   );
   const items = await database.query<ItemRow>(
     `SELECT order_id AS "orderId", id AS line, product_id AS "productId", quantity, reservation FROM order_items
@@ -137,9 +157,17 @@ export async function countOpenWork(
   const live = [...LIVE].map((status) => `'${status}'`).join(', ');
   // A line in doubt at an inventory that ignores keys stays so until a person resolves it.
   const settled = inventory === 'plain' ? `('released', 'in_doubt')` : `('released')`;
+  // The hold of an order that was not ended waits. A late confirmation waits for the person who resolves such a line.
+  const waits =
+    `(t.kind = 'expire-hold' AND o.status = 'reserved' AND o.expires_at > now())` +
+    (inventory === 'plain'
+      ? ` OR (t.kind = 'confirm-expired' AND EXISTS (SELECT 1 FROM order_items i
+           WHERE i.order_id = o.id AND i.reservation = 'in_doubt'))`
+      : '');
   const [row] = await database.query<Awaited<ReturnType<typeof countOpenWork>>>(
     `SELECT (SELECT count(*) FROM orders WHERE status = 'pending')::int AS pending,
-       (SELECT count(*) FROM tasks WHERE state <> 'dead')::int AS tasks,
+       (SELECT count(*) FROM tasks t LEFT JOIN orders o ON o.id = t.order_id
+        WHERE t.state <> 'dead' AND (${waits}) IS NOT TRUE)::int AS tasks,
        (SELECT count(*) FROM orders o JOIN order_items i ON i.order_id = o.id
         WHERE o.status NOT IN (${live}) AND i.reservation NOT IN ${settled})::int AS held,
        (SELECT count(*) FROM order_events WHERE feed_no = 0 OR feed_no IS NULL)::int AS unnumbered,

@@ -4,7 +4,7 @@ import type { Violation } from './violation.ts';
 
 const NOTIFICATION_KEY = /^([0-9a-f-]{36})\/(\d+)(?:\.\d+)?\/notify$/;
 
-/** Statuses with a notification. A rejected or failed order was reported in the response. */
+/** Statuses with a notification. A rejected or failed order was reported in the response, and so was a hold. */
 const TOLD = new Set(['confirmed', 'processing', 'shipped', 'delivered', 'cancelled', 'returned']);
 
 /**
@@ -18,10 +18,13 @@ function judgeEvents(order: OrderRow, events: readonly EventRow[]): Violation[] 
   const violations =
     seqs === expected ? [] : [fault(`version ${order.version}, but the events have the numbers ${seqs}`)];
   let status: string | null = null;
+  const seen = new Set<string>();
   for (const { seq, from, to } of events) {
     if (to === null) continue;
     if (from !== status)
       violations.push(fault(`event ${seq} begins at ${from}, the one before led to ${status}`));
+    if (seen.has(to)) violations.push({ ...fault(`the order was led to ${to} twice`), promise: 'P3' });
+    seen.add(to);
     status = to;
   }
   if (status !== order.status)
@@ -49,6 +52,7 @@ function judgeMessages(
     if (!event) fault('P5', `the notification ${status} with the key ${key} has no event`);
     else if (event.to !== status)
       fault('P5', `the notification ${status} belongs to event ${seq}, which led to ${event.to}`);
+    else if (!TOLD.has(status)) fault('P5', `the customer was notified of the status ${status}`);
     if (delivered.includes(seq)) fault('P3', `the notification of event ${seq} was sent twice`);
     delivered.push(seq);
   }

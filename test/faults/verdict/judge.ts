@@ -2,12 +2,17 @@ import { judgeClients } from './clients.ts';
 import { type Evidence, LIVE } from './evidence.ts';
 import { judgeFeed } from './feed.ts';
 import { judgeHistory } from './history.ts';
+import { isTaskOfHold, judgeHolds } from './holds.ts';
 import { judgeStock } from './stock.ts';
 import type { Verdict, Violation } from './violation.ts';
 import { judgeWebhooks } from './webhooks.ts';
 
+/** Keys begin with the id of an order. */
+const ID_LENGTH = 36;
+
 /** P4: after the last fault, all work completes by itself. */
-function judgeRest({ orders, items, tasks, movements, collapses, inventory }: Evidence): Violation[] {
+function judgeRest(evidence: Evidence): Violation[] {
+  const { orders, items, tasks, movements, collapses, inventory } = evidence;
   const violations: Violation[] = [];
   for (const order of orders.values()) {
     const fault = (what: string): void => {
@@ -21,7 +26,9 @@ function judgeRest({ orders, items, tasks, movements, collapses, inventory }: Ev
         fault(`the order is ${order.status}, line ${line} is ${reservation}`);
     }
   }
-  for (const { kind, state, orderId, attempts } of tasks) {
+  for (const task of tasks) {
+    if (isTaskOfHold(task, evidence)) continue;
+    const { kind, state, orderId, attempts } = task;
     const what = `a task of kind ${kind} is left: ${state} after ${attempts} attempts`;
     violations.push({ promise: 'P4', what, orderId });
   }
@@ -29,7 +36,7 @@ function judgeRest({ orders, items, tasks, movements, collapses, inventory }: Ev
     violations.push({
       promise: 'P4',
       what: `${key} on ${productId} is ${state}`,
-      orderId: key.split('/')[0],
+      orderId: key.slice(0, ID_LENGTH),
     });
   }
   for (const what of collapses) violations.push({ promise: 'other', what });
@@ -41,6 +48,7 @@ export function judge(evidence: Evidence): Verdict {
   const stock = judgeStock(evidence);
   const violations = [
     ...judgeClients(evidence),
+    ...judgeHolds(evidence),
     ...stock.violations,
     ...judgeHistory(evidence),
     ...judgeFeed(evidence),

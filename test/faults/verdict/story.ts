@@ -29,6 +29,14 @@ function listClient(evidence: Evidence, n: number): string[] {
           `  +${(at / 1_000).toFixed(3)} s ${instance} PUT ${orderId} ${to}: ${status ?? fault}, version ${version}`,
       ),
     ),
+    ...(record.hold?.ended ?? []).map((orderId) => `  the hold of ${orderId} was ended`),
+    ...(record.hold?.requests ?? []).flatMap(({ orderId, kind, payment, told }) =>
+      told.map(
+        ({ at, instance, status, fault, type, version }) =>
+          `  +${(at / 1_000).toFixed(3)} s ${instance} POST ${orderId}/${kind} ${payment?.reference} ${payment?.state}: ` +
+          `${status ?? fault} ${type ?? ''}, version ${version}`,
+      ),
+    ),
   ];
 }
 
@@ -51,7 +59,7 @@ function listOrder(evidence: Evidence, orderId: string): string[] {
       .filter((task) => task.orderId === orderId)
       .map((task) => `  task ${task.kind}: ${task.state}, ${task.attempts} attempts, ${task.error}`),
     ...evidence.ledger
-      .filter((entry) => isOwn(entry.key) || entry.reservation === orderId)
+      .filter((entry) => isOwn(entry.key) || (entry.reservation?.startsWith(orderId) ?? false))
       .map(
         (entry) =>
           `  inventory ${time(entry.at)} ${entry.product} ${entry.replay ? 'repeated' : entry.delta} ${entry.key}`,

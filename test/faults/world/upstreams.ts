@@ -57,6 +57,11 @@ export class Upstreams {
     }
   }
 
+  /** Changes the stock of a product from outside, as other sellers do. */
+  async setQuantity(productId: string, quantity: number): Promise<void> {
+    await this.call('inventory', 'PUT', `stock/${productId}`, { quantity });
+  }
+
   /** Gives a customer a new active cart. @returns its id */
   async giveCart(
     customer: string,

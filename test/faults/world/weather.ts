@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServiceName } from '../../../sandbox/service-server.ts';
 import type { InventoryKind } from '../campaign/options.ts';
 import type { Random } from '../campaign/random.ts';
@@ -66,4 +67,19 @@ export async function makeOutcomesUnknown(upstreams: Upstreams, inventory: Inven
   const rule: FaultRuleJson = { kind: 'status', status: 500, when: 'after', times: 12 };
   const method = inventory === 'reservations' ? 'POST' : 'PUT';
   await upstreams.addFault(inventory === 'catalog' ? 'catalog' : 'inventory', { ...rule, method });
+}
+
+/** How long everything is sold out: a reservation or two. Longer, and no order would be left to wait for. */
+const SOLD_OUT_MS = 300;
+
+/**
+ * Lets others buy the last units of every product for a moment, so that stock that was released can not be reserved again. The
+ * service computes the stock of the catalog itself, and it may not change beside it.
+ */
+export async function sellOut(upstreams: Upstreams, inventory: InventoryKind): Promise<void> {
+  if (inventory === 'catalog') return;
+  const products = (await upstreams.stock()).filter(({ quantity }) => quantity > 0);
+  await Promise.all(products.map(({ id }) => upstreams.setQuantity(id, 0)));
+  await sleep(SOLD_OUT_MS);
+  await Promise.all(products.map(({ id, quantity }) => upstreams.setQuantity(id, quantity)));
 }

@@ -22,7 +22,7 @@ const ACTIONS: Record<IncidentAction, string> = {
 /** What an action is called on an incident of a kind. */
 export function actionTitle(kind: Incident['kind'], action: IncidentAction): string {
   if (action === 'write_off' && kind === 'webhook_failed') return 'Skip';
-  if (action === 'write_off' && kind === 'paid_without_stock') return 'Give up';
+  if (action === 'write_off' && kind === 'paid_without_stock') return 'Cancel order';
   return ACTIONS[action];
 }
 

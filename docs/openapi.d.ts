@@ -446,7 +446,11 @@ export interface paths {
      * @description All events of the range that match the endpoint are sent, with the same `webhook-id` as before; one whose delivery still waits or is under way is sent once. New events are sent beside them. There is one replay at a time.
      */
     post: operations['replayWebhook'];
-    delete?: never;
+    /**
+     * Cancel the replay of an endpoint
+     * @description No more events of the replay are queued. Those that are queued, at most 2000, are still sent. Without a replay it has no effect.
+     */
+    delete: operations['cancelWebhookReplay'];
     options?: never;
     head?: never;
     patch?: never;
@@ -2678,12 +2682,12 @@ export interface components {
        */
       is_in_trouble: boolean;
       /**
-       * @description Events that wait to be delivered or retried, counted to 10000.
+       * @description Events that wait to be delivered or retried, counted to 10000, in the list of endpoints to 1000.
        * @example 0
        */
       queued: number;
       /**
-       * @description Events that are out of attempts, which are incidents, counted to 10000.
+       * @description Events that are out of attempts, which are incidents, counted to 10000, in the list of endpoints to 1000.
        * @example 0
        */
       failed: number;
@@ -2763,12 +2767,12 @@ export interface components {
        */
       is_in_trouble: boolean;
       /**
-       * @description Events that wait to be delivered or retried, counted to 10000.
+       * @description Events that wait to be delivered or retried, counted to 10000, in the list of endpoints to 1000.
        * @example 0
        */
       queued: number;
       /**
-       * @description Events that are out of attempts, which are incidents, counted to 10000.
+       * @description Events that are out of attempts, which are incidents, counted to 10000, in the list of endpoints to 1000.
        * @example 0
        */
       failed: number;
@@ -3141,6 +3145,11 @@ export interface components {
         | 'stock_lost'
         | 'webhook_failed';
       /**
+       * Format: uuid
+       * @description Only incidents of this endpoint of webhooks, for the kind `webhook_failed`.
+       */
+      endpoint_id?: string;
+      /**
        * @description Only incidents with this cause, as listed by `GET /operations/incidents/causes`.
        * @example notification service: answered 500
        */
@@ -3162,6 +3171,8 @@ export interface components {
         | 'paid_without_stock'
         | 'stock_lost'
         | 'webhook_failed';
+      /** Format: uuid */
+      endpoint_id: string | null;
       /** @example notification service: answered 500 */
       cause: string | null;
       /**
@@ -11605,7 +11616,7 @@ export interface operations {
         };
       };
       408: components['responses']['Malformed408'];
-      /** @description Too many webhook endpoints */
+      /** @description Too many webhook endpoints; Feed incomplete */
       409: {
         headers: {
           /**
@@ -11638,7 +11649,7 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['ProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/too-many-webhooks';
+            type?: '/problems/too-many-webhooks' | '/problems/feed-incomplete';
           };
         };
       };
@@ -14721,7 +14732,7 @@ export interface operations {
         };
       };
       408: components['responses']['Malformed408'];
-      /** @description Replay in progress */
+      /** @description Feed incomplete; Replay in progress */
       409: {
         headers: {
           /**
@@ -14759,10 +14770,305 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['ProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/replay-in-progress';
+            type?: '/problems/feed-incomplete' | '/problems/replay-in-progress';
           };
         };
       };
+      413: components['responses']['Malformed413'];
+      414: components['responses']['Malformed414'];
+      415: components['responses']['Malformed415'];
+      417: components['responses']['Malformed417'];
+      /** @description Too many concurrent requests; Too many requests */
+      429: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/concurrency-limit-exceeded' | '/problems/rate-limit-exceeded';
+          };
+        };
+      };
+      431: components['responses']['Malformed431'];
+      /** @description Internal server error */
+      500: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/internal-error';
+          };
+        };
+      };
+      /** @description Service overloaded; Database unavailable; Token verification unavailable */
+      503: {
+        headers: {
+          /**
+           * @description Seconds to wait before the request is repeated.
+           * @example 2
+           */
+          'Retry-After': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/overloaded' | '/problems/database-unavailable' | '/problems/issuer-unavailable';
+          };
+        };
+      };
+    };
+  };
+  cancelWebhookReplay: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        /** @description Id of the endpoint. */
+        webhook_id: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description The endpoint has no replay. */
+      204: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      400: components['responses']['Malformed400'];
+      /** @description Authentication required; Invalid credentials */
+      401: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate': string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/authentication-required' | '/problems/invalid-credentials';
+          };
+        };
+      };
+      /** @description Permission denied; Cross-site request refused */
+      403: {
+        headers: {
+          /**
+           * @description A challenge for each kind of credentials that the service takes (RFC 9110, RFC 6750).
+           * @example Bearer realm="order-service"
+           */
+          'WWW-Authenticate'?: string;
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/insufficient-scope' | '/problems/cross-site-request';
+          };
+        };
+      };
+      /** @description Webhook not found */
+      404: {
+        headers: {
+          /**
+           * @description How many requests are left (`r`), and for how many seconds (`t`).
+           * @example "requests";r=118;t=24
+           */
+          RateLimit?: string;
+          /**
+           * @description How many requests there may be (`q`) in how many seconds (`w`).
+           * @example "requests";q=120;w=60
+           */
+          'RateLimit-Policy'?: string;
+          /**
+           * @description `private, no-cache` where the response has an `ETag`, otherwise `no-store`.
+           * @example no-store
+           */
+          'Cache-Control': 'no-store' | 'no-store, no-transform' | 'private, no-cache';
+          /**
+           * @description The request headers that the response depends on.
+           * @example Authorization, X-API-Key
+           */
+          Vary?: string;
+          /**
+           * @description Names this request in the logs of the service.
+           * @example 0e7c3e0e-6f1d-4a52-8f6d-3c7c7f0f3c55
+           */
+          'X-Request-Id': string;
+          [name: string]: unknown;
+        };
+        content: {
+          'application/problem+json': components['schemas']['ProblemResponse'] & {
+            /** @enum {string} */
+            type?: '/problems/webhook-not-found';
+          };
+        };
+      };
+      408: components['responses']['Malformed408'];
       413: components['responses']['Malformed413'];
       414: components['responses']['Malformed414'];
       415: components['responses']['Malformed415'];
@@ -14908,6 +15214,8 @@ export interface operations {
           | 'pending_order';
         /** @description Incidents of this order only, all on one page. */
         order_id?: string;
+        /** @description Incidents of this endpoint of webhooks only, which are of the kind `webhook_failed`. */
+        endpoint_id?: string;
         /** @description `next_cursor` of the page before. */
         cursor?: string;
       };
@@ -15549,6 +15857,7 @@ export interface operations {
            * @example {
            *       "action": "retry",
            *       "kind": "notification",
+           *       "endpoint_id": null,
            *       "cause": "notification service: answered 500",
            *       "changed": 500,
            *       "remaining": 40

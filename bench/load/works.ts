@@ -21,6 +21,9 @@ function keyOf(n: number): string {
   return createHash('md5').update(`${process.pid} ${n}`).digest('hex');
 }
 
+/** A day. */
+const HOLD_SECONDS = 86_400;
+
 /** Two lines, as a small order has them. */
 function order(n: number): object {
   const batch = Math.floor(n / (CUSTOMERS_AT_A_TIME * ORDERS_OF_A_CUSTOMER));
@@ -74,6 +77,17 @@ export class Works {
           else this.changeable[0]?.push((JSON.parse(body) as { order_id: string }).order_id);
         };
         return { bytes: this.request(n), answered };
+      },
+    };
+  }
+
+  /** Orders whose stock is held for longer than any run. */
+  hold(): Work {
+    return {
+      expects: 201,
+      next: () => {
+        const body = { ...order((this.sent += 1)), hold_seconds: HOLD_SECONDS };
+        return { bytes: requestBytes('POST', '/orders', body), answered: () => void (this.accepted += 1) };
       },
     };
   }

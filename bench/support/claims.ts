@@ -23,8 +23,7 @@ interface Plan {
 
 /** Claims waiting notifications again and again, in transactions that are rolled back. */
 export async function measureClaims(databaseUrl: string): Promise<ClaimCost> {
-  const { CLAIM } =
-    await loadBuilt<typeof import('../../src/tasks/task.repository.js')>('tasks/task.repository.js');
+  const { CLAIM } = await loadBuilt<typeof import('../../src/tasks/task-leases.js')>('tasks/task-leases.js');
   const [statement] = CLAIM.of([['notify', TASKS_OF_A_CLAIM, LEASE_MS]]);
   if (!statement) throw new Error('a claim is one statement');
   const { text, values } = statement;

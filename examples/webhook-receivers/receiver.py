@@ -97,11 +97,14 @@ class Receiver(BaseHTTPRequestHandler):
         self.end_headers()
 
     def receive(self):
-        length = int(self.headers.get("content-length", "0"))
-        if length > MAX_BODY_BYTES:
+        # The service names the length. Without it, a read would wait for the end of the connection.
+        length = self.headers.get("content-length", "")
+        if not (length.isascii() and length.isdigit()):
+            return 411
+        if int(length) > MAX_BODY_BYTES:
             return 413
         # The signature is of these bytes: parse them only afterwards.
-        body = self.rfile.read(length)
+        body = self.rfile.read(int(length))
         if not is_genuine(self.headers, body):
             return 401
         event = json.loads(body)

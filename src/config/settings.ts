@@ -26,6 +26,8 @@ export const LONGEST_HOLD_SECONDS = 2_592_000;
 /** The maximum duration of a background task: see docs/timeouts.md. */
 const MAX_UPSTREAM_TIMEOUT_MS = 10_000;
 
+const KEY_OF_32_BYTES = '[A-Za-z0-9+/]{43}=';
+
 /**
  * Every setting of the service, under the name of its environment variable, with its default.
  *
@@ -191,8 +193,8 @@ export class Settings extends HttpSettings {
   IDEMPOTENCY_KEY_HOURS: number = 24;
 
   /**
-   * How many days rejected orders are kept, with their lines and history, and never shorter than keys. `0` keeps them for
-   * ever.
+   * How many days rejected orders are kept, with their lines and history, and never shorter than keys. Those with events that
+   * a webhook endpoint has not read are kept up to 30 days longer. `0` keeps them for ever.
    */
   @WholeNumber(0, 36_500)
   REJECTED_ORDER_DAYS: number = 0;
@@ -217,10 +219,13 @@ export class Settings extends HttpSettings {
   /**
    * Encrypts the stored secrets of webhook endpoints: 32 random bytes in base64, as `openssl rand -base64 32` prints. Without it they
    * are stored as they are; secrets from before it was set are encrypted at the next start. Set the same on all instances, and keep it:
-   * the service does not start with another one.
+   * the service does not start without the key of a stored secret. Of several keys between commas the first encrypts, and all decrypt,
+   * so that a key can be replaced (docs/operations.md#replace-the-key-of-webhook-secrets).
    */
   @IsOptional()
-  @Matches(/^[A-Za-z0-9+/]{43}=$/, { message: 'must be 32 bytes in base64' })
+  @Matches(new RegExp(`^${KEY_OF_32_BYTES}(,${KEY_OF_32_BYTES})*$`), {
+    message: 'must be 32 bytes in base64, or several such keys with commas in between',
+  })
   WEBHOOK_SECRET_KEY?: string;
 
   // ## Background tasks

@@ -8,7 +8,7 @@ import type {
   ReservationLine,
   ReserveOutcome,
 } from '../orders/order.ports.js';
-import { orderIdOf } from '../orders/holds/reservation-id.js';
+import { orderIdOf } from '../orders/reservation/reservation-id.js';
 import { databaseNow } from '../platform/database/database-clock.js';
 import type { Deadline } from '../platform/deadline.js';
 import { reachPausePoint } from '../pause-points/pause-points.js';

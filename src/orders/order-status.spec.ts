@@ -12,9 +12,14 @@ import {
 
 /** Every allowed transition, as the design lists them. */
 const DESIGNED = [
+  'pending > reserved',
   'pending > confirmed',
   'pending > rejected',
   'pending > failed',
+  'reserved > confirmed',
+  'reserved > cancelled',
+  'reserved > expired',
+  'expired > confirmed',
   'confirmed > processing',
   'confirmed > shipped',
   'confirmed > cancelled',
@@ -64,6 +69,7 @@ describe('the state machine', () => {
       'rejected',
       'failed',
       'cancelled',
+      'expired',
     ]);
   });
 });
@@ -72,6 +78,7 @@ describe('corrections of customer and addresses', () => {
   it('are possible until the order leaves or ends', () => {
     expect(ORDER_STATUS_NAMES.filter((status) => isOpen(status))).toEqual([
       'pending',
+      'reserved',
       'confirmed',
       'processing',
     ]);

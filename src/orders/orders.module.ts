@@ -14,7 +14,7 @@ import { Confirmations } from './holds/confirmations.js';
 import { HoldExpiry } from './holds/hold-expiry.js';
 import { HoldExtension } from './holds/hold-extension.js';
 import { HoldsController } from './holds/holds.controller.js';
-import { HoldsRepository } from './holds/holds.repository.js';
+import { HoldsRepository } from './reservation/holds.repository.js';
 import { LateConfirmation } from './holds/late-confirmation.js';
 import { LateConfirmationRepository } from './holds/late-confirmation.repository.js';
 import { LateConfirmations } from './holds/late-confirmations.js';

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { fieldsToPassOn } from '../platform/telemetry/request-context.js';
+import type { Statement } from '../platform/database/statement-message.js';
 import type { Deadline } from '../platform/deadline.js';
 import type { Task } from './task.entity.js';
 
@@ -75,12 +76,14 @@ export interface TaskPolicy {
   maxPauseMs: number;
   /** Tasks of the kind are claimed at most this often. */
   claimIntervalMs: number;
-  /** Attempts that may begin now, besides the adaptive limit: 0 while the kind rests. */
+  /** Attempts that may run at a time now, besides the adaptive limit: 0 while the kind rests. */
   gate: () => number;
   /** Whether tasks that succeeded become part of the delivery history of their order. */
   isKept: boolean;
   /** Stands for the kind in metrics and traces, which must not have a label for each of many kinds. */
   label?: string;
+  /** Statements of the transaction that declares tasks dead, after it has done so. They run as well where the lease of a task was lost. */
+  onDead?: (tasks: readonly LeasedTask[]) => Statement[];
 }
 
 /** A failed attempt whose handler knows more about the next one than the policy does. */
@@ -96,6 +99,14 @@ export class AttemptError extends Error {
   ) {
     super(message);
     this.name = 'AttemptError';
+  }
+}
+
+/** An attempt that did not begin, because the service that it calls rests. The task is due again, and the attempt does not count. */
+export class AttemptNotMade extends Error {
+  constructor() {
+    super('the attempt was not made');
+    this.name = 'AttemptNotMade';
   }
 }
 

@@ -2,7 +2,13 @@ import { Logger } from '@nestjs/common';
 import { Deadline } from '../platform/deadline.js';
 import { withDeadline } from '../platform/telemetry/request-context.js';
 import { AdaptiveLimit } from '../platform/adaptive-limit.js';
-import { AttemptError, type LeasedTask, type TaskHandler, type TaskPolicy } from './task-kind.js';
+import {
+  AttemptError,
+  AttemptNotMade,
+  type LeasedTask,
+  type TaskHandler,
+  type TaskPolicy,
+} from './task-kind.js';
 import { observeAttempt, observeLimit } from './task-telemetry.js';
 
 /** A lease outlasts the attempt by this, for the statements before and after it. */
@@ -18,6 +24,8 @@ export interface AttemptFailure {
   pauseMs: number;
   /** Whether there is no next attempt. */
   isFinal: boolean;
+  /** False when it was not made, so that it does not count. */
+  isMade: boolean;
 }
 
 /** Runs attempts at the tasks of one kind, as many at a time as the service that they call bears. */
@@ -53,7 +61,7 @@ export class TaskRunner {
   /** Attempts that may begin now. */
   get room(): number {
     if (this.onIdle) return 0;
-    return Math.max(0, Math.min(this.limit.current - this.running, this.policy.gate()));
+    return Math.max(0, Math.min(this.limit.current, this.policy.gate()) - this.running);
   }
 
   /** Results that are worth a transaction of their own: waiting for more would leave the service idle. */
@@ -94,8 +102,10 @@ export class TaskRunner {
     const startedAt = performance.now();
     const label = this.policy.label ?? this.kind;
     const failure = await observeAttempt(label, task, () => this.attempt(task, claimedAt));
-    this.limit.record(performance.now() - startedAt, failure !== undefined, this.running);
-    this.observeLimit();
+    if (failure?.isMade !== false) {
+      this.limit.record(performance.now() - startedAt, failure !== undefined, this.running);
+      this.observeLimit();
+    }
     return failure;
   }
 
@@ -119,7 +129,7 @@ export class TaskRunner {
   private async attempt(task: LeasedTask, claimedAt: number): Promise<AttemptFailure | undefined> {
     // The process died during the last attempt that the task was allowed.
     if (task.attempts > task.maxAttempts)
-      return { reason: 'the process ended during the last attempt', pauseMs: 0, isFinal: true };
+      return { reason: 'the process ended during the last attempt', pauseMs: 0, isFinal: true, isMade: true };
     let timer: NodeJS.Timeout | undefined;
     try {
       const deadline = Deadline.in(this.policy.attemptTimeoutMs);
@@ -133,12 +143,14 @@ export class TaskRunner {
       await Promise.race([work, timeout]);
       return undefined;
     } catch (error) {
+      if (error instanceof AttemptNotMade)
+        return { reason: error.message, pauseMs: 0, isFinal: false, isMade: false };
       const reason = (error instanceof Error ? error.message : String(error)).slice(0, MAX_ERROR_LENGTH);
       const { kind, id, attempts } = task;
       this.logger.warn({ kind, taskId: id, attempt: attempts, reason }, 'An attempt at a task failed');
       const { pauseMs, isFinal } = error instanceof AttemptError ? error : { pauseMs: 0, isFinal: false };
       // PostgreSQL stores no NUL character.
-      return { reason: reason.replaceAll('\0', ''), pauseMs, isFinal };
+      return { reason: reason.replaceAll('\0', ''), pauseMs, isFinal, isMade: true };
     } finally {
       clearTimeout(timer);
     }

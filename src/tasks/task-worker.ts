@@ -94,18 +94,28 @@ export class TaskWorker {
   }
 
   private async writeResults(): Promise<boolean> {
-    const [failed, succeeded] = [[] as Result[], [] as Result[]];
-    for (const result of this.results.splice(0))
-      (result.failure === undefined ? succeeded : failed).push(result);
-    const isFinished = await this.write(succeeded, () =>
-      this.repository.finish(
-        succeeded.map(({ task }) => ({ ...task, isKept: this.runnerOf(task).policy.isKept })),
+    const [failed, succeeded, notMade] = [[] as Result[], [] as Result[], [] as Result[]];
+    for (const result of this.results.splice(0)) {
+      const { failure } = result;
+      (failure === undefined ? succeeded : failure.isMade ? failed : notMade).push(result);
+    }
+    const written = [
+      await this.write(succeeded, () =>
+        this.repository.finish(
+          succeeded.map(({ task }) => ({ ...task, isKept: this.runnerOf(task).policy.isKept })),
+        ),
       ),
-    );
-    return (
-      (await this.write(failed, () => this.repository.fail(failed.map((one) => this.toFailure(one))))) &&
-      isFinished
-    );
+      await this.write(failed, () => this.fail(failed.map((one) => this.toFailure(one)))),
+      await this.write(notMade, () => this.repository.returnUnstarted(notMade.map(({ task }) => task))),
+    ];
+    return written.every(Boolean);
+  }
+
+  private async fail(failures: readonly FailedAttempt<LeasedTask>[]): Promise<void> {
+    const dead = failures.flatMap(({ isDead, lease }) => (isDead ? [lease] : []));
+    const ofKinds = [...Map.groupBy(dead, (task) => this.runnerOf(task))];
+    const statements = ofKinds.flatMap(([{ policy }, tasks]) => policy.onDead?.(tasks) ?? []);
+    await this.repository.fail(failures, statements);
   }
 
   private async write(results: readonly Result[], statement: () => Promise<void>): Promise<boolean> {
@@ -126,7 +136,7 @@ export class TaskWorker {
     return isWritten;
   }
 
-  private toFailure({ task, failure }: Result): FailedAttempt {
+  private toFailure({ task, failure }: Result): FailedAttempt<LeasedTask> {
     const { policy } = this.runnerOf(task);
     return {
       lease: task,

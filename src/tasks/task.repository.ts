@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { MultiRowStatement } from '../platform/database/batching/multi-row-statement.js';
 import { runAll, type Sql } from '../platform/database/connection.js';
 import type { Statement } from '../platform/database/statement-message.js';
 import { BEGIN_BY_INDEX, queryAtOnce } from '../platform/database/transaction.js';
 import { INSERT_BEHIND, INSERT_FIRST, type LeasableTask, valuesOf } from './task-inserts.js';
 import type { LeasedTask, NewTask, TaskKind } from './task-kind.js';
+import { CLAIM, COMPLETE, FAIL, FINISH, LEASED, PROMOTE, RETURN_UNSTARTED } from './task-leases.js';
 
 /** A lease of this process: writes of an attempt compare its version. */
 export type Lease = Pick<LeasedTask, 'orderId' | 'lane' | 'seq' | 'leaseVersion'>;
@@ -24,85 +24,22 @@ export interface ClaimRequest {
 }
 
 /** An attempt that failed. */
-export interface FailedAttempt {
-  lease: Lease;
+export interface FailedAttempt<Of extends Lease = Lease> {
+  lease: Of;
   isDead: boolean;
   /** Milliseconds until the next attempt. */
   pauseMs: number;
   error: string;
 }
 
-/** A leased task `t`. */
-const LEASED = `t.order_id AS "orderId", t.lane, t.seq, t.id, t.kind, t.payload, t.context,
-  t.lease_version AS "leaseVersion", t.attempts, t.max_attempts AS "maxAttempts"`;
+/** Tasks of one transaction of `hurryAll`: some 10 ms. */
+const HURRIED_AT_ONCE = 1_000;
 
-/** Takes the lease by compare-and-set: of two instances that found the same task, one gets it. */
-export const CLAIM = new MultiRowStatement(
-  '(?::text, ?::integer, ?::integer)',
-  (rows) => `
-WITH due AS MATERIALIZED (
-  SELECT t.order_id, t.lane, t.seq, t.lease_version, now() + wanted.lease_ms * interval '1 millisecond' AS lease_end
-  FROM (VALUES ${rows}) AS wanted (kind, room, lease_ms) CROSS JOIN LATERAL (
-    SELECT order_id, lane, seq, lease_version FROM tasks
-    WHERE kind = wanted.kind AND state = 'ready' AND run_at <= now() ORDER BY run_at LIMIT wanted.room
-  ) t
-)
-UPDATE tasks t SET lease_version = t.lease_version + 1, attempts = t.attempts + 1, lease_until = due.lease_end,
-  run_at = due.lease_end
-FROM due WHERE t.order_id = due.order_id AND t.lane = due.lane AND t.seq = due.seq
-  AND t.lease_version = due.lease_version AND t.state = 'ready'
-RETURNING ${LEASED}`,
-);
-
-/** Joins the rows of a task with leases, in a statement on `tasks t`. */
-const HAS_LEASE = `t.order_id = l.order_id AND t.lane = l.lane AND t.seq = l.seq AND t.lease_version = l.lease_version`;
-
-/** Successful tasks become the delivery history of their order, except for kinds that have a history of their own. */
-const FINISH = new MultiRowStatement(
-  '(?::uuid, ?::text, ?::integer, ?::integer, ?::boolean)',
-  (rows) => `
-WITH finished AS (
-  DELETE FROM tasks t USING (VALUES ${rows}) AS l (order_id, lane, seq, lease_version, is_kept) WHERE ${HAS_LEASE}
-  RETURNING t.order_id, t.id, t.kind, t.seq, t.attempts, t.created_at, l.is_kept
-)
-INSERT INTO deliveries (order_id, id, queue, event_seq, attempts, created_at, completed_at)
-SELECT order_id, id, kind, seq, attempts, created_at, clock_timestamp() FROM finished WHERE is_kept`,
-);
-
-/** Promotes the first task of each lane. A lane whose first task is not blocked stays unchanged. */
-const PROMOTE = new MultiRowStatement(
-  '(?::uuid, ?::text)',
-  (rows) => `
-UPDATE tasks t SET state = 'ready', run_at = now() FROM (VALUES ${rows}) AS l (order_id, lane)
-WHERE t.order_id = l.order_id AND t.lane = l.lane AND t.state = 'blocked' AND NOT EXISTS (
-  SELECT 1 FROM tasks earlier WHERE earlier.order_id = t.order_id AND earlier.lane = t.lane AND earlier.seq < t.seq
-)`,
-);
-
-const FAIL = new MultiRowStatement(
-  '(?::uuid, ?::text, ?::integer, ?::integer, ?::boolean, ?::integer, ?::text)',
-  (rows) => `
-UPDATE tasks t SET state = CASE WHEN l.is_dead THEN 'dead' ELSE 'ready' END, lease_until = NULL,
-  run_at = now() + l.pause_ms * interval '1 millisecond', dead_at = CASE WHEN l.is_dead THEN now() END, last_error = l.error,
-  attempts = LEAST(t.attempts, t.max_attempts)
-FROM (VALUES ${rows}) AS l (order_id, lane, seq, lease_version, is_dead, pause_ms, error) WHERE ${HAS_LEASE}`,
-);
-
-/** Divides by zero where another process has the lease, so that nothing of the transaction happens. */
-const COMPLETE = new MultiRowStatement(
-  '(?::uuid, ?::text, ?::integer, ?::integer)',
-  (rows) => `
-DELETE FROM tasks t USING (VALUES ${rows}) AS l (order_id, lane, seq, lease_version)
-WHERE t.order_id = l.order_id AND t.lane = l.lane AND t.seq = l.seq
-RETURNING 1 / (t.lease_version = l.lease_version)::integer`,
-);
-
-const RETURN_UNSTARTED = new MultiRowStatement(
-  '(?::uuid, ?::text, ?::integer, ?::integer)',
-  (rows) => `
-UPDATE tasks t SET lease_until = NULL, run_at = now(), attempts = t.attempts - 1
-FROM (VALUES ${rows}) AS l (order_id, lane, seq, lease_version) WHERE ${HAS_LEASE}`,
-);
+/** A task that another transaction has locked is about to change anyway. */
+const HURRY_SOME = `UPDATE tasks t SET run_at = now() FROM (
+  SELECT order_id, lane, seq FROM tasks
+  WHERE kind = $1 AND state = 'ready' AND run_at > now() AND lease_until IS NULL LIMIT $2 FOR UPDATE SKIP LOCKED
+) waiting WHERE t.order_id = waiting.order_id AND t.lane = waiting.lane AND t.seq = waiting.seq`;
 
 /**
  * The statements by which tasks move from one state to the next. Those of the worker are planned by index: a plan that
@@ -207,15 +144,19 @@ export class TaskRepository {
     ]);
   }
 
-  /** Plans the next attempts at tasks that failed, or declares them dead. A lease that was lost changes nothing. */
-  async fail(failures: readonly FailedAttempt[]): Promise<void> {
+  /**
+   * Plans the next attempts at tasks that failed, or declares them dead. A lease that was lost changes nothing.
+   *
+   * @param more statements of the same transaction, which follow
+   */
+  async fail(failures: readonly FailedAttempt[], more: readonly Statement[] = []): Promise<void> {
     const rows = failures.map(({ lease, isDead, pauseMs, error }) => [
       ...keyOf(lease),
       isDead,
       pauseMs,
       error,
     ]);
-    await queryAtOnce(this.dataSource, BEGIN_BY_INDEX, FAIL.of(rows));
+    await queryAtOnce(this.dataSource, BEGIN_BY_INDEX, [...FAIL.of(rows), ...more]);
   }
 
   /** Returns leases under which nothing was begun; they do not count as attempts. */
@@ -269,6 +210,16 @@ export class TaskRepository {
       [orderId, id],
     );
     return affected === 1;
+  }
+
+  /** Makes the tasks of a kind due that wait for their next attempts, in short transactions. */
+  async hurryAll(kind: string): Promise<void> {
+    for (;;) {
+      const results = await queryAtOnce(this.dataSource, BEGIN_BY_INDEX, [
+        { text: HURRY_SOME, values: [kind, HURRIED_AT_ONCE] },
+      ]);
+      if ((results[0]?.rowCount ?? 0) < HURRIED_AT_ONCE) return;
+    }
   }
 }
 

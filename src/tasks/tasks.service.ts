@@ -191,6 +191,12 @@ export class Tasks implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
     return isDue;
   }
 
+  /** Makes the tasks of a kind due that wait for their next attempts, as when the service that they call is back. */
+  async hurryAll({ name }: TaskKind): Promise<void> {
+    await this.repository.hurryAll(name);
+    this.worker?.wake();
+  }
+
   /** Gives up the dead task of an order. @returns whether there was one */
   async writeOffDead(
     transaction: Sql,

@@ -1,4 +1,4 @@
-import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiBody, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { type Caller, CurrentCaller, RequireScopes } from '../auth/access.js';
 import { databaseNow } from '../platform/database/database-clock.js';
@@ -13,6 +13,7 @@ import {
   ONE_PROBLEMS,
   ONE_WEBHOOK,
   REPLAY_BODY,
+  REPLAY_CANCELLED,
   REPLAY_PROBLEMS,
   REPLAYING,
   ROTATE_BODY,
@@ -21,6 +22,7 @@ import {
   TESTED,
   WEBHOOK_ID,
 } from './dto/webhooks.openapi.js';
+import { REPLAY_WINDOW } from './dispatch/dispatch.repository.js';
 import { WebhookReplays } from './replay/webhook-replays.js';
 import { WebhookDeliveriesRepository } from './history/webhook-deliveries.repository.js';
 import { TEST_CALLS, WebhookTestCall } from './webhook-test-call.js';
@@ -153,6 +155,24 @@ export class WebhookActionsController {
     @CurrentCaller() caller: Caller,
   ): Promise<WebhookResponse> {
     return responseOf(await this.replays.start(id, { after, until }, caller.id));
+  }
+
+  @Delete(':webhook_id/replay')
+  @RequireScopes('webhooks')
+  @BoundedReads()
+  @HttpCode(204)
+  @ApiOperation({
+    operationId: 'cancelWebhookReplay',
+    summary: 'Cancel the replay of an endpoint',
+    description:
+      `No more events of the replay are queued. Those that are queued, at most ${REPLAY_WINDOW}, are still sent. Without a replay ` +
+      'it has no effect.',
+  })
+  @ApiParam(WEBHOOK_ID)
+  @ApiResponse(REPLAY_CANCELLED)
+  @ApiProblems(...ONE_PROBLEMS)
+  async cancelReplay(@Param('webhook_id') id: string, @CurrentCaller() caller: Caller): Promise<void> {
+    await this.replays.cancel(id, caller.id);
   }
 }
 

@@ -11,6 +11,9 @@ const STATE_LIST = DELIVERY_STATES.map((state) => `'${state}'`).join(', ');
 @Entity('webhook_deliveries')
 @Check('webhook_deliveries_state', `state IN (${STATE_LIST})`)
 @Index('webhook_deliveries_by_endpoint', ['endpointId', 'attemptedAt', 'orderId', 'seq'])
+@Index('webhook_deliveries_by_state', ['endpointId', 'state', 'attemptedAt', 'orderId', 'seq'], {
+  where: `state <> 'delivered'`,
+})
 @Index('webhook_deliveries_by_time', ['attemptedAt'])
 export class WebhookDelivery {
   @PrimaryColumn('uuid', { name: 'order_id', primaryKeyConstraintName: 'webhook_deliveries_pkey' })

@@ -40,8 +40,18 @@ describe('webhook secret', () => {
 
   it('stays readable when a key is set later', () => {
     expect(withKey(KEY).open('whsec_a')).toBe('whsec_a');
-    expect(withKey(KEY).isUnsealed('whsec_a')).toBe(true);
-    expect(plain.isUnsealed('whsec_a')).toBe(false);
+    expect(withKey(KEY).isOutdated('whsec_a')).toBe(true);
+    expect(plain.isOutdated('whsec_a')).toBe(false);
+  });
+
+  it('is encrypted with the first of several keys, and read with each', () => {
+    const other = randomBytes(32).toString('base64');
+    const both = withKey(`${KEY},${other}`);
+    const [byFirst, byOther] = [both.seal('whsec_a'), withKey(other).seal('whsec_a')];
+    expect([byFirst, byOther].map((sealed) => both.open(sealed))).toEqual(['whsec_a', 'whsec_a']);
+    expect([byFirst, byOther].map((sealed) => both.isOutdated(sealed))).toEqual([false, true]);
+    expect(withKey(KEY).open(byFirst)).toBe('whsec_a');
+    expect(() => withKey(other).open(byFirst)).toThrow('wrong_key');
   });
 
   it.each([

@@ -30,10 +30,11 @@ export class SecretUnreadable extends Error {
 /** The secrets that sign deliveries: generates them, and encrypts them where `WEBHOOK_SECRET_KEY` is set. */
 @Injectable()
 export class WebhookSecrets {
-  private readonly key: Buffer | undefined;
+  /** The first encrypts. The others decrypt what was encrypted before a key was replaced. */
+  private readonly keys: readonly Buffer[];
 
   constructor({ WEBHOOK_SECRET_KEY }: Settings) {
-    this.key = WEBHOOK_SECRET_KEY === undefined ? undefined : Buffer.from(WEBHOOK_SECRET_KEY, 'base64');
+    this.keys = (WEBHOOK_SECRET_KEY?.split(',') ?? []).map((key) => Buffer.from(key, 'base64'));
   }
 
   /** A new secret, as a receiver gets it. */
@@ -43,9 +44,10 @@ export class WebhookSecrets {
 
   /** A secret as it is stored. */
   seal(secret: string): string {
-    if (this.key === undefined) return secret;
+    const [key] = this.keys;
+    if (key === undefined) return secret;
     const nonce = randomBytes(NONCE_BYTES);
-    const cipher = createCipheriv(CIPHER, this.key, nonce, { authTagLength: TAG_BYTES });
+    const cipher = createCipheriv(CIPHER, key, nonce, { authTagLength: TAG_BYTES });
     const sealed = Buffer.concat([nonce, cipher.update(secret, 'utf8'), cipher.final(), cipher.getAuthTag()]);
     return SEALED + sealed.toString('base64');
   }
@@ -57,22 +59,18 @@ export class WebhookSecrets {
    */
   open(stored: string): string {
     if (!stored.startsWith(SEALED)) return stored;
-    if (this.key === undefined) throw new SecretUnreadable('missing_key');
-    const sealed = Buffer.from(stored.slice(SEALED.length), 'base64');
-    try {
-      const nonce = sealed.subarray(0, NONCE_BYTES);
-      const decipher = createDecipheriv(CIPHER, this.key, nonce, { authTagLength: TAG_BYTES });
-      decipher.setAuthTag(sealed.subarray(-TAG_BYTES));
-      const text = decipher.update(sealed.subarray(NONCE_BYTES, -TAG_BYTES));
-      return Buffer.concat([text, decipher.final()]).toString('utf8');
-    } catch {
-      throw new SecretUnreadable('wrong_key');
+    if (this.keys.length === 0) throw new SecretUnreadable('missing_key');
+    for (const key of this.keys) {
+      const secret = decrypt(stored, key);
+      if (secret !== undefined) return secret;
     }
+    throw new SecretUnreadable('wrong_key');
   }
 
-  /** Whether a stored secret is not encrypted although there is a key. */
-  isUnsealed(stored: string): boolean {
-    return this.key !== undefined && !stored.startsWith(SEALED);
+  /** Whether a stored secret is not encrypted with the first key, although there is one. */
+  isOutdated(stored: string): boolean {
+    const [key] = this.keys;
+    return key !== undefined && (!stored.startsWith(SEALED) || decrypt(stored, key) === undefined);
   }
 
   /**
@@ -82,6 +80,21 @@ export class WebhookSecrets {
    */
   signing(stored: readonly StoredSecret[], now: Date): string[] {
     return stored.filter((secret) => isValid(secret, now)).map(({ secret }) => this.open(secret));
+  }
+}
+
+/** @returns undefined where it was encrypted with another key, or has changed since */
+function decrypt(stored: string, key: Buffer): string | undefined {
+  const sealed = Buffer.from(stored.slice(SEALED.length), 'base64');
+  try {
+    const decipher = createDecipheriv(CIPHER, key, sealed.subarray(0, NONCE_BYTES), {
+      authTagLength: TAG_BYTES,
+    });
+    decipher.setAuthTag(sealed.subarray(-TAG_BYTES));
+    const text = decipher.update(sealed.subarray(NONCE_BYTES, -TAG_BYTES));
+    return Buffer.concat([text, decipher.final()]).toString('utf8');
+  } catch {
+    return undefined;
   }
 }
 

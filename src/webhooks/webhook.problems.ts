@@ -21,6 +21,14 @@ const WEBHOOK_PROBLEMS = defineProblemTypes({
     cause: 'Every delivery is signed with each valid secret, and as many are valid as there may be.',
     remedy: 'Wait until an earlier secret ends, or rotate with `valid_hours` 0, which ends all of them.',
   },
+  'feed-incomplete': {
+    status: 409,
+    title: 'Feed incomplete',
+    cause:
+      'After the upgrade that brought the feed, the events from before it are still being numbered. A new endpoint or a replay would ' +
+      'get old events as new ones, or miss some.',
+    remedy: 'Repeat the request after `Retry-After`. `GET /events` shows how far the feed is.',
+  },
   'replay-in-progress': {
     status: 409,
     title: 'Replay in progress',
@@ -42,6 +50,16 @@ export function tooManyWebhooks(most: number): Problem {
 export function tooManySecrets(most: number): Problem {
   const name = 'too-many-secrets';
   return new Problem(name, WEBHOOK_PROBLEMS[name], `${most} secrets of this endpoint are valid`);
+}
+
+/** Seconds; the numbering takes minutes. */
+const FEED_RETRY_AFTER = { 'retry-after': '30' };
+
+/** @param placedUntil when the last order was placed whose events have numbers */
+export function feedIncomplete(lastNo: number, placedUntil: Date): Problem {
+  const name = 'feed-incomplete';
+  const detail = `${lastNo} events have their number in the feed, those of orders placed until ${placedUntil.toISOString()}`;
+  return new Problem(name, WEBHOOK_PROBLEMS[name], detail, {}, FEED_RETRY_AFTER);
 }
 
 export function replayInProgress(id: string): Problem {

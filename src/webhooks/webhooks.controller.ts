@@ -25,15 +25,19 @@ import {
   WEBHOOK_ID,
   WEBHOOKS,
 } from './dto/webhooks.openapi.js';
+import { FeedPosition } from './replay/feed-position.js';
 import { noteSubject } from '../platform/telemetry/request-context.js';
 import { WEBHOOK } from './webhook-subject.js';
 import { WebhooksService } from './webhooks.service.js';
 
-// No Idempotency-Key: the response to a retry would have to be stored, with the secret that is in it.
+// No Idempotency-Key: docs/decisions/0055.
 @ApiTags('webhooks')
 @Controller('webhooks')
 export class WebhooksController {
-  constructor(private readonly webhooks: WebhooksService) {}
+  constructor(
+    private readonly webhooks: WebhooksService,
+    private readonly positions: FeedPosition,
+  ) {}
 
   @Post()
   @RequireScopes('webhooks')
@@ -53,6 +57,7 @@ export class WebhooksController {
     @CurrentCaller() caller: Caller,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<WebhookWithSecretResponse> {
+    await this.positions.endOfComplete();
     const options = { url, eventTypes: typesOf(events), description: description ?? null };
     const { endpoint, standing, secret } = await this.webhooks.create(options, caller.id);
     noteSubject(WEBHOOK, endpoint.id);

@@ -1,6 +1,7 @@
 import { type DynamicModule, Module, type ModuleMetadata } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { AddressGuard } from './delivery/address-guard.js';
+import { DeliveryRecords } from './delivery/delivery-records.js';
 import { DeliveryRepository } from './delivery/delivery.repository.js';
 import { EndpointRegistry } from './delivery/endpoint-registry.js';
 import { WebhookClient } from './delivery/webhook-client.js';
@@ -40,6 +41,7 @@ export class WebhooksModule {
           useFactory: (guard: AddressGuard, settings: Settings) => new WebhookClient(guard, settings),
         },
         DeliveryRepository,
+        DeliveryRecords,
         DispatchRepository,
         EndpointRegistry,
         WebhookDeliverer,

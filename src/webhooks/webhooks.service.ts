@@ -7,6 +7,7 @@ import {
   type EndpointStanding,
   EndpointStandingsRepository,
   IDLE,
+  MAX_COUNTED_OFTEN,
 } from './endpoints/endpoint-standings.repository.js';
 import {
   type EndpointOptions,
@@ -52,7 +53,10 @@ export class WebhooksService {
 
   async list(): Promise<WebhookView[]> {
     const endpoints = await this.endpoints.findAll();
-    const standings = await this.standings.measure(endpoints.map(({ id }) => id));
+    const standings = await this.standings.measure(
+      endpoints.map(({ id }) => id),
+      MAX_COUNTED_OFTEN,
+    );
     return endpoints.map((endpoint, index) => ({ endpoint, standing: standings[index] ?? IDLE }));
   }
 

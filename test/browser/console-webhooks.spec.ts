@@ -175,6 +175,25 @@ describe('webhook endpoints in the console', () => {
   );
 
   itInBrowser(
+    'have a replay that can be cancelled',
+    async () => {
+      const { id } = await addEndpoint();
+      await place();
+      await eventually(() => shop.ids.length === 2);
+      // A disabled endpoint makes no progress.
+      await call('POST', `/webhooks/${id}/disable`);
+      await call('POST', `/webhooks/${id}/replay`, { after: 0 });
+      const { page, complaints } = await tested.open(`/webhooks/${id}`, 'admin');
+      await page.getByRole('button', { name: 'Cancel replay' }).click();
+      await page.getByRole('button', { name: 'Replay events' }).waitFor();
+      expect((await call('GET', `/webhooks/${id}`)).replay).toBeNull();
+      expect(complaints).toEqual([]);
+      await page.context().close();
+    },
+    TEST_MS,
+  );
+
+  itInBrowser(
     'are shown on every page while they are in trouble',
     async () => {
       const id = await addGone();

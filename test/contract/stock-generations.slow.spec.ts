@@ -5,7 +5,7 @@ import { ProductCatalogAdapter } from '../../src/inventory/catalog/product-catal
 import { CatalogJournalRepository } from '../../src/inventory/catalog/stock-journal.repository.js';
 import { InventoryServiceAdapter } from '../../src/inventory/inventory-service.adapter.js';
 import { ReservationsAdapter } from '../../src/inventory/reservations.adapter.js';
-import { reservationIdOf } from '../../src/orders/holds/reservation-id.js';
+import { reservationIdOf } from '../../src/orders/reservation/reservation-id.js';
 import type { Inventory, ReleaseLine, ReservationLine } from '../../src/orders/order.ports.js';
 import { Deadline } from '../../src/platform/deadline.js';
 import { type Sandbox, startSandbox } from '../../sandbox/sandbox.js';

@@ -154,6 +154,7 @@ describe('POST /operations/incidents/bulk', () => {
     expect(await resolveAll({ ...request, limit: 2 })).toEqual({
       action: 'retry',
       kind: 'notification',
+      endpoint_id: null,
       cause: ANSWERED_500,
       changed: 2,
       remaining: 1,

@@ -31,6 +31,8 @@ afterAll(async () => {
   await fleet.stop();
 });
 
+const ascending = (left = 0, right = 0): number => left - right;
+
 /** The two requests of a race for one order, and what the order has become. */
 interface Race {
   answers: [TestResponse | undefined, TestResponse | undefined];
@@ -133,7 +135,7 @@ describe('of two changes of a reserved order exactly one is written', () => {
       const changes = await changesOf(races);
       for (const { answers, id, status } of races) {
         expect(status).toBe('confirmed');
-        expect(answers.map((answer) => answer?.status).toSorted()).toEqual([200, 409]);
+        expect(answers.map((answer) => answer?.status).toSorted(ascending)).toEqual([200, 409]);
         expect(answers.find((answer) => answer?.status === 409)?.body.current_status).toBe('confirmed');
         expect(changes.get(id) ?? []).toEqual(['confirmed']);
       }

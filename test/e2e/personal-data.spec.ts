@@ -17,7 +17,8 @@ import { findIncidents } from '../support/incidents.js';
 import { countOpenTasks, findEventGaps, findUnsettled } from '../support/invariants.js';
 import { CAPTURED, recordPayment } from '../support/payments.js';
 import { eraseCustomer, eventsOf, newPerson, orderOf, type Person, tablesWith } from '../support/people.js';
-import { deliveryStates, insertDelivery, insertEndpoint } from '../support/webhook-rows.js';
+import { deliveryStates, insertDelivery } from '../support/webhook-rows.js';
+import { insertEndpoint } from '../support/webhooks.js';
 import { eventually, type TestResponse, type TestService } from '../support/service.js';
 
 const SETTINGS = {
@@ -161,7 +162,7 @@ describe('erasure of personal data', () => {
   it('covers what webhooks have answered', async () => {
     const person = newPerson();
     const orderId = await placeOrder(service, orderOf(fleet.sandbox, person));
-    const endpointId = await insertEndpoint(fleet.database);
+    const endpointId = await insertEndpoint(fleet.database, { state: 'disabled' });
     await insertDelivery(fleet.database, { orderId, endpointId, seq: 1 }, 'failed', `no such ${person.name}`);
     expect(await tablesWith(fleet.database, person.name)).toContain('public.webhook_deliveries');
     expect(await eraseCustomer(service, person.customer)).toEqual({ count: 1, more: false });

@@ -43,6 +43,7 @@ const PLACES = { ...FORBIDDEN, customer: 201, overScoped: 201, admin: 201, shop:
 const PREVIEWS = { ...FORBIDDEN, customer: 200, overScoped: 200, admin: 200, shop: 200 };
 const READS = { ...FORBIDDEN, ...CUSTOMERS_OWN, admin: 200, reader: 200 };
 const CHANGES = { ...FORBIDDEN, admin: 200, warehouse: 200 };
+const HAS_NO_HOLD = { ...FORBIDDEN, admin: 409, warehouse: 409 };
 const DELIVERIES = { ...FORBIDDEN, admin: 200, reader: 200, operator: 200 };
 const OPERATES = { ...FORBIDDEN, admin: 200, operator: 200 };
 const CONNECTS = { ...FORBIDDEN, admin: 200, integrator: 200 };
@@ -70,6 +71,12 @@ export const GUARDED: Record<string, Row> = {
     answers: CHANGES,
   },
   'PATCH /orders/:id': { path: (id) => `/orders/${id}`, body: { tags: ['seen'] }, answers: CHANGES },
+  'POST /orders/:id/confirm': { path: (id) => `/orders/${id}/confirm`, answers: CHANGES },
+  'POST /orders/:id/extend': {
+    path: (id) => `/orders/${id}/extend`,
+    body: { hold_seconds: 60 },
+    answers: HAS_NO_HOLD,
+  },
   'POST /orders/:order_id/payments': {
     path: (id) => `/orders/${id}/payments`,
     body: { reference: 'pay_1', state: 'authorized', amount: 1 },
@@ -157,6 +164,10 @@ export const GUARDED: Record<string, Row> = {
   'POST /webhooks/:webhook_id/replay': {
     path: (id) => `/webhooks/${id}/replay`,
     body: { after: 0 },
+    answers: FINDS_NO_WEBHOOK,
+  },
+  'DELETE /webhooks/:webhook_id/replay': {
+    path: (id) => `/webhooks/${id}/replay`,
     answers: FINDS_NO_WEBHOOK,
   },
   'GET /caller': { answers: ALLOWED },

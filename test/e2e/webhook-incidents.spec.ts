@@ -6,17 +6,18 @@ import { eventually, startTestService, type TestService } from '../support/servi
 import {
   deliveryStates,
   insertDelivery,
-  insertEndpoint,
   insertWebhookTasks,
   WEBHOOK_ERROR,
 } from '../support/webhook-rows.js';
+import { insertEndpoint } from '../support/webhooks.js';
 
 let service: TestService;
 let endpoints: string[];
 
 beforeAll(async () => {
   service = await startTestService();
-  endpoints = [await insertEndpoint(service.database), await insertEndpoint(service.database)].toSorted();
+  const insert = () => insertEndpoint(service.database, { state: 'disabled' });
+  endpoints = [await insert(), await insert()].toSorted();
 });
 afterEach(() => selectRows(service.database, `DELETE FROM tasks WHERE kind LIKE 'webhook:%' RETURNING 1`));
 afterAll(() => service.stop());
@@ -83,8 +84,43 @@ describe('a dead delivery to a webhook', () => {
     expect(found).toEqual(orders.flatMap((order) => endpoints.map((endpoint) => idOf(order, endpoint))));
   });
 
+  it('is listed and resolved in bulk by its endpoint, without those of other endpoints', async () => {
+    const orders = [await placeFailed(), await placeFailed()];
+    const [one = '', other = ''] = endpoints;
+    for (const query of [{ kind: 'webhook_failed', endpoint_id: one }, { endpoint_id: one }] as const) {
+      const { incidents } = await listIncidents(service, query);
+      expect(incidents.map(({ incident_id: id }) => id)).toEqual(orders.map((order) => idOf(order, one)));
+    }
+    const ofOrder = await listIncidents(service, { order_id: orders[0] ?? '', endpoint_id: other });
+    expect(ofOrder.incidents).toMatchObject([{ endpoint_id: other }]);
+    const cause = ofOrder.incidents[0]?.cause ?? '';
+    const body = { action: 'write_off', kind: 'webhook_failed', endpoint_id: one, cause } as const;
+    expect(await succeeded(service.api.POST('/operations/incidents/bulk', { body }))).toEqual({
+      action: 'write_off',
+      kind: 'webhook_failed',
+      endpoint_id: one,
+      cause,
+      changed: 2,
+      remaining: 0,
+    });
+    for (const order of orders) {
+      expect(await taskStates(order, one)).toEqual(['2 ready']);
+      expect(await taskStates(order, other)).toEqual(['1 dead', '2 blocked']);
+    }
+  });
+
+  it('is of no other kind: an endpoint with one is refused', async () => {
+    const [id = ''] = endpoints;
+    const query = `kind=notification&endpoint_id=${id}`;
+    expectProblem(await service.request('GET', `/operations/incidents?${query}`), 400, ['endpoint_id']);
+    const body = { action: 'retry', kind: 'notification', endpoint_id: id };
+    const path = '/operations/incidents/bulk';
+    expectProblem(await service.request('POST', path, body), 400, ['endpoint_id']);
+    expectProblem(await service.request('POST', path, { ...body, endpoint_id: 'x' }), 400, ['endpoint_id']);
+  });
+
   it('is no incident once its endpoint is deleted', async () => {
-    const deleted = await insertEndpoint(service.database, 'deleted');
+    const deleted = await insertEndpoint(service.database, { state: 'deleted' });
     const orderId = await placeOrder(service);
     await insertWebhookTasks(service.database, [{ orderId, endpointId: deleted, seq: 1, state: 'dead' }]);
     expect((await listFailed({ order_id: orderId })).incidents).toEqual([]);

@@ -45,17 +45,19 @@ it('logs every change of a webhook with its actor, and never its secret or the q
   const at = `/webhooks/${id}`;
   await ask('PATCH', at, { url: `${hook}2` });
   const rotated = await ask('POST', `${at}/rotate-secret`);
-  for (const action of ['test', 'disable', 'enable']) await ask('POST', `${at}/${action}`);
+  for (const action of ['test', 'enable', 'disable']) await ask('POST', `${at}/${action}`);
   await ask('POST', `${at}/replay`, { after: 0 });
+  await ask('DELETE', `${at}/replay`);
   await ask('DELETE', at);
   expect(changesOf(id)).toEqual([
     'A webhook was created',
     'A webhook was changed',
     'The secret of a webhook was rotated',
     'A webhook was tested',
-    'A webhook was disabled',
     'A webhook was enabled',
+    'A webhook was disabled',
     'A replay of a webhook was started',
+    'A replay of a webhook was cancelled',
     'A webhook was deleted',
   ]);
   const log = lines.join('');

@@ -1,4 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { Webhook } from 'standardwebhooks';
 import { placeOrder } from '../support/builders.js';
 import { eventually, startTestService, type TestService } from '../support/service.js';
@@ -61,6 +63,16 @@ async function post(port: number, body: string, headers: Record<string, string>)
   return status;
 }
 
+/** Sends the head of a request without its body. @returns the status of the answer, which must not wait for the body */
+async function statusOfUnsent(port: number, header: string): Promise<number> {
+  const socket = connect(port, '127.0.0.1');
+  socket.setTimeout(5_000, () => socket.destroy(new Error('no answer came')));
+  socket.write(`POST / HTTP/1.1\r\nHost: receiver\r\n${header}\r\n\r\n`);
+  const [chunk] = (await once(socket, 'data')) as [Buffer];
+  socket.destroy();
+  return Number(chunk.toString().split(' ')[1]);
+}
+
 function signed(secret: string, id: string, at: Date, body: string): Record<string, string> {
   return {
     'webhook-id': id,
@@ -108,6 +120,22 @@ describe.each<Language>(['TypeScript', 'Python'])('the webhook receiver in %s', 
       expect(tested.received()).toEqual([]);
       expect(await post(tested.port, body, signed(endpoint.secret, 'a/1', now, body))).toBeLessThan(300);
       expect(tested.packed()).toEqual(['a']);
+    },
+    TEST_MS,
+  );
+
+  itRuns.each([
+    ['without a length', 'Transfer-Encoding: chunked', 411],
+    ['that are too large', 'Content-Length: 1000001', 413],
+    ['with a negative length', 'Content-Length: -1', undefined],
+  ])(
+    'refuses bodies %s before it reads them',
+    async (_what, header, status) => {
+      const { receiver: tested, settings } = await setUp(language);
+      await tested.start(settings);
+      const answered = await statusOfUnsent(tested.port, header);
+      if (status === undefined) expect([400, 411]).toContain(answered);
+      else expect(answered).toBe(status);
     },
     TEST_MS,
   );

@@ -152,7 +152,7 @@ describe('WEBHOOK_SECRET_KEY', () => {
   });
 
   it.each([
-    ['another key', randomBytes(32).toString('base64'), /WEBHOOK_SECRET_KEY: is not the key with which/],
+    ['another key', randomBytes(32).toString('base64'), /WEBHOOK_SECRET_KEY: has not the key with which/],
     ['no key', undefined, /WEBHOOK_SECRET_KEY: is needed: the secrets of the webhook endpoint/],
   ])('refuses to start with %s than the stored secrets have', async (_name, key, message) => {
     await removeAll();
@@ -171,6 +171,25 @@ describe('WEBHOOK_SECRET_KEY', () => {
     expect(await storedSecrets()).toEqual([expect.stringMatching(/^v1:/)]);
     expect(isSignedWith(secret, await testCall(id, encrypting))).toBe(true);
     await encrypting.stop();
+    await removeAll();
+  });
+
+  it('is replaced by a list: the first key encrypts, all decrypt, and the old one can go after a start', async () => {
+    await removeAll();
+    const old = await start(KEY);
+    const { id, secret } = await createWebhook(old, { url: receiver.url });
+    const other = randomBytes(32).toString('base64');
+    // Knows the other key, and does not use it yet.
+    const first = await start(`${KEY},${other}`);
+    const stored = await storedSecrets();
+    const second = await start(`${other},${KEY}`);
+    expect(await storedSecrets()).not.toEqual(stored);
+    for (const on of [first, second]) expect(isSignedWith(secret, await testCall(id, on))).toBe(true);
+    for (const each of [old, first, second]) await each.stop();
+    const last = await start(other);
+    expect(isSignedWith(secret, await testCall(id, last))).toBe(true);
+    await last.stop();
+    await expect(start(KEY)).rejects.toThrow('WEBHOOK_SECRET_KEY: has not the key with which');
     await removeAll();
   });
 

@@ -196,10 +196,12 @@ describe('what waits for a webhook', () => {
     });
   });
 
-  it('counts no further than to 10,000', async () => {
+  it('counts no further than to 10,000, in the list to 1,000', async () => {
     const { id } = await createWebhook(service);
     await insertTasks(id, 0, 6_000, '1 minute');
     expect(await get(id)).toMatchObject({ queued: 10_000, failed: 0 });
+    const { body } = await service.request('GET', '/webhooks');
+    expect(body.webhooks).toMatchObject([{ queued: 1_000, failed: 0 }]);
   });
 
   it('is trouble when an event of an enabled endpoint waits for ten minutes', async () => {

@@ -12,6 +12,8 @@ import { OrderFinder, SEARCH_LIMITS } from '../../src/orders/search/order-finder
 import type { OrderFilter } from '../../src/orders/search/order-conditions.js';
 import { dataSourceOptions } from '../../src/platform/database/data-source.js';
 import { TaskReportsRepository } from '../../src/operations/task-reports.repository.js';
+import { WebhookDeliveriesRepository } from '../../src/webhooks/history/webhook-deliveries.repository.js';
+import type { DeliveryState } from '../../src/webhooks/webhook-delivery.entity.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { queryDatabase } from '../support/invariants.js';
 
@@ -89,6 +91,13 @@ beforeAll(async () => {
     `INSERT INTO tasks (order_id, lane, seq, id, kind, payload, state, run_at, lease_version, attempts, max_attempts, created_at)
      SELECT id, 'l', 1, id, 'k', '{}', 'ready', now(), 0, 0, 1, now() FROM orders`,
   );
+  await queryDatabase(
+    url,
+    `INSERT INTO webhook_deliveries (order_id, endpoint_id, seq, feed_no, state, attempts, duration_ms, attempted_at)
+     SELECT id, $1, 1, 1, CASE WHEN status = 'failed' AND customer_id = 'c7' THEN 'failed' ELSE 'delivered' END, 1, 1, now()
+     FROM orders`,
+    [NIL_ID],
+  );
   for (const table of [
     'orders',
     'order_items',
@@ -98,6 +107,7 @@ beforeAll(async () => {
     'idempotency_keys',
     'tasks',
     'deliveries',
+    'webhook_deliveries',
   ])
     await queryDatabase(url, `ANALYZE ${table}`);
 });
@@ -251,6 +261,17 @@ describe('index use with many rows', () => {
     const repository = new TaskReportsRepository(dataSource);
     const used = await indexesUsedBy(() => repository.findByOrder(NIL_ID, ['k'], 200));
     expect(used.toSorted()).toEqual(['deliveries_pkey', 'tasks_pkey']);
+  });
+
+  it.each<[state: DeliveryState | undefined, index: string]>([
+    [undefined, 'webhook_deliveries_by_endpoint'],
+    ['delivered', 'webhook_deliveries_by_endpoint'],
+    ['failed', 'webhook_deliveries_by_state'],
+    ['retrying', 'webhook_deliveries_by_state'],
+  ])('deliveries to an endpoint in the state %s', async (state, index) => {
+    const repository = new WebhookDeliveriesRepository(dataSource);
+    const used = await indexesUsedBy(() => repository.findPage(NIL_ID, state, undefined, 50));
+    expect(used).toEqual([index, 'order_events_pkey']);
   });
 
   it('deletion of expired keys', async () => {

@@ -4,6 +4,7 @@ import { Retention } from '../../src/orders/retention/retention.js';
 import { orderBody, placeWithKey } from '../support/builders.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { queryDatabase } from '../support/invariants.js';
+import { insertEndpoint } from '../support/webhooks.js';
 import { eventually, startTestService, type TestService } from '../support/service.js';
 import { type Sandbox, startSandbox } from '../../sandbox/sandbox.js';
 
@@ -140,6 +141,34 @@ it('rejected orders are deleted after the retention time, except those with stoc
     await eventually(async () => (await countOf('orders')) === 8);
     const tables = ['order_items', 'order_events', 'deliveries', 'webhook_deliveries', 'order_search'];
     expect(await Promise.all(tables.map(countOf))).toEqual([8, 8, 8, 8, 8]);
+  } finally {
+    await service.stop();
+  }
+});
+
+it('rejected orders are kept for an endpoint that has not read them, at most 30 days longer', async () => {
+  await fillRejected(3, 40);
+  await fillRejected(2, 61);
+  const read = await insertEndpoint(database);
+  const behind = await insertEndpoint(database, { state: 'disabled' });
+  const service = await start({ PURGE_INTERVAL_MS: '50', REJECTED_ORDER_DAYS: '30' });
+  const setState = (state: string) =>
+    queryDatabase(database.url, `UPDATE webhook_endpoints SET state = $2 WHERE id = $1`, [behind, state]);
+  try {
+    await eventually(async () => (await countOf('orders')) === 3);
+    await eventually(async () => {
+      const [row] = await queryDatabase<{ until: string }>(
+        database.url,
+        `SELECT read_until AS until FROM webhook_endpoints WHERE id = $1`,
+        [read],
+      );
+      return Number(row?.until) >= 3 && (await countOf('tasks')) > 0;
+    });
+    await queryDatabase(database.url, `DELETE FROM tasks`);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(await countOf('orders')).toBe(3);
+    await setState('deleted');
+    await eventually(async () => (await countOf('orders')) === 0);
   } finally {
     await service.stop();
   }

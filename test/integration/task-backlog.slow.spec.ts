@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Client } from 'pg';
-import { CLAIM } from '../../src/tasks/task.repository.js';
+import { CLAIM } from '../../src/tasks/task-leases.js';
 import {
   ANY,
   insert,

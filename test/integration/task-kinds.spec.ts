@@ -5,7 +5,7 @@ import { Client } from 'pg';
 import { BackgroundLoop } from '../../src/platform/background-loops.js';
 import { DatabaseOutage } from '../../src/platform/database/database-outage.js';
 import { inTransaction } from '../../src/platform/database/transaction.js';
-import { AttemptError } from '../../src/tasks/task-kind.js';
+import { AttemptError, AttemptNotMade } from '../../src/tasks/task-kind.js';
 import { TaskRunner } from '../../src/tasks/task-runner.js';
 import { TaskWorker } from '../../src/tasks/task-worker.js';
 import { eventually } from '../support/service.js';
@@ -63,6 +63,76 @@ describe('the gate of a kind', () => {
     open = Infinity;
     await eventually(() => done === 5);
   });
+
+  it('counts the attempts that run already', async () => {
+    for (const orderId of orders(3)) await insert(instance, orderId, 1);
+    let running = 0;
+    const ends: (() => void)[] = [];
+    const handler = () =>
+      new Promise<void>((resolve) => {
+        running += 1;
+        ends.push(resolve);
+      });
+    instance.work(handler, { gate: () => 1 });
+    await eventually(() => running === 1);
+    await sleep(1_200);
+    expect(running).toBe(1);
+    for (const count of [2, 3]) {
+      ends.shift()?.();
+      await eventually(() => running === count);
+    }
+    ends.shift()?.();
+  });
+});
+
+describe('an attempt that is not made', () => {
+  it('leaves the task due, and counts neither against its attempts nor for its pause', async () => {
+    await insert(instance, newOrderId(), 1);
+    let refused = 0;
+    const handler = async (): Promise<void> => {
+      if ((refused += 1) < 5) throw new AttemptNotMade();
+      throw new AttemptError('made');
+    };
+    instance.work(handler, { firstPauseMs: 3_600_000, maxPauseMs: 3_600_000 });
+    await eventually(async () => (await readTask())?.error === 'made');
+    expect(await readTask()).toMatchObject({ state: 'ready', attempts: 1 });
+  });
+});
+
+it('tasks of a kind that wait for their next attempts are made due together, in several transactions', async () => {
+  const [first = '', second = '', leased = ''] = orders(3);
+  for (const orderId of [first, second, leased]) await insert(instance, orderId, 1, 2);
+  await tasks.query(
+    `INSERT INTO tasks (order_id, lane, seq, id, kind, payload, run_at, created_at, lease_version, attempts, max_attempts, state)
+     SELECT gen_random_uuid(), 'lane', 1, gen_random_uuid(), $1, '{}', now(), now(), 1, 1, 2, 'ready' FROM generate_series(1, 2500)`,
+    [KIND.name],
+  );
+  await tasks.query(`UPDATE tasks SET run_at = now() + interval '1 hour'`);
+  await tasks.query(`UPDATE tasks SET lease_until = run_at WHERE order_id = $1`, [leased]);
+  await instance.repository.hurryAll('other');
+  const countDue = () => tasks.query(`SELECT 1 FROM tasks WHERE run_at <= now()`);
+  expect(await countDue()).toHaveLength(0);
+  await instance.repository.hurryAll(KIND.name);
+  expect(await countDue()).toHaveLength(2_502);
+});
+
+it('the statements of a kind about dead tasks are part of the transaction that declares them dead', async () => {
+  const [dying = '', other = ''] = orders(2);
+  await insert(instance, dying, 1);
+  await insert(instance, other, 1);
+  await tasks.query('UPDATE tasks SET max_attempts = 1 WHERE order_id = $1', [dying]);
+  const text = `UPDATE tasks SET payload = '{"isDead": true}' WHERE order_id = $1 AND state = 'dead'`;
+  const handler = async (): Promise<void> => {
+    throw new AttemptError('down', 3_600_000);
+  };
+  instance.work(handler, { onDead: (dead) => dead.map(({ orderId }) => ({ text, values: [orderId] })) });
+  const failed = () =>
+    tasks.query(`SELECT order_id AS "orderId", payload FROM tasks WHERE last_error = 'down' ORDER BY state`);
+  await eventually(async () => (await failed()).length === 2);
+  expect(await failed()).toEqual([
+    { orderId: dying, payload: { isDead: true } },
+    { orderId: other, payload: {} },
+  ]);
 });
 
 describe('a handler that knows more about the next attempt', () => {

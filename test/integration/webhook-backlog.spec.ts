@@ -7,7 +7,8 @@ import { placeOrder, selectRows } from '../support/builders.js';
 import { insertOrders } from '../support/many-orders.js';
 import { parseMetrics, type Sample } from '../support/metrics.js';
 import { startTestService, type TestService } from '../support/service.js';
-import { insertEndpoint, insertWebhookTasks } from '../support/webhook-rows.js';
+import { insertWebhookTasks } from '../support/webhook-rows.js';
+import { insertEndpoint } from '../support/webhooks.js';
 
 /** Tasks of each state that an endpoint has that is dead. */
 const TASKS = 10_000;
@@ -36,10 +37,10 @@ const ofEndpoint = (samples: readonly Sample[], endpoint: string): Record<string
 describe('metrics of webhooks', () => {
   it('say for each endpoint what it has not received', async () => {
     const [busy, disabled, idle, deleted] = [
-      await insertEndpoint(service.database, 'enabled'),
-      await insertEndpoint(service.database, 'disabled'),
-      await insertEndpoint(service.database, 'enabled'),
-      await insertEndpoint(service.database, 'deleted'),
+      await insertEndpoint(service.database),
+      await insertEndpoint(service.database, { state: 'disabled' }),
+      await insertEndpoint(service.database),
+      await insertEndpoint(service.database, { state: 'deleted' }),
     ];
     const orderId = await placeOrder(service);
     for (const endpointId of [busy, disabled, deleted])
@@ -79,7 +80,9 @@ describe('with 10,000 waiting and 10,000 failed events for each of three endpoin
   beforeAll(async () => {
     const { database } = service;
     orders = await insertOrders(database, 2 * TASKS);
-    endpoints = await Promise.all(Array.from({ length: ENDPOINTS }, () => insertEndpoint(database)));
+    endpoints = await Promise.all(
+      Array.from({ length: ENDPOINTS }, () => insertEndpoint(database, { state: 'disabled' })),
+    );
     for (const endpointId of endpoints)
       await insertWebhookTasks(
         database,

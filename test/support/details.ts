@@ -41,6 +41,9 @@ export const NO_DETAILS = {
   charges: [],
   source: null,
   source_order_id: null,
+  expires_at: null,
+  payments: [],
+  payment_state: 'none',
 };
 
 export const NO_LINE_DETAILS = { sku: null, options: {}, metadata: {} };

@@ -1,29 +1,10 @@
-import { randomUUID } from 'node:crypto';
 import type { DeliveryState } from '../../src/webhooks/webhook-delivery.entity.js';
-import type { EndpointState } from '../../src/webhooks/webhook-endpoint.entity.js';
 import type { TaskState } from '../../src/tasks/task.entity.js';
 import { selectRows } from './builders.js';
 import type { TestDatabase } from './database.js';
 
 /** Why the last attempt of a failed delivery failed. */
 export const WEBHOOK_ERROR = 'webhook endpoint: answered 503';
-
-/** Inserts an endpoint directly. One that is disabled is not called. @returns its id */
-export async function insertEndpoint(
-  database: TestDatabase,
-  state: EndpointState = 'disabled',
-  url = 'http://127.0.0.1:9/',
-): Promise<string> {
-  const id = randomUUID();
-  await selectRows(
-    database,
-    `INSERT INTO webhook_endpoints (id, url, state, disabled_reason, disabled_at, secrets, read_until, created_at, updated_at)
-     SELECT $1, $2, $3::text, CASE $3::text WHEN 'disabled' THEN 'operator' END, CASE $3::text WHEN 'disabled' THEN now() END,
-       '[]', (SELECT last_no FROM event_feed), now(), now()`,
-    [id, url, state],
-  );
-  return id;
-}
 
 /** A task that sends an event to an endpoint. */
 export interface WebhookTaskRow {

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Webhook } from 'standardwebhooks';
+import type { EndpointState } from '../../src/webhooks/webhook-endpoint.entity.js';
 import type { TestDatabase } from './database.js';
 import { queryDatabase } from './invariants.js';
 
@@ -31,7 +32,7 @@ export interface Receiver {
   /** Everything that arrived, also what was answered with an error. */
   received: Received[];
   /** Chooses the answer; 200 unless it is replaced. */
-  answer: (delivery: Received) => Answer;
+  answer: (delivery: Received) => Answer | Promise<Answer>;
   close(): Promise<void>;
 }
 
@@ -57,7 +58,7 @@ export async function startReceiver(): Promise<Receiver> {
       }
       const delivery = { path: request.url ?? '', headers, body };
       receiver.received.push(delivery);
-      respond(response, receiver.answer(delivery));
+      void Promise.resolve(receiver.answer(delivery)).then((answer) => respond(response, answer));
     });
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -85,7 +86,7 @@ export interface EndpointValues {
   url?: string;
   eventTypes?: string[] | null;
   secrets?: object[];
-  state?: string;
+  state?: EndpointState;
 }
 
 /** Inserts an endpoint whose cursor is at the end of the feed. @returns its id */
@@ -96,8 +97,10 @@ export async function insertEndpoint(
   const id = randomUUID();
   await queryDatabase(
     database.url,
-    `INSERT INTO webhook_endpoints (id, url, event_types, state, secrets, read_until, created_at, updated_at)
-     SELECT $1, $2, $3, $4, $5, last_no, now(), now() FROM event_feed`,
+    `INSERT INTO webhook_endpoints (id, url, event_types, state, disabled_reason, disabled_at, secrets, read_until,
+       created_at, updated_at)
+     SELECT $1, $2, $3, $4::text, CASE $4::text WHEN 'disabled' THEN 'operator' END,
+       CASE $4::text WHEN 'disabled' THEN now() END, $5, last_no, now(), now() FROM event_feed`,
     [id, url, eventTypes, state, JSON.stringify(secrets)],
   );
   return id;

@@ -13,10 +13,11 @@ import { pathOf, WEBHOOKS } from './webhooks.query.ts';
 type DialogName = 'edit' | 'rotate' | 'replay' | 'delete';
 
 export function EndpointActions({ endpoint }: { endpoint: Endpoint }) {
-  const { id, state } = endpoint;
+  const { id, state, replay } = endpoint;
   const [opened, setOpened] = useState<DialogName | null>(null);
   const test = useTest(id);
   const toggle = useToggle(endpoint);
+  const cancel = useCancelReplay(id);
   const close = (): void => setOpened(null);
   const isEnabled = state === 'enabled';
   return (
@@ -37,9 +38,13 @@ export function EndpointActions({ endpoint }: { endpoint: Endpoint }) {
         <button type="button" className="button" onClick={() => setOpened('rotate')}>
           Rotate secret
         </button>
-        <button type="button" className="button" onClick={() => setOpened('replay')}>
-          Replay events
-        </button>
+        {replay === null ? (
+          <button type="button" className="button" onClick={() => setOpened('replay')}>
+            Replay events
+          </button>
+        ) : (
+          <CancelButton cancel={cancel} />
+        )}
         <button
           type="button"
           className={isEnabled ? 'button' : 'button button-primary'}
@@ -53,6 +58,7 @@ export function EndpointActions({ endpoint }: { endpoint: Endpoint }) {
           Delete
         </button>
       </fieldset>
+      {cancel.isError && <WebhookProblem error={cancel.error} />}
       {toggle.isError && <WebhookProblem error={toggle.error} />}
       {test.isError && <WebhookProblem error={test.error} unknown="The test event may have been sent." />}
       {test.data && <TestResult result={test.data} />}
@@ -83,6 +89,29 @@ function useToggle({ id, state }: Endpoint) {
     onSuccess: ({ state: now }) => announce(`The endpoint is ${now}`),
     onSettled: () => client.invalidateQueries({ queryKey: WEBHOOKS }),
   });
+}
+
+function useCancelReplay(id: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: () => send(api.DELETE('/webhooks/{webhook_id}/replay', pathOf(id))),
+    onSuccess: () => announce('The replay is cancelled'),
+    onSettled: () => client.invalidateQueries({ queryKey: WEBHOOKS }),
+  });
+}
+
+function CancelButton({ cancel }: { cancel: ReturnType<typeof useCancelReplay> }) {
+  return (
+    <button
+      type="button"
+      className="button"
+      title="Events that are queued already are still sent"
+      disabled={cancel.isPending}
+      onClick={() => cancel.mutate()}
+    >
+      Cancel replay
+    </button>
+  );
 }
 
 function TestResult({ result }: { result: WebhookTest }) {

@@ -2,7 +2,7 @@ import type { ReactNode } from 'react';
 import type { Endpoint } from '../api/types.ts';
 import { Time } from '../time/time.tsx';
 import { CopyButton } from '../ui/copy-button.tsx';
-import { formatQueued } from './endpoint-state.tsx';
+import { formatCount } from './endpoint-state.tsx';
 
 export function EndpointFacts({ endpoint }: { endpoint: Endpoint }) {
   const { id, events, failed, disabled_at: disabledAt, replay, secrets } = endpoint;
@@ -14,7 +14,7 @@ export function EndpointFacts({ endpoint }: { endpoint: Endpoint }) {
         <Fact name="Waiting">
           <Waiting endpoint={endpoint} />
         </Fact>
-        <Fact name="Failed">{failed.toLocaleString('en')}</Fact>
+        <Fact name="Failed">{formatCount(failed)}</Fact>
         {disabledAt !== null && (
           <Fact name="Disabled">
             <Time at={disabledAt} />
@@ -56,7 +56,7 @@ function Waiting({ endpoint }: { endpoint: Endpoint }) {
   const { oldest_undelivered_at: oldest } = endpoint;
   return (
     <>
-      {formatQueued(endpoint)}
+      {formatCount(endpoint.queued)}
       {oldest !== null && (
         <>
           {', the oldest since '}

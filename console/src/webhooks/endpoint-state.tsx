@@ -7,13 +7,16 @@ import { Time } from '../time/time.tsx';
 /** The service counts no further. */
 const MAX_COUNTED = 10_000;
 
+/** The same in the list of endpoints. */
+export const MAX_COUNTED_IN_LIST = 1_000;
+
 export function nameOf({ description, url }: Endpoint): string {
   return description ?? url;
 }
 
 /** As in `1,234`, or `10,000+` where there may be more. */
-export function formatQueued({ queued }: Endpoint): string {
-  return queued >= MAX_COUNTED ? `${MAX_COUNTED.toLocaleString('en')}+` : queued.toLocaleString('en');
+export function formatCount(count: number, limit = MAX_COUNTED): string {
+  return count >= limit ? `${limit.toLocaleString('en')}+` : count.toLocaleString('en');
 }
 
 /** Whether events are sent to it, in words and a colour. */
@@ -39,8 +42,8 @@ export function Trouble({ endpoint }: { endpoint: Endpoint }) {
         )}
         {failed > 0 && (
           <li>
-            {failed.toLocaleString('en')} {failed === 1 ? 'event' : 'events'} failed for good, and later
-            events of the same orders wait.{' '}
+            {formatCount(failed)} {failed === 1 ? 'event' : 'events'} failed for good, and later events of the
+            same orders wait.{' '}
             {resolves ? (
               <>
                 Retry or skip {failed === 1 ? 'it' : 'them'} under <Link href="/incidents">Incidents</Link>.

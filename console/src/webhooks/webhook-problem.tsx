@@ -5,7 +5,9 @@ import { ProblemBox } from '../ui/problem-box.tsx';
 const ADVICE: Record<string, string> = {
   'webhook-not-found': 'It may have been deleted. Go back to the list of endpoints.',
   'too-many-webhooks': 'Delete an endpoint that is no longer used.',
-  'replay-in-progress': 'Wait until that replay has ended; its progress is on this page.',
+  'feed-incomplete':
+    'The events from before the last upgrade are being numbered. Try again in a few minutes.',
+  'replay-in-progress': 'Wait until that replay has ended, or cancel it; its progress is on this page.',
 };
 
 interface Props {

@@ -9,7 +9,7 @@ import { Empty } from '../ui/empty.tsx';
 import { ProblemBox } from '../ui/problem-box.tsx';
 import { useRowKeys } from '../ui/row-keys.ts';
 import { CreateDialog } from './dialogs/create-dialog.tsx';
-import { formatQueued, StateBadge } from './endpoint-state.tsx';
+import { formatCount, MAX_COUNTED_IN_LIST, StateBadge } from './endpoint-state.tsx';
 import { endpointsQuery } from './webhooks.query.ts';
 
 const COLUMNS = ['Endpoint', 'State', 'Events', 'Waiting', 'Failed', 'Waiting since'];
@@ -55,7 +55,7 @@ export function WebhooksPage() {
 }
 
 function EndpointRow({ endpoint }: { endpoint: Endpoint }) {
-  const { id, url, description, events, failed, oldest_undelivered_at: oldest } = endpoint;
+  const { id, url, description, events, queued, failed, oldest_undelivered_at: oldest } = endpoint;
   return (
     <tr role="row" data-row={id}>
       <td role="cell" className="cell-endpoint">
@@ -72,11 +72,11 @@ function EndpointRow({ endpoint }: { endpoint: Endpoint }) {
         <span className="in-card"> events</span>
       </td>
       <td role="cell">
-        {formatQueued(endpoint)}
+        {formatCount(queued, MAX_COUNTED_IN_LIST)}
         <span className="in-card"> waiting</span>
       </td>
       <td role="cell" className={failed > 0 ? 'failure' : undefined}>
-        {failed.toLocaleString('en')}
+        {formatCount(failed, MAX_COUNTED_IN_LIST)}
         <span className="in-card"> failed</span>
       </td>
       <td role="cell">

@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm';
-import { orderIdOf } from '../../orders/holds/reservation-id.js';
+import { orderIdOf } from '../../orders/reservation/reservation-id.js';
 import { type ReservedLine, StockJournal, type StuckLine } from '../../orders/order.ports.js';
 import type { Sql } from '../../platform/database/connection.js';
 import { databaseNow } from '../../platform/database/database-clock.js';

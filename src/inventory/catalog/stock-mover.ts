@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { PoolClient } from 'pg';
-import { orderIdOf } from '../../orders/holds/reservation-id.js';
+import { orderIdOf } from '../../orders/reservation/reservation-id.js';
 import { Deadline } from '../../platform/deadline.js';
 import { reachPausePoint } from '../../pause-points/pause-points.js';
 import { UpstreamFault } from '../../platform/upstream/upstream-fault.js';

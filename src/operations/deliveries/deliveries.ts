@@ -88,7 +88,7 @@ export class Deliveries {
   ): Promise<DeliveryReport[]> {
     const failed = deliveries.filter(({ standing }) => standing === 'failed');
     const kinds = [...new Set(failed.map(({ kind }) => incidentKindOf(kind)))];
-    const pages = await Promise.all(kinds.map((kind) => this.incidents.listOfOrder(orderId, kind)));
+    const pages = await Promise.all(kinds.map((kind) => this.incidents.listOfOrder(orderId, { kind })));
     const incidents = pages.flatMap((page) => page.incidents);
     return deliveries.map((delivery) => {
       if (delivery.standing !== 'failed') return delivery;

@@ -20,6 +20,8 @@ const TIME_SHARE = 0.5;
 export interface BulkDecision extends Decision {
   action: TaskAction;
   kind: TaskIncidentKind;
+  /** Of this endpoint of webhooks; undefined for all. */
+  endpointId?: string | undefined;
   /** As `causeOf` returns it; undefined for every cause. */
   cause?: string | undefined;
   limit?: number | undefined;
@@ -28,7 +30,7 @@ export interface BulkDecision extends Decision {
 export interface BulkResult {
   /** Incidents that this call resolved. */
   changed: number;
-  /** Incidents of the kind and cause that are open now. */
+  /** Incidents of the kind, endpoint and cause that are open now. */
   remaining: number;
 }
 
@@ -47,11 +49,18 @@ export class BulkIncidents {
    * Resolves dead tasks of one kind and cause, those of the oldest orders first, each in a transaction of its own. A
    * call that is repeated goes on with those that are left.
    */
-  async settle({ kind, cause, limit = MAX_BULK_INCIDENTS, ...decision }: BulkDecision): Promise<BulkResult> {
+  async settle({
+    kind,
+    endpointId,
+    cause,
+    limit = MAX_BULK_INCIDENTS,
+    ...decision
+  }: BulkDecision): Promise<BulkResult> {
+    const dead = { kind, ...(endpointId !== undefined && { endpointId }) };
     const deadline = requestDeadline(this.settings.REQUEST_DEADLINE_MS);
     const reserveMs = deadline.remaining() * (1 - TIME_SHARE);
-    const reasons = cause === undefined ? undefined : await this.dead.findReasons(kind, cause);
-    const incidents = await this.incidents.findDead(kind, reasons, limit);
+    const reasons = cause === undefined ? undefined : await this.dead.findReasons(dead, cause);
+    const incidents = await this.incidents.findDead(dead, reasons, limit);
     // One after another of the same order: each decision raises its version.
     const byOrder = [...Map.groupBy(incidents, ({ orderId }) => orderId)];
     let changed = 0;
@@ -63,7 +72,7 @@ export class BulkIncidents {
       }
     });
     // Read again: resolved reasons make room for others of the cause, because only so many are looked at.
-    const left = cause === undefined ? undefined : await this.dead.findReasons(kind, cause);
-    return { changed, remaining: (await this.dead.count(kind, left)).count };
+    const left = cause === undefined ? undefined : await this.dead.findReasons(dead, cause);
+    return { changed, remaining: (await this.dead.count(dead, left)).count };
   }
 }

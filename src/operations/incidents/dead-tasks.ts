@@ -63,11 +63,11 @@ export function isTaskIncident(kind: IncidentKind): kind is TaskIncidentKind {
   return TASK_KINDS.some((name) => name === kind);
 }
 
+/** The kind of a dead task. Without an endpoint, `webhook_failed` is about all of them. */
+export type DeadKind = Pick<Subject, 'endpointId'> & { kind: TaskIncidentKind };
+
 /** The kind of the dead task that an incident is about. */
-export function taskKindOf({
-  kind,
-  endpointId,
-}: Pick<Subject, 'endpointId'> & { kind: TaskIncidentKind }): TaskKind {
+export function taskKindOf({ kind, endpointId }: DeadKind): TaskKind {
   if (kind !== 'webhook_failed') return SINGLE_TASK_INCIDENTS[kind];
   if (endpointId === undefined) throw new Error('an incident of the kind webhook_failed has no endpoint');
   return webhookKind(endpointId);
@@ -83,22 +83,22 @@ export class DeadTasks {
 
   /** @returns incidents about the order and those behind it, by order; only those for these reasons */
   async find(
-    kind: TaskIncidentKind,
+    dead: DeadKind,
     limit: number,
     fromOrderId: string = NIL_ID,
     reasons?: Reasons,
   ): Promise<Incident[]> {
-    const dead = await this.reports.findDead(await this.namesOf(kind), fromOrderId, limit, reasons);
-    return dead.map((task) => toIncident(kind, task));
+    const tasks = await this.reports.findDead(await this.namesOf(dead), fromOrderId, limit, reasons);
+    return tasks.map((task) => toIncident(dead.kind, task));
   }
 
-  async count(kind: TaskIncidentKind, reasons?: Reasons): Promise<Tally> {
-    return this.reports.countDead(await this.namesOf(kind), reasons, limitOf(kind));
+  async count(dead: DeadKind, reasons?: Reasons): Promise<Tally> {
+    return this.reports.countDead(await this.namesOf(dead), reasons, limitOf(dead.kind));
   }
 
   /** The reasons of dead tasks that have a cause. */
-  async findReasons(kind: TaskIncidentKind, cause: string): Promise<string[]> {
-    const groups = await this.group(kind);
+  async findReasons(dead: DeadKind, cause: string): Promise<string[]> {
+    const groups = await this.group(dead);
     return [...new Set(groups.map(({ reason }) => reason).filter((reason) => causeOf(reason) === cause))];
   }
 
@@ -106,7 +106,7 @@ export class DeadTasks {
   async findGroups(): Promise<IncidentGroup[]> {
     const groups = await Promise.all(
       TASK_KINDS.map(async (kind) =>
-        (await this.group(kind)).map(({ reason, count, oldest }) => ({
+        (await this.group({ kind })).map(({ reason, count, oldest }) => ({
           kind,
           cause: causeOf(reason),
           count,
@@ -117,14 +117,16 @@ export class DeadTasks {
     return groups.flat();
   }
 
-  private async group(kind: TaskIncidentKind): Promise<DeadGroup[]> {
-    return this.reports.groupDead(await this.namesOf(kind), MAX_REASONS, limitOf(kind));
+  private async group(dead: DeadKind): Promise<DeadGroup[]> {
+    return this.reports.groupDead(await this.namesOf(dead), MAX_REASONS, limitOf(dead.kind));
   }
 
   /** Names of the kinds of tasks. Dead tasks of deleted endpoints are about to be deleted. */
-  private async namesOf(kind: TaskIncidentKind): Promise<string[]> {
+  private async namesOf({ kind, endpointId }: DeadKind): Promise<string[]> {
     if (kind !== 'webhook_failed') return [SINGLE_TASK_INCIDENTS[kind].name];
-    return (await this.endpoints.findEndpoints()).map(({ id }) => webhookKind(id).name);
+    const known = await this.endpoints.findEndpoints();
+    const wanted = endpointId === undefined ? known : known.filter(({ id }) => id === endpointId);
+    return wanted.map(({ id }) => webhookKind(id).name);
   }
 }
 

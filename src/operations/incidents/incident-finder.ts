@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { NIL as NIL_ID } from 'uuid';
 import { Settings } from '../../config/settings.js';
 import { smallestIdAt } from '../../orders/dto/list-orders.dto.js';
-import { reservationIdOf } from '../../orders/holds/reservation-id.js';
+import { reservationIdOf } from '../../orders/reservation/reservation-id.js';
 import { RELEASE_STOCK } from '../../orders/order.tasks.js';
 import { Inventory, StockJournal } from '../../orders/order.ports.js';
 import { type Tally, TaskReportsRepository } from '../task-reports.repository.js';
@@ -36,11 +36,19 @@ export class IncidentFinder {
     private readonly settings: Settings,
   ) {}
 
-  /** @returns incidents of one kind about the order and those behind it, by order and number */
-  async find(kind: IncidentKind, fromOrderId: string, limit: number): Promise<Incident[]> {
+  /**
+   * @param endpointId only those of this endpoint of webhooks, for `webhook_failed`
+   * @returns incidents of one kind about the order and those behind it, by order and number
+   */
+  async find(
+    kind: IncidentKind,
+    fromOrderId: string,
+    limit: number,
+    endpointId?: string,
+  ): Promise<Incident[]> {
     if (kind === 'reservation') return this.findReservations(fromOrderId, limit);
     if (kind === 'pending_order') return this.findPendingOrders(fromOrderId, limit);
-    return this.dead.find(kind, limit, fromOrderId);
+    return this.dead.find({ kind, ...(endpointId !== undefined && { endpointId }) }, limit, fromOrderId);
   }
 
   /** All incidents by kind and cause, the most frequent cause first. */
@@ -63,7 +71,7 @@ export class IncidentFinder {
 
   async tally(kind: IncidentKind): Promise<Tally> {
     if (kind === 'pending_order') return this.repository.countOverdue(this.overdueBefore());
-    if (kind !== 'reservation') return this.dead.count(kind);
+    if (kind !== 'reservation') return this.dead.count({ kind });
     const incidents = await this.findReservations(NIL_ID, Number.POSITIVE_INFINITY);
     const oldest = incidents.map(({ since }) => since).toSorted((one, other) => +one - +other)[0];
     return { count: incidents.length, oldest: oldest ?? null };

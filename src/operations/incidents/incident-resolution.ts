@@ -3,7 +3,7 @@ import { Counter } from 'prom-client';
 import { DataSource } from 'typeorm';
 import type { Order } from '../../orders/order.entity.js';
 import { LateConfirmationRepository } from '../../orders/holds/late-confirmation.repository.js';
-import { reservationIdOf } from '../../orders/holds/reservation-id.js';
+import { reservationIdOf } from '../../orders/reservation/reservation-id.js';
 import { RELEASE_STOCK, releaseStockTask } from '../../orders/order.tasks.js';
 import { StockJournal } from '../../orders/order.ports.js';
 import { OrderRepository } from '../../orders/order.repository.js';

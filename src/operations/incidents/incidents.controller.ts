@@ -3,6 +3,7 @@ import { ApiBody, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs
 import { BULK_CHANGES } from '../../orders/bulk/bulk-status.js';
 import { Bounded, BoundedReads } from '../../platform/http/bounded-routes.js';
 import { type Caller, CurrentCaller, RequireScopes } from '../../auth/access.js';
+import { Problem } from '../../platform/http/problem.js';
 import { EXAMPLE_ID } from '../../platform/http/fields.openapi.js';
 import { ApiOperationProblems } from '../operations.openapi.js';
 import { actionNotAllowed, incidentInProgress } from '../operations.problems.js';
@@ -10,7 +11,7 @@ import { IncidentListResponse, RedriveResponse, SettlementResponse } from './dto
 import { BulkIncidentsDto, BulkIncidentsResponse, IncidentCausesResponse } from './dto/bulk-incidents.dto.js';
 import { ListIncidentsDto } from './dto/list-incidents.dto.js';
 import { RedriveDto, SettleIncidentDto } from './dto/settle-incident.dto.js';
-import { parseIncidentId } from './incident.js';
+import { type IncidentKind, parseIncidentId } from './incident.js';
 import { BulkIncidents } from './bulk-incidents.js';
 import { IncidentFinder } from './incident-finder.js';
 import { IncidentsService } from './incidents.service.js';
@@ -37,13 +38,14 @@ export class IncidentsController {
   @ApiOkResponse({ description: 'A page of the incidents.', type: IncidentListResponse })
   @ApiOperationProblems('invalid-request')
   async list(
-    @Query() { kind, order_id: orderId, limit, cursor }: ListIncidentsDto,
+    @Query() { kind, order_id: orderId, endpoint_id: endpoint, limit, cursor }: ListIncidentsDto,
   ): Promise<IncidentListResponse> {
+    const filter = { kind, ...filterOf(endpoint, kind ?? 'webhook_failed') };
     if (orderId !== undefined) {
-      return IncidentListResponse.from(await this.incidents.listOfOrder(orderId.toLowerCase(), kind));
+      return IncidentListResponse.from(await this.incidents.listOfOrder(orderId.toLowerCase(), filter));
     }
     const after = cursor === undefined ? undefined : parseIncidentId(cursor);
-    return IncidentListResponse.from(await this.incidents.list(kind, limit, after));
+    return IncidentListResponse.from(await this.incidents.list(filter, limit, after));
   }
 
   @Get('incidents/causes')
@@ -81,8 +83,9 @@ export class IncidentsController {
     @Body() body: BulkIncidentsDto,
     @CurrentCaller() caller: Caller,
   ): Promise<BulkIncidentsResponse> {
-    const { action, kind, cause, reason, limit } = body;
-    const result = await this.bulk.settle({ action, kind, cause, reason, limit, actor: caller.id });
+    const { action, cause, reason, limit } = body;
+    const filter = { kind: body.kind, ...filterOf(body.endpoint_id, body.kind) };
+    const result = await this.bulk.settle({ ...filter, action, cause, reason, limit, actor: caller.id });
     return BulkIncidentsResponse.from(body, result);
   }
 
@@ -138,4 +141,17 @@ export class IncidentsController {
     });
     return { count: changed, more: remaining > 0 };
   }
+}
+
+/** Only events for endpoints have one. @throws {Problem} invalid-request */
+function filterOf(
+  endpointId: string | undefined,
+  kind: IncidentKind,
+): { kind?: 'webhook_failed'; endpointId?: string } {
+  if (endpointId === undefined) return {};
+  if (kind !== 'webhook_failed') {
+    const message = 'is for incidents of the kind webhook_failed only';
+    throw Problem.invalidRequest([{ field: 'endpoint_id', message }]);
+  }
+  return { kind, endpointId: endpointId.toLowerCase() };
 }

@@ -9,13 +9,20 @@ import {
   type IncidentKind,
 } from './incident.js';
 import type { Subject } from './incident.js';
-import { DeadTasks, type Reasons, type TaskIncidentKind } from './dead-tasks.js';
+import { type DeadKind, DeadTasks, type Reasons } from './dead-tasks.js';
 import { IncidentFinder } from './incident-finder.js';
 import { IncidentRepository, type Settled } from './incident.repository.js';
 
 /** An incident under the id that it has now. */
 export interface NamedIncident extends Incident {
   id: string;
+}
+
+/** Which incidents are listed; absent for all. */
+export interface IncidentFilter {
+  kind?: IncidentKind | undefined;
+  /** Of this endpoint of webhooks. The kind is `webhook_failed` then. */
+  endpointId?: string | undefined;
 }
 
 /** One page of the list. */
@@ -38,29 +45,27 @@ export class IncidentsService {
   ) {}
 
   /** @param after the subject of the last incident of the previous page */
-  async list(kind: IncidentKind | undefined, limit: number, after?: Subject): Promise<IncidentPage> {
+  async list(filter: IncidentFilter, limit: number, after?: Subject): Promise<IncidentPage> {
     const from = after?.orderId ?? NIL_ID;
     // Incidents of the cursor's order are found again, and one more shows whether another page exists.
     const most = limit + 1 + MAX_OF_ONE_ORDER;
-    const kinds = kind ? [kind] : INCIDENT_KIND_NAMES;
-    const found = await Promise.all(kinds.map((one) => this.finder.find(one, from, most)));
-    const behind = found.flat().filter((incident) => !after || compareSubjects(incident, after) > 0);
+    const found = await this.findEach(filter, from, most);
+    const behind = found.filter((incident) => !after || compareSubjects(incident, after) > 0);
     const sorted = behind.toSorted(compareSubjects);
     const incidents = await this.name(sorted.slice(0, limit));
     return { incidents, nextCursor: sorted.length > limit ? (incidents.at(-1)?.id ?? null) : null };
   }
 
   /** @returns all incidents of one order */
-  async listOfOrder(orderId: string, kind?: IncidentKind): Promise<IncidentPage> {
-    const kinds = kind ? [kind] : INCIDENT_KIND_NAMES;
-    const found = await Promise.all(kinds.map((one) => this.finder.find(one, orderId, MAX_OF_ONE_ORDER)));
-    const own = found.flat().filter((incident) => incident.orderId === orderId);
+  async listOfOrder(orderId: string, filter: IncidentFilter): Promise<IncidentPage> {
+    const found = await this.findEach(filter, orderId, MAX_OF_ONE_ORDER);
+    const own = found.filter((incident) => incident.orderId === orderId);
     return { incidents: await this.name(own.toSorted(compareSubjects)), nextCursor: null };
   }
 
   /** @returns incidents of dead tasks for these reasons, those of the oldest orders first */
-  async findDead(kind: TaskIncidentKind, reasons: Reasons, limit: number): Promise<NamedIncident[]> {
-    return this.name(await this.dead.find(kind, limit, NIL_ID, reasons));
+  async findDead(dead: DeadKind, reasons: Reasons, limit: number): Promise<NamedIncident[]> {
+    return this.name(await this.dead.find(dead, limit, NIL_ID, reasons));
   }
 
   /** @returns the current incident, of any round; undefined when none is open */
@@ -68,6 +73,16 @@ export class IncidentsService {
     const found = await this.finder.find(subject.kind, subject.orderId, MAX_OF_ONE_ORDER);
     const incident = found.find((one) => compareSubjects(one, subject) === 0);
     return incident && (await this.name([incident]))[0];
+  }
+
+  private async findEach(
+    { kind, endpointId }: IncidentFilter,
+    fromOrderId: string,
+    limit: number,
+  ): Promise<Incident[]> {
+    const kinds = kind ? [kind] : INCIDENT_KIND_NAMES;
+    const found = kinds.map((one) => this.finder.find(one, fromOrderId, limit, endpointId));
+    return (await Promise.all(found)).flat();
   }
 
   private async name(incidents: readonly Incident[]): Promise<NamedIncident[]> {

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { NIL as NIL_ID } from 'uuid';
 import { smallestIdAt } from '../../orders/dto/list-orders.dto.js';
-import { orderIdOf, reservationIdOf } from '../../orders/holds/reservation-id.js';
+import { orderIdOf, reservationIdOf } from '../../orders/reservation/reservation-id.js';
 import { type HeldReservation, Inventory, type ReservationBook } from '../../orders/order.ports.js';
 import { databaseNow } from '../../platform/database/database-clock.js';
 import { Deadline } from '../../platform/deadline.js';

@@ -16,7 +16,6 @@ import {
   problemDecorator,
   ProblemResponse,
 } from '../../platform/http/problem.openapi.js';
-import type { HoldProblemName } from '../holds/hold.problems.js';
 import { MAX_PAYMENTS } from '../payments/payment.js';
 import type { OrderProblemName } from '../order.problems.js';
 import type { PaymentProblemName } from '../payments/payment.problems.js';
@@ -140,7 +139,7 @@ export class OrderProblemResponse extends ProblemResponse {
   current_version?: number;
 }
 
-type OwnProblemName = OrderProblemName | IdempotencyProblemName | HoldProblemName | PaymentProblemName;
+type OwnProblemName = OrderProblemName | IdempotencyProblemName | PaymentProblemName;
 
 export type DocumentedOrderProblem = DocumentedProblem<OwnProblemName>;
 

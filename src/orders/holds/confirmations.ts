@@ -13,10 +13,10 @@ import { PaymentReportsRepository } from '../payment-reports/payment-reports.rep
 import { sameAmount, toJsonNumberOrNull } from '../pricing/order-pricing.js';
 import { StatusChanges } from '../status/status-changes.js';
 import { alreadyConfirmed, paymentMismatch } from './hold.problems.js';
-import { LateConfirmations } from './late-confirmations.js';
+import { type Confirmed, LateConfirmations } from './late-confirmations.js';
 
 /**
- * Retries after concurrent changes, of which a confirmed order sees few: its expiry, a cancellation, payments. After more
+ * Retries after concurrent changes, which are few for one order: its expiry, a cancellation, payments. After more
  * conflicts in a row the caller gets the error.
  */
 const ATTEMPTS = 10;
@@ -40,12 +40,6 @@ export interface ConfirmationRequest {
   reason?: string | undefined;
   /** Versions that the caller has seen; one of them must be the current one. Undefined skips the check. */
   expectedVersions?: number[] | undefined;
-}
-
-/** The order after a confirmation, and whether this request changed it. */
-export interface Confirmed {
-  order: Order;
-  isChanged: boolean;
 }
 
 /**

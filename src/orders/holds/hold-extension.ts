@@ -14,9 +14,9 @@ import { Inventory } from '../order.ports.js';
 import { orderNotFound, versionConflict } from '../order.problems.js';
 import { OrderRepository } from '../order.repository.js';
 import type { Owner } from '../ownership.js';
-import { endWithin, holdEnd, withMargin } from './hold-end.js';
-import { HoldsRepository } from './holds.repository.js';
-import { reservationIdOf } from './reservation-id.js';
+import { endWithin, holdEnd, withMargin } from '../reservation/hold-end.js';
+import { HoldsRepository } from '../reservation/holds.repository.js';
+import { reservationIdOf } from '../reservation/reservation-id.js';
 import { notReserved, stockNotKept } from './hold.problems.js';
 
 /** Retries after concurrent changes; after more conflicts in a row the caller gets the error. */

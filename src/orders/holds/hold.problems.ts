@@ -18,7 +18,7 @@ export const HOLD_PROBLEMS = defineProblemTypes({
     title: 'Already confirmed by another payment',
     cause: 'The order was confirmed by a payment with another reference. Nothing was recorded.',
     remedy:
-      'Refund one of the payments. Record the other with `POST /orders/{id}/payments` if it is to be shown.',
+      'Refund one of the payments. Record the other with `POST /orders/{id}/payments` if people are to see it.',
     members: {
       reference: 'the payment that confirmed the order',
       current_status: 'the status that the order has',

@@ -6,10 +6,10 @@ import { Settings } from '../../config/settings.js';
 import { BoundedReads } from '../../platform/http/bounded-routes.js';
 import { Problem } from '../../platform/http/problem.js';
 import { etagHeader } from '../../platform/http/response-headers.openapi.js';
-import { ApiOrderProblems } from '../dto/order-problem.response.js';
 import { OrderResponse } from '../dto/order.response.js';
 import { etag } from '../dto/request-headers.js';
 import { confirmerFor, ownerFor } from '../ownership.js';
+import { ApiHoldProblems } from './hold.problems.openapi.js';
 import { Confirmations } from './confirmations.js';
 import { HoldExtension } from './hold-extension.js';
 import { ConfirmOrderDto, ExtendHoldDto } from './holds.dto.js';
@@ -46,7 +46,7 @@ export class HoldsController {
     headers: etagHeader(true),
     example: { status: 'confirmed', version: 3 },
   })
-  @ApiOrderProblems(
+  @ApiHoldProblems(
     'invalid-request',
     'order-not-found',
     'transition-not-allowed',
@@ -89,7 +89,7 @@ export class HoldsController {
     headers: etagHeader(true),
     example: { status: 'reserved', version: 3 },
   })
-  @ApiOrderProblems(
+  @ApiHoldProblems(
     'invalid-request',
     'order-not-found',
     'not-reserved',

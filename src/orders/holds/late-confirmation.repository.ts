@@ -12,7 +12,7 @@ import { OrderRepository } from '../order.repository.js';
 import { releaseStockTask } from '../order.tasks.js';
 import type { Completion } from '../place-order/completion.js';
 import { StatusChanges } from '../status/status-changes.js';
-import { HoldsRepository } from './holds.repository.js';
+import { HoldsRepository } from '../reservation/holds.repository.js';
 
 const ACTOR = 'late-confirmation';
 

@@ -13,7 +13,7 @@ import { CONFIRM_EXPIRED } from '../order.tasks.js';
 import { type Completion, completionOf, earliestEnd, sameForAll } from '../place-order/completion.js';
 import { StatusChanges } from '../status/status-changes.js';
 import { LateConfirmationRepository } from './late-confirmation.repository.js';
-import { reservationIdOf } from './reservation-id.js';
+import { reservationIdOf } from '../reservation/reservation-id.js';
 
 /** Concurrent changes of one order are few: corrections, payments. */
 const WRITE_ATTEMPTS = 5;

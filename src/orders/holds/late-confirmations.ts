@@ -12,11 +12,16 @@ import { OrderRepository } from '../order.repository.js';
 import { CONFIRM_EXPIRED, confirmExpiredTask } from '../order.tasks.js';
 import type { PaymentReport } from '../payments/payment.js';
 import { PaymentReportsRepository } from '../payment-reports/payment-reports.repository.js';
-import type { Confirmed } from './confirmations.js';
 import { confirmationUnsettled, reservationExpired } from './hold.problems.js';
 
 /** How often the outcome is looked for while a client waits. An attempt takes a call to the inventory. */
 const LOOK_MS = 50;
+
+/** The order after a confirmation, and whether this request changed it. */
+export interface Confirmed {
+  order: Order;
+  isChanged: boolean;
+}
 
 /**
  * Confirmations of orders whose hold had expired. A payment is never lost: it is recorded together with the task that reserves

@@ -9,7 +9,7 @@ import { Inventory } from '../order.ports.js';
 import { OrderRepository } from '../order.repository.js';
 import type { OrderStatus } from '../order-status.js';
 import { KEEP_STOCK } from '../order.tasks.js';
-import { reservationIdOf } from './reservation-id.js';
+import { reservationIdOf } from '../reservation/reservation-id.js';
 import { StockKeeperRepository } from './stock-keeper.repository.js';
 
 /** Paid, and not shipped yet. Units that have left are no reservation any more: an inventory may forget it. */

@@ -12,7 +12,7 @@ import { type PaymentReport, withPayment } from '../payments/payment.js';
 export interface NewReport {
   report: PaymentReport;
   actor: string;
-  /** Whether the order is, or is to be, confirmed by it. */
+  /** Whether it confirms the order. */
   confirms: boolean;
 }
 

@@ -14,8 +14,8 @@ import { type InventoryCall, observeInventory } from '../history/inventory-calls
 import type { OrderClaim } from '../claims/order-claim.entity.js';
 import type { Claim } from '../claims/order-claims.repository.js';
 import type { Order } from '../order.entity.js';
-import { endWithin, holdEnd, stockNeededUntil } from '../holds/hold-end.js';
-import { reservationIdOf } from '../holds/reservation-id.js';
+import { endWithin, holdEnd, stockNeededUntil } from '../reservation/hold-end.js';
+import { reservationIdOf } from '../reservation/reservation-id.js';
 import { countStatusChange } from '../order.metrics.js';
 import { Inventory } from '../order.ports.js';
 import { OrderRepository } from '../order.repository.js';

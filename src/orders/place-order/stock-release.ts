@@ -8,7 +8,7 @@ import { Tasks } from '../../tasks/tasks.service.js';
 import { reachPausePoint } from '../../pause-points/pause-points.js';
 import type { OrderItem } from '../order-item.entity.js';
 import { type InventoryCall, observeInventory } from '../history/inventory-calls.js';
-import { reservationIdOf } from '../holds/reservation-id.js';
+import { reservationIdOf } from '../reservation/reservation-id.js';
 import { isLive } from '../order-status.js';
 import type { Order } from '../order.entity.js';
 import { RELEASE_STOCK } from '../order.tasks.js';

@@ -11,7 +11,7 @@ import { cartClaim } from '../claims/claims-of.js';
 import { OrderClaimsRepository } from '../claims/order-claims.repository.js';
 import type { Order } from '../order.entity.js';
 import { countStatusChange } from '../order.metrics.js';
-import { HoldsRepository } from '../holds/holds.repository.js';
+import { HoldsRepository } from '../reservation/holds.repository.js';
 import { type Change, OrderRepository } from '../order.repository.js';
 import { isLive, type OrderStatus } from '../order-status.js';
 import {

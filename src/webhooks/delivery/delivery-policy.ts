@@ -1,12 +1,15 @@
 import type { TaskPolicy } from '../../tasks/task-kind.js';
 
 /**
- * Attempts at a time of one endpoint on one instance. Each takes some 10 ms at a quick receiver, so a backlog drains at about
- * a thousand a second.
+ * Attempts at a time of one endpoint on one instance. The adaptive limit begins at 16 and grows to it while the receiver is quick, so a
+ * backlog drains at about a thousand a second: more attempts at a time share statements and transactions.
  */
-export const MAX_CONCURRENT_ATTEMPTS = 16;
+export const MAX_CONCURRENT_ATTEMPTS = 64;
 
-/** The pauses double from 5 s to an hour; with the usual jitter these attempts last for three days. */
+/**
+ * The pauses double from 5 s to an hour; with the usual jitter these attempts last for three days. They last longer where many deliveries
+ * wait for an endpoint whose circuit is open: it lets one attempt a second through, and each of them gets its turn later.
+ */
 export const MAX_ATTEMPTS = 90;
 
 const FIRST_PAUSE_MS = 5_000;

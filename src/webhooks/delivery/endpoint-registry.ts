@@ -29,14 +29,21 @@ export class EndpointRegistry {
     const ids = new Set(rows.map(({ id }) => id));
     for (const row of rows) this.put(row);
     for (const [id, endpoint] of this.endpoints) if (!ids.has(id)) this.remove(id, endpoint);
+    for (const [id, endpoint] of this.endpoints) if (endpoint.wantsHurry) await this.hurry(id, endpoint);
     return rows;
+  }
+
+  /** After an error the next refresh repeats it. */
+  private async hurry(id: string, endpoint: Endpoint): Promise<void> {
+    await this.tasks.hurryAll(webhookKind(id));
+    endpoint.noteHurry();
   }
 
   private put(row: EndpointRow): void {
     const known = this.endpoints.get(row.id);
     if (known) {
       const wasResting = known.room === 0;
-      known.configuration = row;
+      known.apply(row);
       if (wasResting && known.room > 0) this.tasks.wake();
       return;
     }
@@ -45,7 +52,11 @@ export class EndpointRegistry {
     this.tasks.register(
       webhookKind(row.id),
       (delivery, deadline) => this.deliverer.deliver(endpoint, delivery, deadline),
-      { ...WEBHOOK_POLICY, gate: () => endpoint.room },
+      {
+        ...WEBHOOK_POLICY,
+        gate: () => endpoint.room,
+        onDead: (deliveries) => this.repository.markFailed(row.id, deliveries),
+      },
     );
   }
 

@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 
 /** Introduces a secret (Standard Webhooks 1.0); the rest is base64. */
 export const SECRET_PREFIX = 'whsec_';
@@ -7,6 +7,12 @@ export const SECRET_PREFIX = 'whsec_';
 const VERSION = 'v1';
 
 const MS_PER_SECOND = 1_000;
+
+/** Keys that are kept: more than all endpoints together have secrets. */
+const MAX_KEYS = 1_000;
+
+/** The keys of secrets. To make one takes four times as long as the signature itself. */
+const keys = new Map<string, KeyObject>();
 
 /** What a signature covers. */
 export interface SignedMessage {
@@ -34,6 +40,15 @@ export function signatureHeaders(
 }
 
 function hmacOf(text: string, secret: string): string {
-  const key = Buffer.from(secret.slice(SECRET_PREFIX.length), 'base64');
-  return createHmac('sha256', key).update(text).digest('base64');
+  return createHmac('sha256', keyOf(secret)).update(text).digest('base64');
+}
+
+function keyOf(secret: string): KeyObject {
+  let key = keys.get(secret);
+  if (!key) {
+    if (keys.size >= MAX_KEYS) keys.clear();
+    key = createSecretKey(secret.slice(SECRET_PREFIX.length), 'base64');
+    keys.set(secret, key);
+  }
+  return key;
 }

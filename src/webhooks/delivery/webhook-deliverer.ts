@@ -3,21 +3,18 @@ import { Counter } from 'prom-client';
 import type { Order } from '../../orders/order.entity.js';
 import { OrderRepository } from '../../orders/order.repository.js';
 import { reachPausePoint } from '../../pause-points/pause-points.js';
-import { Batcher } from '../../platform/database/batching/batcher.js';
 import { databaseNow } from '../../platform/database/database-clock.js';
 import type { Deadline } from '../../platform/deadline.js';
-import { AttemptError, type TaskInput } from '../../tasks/task-kind.js';
+import { AttemptError, AttemptNotMade, type TaskInput } from '../../tasks/task-kind.js';
 import type { DeliveryState } from '../webhook-delivery.entity.js';
 import { WebhookSecrets } from '../webhook-secrets.js';
 import type { WebhookPayload } from '../webhook-task.js';
-import { type DeliveredEvent, DeliveryRepository, type RecordedDelivery } from './delivery.repository.js';
+import { DeliveryRecords } from './delivery-records.js';
+import { type DeliveredEvent, DeliveryRepository } from './delivery.repository.js';
 import { MAX_RETRY_AFTER_MS } from './delivery-policy.js';
 import type { Endpoint } from './endpoint.js';
 import { webhookBody } from './webhook-body.js';
 import { type AttemptResult, type WebhookCall, WebhookClient } from './webhook-client.js';
-
-/** Attempts that are recorded together. */
-const RECORDS_OF_BATCH = 64;
 
 /** By this status an endpoint asks for no more calls (Standard Webhooks 1.0). */
 const GONE = 410;
@@ -34,36 +31,29 @@ type Delivery = TaskInput<WebhookPayload>;
 @Injectable()
 export class WebhookDeliverer {
   private readonly logger = new Logger('Webhooks');
-  private readonly records: Batcher<RecordedDelivery, undefined>;
 
   constructor(
     private readonly repository: DeliveryRepository,
     private readonly orders: OrderRepository,
     private readonly secrets: WebhookSecrets,
     private readonly client: WebhookClient,
-  ) {
-    this.records = new Batcher(
-      async (entries) => {
-        await this.repository.record(entries.map(({ item }) => item));
-        for (const { resolve } of entries) resolve(undefined);
-      },
-      RECORDS_OF_BATCH,
-      1,
-    );
-  }
+    private readonly records: DeliveryRecords,
+  ) {}
 
-  /** @throws {AttemptError} when the endpoint has not accepted the event */
+  /** @throws {AttemptError | AttemptNotMade} when the endpoint has not accepted the event, or was not called */
   async deliver(endpoint: Endpoint, delivery: Delivery, deadline: Deadline): Promise<void> {
     const { orderId } = delivery;
     const { configuration } = endpoint;
-    const event = await this.repository.findEvent(orderId, delivery.seq);
-    const order = await this.orders.findOrder(orderId);
+    const [event, order] = await Promise.all([
+      this.repository.findEvent(orderId, delivery.seq),
+      this.orders.findOrder(orderId),
+    ]);
     // They were deleted.
     if (!event || !order) return;
     const call = this.callFor(endpoint, event, delivery.payload.previousFeedNo, order);
     await reachPausePoint('webhook.before-send', orderId);
     const result = await endpoint.attempt(orderId, () => this.client.send(call, deadline));
-    if (!result) throw new AttemptError('the endpoint is not called now, since it has failed');
+    if (!result) throw new AttemptNotMade();
     await reachPausePoint('webhook.after-send', orderId);
     const { status, error, retryAfterMs = 0 } = result;
     const isGone = status === GONE && (await this.disable(endpoint, configuration));
@@ -108,7 +98,8 @@ export class WebhookDeliverer {
   ): Promise<void> {
     const failed: DeliveryState = isGone || attempts >= maxAttempts ? 'failed' : 'retrying';
     const state: DeliveryState = error === null ? 'delivered' : failed;
-    const row = {
+    attemptsMade.inc({ outcome: state });
+    await this.records.add({
       orderId,
       endpointId,
       seq,
@@ -121,13 +112,6 @@ export class WebhookDeliverer {
       error,
       attemptedAt: databaseNow(),
       orderVersion,
-    };
-    attemptsMade.inc({ outcome: state });
-    try {
-      await this.records.add(row);
-    } catch (failure) {
-      // The history is no reason to send an event again that the endpoint has accepted.
-      this.logger.error({ err: failure }, 'An attempt at a webhook could not be recorded');
-    }
+    });
   }
 }

@@ -12,6 +12,7 @@ function row(id: string, values: Partial<EndpointRow> = {}): EndpointRow {
     lastNo: '100',
     readUntil: '100',
     lastMatched: null,
+    updatedAt: new Date(0),
     replayReadUntil: null,
     replayUntil: null,
     replayLastMatched: null,

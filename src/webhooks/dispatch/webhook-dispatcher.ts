@@ -10,9 +10,8 @@ import { BackgroundLoops } from '../../platform/background-loops.js';
 import { DatabaseOutage } from '../../platform/database/database-outage.js';
 import { runDetached } from '../../platform/telemetry/request-context.js';
 import { WakeUp } from '../../platform/wake-up.js';
-import type { EndpointRow } from '../delivery/delivery.repository.js';
 import { EndpointRegistry } from '../delivery/endpoint-registry.js';
-import { type CursorGroup, groupsOf } from './cursor-groups.js';
+import { type Cursor, type CursorGroup, groupsOf } from './cursor-groups.js';
 import { DispatchRepository } from './dispatch.repository.js';
 
 /** How often events that other instances have numbered, and their changes of endpoints, are looked for. */
@@ -39,9 +38,11 @@ export class WebhookDispatcher implements OnApplicationBootstrap, OnModuleDestro
   private isStopping = false;
   private ended: Promise<void> | undefined;
   private hasEnabled = false;
+  /** Whether the current pass had no error. */
+  private isWell = true;
   /** How long the last pass took: the loop rests for as long, so that it never takes more than half of its time. */
   private lastPassMs = 0;
-  /** When endpoints that were full are looked at again. */
+  /** When endpoints that were full are looked at again, by cursor and id. */
   private readonly fullUntil = new Map<string, number>();
   /** Which of the groups that are behind is next. */
   private turn = 0;
@@ -80,8 +81,9 @@ export class WebhookDispatcher implements OnApplicationBootstrap, OnModuleDestro
     loop.start();
     while (!this.isStopping) {
       const startedAt = performance.now();
+      this.isWell = true;
       const isMore = await this.attend();
-      if (isMore !== undefined) loop.reportProgress();
+      if (this.isWell) loop.reportProgress();
       this.lastPassMs = performance.now() - startedAt;
       const pollMs = this.hasEnabled ? POLL_MS : IDLE_POLL_MS;
       this.wakeUp.in(isMore ? this.lastPassMs : Math.max(pollMs, this.lastPassMs));
@@ -90,23 +92,29 @@ export class WebhookDispatcher implements OnApplicationBootstrap, OnModuleDestro
     loop.stop();
   }
 
-  /** @returns whether more events wait; undefined after an error */
-  private async attend(): Promise<boolean | undefined> {
+  /** @returns whether more events wait */
+  private async attend(): Promise<boolean> {
     try {
       const isMore = await this.pass();
-      this.outage.isOver();
+      if (this.isWell) this.outage.isOver();
       return isMore;
     } catch (error) {
-      if (!this.outage.noticed(error)) this.logger.error({ err: error }, 'Events can not be queued');
-      return undefined;
+      this.report(error);
+      return false;
     }
+  }
+
+  private report(error: unknown, endpointIds?: readonly string[]): void {
+    this.isWell = false;
+    if (!this.outage.noticed(error))
+      this.logger.error({ err: error, endpointIds }, 'Events can not be queued');
   }
 
   /** Queues one batch for the endpoints at the end of the feed, then batches for those that are behind, in turn. */
   private async pass(): Promise<boolean> {
     const rows = await this.registry.refresh();
     this.hasEnabled = rows.some(({ state }) => state === 'enabled');
-    const [first, ...others] = groupsOf(rows.filter((row) => !this.isFull(row)));
+    const [first, ...others] = groupsOf(rows).flatMap((group) => this.withoutFull(group));
     if (!first) return false;
     let isMore = await this.queue(first);
     const startedAt = performance.now();
@@ -119,18 +127,44 @@ export class WebhookDispatcher implements OnApplicationBootstrap, OnModuleDestro
     return isMore;
   }
 
-  /** @returns whether more events may wait for the group */
+  /**
+   * An error of one endpoint must not stop the others: its group is queued again one by one. From then on their cursors differ.
+   *
+   * @returns whether more events may wait for the group
+   */
   private async queue(group: CursorGroup): Promise<boolean> {
-    const { isMore, full } = await this.repository.queueNext(group);
-    for (const id of full) this.fullUntil.set(id, performance.now() + FULL_MS);
-    return isMore;
+    try {
+      const { isMore, full } = await this.repository.queueNext(group);
+      for (const id of full) this.fullUntil.set(placeOf(group.cursor, id), performance.now() + FULL_MS);
+      return isMore;
+    } catch (error) {
+      const { endpointIds } = group;
+      if (endpointIds.length === 1 || this.outage.noticed(error)) {
+        this.report(error, endpointIds);
+        return false;
+      }
+      let isMore = false;
+      for (const id of endpointIds) if (await this.queue({ ...group, endpointIds: [id] })) isMore = true;
+      return isMore;
+    }
   }
 
-  private isFull({ id }: EndpointRow): boolean {
-    const until = this.fullUntil.get(id);
+  /** @returns no group if all its endpoints are full */
+  private withoutFull(group: CursorGroup): CursorGroup[] {
+    const endpointIds = group.endpointIds.filter((id) => !this.isFull(placeOf(group.cursor, id)));
+    return endpointIds.length > 0 ? [{ ...group, endpointIds }] : [];
+  }
+
+  private isFull(place: string): boolean {
+    const until = this.fullUntil.get(place);
     if (until === undefined) return false;
     if (performance.now() < until) return true;
-    this.fullUntil.delete(id);
+    this.fullUntil.delete(place);
     return false;
   }
+}
+
+/** An endpoint that is full for its replay still gets new events. */
+function placeOf(cursor: Cursor, endpointId: string): string {
+  return `${cursor} ${endpointId}`;
 }

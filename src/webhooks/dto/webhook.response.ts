@@ -1,11 +1,17 @@
 import { ApiExtraModels, ApiProperty, getSchemaPath } from '@nestjs/swagger';
 import { FEED_EVENT_TYPES } from '../../events/event-type.js';
 import { Count, Text, Time, Uuid } from '../../platform/http/fields.openapi.js';
-import { type EndpointStanding, MAX_COUNTED } from '../endpoints/endpoint-standings.repository.js';
+import {
+  type EndpointStanding,
+  MAX_COUNTED,
+  MAX_COUNTED_OFTEN,
+} from '../endpoints/endpoint-standings.repository.js';
 import type { DisabledReason, StoredSecret, WebhookEndpoint } from '../webhook-endpoint.entity.js';
 
 /** An event that waits for longer needs attention: a receiver that is restarted is back sooner. */
 const TROUBLE_AFTER_MS = 600_000;
+
+const COUNTED = `counted to ${MAX_COUNTED}, in the list of endpoints to ${MAX_COUNTED_OFTEN}`;
 
 const FEED_NO = { minimum: 0, maximum: Number.MAX_SAFE_INTEGER };
 
@@ -83,12 +89,12 @@ export class WebhookResponse {
   })
   is_in_trouble!: boolean;
 
-  @Count(0, `Events that wait to be delivered or retried, counted to ${MAX_COUNTED}.`, {
+  @Count(0, `Events that wait to be delivered or retried, ${COUNTED}.`, {
     maximum: MAX_COUNTED,
   })
   queued!: number;
 
-  @Count(0, `Events that are out of attempts, which are incidents, counted to ${MAX_COUNTED}.`, {
+  @Count(0, `Events that are out of attempts, which are incidents, ${COUNTED}.`, {
     maximum: MAX_COUNTED,
   })
   failed!: number;

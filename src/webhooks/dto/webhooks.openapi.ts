@@ -2,7 +2,13 @@ import { EXAMPLE_ID, EXAMPLE_TIME } from '../../platform/http/fields.openapi.js'
 import { Problem } from '../../platform/http/problem.js';
 import type { DocumentedProblem } from '../../platform/http/problem.openapi.js';
 import { header } from '../../platform/http/response-headers.openapi.js';
-import { replayInProgress, tooManySecrets, tooManyWebhooks, webhookNotFound } from '../webhook.problems.js';
+import {
+  feedIncomplete,
+  replayInProgress,
+  tooManySecrets,
+  tooManyWebhooks,
+  webhookNotFound,
+} from '../webhook.problems.js';
 import { MAX_SECRETS, MAX_WEBHOOKS } from '../webhooks.service.js';
 import { CreateWebhookDto, ReplayDto, RotateSecretDto, UpdateWebhookDto } from './webhook.dto.js';
 import { WebhookDeliveryListResponse, WebhookTestResponse } from './webhook-delivery.response.js';
@@ -102,6 +108,8 @@ export const DELETED = {
   description: 'The endpoint is deleted, and nothing more is sent to it.',
 };
 
+export const REPLAY_CANCELLED = { status: 204, description: 'The endpoint has no replay.' };
+
 export const ROTATED = {
   status: 200,
   description: 'The endpoint, with the new secret. The secret is not shown again.',
@@ -164,9 +172,12 @@ const URL_PROBLEM = Problem.invalidRequest([
   { field: 'url', message: 'must be an http(s) URL such as https://erp.shop.example/webhooks' },
 ]);
 
+const FEED_INCOMPLETE = feedIncomplete(1_200_000, new Date(EXAMPLE_TIME));
+
 export const CREATE_PROBLEMS: DocumentedProblem[] = [
   URL_PROBLEM,
   tooManyWebhooks(MAX_WEBHOOKS),
+  FEED_INCOMPLETE,
   ...COMMON_PROBLEMS,
 ];
 
@@ -185,6 +196,7 @@ export const REPLAY_PROBLEMS: DocumentedProblem[] = [
       message: 'must be a number of the feed from 0 on, or a time with its zone, as in 2026-01-31T12:00:00Z',
     },
   ]),
+  FEED_INCOMPLETE,
   replayInProgress(EXAMPLE_WEBHOOK),
   ...ONE_PROBLEMS,
 ];

@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { BEGIN_BY_INDEX, queryAtOnce } from '../../platform/database/transaction.js';
-import { webhookKind } from '../webhook-task.js';
+import { REMOVAL_LOCK } from '../history/webhook-history.repository.js';
+import { WEBHOOK_KINDS, webhookKind } from '../webhook-task.js';
 
 /** The statements that delete what is left of a deleted endpoint, some rows at a time. */
 @Injectable()
@@ -30,11 +31,12 @@ export class EndpointRemovalRepository {
     return true;
   }
 
-  /** By the first task of each lane, which is ready or dead: no index has blocked ones. */
+  /** By the indexes `tasks_of_webhooks`, whose condition the second one is, and `tasks_dead`. */
   private async findOrdersWithTasks(kind: string, most: number): Promise<string[]> {
     const [result] = await queryAtOnce(this.dataSource, BEGIN_BY_INDEX, [
       {
-        text: `(SELECT order_id AS "orderId" FROM tasks WHERE kind = $1 AND state = 'ready' ORDER BY run_at LIMIT $2)
+        text: `(SELECT order_id AS "orderId" FROM tasks WHERE kind = $1 AND kind LIKE '${WEBHOOK_KINDS}%' AND state <> 'dead'
+           ORDER BY created_at LIMIT $2)
           UNION ALL
           (SELECT order_id FROM tasks WHERE kind = $1 AND state = 'dead' ORDER BY order_id LIMIT $2)`,
         values: [kind, most],
@@ -63,9 +65,15 @@ export class EndpointRemovalRepository {
     return last !== undefined;
   }
 
+  /**
+   * Deletes the row of an endpoint, and what attempts that were under way have recorded since its deliveries were deleted. Later ones
+   * record nothing.
+   */
   async deleteEndpoint(endpointId: string): Promise<void> {
-    await this.dataSource.query(`DELETE FROM webhook_endpoints WHERE id = $1 AND state = 'deleted'`, [
-      endpointId,
+    await queryAtOnce(this.dataSource, BEGIN_BY_INDEX, [
+      { text: `SELECT pg_advisory_xact_lock(${REMOVAL_LOCK}, hashtext($1))`, values: [endpointId] },
+      { text: `DELETE FROM webhook_deliveries WHERE endpoint_id = $1`, values: [endpointId] },
+      { text: `DELETE FROM webhook_endpoints WHERE id = $1 AND state = 'deleted'`, values: [endpointId] },
     ]);
   }
 }

@@ -7,7 +7,7 @@ import { WEBHOOK_KINDS } from '../webhook-task.js';
 export const MAX_COUNTED = 10_000;
 
 /**
- * The same where all endpoints are read again and again, as by each scrape of the metrics: a hundred dead ones cost some tens of
+ * The same where all endpoints are read again and again, as by each scrape of the metrics and each page of the console: a hundred dead ones cost some tens of
  * milliseconds.
  */
 export const MAX_COUNTED_OFTEN = 1_000;
@@ -20,7 +20,7 @@ export interface EndpointStanding {
   failed: number;
   /**
    * Since when the oldest event waits that is neither delivered nor out of attempts: since it was queued, or, while an enabled
-   * endpoint has not read it, since it happened. Null without one.
+   * endpoint, or one that is gone, has not read it, since it happened. Null without one.
    */
   oldestAt: Date | null;
 }
@@ -30,6 +30,9 @@ export const IDLE: EndpointStanding = { queued: 0, failed: 0, oldestAt: null };
 
 /** Tasks of an endpoint `e`. The second condition is that of the index `tasks_of_webhooks`. */
 const WAITING = `t.kind = '${WEBHOOK_KINDS}' || e.id AND t.kind LIKE '${WEBHOOK_KINDS}%' AND t.state <> 'dead'`;
+
+/** Whether a person has not disabled the endpoint `e`, so that events that it does not get are a fault. */
+const IS_AWAITED = `(e.state = 'enabled' OR e.disabled_reason = 'gone')`;
 
 /**
  * Each count stops at a limit, and the oldest task and the first event behind the cursor are the first entries of an index. Such
@@ -44,7 +47,7 @@ SELECT e.id, (
   ) dead
 ) AS failed, LEAST(
   (SELECT t.created_at FROM tasks t WHERE ${WAITING} ORDER BY t.created_at LIMIT 1),
-  CASE WHEN e.state = 'enabled' THEN (
+  CASE WHEN ${IS_AWAITED} THEN (
     SELECT o.occurred_at FROM order_events o WHERE o.feed_no > 0 AND o.feed_no > e.read_until ORDER BY o.feed_no LIMIT 1
   ) END
 ) AS "oldestAt"
@@ -56,9 +59,10 @@ export class EndpointStandingsRepository {
   constructor(private readonly dataSource: DataSource) {}
 
   /** All endpoints that are not deleted. */
-  async findEndpoints(): Promise<{ id: string; isEnabled: boolean }[]> {
+  async findEndpoints(): Promise<{ id: string; isAwaited: boolean }[]> {
     return this.dataSource.query(
-      `SELECT id, state = 'enabled' AS "isEnabled" FROM webhook_endpoints WHERE state <> 'deleted' ORDER BY id`,
+      `SELECT e.id, coalesce(${IS_AWAITED}, false) AS "isAwaited" FROM webhook_endpoints e
+       WHERE e.state <> 'deleted' ORDER BY e.id`,
     );
   }
 

@@ -5,8 +5,8 @@ import { SecretUnreadable, WebhookSecrets } from '../webhook-secrets.js';
 import { WebhookEndpointsRepository } from './webhook-endpoints.repository.js';
 
 /**
- * Checks at the start that every stored secret can be read: otherwise all deliveries of its endpoint would fail. Secrets from before
- * `WEBHOOK_SECRET_KEY` was set are encrypted.
+ * Checks at the start that every stored secret can be read: otherwise all deliveries of its endpoint would fail. Secrets that are not
+ * encrypted with the first key of `WEBHOOK_SECRET_KEY` are encrypted with it.
  */
 @Injectable()
 export class StoredSecrets implements OnModuleInit {
@@ -21,13 +21,15 @@ export class StoredSecrets implements OnModuleInit {
   async onModuleInit(): Promise<void> {
     const endpoints = await this.endpoints.findAll();
     for (const endpoint of endpoints) this.requireReadable(endpoint);
-    const isUnsealed = ({ secret }: StoredSecret): boolean => this.secrets.isUnsealed(secret);
-    for (const { id } of endpoints.filter(({ secrets }) => secrets.some(isUnsealed))) {
-      await this.endpoints.replaceSecrets(id, (stored) =>
-        stored.map((each) => (isUnsealed(each) ? { ...each, secret: this.secrets.seal(each.secret) } : each)),
-      );
+    const isOutdated = ({ secret }: StoredSecret): boolean => this.secrets.isOutdated(secret);
+    for (const { id } of endpoints.filter(({ secrets }) => secrets.some(isOutdated))) {
+      await this.endpoints.replaceSecrets(id, (stored) => stored.map((each) => this.encrypted(each)));
       this.logger.log({ endpointId: id }, 'The secrets of a webhook were encrypted');
     }
+  }
+
+  private encrypted(stored: StoredSecret): StoredSecret {
+    return { ...stored, secret: this.secrets.seal(this.secrets.open(stored.secret)) };
   }
 
   private requireReadable({ id, secrets }: WebhookEndpoint): void {
@@ -44,6 +46,6 @@ function refusal(endpointId: string, { reason }: SecretUnreadable): SettingsErro
   const message =
     reason === 'missing_key'
       ? `is needed: the secrets of the webhook endpoint ${endpointId} are stored encrypted`
-      : `is not the key with which the secrets of the webhook endpoint ${endpointId} are stored; start with that key`;
+      : `has not the key with which the secrets of the webhook endpoint ${endpointId} are stored; start with that key too`;
   return new SettingsError([`WEBHOOK_SECRET_KEY: ${message}`]);
 }

@@ -96,6 +96,17 @@ export class WebhookEndpointsRepository {
     );
   }
 
+  /** Ends a replay. Tasks that it has queued stay. @returns whether there was one */
+  async cancelReplay(id: string): Promise<boolean> {
+    const [, affected] = await this.dataSource.query<[unknown, number]>(
+      `UPDATE webhook_endpoints SET replay_after = NULL, replay_read_until = NULL, replay_until = NULL,
+         replay_last_matched = NULL, updated_at = now()
+       WHERE id = $1 AND ${IS_KNOWN} AND replay_until IS NOT NULL`,
+      [id],
+    );
+    return affected > 0;
+  }
+
   /** Hides the endpoint, whose secrets are forgotten at once. @returns whether there was one */
   async markDeleted(id: string): Promise<boolean> {
     const [, affected] = await this.dataSource.query<[unknown, number]>(

@@ -8,7 +8,7 @@ import { EndpointStandingsRepository, MAX_COUNTED_OFTEN } from './endpoint-stand
 export class WebhookMetrics extends DatabaseGauges {
   private readonly oldest = this.gauge(
     'webhook_oldest_undelivered_age_seconds',
-    'How long the oldest event has waited for its delivery to an endpoint; 0 without one. Absent of disabled endpoints. Events out of attempts are incidents and not included.',
+    'How long the oldest event has waited for its delivery to an endpoint; 0 without one. Absent of endpoints that a person has disabled; those that answered 410 are included. Events out of attempts are incidents and not included.',
     'endpoint',
   );
   private readonly waiting = this.gauge(
@@ -37,11 +37,11 @@ export class WebhookMetrics extends DatabaseGauges {
     );
     // Those of deleted endpoints must not stay.
     for (const gauge of [this.oldest, this.waiting, this.failed]) gauge.reset();
-    for (const [index, { id: endpoint, isEnabled }] of endpoints.entries()) {
+    for (const [index, { id: endpoint, isAwaited }] of endpoints.entries()) {
       const { queued = 0, failed = 0, oldestAt = null } = standings[index] ?? {};
       this.waiting.set({ endpoint }, queued);
       this.failed.set({ endpoint }, failed);
-      if (isEnabled) this.oldest.set({ endpoint }, ageSeconds(oldestAt));
+      if (isAwaited) this.oldest.set({ endpoint }, ageSeconds(oldestAt));
     }
   }
 }

@@ -8,6 +8,12 @@ import type { DeliveryState } from '../webhook-delivery.entity.js';
  */
 export const ANSWERS_LOCK = 19;
 
+/**
+ * First key of the advisory locks by which an answer that is being recorded and the removal of its endpoint wait for each other; the
+ * second is the hash of the endpoint's id. A record that commits after the removal would stay.
+ */
+export const REMOVAL_LOCK = 20;
+
 /** A delivery that has been attempted. */
 export interface AttemptedDelivery {
   orderId: string;

@@ -1,5 +1,4 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { EventFeedRepository } from '../../events/event-feed.repository.js';
 import { Problem } from '../../platform/http/problem.js';
 import { WebhookDispatcher } from '../dispatch/webhook-dispatcher.js';
 import { WebhookEndpointsRepository } from '../endpoints/webhook-endpoints.repository.js';
@@ -24,19 +23,18 @@ export class WebhookReplays {
   constructor(
     private readonly webhooks: WebhooksService,
     private readonly endpoints: WebhookEndpointsRepository,
-    private readonly feed: EventFeedRepository,
     private readonly positions: FeedPosition,
     private readonly dispatcher: WebhookDispatcher,
   ) {}
 
-  /** @throws {Problem} webhook-not-found, invalid-request, replay-in-progress */
+  /** @throws {Problem} webhook-not-found, invalid-request, feed-incomplete, replay-in-progress */
   async start(
     id: string,
     range: { after: Position; until?: Position | undefined },
     actor: string,
   ): Promise<WebhookView> {
     await this.webhooks.find(id);
-    const { lastNo } = await this.feed.findEnd();
+    const lastNo = await this.positions.endOfComplete();
     const after = await this.numberAt(range.after, -MARGIN_MS, lastNo);
     const until = await this.numberAt(range.until ?? lastNo, MARGIN_MS, lastNo);
     if (after >= lastNo) throw refusal('after', `must be before the end of the feed, which is ${lastNo}`);
@@ -50,6 +48,13 @@ export class WebhookReplays {
     this.logger.log({ endpointId: id, actor, after, until }, 'A replay of a webhook was started');
     this.dispatcher.wake();
     return this.webhooks.view(endpoint);
+  }
+
+  /** Queues no more events of the replay, if there is one. @throws {Problem} webhook-not-found */
+  async cancel(id: string, actor: string): Promise<void> {
+    await this.webhooks.find(id);
+    if (!(await this.endpoints.cancelReplay(id))) return;
+    this.logger.log({ endpointId: id, actor }, 'A replay of a webhook was cancelled');
   }
 
   private async numberAt(position: Position, marginMs: number, lastNo: number): Promise<number> {

@@ -104,6 +104,19 @@ export const BUDGETS: Readonly<Record<string, Budget>> = {
     storedBytes: STORED_CORRECTION_BYTES,
     reason: 'one order, its details of up to 24 kB, and one event that names fields',
   },
+  confirmOrder: {
+    cpuMs: 40,
+    answerBytes: ORDER_BYTES,
+    storedBytes: STORED_PAYMENTS_BYTES + STORED_CHANGE_BYTES,
+    reason:
+      'one order with up to 100 payments, and an event; of an expired order up to 200 lines are reserved once more',
+  },
+  extendHold: {
+    cpuMs: 25,
+    answerBytes: ORDER_BYTES,
+    storedBytes: STORED_CHANGE_BYTES,
+    reason: 'one order, and at most one call to the inventory',
+  },
   recordPayment: {
     cpuMs: 30,
     answerBytes: ORDER_BYTES,
@@ -186,6 +199,7 @@ export const BUDGETS: Readonly<Record<string, Budget>> = {
     reason: 'a page of 200 deliveries with 1 kB of the answer each, of up to six bytes a character as JSON',
   },
   replayWebhook: { ...WEBHOOK, reason: 'one endpoint; a time is found by some 20 reads of one event' },
+  cancelWebhookReplay: { ...WEBHOOK, reason: 'one endpoint' },
   getHealth: SMALL,
   getLiveness: { ...SMALL, reason: 'reads nothing' },
   getReadiness: SMALL,

@@ -4,7 +4,7 @@ import { api, send } from '../../api/client.ts';
 import type { Endpoint } from '../../api/types.ts';
 import { announce } from '../../ui/announcer.tsx';
 import { Dialog } from '../../ui/dialog.tsx';
-import { formatQueued } from '../endpoint-state.tsx';
+import { formatCount } from '../endpoint-state.tsx';
 import { WebhookProblem } from '../webhook-problem.tsx';
 import { endpointsQuery, pathOf, WEBHOOKS } from '../webhooks.query.ts';
 
@@ -43,7 +43,7 @@ export function DeleteDialog({ endpoint, onClose }: Props) {
         </p>
         <p>
           {queued > 0 &&
-            `${formatQueued(endpoint)} waiting ${queued === 1 ? 'event is' : 'events are'} not sent. `}
+            `${formatCount(queued)} waiting ${queued === 1 ? 'event is' : 'events are'} not sent. `}
           The secret and the list of deliveries are deleted too. This can’t be undone. To pause, disable the
           endpoint instead: its events then wait.
         </p>

@@ -1,4 +1,4 @@
-import { IsIn, IsInt, IsString, Max, MaxLength, Min } from 'class-validator';
+import { IsIn, IsInt, IsString, IsUUID, Max, MaxLength, Min } from 'class-validator';
 import { MayBeAbsent } from '../../../orders/dto/text.decorators.js';
 import { databaseNow } from '../../../platform/database/database-clock.js';
 import { MAX_CAUSE_LENGTH } from '../incident-cause.js';
@@ -12,7 +12,7 @@ import {
 } from '../dead-tasks.js';
 import { INCIDENT_KIND_NAMES, type IncidentKind, textOf } from '../incident.js';
 import { type BulkResult, MAX_BULK_INCIDENTS } from '../bulk-incidents.js';
-import { Count, ListOf, OneOf, Positive, Text, Time } from '../../../platform/http/fields.openapi.js';
+import { Count, ListOf, OneOf, Positive, Text, Time, Uuid } from '../../../platform/http/fields.openapi.js';
 import { CAUSE_DESCRIPTION, EXAMPLE_CAUSE, IncidentActionResponse } from './incident.response.js';
 import { RedriveDto } from './settle-incident.dto.js';
 
@@ -25,6 +25,11 @@ export class BulkIncidentsDto extends RedriveDto {
   @OneOf(TASK_KINDS, 'Incidents of this kind. The other kinds need a decision about each one.')
   @IsIn(TASK_KINDS, { message: `must be one of ${TASK_KINDS.join(', ')}` })
   kind!: TaskIncidentKind;
+
+  @Uuid.optional('Only incidents of this endpoint of webhooks, for the kind `webhook_failed`.')
+  @MayBeAbsent()
+  @IsUUID('all', { message: 'must be the id of an endpoint' })
+  endpoint_id?: string;
 
   @Text.optional(
     EXAMPLE_CAUSE,
@@ -57,6 +62,9 @@ export class BulkIncidentsResponse {
   @OneOf(TASK_KINDS)
   kind!: TaskIncidentKind;
 
+  @Uuid.nullable()
+  endpoint_id!: string | null;
+
   @Text.nullable(EXAMPLE_CAUSE)
   cause!: string | null;
 
@@ -66,8 +74,11 @@ export class BulkIncidentsResponse {
   @Count(40, 'Number of such incidents that are open now. Call again to go on.')
   remaining!: number;
 
-  static from({ action, kind, cause }: BulkIncidentsDto, result: BulkResult): BulkIncidentsResponse {
-    return { action, kind, cause: cause ?? null, ...result };
+  static from(
+    { action, kind, endpoint_id: endpoint, cause }: BulkIncidentsDto,
+    result: BulkResult,
+  ): BulkIncidentsResponse {
+    return { action, kind, endpoint_id: endpoint ?? null, cause: cause ?? null, ...result };
   }
 }
 

@@ -33,6 +33,14 @@ export class ListIncidentsDto extends PickType(ListOrdersDto, ['limit'] as const
   @IsUUID('all', { message: 'must be the id of an order' })
   order_id?: string;
 
+  @ApiPropertyOptional({
+    format: 'uuid',
+    description: 'Incidents of this endpoint of webhooks only, which are of the kind `webhook_failed`.',
+  })
+  @MayBeAbsent()
+  @IsUUID('all', { message: 'must be the id of an endpoint' })
+  endpoint_id?: string;
+
   @ApiPropertyOptional({ type: 'string', description: '`next_cursor` of the page before.' })
   @MayBeAbsent()
   @Validate(IsIncidentId)

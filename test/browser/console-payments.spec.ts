@@ -126,8 +126,8 @@ describe('payments of an order in the console', () => {
       const percent = (share: number): string => `${Math.round(share * 1_000) / 10} %`;
       expect((await holds.innerText()).replaceAll(/\s+/g, ' ')).toContain(
         `Awaiting payment ${figures.reserved} View orders ` +
-          `Confirmed ${percent(figures.conversion)} ${figures.confirmed} of ${ended} that ended ` +
-          `Expired ${percent(figures.expired_share)} ${figures.expired} of ${ended} that ended`,
+          `Confirmed ${percent(figures.conversion)} ${figures.confirmed} of ${ended} ended ` +
+          `Expired ${percent(figures.expired_share)} ${figures.expired} of ${ended} ended Cancelled ${figures.cancelled}`,
       );
       await holds.getByRole('link', { name: 'View orders' }).click();
       await page.locator('.badge-reserved').first().waitFor();

@@ -128,13 +128,14 @@ function Holds({ figures: { holds }, window, format }: HoldsProps) {
         <Card
           name="Confirmed"
           value={percent(holds.conversion)}
-          note={`${format(confirmed)} of ${format(ended)} that ended`}
+          note={`${format(confirmed)} of ${format(ended)} ended`}
         />
         <Card
           name="Expired"
           value={percent(holds.expired_share)}
-          note={`${format(expired)} of ${format(ended)} that ended`}
+          note={`${format(expired)} of ${format(ended)} ended`}
         />
+        <Card name="Cancelled" value={format(cancelled)} />
       </dl>
     </section>
   );

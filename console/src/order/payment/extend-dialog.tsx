@@ -1,4 +1,4 @@
-import { type FormEvent, useState } from 'react';
+import { type FormEvent, type ReactNode, useState } from 'react';
 import type { Order } from '../../api/types.ts';
 import { Time } from '../../time/time.tsx';
 import { Dialog } from '../../ui/dialog.tsx';
@@ -52,38 +52,19 @@ export function ExtendDialog({ seen, onClose }: Props) {
             <span className="muted">It never ends earlier than that.</span>
           </p>
         )}
-        <fieldset className="fields">
-          <legend>Hold the stock from now on for</legend>
-          {CHOICES.map(([minutes, name], index) => (
-            <label key={minutes} className="check">
-              <input
-                type="radio"
-                name="hold"
-                checked={chosen === minutes}
-                data-focus={index === 0 || undefined}
-                onChange={() => setChosen(minutes)}
-              />
-              {name}
-            </label>
-          ))}
-          <label className="check">
-            <input type="radio" name="hold" checked={chosen === null} onChange={() => setChosen(null)} />
-            Another number of minutes
-          </label>
-          {chosen === null && (
-            <TextField
-              label="Minutes"
-              type="number"
-              min={1}
-              max={MAX_MINUTES}
-              step={1}
-              required
-              error={error}
-              value={typed}
-              onChange={setTyped}
-            />
-          )}
-        </fieldset>
+        <HoldChoices chosen={chosen} onChoose={setChosen}>
+          <TextField
+            label="Minutes"
+            type="number"
+            min={1}
+            max={MAX_MINUTES}
+            step={1}
+            required
+            error={error}
+            value={typed}
+            onChange={setTyped}
+          />
+        </HoldChoices>
         {chosen !== null && error !== undefined && <p className="field-error">{`The hold ${error}`}</p>}
         <div className="dialog-actions">
           <button type="submit" className="button button-primary" disabled={change.isPending}>
@@ -92,6 +73,39 @@ export function ExtendDialog({ seen, onClose }: Props) {
         </div>
       </form>
     </Dialog>
+  );
+}
+
+interface ChoicesProps {
+  /** Minutes; null for another number. */
+  chosen: number | null;
+  onChoose: (minutes: number | null) => void;
+  /** Where another number is typed. */
+  children: ReactNode;
+}
+
+function HoldChoices({ chosen, onChoose, children }: ChoicesProps) {
+  return (
+    <fieldset className="fields">
+      <legend>Hold the stock from now on for</legend>
+      {CHOICES.map(([minutes, name], index) => (
+        <label key={minutes} className="check">
+          <input
+            type="radio"
+            name="hold"
+            checked={chosen === minutes}
+            data-focus={index === 0 || undefined}
+            onChange={() => onChoose(minutes)}
+          />
+          {name}
+        </label>
+      ))}
+      <label className="check">
+        <input type="radio" name="hold" checked={chosen === null} onChange={() => onChoose(null)} />
+        Another number of minutes
+      </label>
+      {chosen === null && children}
+    </fieldset>
   );
 }
 

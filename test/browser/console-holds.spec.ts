@@ -178,7 +178,7 @@ describe('payments in the console', () => {
       const payments = page.getByRole('region', { name: 'Payments' });
       await payments.locator('.payment-paid').waitFor();
       expect((await payments.innerText()).replaceAll(/\s+/g, ' ')).toMatch(
-        /paid captured 20\.00 USD pay_1 \d\d:\d\d:\d\d Confirmed the order/,
+        /paid captured 20\.00 USD pay_1 \d\d:\d\d:\d\d Confirming payment/,
       );
       await page.getByText('reserved → confirmed').waitFor();
       await page.getByText('reference pay_1, state captured').waitFor();

@@ -40,7 +40,7 @@ function Entry({
         <bdi className="mono">{reference}</bdi>
         <Time at={at} />
       </p>
-      {confirmed && <p className="muted">Confirmed the order</p>}
+      {confirmed && <p className="muted">Confirming payment</p>}
     </li>
   );
 }

@@ -181,7 +181,7 @@ describe('payments in the console', () => {
         /paid captured 20\.00 USD pay_1 \d\d:\d\d:\d\d Confirming payment/,
       );
       await page.getByText('reserved → confirmed').waitFor();
-      await page.getByText('reference pay_1, state captured').waitFor();
+      await page.getByText('state captured, amount 20, currency USD, reference pay_1').waitFor();
       await page.context().close();
     },
     TEST_MS,

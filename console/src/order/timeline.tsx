@@ -100,7 +100,7 @@ function Value({ name, value }: { name: string; value: unknown }) {
   );
 }
 
-/** As in `reference pay_8f2k, state captured`. */
+/** As in `state captured, reference pay_8f2k`. */
 function entriesOf(value: object): string {
   return Object.entries(value)
     .map(([name, part]) => `${name.replaceAll('_', ' ')} ${String(part)}`)

@@ -250,7 +250,7 @@ describe('payments in the console', () => {
       await confirm(page, 'pay_late');
       await dialog.getByText('Outcome not yet known').waitFor();
       await dialog.getByText('goes on reserving the stock by itself').waitFor();
-      endFaults(tested.service.sandbox);
+      await endFaults(tested.service.sandbox);
       await page.keyboard.press('Escape');
       await page.locator('.page-header .badge-confirmed').waitFor();
       await page.context().close();

@@ -41,6 +41,9 @@ async function payTooLate(): Promise<string> {
   return id;
 }
 
+/** As shares are shown. */
+const percent = (share: number): string => `${Math.round(share * 1_000) / 10} %`;
+
 describe('payments of an order in the console', () => {
   itInBrowser(
     'are recorded without a change of the status',
@@ -123,7 +126,6 @@ describe('payments of an order in the console', () => {
       await holds.waitFor();
       const { holds: figures } = await call('GET', '/operations/figures?window=hour');
       const ended = figures.confirmed + figures.expired + figures.cancelled;
-      const percent = (share: number): string => `${Math.round(share * 1_000) / 10} %`;
       expect((await holds.innerText()).replaceAll(/\s+/g, ' ')).toContain(
         `Awaiting payment ${figures.reserved} View orders ` +
           `Confirmed ${percent(figures.conversion)} ${figures.confirmed} of ${ended} ended ` +

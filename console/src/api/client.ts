@@ -1,6 +1,7 @@
 import createClient from 'openapi-fetch';
 import type { paths } from '../../../docs/openapi.js';
 import { OfflineError, ProblemError, type ProblemBody, refusalOf } from './problem.ts';
+import { noteServerTime } from '../time/server-clock.ts';
 import { credential, credentialHeaders } from './session.ts';
 import type { Caller } from './types.ts';
 import { Store } from '../ui/store.ts';
@@ -24,6 +25,9 @@ api.use({
     return new Request(request, {
       signal: AbortSignal.any([request.signal, AbortSignal.timeout(REQUEST_LIMIT_MS)]),
     });
+  },
+  onResponse({ response }) {
+    noteServerTime(response.headers.get('date'));
   },
 });
 

@@ -5,6 +5,10 @@ type Schemas = components['schemas'];
 export type Order = Schemas['OrderResponse'];
 /** A JSON Merge Patch of an order. */
 export type Correction = Schemas['CorrectOrderDto'];
+/** The body of a confirmation. */
+export type Confirmation = Schemas['ConfirmOrderDto'];
+/** A report about a payment. */
+export type Payment = Schemas['RecordPaymentDto'];
 export type OrderList = Schemas['OrderListResponse'];
 export type OrderEvent = Schemas['OrderEventResponse'];
 export type InventoryCall = Schemas['InventoryCallResponse'];

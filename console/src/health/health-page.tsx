@@ -76,6 +76,7 @@ function FiguresView({ figures, window }: { figures: Figures; window: Window }) 
           note={backlog.failed > 0 ? <Link href="/incidents">View incidents</Link> : ''}
         />
       </dl>
+      <Holds figures={figures} window={window} format={shown} />
       {figures.is_estimate && (
         <p className="muted">These figures are estimated from a sample of the orders.</p>
       )}
@@ -101,6 +102,48 @@ function FiguresView({ figures, window }: { figures: Figures; window: Window }) 
       </div>
     </>
   );
+}
+
+interface HoldsProps {
+  figures: Figures;
+  window: Window;
+  format: (count: number) => string;
+}
+
+/** How many orders whose stock was held were paid. Nothing in a shop that holds none. */
+function Holds({ figures: { holds }, window, format }: HoldsProps) {
+  const { reserved, confirmed, expired, cancelled } = holds;
+  const ended = confirmed + expired + cancelled;
+  if (reserved + ended === 0) return null;
+  const orders = `/orders?${new URLSearchParams({ status: 'reserved', window })}`;
+  return (
+    <section aria-labelledby="holds">
+      <h2 id="holds">Holds of the orders placed in this time</h2>
+      <dl className="cards">
+        <Card
+          name="Awaiting payment"
+          value={format(reserved)}
+          note={reserved > 0 ? <Link href={orders}>View orders</Link> : ''}
+        />
+        <Card
+          name="Confirmed"
+          value={percent(holds.conversion)}
+          note={`${format(confirmed)} of ${format(ended)} ended`}
+        />
+        <Card
+          name="Expired"
+          value={percent(holds.expired_share)}
+          note={`${format(expired)} of ${format(ended)} ended`}
+        />
+        <Card name="Cancelled" value={format(cancelled)} />
+      </dl>
+    </section>
+  );
+}
+
+/** As in `80 %`. @param share null where nothing has ended */
+function percent(share: number | null): string {
+  return share === null ? '—' : `${(share * 100).toLocaleString('en', { maximumFractionDigits: 1 })} %`;
 }
 
 function milliseconds(value: number | null): string {

@@ -1,4 +1,5 @@
 import type { InventoryCall, OrderEvent } from '../api/types.ts';
+import { formatMoney } from '../ui/money.ts';
 
 /** An event in a few words. */
 export function describeEvent({ type, from, to, data }: OrderEvent): string {
@@ -29,7 +30,7 @@ export function describeEvent({ type, from, to, data }: OrderEvent): string {
 /** A reported payment, as in `Payment captured: 164.97 USD (pay_8f2k)`. */
 function describePayment(data: OrderEvent['data']): string {
   const { reference, state, amount, currency } = data ?? {};
-  return `Payment ${String(state)}: ${String(amount)} ${String(currency)} (${String(reference)})`;
+  return `Payment ${String(state)}: ${formatMoney(Number(amount), String(currency))} (${String(reference)})`;
 }
 
 /** The fields that an event names, as people read them: `shipping address, note`. */

@@ -19,6 +19,10 @@ import { OrderHeading, orderName, OrderSummary } from './order-heading.tsx';
 import { shortOrderId } from './order-id.tsx';
 import { OrderIncidents } from './order-incidents.tsx';
 import { OrderLines } from './order-lines.tsx';
+import { ConfirmDialog } from './payment/confirm-dialog.tsx';
+import { HoldNotice } from './payment/hold-notice.tsx';
+import { OrderPayments } from './payment/order-payments.tsx';
+import { PaymentActions } from './payment/payment-actions.tsx';
 import { StatusDialog } from './status-dialog.tsx';
 import { Timeline } from './timeline.tsx';
 import { NotAnOrderError, orderQuery } from './use-order.ts';
@@ -86,11 +90,13 @@ function OrderView({ order }: { order: Order }) {
           This order was not placed: <Failure type={order.failure} />. See the history below for details.
         </p>
       )}
+      <HoldNotice order={order} />
       {may('operations') && <OrderIncidents orderId={order.order_id} />}
       <Actions order={order} />
       <div className="order-columns">
         <OrderLines order={order} />
         <div className="order-facts">
+          <OrderPayments order={order} />
           <OrderFacts order={order} />
         </div>
         <div>
@@ -104,15 +110,16 @@ function OrderView({ order }: { order: Order }) {
 
 function Actions({ order }: { order: Order }) {
   const next = useNextStatuses()(order.status);
+  const may = useMay()('orders:status');
   const [chosen, setChosen] = useState<{ order: Order; status: OrderStatus } | null>(null);
   const open = (status: OrderStatus | undefined): void => {
     // The order as it is seen now: whether it still is like that, the service finds out.
     if (status) setChosen({ order, status });
   };
-  const mayCorrect = useMay()('orders:status');
   const [corrected, setCorrected] = useState<Order | null>(null);
   const correct = (): void => setCorrected(order);
-  useShortcuts({ s: () => open(next[0]), ...(mayCorrect && { e: correct }) });
+  useShortcuts({ s: () => open(next[0]), ...(may && { e: correct }) });
+  const close = (): void => setChosen(null);
   return (
     <fieldset className="actions">
       <legend className="visually-hidden">Change the order</legend>
@@ -123,18 +130,22 @@ function Actions({ order }: { order: Order }) {
           className={index === 0 ? 'button button-primary' : 'button'}
           onClick={() => open(status)}
         >
-          Mark as {status}
+          {status === 'confirmed' ? 'Confirm' : `Mark as ${status}`}
           {index === 0 && <kbd>s</kbd>}
         </button>
       ))}
-      {mayCorrect && (
+      {may && <PaymentActions order={order} />}
+      {may && (
         <button type="button" className="button" onClick={correct}>
           Edit
           <kbd>e</kbd>
         </button>
       )}
       {next.length === 0 && <span className="muted">{whyNot(order.status)}</span>}
-      {chosen && <StatusDialog seen={chosen.order} initial={chosen.status} onClose={() => setChosen(null)} />}
+      {chosen?.status === 'confirmed' && <ConfirmDialog seen={chosen.order} onClose={close} />}
+      {chosen && chosen.status !== 'confirmed' && (
+        <StatusDialog seen={chosen.order} initial={chosen.status} onClose={close} />
+      )}
       {corrected && <CorrectionDialog seen={corrected} onClose={() => setCorrected(null)} />}
     </fieldset>
   );

@@ -49,7 +49,8 @@ function Entry({ event, message }: { event: OrderEvent; message: Delivery | unde
       </p>
       {event.reason && <p className="reason">{event.reason}</p>}
       <Calls calls={event.data?.calls ?? []} />
-      {event.data && <Details data={event.data} />}
+      {/* The headline of a payment has all of it. */}
+      {event.data && event.type !== 'payment_recorded' && <Details data={event.data} />}
     </li>
   );
 }
@@ -71,27 +72,37 @@ function Details({ data: { calls: _calls, ...data } }: { data: NonNullable<Order
       {Object.entries(data).map(([name, value]) => (
         <div key={name}>
           <dt>{name.replaceAll('_', ' ')}</dt>
-          <dd>{typeof value === 'string' ? value : <Value value={value} />}</dd>
+          <dd>
+            <Value name={name} value={value} />
+          </dd>
         </div>
       ))}
     </dl>
   );
 }
 
-function Value({ value }: { value: unknown }) {
+function Value({ name, value }: { name: string; value: unknown }) {
+  if (typeof value === 'string') return name.endsWith('_at') ? <Time at={value} /> : value;
   if (Array.isArray(value) && value.every((entry) => typeof entry === 'number')) return value.join(', ');
   if (Array.isArray(value) && value.every((entry) => typeof entry === 'object' && entry !== null)) {
     return (
       <ul>
         {(value as object[]).map((entry) => (
-          <li key={JSON.stringify(entry)}>
-            {Object.entries(entry)
-              .map(([name, part]) => `${name.replaceAll('_', ' ')} ${String(part)}`)
-              .join(', ')}
-          </li>
+          <li key={JSON.stringify(entry)}>{entriesOf(entry)}</li>
         ))}
       </ul>
     );
   }
-  return <code>{JSON.stringify(value)}</code>;
+  return typeof value === 'object' && value !== null ? (
+    entriesOf(value)
+  ) : (
+    <code>{JSON.stringify(value)}</code>
+  );
+}
+
+/** As in `state captured, reference pay_8f2k`. */
+function entriesOf(value: object): string {
+  return Object.entries(value)
+    .map(([name, part]) => `${name.replaceAll('_', ' ')} ${String(part)}`)
+    .join(', ');
 }

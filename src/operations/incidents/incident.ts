@@ -69,7 +69,7 @@ export const INCIDENT_KINDS = {
     },
     write_off: {
       does: 'You refund the payment: the order is cancelled, and units that may still be held for it are released.',
-      result: 'The order was cancelled; refund its payment.',
+      result: 'The order is cancelled; refund its payment.',
     },
   },
   stock_lost: {

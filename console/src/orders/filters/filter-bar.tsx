@@ -9,11 +9,17 @@ import { isFiltered, isReversed, NO_FILTER, type OrderFilter, type Window, WINDO
 /** The service is not asked for every letter of a word. */
 const PAUSE_MS = 250;
 
-/** Sets of statuses that are looked at together. */
+/** What people look for, by more than the name of one status. */
 const SEVERAL: [statuses: string, name: string][] = [
+  ['reserved', 'awaiting payment: reserved'],
   ['confirmed,processing', 'to ship: confirmed, processing'],
   ['rejected,failed', 'not placed: rejected, failed'],
 ];
+
+/** Whether a status is offered by its name alone. */
+function isPlain(status: string): boolean {
+  return SEVERAL.every(([statuses]) => statuses !== status);
+}
 
 /** Those, and the set of the address if it is another. */
 function severalStatuses(status: string | null): [string, string][] {
@@ -37,7 +43,7 @@ export function FilterBar({ filter, onChange }: Props) {
           onChange={(event) => onChange({ status: event.target.value || null })}
         >
           <option value="">Any status</option>
-          {ORDER_STATUS_NAMES.map((status) => (
+          {ORDER_STATUS_NAMES.filter(isPlain).map((status) => (
             <option key={status}>{status}</option>
           ))}
           {severalStatuses(filter.status).map(([statuses, name]) => (

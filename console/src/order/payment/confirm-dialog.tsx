@@ -1,0 +1,85 @@
+import { type FormEvent, useState } from 'react';
+import { ProblemError } from '../../api/problem.ts';
+import type { Confirmation, Order } from '../../api/types.ts';
+import { Dialog } from '../../ui/dialog.tsx';
+import { formatMoney } from '../../ui/money.ts';
+import { confirmOrder, messageFor, useOrderChange } from './change-order.ts';
+import { type PaymentDraft, PaymentFields } from './payment-fields.tsx';
+import { PaymentProblem } from './payment-problem.tsx';
+import { useFocusOnError } from './use-focus-on-error.ts';
+
+const STATES = {
+  authorized: 'the provider holds the money',
+  captured: 'the money is yours',
+};
+
+type Draft = PaymentDraft<keyof typeof STATES>;
+
+interface Props {
+  /** The order as it was when the dialog was opened. */
+  seen: Order;
+  onClose: () => void;
+}
+
+/** Confirms an order that waits for its payment, or whose hold has ended. */
+export function ConfirmDialog({ seen, onClose }: Props) {
+  const [draft, setDraft] = useState<Draft>({ reference: '', state: 'authorized', amount: '' });
+  const change = useOrderChange(
+    seen.order_id,
+    (body: Confirmation) => confirmOrder(seen.order_id, body),
+    'The order is confirmed',
+    onClose,
+  );
+  const { error } = change;
+  const form = useFocusOnError(error);
+  const submit = (event: FormEvent): void => {
+    event.preventDefault();
+    change.mutate(confirmationOf(draft));
+  };
+  const total = formatMoney(seen.total_amount, seen.currency);
+  return (
+    <Dialog title="Confirm the order" onClose={onClose} isBusy={change.isPending}>
+      {error && <PaymentProblem error={error} />}
+      <form className="dialog-form" ref={form} onSubmit={submit}>
+        <p>
+          {seen.status === 'expired'
+            ? 'The stock is reserved again, and the order is confirmed if there is enough.'
+            : 'The stock stays reserved for good.'}{' '}
+          <span className="muted">The customer is notified.</span>
+        </p>
+        <PaymentFields
+          draft={draft}
+          states={STATES}
+          currency={seen.currency}
+          hints={{
+            reference: 'optional; the provider’s id, never a card number',
+            amount: `optional; ${total} if empty`,
+          }}
+          isRequired={false}
+          errors={{
+            reference: messageFor('payment.reference', error),
+            amount: isMismatch(error) ? `must be ${total}` : messageFor('payment.amount', error),
+          }}
+          onChange={(part) => setDraft({ ...draft, ...part })}
+        />
+        <div className="dialog-actions">
+          <button type="submit" className="button button-primary" disabled={change.isPending}>
+            {change.isPending ? 'Confirming …' : 'Confirm'}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
+function isMismatch(error: unknown): boolean {
+  return error instanceof ProblemError && error.type === 'payment-mismatch';
+}
+
+/** Without a payment where nothing is written of one. An amount alone is refused for its missing reference. */
+function confirmationOf({ reference, state, amount }: Draft): Confirmation {
+  if (reference.trim() === '' && amount === '') return {};
+  return {
+    payment: { reference: reference.trim(), state, ...(amount !== '' && { amount: Number(amount) }) },
+  };
+}

@@ -1,0 +1,51 @@
+import type { Order } from '../../api/types.ts';
+import { Time } from '../../time/time.tsx';
+import { formatMoney } from '../../ui/money.ts';
+import { Part } from '../order-facts.tsx';
+
+type Payment = Order['payments'][number];
+
+/** What was reported about payments of the order, and what it amounts to. */
+export function OrderPayments({ order: { payments, payment_state: state } }: { order: Order }) {
+  return (
+    <Part id="payments" title="Payments">
+      <p>
+        <span className={`badge payment-${state}`}>{state === 'none' ? 'not paid' : inWords(state)}</span>
+      </p>
+      {payments.length === 0 ? (
+        <p className="muted">No payments recorded.</p>
+      ) : (
+        <ul className="payments">
+          {payments.map((payment) => (
+            <Entry key={`${payment.state} ${payment.reference}`} payment={payment} />
+          ))}
+        </ul>
+      )}
+    </Part>
+  );
+}
+
+function Entry({
+  payment: { reference, state, amount, currency, recorded_at: at, confirmed },
+}: {
+  payment: Payment;
+}) {
+  return (
+    <li>
+      <p className="payment-line">
+        <strong>{state}</strong>
+        <span>{formatMoney(amount, currency)}</span>
+      </p>
+      <p className="muted payment-line">
+        <bdi className="mono">{reference}</bdi>
+        <Time at={at} />
+      </p>
+      {confirmed && <p className="muted">Confirming payment</p>}
+    </li>
+  );
+}
+
+/** As in `partially refunded`. */
+function inWords(name: string): string {
+  return name.replaceAll('_', ' ');
+}

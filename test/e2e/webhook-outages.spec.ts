@@ -131,12 +131,12 @@ describe('an endpoint of webhooks', () => {
   });
 });
 
-describe('the age of the oldest undelivered event', () => {
-  const ageOf = async (id: string): Promise<number | undefined> =>
-    parseMetrics(String((await service.request('GET', '/metrics')).body)).find(
-      ({ name, labels }) => name === 'webhook_oldest_undelivered_age_seconds' && labels['endpoint'] === id,
-    )?.value;
+const ageOf = async (id: string): Promise<number | undefined> =>
+  parseMetrics(String((await service.request('GET', '/metrics')).body)).find(
+    ({ name, labels }) => name === 'webhook_oldest_undelivered_age_seconds' && labels['endpoint'] === id,
+  )?.value;
 
+describe('the age of the oldest undelivered event', () => {
   it('includes endpoints that are gone, with events that they have not read, and none that a person disabled', async () => {
     const receiver = await newReceiver();
     const id = await subscribe(receiver);

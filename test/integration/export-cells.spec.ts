@@ -140,6 +140,8 @@ describe('cells of an export', () => {
       version: '2',
       updated_at: TIME.toISOString(),
       failure: '',
+      expires_at: '',
+      payment_state: 'none',
       source: 'marketplace',
       source_order_id: '402-1',
       customer_id: '',

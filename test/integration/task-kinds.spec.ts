@@ -122,10 +122,12 @@ it('the statements of a kind about dead tasks are part of the transaction that d
   await insert(instance, other, 1);
   await tasks.query('UPDATE tasks SET max_attempts = 1 WHERE order_id = $1', [dying]);
   const text = `UPDATE tasks SET payload = '{"isDead": true}' WHERE order_id = $1 AND state = 'dead'`;
-  const handler = async (): Promise<void> => {
-    throw new AttemptError('down', 3_600_000);
-  };
-  instance.work(handler, { onDead: (dead) => dead.map(({ orderId }) => ({ text, values: [orderId] })) });
+  instance.work(
+    async () => {
+      throw new AttemptError('down', 3_600_000);
+    },
+    { onDead: (dead) => dead.map(({ orderId }) => ({ text, values: [orderId] })) },
+  );
   const failed = () =>
     tasks.query(`SELECT order_id AS "orderId", payload FROM tasks WHERE last_error = 'down' ORDER BY state`);
   await eventually(async () => (await failed()).length === 2);

@@ -46,7 +46,7 @@ export class LateConfirmations {
   ) {}
 
   /**
-   * The first payment that is to confirm the order does; further ones are recorded and refused.
+   * The first payment confirms the order; further ones are recorded and refused.
    *
    * @returns undefined when a concurrent change was first
    * @throws {Problem} reservation-expired, confirmation-unsettled, already-confirmed, transition-not-allowed,
@@ -111,7 +111,7 @@ export class LateConfirmations {
   }
 }
 
-/** The payment by which an order is confirmed, or is to be. */
+/** The payment that confirms an order. */
 function confirmingOf({ payments }: Order): string | undefined {
   return payments?.find(({ confirmed }) => confirmed)?.reference;
 }

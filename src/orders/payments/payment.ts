@@ -15,7 +15,7 @@ export interface Payment {
   currency: string;
   /** ISO 8601. */
   recorded_at: string;
-  /** Whether the order is confirmed by it, or is to be as soon as its stock is reserved again. Absent otherwise. */
+  /** Whether it confirms the order: at once, or when the stock of an expired one is reserved again. Absent otherwise. */
   confirmed?: true;
 }
 

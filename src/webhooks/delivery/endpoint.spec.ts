@@ -43,6 +43,23 @@ const attempt = async (status: number, retryAfterMs?: number): Promise<number | 
 const change = (values: Partial<EndpointConfiguration> = {}): void =>
   endpoint.apply({ ...endpoint.configuration, updatedAt: new Date(), ...values });
 
+/** Opens the circuit. */
+const open = async (): Promise<void> => {
+  for (let made = 0; made < MIN_ATTEMPTS; made += 1) await attempt(500);
+  expect(endpoint.room).toBe(0);
+};
+
+/** Two minutes without a success. */
+const outage = async (): Promise<void> => {
+  await attempt(500);
+  jest.advanceTimersByTime(120_000);
+  await attempt(200);
+};
+
+/** An attempt that asks for a rest. */
+const askForRest = async (retryAfterMs: number) =>
+  endpoint.attempt('order', async () => answer(429, retryAfterMs));
+
 describe('an endpoint that asks for a rest', () => {
   it.each([429, 503])('by %s with Retry-After is not called before the time is over', async (status) => {
     await attempt(status, HOUR_MS);
@@ -62,9 +79,7 @@ describe('an endpoint that asks for a rest', () => {
   });
 
   it('rests for the longest time that one of its answers names', async () => {
-    const send = async (retryAfterMs: number) =>
-      endpoint.attempt('order', async () => answer(429, retryAfterMs));
-    await Promise.all([send(HOUR_MS), send(60_000)]);
+    await Promise.all([askForRest(HOUR_MS), askForRest(60_000)]);
     jest.advanceTimersByTime(60_000);
     expect(endpoint.room).toBe(0);
   });
@@ -84,11 +99,6 @@ describe('an endpoint that asks for a rest', () => {
 });
 
 describe('an endpoint whose circuit is open', () => {
-  const open = async (): Promise<void> => {
-    for (let made = 0; made < MIN_ATTEMPTS; made += 1) await attempt(500);
-    expect(endpoint.room).toBe(0);
-  };
-
   it('is tried by one call, and makes no other attempt beside it', async () => {
     await open();
     expect(await attempt(200)).toBeUndefined();
@@ -137,11 +147,6 @@ describe('waiting deliveries are made due', () => {
   });
 
   it('once an hour at most, as long as no person changes the endpoint', async () => {
-    const outage = async (): Promise<void> => {
-      await attempt(500);
-      jest.advanceTimersByTime(120_000);
-      await attempt(200);
-    };
     await outage();
     endpoint.noteHurry();
     await outage();

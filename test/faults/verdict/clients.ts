@@ -1,5 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
-import { acceptances, type ClientRecord, isReferenced, placements, type Told } from '../clients/record.ts';
+import {
+  acceptances,
+  type ClientRecord,
+  isReferenced,
+  placements,
+  type Poll,
+  type Told,
+  type WriteTold,
+} from '../clients/record.ts';
 import { PRICE } from '../clients/wishes.ts';
 import { type Evidence, LIVE, type OrderRow } from './evidence.ts';
 import type { Violation } from './violation.ts';
@@ -180,19 +188,24 @@ function judgeCarts({ orders, carts, events }: Evidence, violations: Violation[]
   }
 }
 
+/** Whether an error is none of those that a fault of the campaign makes: no service, or garbage of the inventory. */
+function isUnexpected(told: Told | Poll | WriteTold): boolean {
+  const { status } = told;
+  if (status === null || status < 500 || status === 503) return false;
+  return !(status === 502 && 'type' in told && told.type === '/problems/upstream-answer-invalid');
+}
+
 /** Unexpected errors, which no promise covers. */
 function judgeAnswers(record: ClientRecord): Violation[] {
   const writes = [...record.changes, ...record.corrections, ...(record.hold?.requests ?? [])].flatMap(
     ({ told }) => told,
   );
   const answers = [...record.told, ...record.polls, ...writes];
-  return answers
-    .filter(({ status }) => status !== null && status >= 500 && status !== 503)
-    .map(({ status, instance, at }) => ({
-      promise: 'other',
-      what: `${instance} answered ${status} after ${(at / 1_000).toFixed(1)} s`,
-      client: record.n,
-    }));
+  return answers.filter(isUnexpected).map(({ status, instance, at }) => ({
+    promise: 'other',
+    what: `${instance} answered ${status} after ${(at / 1_000).toFixed(1)} s`,
+    client: record.n,
+  }));
 }
 
 /** The promises that concern clients. */

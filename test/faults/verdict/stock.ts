@@ -100,12 +100,12 @@ function checkOrder(
 
 /** Units of each product that the campaign has taken from the stock itself, without those that it has brought back. */
 function soldElsewhere({ ledger }: Evidence): Map<string, number> {
-  const units = new Map<string, number>();
+  const sold = new Map<string, number>();
   for (const { product, delta, route } of ledger) {
     if (product === null || !route.includes('/sandbox/')) continue;
-    units.set(product, (units.get(product) ?? 0) - delta);
+    sold.set(product, (sold.get(product) ?? 0) - delta);
   }
-  return units;
+  return sold;
 }
 
 /** P2: the units missing from the stock of a product are those of live orders, in total and per order. */

@@ -186,7 +186,7 @@ export class TaskReportsRepository {
   async measureBacklogs(kinds: readonly string[]): Promise<TaskBacklog[]> {
     return this.dataSource.query<TaskBacklog[]>(
       `SELECT kind, count(*)::int AS waiting, min(created_at) AS oldest FROM (
-         SELECT kind, created_at FROM tasks
+         SELECT kind, CASE WHEN attempts > 0 THEN created_at ELSE run_at END AS created_at FROM tasks
          WHERE kind = ANY ($1) AND state = 'ready' AND (attempts > 0 OR run_at <= now())
          UNION ALL
          SELECT b.kind, b.created_at FROM tasks first JOIN tasks b ON b.order_id = first.order_id AND b.lane = first.lane

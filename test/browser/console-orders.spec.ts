@@ -221,6 +221,7 @@ describe('page of an order', () => {
         'Mark as processings',
         'Mark as shipped',
         'Mark as cancelled',
+        'Record payment',
         'Edite',
       ]);
       await page.getByRole('button', { name: 'Mark as shipped' }).click();

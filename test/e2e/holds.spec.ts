@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
+  endFaults,
   expectProblem,
   line,
   newProduct,
@@ -192,6 +193,24 @@ describe('a confirmation', () => {
     const changes = (await listEvents(service, id)).map(({ to }) => to);
     expect(changes).toEqual(expect.arrayContaining(['expired', 'confirmed']));
     expect(stockOf(fleet.sandbox, product)).toBe(8);
+  });
+
+  it('of a pending order is refused, and confirms it later', async () => {
+    fleet.sandbox.services.inventory.faults.add({ kind: 'away' });
+    const body = { ...orderBody([line(newProduct(fleet.sandbox), 2)]), hold_seconds: HOLD_SECONDS };
+    const placed = await service.request('POST', '/orders', body, { prefer: 'respond-async' });
+    expect(placed.status).toBe(202);
+    const id = String(placed.body.order_id);
+    const answer = await confirmOrder(service, id, PAYMENT);
+    expectProblem(answer, 409);
+    expect(answer.body).toMatchObject({ current_status: 'pending' });
+    expect((await getOrder(service, id)).payments).toEqual([]);
+    await endFaults(fleet.sandbox);
+    await eventually(async () => (await statusOf(service, id)) === 'reserved');
+    expect((await confirmOrder(service, id, PAYMENT)).body).toMatchObject({
+      status: 'confirmed',
+      payment_state: 'paid',
+    });
   });
 
   it('of an unknown order is a 404', async () => {

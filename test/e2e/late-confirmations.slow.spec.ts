@@ -16,6 +16,7 @@ import {
 import { getOrder, listEvents } from '../support/client.js';
 import {
   confirmOrder,
+  confirmUntilSettled,
   expireOrder,
   reservationsOf,
   reserveOrder,
@@ -74,7 +75,10 @@ describe.each(Object.entries(INVENTORIES))('a payment after the hold, with %s', 
   it('confirms the order: its stock is reserved again, once', async () => {
     const { id, products } = await expired();
     const [one, other] = fleet.services as [TestService, TestService];
-    const answers = await Promise.all([confirmOrder(one, id, PAYMENT), confirmOrder(other, id, PAYMENT)]);
+    const answers = await Promise.all([
+      confirmUntilSettled(one, id, PAYMENT),
+      confirmUntilSettled(other, id, PAYMENT),
+    ]);
     expect(answers.map(({ status, body }) => [status, body.status])).toEqual([
       [200, 'confirmed'],
       [200, 'confirmed'],
@@ -90,7 +94,7 @@ describe.each(Object.entries(INVENTORIES))('a payment after the hold, with %s', 
 
   it('can be cancelled afterwards, which releases the second reservation', async () => {
     const { id, products } = await expired();
-    await confirmOrder(service, id);
+    await confirmUntilSettled(service, id);
     await service.request('PUT', `/orders/${id}`, { status: 'cancelled' });
     await eventually(() => products.every((product) => stockOf(fleet.sandbox, product) === 10));
     await eventually(async () => (await tasksOf(service, id)).length === 0);
@@ -99,7 +103,7 @@ describe.each(Object.entries(INVENTORIES))('a payment after the hold, with %s', 
   it('is recorded when the stock is gone, and staff can try again', async () => {
     const { id, products } = await expired();
     setStock(fleet.sandbox, products[1], 1);
-    const answer = await confirmOrder(service, id, PAYMENT);
+    const answer = await confirmUntilSettled(service, id, PAYMENT);
     expectProblem(answer, 409);
     expect(answer.body).toMatchObject({ type: '/problems/reservation-expired', current_status: 'expired' });
     expect(await getOrder(service, id)).toMatchObject({ status: 'expired', payment_state: 'paid' });
@@ -111,7 +115,7 @@ describe.each(Object.entries(INVENTORIES))('a payment after the hold, with %s', 
     const incident = await eventually(async () => (await findIncidents(service, id))[0]);
     expect(incident).toMatchObject({ kind: 'paid_without_stock' });
     // The payment is not asked for twice.
-    expectProblem(await confirmOrder(service, id, PAYMENT), 409);
+    expectProblem(await confirmUntilSettled(service, id, PAYMENT), 409);
     setStock(fleet.sandbox, products[1], 10);
     await settleIncident(service, incident.incident_id, 'retry', 'Restocked');
     await eventually(async () => (await statusOf(service, id)) === 'confirmed');
@@ -121,12 +125,12 @@ describe.each(Object.entries(INVENTORIES))('a payment after the hold, with %s', 
   it('is given up by staff, which cancels the order', async () => {
     const { id, products } = await expired();
     setStock(fleet.sandbox, products[0], 1);
-    expectProblem(await confirmOrder(service, id, PAYMENT), 409);
+    expectProblem(await confirmUntilSettled(service, id, PAYMENT), 409);
     await eventually(async () => (await reservationsOf(service, id)).every((state) => state === 'released'));
     const [incident] = await findIncidents(service, id);
     await settleIncident(service, String(incident?.incident_id), 'write_off', 'Refunded');
     expect(await statusOf(service, id)).toBe('cancelled');
-    const answer = await confirmOrder(service, id, PAYMENT);
+    const answer = await confirmUntilSettled(service, id, PAYMENT);
     expectProblem(answer, 409);
     expect(answer.body).toMatchObject({ type: '/problems/transition-not-allowed' });
     expect(stockOf(fleet.sandbox, products[1])).toBe(10);
@@ -135,7 +139,9 @@ describe.each(Object.entries(INVENTORIES))('a payment after the hold, with %s', 
   it('of two payments confirms the order by one, and reports the other', async () => {
     const { id, products } = await expired();
     const answers = await Promise.all(
-      fleet.services.map((instance, n) => confirmOrder(instance, id, { ...PAYMENT, reference: `pay_${n}` })),
+      fleet.services.map((instance, n) =>
+        confirmUntilSettled(instance, id, { ...PAYMENT, reference: `pay_${n}` }),
+      ),
     );
     expect(answers.map(({ status }) => status).toSorted((left, right) => left - right)).toEqual([200, 409]);
     const refused = answers.find(({ status }) => status === 409);
@@ -150,7 +156,7 @@ describe.each(Object.entries(INVENTORIES))('a payment after the hold, with %s', 
 
   it('finds nothing to release when an earlier release runs once more', async () => {
     const { id, products } = await expired();
-    await confirmOrder(service, id);
+    await confirmUntilSettled(service, id);
     await selectRows(
       fleet.database,
       `INSERT INTO tasks (order_id, lane, seq, id, kind, payload, run_at, created_at, lease_version, attempts, max_attempts, state)

@@ -21,11 +21,11 @@ const BREAKS: [promise: string, what: string, ...changes: Break[]][] = [
     'an expiry does not compare the version, and extensions and payments come between',
     {
       file: EXPIRY,
-      from: 'const expired = await this.changes.write(order, {',
+      from: 'if (await this.write(order, lease))',
       to: `await new Promise((resolve) => setTimeout(resolve, 800));
            const current = await this.orders.findOrder(lease.orderId);
            if (current?.status !== 'reserved') return;
-           const expired = await this.changes.write({ ...order, version: current.version }, {`,
+           if (await this.write({ ...order, version: current.version }, lease))`,
     },
   ],
   [
@@ -40,7 +40,7 @@ const BREAKS: [promise: string, what: string, ...changes: Break[]][] = [
   [
     'P3',
     'a late confirmation does not wait for the release of the expired hold',
-    { file: LATE, from: "reservation !== 'released'", to: 'false' },
+    { file: LATE, from: "reservation === 'released'", to: 'true' },
     { file: 'orders/place-order/stock-release.js', from: ' || order.isReservingAgain', to: '' },
     {
       // Slow enough for the confirmation to come first: clients look for the end about once a second.

@@ -22,6 +22,16 @@ export function confirmOrder(service: TestService, id: string, payment?: object)
   return service.request('POST', `/orders/${id}/confirm`, payment && { payment });
 }
 
+/** Confirms an order as a client does that repeats its request while the outcome is not known. */
+export async function confirmUntilSettled(
+  ...request: Parameters<typeof confirmOrder>
+): Promise<TestResponse> {
+  return eventually(async () => {
+    const answer = await confirmOrder(...request);
+    return answer.status === 503 ? undefined : answer;
+  });
+}
+
 export function extendHold(service: TestService, id: string, seconds: number): Promise<TestResponse> {
   return service.request('POST', `/orders/${id}/extend`, { hold_seconds: seconds });
 }

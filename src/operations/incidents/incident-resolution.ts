@@ -169,7 +169,7 @@ export class IncidentResolution {
 
   private async writeOffStock(sql: Sql, order: Order): Promise<void> {
     // What was to be released is gone, and reserved again since.
-    if (isLive(order.status) || order.isReservingAgain) return;
+    if (isLive(order.status) || (await this.lateConfirmations.isUnderWay(sql, order))) return;
     const lines = order.items.map((item) => item.id);
     await this.orders.setReservation(sql, order.id, lines, ['held', 'in_doubt'], 'released');
     const reservationId = reservationIdOf(order);

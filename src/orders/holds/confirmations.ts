@@ -89,7 +89,6 @@ export class Confirmations {
   ): Promise<Confirmed | undefined> {
     switch (order.status) {
       case 'reserved':
-        if (hasLostStock(order)) return this.expireFirst(order);
         return this.confirmReserved(order, this.reportOf(order, payment), request);
       case 'expired':
         return this.late.confirm(order, this.reportOf(order, payment), {
@@ -103,7 +102,8 @@ export class Confirmations {
       case 'returned':
         return this.repeat(order, payment, request.actor);
       default:
-        if (payment && !(await this.recordOnly(order, payment, request.actor))) return undefined;
+        if (payment && hasEnded(order) && !(await this.recordOnly(order, payment, request.actor)))
+          return undefined;
         throw transitionNotAllowed(order.status, 'confirmed', allowedTransitions(order.status, request.by));
     }
   }
@@ -119,6 +119,7 @@ export class Confirmations {
     report: PaymentReport | undefined,
     { actor, reason }: ConfirmationRequest,
   ): Promise<Confirmed | undefined> {
+    if (hasLostStock(order)) return this.expireFirst(order);
     const confirmed = await this.changes.write(order, {
       to: 'confirmed',
       actor,
@@ -168,6 +169,11 @@ export class Confirmations {
 function completeReport(order: Order, payment: ConfirmingPayment): PaymentReport {
   const { reference, state, amount = toJsonNumberOrNull(order.totalAmount) ?? 0 } = payment;
   return { reference, state, amount, currency: payment.currency ?? order.currency };
+}
+
+/** Whether nothing can be sold under the order any more. One that is pending may still be confirmed by the payment. */
+function hasEnded({ status, totalAmount }: Order): boolean {
+  return status !== 'pending' && totalAmount !== null;
 }
 
 /** Whether the inventory has given the units away: the hold ends late, as after an outage of this service. */

@@ -16,7 +16,8 @@ export const HOLD_PROBLEMS = defineProblemTypes({
   'already-confirmed': {
     status: 409,
     title: 'Already confirmed by another payment',
-    cause: 'The order was confirmed by a payment with another reference. Nothing was recorded.',
+    cause:
+      'The order was confirmed by a payment with another reference. Where its hold had expired before, this one is recorded.',
     remedy:
       'Refund one of the payments. Record the other with `POST /orders/{id}/payments` if people are to see it.',
     members: {

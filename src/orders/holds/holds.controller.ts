@@ -12,7 +12,7 @@ import { confirmerFor, ownerFor } from '../ownership.js';
 import { ApiHoldProblems } from './hold.problems.openapi.js';
 import { Confirmations } from './confirmations.js';
 import { HoldExtension } from './hold-extension.js';
-import { ConfirmOrderDto, ExtendHoldDto } from './holds.dto.js';
+import { CONFIRMING_STATE_RULE, ConfirmOrderDto, ExtendHoldDto } from './holds.dto.js';
 
 const ORDER_ID = { name: 'id', description: 'Id of the order.', format: 'uuid' };
 
@@ -47,7 +47,7 @@ export class HoldsController {
     example: { status: 'confirmed', version: 3 },
   })
   @ApiHoldProblems(
-    'invalid-request',
+    Problem.invalidRequest([{ field: 'payment.state', message: CONFIRMING_STATE_RULE }]),
     'order-not-found',
     'transition-not-allowed',
     'version-conflict',

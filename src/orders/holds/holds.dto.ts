@@ -11,13 +11,15 @@ import { PaymentReference } from '../payment-reports/record-payment.dto.js';
 /** States by which a payment confirms an order. */
 export const CONFIRMING_STATES = ['authorized', 'captured'] as const;
 
+export const CONFIRMING_STATE_RULE = `must be one of ${CONFIRMING_STATES.join(', ')}`;
+
 export class ConfirmingPaymentDto {
   @PaymentReference()
   reference!: string;
 
   @ApiPropertyOptional({ enum: CONFIRMING_STATES, default: 'authorized', example: 'captured' })
   @MayBeAbsent()
-  @IsIn(CONFIRMING_STATES, { message: `must be one of ${CONFIRMING_STATES.join(', ')}` })
+  @IsIn(CONFIRMING_STATES, { message: CONFIRMING_STATE_RULE })
   state?: (typeof CONFIRMING_STATES)[number];
 
   @ApiPropertyOptional({

@@ -19,8 +19,10 @@ const ACTOR = 'late-confirmation';
 /** Concurrent changes of one order are few: corrections, payments. */
 const WRITE_ATTEMPTS = 5;
 
-/** The release is a call to the inventory, and repeated for as long as that is unavailable. */
-const RELEASE_PAUSE_MS = 500;
+/** A release takes one call, and days where the inventory is unavailable: the pause is a share of the time waited so far. */
+const RELEASE_PAUSE = 0.25;
+const MIN_PAUSE_MS = 500;
+const MAX_PAUSE_MS = 60_000;
 
 /** A person's decision. */
 export interface GivenUp {
@@ -40,10 +42,19 @@ export class LateConfirmationRepository {
   ) {}
 
   /** Lets the task wait until the stock of the expired hold is released. That is no attempt. */
-  async waitForRelease(lease: Lease): Promise<void> {
-    await inTransaction(this.dataSource, (transaction) =>
-      this.tasks.restart(transaction, lease, RELEASE_PAUSE_MS),
-    );
+  async waitForRelease(lease: Lease, { updatedAt }: Order): Promise<void> {
+    const waitedMs = databaseNow().getTime() - updatedAt.getTime();
+    const pauseMs = Math.round(Math.min(Math.max(waitedMs * RELEASE_PAUSE, MIN_PAUSE_MS), MAX_PAUSE_MS));
+    await inTransaction(this.dataSource, (transaction) => this.tasks.restart(transaction, lease, pauseMs));
+  }
+
+  /** Ends a generation of which certainly no call was made. No event tells of it. */
+  async endUntouched(order: Order, lease: Lease): Promise<void> {
+    await inTransaction(this.dataSource, async (transaction) => {
+      await this.holds.endReservingAgain(transaction, order.id, null);
+      await this.requireLease(transaction, lease);
+      await this.orders.setReservation(transaction, order.id, linesOf(order), ['held'], 'released');
+    });
   }
 
   /** Begins a generation of keys. Its lines count as held from now on, because each may be reserved at any moment. */
@@ -98,6 +109,11 @@ export class LateConfirmationRepository {
   private async requireLease(transaction: Sql, lease: Lease): Promise<void> {
     if (!(await this.tasks.lock(transaction, lease)))
       throw new Error('the lease of this attempt was lost, so its result is not recorded');
+  }
+
+  /** Whether the stock of an order is being reserved again. */
+  async isUnderWay(transaction: Sql, { id }: Order): Promise<boolean> {
+    return this.holds.isReservingAgain(transaction, id);
   }
 
   /**

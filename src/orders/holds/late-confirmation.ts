@@ -24,6 +24,9 @@ const WRITE_ATTEMPTS = 5;
  */
 const MAX_ATTEMPTS = 18;
 
+/** Of these, for the case that the result of the last call can not be stored at once. */
+const SPARE_ATTEMPTS = 2;
+
 type ConfirmExpired = TaskInput<LatePayload>;
 
 /**
@@ -57,15 +60,18 @@ export class LateConfirmation implements OnModuleInit {
     if (order?.status !== 'expired') return;
     const mayBeReserved = order.isReservingAgain;
     const isReleased = order.items.every(({ reservation }) => reservation === 'released');
-    if (!mayBeReserved && !isReleased) return this.repository.waitForRelease(task);
+    if (!mayBeReserved && !isReleased) return this.repository.waitForRelease(task, order);
     const begun = mayBeReserved ? order : await this.repository.begin(order, task);
     await reachPausePoint('late-confirmation.after-begin', order.id);
     const completion = await this.reserve(begun, mayBeReserved, deadline);
     await reachPausePoint('late-confirmation.before-record', order.id);
     if (completion.to === 'confirmed') return this.confirm(begun, completion, task);
-    const isLast = task.attempts >= task.maxAttempts;
-    if (completion.to === 'failed' && this.inventory.idempotent && !isLast)
-      throw new AttemptError(reasonOf(completion));
+    const isLast = task.attempts >= task.maxAttempts - SPARE_ATTEMPTS;
+    if (completion.to === 'failed' && !isLast) {
+      const isUntouched = completion.released.length === order.items.length;
+      if (isUntouched) await this.repository.endUntouched(begun, task);
+      if (isUntouched || this.inventory.idempotent) throw new AttemptError(reasonOf(completion));
+    }
     await this.repository.giveBack(begun, completion, task);
     throw new AttemptError(reasonOf(completion), 0, true);
   }

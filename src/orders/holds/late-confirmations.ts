@@ -86,16 +86,17 @@ export class LateConfirmations {
 
   private async outcomeOf(order: Order): Promise<Confirmed> {
     this.tasks.wake();
-    if (this.waiting >= MAX_WAITING) throw confirmationUnsettled();
+    const mayWait = this.waiting < MAX_WAITING;
     this.waiting += 1;
     try {
-      return await this.waitFor(order.id);
+      return await this.waitFor(order.id, mayWait);
     } finally {
       this.waiting -= 1;
     }
   }
 
-  private async waitFor(id: string): Promise<Confirmed> {
+  /** @param mayWait otherwise it looks once */
+  private async waitFor(id: string, mayWait: boolean): Promise<Confirmed> {
     const deadline = requestDeadline(this.settings.REQUEST_DEADLINE_MS);
     for (let pauseMs = FIRST_LOOK_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_LOOK_MS)) {
       // Read before the order: its end is stored with the order, or after it.
@@ -105,7 +106,7 @@ export class LateConfirmations {
       if (order.status === 'cancelled') throw transitionNotAllowed(order.status, 'confirmed', []);
       if (order.status !== 'expired') return { order, isChanged: true };
       if (state === 'dead') throw reservationExpired(order.status);
-      if (state === undefined || deadline.remaining() <= pauseMs) throw confirmationUnsettled();
+      if (!mayWait || state === undefined || deadline.remaining() <= pauseMs) throw confirmationUnsettled();
       await sleep(pauseMs);
     }
   }

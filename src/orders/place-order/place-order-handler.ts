@@ -256,7 +256,7 @@ export class PlaceOrderHandler {
     const event = events.find(({ toStatus }) => toStatus === 'reserved');
     const reservedUntil = event?.data?.['expires_at'];
     // An instance of an earlier release, which knows no holds, has confirmed it.
-    if (!event || typeof reservedUntil !== 'string') return confirmedResponse(order, version);
+    if (!event || typeof reservedUntil !== 'string') return this.confirmed(order);
     return reservedResponse(order, event.seq, reservedUntil);
   }
 }

@@ -5,8 +5,10 @@ import { Part } from '../order-facts.tsx';
 
 type Payment = Order['payments'][number];
 
-/** What was reported about payments of the order, and what it amounts to. */
-export function OrderPayments({ order: { payments, payment_state: state } }: { order: Order }) {
+/** What was reported about payments, and what it amounts to. Nothing of an order that has neither payments nor a hold. */
+export function OrderPayments({ order }: { order: Order }) {
+  const { payments, payment_state: state } = order;
+  if (payments.length === 0 && order.expires_at === null) return null;
   return (
     <Part id="payments" title="Payments">
       <p>

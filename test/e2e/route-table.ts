@@ -71,7 +71,7 @@ export const GUARDED: Record<string, Row> = {
     answers: CHANGES,
   },
   'PATCH /orders/:id': { path: (id) => `/orders/${id}`, body: { tags: ['seen'] }, answers: CHANGES },
-  'POST /orders/:id/confirm': { path: (id) => `/orders/${id}/confirm`, answers: CHANGES },
+  'POST /orders/:id/confirm': { path: (id) => `/orders/${id}/confirm`, body: {}, answers: CHANGES },
   'POST /orders/:id/extend': {
     path: (id) => `/orders/${id}/extend`,
     body: { hold_seconds: 60 },

@@ -74,11 +74,10 @@ describe('live list of orders', () => {
       await selectRows(
         database,
         `WITH lost AS (DELETE FROM order_events WHERE order_id = $1 RETURNING 1), items AS (
-           DELETE FROM order_items WHERE order_id = $1)
+           DELETE FROM order_items WHERE order_id = $1), orders_too AS (DELETE FROM orders WHERE id = $1)
          UPDATE event_feed SET last_no = last_no - (SELECT count(*) FROM lost)`,
         [lost],
       );
-      await selectRows(database, 'DELETE FROM orders WHERE id = $1', [lost]);
       await rowOf(page, lost).waitFor({ state: 'detached' });
       expect(complaints).toEqual([]);
       await page.context().close();

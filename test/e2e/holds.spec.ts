@@ -18,8 +18,10 @@ import {
   confirmOrder,
   endHolds,
   expireOrder,
+  expiryAttempts,
   extendHold,
   HOLD_SECONDS,
+  makeExpiryDue,
   reserveOrder,
   statusOf,
   tasksOf,
@@ -234,20 +236,6 @@ describe('a confirmation', () => {
   });
 });
 
-/** Makes the task that ends a hold due. */
-const makeDue = (id: string) =>
-  selectRows(
-    service.database,
-    `UPDATE tasks SET run_at = now() WHERE order_id = $1 AND kind = 'expire-hold'`,
-    [id],
-  );
-
-async function attemptsOf(id: string): Promise<number> {
-  const sql = `SELECT attempts FROM tasks WHERE order_id = $1 AND kind = 'expire-hold'`;
-  const [row] = await selectRows<{ attempts: number }>(service.database, sql, [id]);
-  return row?.attempts ?? 0;
-}
-
 describe('an extension', () => {
   it('lets the hold end later, which its expiry respects', async () => {
     const id = await reserve();
@@ -265,8 +253,8 @@ describe('an extension', () => {
     const id = await reserve();
     await extendHold(service, id, 2 * HOLD_SECONDS);
     const { expires_at: end } = await getOrder(service, id);
-    await makeDue(id);
-    await eventually(async () => (await attemptsOf(id)) > 0);
+    await makeExpiryDue(service, id);
+    await eventually(async () => (await expiryAttempts(service, id)) > 0);
     expect(await getOrder(service, id)).toMatchObject({ status: 'reserved', expires_at: end });
     expect(await tasksOf(service, id)).toEqual(['expire-hold']);
   });

@@ -78,3 +78,15 @@ export async function tasksOf({ database }: TestService, id: string): Promise<st
   const sql = 'SELECT kind FROM tasks WHERE order_id = $1 ORDER BY kind';
   return (await selectRows<{ kind: string }>(database, sql, [id])).map(({ kind }) => kind);
 }
+
+const EXPIRY = `order_id = $1 AND kind = 'expire-hold'`;
+
+/** Makes the task that ends a hold due, while the hold goes on. */
+export async function makeExpiryDue({ database }: TestService, id: string): Promise<void> {
+  await selectRows(database, `UPDATE tasks SET run_at = now() WHERE ${EXPIRY}`, [id]);
+}
+
+export async function expiryAttempts({ database }: TestService, id: string): Promise<number> {
+  const sql = `SELECT attempts FROM tasks WHERE ${EXPIRY}`;
+  return (await selectRows<{ attempts: number }>(database, sql, [id]))[0]?.attempts ?? 0;
+}

@@ -48,7 +48,7 @@ export class LateConfirmationRepository {
     await inTransaction(this.dataSource, (transaction) => this.tasks.restart(transaction, lease, pauseMs));
   }
 
-  /** Ends a generation of which certainly no call was made. No event tells of it. */
+  /** Ends a generation for which certainly no call was made. No event tells of it. */
   async endUntouched(order: Order, lease: Lease): Promise<void> {
     await inTransaction(this.dataSource, async (transaction) => {
       await this.holds.endReservingAgain(transaction, order.id, null);

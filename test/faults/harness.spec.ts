@@ -194,7 +194,7 @@ const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes
     'an attempt is acknowledged without a check of its lease, which another one has taken',
     'pair',
     {
-      file: 'tasks/task.repository.js',
+      file: 'tasks/task-leases.js',
       from: 'AND t.seq = l.seq AND t.lease_version = l.lease_version',
       to: 'AND t.seq = l.seq',
     },
@@ -204,7 +204,7 @@ const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes
     'P5',
     'two instances run one lane, because a claim does not hide the task from others',
     'pair',
-    { file: 'tasks/task.repository.js', from: 'run_at = due.lease_end', to: 'run_at = t.run_at' },
+    { file: 'tasks/task-leases.js', from: 'run_at = due.lease_end', to: 'run_at = t.run_at' },
     {
       // Neither does the first lease, which the insert takes.
       file: 'tasks/task-inserts.js',

@@ -60,8 +60,10 @@ const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes
     'receivers',
     {
       file: DISPATCH,
-      from: 'eventTypes?.includes(feedTypeOf(event)) === false',
-      to: 'eventTypes?.includes(feedTypeOf(event)) === false && (last = event.feedNo)',
+      from: 'const type = feedTypeOf(event);',
+      to: `const type = feedTypeOf(event);
+           for (const { types } of queues.filter((queue) => queue.types?.has(type) === false))
+             queues.find((queue) => queue.types === types).lastMatched = feedNo;`,
     },
   ],
   [

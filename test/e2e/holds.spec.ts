@@ -224,7 +224,7 @@ describe('a confirmation', () => {
     [{ payment: {} }, ['payment.reference']],
     [{ payment: 'x' }, ['payment']],
     [
-      { payment: { reference: 'p', state: 'declined', amount: -1, currency: 'XXX' } },
+      { payment: { reference: 'p', state: 'declined', amount: -1, currency: 'ABC' } },
       ['payment.state', 'payment.amount', 'payment.currency'],
     ],
     [{ payment: { reference: 'x'.repeat(129) } }, ['payment.reference']],

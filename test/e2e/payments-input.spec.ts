@@ -28,7 +28,7 @@ const WRONG: [what: string, field: string, more: object][] = [
     (amount): [string, string, object] => [JSON.stringify(amount) ?? 'absent', 'amount', { amount }],
   ),
   ['a half yen', 'amount', { amount: 10.5, currency: 'JPY' }],
-  ...[null, 'usd', 'US', 'XXX', '', 840, ['USD']].map((currency): [string, string, object] => [
+  ...[null, 'usd', 'US', 'ABC', '', 840, ['USD']].map((currency): [string, string, object] => [
     JSON.stringify(currency),
     'currency',
     { currency },

@@ -107,12 +107,22 @@ export class World {
     return processorTimeOf(this.service.pid);
   }
 
-  /** Bytes of all rows in the database, without indexes. */
-  async storedBytes(): Promise<number> {
-    // Holds that end in the background would be taken for what a request stores.
+  /**
+   * Lets nothing begin in the background that stores rows: what earlier requests have begun would be taken for what the
+   * measured one stores. Endpoints of webhooks that can not be reached are tried again about once a second, and holds end.
+   */
+  async calm(): Promise<void> {
+    await this.database.query(
+      `UPDATE webhook_endpoints SET state = 'disabled', disabled_reason = 'operator', disabled_at = now()
+       WHERE state = 'enabled'`,
+    );
     await this.database.query(
       `UPDATE tasks SET run_at = now() + interval '1 day' WHERE kind = 'expire-hold'`,
     );
+  }
+
+  /** Bytes of all rows in the database, without indexes. */
+  async storedBytes(): Promise<number> {
     const tables = await this.database.query<{ name: string }>(
       `SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables
        WHERE schemaname = 'public'`,

@@ -15,6 +15,8 @@ export interface Meters {
   processorTime(): number;
   /** Bytes of all rows in the database. */
   storedBytes(): Promise<number>;
+  /** Lets nothing begin in the background that stores rows. */
+  calm(): Promise<void>;
 }
 
 /** The slowest request of an operation in a run. */
@@ -84,6 +86,7 @@ async function measureOne(
   let cpuMs = Infinity;
   let storedBytes = Infinity;
   for (let attempt = 0; attempt < TRIES; attempt += 1) {
+    await meters.calm();
     const storedBefore = await meters.storedBytes();
     const before = meters.processorTime();
     await sender.send(request);

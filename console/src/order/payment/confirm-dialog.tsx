@@ -1,12 +1,10 @@
-import { type FormEvent, useState } from 'react';
+import { useState } from 'react';
 import { ProblemError } from '../../api/problem.ts';
 import type { Confirmation, Order } from '../../api/types.ts';
-import { Dialog } from '../../ui/dialog.tsx';
 import { formatMoney } from '../../ui/money.ts';
+import { ChangeDialog } from './change-dialog.tsx';
 import { confirmOrder, messageFor, useOrderChange } from './change-order.ts';
 import { type PaymentDraft, PaymentFields } from './payment-fields.tsx';
-import { PaymentProblem } from './payment-problem.tsx';
-import { useFocusOnError } from './use-focus-on-error.ts';
 
 const STATES = {
   authorized: 'the provider holds the money',
@@ -31,44 +29,38 @@ export function ConfirmDialog({ seen, onClose }: Props) {
     onClose,
   );
   const { error } = change;
-  const form = useFocusOnError(error);
-  const submit = (event: FormEvent): void => {
-    event.preventDefault();
-    change.mutate(confirmationOf(draft));
-  };
   const total = formatMoney(seen.total_amount, seen.currency);
   return (
-    <Dialog title="Confirm the order" onClose={onClose} isBusy={change.isPending}>
-      {error && <PaymentProblem error={error} />}
-      <form className="dialog-form" ref={form} onSubmit={submit}>
-        <p>
-          {seen.status === 'expired'
-            ? 'The stock is reserved again, and the order is confirmed if there is enough.'
-            : 'The stock stays reserved for good.'}{' '}
-          <span className="muted">The customer is notified.</span>
-        </p>
-        <PaymentFields
-          draft={draft}
-          states={STATES}
-          currency={seen.currency}
-          hints={{
-            reference: 'optional; the provider’s id, never a card number',
-            amount: `optional; ${total} if empty`,
-          }}
-          isRequired={false}
-          errors={{
-            reference: messageFor('payment.reference', error),
-            amount: isMismatch(error) ? `must be ${total}` : messageFor('payment.amount', error),
-          }}
-          onChange={(part) => setDraft({ ...draft, ...part })}
-        />
-        <div className="dialog-actions">
-          <button type="submit" className="button button-primary" disabled={change.isPending}>
-            {change.isPending ? 'Confirming …' : 'Confirm'}
-          </button>
-        </div>
-      </form>
-    </Dialog>
+    <ChangeDialog
+      title="Confirm the order"
+      action="Confirm"
+      busy="Confirming …"
+      change={change}
+      read={() => confirmationOf(draft)}
+      onClose={onClose}
+    >
+      <p>
+        {seen.status === 'expired'
+          ? 'The stock is reserved again, and the order is confirmed if there is enough.'
+          : 'The stock stays reserved for good.'}{' '}
+        <span className="muted">The customer is notified.</span>
+      </p>
+      <PaymentFields
+        draft={draft}
+        states={STATES}
+        currency={seen.currency}
+        hints={{
+          reference: 'optional; the provider’s id, never a card number',
+          amount: `optional; ${total} if empty`,
+        }}
+        isRequired={false}
+        errors={{
+          reference: messageFor('payment.reference', error),
+          amount: isMismatch(error) ? `must be ${total}` : messageFor('payment.amount', error),
+        }}
+        onChange={(part) => setDraft({ ...draft, ...part })}
+      />
+    </ChangeDialog>
   );
 }
 

@@ -1,11 +1,9 @@
-import { type FormEvent, type ReactNode, useState } from 'react';
+import { type ReactNode, useState } from 'react';
 import type { Order } from '../../api/types.ts';
 import { Time } from '../../time/time.tsx';
-import { Dialog } from '../../ui/dialog.tsx';
 import { TextField } from '../../ui/field.tsx';
+import { ChangeDialog } from './change-dialog.tsx';
 import { extendHold, messageFor, useOrderChange } from './change-order.ts';
-import { PaymentProblem } from './payment-problem.tsx';
-import { useFocusOnError } from './use-focus-on-error.ts';
 
 const MINUTE_S = 60;
 
@@ -37,42 +35,36 @@ export function ExtendDialog({ seen, onClose }: Props) {
     onClose,
   );
   const error = inMinutes(messageFor('hold_seconds', change.error));
-  const form = useFocusOnError(change.error);
-  const submit = (event: FormEvent): void => {
-    event.preventDefault();
-    change.mutate(chosen ?? Number(typed));
-  };
   return (
-    <Dialog title="Extend the hold" onClose={onClose} isBusy={change.isPending}>
-      {change.error && <PaymentProblem error={change.error} />}
-      <form className="dialog-form" ref={form} onSubmit={submit}>
-        {seen.expires_at !== null && (
-          <p>
-            The hold ends <Time at={seen.expires_at} />.{' '}
-            <span className="muted">It never ends earlier than that.</span>
-          </p>
-        )}
-        <HoldChoices chosen={chosen} onChoose={setChosen}>
-          <TextField
-            label="Minutes"
-            type="number"
-            min={1}
-            max={MAX_MINUTES}
-            step={1}
-            required
-            error={error}
-            value={typed}
-            onChange={setTyped}
-          />
-        </HoldChoices>
-        {chosen !== null && error !== undefined && <p className="field-error">{`The hold ${error}`}</p>}
-        <div className="dialog-actions">
-          <button type="submit" className="button button-primary" disabled={change.isPending}>
-            {change.isPending ? 'Saving …' : 'Extend'}
-          </button>
-        </div>
-      </form>
-    </Dialog>
+    <ChangeDialog
+      title="Extend the hold"
+      action="Extend"
+      busy="Saving …"
+      change={change}
+      read={() => chosen ?? Number(typed)}
+      onClose={onClose}
+    >
+      {seen.expires_at !== null && (
+        <p>
+          The hold ends <Time at={seen.expires_at} />.{' '}
+          <span className="muted">It never ends earlier than that.</span>
+        </p>
+      )}
+      <HoldChoices chosen={chosen} onChoose={setChosen}>
+        <TextField
+          label="Minutes"
+          type="number"
+          min={1}
+          max={MAX_MINUTES}
+          step={1}
+          required
+          error={error}
+          value={typed}
+          onChange={setTyped}
+        />
+      </HoldChoices>
+      {chosen !== null && error !== undefined && <p className="field-error">{`The hold ${error}`}</p>}
+    </ChangeDialog>
   );
 }
 

@@ -6,7 +6,7 @@ const ADVICE: Record<string, string> = {
   'payment-mismatch':
     'Nothing was changed. Enter the total of the order, or use “Record payment”, which confirms nothing.',
   'already-confirmed':
-    'Nothing was recorded. If the customer has paid twice, refund one of the payments and use “Record payment” for both.',
+    'If the customer has paid twice, refund one of the payments, and use “Record payment” for what is not in the list.',
   'reservation-expired':
     'The payment is recorded, if you entered one. Refund it. The incident of this order offers another try once there is stock again.',
   'confirmation-unsettled':

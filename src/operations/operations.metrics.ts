@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Gauge } from 'prom-client';
 import { EventFeedRepository } from '../events/event-feed.repository.js';
 import { OrderRepository } from '../orders/order.repository.js';
-import { PLACE_ORDER } from '../orders/order.tasks.js';
+import { EXPIRE_HOLD, PLACE_ORDER } from '../orders/order.tasks.js';
 import { ageSeconds, DatabaseGauges } from '../platform/metrics/database-gauges.js';
 import { Metrics } from '../platform/metrics/metrics.js';
 import { TaskReportsRepository } from './task-reports.repository.js';
@@ -35,7 +35,7 @@ export class OperationsMetrics extends DatabaseGauges {
   );
   private readonly oldestJob = this.gauge(
     'jobs_waiting_oldest_age_seconds',
-    'Time since the oldest unfinished background task was inserted; 0 without one.',
+    'Time since the oldest unfinished background task was inserted, or was due where it had to wait (expire-hold, keep-stock); 0 without one.',
     'queue',
   );
   private readonly pendingOrders = this.gauge('orders_pending', 'Orders whose placement is not complete.');
@@ -120,7 +120,7 @@ export class OperationsMetrics extends DatabaseGauges {
       this.incidents.set({ kind }, count);
       this.oldestIncident.set({ kind }, ageSeconds(oldest));
     }
-    const names = Object.values(SINGLE_TASK_INCIDENTS).map(({ name }) => name);
+    const names = [...Object.values(SINGLE_TASK_INCIDENTS), EXPIRE_HOLD].map(({ name }) => name);
     const measured = await this.tasks.measureBacklogs(names);
     const backlogs = new Map(measured.map((backlog) => [backlog.kind, backlog]));
     for (const queue of names) {

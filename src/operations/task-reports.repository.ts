@@ -182,11 +182,15 @@ export class TaskReportsRepository {
     return row?.count ?? 0;
   }
 
-  /** Tasks that are due, or were tried. Reads the first task of each lane of the kinds by index, and those behind it by their key: none of other kinds. */
+  /**
+   * Tasks that are due, or have failed. One that waits for a time is as old as it is overdue, until an attempt has failed. Reads the first task of each
+   * lane of the kinds by index, and those behind it by their key: none of other kinds.
+   */
   async measureBacklogs(kinds: readonly string[]): Promise<TaskBacklog[]> {
     return this.dataSource.query<TaskBacklog[]>(
       `SELECT kind, count(*)::int AS waiting, min(created_at) AS oldest FROM (
-         SELECT kind, CASE WHEN attempts > 0 THEN created_at ELSE run_at END AS created_at FROM tasks
+         SELECT kind, CASE WHEN attempts > (lease_until IS NOT NULL)::integer THEN created_at
+           ELSE least(run_at, now()) END AS created_at FROM tasks
          WHERE kind = ANY ($1) AND state = 'ready' AND (attempts > 0 OR run_at <= now())
          UNION ALL
          SELECT b.kind, b.created_at FROM tasks first JOIN tasks b ON b.order_id = first.order_id AND b.lane = first.lane

@@ -67,12 +67,18 @@ export class IncidentResolution {
         await this.changeStatus(transaction, { ...order, version: order.version + 1 }, incident, decision);
         return true;
       });
-      if (isSettled) countResolution(incident, decision);
+      if (isSettled) this.noteSettled(order, incident, decision);
       return isSettled ? at : undefined;
     } catch (error) {
       if (error instanceof Overtaken) return undefined;
       throw error;
     }
+  }
+
+  /** After the commit. */
+  private noteSettled(order: Order, incident: NamedIncident, decision: Decision): void {
+    countResolution(incident, decision);
+    if (isGivenUp(incident, decision)) this.lateConfirmations.noteGivenUp(order);
   }
 
   /** Adds the decision to the history of an order that has been touched. */
@@ -123,11 +129,10 @@ export class IncidentResolution {
   private async changeStatus(
     sql: Sql,
     order: Order,
-    { kind }: NamedIncident,
+    incident: NamedIncident,
     decision: Decision,
   ): Promise<void> {
-    const isGivenUp = kind === 'paid_without_stock' && decision.action === 'write_off';
-    if (isGivenUp) await this.lateConfirmations.giveUp(sql, order, decision);
+    if (isGivenUp(incident, decision)) await this.lateConfirmations.giveUp(sql, order, decision);
   }
 
   private async settleReservation(
@@ -201,6 +206,11 @@ export class IncidentResolution {
         : await this.tasks.writeOffDead(sql, task, orderId, leaseVersion);
     if (!isSettled) throw new Overtaken();
   }
+}
+
+/** Whether a decision gives an order up whose payment came too late. */
+function isGivenUp({ kind }: NamedIncident, { action }: Decision): boolean {
+  return kind === 'paid_without_stock' && action === 'write_off';
 }
 
 /** Units that the inventory may hold for good when an incident about stock is written off, for the history. */

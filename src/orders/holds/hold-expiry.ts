@@ -1,6 +1,8 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { DataSource } from 'typeorm';
 import { Settings } from '../../config/settings.js';
 import { databaseNow } from '../../platform/database/database-clock.js';
+import { inTransaction } from '../../platform/database/transaction.js';
 import type { Lease } from '../../tasks/task.repository.js';
 import { Tasks } from '../../tasks/tasks.service.js';
 import { EXPIRE_HOLD } from '../order.tasks.js';
@@ -13,7 +15,7 @@ const ACTOR = 'hold-expiry';
 /** Holds that end at the same time. Ten thousand of them must leave room for new orders. */
 const CONCURRENCY = 16;
 
-/** A hold ends with a change of its order, not with a number of attempts; each extension takes one. */
+/** A hold ends with a change of its order, not with a number of attempts. */
 const UNLIMITED_ATTEMPTS = 2_147_483_647;
 
 /** Concurrent changes of one order are few: corrections, payments. */
@@ -26,6 +28,7 @@ const WRITE_ATTEMPTS = 5;
 @Injectable()
 export class HoldExpiry implements OnModuleInit {
   constructor(
+    private readonly dataSource: DataSource,
     private readonly orders: OrderRepository,
     private readonly changes: StatusChanges,
     private readonly tasks: Tasks,
@@ -51,13 +54,17 @@ export class HoldExpiry implements OnModuleInit {
     });
   }
 
+  /** The hold was extended: the task is as new. */
+  private async wait(lease: Lease, leftMs: number): Promise<void> {
+    await inTransaction(this.dataSource, (transaction) => this.tasks.restart(transaction, lease, leftMs));
+  }
+
   private async expire(lease: Lease): Promise<void> {
     for (let attempt = 1; attempt <= WRITE_ATTEMPTS; attempt += 1) {
       const order = await this.orders.findOrder(lease.orderId);
       if (order?.status !== 'reserved' || order.expiresAt === null) return;
       const leftMs = order.expiresAt.getTime() - databaseNow().getTime();
-      // It was extended.
-      if (leftMs > 0) return this.tasks.postpone(lease, leftMs);
+      if (leftMs > 0) return this.wait(lease, leftMs);
       if (await this.write(order, lease)) return;
     }
     throw new Error(`order ${lease.orderId} keeps changing`);

@@ -141,6 +141,11 @@ export class LateConfirmationRepository {
     await this.orders.setReservation(transaction, id, linesOf(order), ['held'], 'in_doubt');
     await this.tasks.insert(transaction, [releaseStockTask(id, cancelled.version)]);
   }
+
+  /** To be called once `giveUp` is committed. */
+  noteGivenUp(order: Order): void {
+    if (order.status === 'expired') this.changes.noteCommitted(order, { to: 'cancelled', notifies: true });
+  }
 }
 
 function linesOf({ items }: Order): number[] {

@@ -68,13 +68,17 @@ export class StatusChanges {
     await reachPausePoint('status.before-change', order.id);
     const changed = await this.inFencedTransaction((transaction) => this.writeIn(transaction, order, change));
     await reachPausePoint('status.after-change', order.id);
-    if (!changed) return undefined;
-    if (change.notifies && canNotify(order)) this.orders.announceCommit();
-    countStatusChange(order.status, change.to);
+    if (changed) this.noteCommitted(order, change);
     return changed;
   }
 
-  /** The same as a part of a transaction. @throws when the lease was lost */
+  /** To be called once a change is committed. */
+  noteCommitted(order: Order, { to, notifies }: Pick<NewStatus, 'to' | 'notifies'>): void {
+    if (notifies && canNotify(order)) this.orders.announceCommit();
+    countStatusChange(order.status, to);
+  }
+
+  /** The same as a part of a transaction; `noteCommitted` comes after it. @throws when the lease was lost */
   async writeIn(transaction: Sql, order: Order, change: NewStatus): Promise<Order | undefined> {
     const { to, payments = order.payments, reservedAgain } = change;
     const at = databaseNow();

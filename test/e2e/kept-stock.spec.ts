@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import {
   endFaults,
+  expectProblem,
   line,
   newProduct,
   orderBody,
@@ -11,7 +12,15 @@ import {
   type TestFleet,
 } from '../support/builders.js';
 import { getOrder, listEvents, setStatus } from '../support/client.js';
-import { cancelOrder, confirmOrder, reserveOrder, statusOf, tasksOf } from '../support/holds.js';
+import {
+  cancelOrder,
+  confirmOrder,
+  extendHold,
+  HOLD_SECONDS,
+  reserveOrder,
+  statusOf,
+  tasksOf,
+} from '../support/holds.js';
 import { findIncidents, settleIncident } from '../support/incidents.js';
 import { eventually, type TestService } from '../support/service.js';
 
@@ -83,6 +92,31 @@ describe('the stock of a confirmed order', () => {
     expect((await listEvents(service, id)).at(-1)).toMatchObject({ seq: version, type: 'status_changed' });
   });
 
+  it('is kept for longer before the hold is extended', async () => {
+    const id = await reserveOrder(service, [line(newProduct(fleet.sandbox), 2)]);
+    const answer = await extendHold(service, id, 2 * HOLD_SECONDS);
+    expect(answer.status).toBe(200);
+    const end = Date.parse(answer.body.expires_at);
+    expect(end - Date.now()).toBeGreaterThan((2 * HOLD_SECONDS - 60) * 1_000);
+    expect(fleet.sandbox.stock.endOf(id)).toBe((await stockUntil(id))?.getTime());
+    expect(fleet.sandbox.stock.endOf(id) ?? 0).toBeGreaterThan(end);
+  });
+
+  it('can not be kept for longer when it is gone, or while the inventory does not answer', async () => {
+    const [lost, unanswered] = [
+      await reserveOrder(service, [line(newProduct(fleet.sandbox), 2)]),
+      await reserveOrder(service, [line(newProduct(fleet.sandbox), 2)]),
+    ];
+    isLost(lost);
+    const gone = await extendHold(service, lost, 2 * HOLD_SECONDS);
+    expectProblem(gone, 409);
+    expect(gone.body.type).toBe('/problems/stock-not-kept');
+    fleet.sandbox.services.inventory.faults.add({ ...KEEPS, kind: 'status', status: 503 });
+    const { expires_at: end } = await getOrder(service, unanswered);
+    expectProblem(await extendHold(service, unanswered, 2 * HOLD_SECONDS), 503);
+    expect(await getOrder(service, unanswered)).toMatchObject({ expires_at: end, version: 2 });
+  });
+
   it('is asked for until the inventory has answered', async () => {
     fleet.sandbox.services.inventory.faults.add({ ...KEEPS, kind: 'status', status: 503, times: 4 });
     const { id } = await confirmed();
@@ -138,6 +172,21 @@ describe('the stock of a confirmed order, at an inventory that holds it for a ti
     await eventually(async () => ((await stockUntil(id))?.getTime() ?? 0) > first);
     expect(fleet.sandbox.stock.endOf(id)).toBe((await stockUntil(id))?.getTime());
     expect((await isWaiting(id)).attempts).toBe(0);
+  });
+
+  it('bounds the hold, in the response as well, and its extension', async () => {
+    const before = Date.now();
+    const body = { ...orderBody([line(newProduct(fleet.sandbox), 2)]), hold_seconds: HOLD_SECONDS };
+    const placed = await service.request('POST', '/orders', body);
+    const end = Date.parse(placed.body.expires_at);
+    expect(end).toBe((fleet.sandbox.stock.endOf(placed.body.order_id) ?? 0) - 30_000);
+    expect(end).toBeLessThanOrEqual(Date.now() + LIFETIME_MS - 30_000);
+    expect(end).toBeGreaterThanOrEqual(before);
+    const extended = await extendHold(service, placed.body.order_id, HOLD_SECONDS);
+    expect(extended.status).toBe(200);
+    const later = Date.parse(extended.body.expires_at);
+    expect(later).toBeGreaterThan(end);
+    expect(later).toBeLessThanOrEqual(Date.now() + LIFETIME_MS - 30_000);
   });
 
   it('is kept for an order without a hold as well', async () => {

@@ -86,7 +86,12 @@ export async function makeExpiryDue({ database }: TestService, id: string): Prom
   await selectRows(database, `UPDATE tasks SET run_at = now() WHERE ${EXPIRY}`, [id]);
 }
 
-export async function expiryAttempts({ database }: TestService, id: string): Promise<number> {
-  const sql = `SELECT attempts FROM tasks WHERE ${EXPIRY}`;
-  return (await selectRows<{ attempts: number }>(database, sql, [id]))[0]?.attempts ?? 0;
+/** The expiry as it waits; undefined while it runs. */
+export async function waitingExpiry(
+  { database }: TestService,
+  id: string,
+): Promise<{ claims: number; waits: number } | undefined> {
+  const sql = `SELECT lease_version AS claims, extract(epoch FROM run_at - now())::float8 AS waits FROM tasks
+    WHERE ${EXPIRY} AND lease_until IS NULL`;
+  return (await selectRows<{ claims: number; waits: number }>(database, sql, [id]))[0];
 }

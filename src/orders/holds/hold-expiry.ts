@@ -12,8 +12,8 @@ import { StatusChanges } from '../status/status-changes.js';
 
 const ACTOR = 'hold-expiry';
 
-/** Holds that end at the same time. Ten thousand of them must leave room for new orders. */
-const CONCURRENCY = 16;
+/** Holds that end at the same time: as many as share a transaction. */
+const CONCURRENCY = 64;
 
 /** A hold ends with a change of its order, not with a number of attempts. */
 const UNLIMITED_ATTEMPTS = 2_147_483_647;

@@ -132,11 +132,13 @@ it('a change that can not be stored fails alone', async () => {
   expect(await countChanges([bad, ...others])).toEqual([0, ...others.map(() => 1)]);
 });
 
-it('of two changes of one order in the same moment one is written', async () => {
+it('of two changes of one order in the same moment one is written, and the changes beside them share a transaction', async () => {
   const [twice, ...others] = await reserveMany();
   const both = Promise.all([write(twice), write(twice, { to: 'cancelled' })]);
   const results = await Promise.all(others.map((order) => write(order)));
   expect((await both).filter(Boolean)).toHaveLength(1);
+  // It does not fail the transaction of those beside it.
+  expect(await countTransactions(others)).toBe(1);
   expect(results.map((order) => order?.status)).toEqual(others.map(() => 'confirmed'));
   expect(await countChanges([twice, ...others])).toEqual([1, ...others.map(() => 1)]);
 });

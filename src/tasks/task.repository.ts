@@ -143,7 +143,10 @@ export class TaskRepository {
 
   /** Deletes the tasks of a kind that an order does not need any more. */
   removals(tasks: readonly TasksOfOrder[]): Statement[] {
-    return REMOVE.of(tasks.map(({ orderId, kind: { lane, name } }) => [orderId, lane, name]));
+    const byOrder = tasks
+      .map(({ orderId, kind: { lane, name } }) => ({ orderId, lane, name }))
+      .toSorted(byLane);
+    return REMOVE.of(byOrder.map(({ orderId, lane, name }) => [orderId, lane, name]));
   }
 
   /** Leases due tasks, the longest due first. Two instances that meet may get fewer than there are. */

@@ -37,19 +37,18 @@ export class SharedTransactions<Item, Result> {
   }
 
   private async writeTogether(entries: readonly Entry<Item, Result>[]): Promise<void> {
-    const together = [
-      ...new Map(entries.toReversed().map((entry) => [this.keyOf(entry.item), entry])).values(),
-    ];
-    const alone = new Set(entries.filter((entry) => !together.includes(entry)));
+    const ofKeys = [...Map.groupBy(entries, ({ item }) => this.keyOf(item)).values()];
+    const together = ofKeys.flatMap((sameKey) => sameKey.slice(0, 1));
+    const alone = ofKeys.flatMap((sameKey) => sameKey.slice(1));
     try {
       const results = await this.transact(together);
       for (const [at, { resolve }] of together.entries()) resolve(results[at] as Result);
     } catch (error) {
       const isRepeated = together.length > 1 ? concernsOne(error) : isAboutOthers(error);
-      for (const entry of together)
-        if (isRepeated) alone.add(entry);
-        else entry.reject(error);
+      if (isRepeated) alone.push(...together);
+      else for (const { reject } of together) reject(error);
     }
+    // Outside of the lanes: some may wait for long.
     for (const entry of alone) void this.writeAlone(entry);
   }
 

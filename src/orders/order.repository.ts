@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { PointReads } from '../platform/database/batching/point-reads.js';
 import { MultiRowStatement } from '../platform/database/batching/multi-row-statement.js';
-import { runAll, type Sql } from '../platform/database/connection.js';
+import { rowsOfAll, runAll, type Sql } from '../platform/database/connection.js';
 import type { Statement } from '../platform/database/statement-message.js';
 import type { OrderEvent, OrderEventType } from './order-event.entity.js';
 import type { Reservation } from './order-item.entity.js';
@@ -10,6 +10,14 @@ import type { Order } from './order.entity.js';
 import type { OrderStatus } from './order-status.js';
 import type { Owner } from './ownership.js';
 import { OrderLookUp } from './reading/order-look-up.js';
+import {
+  type OrderUpdate,
+  type ReleasedLines,
+  releasesOf,
+  type Touch,
+  touchesOf,
+  updatesOf,
+} from './status/order-writes.js';
 import { FIND_ORDERS } from './search/list-statement.js';
 import type { OrderFilter } from './search/order-conditions.js';
 import { type OrderCount, OrderFinder, type OrderSize } from './search/order-finder.js';
@@ -206,29 +214,28 @@ export class OrderRepository {
    * @param next the order at its next version
    * @returns whether it was
    */
-  async update(sql: Sql, { id, version }: Pick<Order, 'id' | 'version'>, next: Order): Promise<boolean> {
-    const [, affected] = await sql.query<[unknown, number]>(
-      `UPDATE orders SET version = $3, updated_at = $4, status = $5, payments = $6 WHERE id = $1 AND version = $2`,
-      [
-        id,
-        version,
-        next.version,
-        next.updatedAt,
-        next.status,
-        // The driver would write a list as an array of PostgreSQL.
-        next.payments && JSON.stringify(next.payments),
-      ],
-    );
-    return affected === 1;
+  async update(sql: Sql, { version }: Pick<Order, 'version'>, next: Order): Promise<boolean> {
+    return (await this.updateAll(sql, [{ before: { version }, after: next }])).has(next.id);
+  }
+
+  /** The same for several orders. @returns the ids of those that were */
+  async updateAll(sql: Sql, changes: readonly OrderUpdate[]): Promise<Set<string>> {
+    return idsOf(await rowsOfAll(sql, updatesOf(changes)));
   }
 
   /** Raises the version of an order that is still at the version it was read at. @returns whether it was */
   async touch(sql: Sql, order: Order, at: Date): Promise<boolean> {
-    const [, affected] = await sql.query<[unknown, number]>(
-      `UPDATE orders SET version = version + 1, updated_at = $3 WHERE id = $1 AND version = $2`,
-      [order.id, order.version, at],
-    );
-    return affected === 1;
+    return (await this.touchAll(sql, [{ order, at }])).has(order.id);
+  }
+
+  /** The same for several orders. @returns the ids of those that were */
+  async touchAll(sql: Sql, touched: readonly Touch[]): Promise<Set<string>> {
+    return idsOf(await rowsOfAll(sql, touchesOf(touched)));
+  }
+
+  /** Sets lines of orders to `released` that are held or in doubt. @returns the ids of orders that had such lines */
+  async releaseAll(sql: Sql, released: readonly ReleasedLines[]): Promise<Set<string>> {
+    return idsOf(await rowsOfAll(sql, releasesOf(released)));
   }
 
   /** Sets the reservation of lines that are still in one of the given states. @returns the lines that were */
@@ -277,4 +284,8 @@ function firstOf(sizes: readonly OrderSize[], limit: number): string[] {
   const end = sizes.findIndex((size) => (lines += size.lines) > MAX_LINES_OF_PAGE);
   const fitting = end === -1 ? sizes.length : Math.max(1, end);
   return sizes.slice(0, Math.min(limit, fitting)).map(({ id }) => id);
+}
+
+function idsOf(rows: readonly { id: string }[]): Set<string> {
+  return new Set(rows.map(({ id }) => id));
 }

@@ -15,15 +15,6 @@ export class OrderTasksRepository {
     await sql.query(INSERT_INTO_EMPTY_LANE, valuesOf(task));
   }
 
-  /** Deletes tasks that are not needed any more. An attempt that is running finds its lease lost. */
-  async deleteOf(transaction: Sql, orderId: string, { name, lane }: TaskKind): Promise<void> {
-    await transaction.query(`DELETE FROM tasks WHERE order_id = $1 AND lane = $2 AND kind = $3`, [
-      orderId,
-      lane,
-      name,
-    ]);
-  }
-
   /** The state of the first task of a lane; undefined where it has none. */
   async findState(orderId: string, { lane }: TaskKind): Promise<TaskState | undefined> {
     const [row] = await this.dataSource.query<{ state: TaskState }[]>(

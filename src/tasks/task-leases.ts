@@ -65,6 +65,22 @@ WHERE t.order_id = l.order_id AND t.lane = l.lane AND t.seq = l.seq
 RETURNING 1 / (t.lease_version = l.lease_version)::integer`,
 );
 
+/** Locks the tasks whose leases are not lost. */
+export const LOCK = new MultiRowStatement(
+  '(?::uuid, ?::text, ?::integer, ?::integer)',
+  (rows) => `
+SELECT t.order_id FROM tasks t JOIN (VALUES ${rows}) AS l (order_id, lane, seq, lease_version) ON ${HAS_LEASE}
+FOR NO KEY UPDATE OF t`,
+);
+
+/** Tasks that are not needed any more. An attempt that is running finds its lease lost. */
+export const REMOVE = new MultiRowStatement(
+  '(?::uuid, ?::text, ?::text)',
+  (rows) => `
+DELETE FROM tasks t USING (VALUES ${rows}) AS r (order_id, lane, kind)
+WHERE t.order_id = r.order_id AND t.lane = r.lane AND t.kind = r.kind`,
+);
+
 export const RETURN_UNSTARTED = new MultiRowStatement(
   '(?::uuid, ?::text, ?::integer, ?::integer)',
   (rows) => `

@@ -1,14 +1,30 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { runAll, type Sql } from '../platform/database/connection.js';
+import { rowsOfAll, runAll, type Sql } from '../platform/database/connection.js';
 import type { Statement } from '../platform/database/statement-message.js';
 import { BEGIN_BY_INDEX, queryAtOnce } from '../platform/database/transaction.js';
 import { INSERT_BEHIND, INSERT_FIRST, type LeasableTask, valuesOf } from './task-inserts.js';
 import type { LeasedTask, NewTask, TaskKind } from './task-kind.js';
-import { CLAIM, COMPLETE, FAIL, FINISH, LEASED, PROMOTE, RETURN_UNSTARTED } from './task-leases.js';
+import {
+  CLAIM,
+  COMPLETE,
+  FAIL,
+  FINISH,
+  LEASED,
+  LOCK,
+  PROMOTE,
+  REMOVE,
+  RETURN_UNSTARTED,
+} from './task-leases.js';
 
 /** A lease of this process: writes of an attempt compare its version. */
 export type Lease = Pick<LeasedTask, 'orderId' | 'lane' | 'seq' | 'leaseVersion'>;
+
+/** All tasks of a kind that an order has. */
+export interface TasksOfOrder {
+  orderId: string;
+  kind: TaskKind;
+}
 
 /** A task that succeeded. */
 export interface FinishedTask extends Lease {
@@ -119,13 +135,18 @@ export class TaskRepository {
     return affected === 1;
   }
 
-  /** Locks a leased task, so that its lease can't be lost before the end of the transaction. @returns false if it was */
-  async lock(transaction: Sql, lease: Lease): Promise<boolean> {
-    const rows = await transaction.query<unknown[]>(
-      `SELECT 1 FROM tasks WHERE order_id = $1 AND lane = $2 AND seq = $3 AND lease_version = $4 FOR NO KEY UPDATE`,
-      keyOf(lease),
-    );
-    return rows.length === 1;
+  /** Locks leased tasks, so that no lease can be lost before the end of the transaction. @returns false if one was */
+  async lock(transaction: Sql, leases: readonly Lease[]): Promise<boolean> {
+    const rows = await rowsOfAll(transaction, LOCK.of(leases.toSorted(byLane).map(keyOf)));
+    return rows.length === leases.length;
+  }
+
+  /** Deletes the tasks of a kind that an order does not need any more. */
+  removals(tasks: readonly TasksOfOrder[]): Statement[] {
+    const byOrder = tasks
+      .map(({ orderId, kind: { lane, name } }) => ({ orderId, lane, name }))
+      .toSorted(byLane);
+    return REMOVE.of(byOrder.map(({ orderId, lane, name }) => [orderId, lane, name]));
   }
 
   /** Leases due tasks, the longest due first. Two instances that meet may get fewer than there are. */

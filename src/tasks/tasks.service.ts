@@ -14,7 +14,7 @@ import type { LeasedTask, NewTask, TaskHandler, TaskKind, TaskPolicy } from './t
 import type { LeasableTask, LimitedTask } from './task-inserts.js';
 import { OrderTasksRepository } from './order-tasks.repository.js';
 import type { TaskState } from './task.entity.js';
-import { type Lease, TaskRepository } from './task.repository.js';
+import { type Lease, TaskRepository, type TasksOfOrder } from './task.repository.js';
 import { TaskRunner } from './task-runner.js';
 import { IDLE_POLL_MS, TaskWorker } from './task-worker.js';
 
@@ -141,9 +141,9 @@ export class Tasks implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
     this.worker?.wake();
   }
 
-  /** Deletes the tasks of a kind that an order does not need any more. An attempt that is running finds its lease lost. */
-  async remove(transaction: Sql, orderId: string, kind: TaskKind): Promise<void> {
-    await this.ofOrder.deleteOf(transaction, orderId, kind);
+  /** Deletes tasks that orders do not need any more. An attempt that is running finds its lease lost. */
+  removals(tasks: readonly TasksOfOrder[]): Statement[] {
+    return this.repository.removals(tasks);
   }
 
   /** The state of the first task in a lane of an order; undefined where it has none. */
@@ -169,7 +169,12 @@ export class Tasks implements OnApplicationBootstrap, OnModuleDestroy, BeforeApp
   }
 
   async lock(transaction: Sql, lease: Lease): Promise<boolean> {
-    return this.repository.lock(transaction, lease);
+    return this.repository.lock(transaction, [lease]);
+  }
+
+  /** @returns false if one of the leases was lost */
+  async lockAll(transaction: Sql, leases: readonly Lease[]): Promise<boolean> {
+    return this.repository.lock(transaction, leases);
   }
 
   /** Gives the dead tasks of orders as many attempts again. @returns how many there were */

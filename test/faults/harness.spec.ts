@@ -153,8 +153,8 @@ const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes
     'the stock of a cancelled order is not released',
     'calm',
     {
-      file: 'orders/status/status-changes.js',
-      from: 'tasks.push(releaseStockTask(after.id, after.version));',
+      file: 'orders/status/prepared-change.js',
+      from: '...(endsLife ? [releaseStockTask(after.id, after.version)] : []),',
       to: '',
     },
   ],
@@ -219,7 +219,7 @@ const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes
     'calm',
     {
       file: 'orders/place-order/stock-release.js',
-      from: 'await this.orders.insertEvent(transaction, orderId, order.version + 1, change, null, null);',
+      from: 'runAll(transaction, this.orders.eventInserts(events)),',
       to: '',
     },
   ],
@@ -228,9 +228,9 @@ const BREAKS: [promise: string, what: string, campaign: CampaignName, ...changes
     'a status change does not check whether the order has changed since it was read',
     'calm',
     {
-      file: 'orders/order.repository.js',
-      from: 'status = $5, payments = $6 WHERE id = $1 AND version = $2`',
-      to: 'status = $5, payments = $6 WHERE id = $1 AND version >= $2`',
+      file: 'orders/status/order-writes.js',
+      from: 'status, payments)\n     WHERE o.id = n.id AND o.version = n.version',
+      to: 'status, payments)\n     WHERE o.id = n.id AND o.version >= n.version',
     },
   ],
 ];

@@ -1,6 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import type { Sql } from '../../platform/database/connection.js';
+import { SharedTransactions } from '../../platform/database/batching/shared-transactions.js';
+import { runAll, type Sql } from '../../platform/database/connection.js';
 import { inTransaction } from '../../platform/database/transaction.js';
 import type { Deadline } from '../../platform/deadline.js';
 import type { Lease } from '../../tasks/task.repository.js';
@@ -21,15 +22,37 @@ const ACTOR = 'stock-release';
 /** Concurrent changes of an order that is not live are rare; three in a row point to a bug. */
 const RECORD_ATTEMPTS = 3;
 
+/** Orders whose releases are recorded in one transaction: as many rows as a statement takes. */
+const BATCH_SIZE = 64;
+
+/** What became of the stock of an order. */
+interface ReleaseRecord {
+  /** At the version at which the order was read. */
+  order: Pick<Order, 'id' | 'version'>;
+  lease: Lease;
+  change: Change;
+  /** Lines that are released. */
+  lines: readonly number[];
+}
+
 /** Releases the stock of orders that are no longer live: the compensation of the saga. */
 @Injectable()
 export class StockRelease implements OnModuleInit {
+  private readonly records: SharedTransactions<ReleaseRecord, boolean>;
+
   constructor(
     private readonly dataSource: DataSource,
     private readonly orders: OrderRepository,
     private readonly inventory: Inventory,
     private readonly tasks: Tasks,
-  ) {}
+  ) {
+    this.records = new SharedTransactions(
+      dataSource,
+      BATCH_SIZE,
+      ({ order }) => order.id,
+      async (transaction, records) => this.writeAll(transaction, records),
+    );
+  }
 
   onModuleInit(): void {
     this.tasks.register(RELEASE_STOCK, (lease, deadline) => this.release(lease, deadline));
@@ -54,7 +77,7 @@ export class StockRelease implements OnModuleInit {
     await reachPausePoint('release.before-call', order.id);
     const { outcomes, call } = await this.releaseLines(order, items, deadline);
     await reachPausePoint('release.before-record', order.id);
-    await this.recordReleased(lease, outcomes, call);
+    await this.recordReleased(order, lease, outcomes, call);
     await reachPausePoint('release.after-record', order.id);
     const open = outcomes.find((outcome) => outcome.outcome === 'unknown');
     if (open) throw new Error(`line ${open.line} may still be held: ${open.reason}`);
@@ -68,7 +91,7 @@ export class StockRelease implements OnModuleInit {
     const held = order.items.filter((item) => item.reservation === 'held');
     const lines = held.map((item) => item.id);
     const claimed = await inTransaction(this.dataSource, async (transaction) => {
-      await this.requireLease(transaction, lease);
+      await this.requireLeases(transaction, [lease]);
       return this.orders.setReservation(transaction, order.id, lines, ['held'], 'in_doubt');
     });
     if (claimed.length === 0) return;
@@ -76,7 +99,7 @@ export class StockRelease implements OnModuleInit {
     const items = held.filter((item) => claimed.includes(item.id));
     const { outcomes, call } = await this.releaseLines(order, items, deadline);
     await reachPausePoint('release.before-record', order.id);
-    await this.recordReleased(lease, outcomes, call);
+    const recorded = await this.recordReleased(order, lease, outcomes, call);
     const inDoubt = outcomes.filter((outcome) => outcome.outcome === 'unknown');
     if (inDoubt.length === 0) return;
     const data = { lines: inDoubt.map((outcome) => outcome.line), calls: [call] };
@@ -87,7 +110,7 @@ export class StockRelease implements OnModuleInit {
       data,
       at: databaseNow(),
     } as const;
-    await this.record(lease, change, async () => true);
+    await this.record({ order: recorded, lease, change, lines: [] });
   }
 
   private releaseLines(order: Order, items: readonly OrderItem[], deadline: Deadline) {
@@ -95,54 +118,71 @@ export class StockRelease implements OnModuleInit {
     return observeInventory('release', release);
   }
 
+  /** @returns the order as it is then, as far as this process knows */
   private async recordReleased(
+    order: Order,
     lease: Lease,
     outcomes: readonly ReleaseOutcome[],
     call: InventoryCall,
-  ): Promise<void> {
+  ): Promise<Pick<Order, 'id' | 'version'>> {
     const lines = outcomes.filter((outcome) => outcome.outcome === 'released').map((outcome) => outcome.line);
-    if (lines.length === 0) return;
+    if (lines.length === 0) return order;
     const data = { lines, calls: [call] };
     const change = { type: 'stock_released', actor: ACTOR, data, at: databaseNow() } as const;
-    await this.record(lease, change, async (transaction) => {
-      const from = ['held', 'in_doubt'] as const;
-      return (
-        (await this.orders.setReservation(transaction, lease.orderId, lines, from, 'released')).length > 0
-      );
-    });
+    return this.record({ order, lease, change, lines });
   }
 
-  /**
-   * Adds an event together with the changes of `write`. The order is read before the transaction; after a concurrent
-   * change it is read again.
-   */
-  private async record(
-    lease: Lease,
-    change: Change,
-    write: (transaction: Sql) => Promise<boolean>,
-  ): Promise<void> {
-    const { orderId } = lease;
-    for (let attempt = 1; attempt <= RECORD_ATTEMPTS; attempt += 1) {
-      const order = await this.orders.findOrder(orderId);
-      if (!order) break;
-      const isRecorded = await inTransaction(this.dataSource, async (transaction) => {
-        if (!(await this.orders.touch(transaction, order, change.at))) return false;
-        // After the order's row, as where a person resolves an incident: locked the other way round they could deadlock.
-        await this.requireLease(transaction, lease);
-        if (!(await write(transaction)))
-          throw new Error(`the lines of order ${orderId} were resolved concurrently`);
-        await this.orders.insertEvent(transaction, orderId, order.version + 1, change, null, null);
-        await reachPausePoint('release.inside-record', orderId);
-        return true;
-      });
-      if (isRecorded) return;
+  /** Adds an event and sets its lines to `released`. After a concurrent change of the order it is read again. */
+  private async record(record: ReleaseRecord): Promise<Pick<Order, 'id' | 'version'>> {
+    const { id } = record.order;
+    let order: ReleaseRecord['order'] | undefined = record.order;
+    for (let attempt = 1; order && attempt <= RECORD_ATTEMPTS; attempt += 1) {
+      if (await this.records.add({ ...record, order })) return { id, version: order.version + 1 };
+      order = await this.orders.findOrder(id);
     }
-    throw new Error(`order ${orderId} keeps changing`);
+    throw new Error(`order ${id} keeps changing`);
+  }
+
+  /** @returns for each record whether its order was still at its version */
+  private async writeAll(transaction: Sql, records: readonly ReleaseRecord[]): Promise<boolean[]> {
+    const touched = await this.orders.touchAll(
+      transaction,
+      records.map(({ order, change: { at } }) => ({ order, at })),
+    );
+    const written = records.filter(({ order }) => touched.has(order.id));
+    if (written.length > 0) await this.writeAlong(transaction, written);
+    for (const { order } of written) await reachPausePoint('release.inside-record', order.id);
+    return records.map(({ order }) => touched.has(order.id));
+  }
+
+  /** After the rows of the orders, as where a person resolves an incident: locked the other way round they could deadlock. */
+  private async writeAlong(transaction: Sql, records: readonly ReleaseRecord[]): Promise<void> {
+    const released = records.filter(({ lines }) => lines.length > 0);
+    const events = records.map(({ order, change }) => ({
+      ...change,
+      orderId: order.id,
+      version: order.version + 1,
+      from: null,
+      to: null,
+    }));
+    const [, changed] = await Promise.all([
+      this.requireLeases(
+        transaction,
+        records.map(({ lease }) => lease),
+      ),
+      this.orders.releaseAll(
+        transaction,
+        released.map(({ order, lines }) => ({ orderId: order.id, lines })),
+      ),
+      runAll(transaction, this.orders.eventInserts(events)),
+    ]);
+    const resolved = released.find(({ order }) => !changed.has(order.id));
+    if (resolved) throw new Error(`the lines of order ${resolved.order.id} were resolved concurrently`);
   }
 
   /** Another instance has the lease, or a person wrote the task off: this attempt must change nothing. */
-  private async requireLease(transaction: Sql, lease: Lease): Promise<void> {
-    if (!(await this.tasks.lock(transaction, lease)))
+  private async requireLeases(transaction: Sql, leases: readonly Lease[]): Promise<void> {
+    if (!(await this.tasks.lockAll(transaction, leases)))
       throw new Error('the lease of this attempt was lost, so its result is not recorded');
   }
 }

@@ -44,6 +44,18 @@ export async function runAll(sql: Sql, statements: readonly Statement[]): Promis
   await Promise.all(statements.map(async ({ text, values }) => sql.query(text, values)));
 }
 
+/** Runs statements that return rows. @returns the rows of all of them */
+export async function rowsOfAll<Row>(sql: Sql, statements: readonly Statement[]): Promise<Row[]> {
+  const results = await Promise.all(
+    statements.map(async ({ text, values }) => sql.query<Row[] | [Row[], number]>(text, values)),
+  );
+  return results.flatMap((result) => (isCounted(result) ? result[0] : result));
+}
+
+function isCounted<Row>(result: Row[] | [Row[], number]): result is [Row[], number] {
+  return typeof result[1] === 'number';
+}
+
 /** A result in the form in which TypeORM gives it. */
 export function resultOf({ command, rows, rowCount }: QueryResult): unknown {
   return COUNTED.has(command) ? [rows, rowCount] : rows;

@@ -24,6 +24,13 @@ const ATTEMPTS = 3;
 /** Upper bound of the random wait before the next try, so that the same two don't meet again. */
 const RETRY_WAIT_MS = 25;
 
+/** The span of a transaction, its wait for a connection and for others included. */
+export const TRANSACTION_SPAN = {
+  name: 'transaction',
+  kind: 'client',
+  attributes: { 'db.system.name': 'postgresql' },
+} as const;
+
 /** Whether the rollback was caused by concurrency. */
 function isRetryable(error: unknown): boolean {
   return RETRYABLE_SQLSTATES.has(databaseErrorCode(error) ?? '');
@@ -37,12 +44,7 @@ export async function inTransaction<T>(
   dataSource: DataSource,
   work: (transaction: Sql) => Promise<T>,
 ): Promise<T> {
-  const span = {
-    name: 'transaction',
-    kind: 'client',
-    attributes: { 'db.system.name': 'postgresql' },
-  } as const;
-  return withTransactionRetry(async () => traced(span, () => transact(dataSource, work)));
+  return withTransactionRetry(async () => traced(TRANSACTION_SPAN, () => transact(dataSource, work)));
 }
 
 /** As `inTransaction`, for loops in the background: their spans would fill the traces. */
@@ -141,12 +143,16 @@ async function transactAtOnce(
   return outcomes;
 }
 
-/** Runs `work` in a transaction, once. */
-async function transact<T>(dataSource: DataSource, work: (transaction: Sql) => Promise<T>): Promise<T> {
+/** Runs `work` in a transaction, once. @param begin begins it */
+export async function transact<T>(
+  dataSource: DataSource,
+  work: (transaction: Sql) => Promise<T>,
+  begin: readonly Statement[] = BEGIN,
+): Promise<T> {
   const client = await connect(dataSource);
   let lost: Error | undefined;
   try {
-    const transaction = new OpenTransaction(client);
+    const transaction = new OpenTransaction(client, begin);
     const result = await work(transaction);
     await transaction.commit();
     return result;
@@ -160,14 +166,16 @@ async function transact<T>(dataSource: DataSource, work: (transaction: Sql) => P
 
 /** Statements of one tick share a message; the first of them begins the transaction. */
 class OpenTransaction implements Sql {
-  private begin = [...BEGIN];
   private asked: {
     statement: Statement;
     resolve: (result: QueryResult) => void;
     reject: (error: unknown) => void;
   }[] = [];
 
-  constructor(private readonly client: PoolClient) {}
+  constructor(
+    private readonly client: PoolClient,
+    private begin: readonly Statement[],
+  ) {}
 
   async query<Result>(text: string, values: unknown[] = []): Promise<Result> {
     return resultOf(await this.ask({ text, values })) as Result;
@@ -187,7 +195,8 @@ class OpenTransaction implements Sql {
   }
 
   private send(): void {
-    const begin = this.begin.splice(0);
+    const { begin } = this;
+    this.begin = [];
     const asked = this.asked.splice(0);
     const results = pipeline(this.client, [...begin, ...asked.map(({ statement }) => statement)]);
     // When BEGIN fails, the caller gets its error from the other statements.

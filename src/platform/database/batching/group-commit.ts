@@ -3,7 +3,14 @@ import { traced } from '../../telemetry/tracer.js';
 import type { Statement } from '../statement-message.js';
 import { databaseErrorCode, isCutOff, isDatabaseUnavailable } from '../session/database-errors.js';
 import { withDeadline } from '../../telemetry/request-context.js';
-import { BEGIN, BEGIN_BY_INDEX, commitAtOnce, withTransactionRetry, type Write } from '../transaction.js';
+import {
+  BEGIN,
+  BEGIN_BY_INDEX,
+  commitAtOnce,
+  TRANSACTION_SPAN,
+  withTransactionRetry,
+  type Write,
+} from '../transaction.js';
 import { Batcher, earliestDeadline, type Entry } from './batcher.js';
 
 /** Transactions of one kind at a time: while one waits for the disk, the statements of the other are done. */
@@ -14,7 +21,7 @@ const LANES = 2;
  * its own, so that only the blocked one waits. Rows are found by index: a plan cached while the table was nearly
  * empty would keep using a sequential scan.
  */
-const TOGETHER: readonly Statement[] = [
+export const BEGIN_TOGETHER: readonly Statement[] = [
   ...BEGIN_BY_INDEX,
   { text: `SET LOCAL lock_timeout = '1s'`, values: [] },
 ];
@@ -44,12 +51,7 @@ export class GroupCommit<Item, Refusal extends string> {
 
   /** @returns once the item is committed, or certainly will not be */
   async add(item: Item): Promise<'written' | Refusal> {
-    const span = {
-      name: 'transaction',
-      kind: 'client',
-      attributes: { 'db.system.name': 'postgresql' },
-    } as const;
-    return traced(span, () => this.batches.add(item));
+    return traced(TRANSACTION_SPAN, () => this.batches.add(item));
   }
 
   private async commit(entries: readonly Entry<Item, 'written' | Refusal>[]): Promise<void> {
@@ -75,7 +77,7 @@ export class GroupCommit<Item, Refusal extends string> {
 
   private async attempt(items: readonly Item[]): Promise<'written' | Refusal> {
     const writes = await this.write(items);
-    const begin = items.length > 1 ? TOGETHER : BEGIN;
+    const begin = items.length > 1 ? BEGIN_TOGETHER : BEGIN;
     return withTransactionRetry(async () => commitAtOnce(this.dataSource, begin, writes));
   }
 }
@@ -87,11 +89,11 @@ function halvesOf<Waiting>(entries: readonly Waiting[]): Waiting[][] {
 }
 
 /** Whether a transaction failed because of concurrent transactions, or of the deadline of one item. */
-function isAboutOthers(error: unknown): boolean {
+export function isAboutOthers(error: unknown): boolean {
   return isCutOff(error) || (databaseErrorCode(error) ?? '').startsWith(ROLLED_BACK);
 }
 
 /** Whether a transaction was certainly undone, for something that may well be about one of its parts only. */
-function concernsOne(error: unknown): boolean {
+export function concernsOne(error: unknown): boolean {
   return !isDatabaseUnavailable(error) || isAboutOthers(error);
 }

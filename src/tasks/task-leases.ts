@@ -4,7 +4,10 @@ import { MultiRowStatement } from '../platform/database/batching/multi-row-state
 export const LEASED = `t.order_id AS "orderId", t.lane, t.seq, t.id, t.kind, t.payload, t.context,
   t.lease_version AS "leaseVersion", t.attempts, t.max_attempts AS "maxAttempts"`;
 
-/** Takes the lease by compare-and-set: of two instances that found the same task, one gets it. */
+/**
+ * Takes the lease by compare-and-set: of two instances that found the same task, one gets it. Rows are locked by order, as
+ * everywhere, so that transactions which lock several tasks do not deadlock.
+ */
 export const CLAIM = new MultiRowStatement(
   '(?::text, ?::integer, ?::integer)',
   (rows) => `
@@ -13,7 +16,7 @@ WITH due AS MATERIALIZED (
   FROM (VALUES ${rows}) AS wanted (kind, room, lease_ms) CROSS JOIN LATERAL (
     SELECT order_id, lane, seq, lease_version FROM tasks
     WHERE kind = wanted.kind AND state = 'ready' AND run_at <= now() ORDER BY run_at LIMIT wanted.room
-  ) t
+  ) t ORDER BY t.order_id, t.lane, t.seq
 )
 UPDATE tasks t SET lease_version = t.lease_version + 1, attempts = t.attempts + 1, lease_until = due.lease_end,
   run_at = due.lease_end
@@ -65,7 +68,11 @@ WHERE t.order_id = l.order_id AND t.lane = l.lane AND t.seq = l.seq
 RETURNING 1 / (t.lease_version = l.lease_version)::integer`,
 );
 
-/** Locks the tasks whose leases are not lost. */
+/** Locks a task whose lease is not lost. Distributed PostgreSQL locks rows only for a given order. */
+export const LOCK_ONE = `
+SELECT order_id FROM tasks WHERE order_id = $1 AND lane = $2 AND seq = $3 AND lease_version = $4 FOR NO KEY UPDATE`;
+
+/** The same for several. */
 export const LOCK = new MultiRowStatement(
   '(?::uuid, ?::text, ?::integer, ?::integer)',
   (rows) => `

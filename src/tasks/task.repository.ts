@@ -12,6 +12,7 @@ import {
   FINISH,
   LEASED,
   LOCK,
+  LOCK_ONE,
   PROMOTE,
   REMOVE,
   RETURN_UNSTARTED,
@@ -137,7 +138,9 @@ export class TaskRepository {
 
   /** Locks leased tasks, so that no lease can be lost before the end of the transaction. @returns false if one was */
   async lock(transaction: Sql, leases: readonly Lease[]): Promise<boolean> {
-    const rows = await rowsOfAll(transaction, LOCK.of(leases.toSorted(byLane).map(keyOf)));
+    const values = leases.toSorted(byLane).map(keyOf);
+    const statements = values.length === 1 ? [{ text: LOCK_ONE, values: values.flat() }] : LOCK.of(values);
+    const rows = await rowsOfAll(transaction, statements);
     return rows.length === leases.length;
   }
 
@@ -171,7 +174,8 @@ export class TaskRepository {
    * @param more statements of the same transaction, which follow
    */
   async fail(failures: readonly FailedAttempt[], more: readonly Statement[] = []): Promise<void> {
-    const rows = failures.map(({ lease, isDead, pauseMs, error }) => [
+    const byOrder = failures.toSorted((left, right) => byLane(left.lease, right.lease));
+    const rows = byOrder.map(({ lease, isDead, pauseMs, error }) => [
       ...keyOf(lease),
       isDead,
       pauseMs,
@@ -182,7 +186,11 @@ export class TaskRepository {
 
   /** Returns leases under which nothing was begun; they do not count as attempts. */
   async returnUnstarted(leases: readonly Lease[]): Promise<void> {
-    await queryAtOnce(this.dataSource, BEGIN_BY_INDEX, RETURN_UNSTARTED.of(leases.map(keyOf)));
+    await queryAtOnce(
+      this.dataSource,
+      BEGIN_BY_INDEX,
+      RETURN_UNSTARTED.of(leases.toSorted(byLane).map(keyOf)),
+    );
   }
 
   /**

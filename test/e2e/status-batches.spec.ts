@@ -5,12 +5,17 @@ import { OrderRepository } from '../../src/orders/order.repository.js';
 import type { NewStatus } from '../../src/orders/status/prepared-change.js';
 import { StatusChanges } from '../../src/orders/status/status-changes.js';
 import type { Lease } from '../../src/tasks/task.repository.js';
+import { Deadline } from '../../src/platform/deadline.js';
+import { withDeadline } from '../../src/platform/telemetry/request-context.js';
 import { line, newProduct, selectRows } from '../support/builders.js';
 import { reservationsOf, reserveOrder, statusOf, tasksOf } from '../support/holds.js';
 import { eventually, startTestService, type TestService } from '../support/service.js';
 
 /** Orders of a batch. */
 const COUNT = 6;
+
+/** With what a statement may take after its deadline less than a transaction waits for a lock. */
+const LITTLE_MS = 400;
 
 /** PostgreSQL stores no NUL character. */
 const UNSTORABLE = 'a \0 character';
@@ -121,6 +126,18 @@ it('a change that waits for a lock holds up those beside it only briefly', async
   });
   expect((await waiting)?.status).toBe('confirmed');
   expect(await countChanges([locked, ...others])).toEqual([1, ...others.map(() => 1)]);
+});
+
+it('a change with little time left does not wait for the rows of others', async () => {
+  const [locked, urgent] = await reserveMany();
+  if (!urgent) throw new Error('there is no second order');
+  let waiting: Promise<Order | undefined> | undefined;
+  await whileLocked(locked, async () => {
+    waiting = write(locked);
+    const changed = await withDeadline(Deadline.in(LITTLE_MS), () => write(urgent));
+    expect(changed?.status).toBe('confirmed');
+  });
+  expect((await waiting)?.status).toBe('confirmed');
 });
 
 it('a change that can not be stored fails alone', async () => {

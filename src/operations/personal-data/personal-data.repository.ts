@@ -73,6 +73,8 @@ export class PersonalDataRepository {
    * @returns the orders that still had any
    */
   async erase(sql: Sql, orderIds: readonly string[], at: Date): Promise<ErasedOrder[]> {
+    // By id, as everywhere where several orders are locked: otherwise two transactions could deadlock.
+    await sql.query(`SELECT id FROM orders WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE`, [orderIds]);
     const [rows] = await sql.query<[ErasedOrder[], number]>(
       `UPDATE orders o SET ${ERASE}, version = version + 1, updated_at = $2
        WHERE o.id = ANY ($1) AND ${HAS_PERSONAL_DATA}

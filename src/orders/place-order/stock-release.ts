@@ -19,8 +19,11 @@ import { databaseNow } from '../../platform/database/database-clock.js';
 
 const ACTOR = 'stock-release';
 
-/** Concurrent changes of an order that is not live are rare; three in a row point to a bug. */
-const RECORD_ATTEMPTS = 3;
+/**
+ * The first with the order as it was before the call. Concurrent changes of an order that is not live are rare; three more in a
+ * row point to a bug.
+ */
+const RECORD_ATTEMPTS = 4;
 
 /** Orders whose releases are recorded in one transaction: as many rows as a statement takes. */
 const BATCH_SIZE = 64;

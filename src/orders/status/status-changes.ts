@@ -108,7 +108,8 @@ export class StatusChanges {
         this.holds.endReservingAgain(transaction, after.id, after.stockUntil),
       ),
     ]);
-    const tasks = await Promise.all(changes.map(async (change) => this.tasksOf(transaction, change)));
+    const byCart = changes.toSorted((left, right) => compareCarts(left.wantedCart, right.wantedCart));
+    const tasks = await Promise.all(byCart.map(async (change) => this.tasksOf(transaction, change)));
     if (tasks.flat().length > 0) await this.tasks.insert(transaction, tasks.flat());
   }
 
@@ -124,4 +125,9 @@ export class StatusChanges {
       wantedCart === null || (await this.claims.claimIfFree(transaction, after.id, cartClaim(wantedCart)));
     return hasCart ? [...tasks, checkout] : tasks;
   }
+}
+
+/** Transactions that claim carts in this order do not deadlock. */
+function compareCarts(left: string | null, right: string | null): number {
+  return left === right ? 0 : (left ?? '') < (right ?? '') ? -1 : 1;
 }

@@ -16,6 +16,9 @@ import { Batcher, earliestDeadline, type Entry } from './batcher.js';
 /** Transactions of one kind at a time: while one waits for the disk, the statements of the other are done. */
 const LANES = 2;
 
+/** A lock that takes longer is that of a long transaction, or a deadlock, which PostgreSQL looks for after the same time. */
+export const LOCK_TIMEOUT_MS = 1_000;
+
 /**
  * The shared transaction waits only briefly for locks. After a lock timeout each write retries in a transaction of
  * its own, so that only the blocked one waits. Rows are found by index: a plan cached while the table was nearly
@@ -23,11 +26,14 @@ const LANES = 2;
  */
 export const BEGIN_TOGETHER: readonly Statement[] = [
   ...BEGIN_BY_INDEX,
-  { text: `SET LOCAL lock_timeout = '1s'`, values: [] },
+  { text: `SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`, values: [] },
 ];
 
 /** SQLSTATE class of transactions rolled back by concurrency: deadlocks, serialization failures. */
 const ROLLED_BACK = '40';
+
+/** The one of that class whose outcome is unknown: statement_completion_unknown. */
+const UNKNOWN = '40003';
 
 /**
  * Group commit: concurrent writes share one transaction, its cost and its one round trip. Each promise resolves after
@@ -83,14 +89,15 @@ export class GroupCommit<Item, Refusal extends string> {
 }
 
 /** So that one among many that can't be written is found in few steps. */
-function halvesOf<Waiting>(entries: readonly Waiting[]): Waiting[][] {
+export function halvesOf<Waiting>(entries: readonly Waiting[]): Waiting[][] {
   const middle = Math.ceil(entries.length / 2);
   return [entries.slice(0, middle), entries.slice(middle)];
 }
 
 /** Whether a transaction failed because of concurrent transactions, or of the deadline of one item. */
 export function isAboutOthers(error: unknown): boolean {
-  return isCutOff(error) || (databaseErrorCode(error) ?? '').startsWith(ROLLED_BACK);
+  const code = databaseErrorCode(error) ?? '';
+  return isCutOff(error) || (code.startsWith(ROLLED_BACK) && code !== UNKNOWN);
 }
 
 /** Whether a transaction was certainly undone, for something that may well be about one of its parts only. */

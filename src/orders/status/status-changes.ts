@@ -65,9 +65,10 @@ export class StatusChanges {
    * @returns the changed order, or undefined when a concurrent change was first or the lease was lost
    */
   async write(order: Order, change: NewStatus): Promise<Order | undefined> {
-    await reachPausePoint('status.before-change', order.id);
+    const step = stepOf(change);
+    await reachPausePoint(`${step}.before-change`, order.id);
     const changed = await this.inFencedTransaction((transaction) => this.writeIn(transaction, order, change));
-    await reachPausePoint('status.after-change', order.id);
+    await reachPausePoint(`${step}.after-change`, order.id);
     if (changed) this.noteCommitted(order, change);
     return changed;
   }
@@ -90,7 +91,7 @@ export class StatusChanges {
     await this.orders.insertEvent(transaction, order.id, changed.version, event, order.status, to);
     if (reservedAgain) await this.holds.endReservingAgain(transaction, order.id, reservedAgain.stockUntil);
     await this.writeConsequences(transaction, order, changed);
-    await reachPausePoint('status.inside-change', order.id);
+    await reachPausePoint(`${stepOf(change)}.inside-change`, order.id);
     return changed;
   }
 
@@ -136,6 +137,16 @@ export class StatusChanges {
       before.status === 'reserved' || (await this.claims.claimIfFree(transaction, id, cartClaim(cartId)));
     return hasCart ? [...keepsStock, checkOutCartTask(id, version, customerId, cartId)] : keepsStock;
   }
+}
+
+/** Confirmations and expiries have pause points of their own: among all changes of a status a kill would rarely hit one. */
+function stepOf({
+  to,
+  reservedAgain,
+}: NewStatus): 'status' | 'expiry' | 'confirmation' | 'late-confirmation' {
+  if (to === 'expired') return 'expiry';
+  if (to !== 'confirmed') return 'status';
+  return reservedAgain ? 'late-confirmation' : 'confirmation';
 }
 
 function eventOf(order: Order, { actor, reason, data, notifies }: NewStatus, at: Date): Change {

@@ -63,12 +63,12 @@ describe.each(INVENTORIES)(
     afterEach(() => endFaults(fleet.sandbox));
     afterAll(() => fleet.stop());
 
-    /** An expired order of 2 units whose release fails, after it took place or before, and waits for staff. */
-    async function stuck(when: 'before' | 'after' = 'after'): Promise<{ id: string; product: string }> {
+    /** An expired order of 2 units whose release took place, but was not answered, and waits for staff. */
+    async function stuck(): Promise<{ id: string; product: string }> {
       const product = newProduct(fleet.sandbox);
       const id = await reserveOrder(service, [line(product, 2)]);
-      const path = `/inventory/${product}/release`;
-      fleet.sandbox.services.inventory.faults.add({ kind: 'status', status: 500, when, path, times: 1 });
+      const path = `/inventory/${product}/replenish`;
+      fleet.sandbox.services.inventory.faults.add({ kind: 'status', status: 500, when: 'after', path });
       await endHolds(service, [id]);
       expect(await incidentOf(id, kind)).not.toHaveProperty('payment_waits');
       return { id, product };
@@ -81,6 +81,7 @@ describe.each(INVENTORIES)(
       expect(answer.body).toMatchObject({ type: '/problems/confirmation-unsettled', waits_for_staff: true });
       const incident = await incidentOf(id, kind);
       expect(incident).toMatchObject({ payment_waits: true });
+      await endFaults(fleet.sandbox);
       const action = kind === 'reservation' ? 'write_off' : 'retry';
       await settleIncident(service, incident.incident_id, action, 'The units are free');
       const confirmed = await confirmUntilSettled(service, id, captured('pay_1'));

@@ -35,7 +35,7 @@ function examplesOf(guide: string): Example[] {
     if (language !== 'bash') return [];
     const [, method = '', path = ''] = /curl -X (\S+) http:\/\/localhost:8080(\S+)/.exec(text) ?? [];
     const headers = [...text.matchAll(/-H '([^:]+): ([^']*)'/g)].map(([, name = '', value = '']) => [
-      name,
+      name.toLowerCase(),
       value,
     ]);
     const [, body = ''] = /-d '([^']*)'/.exec(text) ?? [];
@@ -88,7 +88,7 @@ let placed = 0;
 async function reserve(): Promise<TestResponse> {
   const example = exampleOf('/orders');
   placed += 1;
-  return send({ ...example, headers: { ...example.headers, 'Idempotency-Key': `"cart-${placed}"` } });
+  return send({ ...example, headers: { ...example.headers, 'idempotency-key': `"cart-${placed}"` } });
 }
 
 it('has examples of each request', () => {

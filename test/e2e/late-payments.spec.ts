@@ -47,10 +47,25 @@ async function incidentOf(id: string, kind: string) {
   return eventually(async () => (await findIncidents(service, id)).find((one) => one.kind === kind));
 }
 
+const isConfirmed = (id: string) => eventually(async () => (await statusOf(service, id)) === 'confirmed');
+
 /** The references of the payments that confirm the order. */
 async function confirmedBy(id: string): Promise<string[]> {
   const { payments } = await getOrder(service, id);
   return payments.filter(({ confirmed }) => confirmed).map(({ reference }) => reference);
+}
+
+/** An expired order that was paid by each of the payments when its stock was gone; then there is stock. */
+async function paidWithoutStock(...references: string[]) {
+  const product = newProduct(fleet.sandbox);
+  const id = await reserveOrder(service, [line(product, 2)]);
+  await expireOrder(service, id);
+  setStock(fleet.sandbox, product, 1);
+  for (const reference of references)
+    expectProblem(await confirmUntilSettled(service, id, captured(reference)), 409);
+  const { incident_id: incident } = await incidentOf(id, 'paid_without_stock');
+  setStock(fleet.sandbox, product, 10);
+  return { id, product, incident };
 }
 
 describe.each(INVENTORIES)(
@@ -110,25 +125,10 @@ describe('the retry of an order that was paid without stock', () => {
   });
   afterAll(() => fleet.stop());
 
-  /** An expired order that was paid by each of the payments when its stock was gone; then there is stock. */
-  async function paidWithoutStock(...references: string[]) {
-    const product = newProduct(fleet.sandbox);
-    const id = await reserveOrder(service, [line(product, 2)]);
-    await expireOrder(service, id);
-    setStock(fleet.sandbox, product, 1);
-    for (const reference of references)
-      expectProblem(await confirmUntilSettled(service, id, captured(reference)), 409);
-    const { incident_id: incident } = await incidentOf(id, 'paid_without_stock');
-    setStock(fleet.sandbox, product, 10);
-    return { id, product, incident };
-  }
-
-  const confirmed = (id: string) => eventually(async () => (await statusOf(service, id)) === 'confirmed');
-
   it('confirms by the first of two payments', async () => {
     const { id, incident } = await paidWithoutStock('pay_1', 'pay_2');
     expect((await settleIncident(service, incident, 'retry')).status).toBe(200);
-    await confirmed(id);
+    await isConfirmed(id);
     expect(await confirmedBy(id)).toEqual(['pay_1']);
   });
 
@@ -138,7 +138,7 @@ describe('the retry of an order that was paid without stock', () => {
       const { id, product, incident } = await paidWithoutStock('pay_1', 'pay_2');
       await recordPayment(service, id, report(refund, 'refunded'));
       expect((await settleIncident(service, incident, 'retry')).status).toBe(200);
-      await confirmed(id);
+      await isConfirmed(id);
       expect(await confirmedBy(id)).toEqual(['pay_2']);
       expect((await confirmOrder(service, id, captured('pay_2'))).status).toBe(200);
       expect(stockOf(fleet.sandbox, product)).toBe(8);
@@ -160,7 +160,7 @@ describe('the retry of an order that was paid without stock', () => {
 
       await recordPayment(service, id, report('pay_2', 'captured'));
       expect((await settleIncident(service, incident, 'retry')).status).toBe(200);
-      await confirmed(id);
+      await isConfirmed(id);
       expect(await confirmedBy(id)).toEqual(['pay_2']);
     },
   );

@@ -1381,6 +1381,11 @@ export interface components {
        */
       personal_data_erased?: boolean;
       /**
+       * @description Whether only a person can release the stock of the expired hold.
+       * @example true
+       */
+      waits_for_staff?: boolean;
+      /**
        * @description The payment that confirmed the order.
        * @example pay_8f2k
        */
@@ -2997,6 +3002,11 @@ export interface components {
        * @enum {string}
        */
       settled_by?: 'retry' | 'release' | 'write_off';
+      /**
+       * @description The payment that was to confirm the order.
+       * @example pay_8f2k
+       */
+      reference?: string;
     };
     IncidentActionResponse: {
       /** @enum {string} */
@@ -3050,6 +3060,11 @@ export interface components {
        * @description The endpoint, of a failed webhook.
        */
       endpoint_id?: string;
+      /**
+       * @description Present when the customer has paid after the hold, and the order is confirmed only once this stock is released.
+       * @example true
+       */
+      payment_waits?: boolean;
       /**
        * @description Holds no personal data.
        * @example notification service: answered 500
@@ -16337,7 +16352,7 @@ export interface operations {
         };
       };
       408: components['responses']['Malformed408'];
-      /** @description Action not available for this incident; Incident is being resolved */
+      /** @description Action not available for this incident; Incident is being resolved; Payment is not valid any more */
       409: {
         headers: {
           /**
@@ -16375,7 +16390,8 @@ export interface operations {
         content: {
           'application/problem+json': components['schemas']['OperationProblemResponse'] & {
             /** @enum {string} */
-            type?: '/problems/action-not-allowed' | '/problems/incident-in-progress';
+            type?:
+              '/problems/action-not-allowed' | '/problems/incident-in-progress' | '/problems/payment-ended';
           };
         };
       };

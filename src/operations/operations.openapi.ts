@@ -1,5 +1,5 @@
 import type { OrderProblemName } from '../orders/order.problems.js';
-import { OneOf } from '../platform/http/fields.openapi.js';
+import { OneOf, Text } from '../platform/http/fields.openapi.js';
 import { problemDecorator, ProblemResponse } from '../platform/http/problem.openapi.js';
 import { INCIDENT_ACTIONS, type IncidentAction } from './incidents/incident.js';
 import type { OperationsProblemName } from './operations.problems.js';
@@ -14,6 +14,9 @@ class OperationProblemResponse extends ProblemResponse {
 
   @OneOf.optional(INCIDENT_ACTIONS, 'What was done about it.', { example: 'retry' })
   settled_by?: IncidentAction;
+
+  @Text.optional('pay_8f2k', 'The payment that was to confirm the order.')
+  reference?: string;
 }
 
 /** Documents the errors of an operation of this feature. */

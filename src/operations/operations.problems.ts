@@ -20,6 +20,17 @@ export const OPERATIONS_PROBLEMS = defineProblemTypes({
       settled_by: 'the action that resolved it, if any',
     },
   },
+  'payment-ended': {
+    status: 409,
+    title: 'Payment is not valid any more',
+    cause:
+      'The payment that was to confirm the order was refunded, voided or declined since, and no other valid payment of the ' +
+      'order covers its total.',
+    remedy:
+      'Write the incident off, which cancels the order. If the customer has paid otherwise, record that with ' +
+      '`POST /orders/{id}/payments` and try again.',
+    members: { reference: 'the payment that was to confirm the order' },
+  },
   'delivery-not-found': {
     status: 404,
     title: 'Delivery not found',
@@ -65,6 +76,11 @@ export function incidentInProgress(orderId: string): Problem {
   const detail = `Order ${orderId} is in progress; read its incidents again`;
   const kind = OPERATIONS_PROBLEMS['incident-in-progress'];
   return new Problem('incident-in-progress', kind, detail, { allowed_actions: [] }, RETRY_AFTER);
+}
+
+export function paymentEnded(reference: string): Problem {
+  const detail = `The payment ${reference} was refunded, voided or declined, and no other one pays the order`;
+  return new Problem('payment-ended', OPERATIONS_PROBLEMS['payment-ended'], detail, { reference });
 }
 
 export function deliveryNotFound(id: string): Problem {

@@ -21,10 +21,10 @@ import {
   extendHold,
   HOLD_SECONDS,
   makeExpiryDue,
+  postponedExpiry,
   reserveOrder,
   statusOf,
   tasksOf,
-  waitingExpiry,
 } from '../support/holds.js';
 import { eventually, type TestService } from '../support/service.js';
 
@@ -254,10 +254,7 @@ describe('an extension', () => {
     await extendHold(service, id, 2 * HOLD_SECONDS);
     const { expires_at: end } = await getOrder(service, id);
     await makeExpiryDue(service, id);
-    const waiting = await eventually(async () => {
-      const expiry = await waitingExpiry(service, id);
-      return expiry && expiry.claims > 0 ? expiry : undefined;
-    });
+    const waiting = await postponedExpiry(service, id);
     expect(waiting.waits).toBeGreaterThan(2 * HOLD_SECONDS - 60);
     expect(await getOrder(service, id)).toMatchObject({ status: 'reserved', expires_at: end });
     expect(await tasksOf(service, id)).toEqual(['expire-hold']);

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import { clearFaults, line, newProduct, orderBody, selectRows } from '../support/builders.js';
+import { setLocalClock } from '../support/clocks.js';
 import { eventually, startTestService, type TestService } from '../support/service.js';
 
 const DAY_MS = 86_400_000;
@@ -11,7 +12,6 @@ const SEVERAL_RETRIES_MS = 3_000;
 /** The database runs on the same machine; the rest is for a loaded one. */
 const CLOSE_MS = 2_000;
 
-const LocalDate = Date;
 let service: TestService;
 
 beforeAll(async () => {
@@ -29,19 +29,6 @@ afterEach(() => {
   clearFaults(service.sandbox);
 });
 afterAll(() => service.stop());
-
-/** Sets the wall clock of this process, and so of the service, ahead of the database's. */
-function setLocalClock(aheadMs: number): void {
-  globalThis.Date =
-    aheadMs === 0
-      ? LocalDate
-      : new Proxy(LocalDate, {
-          construct: (target, args) =>
-            args.length === 0 ? new target(target.now() + aheadMs) : Reflect.construct(target, args, target),
-          get: (target, name) =>
-            name === 'now' ? () => target.now() + aheadMs : Reflect.get(target, name, target),
-        });
-}
 
 async function place(headers: Record<string, string> = {}) {
   const product = newProduct(service.sandbox, 100);

@@ -12,24 +12,31 @@ const PLAIN = ['release.claimed'] as const;
 
 const OTHERS = PAUSE_POINTS.filter((point) => ![...CATALOG, ...PLAIN].includes(point));
 
-/** The points of placing an order, those of payments and late confirmations, and those of everything later. */
+/** The points of placing an order, those of holds that are paid or end, and those of everything later. */
 const {
   placing = [],
   paying = [],
   later = [],
 } = Object.groupBy(OTHERS, (point) => {
   if (/^(placement|recovery|inventory)\./.test(point)) return 'placing';
-  return /^(payment|late-confirmation)\./.test(point) ? 'paying' : 'later';
+  return /^(payment|confirmation|expiry|late-confirmation)\./.test(point) ? 'paying' : 'later';
 });
 
-/** Steps of changes that confirm orders whose stock is held, and end holds, besides those above. */
-const CHANGES = ['status.before-change', 'status.inside-change', 'status.after-change'] as const;
+/** Steps at which the inventories differ: the units are released by an expiry, and reserved again by a late payment. */
+const HOLD_STEPS = [
+  'confirmation.inside-change',
+  'expiry.inside-change',
+  'expiry.after-change',
+  'late-confirmation.after-begin',
+  'late-confirmation.before-change',
+  'late-confirmation.inside-change',
+] as const;
 
 /** Each inventory with the points at which the service is killed, once each. The longest begin. */
 const CAMPAIGNS: [inventory: string, when: string, points: readonly string[]][] = [
   ['per-product', 'while it places orders', placing],
   ['per-product', 'after that', later],
-  ['per-product', 'while holds are paid and end', [...paying, ...CHANGES]],
+  ['per-product', 'while holds are paid and end', paying],
   ['catalog', 'at the points of the catalog', CATALOG],
   [
     'plain',
@@ -46,8 +53,10 @@ const CAMPAIGNS: [inventory: string, when: string, points: readonly string[]][] 
   [
     'reservations',
     'at its calls',
-    ['inventory.after-reserve', 'inventory.after-release', 'late-confirmation.before-record'],
+    ['inventory.after-reserve', 'inventory.after-release', 'late-confirmation.before-change'],
   ],
+  ['plain', 'while holds are paid and end', [...HOLD_STEPS, 'late-confirmation.inside-give-back']],
+  ['catalog', 'while holds are paid and end', HOLD_STEPS],
 ];
 
 describe('service killed at its pause points', () => {

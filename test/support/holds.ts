@@ -95,3 +95,14 @@ export async function waitingExpiry(
     WHERE ${EXPIRY} AND lease_until IS NULL`;
   return (await selectRows<{ claims: number; waits: number }>(database, sql, [id]))[0];
 }
+
+/** The expiry once an attempt has found that the hold goes on. */
+export function postponedExpiry(
+  service: TestService,
+  id: string,
+): Promise<{ claims: number; waits: number }> {
+  return eventually(async () => {
+    const expiry = await waitingExpiry(service, id);
+    return expiry && expiry.claims > 0 ? expiry : undefined;
+  });
+}

@@ -13,6 +13,9 @@ export const KINDS: Record<Incident['kind'], string> = {
   pending_order: 'Placement not completed',
 };
 
+/** Of an incident about stock that a late payment needs. */
+export const PAYMENT_WAITS = 'The customer has paid: the order is confirmed after this release.';
+
 const ACTIONS: Record<IncidentAction, string> = {
   retry: 'Retry',
   release: 'Release stock',
@@ -56,6 +59,7 @@ export function IncidentRow({ incident, onChoose }: Props) {
       </td>
       <td role="cell" className="cell-reason">
         {incident.reason}
+        {incident.payment_waits && <div className="muted">{PAYMENT_WAITS}</div>}
       </td>
       <td role="cell" className="cell-actions">
         {incident.actions.map(({ action, description }) => (

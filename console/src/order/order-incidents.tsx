@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { Incident, IncidentAction } from '../api/types.ts';
-import { aboutIncident, actionTitle, KINDS } from '../incidents/incident-row.tsx';
+import { aboutIncident, actionTitle, KINDS, PAYMENT_WAITS } from '../incidents/incident-row.tsx';
 import { orderIncidentsQuery } from '../incidents/incidents.query.ts';
 import { SettleDialog } from '../incidents/settle-dialog.tsx';
 import { ProblemBox } from '../ui/problem-box.tsx';
@@ -22,6 +22,7 @@ export function OrderIncidents({ orderId }: { orderId: string }) {
               <strong>{KINDS[incident.kind]}</strong> <span className="muted">{aboutIncident(incident)}</span>
             </p>
             <p className="reason">{incident.reason}</p>
+            {incident.payment_waits && <p className="muted">{PAYMENT_WAITS}</p>}
             <p className="actions">
               {incident.actions.map(({ action, description }) => (
                 <button

@@ -4,7 +4,7 @@ import { OrderRepository } from '../../orders/order.repository.js';
 import { requestDeadline } from '../../platform/telemetry/request-context.js';
 import { mapBounded } from '../../platform/upstream/upstream-parallel.js';
 import { DeadTasks, type TaskAction, type TaskIncidentKind } from './dead-tasks.js';
-import { type Decision, IncidentResolution } from './incident-resolution.js';
+import { type Decision, endedPayment, IncidentResolution } from './incident-resolution.js';
 import { IncidentsService } from './incidents.service.js';
 
 /** Incidents resolved by one call, so that its response comes within seconds. */
@@ -68,7 +68,9 @@ export class BulkIncidents {
       for (const incident of ofOrder) {
         if (deadline.remaining() < reserveMs) return;
         const order = await this.orders.findOrder(orderId);
-        if (order && (await this.settlement.settle(order, incident, decision))) changed += 1;
+        // A person decides about an order whose payment was refunded.
+        if (!order || endedPayment(order, incident, decision)) continue;
+        if (await this.settlement.settle(order, incident, decision)) changed += 1;
       }
     });
     // Read again: resolved reasons make room for others of the cause, because only so many are looked at.

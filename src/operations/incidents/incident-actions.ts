@@ -3,10 +3,15 @@ import type { Order } from '../../orders/order.entity.js';
 import { OrderRepository } from '../../orders/order.repository.js';
 import { isLive } from '../../orders/order-status.js';
 import { parseIncidentId, type Subject, textOf } from './incident.js';
-import { type Decision, IncidentResolution } from './incident-resolution.js';
+import { type Decision, endedPayment, IncidentResolution } from './incident-resolution.js';
 import { IncidentRepository, type Settled } from './incident.repository.js';
 import { IncidentsService } from './incidents.service.js';
-import { actionNotAllowed, incidentInProgress, incidentNotFound } from '../operations.problems.js';
+import {
+  actionNotAllowed,
+  incidentInProgress,
+  incidentNotFound,
+  paymentEnded,
+} from '../operations.problems.js';
 import { PendingOrders } from './pending-orders.js';
 
 /** An order that changes three times during one decision is in use elsewhere. */
@@ -35,7 +40,7 @@ export class IncidentActions {
   /**
    * Resolves an incident. Idempotent: the same decision again returns the same result, without a second effect.
    *
-   * @throws {Problem} incident-not-found, action-not-allowed, incident-in-progress
+   * @throws {Problem} incident-not-found, action-not-allowed, incident-in-progress, payment-ended
    */
   async settle(id: string, decision: Decision): Promise<Resolution> {
     const subject = parseIncidentId(id);
@@ -49,6 +54,8 @@ export class IncidentActions {
       if (!incident.actions.includes(decision.action)) {
         throw actionNotAllowed(decision.action, incident.actions);
       }
+      const ended = endedPayment(order, incident, decision);
+      if (ended) throw paymentEnded(ended.reference);
       const settledAt =
         incident.kind === 'pending_order'
           ? await this.pending.settle(order, incident, decision)

@@ -3,6 +3,8 @@ import { Counter } from 'prom-client';
 import { DataSource } from 'typeorm';
 import type { Order } from '../../orders/order.entity.js';
 import { LateConfirmationRepository } from '../../orders/holds/late-confirmation.repository.js';
+import { confirmingOf, paymentsToConfirm } from '../../orders/payments/confirming-payment.js';
+import type { Payment } from '../../orders/payments/payment.js';
 import { reservationIdOf } from '../../orders/reservation/reservation-id.js';
 import { isLive } from '../../orders/order-status.js';
 import { RELEASE_STOCK, releaseStockTask } from '../../orders/order.tasks.js';
@@ -206,6 +208,19 @@ export class IncidentResolution {
         : await this.tasks.writeOffDead(sql, task, orderId, leaseVersion);
     if (!isSettled) throw new Overtaken();
   }
+}
+
+/**
+ * The payment by which a retry would confirm an order, if it is not valid any more and there is no other. The version of the
+ * order that is compared with the decision's write protects the answer.
+ */
+export function endedPayment(
+  order: Order,
+  { kind }: Pick<NamedIncident, 'kind'>,
+  { action }: Decision,
+): Payment | undefined {
+  const isConfirmation = kind === 'paid_without_stock' && action === 'retry';
+  return isConfirmation && paymentsToConfirm(order) === undefined ? confirmingOf(order.payments) : undefined;
 }
 
 /** Whether a decision gives an order up whose payment came too late. */

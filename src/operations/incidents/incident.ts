@@ -129,6 +129,8 @@ export interface Incident extends Subject {
   leaseVersion?: number;
   productId?: string;
   quantity?: number;
+  /** Whether a payment has come for the order since its hold expired, which confirms it once these units are released. */
+  paymentWaits?: true;
 }
 
 /** The text of an action that its kind of incident has. */

@@ -6,7 +6,7 @@ import { type Caller, CurrentCaller, RequireScopes } from '../../auth/access.js'
 import { Problem } from '../../platform/http/problem.js';
 import { EXAMPLE_ID } from '../../platform/http/fields.openapi.js';
 import { ApiOperationProblems } from '../operations.openapi.js';
-import { actionNotAllowed, incidentInProgress } from '../operations.problems.js';
+import { actionNotAllowed, incidentInProgress, paymentEnded } from '../operations.problems.js';
 import { IncidentListResponse, RedriveResponse, SettlementResponse } from './dto/incident.response.js';
 import { BulkIncidentsDto, BulkIncidentsResponse, IncidentCausesResponse } from './dto/bulk-incidents.dto.js';
 import { ListIncidentsDto } from './dto/list-incidents.dto.js';
@@ -107,6 +107,7 @@ export class IncidentsController {
     'incident-not-found',
     actionNotAllowed('release', ['retry', 'write_off']),
     incidentInProgress(EXAMPLE_ID),
+    paymentEnded('pay_8f2k'),
     'upstream-unavailable',
     'upstream-answer-invalid',
   )

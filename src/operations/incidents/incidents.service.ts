@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { NIL as NIL_ID } from 'uuid';
+import { CONFIRM_EXPIRED } from '../../orders/order.tasks.js';
 import { MAX_LINES } from '../../orders/pricing/placement-request.js';
 import {
   compareSubjects,
@@ -11,6 +12,7 @@ import {
 import type { Subject } from './incident.js';
 import { type DeadKind, DeadTasks, type Reasons } from './dead-tasks.js';
 import { IncidentFinder } from './incident-finder.js';
+import { TaskReportsRepository } from '../task-reports.repository.js';
 import { IncidentRepository, type Settled } from './incident.repository.js';
 
 /** An incident under the id that it has now. */
@@ -42,6 +44,7 @@ export class IncidentsService {
     private readonly finder: IncidentFinder,
     private readonly dead: DeadTasks,
     private readonly repository: IncidentRepository,
+    private readonly tasks: TaskReportsRepository,
   ) {}
 
   /** @param after the subject of the last incident of the previous page */
@@ -85,14 +88,28 @@ export class IncidentsService {
     return (await Promise.all(found)).flat();
   }
 
+  /** Orders whose late payment waits until their stock is released: the incident of the release is the only one then. */
+  private async findAwaited(incidents: readonly Incident[]): Promise<Set<string>> {
+    const orderIds = new Set(incidents.filter(isAboutRelease).map(({ orderId }) => orderId));
+    if (orderIds.size === 0) return new Set();
+    return this.tasks.findOrdersWithOpen(CONFIRM_EXPIRED.lane, [...orderIds]);
+  }
+
   private async name(incidents: readonly Incident[]): Promise<NamedIncident[]> {
     if (incidents.length === 0) return [];
     const settled = await this.repository.findSettled([...new Set(incidents.map(({ orderId }) => orderId))]);
+    const paid = await this.findAwaited(incidents);
     return incidents.map((incident) => ({
       ...incident,
+      ...(isAboutRelease(incident) && paid.has(incident.orderId) && { paymentWaits: true as const }),
       id: incidentId(incident, roundOf(incident, settled)),
     }));
   }
+}
+
+/** Whether stock of an order that is not live waits for its release. */
+function isAboutRelease({ kind }: Incident): boolean {
+  return kind === 'stock_release' || kind === 'reservation';
 }
 
 /** A resolved incident that came back is in the next round. */

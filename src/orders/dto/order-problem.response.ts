@@ -118,6 +118,9 @@ export class OrderProblemResponse extends ProblemResponse {
   @Flag.optional(false, 'Whether an erasure is why they can not be corrected.')
   personal_data_erased?: boolean;
 
+  @Flag.optional(true, 'Whether only a person can release the stock of the expired hold.')
+  waits_for_staff?: boolean;
+
   @Text.optional('pay_8f2k', 'The payment that confirmed the order.')
   reference?: string;
 

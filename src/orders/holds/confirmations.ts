@@ -8,6 +8,7 @@ import { OrderRepository } from '../order.repository.js';
 import { isOrderId } from '../order-id.js';
 import { allowedTransitions, type StatusSetter } from '../order-status.js';
 import type { Owner } from '../ownership.js';
+import { confirmingOf } from '../payments/confirming-payment.js';
 import { type PaymentReport, withPayment } from '../payments/payment.js';
 import { PaymentReportsRepository } from '../payment-reports/payment-reports.repository.js';
 import { sameAmount, toJsonNumberOrNull } from '../pricing/order-pricing.js';
@@ -143,7 +144,7 @@ export class Confirmations {
     actor: string,
   ): Promise<Confirmed | undefined> {
     if (!payment) return { order, isChanged: false };
-    const confirming = order.payments?.find(({ confirmed }) => confirmed);
+    const confirming = confirmingOf(order.payments);
     if (confirming && confirming.reference !== payment.reference)
       throw alreadyConfirmed(confirming.reference, order.status);
     if (confirming?.state === payment.state) return { order, isChanged: false };

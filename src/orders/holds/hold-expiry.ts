@@ -8,6 +8,7 @@ import { Tasks } from '../../tasks/tasks.service.js';
 import { EXPIRE_HOLD } from '../order.tasks.js';
 import type { Order } from '../order.entity.js';
 import { OrderRepository } from '../order.repository.js';
+import { HoldsRepository } from '../reservation/holds.repository.js';
 import { StatusChanges } from '../status/status-changes.js';
 
 const ACTOR = 'hold-expiry';
@@ -36,6 +37,7 @@ export class HoldExpiry implements OnModuleInit {
   constructor(
     private readonly dataSource: DataSource,
     private readonly orders: OrderRepository,
+    private readonly holds: HoldsRepository,
     private readonly changes: StatusChanges,
     private readonly tasks: Tasks,
     private readonly settings: Settings,
@@ -66,11 +68,19 @@ export class HoldExpiry implements OnModuleInit {
     await inTransaction(this.dataSource, (transaction) => this.tasks.restart(transaction, lease, leftMs));
   }
 
+  /**
+   * Asks the database: its clock may have jumped forward since this instance measured it last, and a pause by the old time
+   * would keep the units for as long as the jump.
+   */
+  private async remainingMs({ id }: Order): Promise<number> {
+    return this.holds.findRemainingMs(this.dataSource, id);
+  }
+
   private async expire(lease: Lease): Promise<void> {
     for (let attempt = 1; attempt <= WRITE_ATTEMPTS; attempt += 1) {
       const order = await this.orders.findOrder(lease.orderId);
       if (order?.status !== 'reserved' || order.expiresAt === null) return;
-      const leftMs = order.expiresAt.getTime() - databaseNow().getTime();
+      const leftMs = order.expiresAt > databaseNow() ? await this.remainingMs(order) : 0;
       if (leftMs > 0) return this.wait(lease, leftMs);
       if (await this.write(order, lease)) return;
     }

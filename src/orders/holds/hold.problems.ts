@@ -53,7 +53,10 @@ export const HOLD_PROBLEMS = defineProblemTypes({
     cause:
       'The hold of the order had expired, and it is not known yet whether its stock could be reserved again. The payment is ' +
       'recorded, and the service goes on trying by itself.',
-    remedy: 'Send the same request again, after the seconds in `Retry-After`.',
+    remedy:
+      'Send the same request again, after the seconds in `Retry-After`. With `waits_for_staff` the stock of the expired hold ' +
+      'is not released until staff resolves its incident, and the order is confirmed by itself after that.',
+    members: { waits_for_staff: 'true while only a person can release the stock of the expired hold' },
   },
 });
 
@@ -91,8 +94,10 @@ export function reservationExpired(status: OrderStatus): Problem {
   return holdProblem('reservation-expired', detail, { current_status: status });
 }
 
-export function confirmationUnsettled(): Problem {
-  const detail =
-    'Whether the stock of the order could be reserved again is not known yet; repeat the request';
-  return holdProblem('confirmation-unsettled', detail, {}, RETRY_AFTER);
+export function confirmationUnsettled(waitsForStaff: boolean): Problem {
+  const detail = waitsForStaff
+    ? 'The stock of the expired hold has to be released first, which waits for staff; repeat the request'
+    : 'Whether the stock of the order could be reserved again is not known yet; repeat the request';
+  const members = waitsForStaff ? { waits_for_staff: true } : {};
+  return holdProblem('confirmation-unsettled', detail, members, RETRY_AFTER);
 }

@@ -9,6 +9,7 @@ import type { Order } from '../order.entity.js';
 import { Inventory } from '../order.ports.js';
 import { OrderRepository } from '../order.repository.js';
 import { CONFIRM_EXPIRED, type LatePayload } from '../order.tasks.js';
+import { paymentsToConfirm } from '../payments/confirming-payment.js';
 import { FIRST_PAUSE_MS, LONGEST_PAUSE_MS } from '../place-order/place-order-saga.js';
 import { type Completion, completionOf, earliestEnd, sameForAll } from '../place-order/completion.js';
 import { StatusChanges } from '../status/status-changes.js';
@@ -26,6 +27,9 @@ const MAX_ATTEMPTS = 18;
 
 /** Of these, for the case that the result of the last call can not be stored at once. */
 const SPARE_ATTEMPTS = 2;
+
+/** Refunded while its stock was missing, or reserved again. */
+const PAYMENT_ENDED = 'the payment was refunded, voided or declined before the stock was reserved again';
 
 type ConfirmExpired = TaskInput<LatePayload>;
 
@@ -58,13 +62,13 @@ export class LateConfirmation implements OnModuleInit {
   private async attempt(task: ConfirmExpired, deadline: Deadline): Promise<void> {
     const order = await this.orders.findOrder(task.orderId);
     if (order?.status !== 'expired') return;
+    if (paymentsToConfirm(order) === undefined) return this.endUnpaid(order, task);
     const mayBeReserved = order.isReservingAgain;
     const isReleased = order.items.every(({ reservation }) => reservation === 'released');
     if (!mayBeReserved && !isReleased) return this.repository.waitForRelease(task, order);
     const begun = mayBeReserved ? order : await this.repository.begin(order, task);
     await reachPausePoint('late-confirmation.after-begin', order.id);
     const completion = await this.reserve(begun, mayBeReserved, deadline);
-    await reachPausePoint('late-confirmation.before-record', order.id);
     if (completion.to === 'confirmed') return this.confirm(begun, completion, task);
     const isLast = task.attempts >= task.maxAttempts - SPARE_ATTEMPTS;
     if (completion.to === 'failed' && !isLast) {
@@ -72,8 +76,23 @@ export class LateConfirmation implements OnModuleInit {
       if (isUntouched) await this.repository.endUntouched(begun, task);
       if (isUntouched || this.inventory.idempotent) throw new AttemptError(reasonOf(completion));
     }
-    await this.repository.giveBack(begun, completion, task);
+    return this.giveUp(begun, completion, task);
+  }
+
+  /** @throws {AttemptError} which makes an incident */
+  private async giveUp(order: Order, completion: Completion, task: ConfirmExpired): Promise<never> {
+    await this.repository.giveBack(order, completion, task);
     throw new AttemptError(reasonOf(completion), 0, true);
+  }
+
+  /** Ends a confirmation whose payment is not valid any more. Units that may be reserved for it are released. */
+  private async endUnpaid(order: Order, task: ConfirmExpired): Promise<never> {
+    if (!order.isReservingAgain) throw new AttemptError(PAYMENT_ENDED, 0, true);
+    return this.giveUp(
+      order,
+      completionOf(sameForAll(order.items, 'unknown', PAYMENT_ENDED), order.items),
+      task,
+    );
   }
 
   private async reserve(order: Order, mayBeReserved: boolean, deadline: Deadline): Promise<Completion> {
@@ -93,8 +112,11 @@ export class LateConfirmation implements OnModuleInit {
     const { calls, stockUntil } = completion;
     let current: Order | undefined = order;
     for (let attempt = 1; current?.status === 'expired' && attempt <= WRITE_ATTEMPTS; attempt += 1) {
+      const payments = paymentsToConfirm(current);
+      if (payments === undefined) return this.giveUp(current, { ...completion, reason: PAYMENT_ENDED }, task);
       const confirmed = await this.changes.write(current, {
         to: 'confirmed',
+        payments,
         actor: task.payload.actor,
         reason: task.payload.reason,
         notifies: true,

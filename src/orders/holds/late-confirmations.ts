@@ -9,7 +9,8 @@ import { Tasks } from '../../tasks/tasks.service.js';
 import type { Order } from '../order.entity.js';
 import { orderNotFound, transitionNotAllowed } from '../order.problems.js';
 import { OrderRepository } from '../order.repository.js';
-import { CONFIRM_EXPIRED, confirmExpiredTask, type LatePayload } from '../order.tasks.js';
+import { CONFIRM_EXPIRED, confirmExpiredTask, type LatePayload, RELEASE_STOCK } from '../order.tasks.js';
+import { confirmingOf } from '../payments/confirming-payment.js';
 import type { PaymentReport } from '../payments/payment.js';
 import { PaymentReportsRepository } from '../payment-reports/payment-reports.repository.js';
 import { HoldsRepository } from '../reservation/holds.repository.js';
@@ -59,14 +60,14 @@ export class LateConfirmations {
   ): Promise<Confirmed | undefined> {
     const insertTask = (transaction: Sql, current: Order): Promise<boolean> =>
       this.insertTask(transaction, current, by);
-    const confirming = confirmingOf(order);
+    const confirming = confirmingOf(order.payments)?.reference;
     const confirms = confirming === undefined || confirming === report?.reference;
     const isBegun = report
       ? await this.payments.write(order, { report, actor: by.actor, confirms }, insertTask)
       : await inTransaction(this.dataSource, (transaction) => insertTask(transaction, order));
     if (!isBegun) return undefined;
     const confirmed = await this.outcomeOf(order);
-    const first = confirmingOf(confirmed.order);
+    const first = confirmingOf(confirmed.order.payments)?.reference;
     if (report && first !== undefined && first !== report.reference)
       throw alreadyConfirmed(first, confirmed.order.status);
     return confirmed;
@@ -95,6 +96,16 @@ export class LateConfirmations {
     }
   }
 
+  /** Whether no task releases the stock of the expired hold any more: its incident has to be resolved first. */
+  private async waitsForStaff(id: string): Promise<boolean> {
+    // Read before the order: a release that ends in between has released its lines.
+    const release = await this.tasks.stateOf(id, RELEASE_STOCK);
+    if (release !== undefined && release !== 'dead') return false;
+    const order = await this.orders.findOrder(id);
+    const isHeld = order?.items.some(({ reservation }) => reservation !== 'released') ?? false;
+    return order?.status === 'expired' && !order.isReservingAgain && isHeld;
+  }
+
   /** @param mayWait otherwise it looks once */
   private async waitFor(id: string, mayWait: boolean): Promise<Confirmed> {
     const deadline = requestDeadline(this.settings.REQUEST_DEADLINE_MS);
@@ -106,13 +117,9 @@ export class LateConfirmations {
       if (order.status === 'cancelled') throw transitionNotAllowed(order.status, 'confirmed', []);
       if (order.status !== 'expired') return { order, isChanged: true };
       if (state === 'dead') throw reservationExpired(order.status);
-      if (!mayWait || state === undefined || deadline.remaining() <= pauseMs) throw confirmationUnsettled();
+      if (!mayWait || state === undefined || deadline.remaining() <= pauseMs)
+        throw confirmationUnsettled(await this.waitsForStaff(id));
       await sleep(pauseMs);
     }
   }
-}
-
-/** The payment that confirms an order. */
-function confirmingOf({ payments }: Order): string | undefined {
-  return payments?.find(({ confirmed }) => confirmed)?.reference;
 }

@@ -83,7 +83,7 @@ export function paymentStateOf({ payments, totalAmount, currency }: PayableOrder
   return captured.gt(0) || isAuthorized(counted) ? 'authorized' : 'none';
 }
 
-function sumOf(payments: readonly Payment[], of: ReportedState): Big {
+export function sumOf(payments: readonly Payment[], of: ReportedState): Big {
   return payments
     .filter(({ state }) => state === of)
     .reduce((sum, { amount }) => sum.plus(amount), new Big(0));

@@ -15,6 +15,15 @@ export class HoldsRepository {
     return affected === 1;
   }
 
+  /** Milliseconds until the hold of an order ends by the clock of the database, rounded up; 0 or less once it is over. */
+  async findRemainingMs(sql: Sql, orderId: string): Promise<number> {
+    const [row] = await sql.query<{ ms: number }[]>(
+      `SELECT ceil(extract(epoch FROM expires_at - now()) * 1000)::float8 AS ms FROM orders WHERE id = $1`,
+      [orderId],
+    );
+    return row?.ms ?? 0;
+  }
+
   /**
    * Begins to reserve the stock of an expired order again. No event tells of it: the version stays.
    *

@@ -32,8 +32,12 @@ export interface NewStatus {
   lease?: Lease;
 }
 
+/** Confirmations and expiries have pause points of their own: among all changes of a status a kill would rarely hit one. */
+type Step = 'status' | 'expiry' | 'confirmation' | 'late-confirmation';
+
 /** A change with everything that is written along with it. */
 export interface PreparedChange {
+  step: Step;
   before: Order;
   after: Order;
   event: NewEvent;
@@ -60,6 +64,7 @@ export function prepareChange(before: Order, change: NewStatus): PreparedChange 
   const endsLife = isLive(before.status) && !isLive(to);
   const checkout = checkoutOf(after);
   return {
+    step: stepOf(change),
     before,
     after,
     event: eventOf(before, change, at),
@@ -75,6 +80,12 @@ export function prepareChange(before: Order, change: NewStatus): PreparedChange 
     reservedAgain,
     lease,
   };
+}
+
+function stepOf({ to, reservedAgain }: NewStatus): Step {
+  if (to === 'expired') return 'expiry';
+  if (to !== 'confirmed') return 'status';
+  return reservedAgain ? 'late-confirmation' : 'confirmation';
 }
 
 function checkoutOf({ id, version, status, customerId, cartId }: Order): NewTask | undefined {

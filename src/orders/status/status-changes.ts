@@ -49,9 +49,10 @@ export class StatusChanges {
    * @returns the changed order, or undefined when a concurrent change was first or the lease was lost
    */
   async write(order: Order, change: NewStatus): Promise<Order | undefined> {
-    await reachPausePoint('status.before-change', order.id);
-    const changed = await this.writeUnlessLost(prepareChange(order, change));
-    await reachPausePoint('status.after-change', order.id);
+    const prepared = prepareChange(order, change);
+    await reachPausePoint(`${prepared.step}.before-change`, order.id);
+    const changed = await this.writeUnlessLost(prepared);
+    await reachPausePoint(`${prepared.step}.after-change`, order.id);
     if (changed) this.noteCommitted(order, change);
     return changed;
   }
@@ -85,7 +86,7 @@ export class StatusChanges {
     const updated = await this.orders.updateAll(transaction, changes);
     const written = changes.filter(({ after }) => updated.has(after.id));
     await this.writeAlong(transaction, written);
-    for (const { after } of written) await reachPausePoint('status.inside-change', after.id);
+    for (const { after, step } of written) await reachPausePoint(`${step}.inside-change`, after.id);
     return changes.map(({ after }) => (updated.has(after.id) ? after : undefined));
   }
 

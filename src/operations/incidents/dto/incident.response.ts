@@ -59,6 +59,12 @@ export class IncidentResponse {
   @Uuid.optional('The endpoint, of a failed webhook.')
   endpoint_id?: string;
 
+  @Flag.optional(
+    true,
+    'Present when the customer has paid after the hold, and the order is confirmed only once this stock is released.',
+  )
+  payment_waits?: boolean;
+
   @Text(EXAMPLE_CAUSE, 'Holds no personal data.')
   reason!: string;
 
@@ -78,14 +84,27 @@ export class IncidentResponse {
   actions!: IncidentActionResponse[];
 
   static from(incident: NamedIncident, now: Date): IncidentResponse {
-    const { id, kind, orderId, endpointId, number, productId, quantity, reason, since, attempts, actions } =
-      incident;
+    const {
+      id,
+      kind,
+      orderId,
+      endpointId,
+      number,
+      productId,
+      quantity,
+      reason,
+      since,
+      attempts,
+      actions,
+      paymentWaits,
+    } = incident;
     return {
       incident_id: id,
       kind,
       order_id: orderId,
       ...(kind === 'reservation' && { line: number, product_id: productId, quantity }),
       ...((kind === 'notification' || kind === 'webhook_failed') && { event_seq: number }),
+      ...(paymentWaits && { payment_waits: true }),
       ...(endpointId !== undefined && { endpoint_id: endpointId }),
       reason,
       cause: causeOf(reason),

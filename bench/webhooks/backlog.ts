@@ -159,28 +159,18 @@ export function describeBacklog(result: DrainedBacklog): string[] {
   const { pairs, memoryBefore, memoryWaiting, waiting, alone, slices, seconds, bare } = result;
   // The last slice ends with less to deliver.
   const full = slices.length > 1 ? slices.slice(0, -1) : slices;
-  const mid = (read: (slice: Slice) => number): number => median(full.map(read));
+  const mid = (read: (slice: Slice) => number, digits = 0): string => number(median(full.map(read)), digits);
+  const most = (read: (slice: Slice) => number): string => number(Math.max(...slices.map(read)));
+  const placed = number(median(pairs.map((pair) => pair.dead / pair.none)), 2);
   const rate = waiting / seconds;
   return [
-    `placing with ${waiting} deliveries that wait for a dead endpoint: ` +
-      `${number(median(pairs.map((pair) => pair.dead / pair.none)), 2)} of the orders without an endpoint, ` +
+    `placing with ${waiting} deliveries that wait for a dead endpoint: ${placed} of the orders without an endpoint, ` +
       `memory ${number(memoryBefore)} MB before, ${number(memoryWaiting)} MB after`,
-    `delivered in ${number(seconds)} s: ${number(rate)} a second (target: 1000; median of slices ` +
-      `${number(mid((slice) => slice.deliveredPerSecond))}, most ${number(Math.max(...slices.map((slice) => slice.deliveredPerSecond)))}), ` +
+    `delivered in ${number(seconds)} s: ${number(rate)} a second (target: 1000), at most ${most((slice) => slice.deliveredPerSecond)}; ` +
       `bare calls: ${number(bare)} a second (ratio ${number(rate / bare, 2)})`,
-    `CPU of a delivery: service ${number(
-      mid((slice) => slice.cpuMs),
-      2,
-    )} ms, database ${number(
-      mid((slice) => slice.databaseMs),
-      2,
-    )} ms; ` + `memory at most ${number(Math.max(...slices.map((slice) => slice.memory)))} MB`,
-    `orders placed meanwhile: p50 ${number(
-      mid((slice) => slice.p50),
-      1,
-    )} ms, p99 ${number(
-      mid((slice) => slice.p99),
-      1,
-    )} ms; ` + `without an endpoint ${number(alone.p50, 1)} and ${number(alone.p99, 1)} ms`,
+    `CPU of a delivery: service ${mid((slice) => slice.cpuMs, 2)} ms, database ${mid((slice) => slice.databaseMs, 2)} ms; ` +
+      `memory at most ${most((slice) => slice.memory)} MB`,
+    `orders placed during the deliveries: p50 ${mid((slice) => slice.p50, 1)} ms, p99 ${mid((slice) => slice.p99, 1)} ms; ` +
+      `without an endpoint ${number(alone.p50, 1)} and ${number(alone.p99, 1)} ms`,
   ];
 }

@@ -34,7 +34,7 @@ interface Cost {
 
 interface Round {
   none: Cost;
-  /** With endpoints whose events are not queued meanwhile: what the request path and the feed cost. */
+  /** With endpoints whose events are queued later: what the request path and the feed cost. */
   held: Cost;
 }
 

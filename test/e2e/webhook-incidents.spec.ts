@@ -187,7 +187,7 @@ describe('dead deliveries to webhooks with one cause', () => {
     await placeFailed('webhook endpoint: no answer within 9999 ms');
     await placeFailed('webhook endpoint: no answer within 9871 ms');
     const { causes } = await succeeded(service.api.GET('/operations/incidents/causes', {}));
-    const found = causes.map(({ kind, endpoint_id: id, count }) => `${count} ${kind} ${id}`);
+    const found = causes.map(({ kind, endpoint_id: id, count }) => `${count} ${kind} ${id ?? ''}`);
     const expected = [2, 1].flatMap((count) => endpoints.map((id) => `${count} webhook_failed ${id}`));
     expect(found.toSorted()).toEqual(expected.toSorted());
     expect(causes[0]?.bulk_actions).toMatchObject([{ action: 'retry' }, { action: 'write_off' }]);

@@ -24,7 +24,7 @@ export function CauseTable() {
             <tbody role="rowgroup">
               {groups.map((group) => (
                 <CauseRow
-                  key={`${group.kind} ${group.endpoint_id} ${group.cause}`}
+                  key={`${group.kind} ${group.endpoint_id ?? ''} ${group.cause}`}
                   group={group}
                   onChoose={(action) => setChosen({ group, action })}
                 />

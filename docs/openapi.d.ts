@@ -3115,6 +3115,11 @@ export interface components {
         | 'stock_lost'
         | 'pending_order';
       /**
+       * Format: uuid
+       * @description The endpoint of webhooks, of the kind `webhook_failed`.
+       */
+      endpoint_id?: string;
+      /**
        * @description The reason without the ids, lines and durations that differ from incident to incident.
        * @example notification service: answered 500
        */

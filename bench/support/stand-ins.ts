@@ -2,7 +2,7 @@ import { createServer, type Socket } from 'node:net';
 
 /**
  * The cheapest possible inventory and notification service, in a process of its own: every product that is not called
- * UNKNOWN exists and never runs out, every notification is accepted. They respond in the real format, but only count
+ * UNKNOWN exists and never runs out, every notification and webhook is accepted. They respond in the real format, but only count
  * messages and read only the first line and the length of a request, so that a benchmark measures the service and not
  * its upstreams.
  *
@@ -39,6 +39,10 @@ function answerFor(method: string, path: string, body: string): [status: string,
     told += 1;
     const timestamp = new Date().toISOString();
     return ['200 OK', { notification_id: told, message: 'sent', type: 'email', timestamp }];
+  }
+  if (resource === 'hooks') {
+    told += 1;
+    return ['204 No Content', undefined];
   }
   return resource === 'told' ? ['200 OK', { told }] : ['404 Not Found', { detail: 'there is nothing here' }];
 }

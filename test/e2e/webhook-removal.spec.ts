@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
+import { Client } from 'pg';
+import { REMOVAL_LOCK } from '../../src/webhooks/history/webhook-history.repository.js';
 import { placeOrder } from '../support/builders.js';
 import { queryDatabase } from '../support/invariants.js';
 import { eventually, startTestService, type TestService } from '../support/service.js';
@@ -83,4 +85,27 @@ it('a removal that a crash has interrupted is continued', async () => {
   }
   await untilRemoved(id);
   expect(await restOf(id)).toEqual(NOTHING);
+});
+
+it('what an attempt records between the last batch of a removal and its end is deleted as well', async () => {
+  const recording = new Client({ connectionString: service.database.url });
+  await recording.connect();
+  try {
+    const id = await insertEndpoint(service.database, { state: 'disabled' });
+    // As the record of an attempt does.
+    await recording.query('BEGIN');
+    await recording.query(`SELECT pg_advisory_xact_lock_shared(${REMOVAL_LOCK}, hashtext($1))`, [id]);
+    expect((await service.request('DELETE', `/webhooks/${id}`)).status).toBe(204);
+    // The batches are done: the removal waits for the record.
+    await eventually(async () => {
+      const waiting = `SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted`;
+      return (await queryDatabase(service.database.url, waiting)).length > 0;
+    });
+    await insertDelivery(service.database, { orderId: randomUUID(), endpointId: id, seq: 1 }, 'delivered');
+    await recording.query('COMMIT');
+    await untilRemoved(id);
+    expect(await restOf(id)).toEqual(NOTHING);
+  } finally {
+    await recording.end();
+  }
 });

@@ -21,7 +21,7 @@ interface Props {
 export function BulkSettleDialog({ group, action, onClose }: Props) {
   const client = useQueryClient();
   const [done, setDone] = useState(0);
-  const { kind, cause, count, bulk_actions: actions } = group;
+  const { kind, endpoint_id: endpoint, cause, count, bulk_actions: actions } = group;
   const isReasonNeeded = action !== 'retry';
   const settle = useMutation({
     mutationFn: async (reason: string | undefined) => {
@@ -29,7 +29,14 @@ export function BulkSettleDialog({ group, action, onClose }: Props) {
       let changed = done;
       for (;;) {
         const limit = Math.min(AT_ONCE, count - changed);
-        const body = { action, kind, cause, limit, ...(reason !== undefined && { reason }) } as BulkIncidents;
+        const body = {
+          action,
+          kind,
+          cause,
+          limit,
+          ...(endpoint !== undefined && { endpoint_id: endpoint }),
+          ...(reason !== undefined && { reason }),
+        } as BulkIncidents;
         const answer = await send(api.POST('/operations/incidents/bulk', { body }));
         changed += answer.changed;
         setDone(changed);
@@ -57,6 +64,7 @@ export function BulkSettleDialog({ group, action, onClose }: Props) {
           <strong>{count} incidents:</strong> {KINDS[kind]}. For each of them:{' '}
           {actions.find((offered) => offered.action === action)?.description}
         </p>
+        {endpoint !== undefined && <p className="muted">Endpoint: {endpoint}</p>}
         <p className="muted">Cause: {cause}</p>
         {settle.isPending && count > AT_ONCE && (
           <output>

@@ -8,7 +8,7 @@ import { BulkSettleDialog } from './bulk-settle-dialog.tsx';
 import { actionTitle, KINDS } from './incident-row.tsx';
 import { incidentCausesQuery } from './incidents.query.ts';
 
-/** Incidents that have their kind and cause in common, with the actions on all of them. Nothing where none have. */
+/** Incidents that have their kind, their endpoint of webhooks and their cause in common, with the actions on all of them. Nothing where none have. */
 export function CauseTable() {
   const { data, error, refetch } = useQuery(incidentCausesQuery());
   const [chosen, setChosen] = useState<{ group: IncidentCause; action: IncidentAction } | null>(null);
@@ -24,7 +24,7 @@ export function CauseTable() {
             <tbody role="rowgroup">
               {groups.map((group) => (
                 <CauseRow
-                  key={`${group.kind} ${group.cause}`}
+                  key={`${group.kind} ${group.endpoint_id ?? ''} ${group.cause}`}
                   group={group}
                   onChoose={(action) => setChosen({ group, action })}
                 />
@@ -45,6 +45,8 @@ interface RowProps {
 
 function CauseRow({ group, onChoose }: RowProps) {
   const { kind, cause, count, oldest_since: since, oldest_age_seconds: age, bulk_actions: actions } = group;
+  const about =
+    group.endpoint_id === undefined ? KINDS[kind] : `${KINDS[kind]} to endpoint ${group.endpoint_id}`;
   return (
     <tr role="row">
       <td role="cell" className="cell-age">
@@ -53,7 +55,9 @@ function CauseRow({ group, onChoose }: RowProps) {
       <td role="cell" className="cell-kind">
         <span className="two-part">
           <span>{KINDS[kind]}</span>
-          <span className="muted">{count} incidents</span>
+          <span className="muted">
+            {count} incidents{group.endpoint_id !== undefined && ` of endpoint ${group.endpoint_id}`}
+          </span>
         </span>
       </td>
       <td role="cell" className="cell-reason">
@@ -66,7 +70,7 @@ function CauseRow({ group, onChoose }: RowProps) {
             type="button"
             className="button"
             title={description}
-            aria-label={`${actionTitle(kind, action)} all ${count}: ${KINDS[kind]}, ${cause}`}
+            aria-label={`${actionTitle(kind, action)} all ${count}: ${about}, ${cause}`}
             onClick={() => onChoose(action)}
           >
             {actionTitle(kind, action)} all

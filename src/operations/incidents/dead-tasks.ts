@@ -28,9 +28,11 @@ export const MAX_REASONS = 1_000;
 /** Reasons of dead tasks; undefined for every reason. */
 export type Reasons = readonly string[] | undefined;
 
-/** Incidents of the same kind with the same cause. */
+/** Incidents of the same kind with the same cause; of webhooks, those of one endpoint. */
 export interface IncidentGroup {
   kind: IncidentKind;
+  /** Of `webhook_failed`: what is right for one endpoint may be wrong for another. */
+  endpointId?: string;
   cause: string;
   count: number;
   oldest: Date;
@@ -106,8 +108,9 @@ export class DeadTasks {
   async findGroups(): Promise<IncidentGroup[]> {
     const groups = await Promise.all(
       TASK_KINDS.map(async (kind) =>
-        (await this.group({ kind })).map(({ reason, count, oldest }) => ({
+        (await this.group({ kind })).map(({ kind: task, reason, count, oldest }) => ({
           kind,
+          ...(kind === 'webhook_failed' && { endpointId: endpointOf(task) }),
           cause: causeOf(reason),
           count,
           oldest,

@@ -51,17 +51,17 @@ export class IncidentFinder {
     return this.dead.find({ kind, ...(endpointId !== undefined && { endpointId }) }, limit, fromOrderId);
   }
 
-  /** All incidents by kind and cause, the most frequent cause first. */
+  /** All incidents by kind, endpoint and cause, the most frequent cause first. */
   async findGroups(): Promise<IncidentGroup[]> {
     const others = (['reservation', 'pending_order'] as const).map((kind) =>
       this.find(kind, NIL_ID, MAX_STUCK),
     );
-    const single = (await Promise.all(others))
+    const single: IncidentGroup[] = (await Promise.all(others))
       .flat()
       .map(({ kind, reason, since }) => ({ kind, cause: causeOf(reason), count: 1, oldest: since }));
     const groups = new Map<string, IncidentGroup>();
     for (const one of [...(await this.dead.findGroups()), ...single]) {
-      const key = `${one.kind} ${one.cause}`;
+      const key = `${one.kind} ${one.endpointId ?? ''} ${one.cause}`;
       const known = groups.get(key) ?? { ...one, count: 0 };
       const oldest = one.oldest < known.oldest ? one.oldest : known.oldest;
       groups.set(key, { ...known, count: known.count + one.count, oldest });

@@ -88,6 +88,15 @@ WHERE d.order_id = v.order_id AND d.endpoint_id = v.endpoint_id AND d.seq = v.se
 )`,
 );
 
+/**
+ * The record of an attempt does not wait for the disk. PostgreSQL writes commits to the disk in their order, so the end of the task,
+ * which is committed later and waited for, takes the record along; without it the attempt is repeated and recorded again.
+ */
+const BEGIN_RECORD: readonly Statement[] = [
+  ...BEGIN_BY_INDEX,
+  { text: 'SET LOCAL synchronous_commit = off', values: [] },
+];
+
 /** The statements of deliveries. */
 @Injectable()
 export class DeliveryRepository {
@@ -132,7 +141,7 @@ export class DeliveryRepository {
       { text: LOCK_ANSWERS, values: [deliveries.map(({ orderId }) => orderId)] },
       { text: LOCK_ENDPOINTS, values: [deliveries.map(({ endpointId }) => endpointId)] },
     ];
-    await queryAtOnce(this.dataSource, BEGIN_BY_INDEX, [...locks, ...RECORD.of(rows)]);
+    await queryAtOnce(this.dataSource, BEGIN_RECORD, [...locks, ...RECORD.of(rows)]);
   }
 
   /** Deliveries whose tasks are dead. */

@@ -86,6 +86,9 @@ export class IncidentCauseResponse {
   @OneOf(INCIDENT_KIND_NAMES, undefined, { example: 'notification' })
   kind!: IncidentKind;
 
+  @Uuid.optional('The endpoint of webhooks, of the kind `webhook_failed`.')
+  endpoint_id?: string;
+
   @Text(EXAMPLE_CAUSE, CAUSE_DESCRIPTION)
   cause!: string;
 
@@ -104,10 +107,11 @@ export class IncidentCauseResponse {
   )
   bulk_actions!: IncidentActionResponse[];
 
-  static from({ kind, cause, count, oldest }: IncidentGroup, now: Date): IncidentCauseResponse {
+  static from({ kind, endpointId, cause, count, oldest }: IncidentGroup, now: Date): IncidentCauseResponse {
     const actions = isTaskIncident(kind) ? TASK_ACTIONS : [];
     return {
       kind,
+      ...(endpointId !== undefined && { endpoint_id: endpointId }),
       cause,
       count,
       oldest_since: oldest.toISOString(),

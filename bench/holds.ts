@@ -118,9 +118,10 @@ async function endTogether(client: Client, load: Load, rate: number): Promise<En
   while (!end.isOver) {
     await sleep(LOOK_MS);
     const { rows } = await client.query<{ holds: boolean; releases: boolean }>(FIND_LEFT);
-    const isExpired = rows[0]?.holds === false;
+    const [left = { holds: true, releases: true }] = rows;
+    const isExpired = !left.holds;
     if (isExpired && Number.isNaN(end.expiredIn)) end.expiredIn = seconds();
-    if (isExpired && rows[0]?.releases === false) end.releasedIn = seconds();
+    if (isExpired && !left.releases) end.releasedIn = seconds();
     end.isOver = !Number.isNaN(end.releasedIn) || seconds() > LONGEST_SECONDS;
   }
   await placing;

@@ -75,6 +75,11 @@ async function leaseOf({ id }: Order): Promise<Lease> {
   return lease;
 }
 
+/** The change that the task of an order makes. */
+async function expiryOf(order: Order) {
+  return { to: 'expired', lease: await leaseOf(order) } as const;
+}
+
 /** Runs something while another transaction has locked the row of an order. */
 async function whileLocked({ id }: Order, work: () => Promise<void>): Promise<void> {
   await other.query('BEGIN');
@@ -98,10 +103,9 @@ it('concurrent changes of orders share a transaction, except for an order that h
 
 it('a change whose lease was lost is not written, and those beside it are', async () => {
   const [late, ...others] = await reserveMany();
-  const change = async (order: Order) => ({ to: 'expired', lease: await leaseOf(order) }) as const;
-  const lost = await change(late);
+  const lost = await expiryOf(late);
   lost.lease.leaseVersion += 1;
-  const changes = [lost, ...(await Promise.all(others.map(change)))];
+  const changes = [lost, ...(await Promise.all(others.map(expiryOf)))];
   const results = await Promise.all(
     [late, ...others].map((order, at) => write(order, changes[at] as Partial<NewStatus>)),
   );

@@ -59,15 +59,14 @@ export async function measureRequestPath(scene: Scene, options: RequestPathOptio
   const works = new Works(LoadedOrders.none());
   const rounds: Round[] = [];
   await withQueueingHeld(subscribed, async () => {
-    const cost = async (service: Service): Promise<Cost> => measureCost(service, works, clients, seconds);
     for (const service of [none, subscribed]) {
       await runClients(service.url, works.place(false), clients, WARM_UP_SECONDS);
       await untilDrained(service.databaseUrl);
     }
     for (let round = 0; round < options.rounds; round += 1) {
       const isBackwards = round % 2 === 1;
-      const first = await cost(isBackwards ? subscribed : none);
-      const second = await cost(isBackwards ? none : subscribed);
+      const first = await measureCost(isBackwards ? subscribed : none, works, clients, seconds);
+      const second = await measureCost(isBackwards ? none : subscribed, works, clients, seconds);
       const costs = isBackwards ? { none: second, held: first } : { none: first, held: second };
       rounds.push(costs);
       say(`  without endpoints ${describeCost(costs.none)}; with ${endpoints} ${describeCost(costs.held)}`);
@@ -126,10 +125,13 @@ function describeCost({ service, database, perSecond }: Cost): string {
   return `${number(service, 2)} + ${number(database, 2)} ms at ${number(perSecond)} orders a second`;
 }
 
+function totalOf({ service, database }: Cost): number {
+  return service + database;
+}
+
 export function describeRequestPath({ endpoints, rounds, quiet, delivering }: RequestPath): string[] {
   const mid = (read: (round: Round) => number): string => number(median(rounds.map(read)), 2);
-  const all = ({ service, database }: Cost): number => service + database;
-  const ratios = rounds.map(({ none, held }) => all(held) / all(none));
+  const ratios = rounds.map(({ none, held }) => totalOf(held) / totalOf(none));
   const without = `${mid(({ none }) => none.service)} + ${mid(({ none }) => none.database)}`;
   const beside = `${mid(({ held }) => held.service)} + ${mid(({ held }) => held.database)}`;
   const [least, most] = [Math.min(...ratios), Math.max(...ratios)].map((ratio) => number(ratio, 2));

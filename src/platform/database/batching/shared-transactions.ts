@@ -83,13 +83,12 @@ export class SharedTransactions<Item, Result> {
   }
 
   private async writeEach(asides: readonly Entry<Entry<Item, Result>, void>[]): Promise<void> {
-    for (const { item: entry, deadline, resolve, reject } of asides) {
+    for (const { item: entry, deadline, resolve } of asides) {
       const write = () =>
         inUntracedTransaction(this.dataSource, (transaction) => this.write(transaction, [entry.item]));
-      await withDeadline(deadline, write).then(([result]) => {
-        entry.resolve(result as Result);
-        resolve();
-      }, reject);
+      const [result] = await withDeadline(deadline, write);
+      entry.resolve(result as Result);
+      resolve();
     }
   }
 }

@@ -14,7 +14,7 @@ import { eventually, startTestService, type TestService } from '../support/servi
 /** Orders of a batch. */
 const COUNT = 6;
 
-/** Statements may go on for half a second after the deadline: enough for one transaction, not for two of which one waits. */
+/** Statements may go on for half a second after the deadline: enough for one transaction, not for one that waits before it. */
 const LITTLE_MS = 20;
 
 /** PostgreSQL stores no NUL character. */

@@ -13,6 +13,9 @@ const INDEX_PAGES = 10;
 /** The event, and its order by the primary key. */
 const PAGES_OF_EVENT = 1 + 4;
 
+/** Takes 15 s; on a busy machine several times that. */
+const SETUP_TIMEOUT_MS = 180_000;
+
 let feed: FeedDatabase;
 
 beforeAll(async () => {
@@ -30,7 +33,7 @@ beforeAll(async () => {
   await instance.numberAll(5_000);
   await eventually(async () => (await removeOldVersions()) === 0);
   await feed.query('ANALYZE');
-});
+}, SETUP_TIMEOUT_MS);
 afterAll(() => feed.close());
 
 /** Vacuums the events. Returns how many old versions are left, because a snapshot of another session, such as an autovacuum's, may read them. */
